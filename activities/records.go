@@ -1,0 +1,46 @@
+// Package activities is what touches the world on the workflows' behalf: projecting events, delivering notices, settling what a crash left
+// open.
+package activities
+
+import (
+	"context"
+	"time"
+
+	"signalbox/notice"
+)
+
+// Work is a delivery with all that is needed to try it.
+type Work struct {
+	Delivery     notice.Delivery
+	Subscription notice.Subscription // with its secret
+}
+
+// Result is one try and what follows from it.
+type Result struct {
+	Work    Work
+	Attempt notice.Attempt       // its N is given by the outbox
+	Then    notice.DeliveryState // Sent, Parked (try again at NextTry) or Failed
+	NextTry *time.Time
+	Drop    string // not empty: the address is dropped, for this reason
+}
+
+// Outbox is the deliveries of the read model.
+type Outbox interface {
+	// Pending lists deliveries of a partition that wait for their first try, in the order in which things happened, leaving out
+	// those whose IDs are in busy. Within a lane the order is the order of the ticket's events.
+	Pending(ctx context.Context, partition int, busy []string, limit int) ([]Work, error)
+	// Record writes tries down, in one transaction. A delivery that was cancelled meanwhile stays cancelled; its attempt is kept.
+	// Parked parks the whole lane: everything pending in it becomes Parked, and what the ticket owes it later is born Parked, until Next
+	// finds the lane empty. Drop marks the subscription Dropped and everything else pending or parked for it Held.
+	Record(ctx context.Context, results []Result) error
+	// Next gives the delivery that a parked lane goes on with. When there is none left it unparks the lane in the same transaction and
+	// reports false.
+	Next(ctx context.Context, lane notice.Lane) (Work, bool, error)
+	// Parked lists parked lanes in a stable order, after the given one (zero: from the start).
+	Parked(ctx context.Context, after notice.Lane, limit int) ([]notice.Lane, error)
+	// Partitions lists the partitions that have pending deliveries.
+	Partitions(ctx context.Context) ([]int, error)
+	// Wake gives a channel that receives (and may drop a signal when one is waiting already) whenever deliveries became pending in the
+	// partition, until ctx is over.
+	Wake(ctx context.Context, partition int) <-chan struct{}
+}

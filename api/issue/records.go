@@ -1,0 +1,40 @@
+// Package issue is the house API: the issue family of seed 000, extended in its own style.
+package issue
+
+import (
+	"context"
+
+	"signalbox/notice"
+	"signalbox/ticket"
+)
+
+// Tickets is the read model as this family sees it. All of it is limited to the tenant or to a ticket that was found in it.
+type Tickets interface {
+	// Ticket finds by number or UUID; NotFound when the tenant has no such ticket.
+	Ticket(ctx context.Context, tenant, key string) (ticket.Ticket, error)
+	// Tickets lists newest first.
+	Tickets(ctx context.Context, tenant string, f ticket.Filter) (ticket.Page, error)
+	// Relations gives all relations of a ticket in the order in which the types were first added.
+	Relations(ctx context.Context, ticketID int64) ([]ticket.Relation, error)
+	// Messages gives the conversation, oldest first.
+	Messages(ctx context.Context, ticketID int64) ([]ticket.MessageRecord, error)
+	// Timeline gives events after a sequence number, oldest first, with Before completed.
+	Timeline(ctx context.Context, ticketID int64, after int64, limit int) ([]ticket.Event, error)
+}
+
+// Addresses is the notifications registered on one ticket.
+type Addresses interface {
+	// Register gives the active subscription of that address on the ticket, or makes one. It joins the transaction that ctx carries.
+	Register(ctx context.Context, t ticket.Ticket, url string) (notice.Subscription, error)
+	// Registered lists those of a ticket that are active or dropped, oldest first, with counts of their deliveries by state.
+	Registered(ctx context.Context, ticketID int64) ([]notice.Registration, error)
+	// Registration is one of them; NotFound when the ticket has no such subscription (or it was deleted).
+	Registration(ctx context.Context, ticketID int64, subscription string) (notice.Registration, error)
+	// Unregister deletes: nothing more is sent, what is queued is cancelled. NotFound as above. Joins the transaction of ctx.
+	Unregister(ctx context.Context, ticketID int64, subscription string) error
+	// Deliveries lists what was and is owed to one subscription, newest first, with every attempt. cursor as in ticket.Filter.
+	Deliveries(ctx context.Context, subscription, cursor string, limit int) (items []notice.Record, next string, err error)
+	// Redeliver starts a new round of tries under the same ID. NotFound: the subscription has no such delivery; Conflict: it is still being
+	// tried, or the address is dropped. Joins the transaction of ctx.
+	Redeliver(ctx context.Context, ticketID int64, subscription, delivery string) error
+}

@@ -1,0 +1,162 @@
+package desk
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"slices"
+	"time"
+
+	"signalbox/ticket"
+)
+
+// Scope is what an app may do.
+type Scope string
+
+const (
+	Read  Scope = "read"
+	Write Scope = "write"
+	Admin Scope = "admin" // everything, and acting for anybody
+)
+
+// App is a caller.
+type App struct {
+	Code     string
+	Tenant   string
+	Scopes   []Scope
+	Disabled bool
+}
+
+// May reports whether the app has the scope. Admin includes write, write includes read.
+func (a App) May(s Scope) bool {
+	if slices.Contains(a.Scopes, s) || slices.Contains(a.Scopes, Admin) {
+		return true
+	}
+	return s == Read && slices.Contains(a.Scopes, Write)
+}
+
+// Request is who asks, for what exactly, under which key.
+type Request struct {
+	App         App
+	Door        ticket.Door
+	Key         string // idempotency key; empty: the request is never replayed
+	Method      string
+	Path        string // as sent, with the query
+	Fingerprint string // digest of the body
+	RequestID   string // for logs and the audit
+}
+
+// Answer is what a caller is told when all went well. It is known before anything happens and is kept with the operation, so that whoever
+// settles after a crash can give it without knowing the family.
+type Answer struct {
+	Status int             `json:"status"`
+	Body   json.RawMessage `json:"body"`
+}
+
+// Reply is the answer to a request, and whether it was given before.
+type Reply struct {
+	Answer
+	Replayed bool
+}
+
+// Kind says what an operation does.
+type Kind string
+
+const (
+	KindOpen   Kind = "open"   // starts a ticket's workflow
+	KindHandle Kind = "handle" // updates it
+	KindRecord Kind = "record" // touches the database alone, in one transaction
+)
+
+// OperationState says how far an operation is.
+type OperationState string
+
+const (
+	Running OperationState = "running" // claimed; it may or may not have happened
+	Done    OperationState = "done"    // happened, and written down
+	Refused OperationState = "refused" // did not happen, for a reason the caller was told; its key is free
+	Void    OperationState = "void"    // did not happen; its key is free, and a repetition takes the operation up again
+)
+
+// Operation is the row that claims a request before anything happens and keeps its answer afterwards.
+type Operation struct {
+	ID        string // also the update ID in Temporal
+	Request   Request
+	Kind      Kind
+	Series    ticket.Series   // open: which number to reserve
+	Ticket    ticket.Identity // reserved by the claim (open) or addressed (handle)
+	Opening   []ticket.Event  // open: the workflow's input
+	Command   *ticket.Command // handle
+	Answer    Answer
+	State     OperationState
+	CreatedAt time.Time
+	Lease     time.Time // until then the claimant alone works on it
+}
+
+// Ledger is what the desk writes into: operations and the read model.
+//
+// A claim is decided by the operation's scope: tenant, app, method, path and key; without a key every claim is new.
+type Ledger interface {
+	// Claim inserts the operation in one short transaction, or gives the one that has the key already.
+	// For an opening it reserves the identity first and lets prepare complete the operation with it.
+	// A stored operation that is Void with the same fingerprint is taken up again under its old ID (with its old identity and opening) and
+	// a new lease; a Void one with another fingerprint loses its key to the new one. fresh tells that the operation is the caller's to do.
+	Claim(ctx context.Context, op Operation, prepare func(*Operation) error) (claimed Operation, fresh bool, err error)
+	// Record runs the effect and stores the answer it gives, all in one transaction that ctx carries; or gives the stored operation.
+	Record(ctx context.Context, op Operation, effect func(ctx context.Context) (Answer, error)) (recorded Operation, fresh bool, err error)
+	// Finish projects the events and marks the operation done, in one transaction. It may be repeated, and asks nobody's leave.
+	// It fails with ErrGap, having changed nothing, when events before these are missing.
+	Finish(ctx context.Context, op Operation, events []ticket.Event) error
+	// Project folds the events into the ticket's row and writes what they owe, in one transaction. Events it has are passed over.
+	// It fails with ErrGap like Finish.
+	Project(ctx context.Context, id ticket.Identity, events []ticket.Event) error
+	// Close ends a running operation that did not happen: Refused or Void. It leaves an operation alone that is no longer running.
+	Close(ctx context.Context, id string, state OperationState, why string) error
+	// Expire ends the operation's lease now, so that the next who asks settles it.
+	Expire(ctx context.Context, id string) error
+	// Lease takes an expired operation for settling; false: somebody else has it, or it is no longer running.
+	Lease(ctx context.Context, id string, until time.Time) (bool, error)
+	// Expired lists running operations whose lease is over, oldest first.
+	Expired(ctx context.Context, limit int) ([]Operation, error)
+	// Happened reports whether an event that this operation caused is in the read model.
+	Happened(ctx context.Context, id string) (bool, error)
+	// Ticket reads a tenant's ticket by number or UUID; NotFound when there is none.
+	Ticket(ctx context.Context, tenant, key string) (ticket.Ticket, error)
+}
+
+// ErrGap tells that events are missing between those the read model has and those it was given.
+var ErrGap = errors.New("desk: events are missing in between")
+
+// Engine is the client half of the workflows.
+type Engine interface {
+	// Start starts a ticket's first life with its opening events. That it is there already is success: the number was reserved for it.
+	Start(ctx context.Context, opening []ticket.Event) error
+	// Started reports whether the workflow of the ticket's first life exists.
+	Started(ctx context.Context, id ticket.Identity) (bool, error)
+	// Update sends the command to the ticket's current life under the operation's ID and gives the events it caused. A refusal is a
+	// *ticket.Error. ErrMoving: try again at once. ErrGone: that life is over or never was.
+	Update(ctx context.Context, t ticket.Ticket, operation string, c ticket.Command) ([]ticket.Event, error)
+	// Revive starts the next life of an ended ticket from its stored state and sends the command in the same call. ErrGone: that life has
+	// been lived already, the stored state is old.
+	Revive(ctx context.Context, t ticket.Ticket, operation string, c ticket.Command) ([]ticket.Event, error)
+	// Outcome tells what became of an operation in one life of a ticket. It never waits long.
+	Outcome(ctx context.Context, id ticket.Identity, life int, operation string) (Outcome, error)
+	// Peek gives events after a sequence number that a life of the ticket still remembers, oldest first, and whether there are more.
+	// ErrGone: there is no such life.
+	Peek(ctx context.Context, id ticket.Identity, life int, after int64) (events []ticket.Event, more bool, err error)
+}
+
+// Outcome is what became of an operation.
+type Outcome struct {
+	Known   bool           // false: cannot be told yet; ask again later
+	Done    bool           // it happened
+	Events  []ticket.Event // what it caused
+	Refusal *ticket.Error  // it did not happen, and why, where that is remembered
+}
+
+var (
+	// ErrMoving tells that the ticket is between two runs and takes no commands for a moment.
+	ErrMoving = errors.New("desk: the ticket is moving to its next run")
+	// ErrGone tells that a life of the ticket is over or never was.
+	ErrGone = errors.New("desk: that life of the ticket is over")
+)

@@ -1,0 +1,133 @@
+// Package notice is the rule book of what is owed to whom: subscriptions, the exact bodies they receive, how often a delivery is tried
+// and what giving up means. It is pure: no clock, no I/O.
+package notice
+
+import (
+	"hash/fnv"
+	"strconv"
+	"time"
+)
+
+// Format is how a subscription wants to be told: which events, and the exact body.
+type Format string
+
+const (
+	FormatIssue   Format = "issue"   // seed 000: {"id","type","details"}
+	FormatITSM    Format = "itsm"    // seed 002: the final callback with nine keys
+	FormatEvent   Format = "event"   // a published event's members
+	FormatPublish Format = "publish" // seed 003, sent by us
+)
+
+// SubscriptionState says whether an address is still told.
+type SubscriptionState string
+
+const (
+	Active  SubscriptionState = "active"
+	Dropped SubscriptionState = "dropped" // given up, by its profile's rule; registering the address again gives a new subscription
+	Deleted SubscriptionState = "deleted" // by its owner; nothing more is sent
+)
+
+// Subscription is an address that is owed something.
+type Subscription struct {
+	ID        string
+	Tenant    string
+	TicketID  int64 // the one ticket it follows; zero: all of its tenant's
+	URL       string
+	Format    Format
+	Profile   string // name of the Profile
+	Secret    string // for the Standard Webhooks signature, "whsec_…"; empty where it is not loaded
+	State     SubscriptionState
+	Reason    string // why it was dropped
+	CreatedAt time.Time
+	EndedAt   *time.Time // when it was dropped or deleted
+}
+
+// DeliveryState says where a delivery stands.
+type DeliveryState string
+
+const (
+	Pending   DeliveryState = "pending"   // its first try is still to come
+	Parked    DeliveryState = "parked"    // it, or one before it in its lane, failed; the lane's workflow goes on with it
+	Sent      DeliveryState = "sent"      // arrived, by its profile's rule
+	Failed    DeliveryState = "failed"    // given up
+	Held      DeliveryState = "held"      // its address was dropped before its turn came
+	Cancelled DeliveryState = "cancelled" // its subscription was deleted
+)
+
+// Over reports whether nothing more will be tried unless somebody asks for it.
+func (s DeliveryState) Over() bool { return s != Pending && s != Parked }
+
+// Lane is what must arrive in order: one subscription's deliveries about one ticket.
+type Lane struct {
+	Subscription string `json:"subscription"`
+	TicketID     int64  `json:"ticket_id"`
+}
+
+// String gives the lane as it is written in a workflow ID.
+func (l Lane) String() string { return l.Subscription + ":" + strconv.FormatInt(l.TicketID, 10) }
+
+// Delivery is one body owed to one subscription, rendered once.
+type Delivery struct {
+	ID        string // "webhook-id", the same on every try; sorts in the order of creation within a lane
+	Tenant    string
+	Lane      Lane
+	Partition int
+	Seq       int64  // of the event it tells of
+	Type      string // in the words of its format: relations, status, conversation
+	Body      []byte
+	State     DeliveryState
+	Tries     int        // made in this round; a redelivery starts a new round
+	FirstTry  *time.Time // of this round
+	NextTry   *time.Time // planned; nil when nothing is planned or it is due at once
+	CreatedAt time.Time
+	EndedAt   *time.Time // when it was sent, failed, held or cancelled
+}
+
+// ErrorClass says how a try failed.
+type ErrorClass string
+
+const (
+	ErrorNone    ErrorClass = ""
+	ErrorDNS     ErrorClass = "dns"
+	ErrorConnect ErrorClass = "connect"
+	ErrorTLS     ErrorClass = "tls"
+	ErrorTimeout ErrorClass = "timeout"
+	ErrorBlocked ErrorClass = "blocked"  // by the address guard
+	ErrorStatus  ErrorClass = "status"   // an answer, but not the one that counts
+	ErrorBadBody ErrorClass = "bad_body" // the right status, but not the body that counts
+)
+
+// Attempt is one try at a delivery.
+type Attempt struct {
+	DeliveryID string
+	N          int // 1, 2, 3… over all rounds
+	StartedAt  time.Time
+	FinishedAt time.Time
+	Status     int // HTTP status; zero when there was no answer
+	Class      ErrorClass
+	Error      string // one line for a person; empty on success
+	Answer     []byte // start of the answer's body, at most MaxAnswer bytes
+	Succeeded  bool
+}
+
+// MaxAnswer is how much of an answer is read and kept, in bytes.
+const MaxAnswer = 16 << 10
+
+// Partition gives the partition that a ticket's deliveries belong to, of n.
+func Partition(ticketID int64, n int) int {
+	h := fnv.New32a()
+	h.Write(strconv.AppendInt(nil, ticketID, 10))
+	return int(h.Sum32() % uint32(n))
+}
+
+// Registration is a subscription with the counts of its deliveries by state.
+type Registration struct {
+	Subscription
+	Counts map[DeliveryState]int
+}
+
+// Record is a delivery with every attempt made at it, oldest first.
+type Record struct {
+	Delivery
+	Attempts []Attempt
+}

@@ -1,0 +1,258 @@
+package ticket
+
+import (
+	"fmt"
+	"slices"
+	"time"
+)
+
+// Command is what somebody wants to happen to a ticket.
+type Command struct {
+	Action    Action    `json:"action"`
+	Operator  string    `json:"operator,omitempty"` // the person acting; may be empty where a family names none
+	Door      Door      `json:"door"`
+	App       string    `json:"app,omitempty"`
+	Admin     bool      `json:"admin,omitempty"`     // the app may act for anybody
+	Operation string    `json:"operation,omitempty"` // the request, written into the events it causes
+	Node      string    `json:"node,omitempty"`      // where in the process; empty: the node that takes the action
+	Note      string    `json:"note,omitempty"`      // a reason or remark
+	Solution  *Solution `json:"solution,omitempty"`
+	Verdict   *Verdict  `json:"verdict,omitempty"`
+	Relation  *Relation `json:"relation,omitempty"`
+	Message   *Message  `json:"message,omitempty"`
+}
+
+// Check tells everything that is wrong with the command itself, whatever state the ticket is in.
+func (c Command) Check() error {
+	var f Faults
+	f.Name("operator", c.Operator, 0, MaxName)
+	f.Name("node", c.Node, 0, MaxName)
+	switch c.Action {
+	case CommitSolution:
+		s := c.Solution
+		if s == nil {
+			s = &Solution{}
+		}
+		f.Name("mtm_type", s.Type, 1, MaxName)
+		f.Text("cause", s.Cause, 1, MaxCause)
+		f.Text("solution", s.Text, 1, MaxCause)
+	case Confirm:
+		if c.Verdict == nil {
+			f.Add("virtual_confirm_result", "is required")
+		} else {
+			f.Text("virtual_confirm_comment", c.Verdict.Comment, 1, MaxComment)
+		}
+	case Relate:
+		if c.Relation == nil {
+			f.Add("content", "is required")
+		} else {
+			f.Word("type", c.Relation.Type, MaxRelationType)
+			f.items("content", c.Relation.Content)
+		}
+	case Say, Revise:
+		m := c.Message
+		if m == nil {
+			m = &Message{}
+		}
+		f.Word("id", m.ID, MaxRelationType)
+		f.Name("author", m.Author, 1, MaxName)
+		f.Text("content", m.Content, 1, MaxMessage)
+	case Accept, Approve, Reject, Claim, Deliver, Retry, Skip, Suspend, Unsuspend, Withdraw, Terminate, Close, Reopen:
+		f.Text("reason", c.Note, 0, MaxReason)
+	default:
+		f.Add("action", fmt.Sprintf("there is no action %q", c.Action))
+	}
+	return f.Err()
+}
+
+// Decide tells what the command does to the ticket at that moment, or refuses with an *Error. It changes nothing. No events and no error
+// mean that everything already is as the command wants it.
+func Decide(t Ticket, c Command, at time.Time) ([]Event, error) {
+	if err := c.Check(); err != nil {
+		return nil, err
+	}
+	e, err := t.decide(c)
+	if err != nil || e == nil {
+		return nil, err
+	}
+	return []Event{t.next(*e, c, at)}, nil
+}
+
+// Refused is the timeline entry for a command that nobody waits for and the rules do not allow.
+func Refused(t Ticket, c Command, why error, at time.Time) Event {
+	note := fmt.Sprintf("%s: %s", c.Action, why)
+	return t.next(Event{Type: RefusedCmd}, Command{Operator: c.Operator, Door: c.Door, App: c.App, Operation: c.Operation, Note: clip(note, MaxReason)}, at)
+}
+
+// next completes an event with all that does not depend on the rule.
+func (t Ticket) next(e Event, c Command, at time.Time) Event {
+	e.Seq, e.Life, e.At = t.Seq+1, t.Life, stamp(at)
+	if e.At.Before(t.UpdatedAt) {
+		e.At = t.UpdatedAt // clocks differ between machines; a timeline never runs backwards
+	}
+	e.Actor, e.Door, e.App, e.Operation = c.Operator, c.Door, c.App, c.Operation
+	if e.Actor == "" {
+		e.Actor = c.App
+	}
+	if e.Note == "" {
+		e.Note = c.Note
+	}
+	return e
+}
+
+func (t Ticket) decide(c Command) (*Event, error) {
+	switch c.Action {
+	case Close:
+		if t.Ended() {
+			return nil, nil
+		}
+		return t.end(c, Completed, Closed)
+	case Terminate:
+		return t.end(c, Terminated, Stopped)
+	case Withdraw:
+		if t.Opener != "" && c.Operator != t.Opener && !c.Admin {
+			return nil, RefuseField(Forbidden, "operator", "only the opener can withdraw a ticket")
+		}
+		return t.end(c, Revoked, Withdrawn)
+	case Reopen:
+		return t.reopen(c)
+	case Suspend, Unsuspend:
+		return t.suspend(c)
+	case Relate:
+		return t.relate(*c.Relation)
+	case Say, Revise:
+		return t.say(c)
+	}
+	return t.move(c)
+}
+
+func (t Ticket) end(c Command, to Status, says Type) (*Event, error) {
+	if t.Ended() {
+		return nil, t.over()
+	}
+	e := t.changed(says, to)
+	e.Before.Reason, e.After.Reason = &t.Reason, &c.Note
+	if t.Suspended {
+		e.Before.Suspended, e.After.Suspended = flag(true), flag(false)
+	}
+	return e, nil
+}
+
+func (t Ticket) reopen(c Command) (*Event, error) {
+	switch {
+	case !t.Ended():
+		return nil, nil
+	case t.Status != Completed:
+		return nil, Refuse(Conflict, fmt.Sprintf("a %s ticket cannot be reopened", t.Status))
+	}
+	e := t.changed(Reopened, processes[t.Service].first)
+	e.Before.Reason, e.After.Reason = &t.Reason, &c.Note
+	return e, nil
+}
+
+func (t Ticket) suspend(c Command) (*Event, error) {
+	want, says := c.Action == Suspend, Resumed
+	if want {
+		says = Suspended
+	}
+	switch {
+	case t.Ended():
+		return nil, t.over()
+	case t.Suspended == want && want:
+		return nil, Refuse(Conflict, "the ticket is suspended already")
+	case t.Suspended == want:
+		return nil, Refuse(Conflict, "the ticket is not suspended")
+	}
+	return &Event{Type: says,
+		Before: Change{Suspended: flag(!want), Reason: &t.Reason},
+		After:  Change{Suspended: flag(want), Reason: &c.Note}}, nil
+}
+
+func (t Ticket) relate(r Relation) (*Event, error) {
+	if t.Ended() {
+		return nil, t.over()
+	}
+	r.Content = distinct(r.Content)
+	i, head := t.relation(r.Type)
+	switch {
+	case i >= 0 && head == r.head():
+		return nil, nil
+	case t.related()-head.Count+len(r.Content) > MaxRelated:
+		return nil, RefuseField(Invalid, "content", fmt.Sprintf("a ticket can have at most %d related items in all", MaxRelated))
+	}
+	e := &Event{Type: Related, After: Change{Relation: &r}}
+	if i >= 0 {
+		e.Before.Relation = &Relation{Type: r.Type}
+	}
+	return e, nil
+}
+
+func (t Ticket) say(c Command) (*Event, error) {
+	m := *c.Message
+	i, head := t.message(m.ID)
+	if c.Action == Say {
+		switch {
+		case i >= 0:
+			return nil, RefuseField(Conflict, "id", "there is a message with this id")
+		case len(t.Messages) >= MaxMessages:
+			return nil, Refuse(Conflict, fmt.Sprintf("a ticket can have at most %d messages", MaxMessages))
+		}
+		return &Event{Type: Said, After: Change{Message: &m}}, nil
+	}
+	switch {
+	case i < 0:
+		return nil, Refuse(NotFound, "the ticket has no such message")
+	case head == m.head():
+		return nil, nil
+	}
+	return &Event{Type: Revised, Before: Change{Message: &Message{ID: m.ID, Author: head.Author}}, After: Change{Message: &m}}, nil
+}
+
+// move looks the action up in the table of the ticket's process.
+func (t Ticket) move(c Command) (*Event, error) {
+	process, ok := processes[t.Service]
+	switch {
+	case !ok:
+		return nil, Refuse(Unavailable, fmt.Sprintf("the service %q is not known here", t.Service))
+	case t.Ended():
+		return nil, t.over()
+	case t.Suspended:
+		return nil, Refuse(Conflict, "the ticket is suspended")
+	}
+	nodes := t.Nodes()
+	if c.Node != "" && !slices.ContainsFunc(nodes, func(n Node) bool { return n.ID == c.Node }) {
+		return nil, RefuseField(Conflict, "node", fmt.Sprintf("the ticket does not stand at the node %q", c.Node))
+	}
+	m, ok := process.find(t.Status, c)
+	if !ok {
+		return nil, Refuse(Conflict, fmt.Sprintf("%s is not possible while the ticket is %s", c.Action, t.Status))
+	}
+	e := t.changed(m.says, m.to)
+	switch c.Action {
+	case Accept:
+		if c.Operator != "" && c.Operator != t.Assignee {
+			e.Before.Assignee, e.After.Assignee = &t.Assignee, &c.Operator
+		}
+	case CommitSolution:
+		e.Before.Solution, e.After.Solution = t.Solution, c.Solution
+	case Confirm:
+		e.Before.Verdict, e.After.Verdict = t.Verdict, c.Verdict
+		e.Note = c.Verdict.Comment
+	}
+	return e, nil
+}
+
+func (t Ticket) changed(says Type, to Status) *Event {
+	return &Event{Type: says, Before: Change{Status: t.Status}, After: Change{Status: to}}
+}
+
+func (t Ticket) over() error { return Refuse(Conflict, fmt.Sprintf("the ticket is %s", t.Status)) }
+
+func flag(b bool) *bool { return &b }
+
+func clip(s string, max int) string {
+	if r := []rune(s); len(r) > max {
+		return string(r[:max])
+	}
+	return s
+}

@@ -1,0 +1,166 @@
+package ticket
+
+import (
+	"crypto/sha256"
+	"encoding/hex"
+	"encoding/json"
+	"slices"
+	"time"
+)
+
+// Type names what happened.
+type Type string
+
+const (
+	Opened     Type = "opened"
+	Accepted   Type = "accepted"
+	Solved     Type = "solved"    // a solution was committed
+	Confirmed  Type = "confirmed" // the solution was found good
+	Returned   Type = "returned"  // the solution was found wanting; back to work
+	Closed     Type = "closed"
+	Reopened   Type = "reopened"
+	Suspended  Type = "suspended"
+	Resumed    Type = "resumed"
+	Withdrawn  Type = "withdrawn"
+	Stopped    Type = "terminated"
+	Related    Type = "related" // the content of one relation was replaced
+	Said       Type = "said"    // a message was added to the conversation
+	Revised    Type = "revised" // a message was edited
+	RefusedCmd Type = "refused" // a signal asked for what the rules do not allow; nobody waited for the answer
+)
+
+// Types lists every type this build knows. An event of any other type comes from a newer build.
+var Types = []Type{Opened, Accepted, Solved, Confirmed, Returned, Closed, Reopened, Suspended, Resumed, Withdrawn, Stopped,
+	Related, Said, Revised, RefusedCmd}
+
+// Known reports whether this build knows the type.
+func (t Type) Known() bool { return slices.Contains(Types, t) }
+
+// Opening is what a ticket starts with.
+type Opening struct {
+	Identity
+	App         string         `json:"app"`
+	Service     string         `json:"service"`
+	Version     int            `json:"version"`
+	Origin      string         `json:"origin"`
+	Title       string         `json:"title"`
+	Description string         `json:"description,omitempty"`
+	Tags        []string       `json:"tags,omitempty"`
+	Opener      string         `json:"opener,omitempty"`
+	Fields      map[string]any `json:"fields,omitempty"`
+	Relations   []Relation     `json:"relations,omitempty"`
+	CallbackURL string         `json:"callback_url,omitempty"` // an address that is owed this ticket's notifications from the start
+}
+
+// Change is the part of a ticket that an event touches; what is nil or empty is untouched.
+type Change struct {
+	Opening   *Opening  `json:"opening,omitempty"`
+	Status    Status    `json:"status,omitempty"`
+	Suspended *bool     `json:"suspended,omitempty"`
+	Assignee  *string   `json:"assignee,omitempty"`
+	Reason    *string   `json:"reason,omitempty"`
+	Solution  *Solution `json:"solution,omitempty"`
+	Verdict   *Verdict  `json:"verdict,omitempty"`
+	Relation  *Relation `json:"relation,omitempty"`
+	Message   *Message  `json:"message,omitempty"`
+}
+
+// Event is one thing that did happen. Before holds what After replaces, as far as the ticket itself remembers it; the read model
+// completes Before with earlier texts and contents.
+type Event struct {
+	Seq       int64     `json:"seq"` // 1, 2, 3… without a gap
+	At        time.Time `json:"at"`  // UTC, to the microsecond
+	Type      Type      `json:"type"`
+	Actor     string    `json:"actor"` // the operator, or the app where no person was named
+	Door      Door      `json:"door"`
+	App       string    `json:"app,omitempty"`
+	Note      string    `json:"note,omitempty"`
+	Operation string    `json:"operation,omitempty"` // the request that caused it
+	Life      int       `json:"life,omitempty"`      // the life of the ticket it happened in
+	Before    Change    `json:"before"`
+	After     Change    `json:"after"`
+}
+
+// Evolve gives the ticket as it is after the event. It cannot refuse and is the only thing that changes a ticket; the ticket it is given
+// stays as it was.
+func Evolve(t Ticket, e Event) Ticket {
+	t.Seq, t.Life = e.Seq, e.Life
+	if e.Type == RefusedCmd {
+		return t
+	}
+	t.UpdatedAt = e.At
+	c := e.After
+	if o := c.Opening; o != nil {
+		t.Identity, t.Door, t.App, t.Service, t.Version = o.Identity, e.Door, o.App, o.Service, o.Version
+		t.Origin, t.Title, t.Description, t.Opener = o.Origin, o.Title, o.Description, o.Opener
+		t.Tags, t.Fields, t.CreatedAt = slices.Clone(o.Tags), o.Fields, e.At
+		t.Relations = nil
+		for _, r := range o.Relations {
+			t.Relations = append(t.Relations, r.head())
+		}
+	}
+	if c.Status != "" {
+		t.Status = c.Status
+	}
+	if c.Suspended != nil {
+		t.Suspended = *c.Suspended
+	}
+	if c.Assignee != nil {
+		t.Assignee = *c.Assignee
+	}
+	if c.Reason != nil {
+		t.Reason = *c.Reason
+	}
+	if c.Solution != nil {
+		at := e.At
+		t.Solution, t.SolvedAt = c.Solution, &at
+	}
+	if c.Verdict != nil {
+		t.Verdict = c.Verdict
+	}
+	if c.Relation != nil {
+		head := c.Relation.head()
+		t.Relations = put(t.Relations, head, func(h RelationHead) bool { return h.Type == head.Type })
+	}
+	if c.Message != nil {
+		head := c.Message.head()
+		t.Messages = put(t.Messages, head, func(h MessageHead) bool { return h.ID == head.ID })
+	}
+	return t
+}
+
+// Fold applies the events one after the other.
+func Fold(t Ticket, events []Event) Ticket {
+	for _, e := range events {
+		t = Evolve(t, e)
+	}
+	return t
+}
+
+// put replaces the first match or appends, in a copy: a ticket shares its slices with those it came from.
+func put[T any](list []T, item T, same func(T) bool) []T {
+	list = slices.Clone(list)
+	if i := slices.IndexFunc(list, same); i >= 0 {
+		list[i] = item
+		return list
+	}
+	return append(list, item)
+}
+
+func (r Relation) head() RelationHead {
+	return RelationHead{Type: r.Type, Count: len(r.Content), Digest: digest(r.Content)}
+}
+
+func (m Message) head() MessageHead {
+	return MessageHead{ID: m.ID, Author: m.Author, Digest: digest(m.Content)}
+}
+
+// digest tells two texts apart without keeping them. JSON keeps the bounds between the parts.
+func digest(v any) string {
+	raw, err := json.Marshal(v)
+	if err != nil {
+		panic("ticket: text that does not marshal: " + err.Error()) // strings and lists of strings always do
+	}
+	sum := sha256.Sum256(raw)
+	return hex.EncodeToString(sum[:16])
+}

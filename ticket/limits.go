@@ -1,0 +1,99 @@
+package ticket
+
+import (
+	"fmt"
+	"strings"
+	"unicode"
+	"unicode/utf8"
+)
+
+// Limits of the contracts; all lengths count characters, not bytes.
+const (
+	MaxName         = 255    // origin, operator, assignee, author, an item of a relation
+	MaxTitle        = 255    // issue family
+	MaxDescription  = 65_536 //
+	MaxTags         = 50     //
+	MaxTag          = 64     //
+	MaxRelationType = 64     // of A-Za-z0-9_.-
+	MaxRelated      = 10_000 // items of all relations of a ticket together
+	MaxMessage      = 10_000 //
+	MaxMessages     = 1_000  // of one ticket, so that its state can always be carried through a roll-over
+	MaxCause        = 10_000 // seed 001; the solution likewise
+	MaxComment      = 300    // seed 001: virtual_confirm_comment
+	MaxReason       = 1_000  // why somebody closed, reopened, suspended, withdrew or terminated
+	MaxURL          = 2_048  //
+)
+
+// Text checks a free text: valid UTF-8, between min and max characters. With min above zero, blanks alone do not count as text.
+func (f *Faults) Text(field, value string, min, max int) {
+	switch {
+	case !utf8.ValidString(value):
+		f.Add(field, "must be valid UTF-8")
+	case strings.ContainsRune(value, 0):
+		f.Add(field, "must not contain the character NUL")
+	case min > 0 && strings.TrimSpace(value) == "":
+		f.Add(field, "is required and must not be empty")
+	case utf8.RuneCountInString(value) < min:
+		f.Add(field, fmt.Sprintf("must have at least %d characters", min))
+	case utf8.RuneCountInString(value) > max:
+		f.Add(field, fmt.Sprintf("must have at most %d characters", max))
+	}
+}
+
+// Name checks a text that names somebody or something: as Text, and without control characters.
+func (f *Faults) Name(field, value string, min, max int) {
+	had := len(*f)
+	f.Text(field, value, min, max)
+	if len(*f) == had && strings.ContainsFunc(value, unicode.IsControl) {
+		f.Add(field, "must not contain control characters")
+	}
+}
+
+// Word checks an identifier of A-Za-z0-9_.- .
+func (f *Faults) Word(field, value string, max int) {
+	had := len(*f)
+	f.Text(field, value, 1, max)
+	if len(*f) > had {
+		return
+	}
+	for _, r := range value {
+		if !(r >= 'a' && r <= 'z' || r >= 'A' && r <= 'Z' || r >= '0' && r <= '9' || r == '_' || r == '.' || r == '-') {
+			f.Add(field, "may only contain A-Z, a-z, 0-9, '_', '.' and '-'")
+			return
+		}
+	}
+}
+
+func (f *Faults) relation(field string, r Relation) {
+	f.Word(field+".type", r.Type, MaxRelationType)
+	f.items(field+".content", r.Content)
+}
+
+func (f *Faults) items(field string, items []string) {
+	if len(items) > MaxRelated {
+		f.Add(field, fmt.Sprintf("must have at most %d items", MaxRelated))
+		return
+	}
+	for i, item := range items {
+		f.Name(fmt.Sprintf("%s[%d]", field, i), item, 1, MaxName)
+		if len(*f) >= maxFaults {
+			return
+		}
+	}
+}
+
+// maxFaults bounds how many faults one answer tells of.
+const maxFaults = 20
+
+// distinct drops repetitions and keeps the order of first appearance.
+func distinct(items []string) []string {
+	seen := make(map[string]bool, len(items))
+	out := make([]string, 0, len(items))
+	for _, item := range items {
+		if !seen[item] {
+			seen[item] = true
+			out = append(out, item)
+		}
+	}
+	return out
+}

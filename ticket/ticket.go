@@ -1,0 +1,151 @@
+// Package ticket is the rule book: what a ticket is, what may happen to it and when. It is pure: no clock, no I/O, no Temporal.
+// Decide holds every rule and writes nothing; Evolve is the only writer and cannot refuse.
+package ticket
+
+import "time"
+
+// Status is where a ticket stands in its life. A suspended ticket keeps the status under it.
+type Status string
+
+const (
+	Triggered    Status = "triggered"    // opened, nobody has accepted it
+	Acknowledged Status = "acknowledged" // accepted, being worked on
+	Resolved     Status = "resolved"     // a solution was given and waits for its confirmation
+	Completed    Status = "completed"    // over, in the ordinary way; can be reopened
+	Terminated   Status = "terminated"   // over, stopped by somebody; final
+	Revoked      Status = "revoked"      // over, withdrawn by its opener; final
+)
+
+// PhaseSuspended is the phase of a suspended ticket; every other phase is spelled like the status.
+const PhaseSuspended = "suspended"
+
+// Open reports whether a ticket in this status can still move through its process.
+func (s Status) Open() bool { return s == Triggered || s == Acknowledged || s == Resolved }
+
+// Door is the way a command came in: a family, or Temporal's signals.
+type Door string
+
+const (
+	DoorIssue     Door = "issue"
+	DoorIncident  Door = "incident"
+	DoorITSM      Door = "itsm"
+	DoorPublish   Door = "publish"
+	DoorException Door = "exception"
+	DoorSignal    Door = "signal" // Temporal's UI, its CLI, other workflows
+	DoorSystem    Door = "system" // Signalbox itself: deadlines, automatic nodes
+)
+
+// Identity is what a ticket is called. All of it is given once, before the ticket exists, and never changes.
+type Identity struct {
+	ID     int64  `json:"id"`     // integer id, rising in the order of opening
+	Number string `json:"number"` // its identity towards callers, and its workflow ID
+	UUID   string `json:"uuid"`
+	Tenant string `json:"tenant"`
+}
+
+// Solution is what commit-solution hands in (incident family, seed 001).
+type Solution struct {
+	Type        string `json:"mtm_type"`
+	Interrupted bool   `json:"is_service_interrupt"`
+	Cause       string `json:"cause"`
+	Text        string `json:"solution"`
+}
+
+// Verdict is what confirm says about a solution (incident family, seed 001).
+type Verdict struct {
+	Passed  bool   `json:"virtual_confirm_result"`
+	Comment string `json:"virtual_confirm_comment"`
+}
+
+// Relation ties a ticket to documents or goods of one type (issue family, seed 000).
+type Relation struct {
+	Type    string   `json:"type"`
+	Content []string `json:"content"`
+}
+
+// RelationHead is what the ticket itself remembers of a relation. The content lives in the events and in the read model, so that a
+// ticket stays small enough to be carried through a roll-over however much is tied to it.
+type RelationHead struct {
+	Type   string `json:"type"`
+	Count  int    `json:"count"`
+	Digest string `json:"digest"`
+}
+
+// Message is one entry of a ticket's conversation.
+type Message struct {
+	ID      string `json:"id"`
+	Author  string `json:"author"`
+	Content string `json:"content"`
+}
+
+// MessageHead is what the ticket itself remembers of a message; the text lives in the events and in the read model.
+type MessageHead struct {
+	ID     string `json:"id"`
+	Author string `json:"author"`
+	Digest string `json:"digest"`
+}
+
+// Ticket is the whole state of one case. It is plain data: it goes through JSON unchanged.
+type Ticket struct {
+	Identity
+	Door        Door           `json:"door"` // the family it was opened through
+	App         string         `json:"app"`  // code of the app that opened it
+	Service     string         `json:"service"`
+	Version     int            `json:"version"` // of the service's definition
+	Origin      string         `json:"origin"`
+	Title       string         `json:"title"`
+	Description string         `json:"description,omitempty"`
+	Tags        []string       `json:"tags,omitempty"`
+	Opener      string         `json:"opener,omitempty"` // the person who opened it, where the family names one
+	Assignee    string         `json:"assignee,omitempty"`
+	Fields      map[string]any `json:"fields,omitempty"` // what only some families ask for, under the caller's own names
+	Status      Status         `json:"status"`
+	Suspended   bool           `json:"suspended,omitempty"`
+	Reason      string         `json:"reason,omitempty"` // given with the last ending, reopening or suspension
+	Solution    *Solution      `json:"solution,omitempty"`
+	SolvedAt    *time.Time     `json:"solved_at,omitempty"` // when the last solution was committed
+	Verdict     *Verdict       `json:"verdict,omitempty"`
+	Relations   []RelationHead `json:"relations,omitempty"`
+	Messages    []MessageHead  `json:"messages,omitempty"`
+	Life        int            `json:"life,omitempty"` // how often it was taken up again after it had ended
+	Seq         int64          `json:"seq"`            // of the last event
+	CreatedAt   time.Time      `json:"created_at"`
+	UpdatedAt   time.Time      `json:"updated_at"`
+}
+
+// Phase is the status in the house's own words, or PhaseSuspended.
+func (t Ticket) Phase() string {
+	if t.Suspended {
+		return PhaseSuspended
+	}
+	return string(t.Status)
+}
+
+// Ended reports whether the ticket is over. An ended ticket has no workflow; what is still allowed there starts its next life.
+func (t Ticket) Ended() bool { return !t.Status.Open() }
+
+func (t Ticket) relation(kind string) (int, RelationHead) {
+	for i, head := range t.Relations {
+		if head.Type == kind {
+			return i, head
+		}
+	}
+	return -1, RelationHead{}
+}
+
+func (t Ticket) message(id string) (int, MessageHead) {
+	for i, head := range t.Messages {
+		if head.ID == id {
+			return i, head
+		}
+	}
+	return -1, MessageHead{}
+}
+
+func (t Ticket) related() int {
+	total := 0
+	for _, head := range t.Relations {
+		total += head.Count
+	}
+	return total
+}
