@@ -127,19 +127,18 @@ type Ledger interface {
 // ErrGap tells that events are missing between those the read model has and those it was given.
 var ErrGap = errors.New("desk: events are missing in between")
 
-// Engine is the client half of the workflows.
+// Engine is the client half of the workflows. A ticket's workflow is told apart by its number and its life: the first begins with the
+// opening, every later one with what is still allowed on an ended ticket.
 type Engine interface {
-	// Start starts a ticket's first life with its opening events. That it is there already is success: the number was reserved for it.
-	Start(ctx context.Context, opening []ticket.Event) error
-	// Started reports whether the workflow of the ticket's first life exists.
-	Started(ctx context.Context, id ticket.Identity) (bool, error)
-	// Update sends the command to the ticket's current life under the operation's ID and gives the events it caused. A refusal is a
+	// Begin starts the life that the events belong to, from the ticket as it was before them (zero for an opening). No worker is waited
+	// for. That it was begun with these events already is success. ErrGone: it was begun by somebody else.
+	Begin(ctx context.Context, before ticket.Ticket, events []ticket.Event) error
+	// Begun gives the events that a life began with. ErrGone: there is no such life.
+	Begun(ctx context.Context, id ticket.Identity, life int) ([]ticket.Event, error)
+	// Update sends the command to a life of the ticket under the operation's ID and gives the events it caused. A refusal is a
 	// *ticket.Error. ErrMoving: try again at once. ErrGone: that life is over or never was.
-	Update(ctx context.Context, t ticket.Ticket, operation string, c ticket.Command) ([]ticket.Event, error)
-	// Revive starts the next life of an ended ticket from its stored state and sends the command in the same call. ErrGone: that life has
-	// been lived already, the stored state is old.
-	Revive(ctx context.Context, t ticket.Ticket, operation string, c ticket.Command) ([]ticket.Event, error)
-	// Outcome tells what became of an operation in one life of a ticket. It never waits long.
+	Update(ctx context.Context, id ticket.Identity, life int, c ticket.Command) ([]ticket.Event, error)
+	// Outcome tells what became of an operation sent to a life by Update. It never waits long.
 	Outcome(ctx context.Context, id ticket.Identity, life int, operation string) (Outcome, error)
 	// Peek gives events after a sequence number that a life of the ticket still remembers, oldest first, and whether there are more.
 	// ErrGone: there is no such life.

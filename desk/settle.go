@@ -1,0 +1,117 @@
+package desk
+
+import (
+	"context"
+	"errors"
+	"fmt"
+
+	"signalbox/ticket"
+)
+
+// Settled counts what one sweep over the expired operations found.
+type Settled struct {
+	Done int `json:"done"` // had happened; finished
+	Void int `json:"void"` // had not happened; their keys are free
+	Left int `json:"left"` // cannot be told yet
+}
+
+// Settle takes up to limit operations whose claimant is gone and finds out what became of them. Several processes may settle at once.
+func (d *Desk) Settle(ctx context.Context, limit int) (Settled, error) {
+	var sum Settled
+	expired, err := d.ledger.Expired(ctx, limit)
+	if err != nil {
+		return sum, err
+	}
+	for _, op := range expired {
+		state, err := d.settleOne(ctx, op)
+		switch {
+		case err != nil || state == Running:
+			// One that cannot be settled must not keep the others waiting.
+			sum.Left++
+			d.opts.Log.Warn("operation.unsettled", "operation", op.ID, "ticket", op.Ticket.Number, "error", err)
+		case state == Done:
+			sum.Done++
+		default:
+			sum.Void++
+		}
+		if ctx.Err() != nil {
+			return sum, ctx.Err()
+		}
+	}
+	return sum, nil
+}
+
+// settle reports whether the operation is settled now.
+func (d *Desk) settle(ctx context.Context, op Operation) (bool, error) {
+	state, err := d.settleOne(ctx, op)
+	if err != nil {
+		return false, unavailable(err)
+	}
+	return state != Running, nil
+}
+
+// settleOne finds out what became of an operation and writes it down; Running: it cannot be told yet.
+func (d *Desk) settleOne(ctx context.Context, op Operation) (OperationState, error) {
+	mine, err := d.ledger.Lease(ctx, op.ID, d.opts.Now().Add(d.opts.Lease))
+	if err != nil {
+		return Running, fmt.Errorf("lease: %w", err)
+	}
+	if !mine {
+		return Running, ticket.Refuse(ticket.Busy, "the first request with this key is still running")
+	}
+	outcome, err := d.outcome(ctx, op)
+	if err == nil && outcome.Known {
+		state := Done
+		switch {
+		case outcome.Done:
+			err = d.finish(ctx, op, outcome.Events)
+		case outcome.Refusal != nil:
+			state = Refused
+			err = d.ledger.Close(ctx, op.ID, state, outcome.Refusal.Error())
+		default:
+			state = Void
+			err = d.ledger.Close(ctx, op.ID, state, "did not happen")
+		}
+		if err == nil {
+			d.opts.Log.Info("operation.settled", "operation", op.ID, "ticket", op.Ticket.Number, "state", state)
+			return state, nil
+		}
+	}
+	if expireErr := d.ledger.Expire(ctx, op.ID); expireErr != nil {
+		err = errors.Join(err, expireErr)
+	}
+	return Running, err
+}
+
+// outcome asks the read model first and Temporal then. What happened in an earlier run or life of the ticket is in the read model: it was
+// brought there before the next one began.
+func (d *Desk) outcome(ctx context.Context, op Operation) (Outcome, error) {
+	if op.Kind == KindOpen {
+		return d.began(ctx, op, 0)
+	}
+	happened, err := d.ledger.Happened(ctx, op.ID)
+	if err != nil || happened {
+		return Outcome{Known: err == nil, Done: happened}, err
+	}
+	t, err := d.ledger.Ticket(ctx, op.Ticket.Tenant, op.Ticket.Number)
+	if err != nil {
+		return Outcome{}, err
+	}
+	outcome, err := d.engine.Outcome(ctx, t.Identity, t.Life, op.ID)
+	if err != nil || !outcome.Known || outcome.Done || outcome.Refusal != nil {
+		return outcome, err
+	}
+	return d.began(ctx, op, t.Life+1)
+}
+
+// began tells whether the operation began that life.
+func (d *Desk) began(ctx context.Context, op Operation, life int) (Outcome, error) {
+	events, err := d.engine.Begun(ctx, op.Ticket, life)
+	if errors.Is(err, ErrGone) {
+		return Outcome{Known: true}, nil
+	}
+	if err != nil {
+		return Outcome{}, err
+	}
+	return Outcome{Known: true, Done: len(events) > 0 && events[0].Operation == op.ID, Events: events}, nil
+}
