@@ -1,0 +1,63 @@
+// Package workflows is the durable side, both halves of each conversation: the workflows themselves, and the client half that the desk sees
+// as its engine.
+package workflows
+
+import (
+	"fmt"
+	"strconv"
+
+	"go.temporal.io/sdk/temporal"
+
+	"signalbox/notice"
+	"signalbox/ticket"
+)
+
+// Task queues, one for each kind of work, so that they scale apart and slow receivers never delay a ticket.
+const (
+	QueueTickets    = "tickets"    // ticket workflows and their activities
+	QueueDeliveries = "deliveries" // everything that is told to subscribers
+)
+
+// Names in the conversation with a ticket's workflow.
+const (
+	UpdateHandle = "handle" // takes HandleRequest, gives HandleResult
+	QueryTicket  = "ticket" // takes PeekRequest, gives PeekResult
+)
+
+// TicketID gives the workflow ID of one life of a ticket: "ticket:IM…", and "ticket:IM…/2" when it was taken up again twice.
+func TicketID(number string, life int) string {
+	if life == 0 {
+		return "ticket:" + number
+	}
+	return "ticket:" + number + "/" + strconv.Itoa(life)
+}
+
+// DeliveriesID gives the workflow ID of a partition.
+func DeliveriesID(partition int) string { return fmt.Sprintf("deliveries:%d", partition) }
+
+// LaneID gives the workflow ID of a parked lane.
+func LaneID(lane notice.Lane) string { return "lane:" + lane.String() }
+
+// SweepID is the ID of the sweep's schedule.
+const SweepID = "sweep"
+
+// Search attributes of tickets; all are keywords. They must be registered with the namespace before a ticket is opened.
+var (
+	AttributeTenant  = temporal.NewSearchAttributeKeyKeyword("SignalboxTenant")
+	AttributeService = temporal.NewSearchAttributeKeyKeyword("SignalboxService")
+	AttributeStatus  = temporal.NewSearchAttributeKeyKeyword("SignalboxStatus") // OPEN or CLOSED
+	AttributePhase   = temporal.NewSearchAttributeKeyKeyword("SignalboxPhase")  // the house's own word
+)
+
+// Attributes lists every search attribute, for whoever registers them.
+func Attributes() []temporal.SearchAttributeKeyKeyword {
+	return []temporal.SearchAttributeKeyKeyword{AttributeTenant, AttributeService, AttributeStatus, AttributePhase}
+}
+
+// statusWord is a ticket's status as the issue family and the Temporal UI spell it.
+func statusWord(t ticket.Ticket) string {
+	if t.Ended() {
+		return "CLOSED"
+	}
+	return "OPEN"
+}

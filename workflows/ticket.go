@@ -1,0 +1,255 @@
+package workflows
+
+import (
+	"encoding/json"
+	"fmt"
+	"slices"
+	"time"
+
+	"go.temporal.io/sdk/converter"
+	"go.temporal.io/sdk/temporal"
+	"go.temporal.io/sdk/workflow"
+
+	"signalbox/activities"
+	"signalbox/ticket"
+)
+
+// TicketInput is what one run of a ticket's workflow starts from.
+type TicketInput struct {
+	Before    ticket.Ticket  `json:"before"`               // the ticket as it was before the events
+	Events    []ticket.Event `json:"events,omitempty"`     // what this life began with; empty in later runs of it
+	Recent    []string       `json:"recent,omitempty"`     // operations of earlier runs, oldest first: the server forgets them at a roll-over
+	MoveAfter int            `json:"move_after,omitempty"` // updates after which the run rolls over; zero means the default
+}
+
+// HandleRequest is the argument of the update "handle". Its update ID is the command's operation.
+type HandleRequest struct {
+	Command ticket.Command `json:"command"`
+}
+
+// HandleResult is what the command caused. It is empty for a command of an earlier run, whose events are in the read model.
+type HandleResult struct {
+	Events []ticket.Event `json:"events,omitempty"`
+}
+
+// PeekRequest is the argument of the query "ticket".
+type PeekRequest struct {
+	After int64 `json:"after"` // only events with a higher sequence number
+}
+
+// PeekResult is the ticket, and events of this run that its reader may have missed.
+type PeekResult struct {
+	Ticket ticket.Ticket  `json:"ticket"`
+	Events []ticket.Event `json:"events,omitempty"`
+	More   bool           `json:"more,omitempty"` // ask again, after the last of these
+}
+
+const (
+	// moveAfter keeps a run well below the server's limit of 2,000 updates.
+	moveAfter = 1500
+	// keepRecent is how many operations a run passes on. A client's own retry across a roll-over comes within moments.
+	keepRecent = 200
+	// peekBytes bounds the events of one answer; the server refuses answers over 2 MiB.
+	peekBytes = 1 << 20
+	// typeMoving is the type of the refusal that means: try again at once.
+	typeMoving = "moving"
+)
+
+// Ticket is the one long-running workflow of a ticket: it takes commands by update and signal, decides them by the rule book, and is the
+// truth that the read model follows. It returns when the ticket has ended.
+func Ticket(ctx workflow.Context, in TicketInput) error {
+	r := &run{ticket: ticket.Fold(in.Before, in.Events), events: in.Events, recent: in.Recent, limit: in.MoveAfter}
+	if r.limit == 0 {
+		r.limit = moveAfter
+	}
+	if err := workflow.SetQueryHandler(ctx, QueryTicket, r.peek); err != nil {
+		return err
+	}
+	if err := workflow.SetUpdateHandlerWithOptions(ctx, UpdateHandle, r.handle, workflow.UpdateHandlerOptions{Validator: r.validate}); err != nil {
+		return err
+	}
+	workflow.SetCurrentDetails(ctx, r.details())
+	return r.loop(ctx)
+}
+
+// run is one run of a ticket's workflow.
+type run struct {
+	ticket  ticket.Ticket
+	events  []ticket.Event // of this run
+	recent  []string
+	handled int
+	limit   int
+	moving  bool // no more commands are taken in this run
+	owed    bool // something happened that no caller writes down
+}
+
+// loop is the only reader of the signal channels and the only place with side effects. A second reader could lose a signal that is
+// already in its hands when the run ends.
+func (r *run) loop(ctx workflow.Context) error {
+	for {
+		if err := workflow.Await(ctx, func() bool { return r.signalled(ctx) || r.mustLeave(ctx) }); err != nil {
+			return err
+		}
+		r.moving = r.mustLeave(ctx)
+		r.readSignals(ctx)
+		rolling := r.moving && !r.ticket.Ended()
+		if r.owed || rolling {
+			// Before a roll-over everything must be in the read model: the next run remembers nothing of this one.
+			r.owed = false
+			if err := r.project(ctx); err != nil {
+				return err
+			}
+		}
+		// Handlers never wait, so they are finished; signals may have come in while projecting, which yields.
+		if !r.moving || !workflow.AllHandlersFinished(ctx) || r.signalled(ctx) || r.owed {
+			continue
+		}
+		if r.ticket.Ended() {
+			return nil
+		}
+		return workflow.NewContinueAsNewError(ctx, Ticket, TicketInput{Before: r.ticket, Recent: r.recent, MoveAfter: r.limit})
+	}
+}
+
+func (r *run) mustLeave(ctx workflow.Context) bool {
+	return r.ticket.Ended() || r.handled >= r.limit || workflow.GetInfo(ctx).GetContinueAsNewSuggested()
+}
+
+// validate refuses without leaving a trace in history.
+func (r *run) validate(ctx workflow.Context, q HandleRequest) error {
+	if r.known(q.Command.Operation) {
+		return nil
+	}
+	// The ending is the last event of a life: what comes after it begins the next one.
+	if r.moving || r.mustLeave(ctx) {
+		return temporal.NewNonRetryableApplicationError("the ticket is moving to its next run", typeMoving, nil)
+	}
+	_, err := ticket.Decide(r.ticket, q.Command, workflow.Now(ctx))
+	return toWire(err)
+}
+
+// handle decides and evolves with no yield in between, so that interleaved commands cannot hurt and no mutex is needed.
+func (r *run) handle(ctx workflow.Context, q HandleRequest) (HandleResult, error) {
+	if r.known(q.Command.Operation) {
+		return HandleResult{}, nil
+	}
+	if r.ticket.Ended() {
+		// Another command of the same workflow task ended the ticket after the validator had let this one in.
+		return HandleResult{}, temporal.NewNonRetryableApplicationError("the ticket has just ended", typeMoving, nil)
+	}
+	events, err := ticket.Decide(r.ticket, q.Command, workflow.Now(ctx))
+	if err != nil {
+		return HandleResult{}, toWire(err)
+	}
+	r.handled++
+	r.remember(q.Command.Operation)
+	r.apply(ctx, events)
+	return HandleResult{Events: events}, nil
+}
+
+// apply is where a run changes. It does not yield.
+func (r *run) apply(ctx workflow.Context, events []ticket.Event) {
+	if len(events) == 0 {
+		return
+	}
+	phase := r.ticket.Phase()
+	r.ticket = ticket.Fold(r.ticket, events)
+	r.events = append(r.events, events...)
+	workflow.SetCurrentDetails(ctx, r.details())
+	if r.ticket.Phase() == phase {
+		return
+	}
+	if err := workflow.UpsertTypedSearchAttributes(ctx,
+		AttributeStatus.ValueSet(statusWord(r.ticket)), AttributePhase.ValueSet(r.ticket.Phase())); err != nil {
+		workflow.GetLogger(ctx).Error("ticket.attributes", "error", err)
+	}
+}
+
+func (r *run) known(operation string) bool {
+	return operation != "" && slices.Contains(r.recent, operation)
+}
+
+func (r *run) remember(operation string) {
+	r.recent = append(r.recent, operation)
+	if over := len(r.recent) - keepRecent; over > 0 {
+		r.recent = slices.Delete(r.recent, 0, over)
+	}
+}
+
+// project has the read model catch up with this run. It is an ordinary activity, which runs only when the workflow task that decided is
+// durable, and is retried for as long as the database is down.
+func (r *run) project(ctx workflow.Context) error {
+	ctx = workflow.WithActivityOptions(ctx, workflow.ActivityOptions{
+		StartToCloseTimeout: time.Minute,
+		RetryPolicy:         &temporal.RetryPolicy{InitialInterval: time.Second, BackoffCoefficient: 2, MaximumInterval: 30 * time.Second},
+		Summary:             fmt.Sprintf("up to event %d", r.ticket.Seq),
+	})
+	var a *activities.Activities
+	return workflow.ExecuteActivity(ctx, a.Project, activities.ProjectInput{Ticket: r.ticket.Identity, Life: r.ticket.Life}).Get(ctx, nil)
+}
+
+// peek answers the query "ticket".
+func (r *run) peek(q PeekRequest) (PeekResult, error) {
+	out := PeekResult{Ticket: r.ticket}
+	size := 0
+	for _, e := range r.events {
+		if e.Seq <= q.After {
+			continue
+		}
+		raw, err := json.Marshal(e)
+		if err != nil {
+			return out, err
+		}
+		if size += len(raw); size > peekBytes && len(out.Events) > 0 {
+			out.More = true
+			break
+		}
+		out.Events = append(out.Events, e)
+	}
+	return out, nil
+}
+
+// details is what the Temporal UI shows of the ticket, in markdown.
+func (r *run) details() string {
+	t := r.ticket
+	text := fmt.Sprintf("**%s** %s\n\n%s, event %d, %s", t.Number, t.Title, t.Phase(), t.Seq, t.UpdatedAt.Format(time.RFC3339))
+	for _, node := range t.Nodes() {
+		text += fmt.Sprintf("\n- waits at %s for %v", node.Name, node.Processors)
+	}
+	return text
+}
+
+// signalled reports whether a signal waits to be read. It must not take one: conditions are asked often.
+func (r *run) signalled(ctx workflow.Context) bool {
+	for _, action := range ticket.SignalActions {
+		if workflow.GetSignalChannel(ctx, string(action)).Len() > 0 {
+			return true
+		}
+	}
+	return false
+}
+
+// readSignals decides every signal that waits. Nobody waits for an answer, so a refusal becomes an entry in the timeline.
+func (r *run) readSignals(ctx workflow.Context) {
+	for _, action := range ticket.SignalActions {
+		channel := workflow.GetSignalChannel(ctx, string(action))
+		var raw converter.RawValue
+		for channel.ReceiveAsync(&raw) {
+			if r.ticket.Ended() {
+				// The ending is the last event of a life, so this leaves no entry; a moment later there would have been no workflow to signal.
+				workflow.GetLogger(ctx).Warn("ticket.signal_after_end", "signal", action)
+				continue
+			}
+			c, err := signalCommand(action, raw)
+			var events []ticket.Event
+			if err == nil {
+				events, err = ticket.Decide(r.ticket, c, workflow.Now(ctx))
+			}
+			if err != nil {
+				events = []ticket.Event{ticket.Refused(r.ticket, c, err, workflow.Now(ctx))}
+			}
+			r.apply(ctx, events)
+			r.owed = r.owed || len(events) > 0
+		}
+	}
+}
