@@ -1,0 +1,114 @@
+package api
+
+import (
+	"bytes"
+	"encoding/json"
+	"errors"
+	"reflect"
+	"strconv"
+	"strings"
+	"unicode/utf8"
+
+	jsonv2 "github.com/go-json-experiment/json"
+	"github.com/go-json-experiment/json/jsontext"
+	"github.com/gofiber/fiber/v2"
+
+	"signalbox/ticket"
+)
+
+// Decode reads the body, one JSON value whatever the content type says, into v. Names of members match exactly, unknown ones are ignored,
+// of a repeated one the last counts. What does not fit is Invalid and names the member as the caller spelled it: "relations[0].type".
+// Members that may be left out should be pointers: nil stands for "not there" and for null.
+func Decode(c *fiber.Ctx, v any) error {
+	if enc := c.Get(fiber.HeaderContentEncoding); enc != "" && !strings.EqualFold(enc, "identity") {
+		return ticket.RefuseField(ticket.Invalid, fiber.HeaderContentEncoding, "bodies are taken uncompressed only")
+	}
+	return DecodeJSON(c.BodyRaw(), v)
+}
+
+// DecodeJSON is Decode for JSON that came in some other way.
+func DecodeJSON(raw []byte, v any) error {
+	switch {
+	case len(bytes.TrimSpace(raw)) == 0:
+		return ticket.RefuseField(ticket.Invalid, "body", "is required and must be JSON")
+	case !utf8.Valid(raw):
+		return ticket.RefuseField(ticket.Invalid, "body", "must be valid UTF-8")
+	}
+	// encoding/json takes "TITLE" for "title" and passes over text that is not UTF-8; its second version, used here, does neither.
+	err := jsonv2.Unmarshal(raw, v, jsontext.AllowDuplicateNames(true))
+	var semantic *jsonv2.SemanticError
+	switch {
+	case err == nil:
+		return nil
+	case !errors.As(err, &semantic):
+		return ticket.RefuseField(ticket.Invalid, "body", "is not well-formed JSON")
+	}
+	field := spell(semantic.JSONPointer)
+	if why := ticket.AsError(semantic.Err); why != nil {
+		return ticket.RefuseField(ticket.Invalid, field, why.Message)
+	}
+	return ticket.RefuseField(ticket.Invalid, field, "must be "+kind(semantic.GoType))
+}
+
+// spell writes a pointer into a document (RFC 6901) the way callers write it: relations[0].type.
+func spell(p jsontext.Pointer) string {
+	var field strings.Builder
+	for token := range p.Tokens() {
+		switch _, err := strconv.Atoi(token); {
+		case err == nil:
+			field.WriteString("[" + token + "]")
+		case field.Len() > 0:
+			field.WriteString("." + token)
+		default:
+			field.WriteString(token)
+		}
+	}
+	if field.Len() == 0 {
+		return "body"
+	}
+	return field.String()
+}
+
+// kind names the JSON that a Go type is read from.
+func kind(t reflect.Type) string {
+	if t == nil {
+		return "of another type"
+	}
+	switch t.Kind() {
+	case reflect.Pointer:
+		return kind(t.Elem())
+	case reflect.String:
+		return "a string"
+	case reflect.Bool:
+		return "true or false"
+	case reflect.Slice, reflect.Array:
+		return "an array"
+	case reflect.Struct, reflect.Map:
+		return "an object"
+	case reflect.Float32, reflect.Float64:
+		return "a number"
+	case reflect.Int, reflect.Int8, reflect.Int16, reflect.Int32, reflect.Int64,
+		reflect.Uint, reflect.Uint8, reflect.Uint16, reflect.Uint32, reflect.Uint64:
+		return "a whole number in its range"
+	}
+	return "of another type"
+}
+
+// Flag is a boolean that is also taken as the string "true" or "false", as old clients of the incident family send it. Use *Flag where
+// it may be missing.
+type Flag bool
+
+// UnmarshalJSON implements json.Unmarshaler.
+func (f *Flag) UnmarshalJSON(raw []byte) error {
+	switch string(raw) {
+	case "true", `"true"`:
+		*f = true
+	case "false", `"false"`:
+		*f = false
+	default:
+		return ticket.Refuse(ticket.Invalid, "must be true or false")
+	}
+	return nil
+}
+
+var _ json.Unmarshaler = (*Flag)(nil)

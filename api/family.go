@@ -1,0 +1,71 @@
+package api
+
+import (
+	"fmt"
+	"net/http"
+	"strings"
+
+	"github.com/gofiber/fiber/v2"
+
+	"signalbox/desk"
+	"signalbox/ticket"
+)
+
+// Family is one door of the house as the server sees it.
+type Family struct {
+	Door ticket.Door
+	// Prefixes are the paths whose requests are answered in this family's words, whatever goes wrong with them: "/api/issue" stands for
+	// itself and all that lies under it.
+	Prefixes []string
+	Routes   []Route
+	// Refuse writes a refusal in the family's envelope. Status and headers are set already, from r; it may set another status.
+	Refuse func(c *fiber.Ctx, r Refusal) error
+	// Authenticate are ways of this family to tell who calls, asked in turn before the credentials that every family takes.
+	Authenticate []Authenticator
+}
+
+// Route is one call. Callers need its scope; there is no call without one.
+type Route struct {
+	Method  string
+	Path    string // in Fiber's spelling: "/api/issue/:id"
+	Scope   desk.Scope
+	Handler fiber.Handler // runs for an authenticated caller, under a deadline; an error that it returns is answered by the family
+}
+
+// Authenticator tells who calls by one kind of credential. known is false when the request carries no credential of that kind; then
+// the next one is asked. A credential that is wrong is an Unauthorized refusal; any other error means that it cannot be told now.
+type Authenticator func(c *fiber.Ctx) (app desk.App, known bool, err error)
+
+// check refuses what no family may be: it is a mistake in the program, found at the start.
+func (f Family) check() {
+	if f.Refuse == nil || f.Door == "" {
+		panic("api: a family needs a door and words to refuse with")
+	}
+	for _, route := range f.Routes {
+		switch {
+		case route.Scope != desk.Read && route.Scope != desk.Write && route.Scope != desk.Admin:
+			panic(fmt.Sprintf("api: %s %s has no scope", route.Method, route.Path))
+		case route.Handler == nil:
+			panic(fmt.Sprintf("api: %s %s has no handler", route.Method, route.Path))
+		case writes(route.Method) && route.Scope == desk.Read && route.Method != http.MethodPost:
+			panic(fmt.Sprintf("api: %s %s changes something and asks only for the scope read", route.Method, route.Path))
+		}
+	}
+}
+
+// reach is how specific the family's claim on a path is: the length of its longest prefix that the path lies under.
+func (f Family) reach(path string) int {
+	longest := 0
+	for _, prefix := range f.Prefixes {
+		rest, under := strings.CutPrefix(path, prefix)
+		if under && (rest == "" || rest[0] == '/' || strings.HasSuffix(prefix, "/")) {
+			longest = max(longest, len(prefix))
+		}
+	}
+	return longest
+}
+
+// writes reports whether requests with this method take an idempotency key.
+func writes(method string) bool {
+	return method == http.MethodPost || method == http.MethodPut || method == http.MethodDelete
+}

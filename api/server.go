@@ -1,0 +1,173 @@
+package api
+
+import (
+	"context"
+	"errors"
+	"log/slog"
+	"net"
+	"net/http"
+	"strconv"
+
+	"github.com/gofiber/fiber/v2"
+	"github.com/valyala/fasthttp"
+
+	"signalbox/ticket"
+)
+
+// Server is the front desk: one HTTP server for all families.
+type Server struct {
+	config   Config
+	apps     Apps
+	ready    func(ctx context.Context) error
+	log      *slog.Logger
+	families []Family
+	app      *fiber.App
+}
+
+// New makes a server for the families. ready reports whether what stands behind the families answers; nil means it always does.
+// What belongs to no family is answered in the words of the issue family, or of the first one.
+func New(config Config, apps Apps, ready func(ctx context.Context) error, log *slog.Logger, families ...Family) *Server {
+	config = config.Defaults()
+	if log == nil {
+		log = slog.Default()
+	}
+	s := &Server{config: config, apps: apps, ready: ready, log: log, families: families}
+	s.app = fiber.New(fiber.Config{
+		// Without this, strings read from a request change under whoever keeps them.
+		Immutable:     true,
+		CaseSensitive: true,
+		// A body somewhat over the limit is still read, so that its sender hears why it is refused: one who is cut off while sending
+		// mostly sees a broken connection.
+		BodyLimit:             4 * config.BodyLimit,
+		ReadBufferSize:        config.HeaderLimit,
+		ReadTimeout:           config.ReadTimeout,
+		WriteTimeout:          config.WriteTimeout,
+		IdleTimeout:           config.IdleTimeout,
+		DisableStartupMessage: true,
+		ErrorHandler:          s.refuse,
+	})
+	s.app.Use(s.greet)
+	for i := range s.families {
+		family := &s.families[i]
+		family.check()
+		for _, route := range family.Routes {
+			s.app.Add(route.Method, route.Path, s.serve(family, route))
+		}
+	}
+	s.health()
+	s.guardMethods()
+	return s
+}
+
+// App is the Fiber application, for tests and for pages beside the families.
+func (s *Server) App() *fiber.App { return s.app }
+
+// Page serves something that is the same for everybody, without a credential: health, documents. It is no part of any family.
+func (s *Server) Page(path string, handler fiber.Handler) { s.app.Get(path, handler) }
+
+// Families lists what the server was made of.
+func (s *Server) Families() []Family { return s.families }
+
+// Listen serves on a TCP address until Shutdown.
+func (s *Server) Listen(address string) error {
+	l, err := net.Listen("tcp", address)
+	if err != nil {
+		return err
+	}
+	return s.Serve(l)
+}
+
+// Serve serves on a listener until Shutdown, and closes it.
+func (s *Server) Serve(l net.Listener) error { return s.app.Listener(l) }
+
+// Shutdown takes no more requests and waits for those under way, as long as ctx allows.
+func (s *Server) Shutdown(ctx context.Context) error { return s.app.ShutdownWithContext(ctx) }
+
+// serve carries one request to its call: who is it, may they, is the request well formed; then the call itself.
+func (s *Server) serve(family *Family, route Route) fiber.Handler {
+	return func(c *fiber.Ctx) error {
+		v := visitOf(c)
+		v.family, v.route = family, route.Path
+		ctx, cancel := context.WithTimeout(c.UserContext(), s.config.RequestTimeout)
+		defer cancel()
+		c.SetUserContext(ctx)
+
+		var err error
+		if len(c.BodyRaw()) > s.config.BodyLimit {
+			return fiber.ErrRequestEntityTooLarge
+		}
+		if v.app, err = s.admit(c, family, route.Scope); err != nil {
+			return err
+		}
+		if writes(c.Method()) {
+			c.Set(HeaderReplayed, "false")
+			if v.key, err = idempotencyKey(c); err != nil {
+				return err
+			}
+		}
+		return route.Handler(c)
+	}
+}
+
+// refuse answers an error in the words of the family whose path was asked for.
+func (s *Server) refuse(c *fiber.Ctx, err error) error {
+	v, r := visitOf(c), Classify(err)
+	v.refused, v.cause = r.Code, err
+	family := v.family
+	if family == nil {
+		family = s.familyOf(c.Path())
+	}
+	if family == nil {
+		return c.SendStatus(r.Status)
+	}
+	if seconds, ok := retryAfter[r.Code]; ok {
+		c.Set(fiber.HeaderRetryAfter, strconv.Itoa(seconds))
+	}
+	if r.Code == ticket.Unauthorized {
+		c.Set(fiber.HeaderWWWAuthenticate, `Access_Key realm="signalbox", Bearer realm="signalbox"`)
+	}
+	c.Status(r.Status)
+	return family.Refuse(c, r)
+}
+
+// familyOf finds whose words fit a path that no call was found for.
+func (s *Server) familyOf(path string) *Family {
+	var found *Family
+	best := 0
+	for i := range s.families {
+		f := &s.families[i]
+		if reach := f.reach(path); reach > best {
+			found, best = f, reach
+		}
+	}
+	if found != nil || len(s.families) == 0 {
+		return found
+	}
+	for i := range s.families {
+		if s.families[i].Door == ticket.DoorIssue {
+			return &s.families[i]
+		}
+	}
+	return &s.families[0]
+}
+
+// guardMethods answers methods that Fiber does not know; by itself it would answer them in plain text.
+func (s *Server) guardMethods() {
+	server := s.app.Server()
+	inner := server.Handler
+	known := map[string]bool{}
+	for _, method := range s.app.Config().RequestMethods {
+		known[method] = true
+	}
+	server.Handler = func(rctx *fasthttp.RequestCtx) {
+		if known[string(rctx.Method())] {
+			inner(rctx)
+			return
+		}
+		c := s.app.AcquireCtx(rctx)
+		defer s.app.ReleaseCtx(c)
+		if err := s.refuse(c, fiber.NewError(http.StatusMethodNotAllowed)); err != nil {
+			s.log.Error("http.refuse", "error", errors.Join(err))
+		}
+	}
+}
