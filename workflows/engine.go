@@ -155,7 +155,7 @@ func (g *Engine) Peek(ctx context.Context, id ticket.Identity, life int, after i
 // toWire makes a refusal an application error whose type is our code, so that the client can rebuild it exactly.
 func toWire(err error) error {
 	if refusal := ticket.AsError(err); refusal != nil {
-		return temporal.NewNonRetryableApplicationError(refusal.Error(), string(refusal.Code), nil, refusal)
+		return temporal.NewNonRetryableApplicationError(refusal.Error(), string(refusal.Code), nil, *refusal)
 	}
 	return err
 }

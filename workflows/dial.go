@@ -1,0 +1,110 @@
+package workflows
+
+import (
+	"context"
+	"crypto/tls"
+	"crypto/x509"
+	"errors"
+	"fmt"
+	"log/slog"
+	"os"
+
+	enumspb "go.temporal.io/api/enums/v1"
+	"go.temporal.io/api/operatorservice/v1"
+	"go.temporal.io/api/serviceerror"
+	"go.temporal.io/api/workflowservice/v1"
+	"go.temporal.io/sdk/client"
+	sdklog "go.temporal.io/sdk/log"
+	"google.golang.org/protobuf/types/known/durationpb"
+	"time"
+)
+
+// Connection says where Temporal is and how to be let in: a cluster of one's own, or Temporal Cloud by TLS and API key or certificate.
+type Connection struct {
+	Address       string `default:"127.0.0.1:7233" desc:"host:port of Temporal's frontend"`
+	Namespace     string `default:"default" desc:"Temporal namespace"`
+	APIKey        string `split_words:"true" desc:"API key for Temporal; implies TLS"`
+	TLS           bool   `desc:"connect with TLS"`
+	TLSCA         string `envconfig:"TLS_CA" desc:"file with the certificate authority to trust, instead of the system's"`
+	TLSCert       string `split_words:"true" desc:"file with the client certificate"`
+	TLSKey        string `split_words:"true" desc:"file with the client certificate's key"`
+	TLSServerName string `split_words:"true" desc:"name to expect in the server's certificate"`
+}
+
+// Dial makes a client. It does not connect yet: an unreachable Temporal is found out by the first call, and got over by later ones.
+func (c Connection) Dial(log *slog.Logger) (client.Client, error) {
+	options := client.Options{HostPort: c.Address, Namespace: c.Namespace, Logger: sdklog.NewStructuredLogger(log)}
+	if c.APIKey != "" {
+		options.Credentials = client.NewAPIKeyStaticCredentials(c.APIKey)
+	}
+	if c.TLS || c.APIKey != "" || c.TLSCA != "" || c.TLSCert != "" {
+		config := &tls.Config{MinVersion: tls.VersionTLS12, ServerName: c.TLSServerName}
+		if c.TLSCA != "" {
+			pem, err := os.ReadFile(c.TLSCA)
+			if err != nil {
+				return nil, fmt.Errorf("read the certificate authority: %w", err)
+			}
+			config.RootCAs = x509.NewCertPool()
+			if !config.RootCAs.AppendCertsFromPEM(pem) {
+				return nil, fmt.Errorf("%s holds no certificate", c.TLSCA)
+			}
+		}
+		if c.TLSCert != "" {
+			pair, err := tls.LoadX509KeyPair(c.TLSCert, c.TLSKey)
+			if err != nil {
+				return nil, fmt.Errorf("read the client certificate: %w", err)
+			}
+			config.Certificates = []tls.Certificate{pair}
+		}
+		options.ConnectionOptions.TLS = config
+	}
+	return client.NewLazyClient(options)
+}
+
+// Prepare makes sure that the namespace and the search attributes exist. It may be repeated. A namespace that is there is left as it is.
+func Prepare(ctx context.Context, c client.Client, namespace string, retention time.Duration) error {
+	_, err := c.WorkflowService().RegisterNamespace(ctx, &workflowservice.RegisterNamespaceRequest{
+		Namespace: namespace, WorkflowExecutionRetentionPeriod: durationpb.New(retention),
+	})
+	var exists *serviceerror.NamespaceAlreadyExists
+	if err != nil && !errors.As(err, &exists) {
+		return fmt.Errorf("register the namespace %s: %w", namespace, err)
+	}
+	have, err := untilVisible(ctx, func() (*operatorservice.ListSearchAttributesResponse, error) {
+		return c.OperatorService().ListSearchAttributes(ctx, &operatorservice.ListSearchAttributesRequest{Namespace: namespace})
+	})
+	if err != nil {
+		return fmt.Errorf("list search attributes: %w", err)
+	}
+	missing := map[string]enumspb.IndexedValueType{}
+	for _, key := range Attributes() {
+		if _, ok := have.GetCustomAttributes()[key.GetName()]; !ok {
+			missing[key.GetName()] = enumspb.INDEXED_VALUE_TYPE_KEYWORD
+		}
+	}
+	if len(missing) == 0 {
+		return nil
+	}
+	_, err = c.OperatorService().AddSearchAttributes(ctx, &operatorservice.AddSearchAttributesRequest{Namespace: namespace, SearchAttributes: missing})
+	var there *serviceerror.AlreadyExists
+	if err != nil && !errors.As(err, &there) {
+		return fmt.Errorf("add search attributes: %w", err)
+	}
+	return nil
+}
+
+// untilVisible asks again while a new namespace has not reached every part of the cluster yet.
+func untilVisible[T any](ctx context.Context, ask func() (T, error)) (T, error) {
+	for {
+		answer, err := ask()
+		var notFound *serviceerror.NamespaceNotFound
+		if !errors.As(err, &notFound) {
+			return answer, err
+		}
+		select {
+		case <-ctx.Done():
+			return answer, err
+		case <-time.After(200 * time.Millisecond):
+		}
+	}
+}
