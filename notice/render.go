@@ -1,0 +1,80 @@
+package notice
+
+import (
+	"bytes"
+	"encoding/json"
+
+	"signalbox/ticket"
+)
+
+// Kinds of the issue family's notifications (seed 000).
+const (
+	KindRelations    = "relations"
+	KindStatus       = "status"
+	KindConversation = "conversation"
+)
+
+// Render gives what a subscription of this format is owed for an event: the delivery's kind in the format's own words and its exact body.
+// before and after are the ticket around the event. ok is false when nothing is owed: the format is not told of such events, or this build
+// cannot render it. The same arguments always give the same bytes.
+func Render(f Format, before ticket.Ticket, e ticket.Event, after ticket.Ticket) (kind string, body []byte, ok bool) {
+	if f != FormatIssue {
+		return "", nil, false
+	}
+	kind = issueKind(before, e, after)
+	if kind == "" {
+		return "", nil, false
+	}
+	n := issueNotice{ID: after.Number, Type: kind}
+	if kind == KindStatus {
+		n.Details = issueDetails{From: StatusWord(before), To: StatusWord(after)}
+	}
+	return kind, marshal(n), true
+}
+
+// StatusWord is a ticket's status in the issue family's words: OPEN or CLOSED.
+func StatusWord(t ticket.Ticket) string {
+	if t.Ended() {
+		return "CLOSED"
+	}
+	return "OPEN"
+}
+
+// issueNotice is the body of seed 000: exactly these three members, in this order.
+type issueNotice struct {
+	ID      string       `json:"id"`
+	Type    string       `json:"type"`
+	Details issueDetails `json:"details"`
+}
+
+type issueDetails struct {
+	From string `json:"from,omitempty"`
+	To   string `json:"to,omitempty"`
+}
+
+// issueKind says which of the three notifications an event causes; empty: none. A ticket owes nothing for its opening, since nobody can
+// have asked to be told before there was a ticket.
+func issueKind(before ticket.Ticket, e ticket.Event, after ticket.Ticket) string {
+	switch {
+	case e.Type == ticket.Opened:
+		return ""
+	case e.Type == ticket.Related:
+		return KindRelations
+	case e.Type == ticket.Said, e.Type == ticket.Revised:
+		return KindConversation
+	case StatusWord(before) != StatusWord(after):
+		return KindStatus
+	}
+	return ""
+}
+
+// marshal writes JSON as the documents show it: no HTML escapes and no line end.
+func marshal(v any) []byte {
+	var out bytes.Buffer
+	enc := json.NewEncoder(&out)
+	enc.SetEscapeHTML(false)
+	if err := enc.Encode(v); err != nil {
+		panic("notice: a body that does not marshal: " + err.Error()) // strings only
+	}
+	return bytes.TrimSuffix(out.Bytes(), []byte("\n"))
+}
