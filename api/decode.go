@@ -50,6 +50,16 @@ func DecodeJSON(raw []byte, v any) error {
 	return ticket.RefuseField(ticket.Invalid, field, "must be "+kind(semantic.GoType))
 }
 
+// DecodeMember is DecodeJSON for a member that was kept raw. A fault of the whole of it names the member; its own members are named by
+// themselves, as in Parameter.
+func DecodeMember(name string, raw json.RawMessage, v any) error {
+	err := DecodeJSON(raw, v)
+	if refusal := ticket.AsError(err); refusal != nil && refusal.Field == "body" {
+		return ticket.RefuseField(refusal.Code, name, refusal.Message)
+	}
+	return err
+}
+
 // spell writes a pointer into a document (RFC 6901) the way callers write it: relations[0].type.
 func spell(p jsontext.Pointer) string {
 	var field strings.Builder

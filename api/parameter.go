@@ -28,12 +28,12 @@ func Parameter(c *ticket.Command, raw json.RawMessage, types []string) error {
 	switch {
 	case len(raw) == 0 || string(raw) == "null":
 	case c.Action != ticket.CommitSolution && c.Action != ticket.Confirm:
-		if err := DecodeJSON(raw, &struct{}{}); err != nil {
-			return within("parameter", err)
+		if err := DecodeMember("parameter", raw, &struct{}{}); err != nil {
+			return err
 		}
 	default:
-		if err := DecodeJSON(raw, &p); err != nil {
-			return within("parameter", err)
+		if err := DecodeMember("parameter", raw, &p); err != nil {
+			return err
 		}
 	}
 	var f ticket.Faults
@@ -59,14 +59,6 @@ func Parameter(c *ticket.Command, raw json.RawMessage, types []string) error {
 		f = append(f, refusal)
 	}
 	return f.Err()
-}
-
-// within names the object that a fault of the whole of it stands for; its members are named by themselves.
-func within(object string, err error) error {
-	if refusal := ticket.AsError(err); refusal != nil && refusal.Field == "body" {
-		return ticket.RefuseField(refusal.Code, object, refusal.Message)
-	}
-	return err
 }
 
 func value[T any](p *T) T {

@@ -1,0 +1,207 @@
+package issue
+
+import (
+	"context"
+	"errors"
+	"net/http"
+	"slices"
+
+	"github.com/gofiber/fiber/v2"
+
+	"signalbox/api"
+	"signalbox/notice"
+	"signalbox/ticket"
+)
+
+// relation shows one relation; unlike the others of an issue, a type that it never had does not exist.
+func (w *Wing) relation(c *fiber.Ctx) error {
+	kind, err := word(c, "type")
+	if err != nil {
+		return err
+	}
+	t, err := w.ticket(c)
+	if err != nil {
+		return err
+	}
+	relations, err := w.Tickets.Relations(api.Context(c), t.ID)
+	if err != nil {
+		return err
+	}
+	i := slices.IndexFunc(relations, func(r ticket.Relation) bool { return r.Type == kind })
+	if i < 0 {
+		return ticket.RefuseField(ticket.NotFound, "type", "the issue has no relation of this type")
+	}
+	return api.Respond(c, http.StatusOK, ticket.Relation{Type: kind, Content: full(relations[i].Content)})
+}
+
+// relate replaces the whole content of one relation: that is how items are added and removed.
+func (w *Wing) relate(c *fiber.Ctx) error {
+	kind, err := word(c, "type")
+	if err != nil {
+		return err
+	}
+	var in relating
+	if err := api.Decode(c, &in); err != nil {
+		return err
+	}
+	var f ticket.Faults
+	if in.Type != nil && *in.Type != kind {
+		f.Add("type", "must agree with the path")
+	}
+	if in.Content == nil {
+		f.Add("content", "is required")
+	}
+	if err := f.Err(); err != nil {
+		return err
+	}
+	return w.do(c, ticket.Command{Action: ticket.Relate, Relation: &ticket.Relation{Type: kind, Content: *in.Content}}, done(nil))
+}
+
+func (w *Wing) messages(c *fiber.Ctx) error {
+	t, err := w.ticket(c)
+	if err != nil {
+		return err
+	}
+	records, err := w.Tickets.Messages(api.Context(c), t.ID)
+	if err != nil {
+		return err
+	}
+	return api.Respond(c, http.StatusOK, done(list[message]{Items: each(records, messageOf)}))
+}
+
+var errNoMessage = ticket.Refuse(ticket.NotFound, "the issue has no such message")
+
+func (w *Wing) message(c *fiber.Ctx) error {
+	cid, err := word(c, "cid")
+	if err != nil {
+		return errNoMessage
+	}
+	t, err := w.ticket(c)
+	if err != nil {
+		return err
+	}
+	records, err := w.Tickets.Messages(api.Context(c), t.ID)
+	if err != nil {
+		return err
+	}
+	i := slices.IndexFunc(records, func(m ticket.MessageRecord) bool { return m.ID == cid })
+	if i < 0 {
+		return errNoMessage
+	}
+	return api.Respond(c, http.StatusOK, done(messageOf(records[i])))
+}
+
+func (w *Wing) say(c *fiber.Ctx) error { return w.speak(c, ticket.Say, w.newID()) }
+
+func (w *Wing) revise(c *fiber.Ctx) error {
+	cid, err := word(c, "cid")
+	if err != nil {
+		return errNoMessage
+	}
+	return w.speak(c, ticket.Revise, cid)
+}
+
+func (w *Wing) speak(c *fiber.Ctx, action ticket.Action, cid string) error {
+	var in saying
+	if err := api.Decode(c, &in); err != nil {
+		return err
+	}
+	m := ticket.Message{ID: cid, Author: value(in.Author), Content: value(in.Content)}
+	cmd := ticket.Command{Action: action, Message: &m}
+	if err := cmd.Check(); err != nil {
+		return err
+	}
+	// Who writes is who acts: the timeline names the author. Set after the check, which would otherwise tell of an operator nobody named.
+	cmd.Operator = m.Author
+	return w.do(c, cmd, done(id{cid}))
+}
+
+func (w *Wing) addresses(c *fiber.Ctx) error {
+	t, err := w.ticket(c)
+	if err != nil {
+		return err
+	}
+	registered, err := w.Addresses.Registered(api.Context(c), t.ID)
+	if err != nil {
+		return err
+	}
+	return api.Respond(c, http.StatusOK, done(list[address]{Items: each(registered, addressOf)}))
+}
+
+func (w *Wing) register(c *fiber.Ctx) error {
+	var in registering
+	if err := api.Decode(c, &in); err != nil {
+		return err
+	}
+	if err := w.checkURL("url", value(in.URL)); err != nil {
+		return err
+	}
+	return w.record(c, func(ctx context.Context, t ticket.Ticket) (envelope, error) {
+		s, err := w.Addresses.Register(ctx, t, *in.URL)
+		return done(id{s.ID}), err
+	})
+}
+
+// checkURL refuses an address, naming the member that it came in.
+func (w *Wing) checkURL(field, raw string) error {
+	var f ticket.Faults
+	f.Name(field, raw, 1, ticket.MaxURL)
+	if err := f.Err(); err != nil {
+		return err
+	}
+	err := w.CheckURL(raw)
+	if refusal := ticket.AsError(err); refusal != nil {
+		return ticket.RefuseField(refusal.Code, field, refusal.Message)
+	}
+	return err
+}
+
+var errNoAddress = ticket.Refuse(ticket.NotFound, "the issue has no such notification")
+
+func (w *Wing) unregister(c *fiber.Ctx) error {
+	nid, err := word(c, "nid")
+	if err != nil {
+		return errNoAddress
+	}
+	return w.record(c, func(ctx context.Context, t ticket.Ticket) (envelope, error) {
+		return done(nil), w.Addresses.Unregister(ctx, t.ID, nid)
+	})
+}
+
+func (w *Wing) deliveries(c *fiber.Ctx) error {
+	nid, err := word(c, "nid")
+	if err != nil {
+		return errNoAddress
+	}
+	q, err := parseQuery(c)
+	if err != nil {
+		return err
+	}
+	limit, cursor := q.limit(), q.text("cursor", maxCursor)
+	if err := q.faults.Err(); err != nil {
+		return err
+	}
+	t, err := w.ticket(c)
+	if err != nil {
+		return err
+	}
+	if _, err := w.Addresses.Registration(api.Context(c), t.ID, nid); err != nil {
+		return err
+	}
+	records, next, err := w.Addresses.Deliveries(api.Context(c), nid, cursor, limit)
+	if err != nil {
+		return err
+	}
+	return api.Respond(c, http.StatusOK, done(list[delivery]{Items: each(records, func(r notice.Record) delivery { return deliveryOf(r) }), Next: next}))
+}
+
+func (w *Wing) redeliver(c *fiber.Ctx) error {
+	nid, err1 := word(c, "nid")
+	did, err2 := word(c, "did")
+	if err := errors.Join(err1, err2); err != nil {
+		return ticket.Refuse(ticket.NotFound, "the notification has no such delivery")
+	}
+	return w.record(c, func(ctx context.Context, t ticket.Ticket) (envelope, error) {
+		return done(id{did}), w.Addresses.Redeliver(ctx, t.ID, nid, did)
+	})
+}

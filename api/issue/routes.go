@@ -1,0 +1,244 @@
+package issue
+
+import (
+	"context"
+	"fmt"
+	"net/http"
+	"slices"
+	"strings"
+
+	"github.com/gofiber/fiber/v2"
+	"github.com/google/uuid"
+
+	"signalbox/api"
+	"signalbox/desk"
+	"signalbox/ticket"
+)
+
+// Desk is the counter as this family sees it.
+type Desk interface {
+	Open(ctx context.Context, r desk.Request, s ticket.Series, d ticket.Draft, answer func(ticket.Identity) desk.Answer) (desk.Reply, error)
+	Handle(ctx context.Context, r desk.Request, key string, c ticket.Command, answer desk.Answer) (desk.Reply, error)
+	Record(ctx context.Context, r desk.Request, effect func(ctx context.Context) (desk.Answer, error)) (desk.Reply, error)
+}
+
+// Wing is the issue family. All members but NewID are needed.
+type Wing struct {
+	Desk      Desk
+	Tickets   Tickets
+	Addresses Addresses
+	CheckURL  func(raw string) error // refuses an address that could never be told anything; Invalid, naming no field
+	Types     []string               // words taken for mtm_type; api.Config.IncidentTypes
+	NewID     func() string          // of messages; random UUIDs
+}
+
+// Family gives the wing as the server mounts it.
+func (w *Wing) Family() api.Family {
+	const one = "/api/issue/:id"
+	return api.Family{
+		Door:     ticket.DoorIssue,
+		Prefixes: []string{"/api/issue"},
+		Refuse:   Refuse,
+		Routes: []api.Route{
+			{Method: http.MethodPost, Path: "/api/issue", Scope: desk.Write, Handler: w.open},
+			{Method: http.MethodGet, Path: "/api/issue", Scope: desk.Read, Handler: w.list},
+			{Method: http.MethodGet, Path: one, Scope: desk.Read, Handler: w.read},
+			{Method: http.MethodGet, Path: one + "/timeline", Scope: desk.Read, Handler: w.timeline},
+			{Method: http.MethodPut, Path: one + "/status", Scope: desk.Write, Handler: w.setStatus},
+			{Method: http.MethodPost, Path: one + "/handle", Scope: desk.Write, Handler: w.handle},
+			{Method: http.MethodGet, Path: one + "/relations/:type", Scope: desk.Read, Handler: w.relation},
+			{Method: http.MethodPut, Path: one + "/relations/:type", Scope: desk.Write, Handler: w.relate},
+			{Method: http.MethodGet, Path: one + "/conversation", Scope: desk.Read, Handler: w.messages},
+			{Method: http.MethodPost, Path: one + "/conversation", Scope: desk.Write, Handler: w.say},
+			{Method: http.MethodGet, Path: one + "/conversation/:cid", Scope: desk.Read, Handler: w.message},
+			{Method: http.MethodPut, Path: one + "/conversation/:cid", Scope: desk.Write, Handler: w.revise},
+			{Method: http.MethodGet, Path: one + "/notification", Scope: desk.Read, Handler: w.addresses},
+			{Method: http.MethodPost, Path: one + "/notification", Scope: desk.Write, Handler: w.register},
+			{Method: http.MethodDelete, Path: one + "/notification/:nid", Scope: desk.Write, Handler: w.unregister},
+			{Method: http.MethodGet, Path: one + "/notification/:nid/deliveries", Scope: desk.Read, Handler: w.deliveries},
+			{Method: http.MethodPost, Path: one + "/notification/:nid/deliveries/:did/redeliver", Scope: desk.Write, Handler: w.redeliver},
+		},
+	}
+}
+
+func (w *Wing) newID() string {
+	if w.NewID != nil {
+		return w.NewID()
+	}
+	return uuid.NewString()
+}
+
+// open answers with the number as soon as it is known, which is before anything happens.
+func (w *Wing) open(c *fiber.Ctx) error {
+	var in opening
+	if err := api.Decode(c, &in); err != nil {
+		return err
+	}
+	draft := ticket.Draft{
+		Door: ticket.DoorIssue, App: api.Caller(c).Code, Service: value(in.Service), Origin: value(in.Origin), Title: value(in.Title),
+		Description: value(in.Description), Tags: in.Tag, Assignee: value(in.Assignee), CallbackURL: value(in.CallbackURL),
+	}
+	var f ticket.Faults
+	for i, r := range in.Relations {
+		if r.Content == nil {
+			f.Add(fmt.Sprintf("relations[%d].content", i), "is required")
+			continue
+		}
+		draft.Relations = append(draft.Relations, ticket.Relation{Type: value(r.Type), Content: *r.Content})
+	}
+	if err := f.Err(); err != nil {
+		return err
+	}
+	if in.CallbackURL != nil {
+		if err := w.checkURL("callback_url", *in.CallbackURL); err != nil {
+			return err
+		}
+	}
+	// The bytes must be the same whoever gives the answer, so it is made from the identity alone.
+	reply, err := w.Desk.Open(api.Context(c), api.Request(c), ticket.SeriesIM, draft, func(id ticket.Identity) desk.Answer {
+		raw, _ := api.Marshal(done(id.Number)) // a string always marshals
+		return desk.Answer{Status: http.StatusOK, Body: raw}
+	})
+	return send(c, reply, err)
+}
+
+func (w *Wing) read(c *fiber.Ctx) error {
+	t, err := w.ticket(c)
+	if err != nil {
+		return err
+	}
+	relations, err := w.Tickets.Relations(api.Context(c), t.ID)
+	if err != nil {
+		return err
+	}
+	return api.Respond(c, http.StatusOK, viewOf(t, relations))
+}
+
+func (w *Wing) setStatus(c *fiber.Ctx) error {
+	var in setting
+	if err := api.Decode(c, &in); err != nil {
+		return err
+	}
+	cmd := ticket.Command{Operator: value(in.Operator), Note: value(in.Reason)}
+	var f ticket.Faults
+	switch value(in.Status) {
+	case statusOpen:
+		cmd.Action = ticket.Reopen
+	case statusClosed:
+		cmd.Action = ticket.Close
+	case "":
+		f.Add("status", "is required: "+statusOpen+" or "+statusClosed)
+	default:
+		f.Add("status", "must be "+statusOpen+" or "+statusClosed)
+	}
+	f.Name("operator", cmd.Operator, 1, ticket.MaxName)
+	if err := f.Err(); err != nil {
+		return err
+	}
+	return w.do(c, cmd, done(nil))
+}
+
+func (w *Wing) handle(c *fiber.Ctx) error {
+	var in handling
+	if err := api.Decode(c, &in); err != nil {
+		return err
+	}
+	cmd := ticket.Command{Action: ticket.Action(value(in.Action)), Operator: value(in.Operator), Node: value(in.Node)}
+	var f ticket.Faults
+	switch {
+	case in.Action == nil || *in.Action == "":
+		f.Add("action", "is required")
+	case !slices.Contains(ticket.HandleActions, cmd.Action):
+		f.Add("action", "is none of "+words(ticket.HandleActions))
+	}
+	f.Name("operator", cmd.Operator, 1, ticket.MaxName)
+	if err := f.Err(); err != nil {
+		return err
+	}
+	if cmd.Action != ticket.CommitSolution && cmd.Action != ticket.Confirm && len(in.Parameter) > 0 && string(in.Parameter) != "null" {
+		var p reasoning
+		if err := api.DecodeMember("parameter", in.Parameter, &p); err != nil {
+			return err
+		}
+		cmd.Note = value(p.Reason)
+	}
+	if err := api.Parameter(&cmd, in.Parameter, w.Types); err != nil {
+		return err
+	}
+	return w.do(c, cmd, done(nil))
+}
+
+// do hands a command to the desk for the ticket that the path names.
+func (w *Wing) do(c *fiber.Ctx, cmd ticket.Command, answer envelope) error {
+	key, err := ticketKey(c)
+	if err != nil {
+		return err
+	}
+	ready, err := api.Answer(http.StatusOK, answer)
+	if err != nil {
+		return err
+	}
+	reply, err := w.Desk.Handle(api.Context(c), api.Request(c), key, cmd, ready)
+	return send(c, reply, err)
+}
+
+// record hands the desk what touches the database alone, for the ticket that the path names.
+func (w *Wing) record(c *fiber.Ctx, effect func(ctx context.Context, t ticket.Ticket) (envelope, error)) error {
+	t, err := w.ticket(c)
+	if err != nil {
+		return err
+	}
+	reply, err := w.Desk.Record(api.Context(c), api.Request(c), func(ctx context.Context) (desk.Answer, error) {
+		answer, err := effect(ctx, t)
+		if err != nil {
+			return desk.Answer{}, err
+		}
+		return api.Answer(http.StatusOK, answer)
+	})
+	return send(c, reply, err)
+}
+
+// ticket finds the ticket that the path names, among the caller's own.
+func (w *Wing) ticket(c *fiber.Ctx) (ticket.Ticket, error) {
+	key, err := ticketKey(c)
+	if err != nil {
+		return ticket.Ticket{}, err
+	}
+	return w.Tickets.Ticket(api.Context(c), api.Caller(c).Tenant, key)
+}
+
+var errNoIssue = ticket.Refuse(ticket.NotFound, "there is no such issue")
+
+// ticketKey gives the number or UUID that the path names an issue by.
+func ticketKey(c *fiber.Ctx) (string, error) {
+	key, err := word(c, "id")
+	if err != nil {
+		return "", errNoIssue
+	}
+	if id, err := uuid.Parse(key); err == nil {
+		return id.String(), nil
+	}
+	return key, nil
+}
+
+// word gives a parameter of the path that names something: a short identifier.
+func word(c *fiber.Ctx, name string) (string, error) {
+	value, err := api.Param(c, name)
+	if err != nil {
+		return "", err
+	}
+	var f ticket.Faults
+	f.Word(name, value, ticket.MaxRelationType)
+	return value, f.Err()
+}
+
+func send(c *fiber.Ctx, reply desk.Reply, err error) error {
+	if err != nil {
+		return err
+	}
+	return api.Send(c, reply)
+}
+
+func words[T ~string](list []T) string {
+	return strings.Join(each(list, func(w T) string { return string(w) }), ", ")
+}

@@ -1,0 +1,265 @@
+package issue
+
+import (
+	"encoding/json"
+	"strings"
+	"time"
+
+	"signalbox/notice"
+	"signalbox/ticket"
+)
+
+// envelope is around every answer of seed 000 that is not a thing itself. Result is left out where there is nothing to tell.
+type envelope struct {
+	Success bool   `json:"success"`
+	Message string `json:"message"` // empty on success
+	Result  any    `json:"result,omitempty"`
+}
+
+func done(result any) envelope { return envelope{Success: true, Result: result} }
+
+// id is the result of what made something that has an id.
+type id struct {
+	ID string `json:"id"`
+}
+
+// list is the result of every list; Next is left out on the last page.
+type list[T any] struct {
+	Items []T    `json:"items"`
+	Next  string `json:"next_cursor,omitempty"`
+}
+
+// opening is what a caller asks to be opened. The first five members are seed 000's.
+type opening struct {
+	Origin      *string           `json:"origin"`
+	Title       *string           `json:"title"`
+	Description *string           `json:"description"`
+	Tag         []string          `json:"tag"`
+	Relations   []openingRelation `json:"relations"`
+	Service     *string           `json:"service"`
+	Assignee    *string           `json:"assignee"`
+	CallbackURL *string           `json:"callback_url"`
+}
+
+type openingRelation struct {
+	Type    *string   `json:"type"`
+	Content *[]string `json:"content"`
+}
+
+// view is an issue as callers see it. The first five members are seed 000's, in its order.
+type view struct {
+	Origin      string            `json:"origin"`
+	Title       string            `json:"title"`
+	Description string            `json:"description"`
+	Tag         []string          `json:"tag"`
+	Relations   []ticket.Relation `json:"relations"`
+	summary
+}
+
+// summary is what one issue and a line of the list have in common beside what seed 000 says.
+type summary struct {
+	ID           string    `json:"id"`
+	UUID         string    `json:"uuid"`
+	Status       string    `json:"status"`
+	Phase        string    `json:"phase"`
+	Service      string    `json:"service"`
+	CurrentNodes []node    `json:"current_nodes"`
+	Assignee     string    `json:"assignee"`
+	CreatedAt    time.Time `json:"created_at"`
+	UpdatedAt    time.Time `json:"updated_at"`
+}
+
+type node struct {
+	ID         string          `json:"id"`
+	Name       string          `json:"name"`
+	Processors []string        `json:"processors"`
+	Actions    []ticket.Action `json:"actions"`
+}
+
+// line is an issue in a list: without the texts and contents that may be long.
+type line struct {
+	Origin string   `json:"origin"`
+	Title  string   `json:"title"`
+	Tag    []string `json:"tag"`
+	summary
+}
+
+func viewOf(t ticket.Ticket, relations []ticket.Relation) view {
+	v := view{Origin: t.Origin, Title: t.Title, Description: t.Description, Tag: full(t.Tags), Relations: full(relations), summary: summaryOf(t)}
+	for i := range v.Relations {
+		v.Relations[i].Content = full(v.Relations[i].Content)
+	}
+	return v
+}
+
+func summaryOf(t ticket.Ticket) summary {
+	s := summary{
+		ID: t.Number, UUID: t.UUID, Status: statusWord(t.Status), Phase: t.Phase(), Service: t.Service, CurrentNodes: []node{},
+		Assignee: t.Assignee, CreatedAt: t.CreatedAt.UTC(), UpdatedAt: t.UpdatedAt.UTC(),
+	}
+	for _, n := range t.Nodes() {
+		s.CurrentNodes = append(s.CurrentNodes, node{ID: n.ID, Name: n.Name, Processors: full(n.Processors), Actions: full(n.Actions)})
+	}
+	return s
+}
+
+func lineOf(t ticket.Ticket) line {
+	return line{Origin: t.Origin, Title: t.Title, Tag: full(t.Tags), summary: summaryOf(t)}
+}
+
+type message struct {
+	ID        string    `json:"id"`
+	Author    string    `json:"author"`
+	Content   string    `json:"content"`
+	CreatedAt time.Time `json:"created_at"`
+	UpdatedAt time.Time `json:"updated_at"`
+}
+
+func messageOf(m ticket.MessageRecord) message {
+	return message{ID: m.ID, Author: m.Author, Content: m.Content, CreatedAt: m.CreatedAt.UTC(), UpdatedAt: m.UpdatedAt.UTC()}
+}
+
+// entry is one event of the timeline, in the words of the house.
+type entry struct {
+	Seq    int64         `json:"seq"`
+	At     time.Time     `json:"at"`
+	Type   ticket.Type   `json:"type"`
+	Actor  string        `json:"actor"`
+	Door   ticket.Door   `json:"door"`
+	Before ticket.Change `json:"before"`
+	After  ticket.Change `json:"after"`
+	Note   string        `json:"note"`
+}
+
+func entryOf(e ticket.Event) entry {
+	if r := e.Before.Relation; r != nil && r.Content == nil {
+		e.Before.Relation = &ticket.Relation{Type: r.Type, Content: []string{}}
+	}
+	return entry{Seq: e.Seq, At: e.At.UTC(), Type: e.Type, Actor: e.Actor, Door: e.Door, Before: e.Before, After: e.After, Note: e.Note}
+}
+
+// address is a notification that was registered.
+type address struct {
+	ID        string                       `json:"id"`
+	URL       string                       `json:"url"`
+	State     notice.SubscriptionState     `json:"state"`
+	CreatedAt time.Time                    `json:"created_at"`
+	DroppedAt *time.Time                   `json:"dropped_at,omitempty"`
+	Reason    string                       `json:"reason,omitempty"` // why it was dropped
+	Counts    map[notice.DeliveryState]int `json:"counts"`           // of its deliveries, every state by name
+}
+
+var deliveryStates = []notice.DeliveryState{notice.Pending, notice.Parked, notice.Sent, notice.Failed, notice.Held, notice.Cancelled}
+
+func addressOf(r notice.Registration) address {
+	a := address{ID: r.ID, URL: r.URL, State: r.State, Reason: r.Reason, CreatedAt: r.CreatedAt.UTC(), Counts: map[notice.DeliveryState]int{}}
+	if r.State == notice.Dropped {
+		a.DroppedAt = utc(r.EndedAt)
+	}
+	for _, state := range deliveryStates {
+		a.Counts[state] = r.Counts[state]
+	}
+	return a
+}
+
+// delivery is one body owed to an address, with every try at it.
+type delivery struct {
+	ID            string               `json:"id"`
+	Type          string               `json:"type"`
+	State         notice.DeliveryState `json:"state"`
+	CreatedAt     time.Time            `json:"created_at"`
+	EndedAt       *time.Time           `json:"ended_at"`
+	NextAttemptAt *time.Time           `json:"next_attempt_at"`
+	Attempts      []attempt            `json:"attempts"`
+}
+
+type attempt struct {
+	N          int               `json:"n"`
+	StartedAt  time.Time         `json:"started_at"`
+	DurationMS int64             `json:"duration_ms"`
+	HTTPStatus *int              `json:"http_status"` // null when there was no answer
+	ErrorClass notice.ErrorClass `json:"error_class"` // empty on success
+	Error      string            `json:"error"`
+	Answer     string            `json:"answer"` // its start, at most shownAnswer bytes
+}
+
+// shownAnswer is how much of an answer is shown; more of it is kept.
+const shownAnswer = 1 << 10
+
+func deliveryOf(r notice.Record) delivery {
+	d := delivery{
+		ID: r.ID, Type: r.Type, State: r.State, CreatedAt: r.CreatedAt.UTC(), EndedAt: utc(r.EndedAt), NextAttemptAt: utc(r.NextTry),
+		Attempts: make([]attempt, len(r.Attempts)),
+	}
+	for i, a := range r.Attempts {
+		shown := a.Answer[:min(len(a.Answer), shownAnswer)]
+		d.Attempts[i] = attempt{
+			N: a.N, StartedAt: a.StartedAt.UTC(), DurationMS: a.FinishedAt.Sub(a.StartedAt).Milliseconds(), ErrorClass: a.Class, Error: a.Error,
+			Answer: strings.ToValidUTF8(string(shown), "\uFFFD"),
+		}
+		if a.Status != 0 {
+			d.Attempts[i].HTTPStatus = &a.Status
+		}
+	}
+	return d
+}
+
+// Bodies of the other calls.
+type (
+	relating struct {
+		Type    *string   `json:"type"`
+		Content *[]string `json:"content"`
+	}
+	registering struct {
+		URL *string `json:"url"`
+	}
+	setting struct {
+		Status   *string `json:"status"`
+		Operator *string `json:"operator"`
+		Reason   *string `json:"reason"`
+	}
+	saying struct {
+		Author  *string `json:"author"`
+		Content *string `json:"content"`
+	}
+	handling struct {
+		Action    *string         `json:"action"`
+		Operator  *string         `json:"operator"`
+		Node      *string         `json:"node"`
+		Parameter json.RawMessage `json:"parameter"`
+	}
+	reasoning struct {
+		Reason *string `json:"reason"`
+	}
+)
+
+// full gives an empty list for nil, which JSON would write as null.
+func full[T any](items []T) []T {
+	if items == nil {
+		return []T{}
+	}
+	return items
+}
+
+func utc(at *time.Time) *time.Time {
+	if at == nil {
+		return nil
+	}
+	u := at.UTC()
+	return &u
+}
+
+func value(p *string) string {
+	if p == nil {
+		return ""
+	}
+	return *p
+}
+
+func each[A, B any](items []A, f func(A) B) []B {
+	out := make([]B, len(items))
+	for i, item := range items {
+		out[i] = f(item)
+	}
+	return out
+}
