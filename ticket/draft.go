@@ -71,16 +71,20 @@ func Open(d Draft, id Identity, operation string, at time.Time) ([]Event, error)
 	if err := d.Check(); err != nil {
 		return nil, err
 	}
-	relations := make([]Relation, len(d.Relations))
-	for i, r := range d.Relations {
-		relations[i] = Relation{Type: r.Type, Content: distinct(r.Content)}
+	var relations []Relation
+	for _, r := range d.Relations {
+		relations = append(relations, Relation{Type: r.Type, Content: distinct(r.Content)})
+	}
+	var tags []string
+	if len(d.Tags) > 0 {
+		tags = distinct(d.Tags)
 	}
 	process := processes[d.service()]
 	change := Change{
 		Status: process.first,
 		Opening: &Opening{
 			Identity: id, App: d.App, Service: d.service(), Version: process.version, Origin: d.Origin, Title: d.Title,
-			Description: d.Description, Tags: distinct(d.Tags), Opener: d.Opener, Fields: d.Fields,
+			Description: d.Description, Tags: tags, Opener: d.Opener, Fields: d.Fields,
 			Relations: relations, CallbackURL: d.CallbackURL,
 		},
 	}

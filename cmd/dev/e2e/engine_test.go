@@ -1,0 +1,264 @@
+package e2e
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"os"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/google/uuid"
+	"github.com/stretchr/testify/require"
+	enumspb "go.temporal.io/api/enums/v1"
+	"go.temporal.io/api/workflowservice/v1"
+	"go.temporal.io/sdk/client"
+	"go.temporal.io/sdk/worker"
+
+	"signalbox/activities"
+	"signalbox/cmd/dev/embedded"
+	"signalbox/desk"
+	"signalbox/ticket"
+	"signalbox/workflows"
+)
+
+// temporalServer starts an embedded server in memory with everything tickets need.
+func temporalServer(t *testing.T) (client.Client, *embedded.Server) {
+	t.Helper()
+	attributes := map[string]enumspb.IndexedValueType{}
+	for _, key := range workflows.Attributes() {
+		attributes[key.GetName()] = enumspb.INDEXED_VALUE_TYPE_KEYWORD
+	}
+	server, err := embedded.Start(t.Context(), embedded.Options{SearchAttributes: attributes})
+	require.NoError(t, err)
+	t.Cleanup(func() { require.NoError(t, server.Close()) })
+	log := slog.New(slog.NewTextHandler(os.Stderr, &slog.HandlerOptions{Level: slog.LevelError}))
+	c, err := workflows.Connection{Address: server.HostPort(), Namespace: "default"}.Dial(log)
+	require.NoError(t, err)
+	t.Cleanup(c.Close)
+	return c, server
+}
+
+func openingEvents(t *testing.T) []ticket.Event {
+	t.Helper()
+	number := "IM" + uuid.NewString()
+	events, err := ticket.Open(ticket.Draft{Door: ticket.DoorIssue, App: "demo", Origin: "customs", Title: "异常 \"quoted\""},
+		ticket.Identity{ID: 1, Number: number, UUID: uuid.NewString(), Tenant: "a"}, uuid.NewString(), time.Now())
+	require.NoError(t, err)
+	return events
+}
+
+func command(action ticket.Action) ticket.Command {
+	return ticket.Command{Action: action, Operator: "li", Door: ticket.DoorIssue, App: "demo", Operation: uuid.NewString()}
+}
+
+func speak() ticket.Command {
+	c := command(ticket.Say)
+	c.Message = &ticket.Message{ID: uuid.NewString(), Author: "li", Content: "hello"}
+	return c
+}
+
+// notebook is a read model that counts what the workflow has projected by itself.
+type notebook struct {
+	desk.Ledger
+	mu     sync.Mutex
+	ticket ticket.Ticket
+}
+
+func (n *notebook) Ticket(context.Context, string, string) (ticket.Ticket, error) {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	if n.ticket.Seq == 0 {
+		return n.ticket, ticket.Refuse(ticket.NotFound, "none")
+	}
+	return n.ticket, nil
+}
+
+func (n *notebook) Project(_ context.Context, _ ticket.Identity, events []ticket.Event) error {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	for _, e := range events {
+		switch {
+		case e.Seq == n.ticket.Seq+1:
+			n.ticket = ticket.Evolve(n.ticket, e)
+		case e.Seq > n.ticket.Seq:
+			return desk.ErrGap
+		}
+	}
+	return nil
+}
+
+func startTicketWorker(t *testing.T, c client.Client, d *desk.Desk) {
+	t.Helper()
+	w := worker.New(c, workflows.QueueTickets, worker.Options{})
+	w.RegisterWorkflow(workflows.Ticket)
+	w.RegisterActivity(&activities.Activities{Desk: d})
+	require.NoError(t, w.Start())
+	t.Cleanup(w.Stop)
+}
+
+func TestTheEngineSpeaksWithARealServer(t *testing.T) {
+	c, _ := temporalServer(t)
+	engine := &workflows.Engine{Client: c, Namespace: "default"}
+	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
+	defer cancel()
+
+	events := openingEvents(t)
+	id := events[0].After.Opening.Identity
+	_, err := engine.Begun(ctx, id, 0)
+	require.ErrorIs(t, err, desk.ErrGone)
+	_, err = engine.Update(ctx, id, 0, command(ticket.Accept))
+	require.ErrorIs(t, err, desk.ErrGone)
+	_, _, err = engine.Peek(ctx, id, 0, 0)
+	require.ErrorIs(t, err, desk.ErrGone)
+
+	// With every worker down a ticket can be opened, looked at, and opened again by whoever did not hear the answer.
+	require.NoError(t, engine.Begin(ctx, ticket.Ticket{}, events))
+	require.NoError(t, engine.Begin(ctx, ticket.Ticket{}, events))
+	other := append([]ticket.Event{}, events...)
+	other[0].Operation = "another"
+	require.ErrorIs(t, engine.Begin(ctx, ticket.Ticket{}, other), desk.ErrGone)
+	peeked, more, err := engine.Peek(ctx, id, 0, 0)
+	require.NoError(t, err)
+	require.False(t, more)
+	require.Equal(t, events, peeked)
+	outcome, err := engine.Outcome(ctx, id, 0, "never-sent")
+	require.NoError(t, err)
+	require.Equal(t, desk.Outcome{Known: true}, outcome)
+
+	// With no worker a command is not remembered: the call ends in an error, and the operation did not happen.
+	lost := command(ticket.Accept)
+	brief, stop := context.WithTimeout(ctx, 500*time.Millisecond)
+	_, err = engine.Update(brief, id, 0, lost)
+	stop()
+	require.Error(t, err)
+	require.False(t, errors.Is(err, desk.ErrGone) || errors.Is(err, desk.ErrMoving), "%v", err)
+
+	notes := &notebook{}
+	startTicketWorker(t, c, desk.New(notes, engine, desk.Options{}))
+
+	decided, err := engine.Update(ctx, id, 0, lost)
+	require.NoError(t, err)
+	require.Len(t, decided, 1)
+	again, err := engine.Update(ctx, id, 0, lost)
+	require.NoError(t, err)
+	require.Equal(t, decided, again, "one operation happens once")
+	outcome, err = engine.Outcome(ctx, id, 0, lost.Operation)
+	require.NoError(t, err)
+	require.Equal(t, desk.Outcome{Known: true, Done: true, Events: decided}, outcome)
+
+	_, err = engine.Update(ctx, id, 0, command(ticket.Accept))
+	refusal := ticket.AsError(err)
+	require.NotNil(t, refusal, "%v", err)
+	require.Equal(t, ticket.Conflict, refusal.Code)
+	bad := command(ticket.CommitSolution)
+	_, err = engine.Update(ctx, id, 0, bad)
+	require.Equal(t, "mtm_type", ticket.AsError(err).Field)
+
+	// What Temporal's UI shows.
+	list, err := c.ListWorkflow(ctx, &workflowservice.ListWorkflowExecutionsRequest{Query: "SignalboxPhase = 'acknowledged'"})
+	for err == nil && len(list.Executions) == 0 && ctx.Err() == nil { // visibility follows a moment later
+		list, err = c.ListWorkflow(ctx, &workflowservice.ListWorkflowExecutionsRequest{Query: "SignalboxPhase = 'acknowledged'"})
+	}
+	require.NoError(t, err)
+	require.Equal(t, "ticket:"+id.Number, list.Executions[0].Execution.WorkflowId)
+
+	// The second door.
+	require.NoError(t, c.SignalWorkflow(ctx, workflows.TicketID(id.Number, 0), "", "commit-solution", workflows.CommitSolutionSignal{
+		Operator: "li", Solution: ticket.Solution{Type: "inc_type_p_config_issues", Cause: "c", Text: "s"}}))
+	require.Eventually(t, func() bool { row, _ := notes.Ticket(ctx, "", ""); return row.Status == ticket.Resolved }, 20*time.Second, 10*time.Millisecond)
+
+	ended, err := engine.Update(ctx, id, 0, command(ticket.Terminate))
+	require.NoError(t, err)
+	_, err = engine.Update(ctx, id, 0, speak())
+	for errors.Is(err, desk.ErrMoving) {
+		_, err = engine.Update(ctx, id, 0, speak())
+	}
+	require.ErrorIs(t, err, desk.ErrGone)
+	peeked, _, err = engine.Peek(ctx, id, 0, decided[0].Seq)
+	require.NoError(t, err, "an ended life can still be looked at")
+	require.Equal(t, ended[0], peeked[len(peeked)-1])
+	require.NoError(t, notes.Project(ctx, id, peeked))
+
+	// The next life is begun once.
+	row, err := notes.Ticket(ctx, "", "")
+	require.NoError(t, err)
+	require.True(t, row.Ended())
+	row.Life++
+	mine, err := ticket.Decide(row, speak(), time.Now())
+	require.NoError(t, err)
+	theirs, err := ticket.Decide(row, speak(), time.Now())
+	require.NoError(t, err)
+	require.NoError(t, engine.Begin(ctx, row, mine))
+	require.ErrorIs(t, engine.Begin(ctx, row, theirs), desk.ErrGone)
+	began, err := engine.Begun(ctx, id, 1)
+	require.NoError(t, err)
+	require.Equal(t, mine, began)
+}
+
+func TestARollOverLosesNothing(t *testing.T) {
+	c, _ := temporalServer(t)
+	engine := &workflows.Engine{Client: c, Namespace: "default", MoveAfter: 10}
+	notes := &notebook{}
+	startTicketWorker(t, c, desk.New(notes, engine, desk.Options{}))
+	ctx, cancel := context.WithTimeout(t.Context(), 3*time.Minute)
+	defer cancel()
+
+	events := openingEvents(t)
+	id := events[0].After.Opening.Identity
+	require.NoError(t, engine.Begin(ctx, ticket.Ticket{}, events))
+
+	const commands, callers, signals = 15, 8, 40
+	var group sync.WaitGroup
+	for range callers {
+		group.Go(func() {
+			for range commands {
+				c := speak()
+				for range 2 { // every command twice, as by a caller who did not hear the answer
+					for {
+						_, err := engine.Update(ctx, id, 0, c)
+						if errors.Is(err, desk.ErrMoving) && ctx.Err() == nil {
+							continue
+						}
+						if err != nil {
+							t.Error(err)
+						}
+						break
+					}
+				}
+			}
+		})
+	}
+	group.Go(func() {
+		for i := range signals {
+			if err := c.SignalWorkflow(ctx, workflows.TicketID(id.Number, 0), "", "accept", workflows.AcceptSignal{Operator: fmt.Sprintf("p%d", i)}); err != nil {
+				t.Error(err)
+			}
+		}
+	})
+	group.Wait()
+	require.False(t, t.Failed())
+
+	want := int64(1 + commands*callers + signals)
+	d := desk.New(notes, engine, desk.Options{})
+	require.Eventually(t, func() bool {
+		if err := d.CatchUp(ctx, id, 0); err != nil {
+			t.Log(err)
+		}
+		row, _ := notes.Ticket(ctx, "", "")
+		return row.Seq >= want
+	}, 30*time.Second, 50*time.Millisecond)
+	row, _ := notes.Ticket(ctx, "", "")
+	require.Equal(t, want, row.Seq, "no command and no signal lost, none doubled")
+	require.Len(t, row.Messages, commands*callers)
+
+	described, err := c.DescribeWorkflowExecution(ctx, workflows.TicketID(id.Number, 0), "")
+	require.NoError(t, err)
+	require.NotEqual(t, described.WorkflowExecutionInfo.FirstRunId, described.WorkflowExecutionInfo.Execution.RunId, "it rolled over")
+	require.Contains(t, described.WorkflowExecutionInfo.SearchAttributes.IndexedFields, "SignalboxPhase", "search attributes go along")
+	began, err := engine.Begun(ctx, id, 0)
+	require.NoError(t, err)
+	require.Equal(t, events, began, "what a life began with is in its first run")
+}
