@@ -1,0 +1,123 @@
+// Package harness runs real programs for end-to-end tests: it builds them once, starts and kills them, waits for what
+// they promise, and plays the receivers that they call. It knows nothing about the product.
+package harness
+
+import (
+	"errors"
+	"fmt"
+	"net/http"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"sync"
+	"testing"
+	"time"
+
+	"signalbox/cmd/dev/internal/ports"
+)
+
+// Main runs a package's tests and removes what Build made. Use it as os.Exit(harness.Main(m)) in TestMain.
+func Main(m *testing.M) int {
+	code := m.Run()
+	built.clean()
+	return code
+}
+
+// Build compiles a main package once per test run and returns the path of the binary. dir is where the go command runs,
+// so that packages of another module can be named; pkg is an import path or a path relative to dir. Without Main in
+// TestMain the binaries stay in the temporary directory.
+func Build(t testing.TB, dir, pkg string) string {
+	t.Helper()
+	binary, err := built.get(dir, pkg)
+	if err != nil {
+		t.Fatalf("build %s: %v", pkg, err)
+	}
+	return binary
+}
+
+var built binaries
+
+// binaries keeps what was built, one build at a time: builds in parallel would only fight for the machine.
+type binaries struct {
+	mu    sync.Mutex
+	dir   string
+	paths map[string]string
+}
+
+func (b *binaries) get(dir, pkg string) (string, error) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	key := dir + "\x00" + pkg
+	if path, ok := b.paths[key]; ok {
+		return path, nil
+	}
+	if b.dir == "" {
+		made, err := os.MkdirTemp("", "e2e-binaries-")
+		if err != nil {
+			return "", err
+		}
+		b.dir, b.paths = made, map[string]string{}
+	}
+	path := filepath.Join(b.dir, fmt.Sprint(len(b.paths)), filepath.Base(pkg))
+	command := exec.Command("go", "build", "-o", path, pkg)
+	command.Dir = dir
+	if out, err := command.CombinedOutput(); err != nil {
+		return "", fmt.Errorf("%w\n%s", err, out)
+	}
+	b.paths[key] = path
+	return path, nil
+}
+
+func (b *binaries) clean() {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	if b.dir != "" {
+		_ = os.RemoveAll(b.dir)
+		b.dir, b.paths = "", nil
+	}
+}
+
+// FreePort returns a loopback port on which nothing listens, for a program that is told its port.
+func FreePort(t testing.TB) int {
+	t.Helper()
+	found, err := ports.Free(1)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return found[0]
+}
+
+// Until polls the condition until it returns nil and fails the test with its last error after the given time.
+func Until(t testing.TB, what string, within time.Duration, condition func() error) {
+	t.Helper()
+	const first, most = 5 * time.Millisecond, 100 * time.Millisecond
+	deadline := time.Now().Add(within)
+	for pause := first; ; pause = min(2*pause, most) {
+		err := condition()
+		if err == nil {
+			return
+		}
+		if time.Now().After(deadline) {
+			t.Fatalf("%s: not within %s: %v", what, within, err)
+		}
+		time.Sleep(pause)
+	}
+}
+
+// UntilOK polls a URL until it answers 200.
+func UntilOK(t testing.TB, url string, within time.Duration) {
+	t.Helper()
+	// A timeout per try, so that one answer that hangs does not use up all the time.
+	client := http.Client{Timeout: 2 * time.Second}
+	Until(t, "GET "+url, within, func() error {
+		response, err := client.Get(url)
+		if err != nil {
+			return err
+		}
+		_ = response.Body.Close()
+		if response.StatusCode != http.StatusOK {
+			return errors.New(response.Status)
+		}
+		return nil
+	})
+}
