@@ -27,8 +27,9 @@ type Result struct {
 // Outbox is the deliveries of the read model.
 type Outbox interface {
 	// Pending lists deliveries of a partition that wait for their first try, in the order in which things happened, leaving out
-	// those whose IDs are in busy. Within a lane the order is the order of the ticket's events.
-	Pending(ctx context.Context, partition int, busy []string, limit int) ([]Work, error)
+	// whole lanes that are in busy, so that a long lane never hides the others behind the limit. Within a lane the order is the order
+	// of the ticket's events. Nothing of a parked lane is listed.
+	Pending(ctx context.Context, partition int, busy []notice.Lane, limit int) ([]Work, error)
 	// Record writes tries down, in one transaction. A delivery that was cancelled meanwhile stays cancelled; its attempt is kept.
 	// Parked parks the whole lane: everything pending in it becomes Parked, and what the ticket owes it later is born Parked, until Next
 	// finds the lane empty. Drop marks the subscription Dropped and everything else pending or parked for it Held.

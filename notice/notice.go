@@ -40,6 +40,8 @@ type Subscription struct {
 	Reason    string // why it was dropped
 	CreatedAt time.Time
 	EndedAt   *time.Time // when it was dropped or deleted
+
+	FailingSince *time.Time // the first failed try after the last success; nil while there is none, or where it is not loaded
 }
 
 // DeliveryState says where a delivery stands.
@@ -89,7 +91,7 @@ type ErrorClass string
 const (
 	ErrorNone    ErrorClass = ""
 	ErrorDNS     ErrorClass = "dns"
-	ErrorConnect ErrorClass = "connect"
+	ErrorConnect ErrorClass = "connect" // no connection, or it broke before there was an answer
 	ErrorTLS     ErrorClass = "tls"
 	ErrorTimeout ErrorClass = "timeout"
 	ErrorBlocked ErrorClass = "blocked"  // by the address guard
