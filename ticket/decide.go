@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"slices"
 	"time"
+	"unicode"
 )
 
 // Command is what somebody wants to happen to a ticket.
@@ -27,6 +28,7 @@ func (c Command) Check() error {
 	var f Faults
 	f.Name("operator", c.Operator, 0, MaxName)
 	f.Name("node", c.Node, 0, MaxName)
+	f.Text("reason", c.Note, 0, MaxReason)
 	switch c.Action {
 	case CommitSolution:
 		s := c.Solution
@@ -58,7 +60,6 @@ func (c Command) Check() error {
 		f.Name("author", m.Author, 1, MaxName)
 		f.Text("content", m.Content, 1, MaxMessage)
 	case Accept, Approve, Reject, Claim, Deliver, Retry, Skip, Suspend, Unsuspend, Withdraw, Terminate, Close, Reopen:
-		f.Text("reason", c.Note, 0, MaxReason)
 	default:
 		f.Add("action", fmt.Sprintf("there is no action %q", c.Action))
 	}
@@ -78,10 +79,12 @@ func Decide(t Ticket, c Command, at time.Time) ([]Event, error) {
 	return []Event{t.next(*e, c, at)}, nil
 }
 
-// Refused is the timeline entry for a command that nobody waits for and the rules do not allow.
+// Refused is the timeline entry for a command that nobody waits for and the rules do not allow. Nothing in such a command has been
+// checked, so its texts are made fit to be kept.
 func Refused(t Ticket, c Command, why error, at time.Time) Event {
 	note := fmt.Sprintf("%s: %s", c.Action, why)
-	return t.next(Event{Type: RefusedCmd}, Command{Operator: c.Operator, Door: c.Door, App: c.App, Operation: c.Operation, Note: clip(note, MaxReason)}, at)
+	return t.next(Event{Type: RefusedCmd}, Command{Operator: tame(c.Operator, MaxName), Door: c.Door, App: c.App, Operation: c.Operation,
+		Note: tame(note, MaxReason)}, at)
 }
 
 // next completes an event with all that does not depend on the rule.
@@ -145,7 +148,11 @@ func (t Ticket) reopen(c Command) (*Event, error) {
 	case t.Status != Completed:
 		return nil, Refuse(Conflict, fmt.Sprintf("a %s ticket cannot be reopened", t.Status))
 	}
-	e := t.changed(Reopened, processes[t.Service].first)
+	process, ok := processes[t.Service]
+	if !ok {
+		return nil, t.unknown()
+	}
+	e := t.changed(Reopened, process.first)
 	e.Before.Reason, e.After.Reason = &t.Reason, &c.Note
 	return e, nil
 }
@@ -179,12 +186,14 @@ func (t Ticket) relate(r Relation) (*Event, error) {
 		return nil, nil
 	case t.related()-head.Count+len(r.Content) > MaxRelated:
 		return nil, RefuseField(Invalid, "content", fmt.Sprintf("a ticket can have at most %d related items in all", MaxRelated))
+	case i < 0 && len(t.Relations) >= MaxRelations:
+		return nil, RefuseField(Invalid, "type", fmt.Sprintf("a ticket can have at most %d types of relations", MaxRelations))
 	}
 	e := &Event{Type: Related, After: Change{Relation: &r}}
 	if i >= 0 {
 		e.Before.Relation = &Relation{Type: r.Type}
 	}
-	return e, nil
+	return e, e.fits("content")
 }
 
 func (t Ticket) say(c Command) (*Event, error) {
@@ -205,7 +214,7 @@ func (t Ticket) say(c Command) (*Event, error) {
 	case head == m.head():
 		return nil, nil
 	}
-	return &Event{Type: Revised, Before: Change{Message: &Message{ID: m.ID, Author: head.Author}}, After: Change{Message: &m}}, nil
+	return &Event{Type: Revised, Before: Change{Message: &Message{ID: m.ID}}, After: Change{Message: &m}}, nil
 }
 
 // move looks the action up in the table of the ticket's process.
@@ -213,7 +222,7 @@ func (t Ticket) move(c Command) (*Event, error) {
 	process, ok := processes[t.Service]
 	switch {
 	case !ok:
-		return nil, Refuse(Unavailable, fmt.Sprintf("the service %q is not known here", t.Service))
+		return nil, t.unknown()
 	case t.Ended():
 		return nil, t.over()
 	case t.Suspended:
@@ -246,13 +255,24 @@ func (t Ticket) changed(says Type, to Status) *Event {
 	return &Event{Type: says, Before: Change{Status: t.Status}, After: Change{Status: to}}
 }
 
+func (t Ticket) unknown() error {
+	return Refuse(Unavailable, fmt.Sprintf("the service %q is not known here", t.Service))
+}
+
 func (t Ticket) over() error { return Refuse(Conflict, fmt.Sprintf("the ticket is %s", t.Status)) }
 
 func flag(b bool) *bool { return &b }
 
-func clip(s string, max int) string {
-	if r := []rune(s); len(r) > max {
-		return string(r[:max])
+// tame makes a text that nobody checked fit for every store: valid, on one line, at most max characters.
+func tame(s string, max int) string {
+	r := []rune(s)
+	if len(r) > max {
+		r = r[:max]
 	}
-	return s
+	for i := range r {
+		if unicode.IsControl(r[i]) {
+			r[i] = ' '
+		}
+	}
+	return string(r)
 }

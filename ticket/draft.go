@@ -1,7 +1,10 @@
 package ticket
 
 import (
+	"bytes"
+	"encoding/json"
 	"fmt"
+	"strings"
 	"time"
 )
 
@@ -17,8 +20,8 @@ type Draft struct {
 	Relations   []Relation
 	Opener      string // the person who opens it, if the family names one
 	Assignee    string
-	Fields      map[string]any
-	CallbackURL string // checked by the family's wing, which knows the address rules
+	Fields      map[string]any // anything that JSON can say; a number keeps what a float64 can hold
+	CallbackURL string         // checked by the family's wing, which knows the address rules
 }
 
 // Check tells everything that is wrong with the draft, in the issue family's spelling.
@@ -33,6 +36,9 @@ func (d Draft) Check() error {
 		for i, tag := range d.Tags {
 			f.Name(fmt.Sprintf("tag[%d]", i), tag, 1, MaxTag)
 		}
+	}
+	if len(d.Relations) > MaxRelations {
+		f.Add("relations", fmt.Sprintf("must have at most %d types", MaxRelations))
 	}
 	types, total := map[string]bool{}, 0
 	for i, r := range d.Relations {
@@ -55,6 +61,8 @@ func (d Draft) Check() error {
 	}
 	f.Name("opener", d.Opener, 0, MaxName)
 	f.Name("assignee", d.Assignee, 0, MaxName)
+	f.Name("callback_url", d.CallbackURL, 0, MaxURL)
+	f.fields(d.Fields)
 	return f.Err()
 }
 
@@ -66,7 +74,7 @@ func (d Draft) service() string {
 }
 
 // Open decides the events a ticket starts with. They are the workflow's input, so that the workflow and the read model fold the same
-// facts. It refuses what Check refuses.
+// facts. It refuses what Check refuses, and what is too large in all.
 func Open(d Draft, id Identity, operation string, at time.Time) ([]Event, error) {
 	if err := d.Check(); err != nil {
 		return nil, err
@@ -95,7 +103,38 @@ func Open(d Draft, id Identity, operation string, at time.Time) ([]Event, error)
 	if actor == "" {
 		actor = d.App
 	}
-	return []Event{{Seq: 1, At: stamp(at), Type: Opened, Actor: actor, Door: d.Door, App: d.App, Operation: operation, After: change}}, nil
+	e := Event{Seq: 1, At: stamp(at), Type: Opened, Actor: actor, Door: d.Door, App: d.App, Operation: operation, After: change}
+	if err := e.fits("relations"); err != nil {
+		return nil, err
+	}
+	return []Event{e}, nil
+}
+
+// fields checks what only some families ask for: that it can be kept by every store, and how much it is.
+func (f *Faults) fields(fields map[string]any) {
+	if len(fields) == 0 {
+		return
+	}
+	raw, err := json.Marshal(fields)
+	switch {
+	case err != nil:
+		f.Add("fields", "must be plain JSON")
+		return
+	case len(raw) > MaxFields:
+		f.Add("fields", fmt.Sprintf("must have at most %d bytes as JSON", MaxFields))
+		return
+	}
+	decoder := json.NewDecoder(bytes.NewReader(raw))
+	for {
+		token, err := decoder.Token()
+		if err != nil {
+			return
+		}
+		if text, ok := token.(string); ok && strings.ContainsRune(text, 0) {
+			f.Add("fields", "must not contain the character NUL")
+			return
+		}
+	}
 }
 
 // stamp gives a time as every store and every wire keeps it: UTC, to the microsecond.

@@ -4,6 +4,7 @@ import (
 	"crypto/sha256"
 	"encoding/hex"
 	"encoding/json"
+	"fmt"
 	"slices"
 	"time"
 )
@@ -66,7 +67,7 @@ type Change struct {
 }
 
 // Event is one thing that did happen. Before holds what After replaces, as far as the ticket itself remembers it; the read model
-// completes Before with earlier texts and contents.
+// completes Before with earlier messages and contents.
 type Event struct {
 	Seq       int64     `json:"seq"` // 1, 2, 3… without a gap
 	At        time.Time `json:"at"`  // UTC, to the microsecond
@@ -84,11 +85,11 @@ type Event struct {
 // Evolve gives the ticket as it is after the event. It cannot refuse and is the only thing that changes a ticket; the ticket it is given
 // stays as it was.
 func Evolve(t Ticket, e Event) Ticket {
-	t.Seq, t.Life = e.Seq, e.Life
+	// The time moves with every event, also with one that changes nothing else: no later event may come before it.
+	t.Seq, t.Life, t.UpdatedAt = e.Seq, e.Life, e.At
 	if e.Type == RefusedCmd {
 		return t
 	}
-	t.UpdatedAt = e.At
 	c := e.After
 	if o := c.Opening; o != nil {
 		t.Identity, t.Door, t.App, t.Service, t.Version = o.Identity, e.Door, o.App, o.Service, o.Version
@@ -152,7 +153,19 @@ func (r Relation) head() RelationHead {
 }
 
 func (m Message) head() MessageHead {
-	return MessageHead{ID: m.ID, Author: m.Author, Digest: digest(m.Content)}
+	return MessageHead{ID: m.ID, Digest: digest([]string{m.Author, m.Content})}
+}
+
+// fits refuses an event that could not be carried as one payload; field is where its bulk comes from.
+func (e Event) fits(field string) error {
+	raw, err := json.Marshal(e)
+	if err != nil {
+		return RefuseField(Invalid, field, "must be plain JSON")
+	}
+	if len(raw) > MaxEvent {
+		return RefuseField(Invalid, field, fmt.Sprintf("is too large: all together must have at most %d bytes as JSON", MaxEvent))
+	}
+	return nil
 }
 
 // digest tells two texts apart without keeping them. JSON keeps the bounds between the parts.

@@ -16,12 +16,20 @@ const (
 	MaxTag          = 64     //
 	MaxRelationType = 64     // of A-Za-z0-9_.-
 	MaxRelated      = 10_000 // items of all relations of a ticket together
+	MaxRelations    = 1_000  // types of relations of one ticket; like MaxMessages it keeps the state small, empty relations included
 	MaxMessage      = 10_000 //
 	MaxMessages     = 1_000  // of one ticket, so that its state can always be carried through a roll-over
 	MaxCause        = 10_000 // seed 001; the solution likewise
 	MaxComment      = 300    // seed 001: virtual_confirm_comment
 	MaxReason       = 1_000  // why somebody closed, reopened, suspended, withdrew or terminated
 	MaxURL          = 2_048  //
+)
+
+// Limits in bytes of JSON. Together with those above they keep a ticket and any one event of it below what Temporal takes as one payload
+// (2 MiB), even where JSON spells one character with six.
+const (
+	MaxFields = 128 << 10 // of a ticket
+	MaxEvent  = 1 << 20   // of an opening or a relation; all others are far smaller
 )
 
 // Text checks a free text: valid UTF-8, between min and max characters. With min above zero, blanks alone do not count as text.

@@ -78,11 +78,11 @@ type Message struct {
 	Content string `json:"content"`
 }
 
-// MessageHead is what the ticket itself remembers of a message; the text lives in the events and in the read model.
+// MessageHead is what the ticket itself remembers of a message; author and text live in the events and in the read model. A thousand
+// authors of 255 Chinese characters alone would be three quarters of a mebibyte.
 type MessageHead struct {
 	ID     string `json:"id"`
-	Author string `json:"author"`
-	Digest string `json:"digest"`
+	Digest string `json:"digest"` // of author and text
 }
 
 // Ticket is the whole state of one case. It is plain data: it goes through JSON unchanged.
@@ -110,7 +110,7 @@ type Ticket struct {
 	Life        int            `json:"life,omitempty"` // how often it was taken up again after it had ended
 	Seq         int64          `json:"seq"`            // of the last event
 	CreatedAt   time.Time      `json:"created_at"`
-	UpdatedAt   time.Time      `json:"updated_at"`
+	UpdatedAt   time.Time      `json:"updated_at"` // of the last event
 }
 
 // Phase is the status in the house's own words, or PhaseSuspended.
