@@ -225,7 +225,11 @@ func TestKilledServerLosesNothing(t *testing.T) {
 	hostPort, kill := child(t, file)
 	c := connect(t, hostPort)
 	w := work(t, c)
-	_, err := c.ExecuteWorkflow(t.Context(), client.StartWorkflowOptions{ID: "survivor", TaskQueue: queue}, waiter)
+	_, err := c.ExecuteWorkflow(t.Context(), client.StartWorkflowOptions{
+		ID: "survivor", TaskQueue: queue,
+		// A task in flight at the kill is waited for this long afterwards.
+		WorkflowTaskTimeout: time.Second,
+	}, waiter)
 	require.NoError(t, err)
 
 	// Notes arrive without a pause until the server dies under them: all that were acknowledged must be there after.
