@@ -1,0 +1,52 @@
+package sdkhmac
+
+import (
+	"time"
+
+	"github.com/gofiber/fiber/v2"
+
+	"signalbox/api"
+	"signalbox/desk"
+	"signalbox/ticket"
+)
+
+// Authenticator tells who calls by the signature. Requests without one are for others to know; one that is malformed or does not fit is
+// Unauthorized, and the message says what is wrong with it.
+func Authenticator(apps api.Apps, now func() time.Time) api.Authenticator {
+	return func(c *fiber.Ctx) (desk.App, bool, error) {
+		header := c.Get(fiber.HeaderAuthorization)
+		if !Is(header) {
+			return desk.App{}, false, nil
+		}
+		a, err := Parse(header)
+		if err != nil {
+			return desk.App{}, true, refuse(err)
+		}
+		app, secrets, err := apps.Secrets(c.UserContext(), a.Access)
+		if err != nil {
+			return desk.App{}, true, err
+		}
+		if err := a.Verify(requestOf(c), secrets, now()); err != nil {
+			return desk.App{}, true, refuse(err)
+		}
+		return app, true, nil
+	}
+}
+
+func refuse(why error) error {
+	return ticket.RefuseField(ticket.Unauthorized, fiber.HeaderAuthorization, why.Error())
+}
+
+func requestOf(c *fiber.Ctx) Request {
+	uri := c.Request().URI()
+	return Request{
+		Method: c.Method(), Path: string(uri.PathOriginal()), Query: string(uri.QueryString()), Body: c.BodyRaw(),
+		Header: func(name string) []string {
+			var values []string
+			for _, value := range c.Request().Header.PeekAll(name) {
+				values = append(values, string(value))
+			}
+			return values
+		},
+	}
+}
