@@ -18,14 +18,7 @@ var safeRequestID = regexp.MustCompile(`^[A-Za-z0-9._:/+=-]{1,128}$`)
 // greet is around every request: it gives it an id, keeps a panic from ending more than the request, and writes one line of log.
 func (s *Server) greet(c *fiber.Ctx) error {
 	began := time.Now()
-	v := visitOf(c)
-	v.id = c.Get(fiber.HeaderXRequestID)
-	if !safeRequestID.MatchString(v.id) {
-		v.id = uuid.NewString()
-	}
-	c.Set(fiber.HeaderXRequestID, v.id)
-	c.Set(fiber.HeaderXContentTypeOptions, "nosniff")
-
+	v := begin(c)
 	err := s.next(c)
 	if c.Method() == http.MethodOptions && len(c.Response().Header.Peek(fiber.HeaderAllow)) > 0 {
 		err = c.SendStatus(http.StatusNoContent)
@@ -35,6 +28,21 @@ func (s *Server) greet(c *fiber.Ctx) error {
 	}
 	s.line(c, v, time.Since(began))
 	return err
+}
+
+// begin gives a request its id, once.
+func begin(c *fiber.Ctx) *visit {
+	v := visitOf(c)
+	if v.id != "" {
+		return v
+	}
+	v.id = c.Get(fiber.HeaderXRequestID)
+	if !safeRequestID.MatchString(v.id) {
+		v.id = uuid.NewString()
+	}
+	c.Set(fiber.HeaderXRequestID, v.id)
+	c.Set(fiber.HeaderXContentTypeOptions, "nosniff")
+	return v
 }
 
 func (s *Server) next(c *fiber.Ctx) (err error) {

@@ -2,7 +2,6 @@ package api
 
 import (
 	"context"
-	"errors"
 	"log/slog"
 	"net"
 	"net/http"
@@ -111,7 +110,8 @@ func (s *Server) serve(family *Family, route Route) fiber.Handler {
 
 // refuse answers an error in the words of the family whose path was asked for.
 func (s *Server) refuse(c *fiber.Ctx, err error) error {
-	v, r := visitOf(c), Classify(err)
+	// What the HTTP layer refuses was never greeted.
+	v, r := begin(c), Classify(err)
 	v.refused, v.cause = r.Code, err
 	family := v.family
 	if family == nil {
@@ -167,7 +167,7 @@ func (s *Server) guardMethods() {
 		c := s.app.AcquireCtx(rctx)
 		defer s.app.ReleaseCtx(c)
 		if err := s.refuse(c, fiber.NewError(http.StatusMethodNotAllowed)); err != nil {
-			s.log.Error("http.refuse", "error", errors.Join(err))
+			s.log.Error("http.refuse", "error", err)
 		}
 	}
 }

@@ -1,0 +1,115 @@
+package apitest
+
+import (
+	"context"
+	"io"
+	"net/http"
+	"net/url"
+	"regexp"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/getkin/kin-openapi/openapi3"
+	"github.com/getkin/kin-openapi/openapi3filter"
+	"github.com/getkin/kin-openapi/routers"
+	"github.com/getkin/kin-openapi/routers/legacy"
+	"github.com/stretchr/testify/require"
+
+	"signalbox/api"
+	"signalbox/api/openapi"
+)
+
+// Contract is the OpenAPI documents, to hold requests and answers against.
+type Contract struct {
+	documents []*openapi3.T
+	routers   []routers.Router
+}
+
+// LoadContract reads and checks the documents of these names, or all.
+func LoadContract(t testing.TB, names ...string) *Contract {
+	t.Helper()
+	c := &Contract{}
+	for _, d := range openapi.Documents() {
+		if len(names) > 0 && !slices.Contains(names, d.Name) {
+			continue
+		}
+		doc, err := openapi3.NewLoader().LoadFromData(d.YAML)
+		require.NoError(t, err, d.Name)
+		require.NoError(t, doc.Validate(context.Background()), d.Name)
+		require.True(t, doc.IsOpenAPI31OrLater(), d.Name)
+		router, err := legacy.NewRouter(doc)
+		require.NoError(t, err, d.Name)
+		c.documents, c.routers = append(c.documents, doc), append(c.routers, router)
+	}
+	return c
+}
+
+// Routes lists the calls that the documents describe: "GET /api/issue/{id}".
+func (c *Contract) Routes() []string {
+	var all []string
+	for _, doc := range c.documents {
+		for path, item := range doc.Paths.Map() {
+			for method := range item.Operations() {
+				all = append(all, method+" "+path)
+			}
+		}
+	}
+	slices.Sort(all)
+	return all
+}
+
+var parameter = regexp.MustCompile(`:([A-Za-z_]+)`)
+
+// Mounted lists the calls of families in the same spelling.
+func Mounted(families ...api.Family) []string {
+	var all []string
+	for _, f := range families {
+		for _, r := range f.Routes {
+			all = append(all, r.Method+" "+parameter.ReplaceAllString(r.Path, "{$1}"))
+		}
+	}
+	slices.Sort(all)
+	return all
+}
+
+// Check holds one exchange against the document that has its path: the answer always, the request if it was not refused. It reports
+// whether there was one.
+func (c *Contract) Check(t testing.TB, r *http.Request, body []byte, a Answer) bool {
+	t.Helper()
+	for _, router := range c.routers {
+		lookup := r.Clone(context.Background())
+		// Routers look for their server's address in front of the path.
+		lookup.URL = &url.URL{Path: r.URL.Path, RawPath: r.URL.RawPath, RawQuery: r.URL.RawQuery}
+		if r.Method == http.MethodHead {
+			return false
+		}
+		route, params, err := router.FindRoute(lookup)
+		if err != nil {
+			continue
+		}
+		for name, value := range params {
+			// The router gives them as they were sent.
+			if params[name], err = url.PathUnescape(value); err != nil {
+				params[name] = value
+			}
+		}
+		lookup.Body = io.NopCloser(strings.NewReader(string(body)))
+		in := &openapi3filter.RequestValidationInput{
+			Request: lookup, PathParams: params, Route: route, QueryParams: r.URL.Query(),
+			Options: &openapi3filter.Options{AuthenticationFunc: openapi3filter.NoopAuthenticationFunc, IncludeResponseStatus: true, MultiError: true},
+		}
+		if a.Status < 400 {
+			// Clients send JSON under any content type or none; the documents describe JSON.
+			if len(body) > 0 && lookup.Header.Get("Content-Type") == "" {
+				lookup.Header.Set("Content-Type", "application/json")
+			}
+			require.NoError(t, openapi3filter.ValidateRequest(context.Background(), in), "%s %s was done although its document says that it is wrong\n%s", r.Method, r.URL, body)
+		}
+		out := &openapi3filter.ResponseValidationInput{RequestValidationInput: in, Status: a.Status, Header: a.Header, Options: in.Options}
+		out.SetBodyBytes(a.Body)
+		require.NoError(t, openapi3filter.ValidateResponse(context.Background(), out), "%s %s answered what its document does not say\n%s", r.Method, r.URL, a.Body)
+		return true
+	}
+	return false
+}

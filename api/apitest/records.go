@@ -1,0 +1,93 @@
+package apitest
+
+import (
+	"context"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+
+	"signalbox/ticket"
+)
+
+// Ticket finds by number or UUID.
+func (h *House) Ticket(_ context.Context, tenant, key string) (ticket.Ticket, error) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	if h.Err != nil {
+		return ticket.Ticket{}, h.Err
+	}
+	k, err := h.find(tenant, key)
+	if err != nil {
+		return ticket.Ticket{}, err
+	}
+	return k.ticket, nil
+}
+
+// Tickets lists newest first.
+func (h *House) Tickets(_ context.Context, tenant string, f ticket.Filter) (ticket.Page, error) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	before := int64(len(h.cases) + 1)
+	if f.Cursor != "" {
+		n, err := strconv.ParseInt(f.Cursor, 10, 64)
+		if err != nil {
+			return ticket.Page{}, ticket.RefuseField(ticket.Invalid, "cursor", "is none of ours")
+		}
+		before = n
+	}
+	page := ticket.Page{Items: []ticket.Ticket{}}
+	for _, k := range slices.Backward(h.cases) {
+		if k.ticket.Tenant != tenant || k.ticket.ID >= before || !k.matches(f) {
+			continue
+		}
+		if len(page.Items) == f.Limit {
+			page.Next = strconv.FormatInt(page.Items[f.Limit-1].ID, 10)
+			break
+		}
+		page.Items = append(page.Items, k.ticket)
+	}
+	return page, h.Err
+}
+
+func (k *kept) matches(f ticket.Filter) bool {
+	t := k.ticket
+	within := func(at, after, before time.Time) bool {
+		return (after.IsZero() || at.After(after)) && (before.IsZero() || at.Before(before))
+	}
+	text := strings.ToLower(strings.Join(append([]string{t.Number, t.Title, t.Origin, t.Description}, t.Tags...), " "))
+	words := !slices.ContainsFunc(strings.Fields(strings.ToLower(f.Words)), func(w string) bool { return !strings.Contains(text, w) })
+	related := f.RelationType == "" || slices.ContainsFunc(k.relations, func(r ticket.Relation) bool {
+		return r.Type == f.RelationType && slices.Contains(r.Content, f.RelationItem)
+	})
+	return words && related &&
+		(f.Open == nil || *f.Open == t.Status.Open()) &&
+		(len(f.Phases) == 0 || slices.Contains(f.Phases, t.Phase())) &&
+		(f.Origin == "" || f.Origin == t.Origin) && (f.Tag == "" || slices.Contains(t.Tags, f.Tag)) &&
+		(f.Service == "" || f.Service == t.Service) && (f.Assignee == "" || f.Assignee == t.Assignee) &&
+		(f.WaitingFor == "" || slices.Contains(t.WaitingFor(), f.WaitingFor)) &&
+		within(t.CreatedAt, f.CreatedAfter, f.CreatedBefore) && within(t.UpdatedAt, f.UpdatedAfter, f.UpdatedBefore)
+}
+
+// Relations gives all relations of a ticket.
+func (h *House) Relations(_ context.Context, ticketID int64) ([]ticket.Relation, error) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	return slices.Clone(h.cases[ticketID-1].relations), h.Err
+}
+
+// Messages gives the conversation.
+func (h *House) Messages(_ context.Context, ticketID int64) ([]ticket.MessageRecord, error) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	return slices.Clone(h.cases[ticketID-1].messages), h.Err
+}
+
+// Timeline gives events after a sequence number.
+func (h *House) Timeline(_ context.Context, ticketID int64, after int64, limit int) ([]ticket.Event, error) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	events := h.cases[ticketID-1].events
+	events = events[min(int(after), len(events)):]
+	return slices.Clone(events[:min(limit, len(events))]), h.Err
+}

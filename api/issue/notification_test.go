@@ -1,0 +1,138 @@
+package issue_test
+
+import (
+	"encoding/json"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"signalbox/notice"
+)
+
+type registration struct {
+	ID, URL, State, Reason string
+	DroppedAt              *time.Time `json:"dropped_at"`
+	Counts                 map[string]int
+}
+
+func (b bench) registered(path string) []registration {
+	b.T.Helper()
+	var page struct{ Items []registration }
+	b.result(b.Do("GET", path, nil), &page)
+	return page.Items
+}
+
+func TestNotifications(t *testing.T) {
+	b := setup(t)
+	path := "/api/issue/" + b.open() + "/notification"
+	require.Equal(t, `{"success":true,"message":"","result":{"items":[]}}`, string(b.Do("GET", path, nil).Body))
+
+	var made, again struct{ ID string }
+	answer := b.Do("POST", path, b.sample("notification.json"))
+	b.result(answer, &made)
+	require.Equal(t, `{"success":true,"message":"","result":{"id":"`+made.ID+`"}}`, string(answer.Body))
+	b.result(b.Do("POST", path, b.sample("notification.json")), &again)
+	require.Equal(t, made, again, "an active address gives its id again")
+
+	b.house.Drop(made.ID, "ten minutes of failures")
+	b.result(b.Do("POST", path, b.sample("notification.json")), &again)
+	require.NotEqual(t, made, again, "a dropped address gets a new id")
+	list := b.registered(path)
+	require.Len(t, list, 2)
+	require.Equal(t, "dropped", list[0].State)
+	require.Equal(t, "ten minutes of failures", list[0].Reason)
+	require.NotNil(t, list[0].DroppedAt)
+	require.Equal(t, "active", list[1].State)
+	require.Len(t, list[1].Counts, 6)
+
+	require.Equal(t, `{"success":true,"message":""}`, string(b.Do("DELETE", path+"/"+again.ID, nil).Body))
+	b.refused(b.Do("DELETE", path+"/"+again.ID, nil), 404, "notification")
+	require.Len(t, b.registered(path), 1)
+	b.refused(b.Do("DELETE", path+"/%00", nil), 404, "notification")
+}
+
+func TestAddressGivenAtTheOpening(t *testing.T) {
+	b := setup(t)
+	var number string
+	b.result(b.Do("POST", "/api/issue", `{"origin":"a","title":"b","callback_url":"https://example.com/x"}`), &number)
+	require.Equal(t, "https://example.com/x", b.registered("/api/issue/" + number + "/notification")[0].URL)
+	b.refused(b.Do("POST", "/api/issue", `{"origin":"a","title":"b","callback_url":"ftp://example.com"}`), 400, "callback_url: must be an http or https URL")
+	b.refused(b.Do("POST", "/api/issue", `{"origin":"a","title":"b","callback_url":""}`), 400, "callback_url")
+}
+
+func TestBadAddresses(t *testing.T) {
+	b := setup(t)
+	path := "/api/issue/" + b.open() + "/notification"
+	for _, body := range []string{
+		`{}`, `{"url":null}`, `{"url":""}`, `{"url":"not a url"}`, `{"url":"http://a\u0000b"}`, `{"url":"http://a\nb"}`,
+		`{"url":"http://` + strings.Repeat("a", 2048) + `"}`, `{"url":["http://a"]}`,
+	} {
+		b.refused(b.Do("POST", path, body), 400, "url")
+	}
+}
+
+func TestDeliveries(t *testing.T) {
+	b := setup(t)
+	path := "/api/issue/" + b.open() + "/notification"
+	var made struct{ ID string }
+	b.result(b.Do("POST", path, b.sample("notification.json")), &made)
+	path += "/" + made.ID + "/deliveries"
+	require.Equal(t, `{"success":true,"message":"","result":{"items":[]}}`, string(b.Do("GET", path, nil).Body))
+
+	at := time.Date(2026, 1, 2, 3, 4, 5, 0, time.FixedZone("", 8*3600))
+	failed := b.house.Owe(made.ID, "status", notice.Failed,
+		notice.Attempt{N: 1, StartedAt: at, FinishedAt: at.Add(1500 * time.Millisecond), Class: notice.ErrorTimeout, Error: "no answer"},
+		notice.Attempt{N: 2, StartedAt: at, FinishedAt: at, Status: 500, Class: notice.ErrorStatus, Error: "HTTP 500",
+			Answer: []byte(strings.Repeat("好", 2000) + "\xff")})
+	pending := b.house.Owe(made.ID, "relations", notice.Pending)
+
+	var page struct {
+		Items []struct {
+			ID, Type, State string
+			Attempts        []struct {
+				DurationMS int  `json:"duration_ms"`
+				HTTPStatus *int `json:"http_status"`
+				ErrorClass string
+				StartedAt  string `json:"started_at"`
+				Answer     string
+			}
+		}
+		Next string `json:"next_cursor"`
+	}
+	b.result(b.Do("GET", path+"?limit=1", nil), &page)
+	require.Equal(t, pending, page.Items[0].ID)
+	require.NotNil(t, page.Items[0].Attempts)
+	b.result(b.Do("GET", path+"?limit=1&cursor="+page.Next, nil), &page)
+	require.Equal(t, failed, page.Items[0].ID)
+	tries := page.Items[0].Attempts
+	require.Len(t, tries, 2)
+	require.Nil(t, tries[0].HTTPStatus)
+	require.Equal(t, 1500, tries[0].DurationMS)
+	require.Equal(t, "2026-01-01T19:04:05Z", tries[0].StartedAt)
+	require.Equal(t, 500, *tries[1].HTTPStatus)
+	require.LessOrEqual(t, len(tries[1].Answer), 1<<10+3)
+
+	require.Equal(t, `{"success":true,"message":"","result":{"id":"`+failed+`"}}`, string(b.Do("POST", path+"/"+failed+"/redeliver", nil).Body))
+	b.refused(b.Do("POST", path+"/"+pending+"/redeliver", nil), 409, "still being tried")
+	b.refused(b.Do("POST", path+"/nothing/redeliver", nil), 404, "delivery")
+	b.refused(b.Do("GET", path+"?limit=0", nil), 400, "limit")
+	b.refused(b.Do("GET", path+"?cursor=x", nil), 400, "cursor")
+	b.refused(b.Do("GET", strings.Replace(path, made.ID, "nothing", 1), nil), 404, "notification")
+}
+
+func TestARepeatedRegistrationGivesTheFirstAnswer(t *testing.T) {
+	b := setup(t)
+	path := "/api/issue/" + b.open() + "/notification"
+	first := b.Do("POST", path, b.sample("notification.json"), "X-Idempotency-Key", "k:1")
+	require.Equal(t, "false", first.Header.Get("X-Idempotency-Replayed"))
+	var made struct{ ID string }
+	b.result(first, &made)
+	b.result(b.Do("DELETE", path+"/"+made.ID, nil), nil)
+	second := b.Do("POST", path, b.sample("notification.json"), "Idempotency-Key", " k:1 ")
+	require.Equal(t, "true", second.Header.Get("X-Idempotency-Replayed"))
+	require.Equal(t, string(first.Body), string(second.Body))
+	require.Empty(t, b.registered(path), "the replay registers nothing")
+	b.refused(b.Do("POST", path, json.RawMessage(`{"url":"http://other"}`), "Idempotency-Key", "k:1"), 422, "key")
+}

@@ -1,0 +1,48 @@
+// Package openapi has the documents of the families' calls, one a family, and a page to read and try them.
+package openapi
+
+import (
+	"embed"
+	"html/template"
+	"io/fs"
+	"path"
+	"slices"
+	"strings"
+)
+
+//go:embed *.yaml assets
+var files embed.FS
+
+var page = template.Must(template.ParseFS(files, "assets/page.html"))
+
+// Document is one family's OpenAPI 3.1 document.
+type Document struct {
+	Name string // of the family
+	YAML []byte
+}
+
+// Documents gives all documents, the issue family's first.
+func Documents() []Document {
+	names, err := fs.Glob(files, "*.yaml")
+	if err != nil {
+		panic("openapi: " + err.Error()) // the pattern is a constant
+	}
+	var all []Document
+	for _, name := range names {
+		text, err := files.ReadFile(name)
+		if err != nil {
+			panic("openapi: " + err.Error()) // it was listed a moment ago
+		}
+		all = append(all, Document{Name: strings.TrimSuffix(name, path.Ext(name)), YAML: text})
+	}
+	slices.SortStableFunc(all, func(a, b Document) int {
+		switch {
+		case a.Name == "issue":
+			return -1
+		case b.Name == "issue":
+			return 1
+		}
+		return strings.Compare(a.Name, b.Name)
+	})
+	return all
+}
