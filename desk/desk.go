@@ -24,12 +24,15 @@ type Desk struct {
 // Options tune a Desk; the zero value is ready for use.
 type Options struct {
 	Lease   time.Duration    // how long a claimant alone works on an operation; 30 s
-	Pause   time.Duration    // between two tries while a ticket moves to its next run; 20 ms
-	Tidying time.Duration    // for writing down what did happen after a caller has gone; 10 s
+	Pause   time.Duration    // before the second try while a ticket moves to its next run, twice as long before each further one; 20 ms
+	Tidying time.Duration    // the last part of a lease, kept for writing down what did happen, also after a caller has gone; a third of it
 	Now     func() time.Time // time.Now
 	NewID   func() string    // of operations and tickets; random UUIDs
 	Log     *slog.Logger     // slog.Default
 }
+
+// longestPause is how far the pause between two tries grows.
+const longestPause = time.Second
 
 // New makes a desk over its two halves of the world.
 func New(ledger Ledger, engine Engine, o Options) *Desk {
@@ -39,8 +42,8 @@ func New(ledger Ledger, engine Engine, o Options) *Desk {
 	if o.Pause <= 0 {
 		o.Pause = 20 * time.Millisecond
 	}
-	if o.Tidying <= 0 {
-		o.Tidying = 10 * time.Second
+	if o.Tidying <= 0 || o.Tidying >= o.Lease {
+		o.Tidying = o.Lease / 3
 	}
 	if o.Now == nil {
 		o.Now = time.Now
@@ -82,7 +85,7 @@ func (d *Desk) Handle(ctx context.Context, r Request, key string, c ticket.Comma
 	}
 	t, err := d.ledger.Ticket(ctx, r.App.Tenant, key)
 	if err != nil {
-		return Reply{}, err
+		return Reply{}, refusal(err)
 	}
 	op := d.operation(r, KindHandle)
 	op.Ticket, op.Answer = t.Identity, answer
@@ -96,14 +99,17 @@ func (d *Desk) Handle(ctx context.Context, r Request, key string, c ticket.Comma
 // Record does what touches the database alone. The effect, its answer and the operation are one transaction, which effect's context carries.
 func (d *Desk) Record(ctx context.Context, r Request, effect func(ctx context.Context) (Answer, error)) (Reply, error) {
 	op, fresh, err := d.ledger.Record(ctx, d.operation(r, KindRecord), effect)
-	if err != nil {
-		return Reply{}, err
+	switch {
+	case err != nil:
+		return Reply{}, refusal(err)
+	case !fresh && op.Request.Fingerprint != r.Fingerprint:
+		return Reply{}, reused()
 	}
 	return Reply{Answer: op.Answer, Replayed: !fresh}, nil
 }
 
 func (d *Desk) operation(r Request, kind Kind) Operation {
-	now := d.opts.Now()
+	now := d.opts.Now().UTC().Truncate(time.Microsecond) // as every store keeps it
 	return Operation{ID: d.opts.NewID(), Request: r, Kind: kind, State: Running, CreatedAt: now, Lease: now.Add(d.opts.Lease)}
 }
 
@@ -113,9 +119,11 @@ func (d *Desk) carry(ctx context.Context, op Operation, prepare func(*Operation)
 		claimed, fresh, err := d.ledger.Claim(ctx, op, prepare)
 		switch {
 		case err != nil:
-			return Reply{}, err
+			return Reply{}, refusal(err)
 		case fresh:
-			return d.do(ctx, claimed)
+			return d.do(ctx, claimed, claimed.ID != op.ID)
+		case claimed.Request.Fingerprint != op.Request.Fingerprint:
+			return Reply{}, reused()
 		case claimed.State == Done:
 			return Reply{Answer: claimed.Answer, Replayed: true}, nil
 		}
@@ -130,9 +138,12 @@ func (d *Desk) carry(ctx context.Context, op Operation, prepare func(*Operation)
 	}
 }
 
-// do performs a claimed operation and writes down what happened.
-func (d *Desk) do(ctx context.Context, op Operation) (Reply, error) {
-	events, err := d.perform(ctx, op)
+// do performs a claimed operation and writes down what happened; again tells that somebody has tried before.
+func (d *Desk) do(ctx context.Context, op Operation, again bool) (Reply, error) {
+	// Nothing is begun once the lease is nearly over: whoever settles the operation then would not see it coming.
+	working, stop := context.WithTimeout(ctx, op.Lease.Sub(d.opts.Now())-d.opts.Tidying)
+	events, err := d.perform(working, op, again)
+	stop()
 	// What is known now must be written down even if the caller has gone or its time is up.
 	tidy, cancel := context.WithTimeout(context.WithoutCancel(ctx), d.opts.Tidying)
 	defer cancel()
@@ -156,46 +167,67 @@ func (d *Desk) do(ctx context.Context, op Operation) (Reply, error) {
 	return Reply{Answer: op.Answer}, nil
 }
 
-func (d *Desk) perform(ctx context.Context, op Operation) ([]ticket.Event, error) {
+func (d *Desk) perform(ctx context.Context, op Operation, again bool) ([]ticket.Event, error) {
 	if op.Kind == KindOpen {
 		return op.Opening, d.engine.Begin(ctx, ticket.Ticket{}, op.Opening)
 	}
-	for ctx.Err() == nil {
-		t, err := d.ledger.Ticket(ctx, op.Ticket.Tenant, op.Ticket.Number)
-		if err != nil {
-			return nil, err
-		}
-		var events []ticket.Event
-		if t.Ended() {
-			events, err = d.begin(ctx, t, *op.Command)
-		} else {
-			events, err = d.engine.Update(ctx, t.Identity, t.Life, *op.Command)
-			if errors.Is(err, ErrGone) {
-				// Its ending has not been written down yet.
-				err = d.behind(ctx, t, t.Life)
-			}
-		}
+	for pause := d.opts.Pause; ctx.Err() == nil; again = true {
+		events, err := d.attempt(ctx, op, again)
 		if !errors.Is(err, ErrMoving) {
 			return events, err
 		}
-		wait(ctx, d.opts.Pause)
+		wait(ctx, pause)
+		pause = min(2*pause, longestPause) // a workflow that somebody ended by hand would be asked without end
 	}
 	return nil, ctx.Err()
+}
+
+func (d *Desk) attempt(ctx context.Context, op Operation, again bool) ([]ticket.Event, error) {
+	t, err := d.ledger.Ticket(ctx, op.Ticket.Tenant, op.Ticket.Number)
+	if err != nil {
+		return nil, err
+	}
+	if again {
+		// It may have happened in a life that is over, and the next life would do it a second time. Everything that happened before the
+		// life this row is of is in the read model.
+		happened, err := d.ledger.Happened(ctx, op.ID)
+		if err != nil || happened {
+			return nil, err
+		}
+	}
+	if t.Ended() {
+		return d.begin(ctx, t, *op.Command)
+	}
+	events, err := d.engine.Update(ctx, t.Identity, t.Life, *op.Command)
+	if errors.Is(err, ErrGone) {
+		// Its ending has not been written down yet.
+		return nil, d.behind(ctx, t, t.Life)
+	}
+	return events, err
 }
 
 // begin does what is still allowed on an ended ticket. The row of an ended ticket is exact, because its ending is the last event of a life
 // and nothing but the next life adds to it; so the desk decides, and that a life can be begun only once fences off whoever was slower.
 func (d *Desk) begin(ctx context.Context, t ticket.Ticket, c ticket.Command) ([]ticket.Event, error) {
 	t.Life++
-	events, err := ticket.Decide(t, c, d.opts.Now())
-	if err != nil || len(events) == 0 {
-		return nil, err
+	events, why := ticket.Decide(t, c, d.opts.Now())
+	if len(events) > 0 {
+		if err := d.engine.Begin(ctx, t, events); err != nil && !errors.Is(err, ErrGone) {
+			return nil, err
+		}
 	}
-	err = d.engine.Begin(ctx, t, events)
-	if errors.Is(err, ErrGone) {
-		err = d.behind(ctx, t, t.Life)
+	// What the life began with is what happened. It is not what was decided here when the next life was begun before: by this operation,
+	// in a try whose answer was lost, or by another. And a row that is outdated is no ground for a refusal.
+	began, err := d.engine.Begun(ctx, t.Identity, t.Life)
+	switch {
+	case errors.Is(err, ErrGone) && len(events) == 0:
+		return nil, why
+	case err != nil:
+		return nil, fmt.Errorf("read what the life began with: %w", err)
+	case len(began) > 0 && began[0].Operation == c.Operation:
+		return began, nil
 	}
-	return events, err
+	return nil, d.behind(ctx, t, t.Life)
 }
 
 // behind brings in what a life decided that the row does not know of, and then says ErrMoving: look again.
@@ -255,10 +287,20 @@ func wait(ctx context.Context, d time.Duration) {
 	}
 }
 
-// unavailable is what a caller hears when we cannot tell; the cause stays inside for the log.
-func unavailable(cause error) error {
-	if refusal := ticket.AsError(cause); refusal != nil {
-		return cause
+func reused() error {
+	return ticket.Refuse(ticket.Reused, "the idempotency key was used for another request")
+}
+
+// refusal is what a caller hears before anything has happened: why it is refused, or that we cannot tell.
+func refusal(err error) error {
+	if ticket.AsError(err) != nil {
+		return err
 	}
+	return unavailable(err)
+}
+
+// unavailable is what a caller hears when we cannot tell whether it happened, whatever kept us from knowing; the cause stays inside for the
+// log.
+func unavailable(cause error) error {
 	return fmt.Errorf("%w: %w", ticket.Refuse(ticket.Unavailable, "the service cannot do this now; repeat the request with the same key"), cause)
 }

@@ -99,8 +99,9 @@ type Operation struct {
 type Ledger interface {
 	// Claim inserts the operation in one short transaction, or gives the one that has the key already.
 	// For an opening it reserves the identity first and lets prepare complete the operation with it.
-	// A stored operation that is Void with the same fingerprint is taken up again under its old ID (with its old identity and opening) and
-	// a new lease; a Void one with another fingerprint loses its key to the new one. fresh tells that the operation is the caller's to do.
+	// A stored operation that is Void with the same fingerprint is taken up again as it stands: under its old ID, with its old identity,
+	// opening, command and answer, but running and with op's lease; prepare is not asked. A Void one with another fingerprint loses its key
+	// to the new one. fresh tells that the operation is the caller's to do.
 	Claim(ctx context.Context, op Operation, prepare func(*Operation) error) (claimed Operation, fresh bool, err error)
 	// Record runs the effect and stores the answer it gives, all in one transaction that ctx carries; or gives the stored operation.
 	Record(ctx context.Context, op Operation, effect func(ctx context.Context) (Answer, error)) (recorded Operation, fresh bool, err error)

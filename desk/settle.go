@@ -25,6 +25,8 @@ func (d *Desk) Settle(ctx context.Context, limit int) (Settled, error) {
 	for _, op := range expired {
 		state, err := d.settleOne(ctx, op)
 		switch {
+		case ticket.Is(err, ticket.Busy):
+			sum.Left++ // another process is at it
 		case err != nil || state == Running:
 			// One that cannot be settled must not keep the others waiting.
 			sum.Left++
@@ -44,6 +46,9 @@ func (d *Desk) Settle(ctx context.Context, limit int) (Settled, error) {
 // settle reports whether the operation is settled now.
 func (d *Desk) settle(ctx context.Context, op Operation) (bool, error) {
 	state, err := d.settleOne(ctx, op)
+	if ticket.Is(err, ticket.Busy) {
+		return false, err
+	}
 	if err != nil {
 		return false, unavailable(err)
 	}
@@ -52,6 +57,9 @@ func (d *Desk) settle(ctx context.Context, op Operation) (bool, error) {
 
 // settleOne finds out what became of an operation and writes it down; Running: it cannot be told yet.
 func (d *Desk) settleOne(ctx context.Context, op Operation) (OperationState, error) {
+	// What was found out is worth nothing once the lease is over: the operation may have been taken up again since.
+	ctx, cancel := context.WithTimeout(ctx, d.opts.Lease)
+	defer cancel()
 	mine, err := d.ledger.Lease(ctx, op.ID, d.opts.Now().Add(d.opts.Lease))
 	if err != nil {
 		return Running, fmt.Errorf("lease: %w", err)
@@ -83,15 +91,11 @@ func (d *Desk) settleOne(ctx context.Context, op Operation) (OperationState, err
 	return Running, err
 }
 
-// outcome asks the read model first and Temporal then. What happened in an earlier run or life of the ticket is in the read model: it was
-// brought there before the next one began.
+// outcome asks Temporal first and the read model last. What happened moves from the one to the other before a run or a life makes way for
+// the next; asked in this order, it cannot slip by between the two questions.
 func (d *Desk) outcome(ctx context.Context, op Operation) (Outcome, error) {
 	if op.Kind == KindOpen {
 		return d.began(ctx, op, 0)
-	}
-	happened, err := d.ledger.Happened(ctx, op.ID)
-	if err != nil || happened {
-		return Outcome{Known: err == nil, Done: happened}, err
 	}
 	t, err := d.ledger.Ticket(ctx, op.Ticket.Tenant, op.Ticket.Number)
 	if err != nil {
@@ -101,7 +105,12 @@ func (d *Desk) outcome(ctx context.Context, op Operation) (Outcome, error) {
 	if err != nil || !outcome.Known || outcome.Done || outcome.Refusal != nil {
 		return outcome, err
 	}
-	return d.began(ctx, op, t.Life+1)
+	outcome, err = d.began(ctx, op, t.Life+1)
+	if err != nil || outcome.Done {
+		return outcome, err
+	}
+	happened, err := d.ledger.Happened(ctx, op.ID)
+	return Outcome{Known: err == nil, Done: happened}, err
 }
 
 // began tells whether the operation began that life.

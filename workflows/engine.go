@@ -167,6 +167,8 @@ func fromWire(err error) error {
 	switch {
 	case errors.As(err, &app) && app.Type() == typeMoving, errors.As(err, &notReady):
 		return desk.ErrMoving
+	case errors.As(err, &app) && app.Type() == typeGone:
+		return desk.ErrGone
 	case errors.As(err, &app):
 		var refusal ticket.Error
 		if app.HasDetails() && app.Details(&refusal) == nil && refusal.Code != "" {

@@ -53,6 +53,8 @@ const (
 	peekBytes = 1 << 20
 	// typeMoving is the type of the refusal that means: try again at once.
 	typeMoving = "moving"
+	// typeGone is the type of the refusal that means: this life is over, even where its workflow is not yet.
+	typeGone = "gone"
 )
 
 // Ticket is the one long-running workflow of a ticket: it takes commands by update and signal, decides them by the rule book, and is the
@@ -121,6 +123,9 @@ func (r *run) validate(ctx workflow.Context, q HandleRequest) error {
 		return nil
 	}
 	// The ending is the last event of a life: what comes after it begins the next one.
+	if r.ticket.Ended() {
+		return temporal.NewNonRetryableApplicationError("the ticket has just ended", typeGone, nil)
+	}
 	if r.moving || r.mustLeave(ctx) {
 		return temporal.NewNonRetryableApplicationError("the ticket is moving to its next run", typeMoving, nil)
 	}
@@ -134,8 +139,9 @@ func (r *run) handle(ctx workflow.Context, q HandleRequest) (HandleResult, error
 		return HandleResult{}, nil
 	}
 	if r.ticket.Ended() {
-		// Another command of the same workflow task ended the ticket after the validator had let this one in.
-		return HandleResult{}, temporal.NewNonRetryableApplicationError("the ticket has just ended", typeMoving, nil)
+		// Another command of the same workflow task ended the ticket after the validator had let this one in. The server keeps this
+		// answer, so it must not say "try again": the same operation would hear it for ever.
+		return HandleResult{}, temporal.NewNonRetryableApplicationError("the ticket has just ended", typeGone, nil)
 	}
 	events, err := ticket.Decide(r.ticket, q.Command, workflow.Now(ctx))
 	if err != nil {

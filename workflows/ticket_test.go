@@ -202,7 +202,7 @@ func TestNothingIsTakenAfterTheEndingOfALife(t *testing.T) {
 	require.NoError(t, b.GetWorkflowError())
 	require.EqualValues(t, 2, b.state().Seq)
 	if late.err != nil { // otherwise the workflow was over before the command came
-		require.ErrorIs(t, fromWire(late.err), desk.ErrMoving)
+		require.ErrorIs(t, fromWire(late.err), desk.ErrGone)
 	}
 }
 
