@@ -1,0 +1,195 @@
+package activities
+
+import (
+	"bytes"
+	"context"
+	"crypto/tls"
+	"crypto/x509"
+	"errors"
+	"fmt"
+	"io"
+	"net"
+	"net/http"
+	"net/url"
+	"strconv"
+	"strings"
+	"time"
+	"unicode"
+
+	"signalbox/notice"
+)
+
+// SenderOptions are the settings of a Sender. Zero values mean the contracts' own: 10 s in all, 3 s to connect.
+type SenderOptions struct {
+	Guard   Guard
+	Timeout time.Duration // of a whole try, from the name look-up to the last byte read
+	Connect time.Duration // of it, for the name look-up and the connection
+	RootCAs *x509.CertPool
+	Now     func() time.Time // required
+}
+
+// Sender makes one try at a delivery: one POST, never redirected, never through a proxy, TLS verified.
+type Sender struct {
+	http    *http.Client
+	timeout time.Duration
+	now     func() time.Time
+}
+
+const (
+	userAgent = "Signalbox"
+	// idle is how long a connection is kept for the next delivery. It is shorter than what common servers wait: a POST on a connection that the
+	// server is just closing would fail, and it cannot be repeated without telling the receiver twice.
+	idle = 3 * time.Second
+	// maxError bounds the text kept of an error, in bytes.
+	maxError = 300
+)
+
+// NewSender makes a Sender. It may be used by many at once.
+func NewSender(o SenderOptions) *Sender {
+	if o.Timeout == 0 {
+		o.Timeout = 10 * time.Second
+	}
+	if o.Connect == 0 {
+		o.Connect = 3 * time.Second
+	}
+	protocols := new(http.Protocols)
+	protocols.SetHTTP1(true)
+	transport := &http.Transport{
+		Proxy:                  nil, // the environment's proxy would be the one address the guard sees
+		DialContext:            o.Guard.Dialer(o.Connect).DialContext,
+		Protocols:              protocols,
+		TLSClientConfig:        &tls.Config{MinVersion: tls.VersionTLS12, RootCAs: o.RootCAs},
+		MaxIdleConnsPerHost:    16,
+		MaxIdleConns:           256,
+		IdleConnTimeout:        idle,
+		MaxResponseHeaderBytes: 64 << 10,
+		DisableCompression:     true, // a small answer could unfold into a large one
+	}
+	return &Sender{
+		http: &http.Client{
+			Transport:     transport,
+			CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
+		},
+		timeout: o.Timeout,
+		now:     o.Now,
+	}
+}
+
+// Answer is what came back from one try. The attempt is not graded yet: whether a status counts is the profile's to say.
+type Answer struct {
+	Attempt    notice.Attempt
+	RetryAfter time.Duration // what the receiver asked for; zero when it did not
+}
+
+// Send makes one try. Every way in which a receiver can fail is part of the answer; an error means that ctx ended before the try did, and
+// nothing can be said about it.
+func (s *Sender) Send(ctx context.Context, w Work) (Answer, error) {
+	out := Answer{Attempt: notice.Attempt{DeliveryID: w.Delivery.ID, StartedAt: s.now()}}
+	a := &out.Attempt
+	limited, cancel := context.WithTimeout(ctx, s.timeout)
+	defer cancel()
+	status, header, body, err := s.post(limited, w, a.StartedAt)
+	a.FinishedAt = s.now()
+	if err != nil && ctx.Err() != nil {
+		return out, fmt.Errorf("send: %w", ctx.Err())
+	}
+	a.Status, a.Answer = status, body
+	if err != nil {
+		a.Class, a.Error = classify(err), line(err)
+	}
+	out.RetryAfter = retryAfter(header.Get("Retry-After"), a.FinishedAt)
+	return out, nil
+}
+
+// post gives status, headers and the start of the body. With an error the status may be set: then the answer broke off.
+func (s *Sender) post(ctx context.Context, w Work, at time.Time) (int, http.Header, []byte, error) {
+	request, err := http.NewRequestWithContext(ctx, http.MethodPost, w.Subscription.URL, bytes.NewReader(w.Delivery.Body))
+	if err != nil {
+		return 0, nil, nil, err
+	}
+	signed, err := notice.Sign(w.Subscription.Secret, w.Delivery.ID, at, w.Delivery.Body)
+	if err != nil {
+		return 0, nil, nil, err
+	}
+	for name, value := range signed {
+		request.Header.Set(name, value)
+	}
+	request.Header.Set("Content-Type", "application/json")
+	request.Header.Set("User-Agent", userAgent)
+	response, err := s.http.Do(request)
+	if err != nil {
+		return 0, nil, nil, err
+	}
+	// Closing before the end gives the connection up instead of reading on: nobody can make us take in more than MaxAnswer.
+	defer response.Body.Close()
+	body, err := io.ReadAll(io.LimitReader(response.Body, notice.MaxAnswer))
+	return response.StatusCode, response.Header, body, err
+}
+
+// classify sorts an error by its types. Its texts are for people and change with versions.
+func classify(err error) notice.ErrorClass {
+	var blocked *notice.BlockedError
+	var dns *net.DNSError
+	var timeout net.Error
+	switch {
+	case errors.As(err, &blocked):
+		return notice.ErrorBlocked
+	case errors.As(err, &dns):
+		return notice.ErrorDNS
+	case errors.As(err, &timeout) && timeout.Timeout(), errors.Is(err, context.DeadlineExceeded):
+		return notice.ErrorTimeout
+	case tlsFault(err):
+		return notice.ErrorTLS
+	}
+	return notice.ErrorConnect
+}
+
+func tlsFault(err error) bool {
+	var certificate *tls.CertificateVerificationError
+	var record tls.RecordHeaderError
+	var operation *net.OpError
+	return errors.As(err, &certificate) || errors.As(err, &record) || errors.Is(err, http.ErrSchemeMismatch) ||
+		// crypto/tls reports alerts under these two words; the alerts' own type is not exported.
+		errors.As(err, &operation) && (operation.Op == "remote error" || operation.Op == "local error")
+}
+
+// line makes an error one line for a person. It leaves out what a subscriber has no business to know: addresses of our machines, of our
+// name servers and of what a name leads to inside our network.
+func line(err error) string {
+	var outer *url.Error
+	var blocked *notice.BlockedError
+	var dns *net.DNSError
+	var operation *net.OpError
+	if errors.As(err, &outer) {
+		err = outer.Err
+	}
+	switch {
+	case errors.As(err, &blocked):
+		err = blocked
+	case errors.As(err, &dns):
+		err = fmt.Errorf("look up %s: %s", dns.Name, dns.Err)
+	case errors.As(err, &operation):
+		err = fmt.Errorf("%s: %w", operation.Op, operation.Err)
+	}
+	text := strings.Map(func(r rune) rune {
+		if unicode.IsControl(r) {
+			return ' '
+		}
+		return r
+	}, strings.ToValidUTF8(err.Error(), "?"))
+	if len(text) > maxError {
+		text = strings.ToValidUTF8(text[:maxError], "") + "…"
+	}
+	return text
+}
+
+// retryAfter reads the header of RFC 9110, section 10.2.3: seconds or a date.
+func retryAfter(value string, now time.Time) time.Duration {
+	if seconds, err := strconv.Atoi(value); err == nil {
+		return time.Duration(min(max(seconds, 0), 1<<31)) * time.Second
+	}
+	if date, err := http.ParseTime(value); err == nil {
+		return max(date.Sub(now), 0)
+	}
+	return 0
+}
