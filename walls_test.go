@@ -1,0 +1,371 @@
+package signalbox
+
+import (
+	"bytes"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"go/ast"
+	"go/parser"
+	"go/token"
+	"io"
+	"os/exec"
+	"path/filepath"
+	"slices"
+	"strconv"
+	"strings"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+)
+
+const module = "signalbox"
+
+const (
+	temporal     = "go.temporal.io"
+	temporalMain = "go.temporal.io/server"
+	sqlite       = "modernc.org/sqlite"
+	fiber        = "github.com/gofiber/fiber"
+	sqlx         = "github.com/jmoiron/sqlx"
+	pq           = "github.com/lib/pq"
+)
+
+// room is a part of the module: a package and those below it that are not a room of their own.
+type room struct {
+	name string
+	// ours are the rooms that it may import, besides itself. Nil means any.
+	ours []string
+	// never is what it does not get even through others: rooms (and all below them), or packages of other modules by prefix.
+	never []string
+	// pure rooms do no I/O and read no clock.
+	pure bool
+	// testsToo holds the tests of the room to what it never gets, as far as they import it themselves.
+	testsToo bool
+}
+
+var (
+	rules = []string{"ticket", "flow", "notice"}
+	// behind is what the front of the house knows only as small interfaces.
+	behind = []string{"workflows", "activities", "store", "migrations", "worker", "cmd", temporal, sqlx, pq}
+	wings  = []string{"api/issue", "api/incident", "api/itsm", "api/publish", "api/exception"}
+)
+
+var rooms = append([]room{
+	{name: "flow", pure: true, ours: none},
+	{name: "ticket", pure: true, ours: []string{"flow"}},
+	{name: "notice", pure: true, ours: []string{"ticket"}},
+	{name: "desk", ours: rules, never: []string{temporal, fiber, sqlx, pq}},
+	{name: "workflows", never: []string{"store", "migrations", "api", "console", "worker", "cmd", fiber, sqlx, pq}},
+	{name: "activities", never: []string{"store", "migrations", "workflows", "api", "console", "worker", "cmd", fiber, sqlx, pq}},
+	{name: "store", never: []string{"workflows", "activities", "api", "console", "worker", "cmd", temporal, fiber}},
+	{name: "migrations", ours: none, never: []string{temporal, fiber}},
+	{name: "worker", never: []string{"store", "migrations", "api", "console", "cmd", fiber, sqlx, pq}},
+	{name: "api", ours: append([]string{"desk"}, rules...), never: behind, testsToo: true},
+	{name: "console", ours: append([]string{"desk", "api"}, rules...), never: behind},
+}, each(wings, func(name string) room {
+	return room{name: name, ours: append([]string{"desk", "api"}, rules...), never: behind, testsToo: true}
+})...)
+
+// everywhere is what nothing in the module gets, except in tests: what only development needs.
+var everywhere = []string{temporalMain, sqlite, "store/postgrestest", "api/apitest"}
+
+var none = []string{}
+
+// deterministic are the packages of the standard library that pure rooms may import: they only compute.
+var deterministic = []string{
+	"bytes", "cmp", "container/...", "crypto/hmac", "crypto/sha256", "crypto/sha512", "crypto/subtle", "embed", "encoding", "encoding/...",
+	"errors", "fmt", "hash", "hash/...", "html", "iter", "maps", "math", "math/big", "math/bits", "net/netip", "net/url", "path", "reflect",
+	"regexp", "slices", "sort", "strconv", "strings", "sync", "text/template", "text/template/parse", "time", "unicode", "unicode/utf8", "unicode/utf16",
+}
+
+// outward are the packages of the standard library that do I/O; no library that a pure room uses may import them.
+var outward = []string{"os", "net", "net/http", "net/rpc", "net/smtp", "database/sql", "io/ioutil", "syscall", "plugin", "log", "log/slog", "crypto/rand", "math/rand"}
+
+// impure are the functions of deterministic packages that are not: clocks, and what reads or writes the process's own files.
+var impure = map[string][]string{
+	"time": {"Now", "Since", "Until", "Sleep", "After", "AfterFunc", "Tick", "NewTimer", "NewTicker"},
+	"fmt":  {"Print", "Printf", "Println", "Scan", "Scanf", "Scanln"},
+}
+
+// partly are packages that do I/O but also hold words that pure rooms may use, by how those begin.
+var partly = map[string][]string{"net/http": {"Status", "Method", "Header"}}
+
+// vouched are libraries that import what does I/O only for its types.
+var vouched = []string{"github.com/standard-webhooks/standard-webhooks/libraries/go"}
+
+// pack is a package as "go list" tells of it.
+type pack struct {
+	ImportPath, Dir                    string
+	Standard                           bool
+	GoFiles                            []string
+	Imports, TestImports, XTestImports []string
+	Deps                               []string
+}
+
+func TestWalls(t *testing.T) {
+	packs := list(t)
+	for _, r := range rooms {
+		t.Run(r.name, func(t *testing.T) {
+			found := 0
+			for _, p := range packs {
+				if name, ours := inside(p.ImportPath); ours && roomOf(name) == r.name {
+					found++
+					for _, breach := range r.breaches(p, packs) {
+						t.Error(breach)
+					}
+				}
+			}
+			if found == 0 {
+				t.Skip("not built yet")
+			}
+		})
+	}
+	t.Run("everywhere", func(t *testing.T) {
+		for _, p := range packs {
+			for _, breach := range houseBreaches(p) {
+				t.Error(breach)
+			}
+		}
+	})
+}
+
+// breaches are the ways in which a package of the room breaks its walls.
+func (r room) breaches(p pack, packs map[string]pack) []string {
+	var out []string
+	breach := func(format string, args ...any) { out = append(out, p.ImportPath+" "+fmt.Sprintf(format, args...)) }
+	for _, path := range p.Imports {
+		if name, ours := inside(path); ours && r.ours != nil && roomOf(name) != r.name && !slices.Contains(r.ours, roomOf(name)) {
+			breach("imports %s; %s may import of ours only %q", path, r.name, r.ours)
+		}
+		if r.pure && packs[path].Standard && !matches(path, deterministic) && partly[path] == nil {
+			breach("imports %s, which is not among the packages that only compute", path)
+		}
+	}
+	for _, path := range p.Deps {
+		if under(path, r.never) {
+			breach("depends on %s; %s never may%s", path, r.name, through(p, path, packs))
+		}
+		if d := packs[path]; r.pure && !d.Standard && !slices.Contains(vouched, path) {
+			for _, far := range d.Imports {
+				if _, ours := inside(path); !ours && slices.Contains(outward, far) {
+					breach("depends on %s, which imports %s and so may do I/O", path, far)
+				}
+			}
+		}
+	}
+	if r.testsToo {
+		for _, path := range slices.Concat(p.TestImports, p.XTestImports) {
+			if under(path, r.never) {
+				breach("imports %s in its tests; they are to run without", path)
+			}
+		}
+	}
+	if r.pure {
+		for _, file := range p.GoFiles {
+			calls, err := impureUses(filepath.Join(p.Dir, file), nil)
+			if err != nil {
+				breach("cannot be read: %v", err)
+			}
+			for _, call := range calls {
+				breach("uses %s; time and I/O are handed in", call)
+			}
+		}
+	}
+	return out
+}
+
+// houseBreaches are the ways in which a package breaks the walls of the whole house.
+func houseBreaches(p pack) []string {
+	var out []string
+	name, ours := inside(p.ImportPath)
+	if !ours {
+		return nil
+	}
+	for _, path := range p.Deps {
+		if under(path, everywhere) && !under(p.ImportPath, everywhere) {
+			out = append(out, fmt.Sprintf("%s depends on %s, which is for development and tests only", p.ImportPath, path))
+		}
+	}
+	for _, path := range slices.Concat(p.TestImports, p.XTestImports) {
+		if under(path, []string{temporalMain}) {
+			out = append(out, fmt.Sprintf("%s imports %s in its tests, which only cmd/dev may", name, path))
+		}
+	}
+	return out
+}
+
+// impureUses lists the uses of impure functions in a file.
+func impureUses(path string, source any) ([]string, error) {
+	set := token.NewFileSet()
+	file, err := parser.ParseFile(set, path, source, parser.SkipObjectResolution)
+	if err != nil {
+		return nil, err
+	}
+	names := map[string]string{} // what the file calls a package -> its path
+	for _, spec := range file.Imports {
+		path, err := strconv.Unquote(spec.Path.Value)
+		if err != nil {
+			return nil, err
+		}
+		name := path[strings.LastIndex(path, "/")+1:]
+		if spec.Name != nil {
+			name = spec.Name.Name
+		}
+		names[name] = path
+	}
+	var out []string
+	ast.Inspect(file, func(n ast.Node) bool {
+		selector, ok := n.(*ast.SelectorExpr)
+		if !ok {
+			return true
+		}
+		x, ok := selector.X.(*ast.Ident)
+		if !ok {
+			return true
+		}
+		path, name := names[x.Name], selector.Sel.Name
+		words, some := partly[path]
+		if slices.Contains(impure[path], name) || some && !slices.ContainsFunc(words, func(word string) bool { return strings.HasPrefix(name, word) }) {
+			out = append(out, fmt.Sprintf("%s.%s at %s", path, name, set.Position(selector.Pos())))
+		}
+		return true
+	})
+	return out, nil
+}
+
+// through names the import by which a package gets something.
+func through(p pack, path string, packs map[string]pack) string {
+	for _, direct := range p.Imports {
+		if direct == path {
+			return ""
+		}
+	}
+	for _, direct := range p.Imports {
+		if slices.Contains(packs[direct].Deps, path) {
+			return " (through " + direct + ")"
+		}
+	}
+	return ""
+}
+
+// inside tells whether an import path is one of ours, and its name within the module.
+func inside(path string) (name string, ours bool) {
+	if path == module {
+		return "", true
+	}
+	return strings.CutPrefix(path, module+"/")
+}
+
+// roomOf is the innermost room that a package of ours belongs to; a package of no room stands for itself.
+func roomOf(name string) string {
+	best := ""
+	for _, r := range rooms {
+		if (name == r.name || strings.HasPrefix(name, r.name+"/")) && len(r.name) > len(best) {
+			best = r.name
+		}
+	}
+	if best == "" {
+		return name
+	}
+	return best
+}
+
+// under reports whether a package is one of the prefixes or below it; those without a dot in their first element are ours.
+func under(path string, prefixes []string) bool {
+	return slices.ContainsFunc(prefixes, func(prefix string) bool {
+		if first, _, _ := strings.Cut(prefix, "/"); !strings.Contains(first, ".") {
+			prefix = module + "/" + prefix
+		}
+		return path == prefix || strings.HasPrefix(path, prefix+"/")
+	})
+}
+
+func matches(path string, patterns []string) bool {
+	return slices.ContainsFunc(patterns, func(pattern string) bool {
+		prefix, tree := strings.CutSuffix(pattern, "...")
+		return path == pattern || tree && strings.HasPrefix(path, prefix)
+	})
+}
+
+// list asks "go list" for every package of the module and all that they depend on. What does not build is for the build to tell.
+func list(t *testing.T) map[string]pack {
+	t.Helper()
+	command := exec.Command("go", "list", "-e", "-deps", "-json=ImportPath,Dir,Standard,GoFiles,Imports,TestImports,XTestImports,Deps", "./...")
+	var stderr bytes.Buffer
+	command.Stderr = &stderr
+	out, err := command.Output()
+	require.NoError(t, err, stderr.String())
+	packs := map[string]pack{}
+	for decoder := json.NewDecoder(bytes.NewReader(out)); ; {
+		var p pack
+		err := decoder.Decode(&p)
+		if errors.Is(err, io.EOF) {
+			break
+		}
+		require.NoError(t, err)
+		packs[p.ImportPath] = p
+	}
+	require.Contains(t, packs, module)
+	return packs
+}
+
+func each[A, B any](in []A, f func(A) B) []B {
+	out := make([]B, 0, len(in))
+	for _, a := range in {
+		out = append(out, f(a))
+	}
+	return out
+}
+
+// A wall that nothing can break is none: each is broken here once.
+func TestWallsCanBreak(t *testing.T) {
+	packs := map[string]pack{
+		"os": {ImportPath: "os", Standard: true}, "strings": {ImportPath: "strings", Standard: true},
+		"go.temporal.io/sdk/client": {ImportPath: "go.temporal.io/sdk/client"},
+		"example.com/reader":        {ImportPath: "example.com/reader", Imports: []string{"os"}},
+		"signalbox/flow":            {ImportPath: "signalbox/flow"},
+		"signalbox/store":           {ImportPath: "signalbox/store", Deps: []string{sqlx}},
+	}
+	for _, c := range []struct {
+		in   string
+		pack pack
+		want string // "" means that the wall stands
+	}{
+		{"ticket", pack{Imports: []string{"strings", "signalbox/flow"}, Deps: []string{"strings", "signalbox/flow"}}, ""},
+		{"ticket", pack{Imports: []string{"os"}}, "imports os, which is not among"},
+		{"ticket", pack{Imports: []string{"signalbox/notice"}}, "imports signalbox/notice; ticket may import of ours only"},
+		{"ticket", pack{Imports: []string{"signalbox/cmd/internal/setup"}}, "imports signalbox/cmd/internal/setup"},
+		{"flow", pack{Imports: []string{"signalbox/ticket"}}, "imports signalbox/ticket"},
+		{"flow", pack{Imports: []string{"example.com/reader"}, Deps: []string{"example.com/reader", "os"}}, "depends on example.com/reader, which imports os"},
+		{"notice", pack{Imports: []string{"signalbox/flow"}}, "imports signalbox/flow"},
+		{"desk", pack{Imports: []string{"signalbox/store"}}, "imports signalbox/store"},
+		{"api", pack{Imports: []string{"signalbox/api/sdkhmac", "signalbox/desk"}}, ""},
+		{"api", pack{Imports: []string{"signalbox/api/issue"}}, "imports signalbox/api/issue"},
+		{"api", pack{Deps: []string{"go.temporal.io/sdk/client"}}, "depends on go.temporal.io/sdk/client"},
+		{"api/issue", pack{Imports: []string{"signalbox/api", "signalbox/ticket"}}, ""},
+		{"api/issue", pack{Imports: []string{"signalbox/api/itsm"}}, "imports signalbox/api/itsm"},
+		{"api/issue", pack{Deps: []string{"signalbox/workflows"}}, "depends on signalbox/workflows"},
+		{"api/itsm", pack{XTestImports: []string{"signalbox/store"}}, "imports signalbox/store in its tests"},
+		{"store", pack{Deps: []string{"signalbox/api"}}, "depends on signalbox/api"},
+		{"store", pack{Deps: []string{fiber + "/v2"}}, "depends on " + fiber},
+		{"workflows", pack{Imports: []string{"signalbox/store"}, Deps: []string{sqlx, "signalbox/store"}}, "(through signalbox/store)"},
+	} {
+		i := slices.IndexFunc(rooms, func(r room) bool { return r.name == c.in })
+		require.GreaterOrEqual(t, i, 0, c.in)
+		c.pack.ImportPath = module + "/" + c.in
+		got := strings.Join(rooms[i].breaches(c.pack, packs), "\n")
+		if c.want == "" {
+			require.Empty(t, got)
+		} else {
+			require.Contains(t, got, c.want)
+		}
+	}
+
+	require.Len(t, houseBreaches(pack{ImportPath: "signalbox/cmd/api", Deps: []string{sqlite, temporalMain + "/temporal", "signalbox/store/postgrestest", "strings"}}), 3)
+	require.Len(t, houseBreaches(pack{ImportPath: "signalbox/store", TestImports: []string{sqlite, temporalMain + "/temporal"}}), 1)
+	require.Empty(t, houseBreaches(pack{ImportPath: "example.com/reader", Deps: []string{sqlite}}))
+
+	uses, err := impureUses("x.go", "package x\nimport (\n\tclock \"time\"\n\t\"fmt\"\n\t\"net/http\"\n)\nvar a = clock.Now\nfunc f(time struct{ Now int }) string { _ = time.Now; fmt.Println(); _ = http.StatusOK; _ = http.Get; return fmt.Sprint(clock.Second) }")
+	require.NoError(t, err)
+	require.Equal(t, []string{"time.Now at x.go:7:9", "fmt.Println at x.go:8:55", "net/http.Get at x.go:8:95"}, uses)
+}
