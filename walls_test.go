@@ -367,5 +367,5 @@ func TestWallsCanBreak(t *testing.T) {
 
 	uses, err := impureUses("x.go", "package x\nimport (\n\tclock \"time\"\n\t\"fmt\"\n\t\"net/http\"\n)\nvar a = clock.Now\nfunc f(time struct{ Now int }) string { _ = time.Now; fmt.Println(); _ = http.StatusOK; _ = http.Get; return fmt.Sprint(clock.Second) }")
 	require.NoError(t, err)
-	require.Equal(t, []string{"time.Now at x.go:7:9", "fmt.Println at x.go:8:55", "net/http.Get at x.go:8:95"}, uses)
+	require.Equal(t, []string{"time.Now at x.go:7:9", "fmt.Println at x.go:8:55", "net/http.Get at x.go:8:93"}, uses)
 }
