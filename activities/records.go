@@ -4,25 +4,15 @@ package activities
 
 import (
 	"context"
-	"time"
 
 	"signalbox/notice"
 )
 
-// Work is a delivery with all that is needed to try it.
-type Work struct {
-	Delivery     notice.Delivery
-	Subscription notice.Subscription // with its secret
-}
-
-// Result is one try and what follows from it.
-type Result struct {
-	Work    Work
-	Attempt notice.Attempt       // its N is given by the outbox
-	Then    notice.DeliveryState // Sent, Parked (try again at NextTry) or Failed
-	NextTry *time.Time
-	Drop    string // not empty: the address is dropped, for this reason
-}
+// What goes to and fro between the activities and the outbox; the store knows these words from notice alone.
+type (
+	Work   = notice.Work
+	Result = notice.Result
+)
 
 // Outbox is the deliveries of the read model.
 type Outbox interface {
