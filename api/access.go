@@ -26,7 +26,9 @@ func (s *Server) greet(c *fiber.Ctx) error {
 	if err != nil {
 		err = s.refuse(c, err)
 	}
-	s.line(c, v, time.Since(began))
+	took := time.Since(began)
+	s.meter.count(c, v, took)
+	s.line(c, v, took)
 	return err
 }
 

@@ -21,6 +21,7 @@ type Server struct {
 	log      *slog.Logger
 	families []Family
 	app      *fiber.App
+	meter    *meter // nil: nothing is counted
 }
 
 // New makes a server for the families. ready reports whether what stands behind the families answers; nil means it always does.
@@ -51,6 +52,9 @@ func New(config Config, apps Apps, ready func(ctx context.Context) error, log *s
 		family.check()
 		for _, route := range family.Routes {
 			s.app.Add(route.Method, route.Path, s.serve(family, route))
+			if route.Method == http.MethodGet {
+				s.app.Add(http.MethodHead, route.Path, s.serve(family, route))
+			}
 		}
 	}
 	s.health()

@@ -1,0 +1,369 @@
+package api_test
+
+import (
+	"bufio"
+	"bytes"
+	"context"
+	"crypto/sha256"
+	"encoding/hex"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"log/slog"
+	"net"
+	"net/http"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/gofiber/fiber/v2"
+	"github.com/prometheus/client_golang/prometheus"
+	"github.com/stretchr/testify/require"
+
+	"signalbox/api"
+	"signalbox/api/apitest"
+	"signalbox/desk"
+	"signalbox/ticket"
+)
+
+// stand is a server with two small families, which say in their refusals who speaks.
+type stand struct {
+	apitest.Client
+	server *api.Server
+	log    *lines
+}
+
+// lines keeps what is logged.
+type lines struct {
+	mu  sync.Mutex
+	buf bytes.Buffer
+}
+
+func (l *lines) Write(p []byte) (int, error) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.buf.Write(p)
+}
+
+func (l *lines) all(t *testing.T) []map[string]any {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	var out []map[string]any
+	for line := range strings.Lines(l.buf.String()) {
+		var m map[string]any
+		require.NoError(t, json.Unmarshal([]byte(line), &m))
+		out = append(out, m)
+	}
+	return out
+}
+
+func family(door ticket.Door, routes ...api.Route) api.Family {
+	return api.Family{
+		Door: door, Prefixes: []string{"/" + string(door)}, Routes: routes,
+		Refuse: func(c *fiber.Ctx, r api.Refusal) error {
+			return api.Respond(c, r.Status, map[string]string{"door": string(door), "code": string(r.Code), "message": r.Error.Error()})
+		},
+	}
+}
+
+func ok(c *fiber.Ctx) error { return api.Respond(c, 200, fiber.Map{"app": api.Caller(c).Code}) }
+
+func setup(t *testing.T, config api.Config, routes ...api.Route) stand {
+	t.Helper()
+	issues := family(ticket.DoorIssue, append(routes, api.Route{Method: "GET", Path: "/issue/:id", Scope: desk.Read, Handler: ok},
+		api.Route{Method: "POST", Path: "/issue", Scope: desk.Write, Handler: ok})...)
+	incidents := family(ticket.DoorIncident, api.Route{Method: "GET", Path: "/incident/:id", Scope: desk.Admin, Handler: ok})
+	incidents.Authenticate = []api.Authenticator{func(c *fiber.Ctx) (desk.App, bool, error) {
+		switch c.Get("X-Seal") {
+		case "":
+			return desk.App{}, false, nil
+		case "good":
+			return desk.App{Code: "sealed", Tenant: "north", Scopes: []desk.Scope{desk.Admin}}, true, nil
+		case "broken":
+			return desk.App{}, true, errors.New("disk on fire")
+		}
+		return desk.App{}, true, ticket.Refuse(ticket.Unauthorized, "the seal is broken")
+	}}
+	log := &lines{}
+	server := api.New(config, apitest.NewApps(), nil, slog.New(slog.NewJSONHandler(log, nil)), incidents, issues)
+	return stand{apitest.Client{T: t, App: server.App(), Secret: apitest.Writer}, server, log}
+}
+
+type refusal struct{ Door, Code, Message string }
+
+func (s stand) refused(a apitest.Answer, status int) refusal {
+	s.T.Helper()
+	var r refusal
+	a.Into(status, &r)
+	return r
+}
+
+func TestEachFamilyRefusesInItsOwnWords(t *testing.T) {
+	s := setup(t, api.Config{})
+	for path, door := range map[string]string{
+		"/incident": "incident", "/incident/a/b": "incident", "/issue/a/b": "issue", "/incidents": "issue", "/": "issue", "/issued": "issue",
+	} {
+		r := s.refused(s.Do("GET", path, nil), 404)
+		require.Equal(t, refusal{door, "no_route", "there is no such path"}, r, path)
+	}
+	require.Equal(t, "incident", s.refused(s.Do("POST", "/incident/1", nil), 405).Door)
+	require.Equal(t, refusal{"incident", "forbidden", "the app lacks the scope admin"}, s.refused(s.Do("GET", "/incident/1", nil), 403))
+	require.Equal(t, "no_method", s.refused(s.Do("BREW", "/incident/1", nil), 405).Code)
+}
+
+func TestAFamilyOwnCredentialComesFirst(t *testing.T) {
+	s := setup(t, api.Config{})
+	var v struct{ App string }
+	s.Do("GET", "/incident/1", nil, "X-Seal", "good").Into(200, &v)
+	require.Equal(t, "sealed", v.App)
+	require.Equal(t, "the seal is broken", s.refused(s.As(apitest.Boss).Do("GET", "/incident/1", nil, "X-Seal", "bad"), 401).Message)
+	broken := s.refused(s.As(apitest.Boss).Do("GET", "/incident/1", nil, "X-Seal", "broken"), 503)
+	require.NotContains(t, broken.Message, "fire")
+	s.As(apitest.Boss).Do("GET", "/incident/1", nil).Into(200, &v)
+	require.Equal(t, "boss", v.App)
+	require.Equal(t, 200, s.Do("GET", "/issue/1", nil, "X-Seal", "bad").Status, "the other family does not know it")
+}
+
+func TestARouteWithoutScopeCannotBe(t *testing.T) {
+	for name, route := range map[string]api.Route{
+		"none": {Method: "GET", Path: "/x", Handler: ok}, "unknown": {Method: "GET", Path: "/x", Scope: "all", Handler: ok},
+		"no handler": {Method: "GET", Path: "/x", Scope: desk.Read}, "changes with read": {Method: "DELETE", Path: "/x", Scope: desk.Read, Handler: ok},
+	} {
+		require.Panics(t, func() { api.New(api.Config{}, apitest.NewApps(), nil, nil, family(ticket.DoorIssue, route)) }, name)
+	}
+}
+
+func TestRequestIDs(t *testing.T) {
+	s := setup(t, api.Config{})
+	require.Equal(t, "a-1.B:/+=_", s.Do("GET", "/issue/1", nil, "X-Request-Id", "a-1.B:/+=_").Header.Get("X-Request-Id"))
+	for _, bad := range []string{"a b", "a\"b", strings.Repeat("a", 129), "日"} {
+		require.Regexp(t, `^[0-9a-f-]{36}$`, s.Do("GET", "/nothing", nil, "X-Request-Id", bad).Header.Get("X-Request-Id"))
+	}
+}
+
+func TestWhatTheDeskIsTold(t *testing.T) {
+	var got desk.Request
+	s := setup(t, api.Config{}, api.Route{Method: "PUT", Path: "/issue/:id", Scope: desk.Write, Handler: func(c *fiber.Ctx) error {
+		got = api.Request(c)
+		return api.Send(c, desk.Reply{Answer: desk.Answer{Status: 201, Body: []byte(`{"a":1}`)}, Replayed: true})
+	}})
+	answer := s.Do("PUT", "/issue/%C3%A9?x=%20y", `{"b":2}`, "Idempotency-Key", "low", "X-Idempotency-Key", "HI:_-9", "X-Request-Id", "r1")
+	require.Equal(t, 201, answer.Status)
+	require.Equal(t, `{"a":1}`, string(answer.Body))
+	require.Equal(t, "true", answer.Header.Get("X-Idempotency-Replayed"))
+	sum := sha256.Sum256([]byte(`{"b":2}`))
+	require.Equal(t, desk.Request{App: apitest.NewApps()[apitest.Writer], Door: ticket.DoorIssue, Key: "HI:_-9", Method: "PUT",
+		Path: "/issue/%C3%A9?x=%20y", Fingerprint: hex.EncodeToString(sum[:]), RequestID: "r1"}, got)
+}
+
+func TestIdempotencyKeys(t *testing.T) {
+	s := setup(t, api.Config{})
+	for _, bad := range []string{"a b", "a.b", "键", strings.Repeat("a", 129), " ", "a;b"} {
+		answer := s.Do("POST", "/issue", `{}`, "X-Idempotency-Key", bad, "Idempotency-Key", "good")
+		require.Contains(t, s.refused(answer, 400).Message, "X-Idempotency-Key")
+		require.Equal(t, "false", answer.Header.Get("X-Idempotency-Replayed"))
+	}
+	require.Equal(t, 200, s.Do("POST", "/issue", `{}`, "Idempotency-Key", strings.Repeat("a", 128)).Status)
+	require.Equal(t, 200, s.Do("GET", "/issue/1", nil, "Idempotency-Key", "not looked at").Status)
+}
+
+func TestAPanicEndsOneRequest(t *testing.T) {
+	s := setup(t, api.Config{}, api.Route{Method: "GET", Path: "/issue", Scope: desk.Read, Handler: func(*fiber.Ctx) error { panic("hunter2") }})
+	answer := s.Do("GET", "/issue", nil)
+	require.Equal(t, refusal{"issue", "internal", "internal error"}, s.refused(answer, 500))
+	require.NotContains(t, string(answer.Body), "hunter2")
+	require.Equal(t, 200, s.Do("GET", "/issue/1", nil).Status)
+	logged := s.log.all(t)
+	require.Equal(t, "http.panic", logged[0]["msg"])
+	require.Contains(t, logged[0]["stack"], "server_test.go")
+	require.Contains(t, logged[1]["why"], "hunter2")
+}
+
+func TestARequestHasADeadline(t *testing.T) {
+	s := setup(t, api.Config{RequestTimeout: 20 * time.Millisecond}, api.Route{Method: "GET", Path: "/issue", Scope: desk.Read,
+		Handler: func(c *fiber.Ctx) error {
+			<-api.Context(c).Done()
+			return fmt.Errorf("read: %w", api.Context(c).Err())
+		}})
+	answer := s.Do("GET", "/issue", nil)
+	require.Equal(t, "unavailable", s.refused(answer, 503).Code)
+	require.NotEmpty(t, answer.Header.Get("Retry-After"))
+}
+
+func TestCodesAndStatuses(t *testing.T) {
+	var fail error
+	s := setup(t, api.Config{}, api.Route{Method: "GET", Path: "/issue", Scope: desk.Read, Handler: func(*fiber.Ctx) error { return fail }})
+	for code, want := range map[ticket.Code]struct {
+		status int
+		retry  bool
+	}{
+		ticket.Invalid: {400, false}, ticket.Unauthorized: {401, false}, ticket.Forbidden: {403, false}, ticket.NotFound: {404, false},
+		ticket.Conflict: {409, false}, ticket.Busy: {409, true}, ticket.Reused: {422, false}, ticket.TooMany: {429, true}, ticket.Unavailable: {503, true},
+	} {
+		fail = fmt.Errorf("while doing it: %w", ticket.RefuseField(code, "f", "why"))
+		answer := s.Do("GET", "/issue", nil)
+		require.Equal(t, refusal{"issue", string(code), "f: why"}, s.refused(answer, want.status))
+		require.Equal(t, want.retry, answer.Header.Get("Retry-After") != "", code)
+	}
+	require.Equal(t, "1", func() string {
+		fail = ticket.Refuse(ticket.Busy, "x")
+		return s.Do("GET", "/issue", nil).Header.Get("Retry-After")
+	}())
+	fail = ticket.Refuse("nonsense", "secret")
+	require.Equal(t, "internal error", s.refused(s.Do("GET", "/issue", nil), 500).Message)
+}
+
+func TestOneLineForEachRequest(t *testing.T) {
+	s := setup(t, api.Config{})
+	s.Do("POST", "/issue", `{"a":1}`, "X-Request-Id", "r-9", "Idempotency-Key", "k")
+	s.Do("GET", "/issue/1?token=hunter2", nil, "Authorization", "Bearer nonsense")
+	s.Do("GET", "/healthz", nil)
+	logged := s.log.all(t)
+	require.Len(t, logged, 2)
+	require.Equal(t, []any{"http.request", "INFO", "r-9", "POST", "/issue", float64(200), "north", "writer", "issue", "k", "false", float64(7)},
+		[]any{logged[0]["msg"], logged[0]["level"], logged[0]["request_id"], logged[0]["method"], logged[0]["route"], logged[0]["status"],
+			logged[0]["tenant"], logged[0]["app"], logged[0]["family"], logged[0]["key"], logged[0]["replayed"], logged[0]["bytes_in"]})
+	require.Equal(t, []any{"unauthorized", float64(401), "/issue/:id"}, []any{logged[1]["refused"], logged[1]["status"], logged[1]["route"]})
+	require.NotContains(t, s.log.buf.String(), "hunter2", "queries may carry secrets")
+	require.NotContains(t, s.log.buf.String(), "nonsense")
+}
+
+func TestHealth(t *testing.T) {
+	var down error
+	server := api.New(api.Config{}, apitest.NewApps(), func(context.Context) error { return down }, slog.New(slog.DiscardHandler))
+	client := apitest.Client{T: t, App: server.App()}
+	require.Equal(t, 200, client.Do("GET", "/healthz", nil).Status)
+	require.Equal(t, 200, client.Do("GET", "/readyz", nil).Status)
+	down = errors.New("password=hunter2")
+	answer := client.Do("GET", "/readyz", nil)
+	require.Equal(t, 503, answer.Status)
+	require.NotContains(t, string(answer.Body), "hunter2")
+	require.Equal(t, 200, client.Do("GET", "/healthz", nil).Status)
+}
+
+func TestMetrics(t *testing.T) {
+	s := setup(t, api.Config{})
+	s.server.Measure(prometheus.NewRegistry())
+	s.Do("GET", "/issue/1", nil)
+	s.Do("GET", "/issue/2", nil)
+	s.Do("GET", "/issue/2/3", nil)
+	text := string(s.Do("GET", "/metrics", nil).Body)
+	require.Contains(t, text, `signalbox_http_requests_total{family="issue",method="GET",route="/issue/:id",status="200"} 2`)
+	require.NotContains(t, text, `404`)
+}
+
+// serve lets a stand answer on a real connection.
+func (s stand) serve(t *testing.T) string {
+	t.Helper()
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	require.NoError(t, err)
+	over := make(chan error, 1)
+	go func() { over <- s.server.Serve(l) }()
+	t.Cleanup(func() {
+		ctx, cancel := context.WithTimeout(context.Background(), 10*time.Second)
+		defer cancel()
+		require.NoError(t, s.server.Shutdown(ctx))
+		require.NoError(t, <-over)
+	})
+	return l.Addr().String()
+}
+
+func TestWhatIsTooLargeHearsWhy(t *testing.T) {
+	s := setup(t, api.Config{BodyLimit: 1 << 20})
+	address := s.serve(t)
+	for _, size := range []int{1<<20 + 1, 3 << 20} {
+		r, err := http.NewRequest("POST", "http://"+address+"/issue", bytes.NewReader(make([]byte, size)))
+		require.NoError(t, err)
+		r.Header.Set("Authorization", "Bearer "+apitest.Writer)
+		response, err := http.DefaultClient.Do(r)
+		require.NoError(t, err)
+		body, err := io.ReadAll(response.Body)
+		require.NoError(t, err)
+		response.Body.Close()
+		require.Equal(t, 413, response.StatusCode)
+		require.JSONEq(t, `{"door":"issue","code":"too_large","message":"the body is too large"}`, string(body))
+		require.Empty(t, response.Header.Get("Server"))
+	}
+	r, err := http.NewRequest("POST", "http://"+address+"/issue", bytes.NewReader(make([]byte, 1<<20)))
+	require.NoError(t, err)
+	r.Header.Set("Authorization", "Bearer "+apitest.Writer)
+	response, err := http.DefaultClient.Do(r)
+	require.NoError(t, err)
+	response.Body.Close()
+	require.Equal(t, 200, response.StatusCode)
+}
+
+func TestWhatIsNoProperHTTPIsRefusedInWords(t *testing.T) {
+	s := setup(t, api.Config{})
+	address := s.serve(t)
+	for name, c := range map[string]struct {
+		raw    string
+		status int
+	}{
+		"huge body announced": {"POST /incident/x HTTP/1.1\r\nHost: a\r\nContent-Length: 99999999\r\n\r\n", 413},
+		"huge headers":        {"GET /issue/1 HTTP/1.1\r\nHost: a\r\nX-Long: " + strings.Repeat("a", 20<<10) + "\r\n\r\n", 431},
+		"no request line":     {"hello\r\n\r\n", 400},
+		"unknown method":      {"BREW /issue HTTP/1.1\r\nHost: a\r\n\r\n", 405},
+	} {
+		t.Run(name, func(t *testing.T) {
+			conn, err := net.Dial("tcp", address)
+			require.NoError(t, err)
+			defer conn.Close()
+			_, err = conn.Write([]byte(c.raw))
+			require.NoError(t, err)
+			response, err := http.ReadResponse(bufio.NewReader(conn), nil)
+			require.NoError(t, err)
+			defer response.Body.Close()
+			require.Equal(t, c.status, response.StatusCode)
+			require.NotEmpty(t, response.Header.Get("X-Request-Id"))
+			var r refusal
+			require.NoError(t, json.NewDecoder(response.Body).Decode(&r))
+			if name == "huge body announced" {
+				require.Equal(t, "incident", r.Door)
+			} else {
+				require.Equal(t, "issue", r.Door)
+			}
+		})
+	}
+}
+
+func TestShutdownLetsWhatIsUnderWayFinish(t *testing.T) {
+	began, finish := make(chan struct{}), make(chan struct{})
+	s := setup(t, api.Config{}, api.Route{Method: "GET", Path: "/issue", Scope: desk.Read, Handler: func(c *fiber.Ctx) error {
+		close(began)
+		<-finish
+		return ok(c)
+	}})
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	require.NoError(t, err)
+	served := make(chan error, 1)
+	go func() { served <- s.server.Serve(l) }()
+	status := make(chan int, 1)
+	go func() {
+		r, _ := http.NewRequest("GET", "http://"+l.Addr().String()+"/issue", nil)
+		r.Header.Set("Authorization", "Bearer "+apitest.Writer)
+		response, err := http.DefaultClient.Do(r)
+		if err != nil {
+			status <- 0
+			return
+		}
+		response.Body.Close()
+		status <- response.StatusCode
+	}()
+	<-began
+	down := make(chan error, 1)
+	go func() { down <- s.server.Shutdown(context.Background()) }()
+	require.Eventually(t, func() bool {
+		conn, err := net.Dial("tcp", l.Addr().String())
+		if err == nil {
+			conn.Close()
+		}
+		return err != nil
+	}, 5*time.Second, 5*time.Millisecond, "nobody new is let in")
+	close(finish)
+	require.Equal(t, 200, <-status)
+	require.NoError(t, <-down)
+	require.NoError(t, <-served)
+}
