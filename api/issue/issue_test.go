@@ -18,7 +18,6 @@ import (
 	"signalbox/api"
 	"signalbox/api/apitest"
 	"signalbox/api/issue"
-	"signalbox/ticket"
 )
 
 // bench is a server with the issue family alone, over a house in memory.
@@ -31,15 +30,7 @@ type bench struct {
 func setup(t *testing.T) bench {
 	t.Helper()
 	house := apitest.NewHouse()
-	wing := issue.Wing{
-		Desk: house, Tickets: house, Addresses: house, Types: api.DefaultIncidentTypes,
-		CheckURL: func(raw string) error {
-			if !strings.HasPrefix(raw, "http://") && !strings.HasPrefix(raw, "https://") {
-				return ticket.Refuse(ticket.Invalid, "must be an http or https URL")
-			}
-			return nil
-		},
-	}
+	wing := issue.Wing{Desk: house, Tickets: house, Addresses: house, Types: api.DefaultIncidentTypes}
 	server := api.New(api.Config{}, apitest.NewApps(), nil, slog.New(slog.NewTextHandler(io.Discard, nil)), wing.Family())
 	return bench{t, apitest.Client{T: t, App: server.App(), Contract: apitest.LoadContract(t, "issue"), Secret: apitest.Writer}, house}
 }

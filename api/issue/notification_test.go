@@ -58,7 +58,7 @@ func TestAddressGivenAtTheOpening(t *testing.T) {
 	var number string
 	b.result(b.Do("POST", "/api/issue", `{"origin":"a","title":"b","callback_url":"https://example.com/x"}`), &number)
 	require.Equal(t, "https://example.com/x", b.registered("/api/issue/" + number + "/notification")[0].URL)
-	b.refused(b.Do("POST", "/api/issue", `{"origin":"a","title":"b","callback_url":"ftp://example.com"}`), 400, "callback_url: must be an http or https URL")
+	b.refused(b.Do("POST", "/api/issue", `{"origin":"a","title":"b","callback_url":"ftp://example.com"}`), 400, "callback_url: must begin with http:// or https://")
 	b.refused(b.Do("POST", "/api/issue", `{"origin":"a","title":"b","callback_url":""}`), 400, "callback_url")
 }
 
@@ -68,6 +68,7 @@ func TestBadAddresses(t *testing.T) {
 	for _, body := range []string{
 		`{}`, `{"url":null}`, `{"url":""}`, `{"url":"not a url"}`, `{"url":"http://a\u0000b"}`, `{"url":"http://a\nb"}`,
 		`{"url":"http://` + strings.Repeat("a", 2048) + `"}`, `{"url":["http://a"]}`,
+		`{"url":"http://127.0.0.1/x"}`, `{"url":"http://[::1]/"}`, `{"url":"https://u:p@example.com/"}`, `{"url":"//example.com"}`,
 	} {
 		b.refused(b.Do("POST", path, body), 400, "url")
 	}

@@ -142,14 +142,9 @@ func (w *Wing) register(c *fiber.Ctx) error {
 	})
 }
 
-// checkURL refuses an address, naming the member that it came in.
+// checkURL refuses an address that could never be told anything, naming the member that it came in.
 func (w *Wing) checkURL(field, raw string) error {
-	var f ticket.Faults
-	f.Name(field, raw, 1, ticket.MaxURL)
-	if err := f.Err(); err != nil {
-		return err
-	}
-	err := w.CheckURL(raw)
+	err := notice.CheckURL(raw, w.Allow)
 	if refusal := ticket.AsError(err); refusal != nil {
 		return ticket.RefuseField(refusal.Code, field, refusal.Message)
 	}

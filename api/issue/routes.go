@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"net/http"
+	"net/netip"
 	"slices"
 	"strings"
 
@@ -22,14 +23,14 @@ type Desk interface {
 	Record(ctx context.Context, r desk.Request, effect func(ctx context.Context) (desk.Answer, error)) (desk.Reply, error)
 }
 
-// Wing is the issue family. All members but NewID are needed.
+// Wing is the issue family. Allow may be empty, and NewID nil; the rest is needed.
 type Wing struct {
 	Desk      Desk
 	Tickets   Tickets
 	Addresses Addresses
-	CheckURL  func(raw string) error // refuses an address that could never be told anything; Invalid, naming no field
-	Types     []string               // words taken for mtm_type; api.Config.IncidentTypes
-	NewID     func() string          // of messages; random UUIDs
+	Types     []string       // words taken for mtm_type; api.Config.IncidentTypes
+	Allow     []netip.Prefix // networks that addresses may name although they are not public; api.Config.CallbackAllow
+	NewID     func() string  // of messages; random UUIDs
 }
 
 // Family gives the wing as the server mounts it.
