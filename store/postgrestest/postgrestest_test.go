@@ -290,3 +290,8 @@ func postmaster(t *testing.T, db database) int {
 	require.NoError(t, err)
 	return pid
 }
+
+// "make test" runs this one by itself, to say in a line what is not tested.
+func TestMachineHasPostgreSQL(t *testing.T) {
+	cluster(t)
+}

@@ -1,0 +1,81 @@
+# What a newcomer needs: Go, git, make. "make help" tells the rest.
+
+GO            ?= go
+MODULES       := . cmd/dev
+WORKFLOWCHECK := go.temporal.io/sdk/contrib/tools/workflowcheck@v0.6.0
+
+# How long tests may take before they are taken for stuck.
+TEST_TIMEOUT  ?= 10m
+DEV_TIMEOUT   ?= 30m
+
+# $(call patiently,words,command): runs the command and says every 15 seconds that it is still at it. The exit code is the
+# command's. The command runs beside the shell, because a shell that waits for one in front of it hears no signal.
+define patiently
+@begun=$$(date +%s); \
+( trap 'kill "$$nap" 2>/dev/null; exit 0' TERM; \
+  while :; do sleep 15 >/dev/null 2>&1 & nap=$$!; wait "$$nap"; echo "... $(1), $$(( $$(date +%s) - begun )) s so far"; done ) & ticker=$$!; \
+( $(2) ) & work=$$!; \
+trap 'kill "$$ticker" "$$work" 2>/dev/null' EXIT; trap 'exit 130' INT; trap 'exit 143' TERM; trap 'exit 129' HUP; \
+wait "$$work"
+endef
+
+.DEFAULT_GOAL := help
+
+.PHONY: help
+help: ## Show this list
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+
+.PHONY: run
+run: build ## Build and start the whole system: embedded Temporal, API, workers, pages
+	exec bin/dev
+
+.PHONY: build
+build: ## Build bin/api, bin/worker, bin/migrate and bin/dev
+	@mkdir -p bin
+	$(GO) build -o bin/ ./cmd/api ./cmd/worker ./cmd/migrate
+	@echo "building bin/dev; the first time compiles a whole Temporal server, which takes some minutes"
+	$(call patiently,still building bin/dev,cd cmd/dev && exec $(GO) build -o ../../bin/dev .)
+
+.PHONY: test
+test: ## Run all tests, those against a real Temporal server and a real PostgreSQL too
+	@$(GO) test -count=1 -run '^TestMachineHasPostgreSQL$$' -v ./store/postgrestest | grep -a '\*\*\*' || true
+	$(GO) test -timeout $(TEST_TIMEOUT) ./...
+	$(call patiently,still testing cmd/dev,cd cmd/dev && exec $(GO) test -timeout $(DEV_TIMEOUT) ./...)
+
+.PHONY: race
+race: ## Run all tests with the race detector (needs a C compiler and patience)
+	$(GO) test -race -timeout 30m ./...
+	$(call patiently,still testing cmd/dev,cd cmd/dev && exec $(GO) test -race -timeout 60m ./...)
+
+.PHONY: check
+check: check-format check-vet check-workflows check-walls check-modules ## Prove format, vet, walls, tidy modules and deterministic workflows
+
+.PHONY: check-format
+check-format:
+	@bad=$$(gofmt -l .) || exit 1; if [ -n "$$bad" ]; then echo "not formatted; run make fmt:"; echo "$$bad"; exit 1; fi
+
+.PHONY: check-vet
+check-vet:
+	$(GO) vet ./...
+	$(call patiently,still vetting cmd/dev,cd cmd/dev && exec $(GO) vet ./...)
+
+.PHONY: check-workflows
+check-workflows:
+	$(GO) run $(WORKFLOWCHECK) -config workflowcheck.yaml ./workflows/...
+
+# Never from the cache: what "go list" reads is not known to it.
+.PHONY: check-walls
+check-walls:
+	$(GO) test -count=1 -run '^TestWalls' .
+
+.PHONY: check-modules
+check-modules:
+	@for module in $(MODULES); do echo "$$module: go mod tidy -diff"; ( cd "$$module" && $(GO) mod tidy -diff ) || exit 1; done
+
+.PHONY: fmt
+fmt: ## Format all Go code
+	gofmt -w .
+
+.PHONY: clean
+clean: ## Remove what was built, and the data of the development system
+	rm -rf bin .data
