@@ -81,6 +81,8 @@ func setup(t *testing.T, config api.Config, routes ...api.Route) stand {
 			return desk.App{}, false, nil
 		case "good":
 			return desk.App{Code: "sealed", Tenant: "north", Scopes: []desk.Scope{desk.Admin}}, true, nil
+		case "disabled":
+			return desk.App{Code: "off", Tenant: "north", Scopes: []desk.Scope{desk.Admin}, Disabled: true}, true, nil
 		case "broken":
 			return desk.App{}, true, errors.New("disk on fire")
 		}
@@ -118,6 +120,7 @@ func TestAFamilyOwnCredentialComesFirst(t *testing.T) {
 	var v struct{ App string }
 	s.Do("GET", "/incident/1", nil, "X-Seal", "good").Into(200, &v)
 	require.Equal(t, "sealed", v.App)
+	s.refused(s.Do("GET", "/incident/1", nil, "X-Seal", "disabled"), 401)
 	require.Equal(t, "the seal is broken", s.refused(s.As(apitest.Boss).Do("GET", "/incident/1", nil, "X-Seal", "bad"), 401).Message)
 	broken := s.refused(s.As(apitest.Boss).Do("GET", "/incident/1", nil, "X-Seal", "broken"), 503)
 	require.NotContains(t, broken.Message, "fire")
@@ -179,6 +182,7 @@ func TestAPanicEndsOneRequest(t *testing.T) {
 	require.Equal(t, "http.panic", logged[0]["msg"])
 	require.Contains(t, logged[0]["stack"], "server_test.go")
 	require.Contains(t, logged[1]["why"], "hunter2")
+	require.Equal(t, "ERROR", logged[1]["level"])
 }
 
 func TestARequestHasADeadline(t *testing.T) {

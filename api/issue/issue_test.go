@@ -271,10 +271,12 @@ func TestConversation(t *testing.T) {
 	require.Equal(t, []string{made.ID, "li.si", "改了"}, []string{m.ID, m.Author, m.Content})
 	var page struct {
 		Items []struct {
+			Actor         string
 			Before, After struct{ Message struct{ Content string } }
 		}
 	}
 	b.result(b.Do("GET", strings.TrimSuffix(path, "conversation")+"timeline?after=2", nil), &page)
+	require.Equal(t, "li.si", page.Items[0].Actor)
 	require.Equal(t, "第一", page.Items[0].Before.Message.Content)
 	require.Equal(t, "改了", page.Items[0].After.Message.Content)
 
