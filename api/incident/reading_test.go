@@ -1,0 +1,151 @@
+package incident_test
+
+import (
+	"context"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"signalbox/api/apitest"
+	"signalbox/desk"
+	"signalbox/ticket"
+)
+
+func TestDetail(t *testing.T) {
+	b := setup(t)
+	at := time.Date(2026, 11, 24, 15, 0, 0, 123_456_000, time.UTC)
+	b.house.Now = func() time.Time { return at }
+	number := b.create()
+	require.Regexp(t, `^IM\d{24}$`, number)
+	require.Equal(t, map[string]any{
+		"incident_num": number, "region": []any{"cn-north-4"}, "enterprise_project": []any{"0"}, "current_cloud_service": []any{"order"},
+		"incident_level": "level_30", "is_service_interrupt": false, "incident_type": "inc_type_p_change_issues",
+		"incident_title": "订单服务磁盘告警", "incident_description": "使用率 > 90% & rising", "incident_source": "incident_source_alarm",
+		"incident_assignee": []any{"li.si"}, "creator": "zhang.san", "incident_ownership": "sre", "start_time": 1711091706017.0,
+		"status": "INCIDENT_STATUS_TRIGGERED", "create_time": float64(at.UnixMilli()),
+		"enum_data_list": []any{
+			map[string]any{"filed_key": "incident_level", "enum_key": "level_30", "name_zh": "P3", "name_en": "P3"},
+			map[string]any{"filed_key": "incident_type", "enum_key": "inc_type_p_change_issues", "name_zh": "变更问题", "name_en": "Change issues"},
+			map[string]any{"filed_key": "incident_source", "enum_key": "incident_source_alarm", "name_zh": "告警", "name_en": "Alarm"},
+		},
+	}, b.read(number))
+	require.Contains(t, string(b.Do("GET", "/v1/external/incident/"+number, nil).Body), "使用率 > 90% & rising")
+
+	b.did("accept.json", number)
+	at = at.Add(time.Hour)
+	b.did("commit.json", number)
+	v := b.read(number)
+	require.Equal(t, []any{operator}, v["incident_assignee"])
+	require.Equal(t, float64(at.UnixMilli()), v["handle_time"])
+	require.Equal(t, true, v["is_service_interrupt"], "who solved it knows better than who opened it")
+	require.Equal(t, "inc_type_p_config_issues", v["incident_type"])
+}
+
+// A ticket that another family opened has fewer words, and its fields may be of other kinds.
+func TestDetailOfOtherFamiliesTickets(t *testing.T) {
+	b := setup(t)
+	open := func(d ticket.Draft) string {
+		var number string
+		_, err := b.house.Open(context.Background(), desk.Request{App: desk.App{Code: "writer", Tenant: "north"}}, ticket.SeriesREQ, d,
+			func(id ticket.Identity) desk.Answer { number = id.Number; return desk.Answer{} })
+		require.NoError(t, err)
+		return number
+	}
+	number := open(ticket.Draft{Door: ticket.DoorIssue, App: "writer", Origin: "customs", Title: "异常"})
+	v := b.read(number)
+	require.NotZero(t, v["create_time"])
+	delete(v, "create_time")
+	require.Equal(t, map[string]any{
+		"incident_num": number, "incident_title": "异常", "incident_description": "", "incident_source": "customs", "incident_assignee": []any{},
+		"creator": "writer", "status": "INCIDENT_STATUS_TRIGGERED", "enum_data_list": []any{},
+	}, v)
+	number = open(ticket.Draft{Door: ticket.DoorITSM, App: "writer", Origin: "customs", Title: "异常", Fields: map[string]any{
+		"region": "north", "incident_level": 3, "start_time": "yesterday", "is_service_interrupt": "no", "enterprise_project": []any{"a", 1},
+	}})
+	v = b.read(number)
+	require.Equal(t, []any{"a"}, v["enterprise_project"])
+	for _, absent := range []string{"region", "incident_level", "start_time", "is_service_interrupt"} {
+		require.NotContains(t, v, absent)
+	}
+	b.did("accept.json", number)
+
+	for action, word := range map[ticket.Action]string{ticket.Terminate: "INCIDENT_STATUS_COMPLETED", ticket.Withdraw: "INCIDENT_STATUS_REJECTED", ticket.Close: "INCIDENT_STATUS_COMPLETED"} {
+		number := open(ticket.Draft{Door: ticket.DoorIssue, App: "writer", Origin: "customs", Title: "异常"})
+		_, err := b.house.Handle(context.Background(), desk.Request{App: desk.App{Tenant: "north"}}, number, ticket.Command{Action: action}, desk.Answer{})
+		require.NoError(t, err)
+		require.Equal(t, word, b.status(number))
+		b.refused(b.call("accept.json", number), 400, "GOM.00007409", "is")
+	}
+}
+
+type history struct {
+	Total int              `json:"total"`
+	Info  []map[string]any `json:"info"`
+}
+
+// search asks for the timeline of a ticket, as the SDK and the Terraform provider do.
+func (b bench) search(number string, change map[string]any) apitest.Answer {
+	b.T.Helper()
+	body := map[string]any{"string_filters": []any{map[string]any{"operator": "=", "field": "ticket_id", "name": "f1", "values": []string{number}}}}
+	for name, value := range change {
+		body[name] = value
+	}
+	return b.Do("POST", "/v1/external/incident/list-histories", body)
+}
+
+func TestHistories(t *testing.T) {
+	b := setup(t)
+	at := time.Date(2026, 11, 24, 15, 0, 0, 0, time.UTC)
+	b.house.Now = func() time.Time { at = at.Add(time.Second); return at }
+	number := b.create()
+	for _, sample := range []string{"accept.json", "commit.json", "confirm.json"} {
+		b.did(sample, number)
+	}
+	_, err := b.house.Handle(context.Background(), desk.Request{App: desk.App{Code: "writer", Tenant: "north"}}, number,
+		ticket.Command{Action: ticket.Say, Message: &ticket.Message{ID: "m1", Author: "wang.wu", Content: "请看日志"}}, desk.Answer{})
+	require.NoError(t, err)
+
+	var h history
+	b.data(b.search(number, nil), &h)
+	require.Equal(t, 5, h.Total)
+	type row struct{ action, sub, operator, comment, zh, en, status any }
+	var rows []row
+	for i, e := range h.Info {
+		rows = append(rows, row{e["action"], e["sub_action"], e["operator"], e["comment"], e["action_name_zh"], e["action_name_en"], e["status"]})
+		require.Equal(t, number, e["ticket_id"])
+		require.NotEmpty(t, e["action_id"])
+		require.Equal(t, number+"-"+string(rune('1'+i)), e["id"])
+		require.Equal(t, []any{e["start_time"], e["start_time"]}, []any{e["stop_time"], e["update_time"]})
+	}
+	require.Equal(t, []row{
+		{"create", "opened", "zhang.san", "", "创建", "Create", "INCIDENT_STATUS_TRIGGERED"},
+		{"acceptedIncident1", "accepted", operator, "", "受理", "Accept", "INCIDENT_STATUS_ACKNOWLEDGED"},
+		{"commitSolution1", "solved", operator, "20001", "提交解决方案", "Commit solution", "INCIDENT_STATUS_RESOLVED"},
+		{"confirm", "returned", operator, "13", "验证不通过", "Verification failed", "INCIDENT_STATUS_ACKNOWLEDGED"},
+		{"say", "said", "writer", "请看日志", "留言", "Comment", nil},
+	}, rows)
+
+	// The Terraform provider's spelling, newest first; and the same in pages.
+	newest := map[string]any{"operator": "desc", "field": "start_time", "name": "s"}
+	var desc history
+	body := map[string]any{"string_filters": []any{map[string]any{"operator": "in", "field": "ticket_id", "values": []string{number}}}, "sort_filter": newest}
+	b.data(b.Do("POST", "/v1/issues_mgmt/list-histories", body), &desc)
+	require.Len(t, desc.Info, 5)
+	for i := range desc.Info {
+		require.Equal(t, h.Info[4-i], desc.Info[i])
+	}
+	for _, c := range []struct {
+		sort    any
+		page    int
+		expects []map[string]any
+	}{
+		{nil, 1, h.Info[:2]}, {nil, 2, h.Info[2:4]}, {nil, 3, h.Info[4:]}, {nil, 4, []map[string]any{}}, {nil, 1_000_000, []map[string]any{}},
+		{newest, 1, desc.Info[:2]}, {newest, 2, desc.Info[2:4]}, {newest, 3, desc.Info[4:]}, {newest, 4, []map[string]any{}},
+	} {
+		var part history
+		b.data(b.search(number, map[string]any{"sort_filter": c.sort, "page": c.page, "per_page": 2}), &part)
+		require.Equal(t, 5, part.Total)
+		require.Equal(t, c.expects, part.Info, "page %d", c.page)
+	}
+}

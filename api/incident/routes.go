@@ -1,0 +1,167 @@
+// Package incident is the incident family: seed 001's handle call, and create, detail and list-histories as clients of the original system
+// (Huawei Cloud COC) know them.
+package incident
+
+import (
+	"context"
+	"net/http"
+	"time"
+
+	"github.com/gofiber/fiber/v2"
+	"github.com/google/uuid"
+
+	"signalbox/api"
+	"signalbox/api/sdkhmac"
+	"signalbox/desk"
+	"signalbox/ticket"
+)
+
+// Desk is the counter as this family sees it.
+type Desk interface {
+	Open(ctx context.Context, r desk.Request, s ticket.Series, d ticket.Draft, answer func(ticket.Identity) desk.Answer) (desk.Reply, error)
+	Handle(ctx context.Context, r desk.Request, key string, c ticket.Command, answer desk.Answer) (desk.Reply, error)
+}
+
+// Records is the read model as this family sees it.
+type Records interface {
+	// Ticket finds by number or UUID; NotFound when the tenant has no such ticket.
+	Ticket(ctx context.Context, tenant, key string) (ticket.Ticket, error)
+	// Timeline gives events after a sequence number, oldest first.
+	Timeline(ctx context.Context, ticketID int64, after int64, limit int) ([]ticket.Event, error)
+}
+
+// Wing is the incident family. All members are needed.
+type Wing struct {
+	Desk    Desk
+	Records Records
+	Apps    api.Apps         // whose signatures are taken
+	Now     func() time.Time // the clock that dates of signatures are held against
+	Types   []string         // words taken for incident_type and mtm_type; api.Config.IncidentTypes
+}
+
+const pathHandle = "/v1/external/incident/handle"
+
+// Family gives the wing as the server mounts it. Whatever is asked for under /v1 or /v2 and belongs to nobody else is refused in this
+// family's words, as the gateway of the original system does.
+func (w *Wing) Family() api.Family {
+	return api.Family{
+		Door:         ticket.DoorIncident,
+		Prefixes:     []string{"/v1", "/v2"},
+		Refuse:       Refuse,
+		Authenticate: []api.Authenticator{sdkhmac.Authenticator(w.Apps, w.Now)},
+		Routes: []api.Route{
+			{Method: http.MethodPost, Path: pathHandle, Scope: desk.Write, Handler: w.handle},
+			{Method: http.MethodPost, Path: "/v1/external/incident/create", Scope: desk.Write, Handler: w.create},
+			{Method: http.MethodGet, Path: "/v1/external/incident/:incident_num", Scope: desk.Read, Handler: w.detail},
+			{Method: http.MethodPost, Path: "/v1/external/:ticket_type/list-histories", Scope: desk.Read, Handler: w.histories},
+			{Method: http.MethodPost, Path: "/v1/:ticket_type/list-histories", Scope: desk.Read, Handler: w.histories},
+		},
+	}
+}
+
+func (w *Wing) handle(c *fiber.Ctx) error {
+	var in handling
+	if err := api.Decode(c, &in); err != nil {
+		return err
+	}
+	cmd, err := in.command(w.Types)
+	if err != nil {
+		return err
+	}
+	answer, err := api.Answer(http.StatusOK, done(nil))
+	if err != nil {
+		return err
+	}
+	reply, err := w.Desk.Handle(api.Context(c), api.Request(c), keyOf(*in.Number), cmd, answer)
+	if err != nil {
+		return err
+	}
+	return api.Send(c, reply)
+}
+
+func (w *Wing) create(c *fiber.Ctx) error {
+	var in creation
+	if err := api.Decode(c, &in); err != nil {
+		return err
+	}
+	draft, err := in.draft(w.Types)
+	if err != nil {
+		return err
+	}
+	draft.App = api.Caller(c).Code
+	// The bytes must be the same whoever gives the answer, so it is made from the identity alone.
+	reply, err := w.Desk.Open(api.Context(c), api.Request(c), ticket.SeriesIM, draft, func(id ticket.Identity) desk.Answer {
+		raw, _ := api.Marshal(done(created{id.Number})) // a string always marshals
+		return desk.Answer{Status: http.StatusOK, Body: raw}
+	})
+	if err != nil {
+		return err
+	}
+	return api.Send(c, reply)
+}
+
+func (w *Wing) detail(c *fiber.Ctx) error {
+	number, err := api.Param(c, "incident_num")
+	switch {
+	case err != nil:
+		return err
+	case number == "handle" || number == "create":
+		// These are calls, not incidents; they take POST.
+		return ticket.Refuse(api.NoMethod, "the path does not take this method")
+	}
+	t, err := w.ticket(c, "incident_num", number)
+	if err != nil {
+		return err
+	}
+	return api.Respond(c, http.StatusOK, done(detailOf(t)))
+}
+
+func (w *Wing) histories(c *fiber.Ctx) error {
+	kind, err := api.Param(c, "ticket_type")
+	switch {
+	case err != nil:
+		return err
+	case kind != "incident" && kind != "issues_mgmt":
+		var f ticket.Faults
+		foreign(&f, "ticket_type", kind)
+		return f.Err()
+	}
+	var in search
+	if err := api.Decode(c, &in); err != nil {
+		return err
+	}
+	page, err := in.page()
+	if err != nil {
+		return err
+	}
+	t, err := w.ticket(c, page.field, page.ticket)
+	if err != nil {
+		return err
+	}
+	after, limit := page.window(t.Seq)
+	var events []ticket.Event
+	if limit > 0 {
+		if events, err = w.Records.Timeline(api.Context(c), t.ID, after, limit); err != nil {
+			return err
+		}
+	}
+	return api.Respond(c, http.StatusOK, done(historyOf(t, events, page.newestFirst)))
+}
+
+// ticket finds one of the caller's own tickets; field is where the caller named it.
+func (w *Wing) ticket(c *fiber.Ctx, field, number string) (ticket.Ticket, error) {
+	var f ticket.Faults
+	f.Name(field, number, 1, ticket.MaxName)
+	if err := f.Err(); err != nil {
+		return ticket.Ticket{}, err
+	}
+	return w.Records.Ticket(api.Context(c), api.Caller(c).Tenant, keyOf(number))
+}
+
+// keyOf spells a UUID as tickets do; a number stays as it is.
+func keyOf(number string) string {
+	if id, err := uuid.Parse(number); err == nil {
+		return id.String()
+	}
+	return number
+}
