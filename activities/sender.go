@@ -59,8 +59,8 @@ func NewSender(o SenderOptions) *Sender {
 		DialContext:            o.Guard.Dialer(o.Connect).DialContext,
 		Protocols:              protocols,
 		TLSClientConfig:        &tls.Config{MinVersion: tls.VersionTLS12, RootCAs: o.RootCAs},
-		MaxIdleConnsPerHost:    16,
-		MaxIdleConns:           256,
+		MaxIdleConnsPerHost:    64,
+		MaxIdleConns:           1024,
 		IdleConnTimeout:        idle,
 		MaxResponseHeaderBytes: 64 << 10,
 		DisableCompression:     true, // a small answer could unfold into a large one

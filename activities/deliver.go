@@ -1,0 +1,218 @@
+package activities
+
+import (
+	"context"
+	"fmt"
+	"log/slog"
+	"math/rand/v2"
+	"net/url"
+	"slices"
+	"strings"
+	"time"
+
+	"go.temporal.io/sdk/temporal"
+
+	"signalbox/notice"
+)
+
+// Deliveries is what the workflows around deliveries have done for them. Workflows name its methods by typed reference on a nil pointer.
+// Outbox, Sender, Lanes and Now are required; the zero value of the rest means its default.
+type Deliveries struct {
+	Outbox      Outbox
+	Sender      *Sender
+	Lanes       Lanes
+	Profiles    notice.Profiles // default: as the contracts have them
+	Partitions  int             // how many there are; Tend keeps a workflow running for each
+	Concurrency int             // deliveries of one partition under way at the same time; default 64
+	PerHost     int             // of them, to one host; default a quarter
+	Poll        time.Duration   // how often a drain looks for work that no wake-up told of; default 5 s
+	Shift       time.Duration   // how long one drain goes on before another worker may take over; default 10 min
+	Now         func() time.Time
+	Log         *slog.Logger   // default: slog's
+	Jitter      func() float64 // between -1 and 1; default: random
+}
+
+// Lanes starts the workflows in which deliveries are made.
+type Lanes interface {
+	// Start has the workflow of a lane that was parked a moment ago go on with it, even if that workflow is just finishing.
+	Start(ctx context.Context, lane notice.Lane) error
+	// Ensure starts the workflows of those parked lanes that have none running, and says how many.
+	Ensure(ctx context.Context, lanes []notice.Lane) (int, error)
+	// EnsurePartitions does the same for partitions.
+	EnsurePartitions(ctx context.Context, partitions []int) (int, error)
+}
+
+// NextDelivery is what a lane's workflow needs to know of the delivery that is next.
+type NextDelivery struct {
+	Found    bool          `json:"found"` // false: the lane is empty, and parked no longer
+	Delivery string        `json:"delivery,omitempty"`
+	Kind     string        `json:"kind,omitempty"`
+	Host     string        `json:"host,omitempty"`
+	Made     int           `json:"made,omitempty"`  // tries made in this round
+	Tries    int           `json:"tries,omitempty"` // that a round has
+	Wait     time.Duration `json:"wait,omitempty"`  // of the profile, before the try after the next
+	NextTry  *time.Time    `json:"next_try,omitempty"`
+}
+
+// Next asks what a parked lane goes on with.
+func (d *Deliveries) Next(ctx context.Context, lane notice.Lane) (NextDelivery, error) {
+	w, found, err := d.Outbox.Next(ctx, lane)
+	if err != nil || !found {
+		return NextDelivery{}, err
+	}
+	p := d.profile(w)
+	out := NextDelivery{Found: true, Delivery: w.Delivery.ID, Kind: w.Delivery.Type, Host: host(w), Made: w.Delivery.Tries, Tries: p.Tries(),
+		NextTry: w.Delivery.NextTry}
+	if w.Delivery.Tries < len(p.Waits) {
+		out.Wait = p.Waits[w.Delivery.Tries]
+	}
+	return out, nil
+}
+
+// DeliverInput names the delivery that is next in a lane.
+type DeliverInput struct {
+	Lane     notice.Lane `json:"lane"`
+	Delivery string      `json:"delivery"`
+}
+
+// Delivered is how a delivery came out: Sent or Failed, or empty when it is not the lane's next any more.
+type Delivered struct {
+	State   notice.DeliveryState `json:"state,omitempty"`
+	Dropped string               `json:"dropped,omitempty"` // why its address was dropped
+}
+
+// TypeFailedTry is the type of the error by which Deliver asks to be called again for the next try.
+const TypeFailedTry = "failed_try"
+
+// Deliver makes one try at the next delivery of a parked lane and writes it down. After a failed try that others follow it fails itself, and
+// says when it wants to be called again; giving up is a result, not an error.
+func (d *Deliveries) Deliver(ctx context.Context, in DeliverInput) (Delivered, error) {
+	// Read right before sending: it may have been deleted while we waited.
+	w, found, err := d.Outbox.Next(ctx, in.Lane)
+	if err != nil {
+		return Delivered{}, fmt.Errorf("read the next delivery: %w", err)
+	}
+	if !found || w.Delivery.ID != in.Delivery {
+		return Delivered{}, nil
+	}
+	result, err := d.attempt(ctx, w)
+	if err != nil {
+		return Delivered{}, err
+	}
+	if err := d.record(ctx, result); err != nil {
+		return Delivered{}, fmt.Errorf("write the try down: %w", err)
+	}
+	if result.Then == notice.Parked {
+		return Delivered{}, temporal.NewApplicationErrorWithOptions(result.Attempt.Error, TypeFailedTry, temporal.ApplicationErrorOptions{
+			// Zero would mean the policy's own interval.
+			NextRetryDelay: max(result.NextTry.Sub(d.Now()), time.Millisecond),
+			Category:       temporal.ApplicationErrorCategoryBenign,
+		})
+	}
+	return Delivered{State: result.Then, Dropped: result.Drop}, nil
+}
+
+// record does not give up before ctx does: a try that is not written down is made once more than promised.
+func (d *Deliveries) record(ctx context.Context, r Result) error {
+	for wait := faultWait; ; wait = min(2*wait, maxFaultWait) {
+		err := d.Outbox.Record(ctx, []Result{r})
+		if err == nil {
+			return nil
+		}
+		d.log().Warn("delivery.outbox_failed", "delivery", r.Work.Delivery.ID, "error", err)
+		select {
+		case <-ctx.Done():
+			return err
+		case <-time.After(wait):
+		}
+	}
+}
+
+// attempt makes one try and judges it. An error means that ctx ended first, and nothing is known.
+func (d *Deliveries) attempt(ctx context.Context, w Work) (Result, error) {
+	answer, err := d.Sender.Send(ctx, w)
+	if err != nil {
+		return Result{}, err
+	}
+	p := d.profile(w)
+	a := p.Grade(answer.Attempt)
+	ruling := p.Judge(notice.Try{Made: w.Delivery.Tries, FirstTry: w.Delivery.FirstTry, FailingSince: w.Subscription.FailingSince,
+		Attempt: a, RetryAfter: answer.RetryAfter, Jitter: d.jitter()})
+	d.log().Info("delivery.attempted", "delivery", w.Delivery.ID, "subscription", w.Subscription.ID, "tenant", w.Delivery.Tenant,
+		"ticket_id", w.Delivery.Lane.TicketID, "event", w.Delivery.Seq, "kind", w.Delivery.Type, "host", host(w), "profile", p.Name,
+		"try", w.Delivery.Tries+1, "status", a.Status, "class", a.Class, "error", a.Error, "ms", a.FinishedAt.Sub(a.StartedAt).Milliseconds(),
+		"then", ruling.Then, "next_try", ruling.NextTry, "drop", ruling.Drop)
+	return Result{Work: w, Attempt: a, Then: ruling.Then, NextTry: ruling.NextTry, Drop: ruling.Drop}, nil
+}
+
+// Tended counts the workflows that had to be started.
+type Tended struct {
+	Partitions int `json:"partitions"`
+	Lanes      int `json:"lanes"`
+}
+
+// tendAtOnce is how many lanes are looked at together.
+const tendAtOnce = 200
+
+// Tend makes sure that every partition and every parked lane has its workflow. It may be repeated.
+func (d *Deliveries) Tend(ctx context.Context) (Tended, error) {
+	var sum Tended
+	// More partitions than the setting says may have work, after the setting was lowered.
+	partitions, err := d.Outbox.Partitions(ctx)
+	if err != nil {
+		return sum, fmt.Errorf("list partitions: %w", err)
+	}
+	for p := range d.Partitions {
+		partitions = append(partitions, p)
+	}
+	slices.Sort(partitions)
+	if sum.Partitions, err = d.Lanes.EnsurePartitions(ctx, slices.Compact(partitions)); err != nil {
+		return sum, fmt.Errorf("start partitions: %w", err)
+	}
+	var after notice.Lane
+	for {
+		lanes, err := d.Outbox.Parked(ctx, after, tendAtOnce)
+		if err != nil {
+			return sum, fmt.Errorf("list parked lanes: %w", err)
+		}
+		if len(lanes) == 0 {
+			return sum, nil
+		}
+		started, err := d.Lanes.Ensure(ctx, lanes)
+		sum.Lanes += started
+		if err != nil {
+			return sum, fmt.Errorf("start lanes: %w", err)
+		}
+		after = lanes[len(lanes)-1]
+	}
+}
+
+func (d *Deliveries) profile(w Work) notice.Profile {
+	if d.Profiles == nil {
+		return notice.BuiltIn().Of(w.Subscription.Profile)
+	}
+	return d.Profiles.Of(w.Subscription.Profile)
+}
+
+func (d *Deliveries) jitter() float64 {
+	if d.Jitter == nil {
+		return 2*rand.Float64() - 1
+	}
+	return d.Jitter()
+}
+
+func (d *Deliveries) log() *slog.Logger {
+	if d.Log == nil {
+		return slog.Default()
+	}
+	return d.Log
+}
+
+// host is whom a delivery goes to, as far as sharing out our connections is concerned.
+func host(w Work) string {
+	u, err := url.Parse(w.Subscription.URL)
+	if err != nil {
+		return w.Subscription.URL
+	}
+	return strings.ToLower(u.Host)
+}

@@ -1,0 +1,297 @@
+package activities
+
+import (
+	"context"
+	"maps"
+	"slices"
+	"sync"
+	"time"
+
+	"go.temporal.io/sdk/activity"
+
+	"signalbox/notice"
+)
+
+// DrainInput names a partition.
+type DrainInput struct {
+	Partition int `json:"partition"`
+}
+
+// HeartbeatTimeout is how long a drain may be silent before its worker counts as lost.
+const HeartbeatTimeout = 10 * time.Second
+
+const (
+	// chunk is how many pending deliveries are read at once, at most. Little time passes before they are sent, so a deletion takes effect.
+	chunk = 128
+	// maxLater bounds how many lanes are remembered as waiting for their host.
+	maxLater = 1000
+	// gather is how long results wait for others to be written down with, while some are still to come.
+	gather   = 3 * time.Millisecond
+	maxBatch = 100
+	// A database that does not answer is asked again after faultWait, then twice that, up to maxFaultWait.
+	faultWait    = 200 * time.Millisecond
+	maxFaultWait = 5 * time.Second
+	outboxLimit  = 10 * time.Second
+	// lastWords bounds writing down what is finished after the drain's context has ended.
+	lastWords  = 3 * time.Second
+	startLimit = 10 * time.Second
+	startsOnce = 8
+	// overtime is how many shifts more a drain may go on when there is no quiet moment.
+	overtime = 5
+)
+
+// Drain makes the first try of all that is pending in a partition, for as long as its shift lasts: many lanes at once, in order and one
+// under way within a lane. A lane whose try failed is parked and left to its own workflow. When the worker stops, Drain finishes what is
+// under way; when its context ends it breaks that off, and in both cases writes down what is finished.
+func (d *Deliveries) Drain(ctx context.Context, in DrainInput) error {
+	// Apart from the work: a drain that waits for its database must not lose its partition, for it holds results not yet written down.
+	beating, stop := context.WithCancel(ctx)
+	defer stop()
+	go func() {
+		for ticker := time.NewTicker(HeartbeatTimeout / 5); ; {
+			activity.RecordHeartbeat(beating)
+			select {
+			case <-beating.Done():
+				ticker.Stop()
+				return
+			case <-ticker.C:
+			}
+		}
+	}()
+	s := &shift{Deliveries: d, partition: in.Partition, busy: map[notice.Lane]bool{}, later: map[notice.Lane]string{}, hosts: map[string]int{},
+		landings: make(chan landing, d.concurrency()), starts: make(chan struct{}, startsOnce), wait: faultWait}
+	return s.run(ctx, activity.GetWorkerStopChannel(ctx))
+}
+
+// shift is one run of Drain. Only its own goroutine touches its fields; tries report to it by the channel landings.
+type shift struct {
+	*Deliveries
+	partition int
+
+	busy     map[notice.Lane]bool   // a try is under way, or made and not written down: in the outbox it is still pending
+	later    map[notice.Lane]string // passed over because its host has its share; the host
+	hosts    map[string]int         // tries under way
+	flying   int                    // tries under way in all
+	landings chan landing
+	batch    []Result // made, not written down
+
+	look    bool             // there may be something pending
+	tired   bool             // the shift is over; it ends at the first quiet moment
+	leaving bool             // nothing new is begun
+	again   <-chan time.Time // not nil: the outbox failed, and is asked again then
+	wait    time.Duration
+
+	starts   chan struct{} // limits how many lanes are started at once
+	starting sync.WaitGroup
+}
+
+// landing is a try that came back.
+type landing struct {
+	lane   notice.Lane
+	host   string
+	result Result
+	err    error // broken off by us
+}
+
+func (s *shift) run(ctx context.Context, stop <-chan struct{}) error {
+	defer s.starting.Wait()
+	over := time.NewTimer(s.shiftLength())
+	defer over.Stop()
+	poll := time.NewTicker(s.pollInterval())
+	defer poll.Stop()
+	wake := s.Outbox.Wake(ctx, s.partition)
+	s.look = true
+	for {
+		if s.look && !s.leaving && s.again == nil {
+			s.take(ctx)
+		}
+		if (s.leaving || s.tired) && s.flying == 0 && len(s.batch) == 0 {
+			return nil
+		}
+		select {
+		case l := <-s.landings:
+			s.land(l)
+			s.gather(ctx)
+		case _, ok := <-wake:
+			s.look = true
+			if !ok {
+				wake = nil // the poll remains
+			}
+		case <-poll.C:
+			s.look = true
+		case <-s.again:
+			s.again = nil
+		case <-over.C:
+			// Leaving waits for what is under way, and nothing new is begun meanwhile. So it is put off to a quiet moment, but not for ever.
+			s.leaving, s.tired = s.tired, true
+			over.Reset(overtime * s.shiftLength())
+		case <-stop:
+			s.leaving, stop = true, nil
+		case <-ctx.Done():
+			return s.abandon(ctx)
+		}
+		if len(s.batch) > 0 && s.again == nil {
+			s.write(ctx)
+		}
+	}
+}
+
+// take begins as many tries as there is room for.
+func (s *shift) take(ctx context.Context) {
+	for s.flying < s.concurrency() && len(s.later) < maxLater {
+		aside := slices.AppendSeq(slices.Collect(maps.Keys(s.busy)), maps.Keys(s.later))
+		works, err := s.pending(ctx, aside)
+		if err != nil {
+			s.fault(ctx, err)
+			return
+		}
+		for _, w := range works {
+			if s.flying >= s.concurrency() {
+				return // still looking: the next landing makes room
+			}
+			s.begin(ctx, w)
+		}
+		if len(works) < chunk {
+			break
+		}
+	}
+	// What is left waits for a landing, a wake-up or the poll, and each of them has us look again.
+	s.look = false
+}
+
+func (s *shift) pending(ctx context.Context, aside []notice.Lane) ([]Work, error) {
+	ctx, cancel := context.WithTimeout(ctx, outboxLimit)
+	defer cancel()
+	return s.Outbox.Pending(ctx, s.partition, aside, chunk)
+}
+
+// begin makes a try, unless one before it in its lane is under way or its host has its share already: a receiver that hangs must not keep
+// the others waiting.
+func (s *shift) begin(ctx context.Context, w Work) {
+	l := landing{lane: w.Delivery.Lane, host: host(w)}
+	if _, aside := s.later[l.lane]; aside || s.busy[l.lane] {
+		return
+	}
+	if s.hosts[l.host] >= s.perHost() {
+		s.later[l.lane] = l.host
+		return
+	}
+	s.busy[l.lane] = true
+	s.hosts[l.host]++
+	s.flying++
+	go func() {
+		l.result, l.err = s.attempt(ctx, w)
+		s.landings <- l // never blocks: there is room for all that are under way
+	}()
+}
+
+func (s *shift) land(l landing) {
+	s.flying--
+	if s.hosts[l.host]--; s.hosts[l.host] == 0 {
+		delete(s.hosts, l.host)
+	}
+	maps.DeleteFunc(s.later, func(_ notice.Lane, host string) bool { return host == l.host })
+	s.look = true
+	if l.err != nil {
+		delete(s.busy, l.lane)
+		return
+	}
+	s.batch = append(s.batch, l.result)
+}
+
+// gather takes in what else lands within a moment: one transaction for many results costs hardly more than for one.
+func (s *shift) gather(ctx context.Context) {
+	moment := time.NewTimer(gather)
+	defer moment.Stop()
+	for s.flying > 0 && len(s.batch) < maxBatch {
+		select {
+		case l := <-s.landings:
+			s.land(l)
+		case <-moment.C:
+			return
+		case <-ctx.Done():
+			return
+		}
+	}
+}
+
+// write writes down what has landed. Only then its lanes go on, so that within a lane nothing is sent before what happened earlier is known
+// to be settled.
+func (s *shift) write(ctx context.Context) bool {
+	limited, cancel := context.WithTimeout(ctx, outboxLimit)
+	defer cancel()
+	if err := s.Outbox.Record(limited, s.batch); err != nil {
+		s.fault(ctx, err)
+		return false
+	}
+	s.wait = faultWait
+	for _, r := range s.batch {
+		lane := r.Work.Delivery.Lane
+		delete(s.busy, lane)
+		if r.Then == notice.Parked {
+			s.park(ctx, lane)
+		}
+	}
+	s.batch, s.look = nil, true
+	return true
+}
+
+// park starts the workflow of a lane. What fails here the sweep makes good.
+func (s *shift) park(ctx context.Context, lane notice.Lane) {
+	s.starting.Go(func() {
+		s.starts <- struct{}{}
+		defer func() { <-s.starts }()
+		ctx, cancel := context.WithTimeout(ctx, startLimit)
+		defer cancel()
+		if err := s.Lanes.Start(ctx, lane); err != nil {
+			s.log().Warn("lane.start_failed", "subscription", lane.Subscription, "ticket_id", lane.TicketID, "error", err)
+		}
+	})
+}
+
+func (s *shift) fault(ctx context.Context, err error) {
+	if ctx.Err() != nil {
+		return
+	}
+	s.log().Warn("delivery.outbox_failed", "partition", s.partition, "unwritten", len(s.batch), "error", err)
+	s.again = time.After(s.wait)
+	s.wait = min(2*s.wait, maxFaultWait)
+}
+
+// abandon breaks off what is under way and writes down what is finished. What was broken off stays pending: nothing is known about it.
+func (s *shift) abandon(ctx context.Context) error {
+	for s.flying > 0 {
+		s.land(<-s.landings)
+	}
+	if len(s.batch) == 0 {
+		return ctx.Err()
+	}
+	last, cancel := context.WithTimeout(context.WithoutCancel(ctx), lastWords)
+	defer cancel()
+	defer s.starting.Wait() // before last is cancelled: they go by it
+	for !s.write(last) {
+		select {
+		case <-s.again:
+		case <-last.Done():
+			s.log().Error("delivery.results_lost", "partition", s.partition, "results", len(s.batch))
+			return ctx.Err()
+		}
+	}
+	return ctx.Err()
+}
+
+func (d *Deliveries) concurrency() int { return orDefault(d.Concurrency, 64) }
+
+func (d *Deliveries) perHost() int { return orDefault(d.PerHost, max(d.concurrency()/4, 1)) }
+
+func (d *Deliveries) pollInterval() time.Duration { return orDefault(d.Poll, 5*time.Second) }
+
+func (d *Deliveries) shiftLength() time.Duration { return orDefault(d.Shift, 10*time.Minute) }
+
+func orDefault[T comparable](value, standard T) T {
+	var zero T
+	if value == zero {
+		return standard
+	}
+	return value
+}
