@@ -23,6 +23,8 @@ type Desk interface {
 	Record(ctx context.Context, r desk.Request, effect func(ctx context.Context) (desk.Answer, error)) (desk.Reply, error)
 }
 
+var _ Desk = (*desk.Desk)(nil)
+
 // Wing is the issue family. Allow may be empty, and NewID nil; the rest is needed.
 type Wing struct {
 	Desk      Desk
