@@ -69,6 +69,11 @@ func TestDetailOfOtherFamiliesTickets(t *testing.T) {
 		require.NotContains(t, v, absent)
 	}
 	b.did("accept.json", number)
+	number = open(ticket.Draft{Door: ticket.DoorIncident, App: "writer", Origin: "customs", Title: "异常", Fields: map[string]any{
+		"region": []any{"a"}, "start_time": 1711091706017.0, "is_service_interrupt": true, // as they come back from a store
+	}})
+	v = b.read(number)
+	require.Equal(t, []any{[]any{"a"}, 1711091706017.0, true}, []any{v["region"], v["start_time"], v["is_service_interrupt"]})
 
 	for action, word := range map[ticket.Action]string{ticket.Terminate: "INCIDENT_STATUS_COMPLETED", ticket.Withdraw: "INCIDENT_STATUS_REJECTED", ticket.Close: "INCIDENT_STATUS_COMPLETED"} {
 		number := open(ticket.Draft{Door: ticket.DoorIssue, App: "writer", Origin: "customs", Title: "异常"})

@@ -1,6 +1,7 @@
 package sdkhmac
 
 import (
+	"errors"
 	"time"
 
 	"github.com/gofiber/fiber/v2"
@@ -22,12 +23,15 @@ func Authenticator(apps api.Apps, now func() time.Time) api.Authenticator {
 		if err != nil {
 			return desk.App{}, true, refuse(err)
 		}
-		app, secrets, err := apps.Secrets(c.UserContext(), a.Access)
-		if err != nil {
-			return desk.App{}, true, err
+		app, secrets, unknown := apps.Secrets(c.UserContext(), a.Access)
+		switch {
+		case ticket.Is(unknown, ticket.Unauthorized):
+			secrets = nil // and so refused below, in the same words as a wrong secret: which codes there are is nobody's business
+		case unknown != nil:
+			return desk.App{}, true, unknown
 		}
 		if err := a.Verify(requestOf(c), secrets, now()); err != nil {
-			return desk.App{}, true, refuse(err)
+			return desk.App{}, true, errors.Join(refuse(err), unknown)
 		}
 		return app, true, nil
 	}

@@ -45,7 +45,7 @@ func ask(t *testing.T, apps api.Apps, at time.Time, raw []byte) (int, string) {
 		caller, known, err := authenticate(c)
 		switch {
 		case ticket.Is(err, ticket.Unauthorized):
-			return c.Status(http.StatusUnauthorized).SendString(err.Error())
+			return c.Status(http.StatusUnauthorized).SendString(ticket.AsError(err).Error())
 		case err != nil:
 			return c.Status(http.StatusServiceUnavailable).SendString(err.Error())
 		case !known:
@@ -83,8 +83,9 @@ func TestAuthenticatorKnowsWhatTheSDKSendsOverTheWire(t *testing.T) {
 			assert.Equal(t, http.StatusUnauthorized, status)
 			assert.Equal(t, "Authorization: the signature does not fit the request", answer)
 
-			status, _ = ask(t, keys{}, g.at, g.raw)
+			status, same := ask(t, keys{}, g.at, g.raw)
 			assert.Equal(t, http.StatusUnauthorized, status)
+			assert.Equal(t, answer, same, "which codes there are is not told")
 
 			status, _ = ask(t, apps, g.at.Add(time.Hour), g.raw)
 			assert.Equal(t, http.StatusUnauthorized, status)
