@@ -219,8 +219,8 @@ func TestUUIDsNameIncidentsToo(t *testing.T) {
 	number := b.create()
 	tk, err := b.house.Ticket(context.Background(), "north", number)
 	require.NoError(t, err)
-	b.did("accept.json", tk.UUID)
-	require.Equal(t, b.read(number), b.read(strings.ToUpper(tk.UUID)))
+	b.did("accept.json", strings.ToUpper(tk.UUID))
+	require.Equal(t, b.read(number), b.read(tk.UUID))
 }
 
 func TestEightAcceptsAtOnce(t *testing.T) {
