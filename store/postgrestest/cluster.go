@@ -31,7 +31,7 @@ var ErrNoPostgreSQL = errors.New("no PostgreSQL server binaries (initdb, postgre
 // BinVariable names the environment variable with the directory of the PostgreSQL binaries to use.
 const BinVariable = "SIGNALBOX_TEST_PG_BIN"
 
-const superuser = "signalbox"
+const superuser = "postgres"
 
 // Cluster is one PostgreSQL server with its own data directory. Whatever way this process ends, the server ends with it and
 // its directory is removed. The methods may be called from several goroutines.

@@ -1,0 +1,286 @@
+// Package deployment_test holds docker-compose.yml and what belongs to it to their promises, without a container engine.
+package deployment_test
+
+import (
+	"database/sql"
+	"maps"
+	"net/url"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"regexp"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/compose-spec/compose-go/v2/loader"
+	"github.com/compose-spec/compose-go/v2/types"
+	"github.com/stretchr/testify/require"
+	"go.temporal.io/server/common/config"
+	"go.temporal.io/server/common/dynamicconfig"
+
+	"signalbox/store/postgrestest"
+)
+
+// root is the top of the repository, as seen from here.
+const root = "../../../.."
+
+// secrets are what docker-compose.yml has no default for.
+var secrets = types.Mapping{
+	"POSTGRES_PASSWORD": "one", "DATABASE_PASSWORD": "two", "TEMPORAL_DATABASE_PASSWORD": "three", "SIGNALBOX_MASTER_KEY": "four",
+}
+
+// settings are those that the programs have.
+var settings = []string{
+	"SIGNALBOX_DATABASE_URL", "SIGNALBOX_MASTER_KEY", "SIGNALBOX_LOG_LEVEL", "SIGNALBOX_BOOTSTRAP_APP", "SIGNALBOX_HTTP_ADDRESS",
+	"SIGNALBOX_WORKER_QUEUES", "SIGNALBOX_WORKER_HTTP_ADDRESS", "SIGNALBOX_CALLBACK_ALLOW",
+	"SIGNALBOX_TEMPORAL_ADDRESS", "SIGNALBOX_TEMPORAL_NAMESPACE", "SIGNALBOX_TEMPORAL_API_KEY",
+	"SIGNALBOX_TEMPORAL_TLS", "SIGNALBOX_TEMPORAL_TLS_CA", "SIGNALBOX_TEMPORAL_TLS_CERT", "SIGNALBOX_TEMPORAL_TLS_KEY", "SIGNALBOX_TEMPORAL_TLS_SERVER_NAME",
+}
+
+// ours are the services that run our image, and the program in each.
+var ours = map[string]string{"migrate": "migrate", "api": "api", "worker-tickets": "worker", "worker-deliveries": "worker"}
+
+func TestServices(t *testing.T) {
+	project := load(t, secrets)
+	require.ElementsMatch(t, []string{"postgresql", "temporal-schema", "temporal", "temporal-ui", "migrate", "api", "worker-tickets", "worker-deliveries"}, project.ServiceNames())
+	for name, program := range ours {
+		require.Equal(t, types.ShellCommand{program}, project.Services[name].Command, name)
+	}
+	require.Equal(t, "17", tag(t, project.Services["postgresql"].Image), "15 or later")
+}
+
+func TestEachWaitsForWhatItNeeds(t *testing.T) {
+	project := load(t, secrets)
+	const healthy, done = types.ServiceConditionHealthy, types.ServiceConditionCompletedSuccessfully
+	for name, want := range map[string]map[string]string{
+		"postgresql":        {},
+		"temporal-schema":   {"postgresql": healthy},
+		"temporal":          {"postgresql": healthy, "temporal-schema": done},
+		"temporal-ui":       {"temporal": healthy},
+		"migrate":           {"postgresql": healthy, "temporal": healthy},
+		"api":               {"migrate": done},
+		"worker-tickets":    {"migrate": done, "temporal": healthy},
+		"worker-deliveries": {"migrate": done, "temporal": healthy},
+	} {
+		got := map[string]string{}
+		for on, dependency := range project.Services[name].DependsOn {
+			got[on] = dependency.Condition
+			if dependency.Condition == healthy {
+				require.NotNil(t, project.Services[on].HealthCheck, "%s waits for the health of %s, which tells none", name, on)
+			}
+			if dependency.Condition == done {
+				require.Contains(t, project.Services[on].Restart, "on-failure", "%s waits for %s to end", name, on)
+			}
+		}
+		require.Equal(t, want, got, name)
+	}
+}
+
+func TestOnlyKnownSettings(t *testing.T) {
+	project := load(t, secrets)
+	used := map[string]bool{}
+	for name, service := range project.Services {
+		for variable := range service.Environment {
+			if strings.HasPrefix(variable, "SIGNALBOX_") {
+				require.Contains(t, ours, name)
+				require.Contains(t, settings, variable, name)
+				used[variable] = true
+			}
+		}
+	}
+	require.True(t, used["SIGNALBOX_DATABASE_URL"] && used["SIGNALBOX_MASTER_KEY"], "a test that looks at nothing proves nothing")
+
+	// An empty value would not be the same as none: it hides the default.
+	for name := range ours {
+		for variable, value := range project.Services[name].Environment {
+			require.True(t, value == nil || *value != "", "%s: %s is empty", name, variable)
+		}
+	}
+	with := maps.Clone(secrets)
+	with["SIGNALBOX_BOOTSTRAP_APP"] = "admin:secret"
+	require.Equal(t, "admin:secret", *load(t, with).Services["api"].Environment["SIGNALBOX_BOOTSTRAP_APP"])
+}
+
+func TestTwoKindsOfWorkerThatScale(t *testing.T) {
+	project := load(t, secrets)
+	for name, queues := range map[string]string{"worker-tickets": "tickets", "worker-deliveries": "deliveries"} {
+		service := project.Services[name]
+		require.Equal(t, queues, *service.Environment["SIGNALBOX_WORKER_QUEUES"])
+		require.Empty(t, service.ContainerName, "%s: a name is there once only", name)
+		require.Empty(t, service.Ports, "%s: a port of the host is there once only", name)
+		require.Contains(t, strings.Join(service.HealthCheck.Test, " "), *service.Environment["SIGNALBOX_WORKER_HTTP_ADDRESS"]+"/healthz")
+		require.NotNil(t, service.StopGracePeriod)
+	}
+	require.Equal(t, project.Services["worker-tickets"].Environment["SIGNALBOX_DATABASE_URL"], project.Services["api"].Environment["SIGNALBOX_DATABASE_URL"])
+}
+
+func TestImagesArePinned(t *testing.T) {
+	project := load(t, secrets)
+	for name, service := range project.Services {
+		require.Regexp(t, `^[\w./-]+:[\w.-]+$`, service.Image, name)
+		require.NotEqual(t, "latest", tag(t, service.Image), name)
+		if _, mine := ours[name]; mine {
+			require.FileExists(t, filepath.Join(service.Build.Context, service.Build.Dockerfile), name)
+		} else {
+			require.Nil(t, service.Build, name)
+		}
+	}
+	// What is tested is what runs.
+	require.Equal(t, version(t, "go.temporal.io/server"), tag(t, project.Services["temporal"].Image))
+	require.Equal(t, version(t, "go.temporal.io/server"), tag(t, project.Services["temporal-schema"].Image))
+	require.Equal(t, version(t, "github.com/temporalio/ui-server/v2"), tag(t, project.Services["temporal-ui"].Image))
+}
+
+func TestDockerfile(t *testing.T) {
+	text := read(t, "deploy/Dockerfile")
+	for name, program := range ours {
+		require.Contains(t, text, "./cmd/"+program, name)
+	}
+	require.NotContains(t, text, "ENTRYPOINT", "compose's commands name the program")
+	require.Regexp(t, `(?m)^USER [1-9]\d*`, text)
+	require.Contains(t, text, "CGO_ENABLED=0")
+	require.NotRegexp(t, `(?m)^FROM \S+:latest|^FROM [^:\s]+(\s|$)`, text)
+}
+
+func TestNothingStartsWithoutItsSecrets(t *testing.T) {
+	for name := range secrets {
+		fewer := maps.Clone(secrets)
+		delete(fewer, name)
+		_, err := parse(t, fewer)
+		require.ErrorContains(t, err, name, name)
+		fewer[name] = ""
+		_, err = parse(t, fewer)
+		require.ErrorContains(t, err, name, name)
+	}
+	example := read(t, ".env.example")
+	for name := range secrets {
+		require.Regexp(t, `(?m)^`+name+`=$`, example, "to be filled in")
+	}
+	for _, match := range regexp.MustCompile(`(?m)^#?(SIGNALBOX_\w+)=`).FindAllStringSubmatch(example, -1) {
+		require.Contains(t, append(settings, "SIGNALBOX_IMAGE"), match[1])
+	}
+	require.Contains(t, read(t, ".gitignore"), "/.env\n")
+}
+
+func TestOnlyAPIIsOpenToOthers(t *testing.T) {
+	for name, service := range load(t, secrets).Services {
+		for _, port := range service.Ports {
+			if name != "api" {
+				require.Equal(t, "127.0.0.1", port.HostIP, name)
+			}
+		}
+	}
+}
+
+// Temporal's server reads its settings from the environment that compose gives it, and from the file that is mounted.
+func TestTemporalUnderstandsItsEnvironment(t *testing.T) {
+	service := load(t, secrets).Services["temporal"]
+	for name, value := range service.Environment {
+		t.Setenv(name, *value)
+	}
+	c, err := config.Load(config.WithEmbedded())
+	require.NoError(t, err)
+	require.EqualValues(t, 512, c.Persistence.NumHistoryShards)
+	for store, database := range map[string]string{c.Persistence.DefaultStore: "temporal", c.Persistence.VisibilityStore: "temporal_visibility"} {
+		db := c.Persistence.DataStores[store].SQL
+		require.Equal(t, "postgres12", db.PluginName)
+		require.Equal(t, "postgresql:5432", db.ConnectAddr)
+		require.Equal(t, database, db.DatabaseName)
+		require.Equal(t, "temporal", db.User)
+		require.Equal(t, secrets["TEMPORAL_DATABASE_PASSWORD"], db.Password)
+	}
+
+	mounted := service.Volumes[slices.IndexFunc(service.Volumes, func(v types.ServiceVolumeConfig) bool {
+		return strings.HasPrefix(c.DynamicConfigClient.Filepath, v.Target)
+	})]
+	raw, err := os.ReadFile(filepath.Join(mounted.Source, strings.TrimPrefix(c.DynamicConfigClient.Filepath, mounted.Target)))
+	require.NoError(t, err)
+	dynamic := dynamicconfig.LoadYamlFile(raw)
+	require.NoError(t, dynamic.Err())
+	require.Empty(t, dynamic.Warnings, "unknown keys")
+}
+
+// The script that the PostgreSQL image runs on an empty volume makes two roles that may do no more than they need.
+func TestDatabaseIsSetUpWithOrdinaryRoles(t *testing.T) {
+	for _, program := range []string{"psql", "createdb"} {
+		if _, err := exec.LookPath(program); err != nil && os.Getenv("CI") == "" {
+			t.Skipf("*** NOT TESTED: no %s on PATH ***", program)
+		}
+	}
+	cluster, err := postgrestest.NewCluster()
+	postgrestest.Require(t, err)
+	t.Cleanup(func() { require.NoError(t, cluster.Close()) })
+	dsn, err := cluster.CreateDatabase(t.Context())
+	require.NoError(t, err)
+	address, err := url.Parse(dsn)
+	require.NoError(t, err)
+	superPassword, _ := address.User.Password()
+
+	service := load(t, secrets).Services["postgresql"]
+	script := service.Volumes[slices.IndexFunc(service.Volumes, func(v types.ServiceVolumeConfig) bool { return v.Target == "/docker-entrypoint-initdb.d/signalbox.sh" })].Source
+	info, err := os.Stat(script)
+	require.NoError(t, err)
+	require.NotZero(t, info.Mode().Perm()&0o001, "the image runs only what is executable, and sources the rest")
+	command := exec.Command(script)
+	command.Env = append(os.Environ(), "PGHOST="+address.Hostname(), "PGPORT="+address.Port(), "PGPASSWORD="+superPassword,
+		"POSTGRES_USER="+address.User.Username(), "DATABASE_PASSWORD=it's \"one\"", "TEMPORAL_DATABASE_PASSWORD=other")
+	require.Contains(t, service.Environment, "DATABASE_PASSWORD")
+	require.Contains(t, service.Environment, "TEMPORAL_DATABASE_PASSWORD")
+	out, err := command.CombinedOutput()
+	require.NoError(t, err, string(out))
+
+	for _, c := range []struct{ role, password, database string }{
+		{"signalbox", `it's "one"`, "signalbox"}, {"temporal", "other", "temporal"}, {"temporal", "other", "temporal_visibility"},
+	} {
+		address.User, address.Path = url.UserPassword(c.role, c.password), "/"+c.database
+		db, err := sql.Open("postgres", address.String())
+		require.NoError(t, err)
+		defer db.Close()
+		var super string
+		require.NoError(t, db.QueryRow("SHOW is_superuser").Scan(&super), c.database)
+		require.Equal(t, "off", super)
+		_, err = db.Exec("CREATE TABLE thing (id integer)")
+		require.NoError(t, err, c.database)
+	}
+}
+
+func load(t *testing.T, environment types.Mapping) *types.Project {
+	t.Helper()
+	project, err := parse(t, environment)
+	require.NoError(t, err)
+	return project
+}
+
+func parse(t *testing.T, environment types.Mapping) (*types.Project, error) {
+	t.Helper()
+	top, err := filepath.Abs(root)
+	require.NoError(t, err)
+	return loader.LoadWithContext(t.Context(), types.ConfigDetails{
+		WorkingDir:  top,
+		ConfigFiles: []types.ConfigFile{{Filename: filepath.Join(top, "docker-compose.yml")}},
+		Environment: maps.Clone(environment), // the loader adds to it
+	})
+}
+
+func read(t *testing.T, path string) string {
+	t.Helper()
+	raw, err := os.ReadFile(filepath.Join(root, path))
+	require.NoError(t, err)
+	return string(raw)
+}
+
+func tag(t *testing.T, image string) string {
+	t.Helper()
+	_, tag, ok := strings.Cut(image, ":")
+	require.True(t, ok, image)
+	return tag
+}
+
+// version is the one of a module that cmd/dev is built with.
+func version(t *testing.T, module string) string {
+	t.Helper()
+	match := regexp.MustCompile(`(?m)^\s*` + regexp.QuoteMeta(module) + ` v(\S+)`).FindStringSubmatch(read(t, "cmd/dev/go.mod"))
+	require.NotNil(t, match, module)
+	return match[1]
+}
