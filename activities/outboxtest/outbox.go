@@ -76,7 +76,7 @@ func (o *Outbox) Delete(subscription string) {
 // Break makes every call fail, or work again.
 func (o *Outbox) Break(down bool) { o.change(func() { o.down = down }) }
 
-// Park parks a lane whose first try failed at that moment.
+// Park parks a lane whose first try failed at that moment; with zero times, whose first try is still to come.
 func (o *Outbox) Park(lane notice.Lane, at time.Time, next time.Time) {
 	o.change(func() {
 		first := true
@@ -85,7 +85,7 @@ func (o *Outbox) Park(lane notice.Lane, at time.Time, next time.Time) {
 				continue
 			}
 			d.State = notice.Parked
-			if first {
+			if first && !at.IsZero() {
 				d.Tries, d.FirstTry, d.NextTry, first = 1, &at, &next, false
 			}
 		}

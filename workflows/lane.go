@@ -1,0 +1,118 @@
+package workflows
+
+import (
+	"errors"
+	"fmt"
+	"time"
+
+	"go.temporal.io/sdk/temporal"
+	"go.temporal.io/sdk/workflow"
+
+	"signalbox/activities"
+	"signalbox/notice"
+)
+
+// LaneInput names a lane.
+type LaneInput struct {
+	Lane notice.Lane `json:"lane"`
+}
+
+// SignalParked tells a lane's workflow that its lane was parked. It matters when the workflow is about to return, having found the lane
+// empty a moment earlier.
+const SignalParked = "parked"
+
+const (
+	// deliveriesPerRun keeps a run of a lane well below the server's limits.
+	deliveriesPerRun = 200
+	// tryTimeout bounds one try with writing it down. A worker that is lost in the middle is noticed after it.
+	tryTimeout = 20 * time.Second
+	// oursToFix is how long a lane waits when it was not the receiver that failed.
+	oursToFix = 10 * time.Second
+)
+
+// Lane goes on with a parked lane, one delivery after the other in order, until nothing is left or its address is dropped. Each delivery is
+// one activity under its profile's retry policy. How many tries were made is known by the outbox alone, so that a try counts once even when
+// a worker is lost.
+func Lane(ctx workflow.Context, in LaneInput) error {
+	r := &laneRun{lane: in.Lane, parked: workflow.GetSignalChannel(ctx, SignalParked)}
+	for n := 0; ; n++ {
+		r.answerSignals()
+		next, err := r.next(ctx)
+		switch {
+		case err != nil:
+			return err
+		case !next.Found && r.parked.Len() > 0:
+			continue // it was parked again after we had looked
+		case !next.Found:
+			return nil
+		case n >= deliveriesPerRun || workflow.GetInfo(ctx).GetContinueAsNewSuggested():
+			return workflow.NewContinueAsNewError(ctx, Lane, in)
+		}
+		if err := r.wait(ctx, next); err != nil {
+			return err
+		}
+		if err := r.deliver(ctx, next); err != nil {
+			return err
+		}
+	}
+}
+
+type laneRun struct {
+	lane   notice.Lane
+	parked workflow.ReceiveChannel
+}
+
+// answerSignals takes the signals that the look after it answers.
+func (r *laneRun) answerSignals() {
+	for r.parked.ReceiveAsync(nil) {
+	}
+}
+
+func (r *laneRun) next(ctx workflow.Context) (activities.NextDelivery, error) {
+	ctx = workflow.WithActivityOptions(ctx, workflow.ActivityOptions{
+		StartToCloseTimeout: 10 * time.Second,
+		RetryPolicy:         &temporal.RetryPolicy{InitialInterval: time.Second, BackoffCoefficient: 2, MaximumInterval: 10 * time.Second},
+		Summary:             "what is next?",
+	})
+	var d *activities.Deliveries
+	var next activities.NextDelivery
+	err := workflow.ExecuteActivity(ctx, d.Next, r.lane).Get(ctx, &next)
+	return next, err
+}
+
+func (r *laneRun) wait(ctx workflow.Context, next activities.NextDelivery) error {
+	what := fmt.Sprintf("%s to %s, try %d of %d", next.Kind, next.Host, next.Made+1, next.Tries)
+	if next.NextTry == nil || !next.NextTry.After(workflow.Now(ctx)) {
+		workflow.SetCurrentDetails(ctx, what)
+		return nil
+	}
+	workflow.SetCurrentDetails(ctx, what+" at "+next.NextTry.UTC().Format(time.RFC3339))
+	return workflow.NewTimerWithOptions(ctx, next.NextTry.Sub(workflow.Now(ctx)), workflow.TimerOptions{Summary: summary(what)}).Get(ctx, nil)
+}
+
+// deliver fails only when the workflow is cancelled. Whatever else goes wrong, the outbox knows where the delivery stands.
+func (r *laneRun) deliver(ctx workflow.Context, next activities.NextDelivery) error {
+	wait := max(next.Wait, time.Millisecond)
+	options := workflow.ActivityOptions{
+		StartToCloseTimeout: tryTimeout,
+		RetryPolicy: &temporal.RetryPolicy{
+			InitialInterval: wait, MaximumInterval: wait, BackoffCoefficient: 1, MaximumAttempts: int32(max(next.Tries-next.Made, 1)),
+		},
+		Summary: summary(fmt.Sprintf("%s to %s", next.Kind, next.Host)),
+	}
+	var d *activities.Deliveries
+	var out activities.Delivered
+	err := workflow.ExecuteActivity(workflow.WithActivityOptions(ctx, options), d.Deliver,
+		activities.DeliverInput{Lane: r.lane, Delivery: next.Delivery}).Get(ctx, &out)
+	var app *temporal.ApplicationError
+	switch {
+	case err == nil:
+		return nil
+	case ctx.Err() != nil:
+		return ctx.Err()
+	case errors.As(err, &app) && app.Type() == activities.TypeFailedTry:
+		return nil // tries are left: some of the policy's attempts came to nothing with us
+	}
+	workflow.GetLogger(ctx).Warn("lane.try_failed", "delivery", next.Delivery, "error", err)
+	return workflow.Sleep(ctx, oursToFix)
+}

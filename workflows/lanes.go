@@ -1,0 +1,101 @@
+package workflows
+
+import (
+	"context"
+	"fmt"
+	"strings"
+
+	enumspb "go.temporal.io/api/enums/v1"
+	"go.temporal.io/api/workflowservice/v1"
+	"go.temporal.io/sdk/client"
+	"golang.org/x/sync/errgroup"
+
+	"signalbox/activities"
+	"signalbox/notice"
+)
+
+// Lanes is the client half of the workflows around deliveries: activities.Lanes over a Temporal client.
+type Lanes struct {
+	Client    client.Client
+	Namespace string
+}
+
+var _ activities.Lanes = Lanes{}
+
+// startsAtOnce bounds how many workflows are started together.
+const startsAtOnce = 8
+
+// Start signals the lane's workflow and starts it where there is none; see activities.Lanes. The server does not let a workflow return
+// over a signal that it has not seen, so none is lost to one that is just finishing.
+func (l Lanes) Start(ctx context.Context, lane notice.Lane) error {
+	_, err := l.Client.SignalWithStartWorkflow(ctx, LaneID(lane), SignalParked, nil, options(LaneID(lane)), Lane, LaneInput{Lane: lane})
+	return err
+}
+
+// Ensure starts what does not run; see activities.Lanes. It asks the server's list, so that thousands of lanes that do run cost little.
+// The list may be a moment behind: a lane started twice is one lane, and one that has just ended is found by the next sweep.
+func (l Lanes) Ensure(ctx context.Context, lanes []notice.Lane) (int, error) {
+	starts := map[string]func(context.Context) error{}
+	for _, lane := range lanes {
+		id := LaneID(lane)
+		starts[id] = func(ctx context.Context) error {
+			_, err := l.Client.ExecuteWorkflow(ctx, options(id), Lane, LaneInput{Lane: lane})
+			return err
+		}
+	}
+	return l.ensure(ctx, starts)
+}
+
+// EnsurePartitions does the same for partitions; see activities.Lanes.
+func (l Lanes) EnsurePartitions(ctx context.Context, partitions []int) (int, error) {
+	starts := map[string]func(context.Context) error{}
+	for _, partition := range partitions {
+		id := DeliveriesID(partition)
+		starts[id] = func(ctx context.Context) error {
+			_, err := l.Client.ExecuteWorkflow(ctx, options(id), Deliveries, DeliveriesInput{Partition: partition})
+			return err
+		}
+	}
+	return l.ensure(ctx, starts)
+}
+
+func (l Lanes) ensure(ctx context.Context, starts map[string]func(context.Context) error) (int, error) {
+	if len(starts) == 0 {
+		return 0, nil
+	}
+	ids := make([]string, 0, len(starts))
+	for id := range starts {
+		ids = append(ids, "'"+strings.ReplaceAll(id, "'", "''")+"'")
+	}
+	query := fmt.Sprintf("ExecutionStatus = 'Running' AND WorkflowId IN (%s)", strings.Join(ids, ","))
+	var token []byte
+	for {
+		page, err := l.Client.ListWorkflow(ctx, &workflowservice.ListWorkflowExecutionsRequest{Namespace: l.Namespace, Query: query,
+			PageSize: int32(len(starts)), NextPageToken: token})
+		if err != nil {
+			return 0, fmt.Errorf("list running workflows: %w", err)
+		}
+		for _, running := range page.GetExecutions() {
+			delete(starts, running.GetExecution().GetWorkflowId())
+		}
+		if token = page.GetNextPageToken(); len(token) == 0 {
+			break
+		}
+	}
+	group, ctx := errgroup.WithContext(ctx)
+	group.SetLimit(startsAtOnce)
+	for _, start := range starts {
+		group.Go(func() error { return start(ctx) })
+	}
+	return len(starts), group.Wait()
+}
+
+// options are those of every workflow around deliveries. One that runs already is left as it is.
+func options(id string) client.StartWorkflowOptions {
+	return client.StartWorkflowOptions{
+		ID:                       id,
+		TaskQueue:                QueueDeliveries,
+		WorkflowIDReusePolicy:    enumspb.WORKFLOW_ID_REUSE_POLICY_ALLOW_DUPLICATE,
+		WorkflowIDConflictPolicy: enumspb.WORKFLOW_ID_CONFLICT_POLICY_USE_EXISTING,
+	}
+}

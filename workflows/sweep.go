@@ -1,0 +1,71 @@
+package workflows
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	enumspb "go.temporal.io/api/enums/v1"
+	"go.temporal.io/sdk/client"
+	"go.temporal.io/sdk/temporal"
+	"go.temporal.io/sdk/workflow"
+
+	"signalbox/activities"
+	"signalbox/desk"
+)
+
+// Swept is what one sweep found to do.
+type Swept struct {
+	Settled desk.Settled      `json:"settled"`
+	Tended  activities.Tended `json:"tended"`
+}
+
+// sweepTimeout bounds one sweep: the next does not begin before it is over.
+const sweepTimeout = 5 * time.Minute
+
+// Sweep makes good what crashes left behind: it settles expired operations, and makes sure that partitions and parked lanes have their
+// workflows. Neither waits for the other.
+func Sweep(ctx workflow.Context) (Swept, error) {
+	ctx = workflow.WithActivityOptions(ctx, workflow.ActivityOptions{
+		StartToCloseTimeout: 2 * time.Minute,
+		// The next sweep is the retry that matters.
+		RetryPolicy: &temporal.RetryPolicy{InitialInterval: time.Second, MaximumAttempts: 2},
+	})
+	var a *activities.Activities
+	var d *activities.Deliveries
+	settle := workflow.ExecuteActivity(ctx, a.Settle)
+	tend := workflow.ExecuteActivity(ctx, d.Tend)
+	var out Swept
+	err := errors.Join(settle.Get(ctx, &out.Settled), tend.Get(ctx, &out.Tended))
+	return out, err
+}
+
+// EnsureSweep makes sure that a sweep runs that often, and has one run now. It may be repeated, by several processes at once. A schedule
+// that an operator has paused stays paused.
+func EnsureSweep(ctx context.Context, c client.Client, every time.Duration) error {
+	spec := client.ScheduleSpec{Intervals: []client.ScheduleIntervalSpec{{Every: every}}}
+	action := &client.ScheduleWorkflowAction{ID: SweepID, Workflow: Sweep, TaskQueue: QueueDeliveries, WorkflowExecutionTimeout: sweepTimeout}
+	policies := client.SchedulePolicies{Overlap: enumspb.SCHEDULE_OVERLAP_POLICY_SKIP, CatchupWindow: time.Minute}
+	_, err := c.ScheduleClient().Create(ctx, client.ScheduleOptions{
+		ID: SweepID, Spec: spec, Action: action, Overlap: policies.Overlap, CatchupWindow: policies.CatchupWindow, TriggerImmediately: true,
+	})
+	if err == nil {
+		return nil
+	}
+	if !errors.Is(err, temporal.ErrScheduleAlreadyRunning) {
+		return fmt.Errorf("create the sweep's schedule: %w", err)
+	}
+	schedule := c.ScheduleClient().GetHandle(ctx, SweepID)
+	err = schedule.Update(ctx, client.ScheduleUpdateOptions{DoUpdate: func(in client.ScheduleUpdateInput) (*client.ScheduleUpdate, error) {
+		in.Description.Schedule.Spec, in.Description.Schedule.Action, in.Description.Schedule.Policy = &spec, action, &policies
+		return &client.ScheduleUpdate{Schedule: &in.Description.Schedule}, nil
+	}})
+	if err != nil {
+		return fmt.Errorf("update the sweep's schedule: %w", err)
+	}
+	if err := schedule.Trigger(ctx, client.ScheduleTriggerOptions{}); err != nil {
+		return fmt.Errorf("have a sweep run: %w", err)
+	}
+	return nil
+}

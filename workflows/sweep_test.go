@@ -1,0 +1,70 @@
+package workflows
+
+import (
+	"context"
+	"errors"
+	"log/slog"
+	"testing"
+
+	"github.com/stretchr/testify/mock"
+	"github.com/stretchr/testify/require"
+	"go.temporal.io/sdk/testsuite"
+
+	"signalbox/activities"
+	"signalbox/desk"
+)
+
+func quiet() *testsuite.TestWorkflowEnvironment {
+	var suite testsuite.WorkflowTestSuite
+	suite.SetLogger(slog.New(slog.DiscardHandler))
+	return suite.NewTestWorkflowEnvironment()
+}
+
+func TestAPartitionIsDrainedShiftAfterShift(t *testing.T) {
+	env := quiet()
+	var d *activities.Deliveries
+	calls := 0
+	env.OnActivity(d.Drain, mock.Anything, activities.DrainInput{Partition: 7}).Return(func(context.Context, activities.DrainInput) error {
+		if calls++; calls%4 == 0 {
+			return errors.New("the worker was lost")
+		}
+		return nil
+	})
+	env.ExecuteWorkflow(Deliveries, DeliveriesInput{Partition: 7})
+	require.ErrorContains(t, env.GetWorkflowError(), "continue as new")
+	require.Greater(t, calls, shiftsPerRun, "a drain that fails is begun again")
+}
+
+func TestASweepSettlesAndTendsEvenWhenOneOfThemFails(t *testing.T) {
+	for _, failing := range []string{"", "settle", "tend"} {
+		env := quiet()
+		var a *activities.Activities
+		var d *activities.Deliveries
+		settled, tended := 0, 0
+		env.OnActivity(a.Settle, mock.Anything).Return(func(context.Context) (desk.Settled, error) {
+			settled++
+			if failing == "settle" {
+				return desk.Settled{}, errors.New("no")
+			}
+			return desk.Settled{Done: 3}, nil
+		})
+		env.OnActivity(d.Tend, mock.Anything).Return(func(context.Context) (activities.Tended, error) {
+			tended++
+			if failing == "tend" {
+				return activities.Tended{}, errors.New("no")
+			}
+			return activities.Tended{Lanes: 2}, nil
+		})
+		env.ExecuteWorkflow(Sweep)
+		require.NotZero(t, settled)
+		require.NotZero(t, tended)
+		if failing != "" {
+			require.Error(t, env.GetWorkflowError())
+			continue
+		}
+		require.NoError(t, env.GetWorkflowError())
+		var out Swept
+		require.NoError(t, env.GetWorkflowResult(&out))
+		require.Equal(t, Swept{Settled: desk.Settled{Done: 3}, Tended: activities.Tended{Lanes: 2}}, out)
+	}
+}
