@@ -37,9 +37,15 @@ build: ## Build bin/api, bin/worker, bin/migrate and bin/dev
 	$(call patiently,still building bin/dev,cd cmd/dev && exec $(GO) build -o ../../bin/dev .)
 
 .PHONY: test
-test: ## Run all tests, those against a real Temporal server and a real PostgreSQL too
+test: test-main test-dev ## Run all tests, those against a real Temporal server and a real PostgreSQL too
+
+.PHONY: test-main
+test-main:
 	@$(GO) test -count=1 -run '^TestMachineHasPostgreSQL$$' -v ./store/postgrestest | grep -a '\*\*\*' || true
 	$(GO) test -timeout $(TEST_TIMEOUT) ./...
+
+.PHONY: test-dev
+test-dev:
 	$(call patiently,still testing cmd/dev,cd cmd/dev && exec $(GO) test -timeout $(DEV_TIMEOUT) ./...)
 
 .PHONY: race
