@@ -73,8 +73,8 @@ var none = []string{}
 
 // deterministic are the packages of the standard library that pure rooms may import: they only compute.
 var deterministic = []string{
-	"bytes", "cmp", "container/...", "crypto/hmac", "crypto/sha256", "crypto/sha512", "crypto/subtle", "embed", "encoding", "encoding/...",
-	"errors", "fmt", "hash", "hash/...", "html", "iter", "maps", "math", "math/big", "math/bits", "net/netip", "net/url", "path", "reflect",
+	"bufio", "bytes", "cmp", "container/...", "crypto/hmac", "crypto/sha256", "crypto/sha512", "crypto/subtle", "embed", "encoding", "encoding/...",
+	"errors", "fmt", "hash", "hash/...", "html", "io", "iter", "maps", "math", "math/big", "math/bits", "net/netip", "net/url", "path", "reflect",
 	"regexp", "slices", "sort", "strconv", "strings", "sync", "text/template", "text/template/parse", "time", "unicode", "unicode/utf8", "unicode/utf16",
 }
 
