@@ -116,6 +116,7 @@ func (d *Desk) operation(r Request, kind Kind) Operation {
 // carry claims an operation and does it, or gives the answer that its key has already.
 func (d *Desk) carry(ctx context.Context, op Operation, prepare func(*Operation) error) (Reply, error) {
 	for {
+		op.Lease = d.opts.Now().Add(d.opts.Lease) // settling may have taken its time
 		claimed, fresh, err := d.ledger.Claim(ctx, op, prepare)
 		switch {
 		case err != nil:
