@@ -9,18 +9,19 @@ import (
 
 // Command is what somebody wants to happen to a ticket.
 type Command struct {
-	Action    Action    `json:"action"`
-	Operator  string    `json:"operator,omitempty"` // the person acting; may be empty where a family names none
-	Door      Door      `json:"door"`
-	App       string    `json:"app,omitempty"`
-	Admin     bool      `json:"admin,omitempty"`     // the app may act for anybody
-	Operation string    `json:"operation,omitempty"` // the request, written into the events it causes
-	Node      string    `json:"node,omitempty"`      // where in the process; empty: the node that takes the action
-	Note      string    `json:"note,omitempty"`      // a reason or remark
-	Solution  *Solution `json:"solution,omitempty"`
-	Verdict   *Verdict  `json:"verdict,omitempty"`
-	Relation  *Relation `json:"relation,omitempty"`
-	Message   *Message  `json:"message,omitempty"`
+	Action    Action     `json:"action"`
+	Operator  string     `json:"operator,omitempty"` // the person acting; may be empty where a family names none
+	Door      Door       `json:"door"`
+	App       string     `json:"app,omitempty"`
+	Admin     bool       `json:"admin,omitempty"`     // the app may act for anybody
+	Operation string     `json:"operation,omitempty"` // the request, written into the events it causes
+	Node      string     `json:"node,omitempty"`      // where in the process; empty: the node that takes the action
+	Note      string     `json:"note,omitempty"`      // a reason or remark
+	Solution  *Solution  `json:"solution,omitempty"`
+	Verdict   *Verdict   `json:"verdict,omitempty"`
+	Relation  *Relation  `json:"relation,omitempty"`
+	Message   *Message   `json:"message,omitempty"`
+	Statement *Statement `json:"statement,omitempty"`
 }
 
 // Check tells everything that is wrong with the command itself, whatever state the ticket is in.
@@ -59,6 +60,8 @@ func (c Command) Check() error {
 		f.Word("id", m.ID, MaxRelationType)
 		f.Name("author", m.Author, 1, MaxName)
 		f.Text("content", m.Content, 1, MaxMessage)
+	case Report:
+		f.statement(c.Statement)
 	case Accept, Approve, Reject, Claim, Deliver, Retry, Skip, Suspend, Unsuspend, Withdraw, Terminate, Close, Reopen:
 	default:
 		f.Add("action", fmt.Sprintf("there is no action %q", c.Action))
@@ -125,6 +128,8 @@ func (t Ticket) decide(c Command) (*Event, error) {
 		return t.relate(*c.Relation)
 	case Say, Revise:
 		return t.say(c)
+	case Report:
+		return t.report(c)
 	}
 	return t.move(c)
 }

@@ -24,15 +24,17 @@ const (
 	Resumed    Type = "resumed"
 	Withdrawn  Type = "withdrawn"
 	Stopped    Type = "terminated"
-	Related    Type = "related" // the content of one relation was replaced
-	Said       Type = "said"    // a message was added to the conversation
-	Revised    Type = "revised" // a message was edited
-	RefusedCmd Type = "refused" // a signal asked for what the rules do not allow; nobody waited for the answer
+	Related    Type = "related"  // the content of one relation was replaced
+	Said       Type = "said"     // a message was added to the conversation
+	Revised    Type = "revised"  // a message was edited
+	Reported   Type = "reported" // an external system said something that left the status alone
+	Stale      Type = "stale"    // likewise, but later things were known already: changes nothing
+	RefusedCmd Type = "refused"  // a signal asked for what the rules do not allow; nobody waited for the answer
 )
 
 // Types lists every type this build knows. An event of any other type comes from a newer build.
 var Types = []Type{Opened, Accepted, Solved, Confirmed, Returned, Closed, Reopened, Suspended, Resumed, Withdrawn, Stopped,
-	Related, Said, Revised, RefusedCmd}
+	Related, Said, Revised, Reported, Stale, RefusedCmd}
 
 // Known reports whether this build knows the type.
 func (t Type) Known() bool { return slices.Contains(Types, t) }
@@ -55,15 +57,17 @@ type Opening struct {
 
 // Change is the part of a ticket that an event touches; what is nil or empty is untouched.
 type Change struct {
-	Opening   *Opening  `json:"opening,omitempty"`
-	Status    Status    `json:"status,omitempty"`
-	Suspended *bool     `json:"suspended,omitempty"`
-	Assignee  *string   `json:"assignee,omitempty"`
-	Reason    *string   `json:"reason,omitempty"`
-	Solution  *Solution `json:"solution,omitempty"`
-	Verdict   *Verdict  `json:"verdict,omitempty"`
-	Relation  *Relation `json:"relation,omitempty"`
-	Message   *Message  `json:"message,omitempty"`
+	Opening   *Opening   `json:"opening,omitempty"`
+	Status    Status     `json:"status,omitempty"`
+	Suspended *bool      `json:"suspended,omitempty"`
+	Assignee  *string    `json:"assignee,omitempty"`
+	Reason    *string    `json:"reason,omitempty"`
+	Solution  *Solution  `json:"solution,omitempty"`
+	Verdict   *Verdict   `json:"verdict,omitempty"`
+	Relation  *Relation  `json:"relation,omitempty"`
+	Message   *Message   `json:"message,omitempty"`
+	Statement *Statement `json:"statement,omitempty"` // why Link changes; never in Before
+	Link      *Link      `json:"link,omitempty"`
 }
 
 // Event is one thing that did happen. Before holds what After replaces, as far as the ticket itself remembers it; the read model
@@ -126,6 +130,9 @@ func Evolve(t Ticket, e Event) Ticket {
 	if c.Message != nil {
 		head := c.Message.head()
 		t.Messages = put(t.Messages, head, func(h MessageHead) bool { return h.ID == head.ID })
+	}
+	if c.Link != nil {
+		t.Links = put(t.Links, *c.Link, func(l Link) bool { return l.System == c.Link.System && l.Issue == c.Link.Issue })
 	}
 	return t
 }

@@ -19,7 +19,8 @@ const (
 	MaxRelations    = 1_000  // types of relations of one ticket; like MaxMessages it keeps the state small, empty relations included
 	MaxMessage      = 10_000 //
 	MaxMessages     = 1_000  // of one ticket, so that its state can always be carried through a roll-over
-	MaxCause        = 10_000 // seed 001; the solution likewise
+	MaxCause        = 10_000 // seed 001; the solution likewise, and what an external system says of it
+	MaxLinks        = 50     // external issues of one ticket; like MaxMessages
 	MaxComment      = 300    // seed 001: virtual_confirm_comment
 	MaxReason       = 1_000  // why somebody closed, reopened, suspended, withdrew or terminated
 	MaxURL          = 2_048  //

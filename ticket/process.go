@@ -29,6 +29,7 @@ const (
 	Relate Action = "relate"
 	Say    Action = "say"
 	Revise Action = "revise"
+	Report Action = "report" // what an external system says of the case
 )
 
 // HandleActions are the words the issue family's handle call takes.

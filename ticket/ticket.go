@@ -107,6 +107,7 @@ type Ticket struct {
 	Verdict     *Verdict       `json:"verdict,omitempty"`
 	Relations   []RelationHead `json:"relations,omitempty"`
 	Messages    []MessageHead  `json:"messages,omitempty"`
+	Links       []Link         `json:"links,omitempty"`
 	Life        int            `json:"life,omitempty"` // how often it was taken up again after it had ended
 	Seq         int64          `json:"seq"`            // of the last event
 	CreatedAt   time.Time      `json:"created_at"`
