@@ -39,6 +39,8 @@ relate           same          same          same          same          conflic
 say              same          same          same          same          same          same          same
 revise           not_found     not_found     not_found     not_found     not_found     not_found     not_found
 revise:said      same          same          same          same          same          same          same
+report           acknowledged  same          conflict      same          conflict      conflict      conflict
+report:done      completed     completed     completed     completed     same          same          same
 nonsense         invalid       invalid       invalid       invalid       invalid       invalid       invalid
 `
 
@@ -62,6 +64,8 @@ func TestEveryActionInEveryPhase(t *testing.T) {
 					c.Operator = "wang"
 				case "admin":
 					c.Admin = true
+				case "done":
+					c.Statement.Status = ticket.Completed
 				case "said":
 					on, _ = do(t, on, command(ticket.Say))
 					c.Message.Content = "better"
@@ -88,7 +92,7 @@ func TestEveryActionInEveryPhase(t *testing.T) {
 			})
 		}
 	}
-	for _, action := range append(ticket.HandleActions, ticket.Close, ticket.Reopen, ticket.Relate, ticket.Say, ticket.Revise) {
+	for _, action := range append(ticket.HandleActions, ticket.Close, ticket.Reopen, ticket.Relate, ticket.Say, ticket.Revise, ticket.Report) {
 		require.True(t, covered[action], "the table lacks %s", action)
 	}
 }

@@ -148,6 +148,11 @@ func TestTheLargestTicketTravels(t *testing.T) {
 	no := command(ticket.Confirm)
 	no.Verdict = &ticket.Verdict{Comment: chars(300)}
 	on, _ = do(t, on, no)
+	for i := range ticket.MaxLinks {
+		c := statement(ticket.Acknowledged, i)
+		c.Statement.System, c.Statement.Issue, c.Statement.DueAt = chars(255), chars(253)+fmt.Sprintf("%02d", i), c.Statement.UpdatedAt
+		on, _ = do(t, on, c)
+	}
 	hold := command(ticket.Suspend)
 	hold.Note = chars(1_000)
 	on, _ = do(t, on, hold)

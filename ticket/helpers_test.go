@@ -54,6 +54,8 @@ func command(action ticket.Action) ticket.Command {
 		c.Relation = &ticket.Relation{Type: "manifest", Content: []string{"1"}}
 	case ticket.Say, ticket.Revise:
 		c.Message = &ticket.Message{ID: "m1", Author: "li", Content: "hello"}
+	case ticket.Report:
+		c.Statement = &ticket.Statement{System: "JIRA", Issue: "RECON-1234", Status: ticket.Acknowledged, Assignee: "zhang"}
 	}
 	return c
 }

@@ -13,7 +13,7 @@ import (
 	"signalbox/ticket"
 )
 
-var actions = append(slices.Clone(ticket.HandleActions), ticket.Close, ticket.Reopen, ticket.Relate, ticket.Say, ticket.Revise)
+var actions = append(slices.Clone(ticket.HandleActions), ticket.Close, ticket.Reopen, ticket.Relate, ticket.Say, ticket.Revise, ticket.Report)
 
 // The ways a phase may change, written down a second time and in other words than the table of the process.
 var ways = map[string][]string{
@@ -57,6 +57,19 @@ func anyMessage(t *rapid.T) ticket.Message {
 		Content: anyText(t, "content")}
 }
 
+func anyStatement(t *rapid.T) ticket.Statement {
+	moment := func(label string) *time.Time {
+		return some(t, label, func() time.Time { return epoch.Add(time.Duration(rapid.IntRange(-3, 3).Draw(t, "hours")) * time.Hour) })
+	}
+	return ticket.Statement{
+		System: rapid.SampledFrom([]string{"JIRA", "SERVICENOW", anyText(t, "system")}).Draw(t, "system"),
+		Issue:  rapid.SampledFrom([]string{"A-1", "A-2", anyText(t, "issue")}).Draw(t, "issue"),
+		Status: rapid.SampledFrom([]ticket.Status{ticket.Triggered, ticket.Acknowledged, ticket.Resolved, ticket.Completed, ticket.Completed, ticket.Revoked}).Draw(t, "told"),
+		Kind:   anyText(t, "kind"), Notes: anyText(t, "notes"), Assignee: rapid.SampledFrom([]string{"", "li", "zhang", anyText(t, "other")}).Draw(t, "assigned"),
+		DueAt: moment("due"), UpdatedAt: moment("updated"),
+	}
+}
+
 // anyCommand is sound for its action more often than not, so that sequences get somewhere.
 func anyCommand(t *rapid.T) ticket.Command {
 	action := rapid.SampledFrom(actions).Draw(t, "action")
@@ -71,6 +84,9 @@ func anyCommand(t *rapid.T) ticket.Command {
 	case ticket.Say, ticket.Revise:
 		m := anyMessage(t)
 		c.Message = &m
+	case ticket.Report:
+		s := anyStatement(t)
+		c.Statement = &s
 	case ticket.Confirm:
 		c.Verdict.Passed = rapid.Bool().Draw(t, "passed")
 	}
@@ -88,6 +104,7 @@ func anyCommand(t *rapid.T) ticket.Command {
 	})
 	c.Relation = some(t, "relation", func() ticket.Relation { return anyRelation(t) })
 	c.Message = some(t, "message", func() ticket.Message { return anyMessage(t) })
+	c.Statement = some(t, "statement", func() ticket.Statement { return anyStatement(t) })
 	return c
 }
 
@@ -148,9 +165,9 @@ func TestAnySequenceOfCommands(t *testing.T) {
 				require.Contains(t, ways[base.Phase()], after.Phase(), "%s of a %s ticket", c.Action, base.Phase())
 			}
 			if base.Ended() {
-				require.Contains(t, []ticket.Action{ticket.Reopen, ticket.Say, ticket.Revise}, c.Action, "an ended ticket takes nothing else")
+				require.Contains(t, []ticket.Action{ticket.Reopen, ticket.Say, ticket.Revise, ticket.Report}, c.Action, "an ended ticket takes nothing else")
 			}
-			if events[0].Type == ticket.RefusedCmd {
+			if events[0].Type == ticket.RefusedCmd || events[0].Type == ticket.Stale {
 				quiet := after
 				quiet.Seq, quiet.UpdatedAt = base.Seq, base.UpdatedAt
 				require.Equal(t, was, asJSON(t, quiet))
@@ -187,6 +204,12 @@ func holds(t *rapid.T, on ticket.Ticket) {
 	require.Equal(t, epoch, on.CreatedAt)
 	require.False(t, on.Suspended && on.Ended())
 	require.Equal(t, on.Solution == nil, on.SolvedAt == nil)
+	cases := map[string]bool{}
+	for _, link := range on.Links {
+		cases[link.System+"\n"+link.Issue] = true
+	}
+	require.Len(t, cases, len(on.Links))
+	require.LessOrEqual(t, len(on.Links), ticket.MaxLinks)
 	if on.Ended() {
 		require.Empty(t, on.Nodes())
 		require.Empty(t, on.WaitingFor())
@@ -201,6 +224,7 @@ func TestEvolveTakesAnything(t *testing.T) {
 		on := in(t, rapid.SampledFrom([]string{"triggered", "resolved", "suspended", "completed"}).Draw(t, "phase"))
 		on.Messages = slices.Grow([]ticket.MessageHead{{ID: "m1"}}, 8) // room to be written into by mistake
 		on.Relations = slices.Grow([]ticket.RelationHead{{Type: "goods"}}, 8)
+		on.Links = slices.Grow([]ticket.Link{{System: "JIRA"}}, 8)
 		for range rapid.IntRange(1, 8).Draw(t, "events") {
 			flagged, word := rapid.Bool().Draw(t, "flag"), anyText(t, "word")
 			e := ticket.Event{
@@ -214,6 +238,7 @@ func TestEvolveTakesAnything(t *testing.T) {
 					Verdict:  some(t, "verdict", func() ticket.Verdict { return ticket.Verdict{Comment: word} }),
 					Relation: some(t, "relation", func() ticket.Relation { return anyRelation(t) }),
 					Message:  some(t, "message", func() ticket.Message { return anyMessage(t) }),
+					Link:     some(t, "link", func() ticket.Link { return ticket.Link{System: word} }),
 					Opening: some(t, "opening", func() ticket.Opening {
 						return ticket.Opening{Service: word, Tags: []string{word}, Relations: []ticket.Relation{anyRelation(t)}}
 					}),
@@ -228,7 +253,7 @@ func TestEvolveTakesAnything(t *testing.T) {
 			require.Equal(t, asJSON(t, on), asJSON(t, through(t, on)))
 			// Another event on the same earlier ticket must not show in this one.
 			now := asJSON(t, on)
-			ticket.Evolve(left, ticket.Event{Type: ticket.Said, After: ticket.Change{Message: &ticket.Message{ID: "other"}, Relation: &ticket.Relation{Type: "other"}}})
+			ticket.Evolve(left, ticket.Event{Type: ticket.Said, After: ticket.Change{Message: &ticket.Message{ID: "other"}, Relation: &ticket.Relation{Type: "other"}, Link: &ticket.Link{System: "other"}}})
 			require.Equal(t, now, asJSON(t, on))
 		}
 	})

@@ -56,9 +56,9 @@ type effect int
 
 const (
 	forbidden   effect = iota // the ticket cannot go there, or not from where it is
-	unsupported                // no system can bring a ticket there
-	noted                      // the status is the same: the link alone, and whom the case is assigned to
-	taken                      // accepted by whom it is assigned to
+	unsupported               // no system can bring a ticket there
+	noted                     // the status is the same: the link alone, and whom the case is assigned to
+	taken                     // accepted by whom it is assigned to
 	finished
 )
 
