@@ -1,0 +1,190 @@
+package store
+
+import (
+	"context"
+	"crypto/sha256"
+	"encoding/base64"
+	"encoding/hex"
+	"encoding/json"
+	"fmt"
+	"time"
+
+	"signalbox/desk"
+	"signalbox/ticket"
+)
+
+type appRow struct {
+	Code     string `db:"code"`
+	Tenant   string `db:"tenant"`
+	Scopes   string `db:"scopes"`
+	Disabled bool   `db:"disabled"`
+}
+
+func (r appRow) app() (desk.App, error) {
+	a := desk.App{Code: r.Code, Tenant: r.Tenant, Disabled: r.Disabled}
+	if err := json.Unmarshal([]byte(r.Scopes), &a.Scopes); err != nil {
+		return a, fmt.Errorf("read app %s: %w", r.Code, err)
+	}
+	return a, nil
+}
+
+// Limits on what an app is called, in characters.
+const (
+	maxCode   = 64
+	maxTenant = 64
+	minSecret = 8
+	maxSecret = 255
+)
+
+// CheckApp tells everything that is wrong with an app that is to be made.
+func CheckApp(a desk.App) error {
+	var f ticket.Faults
+	f.Word("code", a.Code, maxCode)
+	f.Name("tenant", a.Tenant, 1, maxTenant)
+	if len(a.Scopes) == 0 {
+		f.Add("scopes", "must name at least one")
+	}
+	for _, s := range a.Scopes {
+		if s != desk.Read && s != desk.Write && s != desk.Admin {
+			f.Add("scopes", fmt.Sprintf("there is no scope %q", s))
+		}
+	}
+	return f.Err()
+}
+
+// secretAlphabet is how secrets of apps are written: in a URL, a header and JSON they need no escaping.
+var secretAlphabet = base64.RawURLEncoding
+
+// CreateApp makes an app and gives its secret, which nobody can ask for again. Conflict: the code is taken.
+func (s *Store) CreateApp(ctx context.Context, a desk.App) (secret string, err error) {
+	if err := CheckApp(a); err != nil {
+		return "", err
+	}
+	secret = newSecret("", secretAlphabet)
+	err = s.write(ctx, func(ctx context.Context, q *session) error {
+		made, err := q.addApp(ctx, a)
+		switch {
+		case err != nil:
+			return err
+		case !made:
+			return ticket.RefuseField(ticket.Conflict, "code", "there is an app with this code")
+		}
+		return q.addSecret(ctx, a.Code, secret)
+	})
+	if err != nil {
+		return "", err
+	}
+	return secret, nil
+}
+
+// EnsureApp makes sure that there is an app and that the secret works for it. An app that is there keeps its tenant, its scopes and its other
+// secrets, and stays disabled if it is; a secret that was taken out of use by a rotation stays so.
+func (s *Store) EnsureApp(ctx context.Context, code, secret, tenant string, scopes []desk.Scope) error {
+	a := desk.App{Code: code, Tenant: tenant, Scopes: scopes}
+	if err := CheckApp(a); err != nil {
+		return err
+	}
+	var f ticket.Faults
+	f.Name("secret", secret, minSecret, maxSecret)
+	if err := f.Err(); err != nil {
+		return err
+	}
+	return s.write(ctx, func(ctx context.Context, q *session) error {
+		if _, err := q.addApp(ctx, a); err != nil {
+			return err
+		}
+		var owner string
+		found, err := q.find(ctx, &owner, `SELECT app FROM app_secrets WHERE hash = ?`, hashOf(secret))
+		switch {
+		case err != nil:
+			return wrap("look for a secret", err)
+		case found && owner != code:
+			return ticket.RefuseField(ticket.Conflict, "secret", "is the secret of another app")
+		case found:
+			return nil
+		}
+		return q.addSecret(ctx, code, secret)
+	})
+}
+
+// addApp inserts an app; false: there is one with its code.
+func (q *session) addApp(ctx context.Context, a desk.App) (bool, error) {
+	scopes, err := json.Marshal(a.Scopes)
+	if err != nil {
+		return false, fmt.Errorf("write app %s: %w", a.Code, err)
+	}
+	now := at(q.now())
+	n, err := q.exec(ctx, `INSERT INTO apps (code, tenant, scopes, disabled, created_at, updated_at) VALUES (?, ?, ?, ?, ?, ?) ON CONFLICT (code) DO NOTHING`,
+		a.Code, a.Tenant, string(scopes), a.Disabled, now, now)
+	return n == 1, wrap("insert an app", err)
+}
+
+func (q *session) addSecret(ctx context.Context, code, secret string) error {
+	_, err := q.exec(ctx, `INSERT INTO app_secrets (hash, app, sealed, created_at) VALUES (?, ?, ?, ?) ON CONFLICT (hash) DO NOTHING`,
+		hashOf(secret), code, q.seals.seal(secret, code), at(q.now()))
+	return wrap("insert a secret", err)
+}
+
+// ListApps lists a tenant's apps, or with an empty tenant all of them, by code.
+func (s *Store) ListApps(ctx context.Context, tenant string) (apps []desk.App, err error) {
+	err = s.read(ctx, func(q *session) error {
+		var rows []appRow
+		if err := q.all(ctx, &rows, `SELECT code, tenant, scopes, disabled FROM apps WHERE tenant = ? OR ? = '' ORDER BY code`, tenant, tenant); err != nil {
+			return wrap("list apps", err)
+		}
+		for _, row := range rows {
+			a, err := row.app()
+			if err != nil {
+				return err
+			}
+			apps = append(apps, a)
+		}
+		return nil
+	})
+	return apps, err
+}
+
+// SetAppDisabled turns an app off or on again. Every process knows it within cacheFor. NotFound: there is no such app.
+func (s *Store) SetAppDisabled(ctx context.Context, code string, disabled bool) error {
+	defer s.known.forget()
+	return s.write(ctx, func(ctx context.Context, q *session) error {
+		n, err := q.exec(ctx, `UPDATE apps SET disabled = ?, updated_at = ? WHERE code = ?`, disabled, at(q.now()), code)
+		if err == nil && n == 0 {
+			return errNoApp
+		}
+		return wrap("change an app", err)
+	})
+}
+
+var errNoApp = ticket.RefuseField(ticket.NotFound, "code", "there is no such app")
+
+// RotateSecret gives an app a new secret, which nobody can ask for again. Its other secrets work on for the time of the overlap (0: they stop
+// at once), unless they end earlier. NotFound: there is no such app.
+func (s *Store) RotateSecret(ctx context.Context, code string, overlap time.Duration) (secret string, err error) {
+	defer s.known.forget()
+	secret = newSecret("", secretAlphabet)
+	err = s.write(ctx, func(ctx context.Context, q *session) error {
+		n, err := q.exec(ctx, `UPDATE apps SET updated_at = ? WHERE code = ?`, at(q.now()), code)
+		switch {
+		case err != nil:
+			return wrap("change an app", err)
+		case n == 0:
+			return errNoApp
+		}
+		end := at(q.now().Add(max(overlap, 0)))
+		if _, err := q.exec(ctx, `UPDATE app_secrets SET expires_at = ? WHERE app = ? AND (expires_at IS NULL OR expires_at > ?)`, end, code, end); err != nil {
+			return wrap("end older secrets", err)
+		}
+		return q.addSecret(ctx, code, secret)
+	})
+	if err != nil {
+		return "", err
+	}
+	return secret, nil
+}
+
+// hashOf is how a secret is looked up. Secrets that we make are random enough to need no salt.
+func hashOf(secret string) string {
+	sum := sha256.Sum256([]byte(secret))
+	return hex.EncodeToString(sum[:])
+}

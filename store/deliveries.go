@@ -1,0 +1,208 @@
+package store
+
+import (
+	"context"
+	"fmt"
+	"slices"
+
+	"github.com/google/uuid"
+
+	"signalbox/notice"
+	"signalbox/ticket"
+)
+
+type deliveryRow struct {
+	ID           string  `db:"id"`
+	Tenant       string  `db:"tenant"`
+	Subscription string  `db:"subscription_id"`
+	TicketID     int64   `db:"ticket_id"`
+	Part         int     `db:"part"`
+	At           moment  `db:"at"`
+	Seq          int64   `db:"seq"`
+	Type         string  `db:"type"`
+	Body         string  `db:"body"`
+	State        string  `db:"state"`
+	Tries        int     `db:"tries"`
+	FirstTry     *moment `db:"first_try"`
+	NextTry      *moment `db:"next_try"`
+	CreatedAt    moment  `db:"created_at"`
+	EndedAt      *moment `db:"ended_at"`
+}
+
+// deliveryColumns are those of deliveries d.
+const deliveryColumns = `d.id, d.tenant, d.subscription_id, d.ticket_id, d.part, d.at, d.seq, d.type, d.body, d.state, d.tries, d.first_try,
+	d.next_try, d.created_at, d.ended_at`
+
+func (r deliveryRow) lane() notice.Lane {
+	return notice.Lane{Subscription: r.Subscription, TicketID: r.TicketID}
+}
+
+func (r deliveryRow) delivery() notice.Delivery {
+	return notice.Delivery{
+		ID: r.ID, Tenant: r.Tenant, Lane: r.lane(), Partition: r.Part, Seq: r.Seq, Type: r.Type, Body: []byte(r.Body),
+		State: notice.DeliveryState(r.State), Tries: r.Tries, FirstTry: r.FirstTry.pointer(), NextTry: r.NextTry.pointer(),
+		CreatedAt: r.CreatedAt.Time, EndedAt: r.EndedAt.pointer(),
+	}
+}
+
+type follower struct {
+	ID     string `db:"id"`
+	Ticket int64  `db:"ticket_id"`
+	Format string `db:"format"`
+}
+
+// owe creates the deliveries that the steps of a projection owe to the ticket's active subscriptions, and to those of the whole tenant, each
+// body rendered once. The ticket's row is held, which keeps the ticket's own subscriptions and all of its lanes as they are.
+func (q *session) owe(ctx context.Context, steps []step) error {
+	last := steps[len(steps)-1].after
+	var followers []follower
+	err := q.all(ctx, &followers, `SELECT id, ticket_id, format FROM subscriptions WHERE tenant = ? AND ticket_id IN (0, ?) AND state = 'active' ORDER BY created_at, id`,
+		last.Tenant, last.ID)
+	if err != nil || len(followers) == 0 {
+		return wrap("list subscriptions", err)
+	}
+	owed := map[string][]deliveryRow{}
+	for _, s := range steps {
+		for _, f := range followers {
+			kind, body, ok := notice.Render(notice.Format(f.Format), s.before, s.event, s.after)
+			if ok {
+				owed[f.ID] = append(owed[f.ID], deliveryRow{Subscription: f.ID, At: at(s.event.At), Seq: s.event.Seq, Type: kind, Body: string(body)})
+			}
+		}
+	}
+	if len(owed) == 0 {
+		return nil
+	}
+	followers = slices.DeleteFunc(followers, func(f follower) bool { return owed[f.ID] == nil })
+	if followers, err = q.holdShared(ctx, followers); err != nil {
+		return err
+	}
+	return q.deliver(ctx, last, followers, owed)
+}
+
+// holdShared keeps subscriptions of a whole tenant from being dropped or deleted until the transaction ends, and leaves out those that were.
+func (q *session) holdShared(ctx context.Context, followers []follower) ([]follower, error) {
+	var wide, active []string
+	for _, f := range followers {
+		if f.Ticket == 0 {
+			wide = append(wide, f.ID)
+		}
+	}
+	if len(wide) == 0 {
+		return followers, nil
+	}
+	slices.Sort(wide)
+	if err := q.any(ctx, &active, q.forShare(`SELECT id FROM subscriptions WHERE id IN (?) AND state = 'active' ORDER BY id`), wide); err != nil {
+		return nil, wrap("hold subscriptions", err)
+	}
+	return slices.DeleteFunc(followers, func(f follower) bool { return f.Ticket == 0 && !slices.Contains(active, f.ID) }), nil
+}
+
+// deliver inserts deliveries. In a parked lane they are born parked.
+func (q *session) deliver(ctx context.Context, t ticket.Ticket, followers []follower, owed map[string][]deliveryRow) error {
+	parked, err := q.parked(ctx, t.ID)
+	if err != nil {
+		return err
+	}
+	part, now := notice.Partition(t.ID, q.partitions), at(q.now())
+	var rows [][]any
+	for _, f := range followers {
+		state := notice.Pending
+		if parked[f.ID] {
+			state = notice.Parked
+		} else {
+			q.wakes[part] = true
+		}
+		for _, d := range owed[f.ID] {
+			id, err := uuid.NewV7() // rising ids keep the index small
+			if err != nil {
+				return fmt.Errorf("make an id: %w", err)
+			}
+			rows = append(rows, []any{"msg_" + id.String(), t.Tenant, f.ID, t.ID, part, d.At, d.Seq, d.Type, d.Body, string(state), 0, now})
+		}
+	}
+	return q.insert(ctx, `deliveries (id, tenant, subscription_id, ticket_id, part, at, seq, type, body, state, tries, created_at)`, rows)
+}
+
+// parked gives the subscriptions whose lane with the ticket is parked.
+func (q *session) parked(ctx context.Context, ticketID int64) (map[string]bool, error) {
+	var ids []string
+	if err := q.all(ctx, &ids, `SELECT subscription_id FROM lanes WHERE ticket_id = ?`, ticketID); err != nil {
+		return nil, wrap("list parked lanes", err)
+	}
+	parked := map[string]bool{}
+	for _, id := range ids {
+		parked[id] = true
+	}
+	return parked, nil
+}
+
+type attemptRow struct {
+	Delivery   string `db:"delivery_id"`
+	N          int    `db:"n"`
+	StartedAt  moment `db:"started_at"`
+	FinishedAt moment `db:"finished_at"`
+	Status     int    `db:"status"`
+	Class      string `db:"class"`
+	Error      string `db:"error"`
+	Answer     []byte `db:"answer"`
+	Succeeded  bool   `db:"succeeded"`
+}
+
+// Deliveries lists what was and is owed to one subscription, newest first, with every attempt. cursor is empty or next of the page before;
+// anything else is Invalid, field "cursor". limit is 1 to ticket.MaxPage; 0 is ticket.DefaultPage.
+func (s *Store) Deliveries(ctx context.Context, subscription, cursor string, limit int) (items []notice.Record, next string, err error) {
+	limit = pageSize(limit)
+	where, args := `d.subscription_id = ?`, []any{subscription}
+	if cursor != "" {
+		c, err := parseCursor(cursor)
+		if err != nil {
+			return nil, "", err
+		}
+		where += ` AND (d.at, d.seq, d.id) < (?, ?, ?)`
+		args = append(args, at(c.At), c.N, c.ID)
+	}
+	err = s.read(ctx, func(q *session) error {
+		var rows []deliveryRow
+		err := q.all(ctx, &rows, `SELECT `+deliveryColumns+` FROM deliveries d WHERE `+where+` ORDER BY d.at DESC, d.seq DESC, d.id DESC LIMIT ?`, append(args, limit+1)...)
+		if err != nil {
+			return wrap("list deliveries", err)
+		}
+		if len(rows) > limit {
+			rows = rows[:limit]
+			last := rows[limit-1]
+			next = position{At: last.At.Time, N: last.Seq, ID: last.ID}.String()
+		}
+		attempts, err := q.attempts(ctx, rows)
+		for _, row := range rows {
+			items = append(items, notice.Record{Delivery: row.delivery(), Attempts: attempts[row.ID]})
+		}
+		return err
+	})
+	return items, next, err
+}
+
+// attempts gives every attempt at some deliveries, oldest first.
+func (q *session) attempts(ctx context.Context, deliveries []deliveryRow) (map[string][]notice.Attempt, error) {
+	if len(deliveries) == 0 {
+		return nil, nil
+	}
+	ids := make([]string, len(deliveries))
+	for i, d := range deliveries {
+		ids[i] = d.ID
+	}
+	var rows []attemptRow
+	err := q.any(ctx, &rows, `SELECT delivery_id, n, started_at, finished_at, status, class, error, answer, succeeded FROM attempts
+		WHERE delivery_id IN (?) ORDER BY delivery_id, n`, ids)
+	if err != nil {
+		return nil, wrap("list attempts", err)
+	}
+	out := map[string][]notice.Attempt{}
+	for _, r := range rows {
+		out[r.Delivery] = append(out[r.Delivery], notice.Attempt{
+			DeliveryID: r.Delivery, N: r.N, StartedAt: r.StartedAt.Time, FinishedAt: r.FinishedAt.Time, Status: r.Status,
+			Class: notice.ErrorClass(r.Class), Error: r.Error, Answer: r.Answer, Succeeded: r.Succeeded,
+		})
+	}
+	return out, nil
+}

@@ -1,0 +1,77 @@
+package store
+
+import (
+	"context"
+
+	"signalbox/notice"
+)
+
+// Next gives the delivery that a parked lane goes on with. When there is none left it unparks the lane in the same transaction and reports
+// false.
+func (o *Outbox) Next(ctx context.Context, lane notice.Lane) (w notice.Work, more bool, err error) {
+	err = o.store.read(ctx, func(q *session) error {
+		w, more, err = q.next(ctx, lane)
+		return err
+	})
+	if err != nil || more {
+		return w, more, err
+	}
+	err = o.store.write(ctx, func(ctx context.Context, q *session) error {
+		// With the ticket's row held nothing can be born into the lane between looking and unparking.
+		if err := q.holdTicket(ctx, lane.TicketID); err != nil {
+			return err
+		}
+		w, more, err = q.next(ctx, lane)
+		if err != nil || more {
+			return err
+		}
+		_, err = q.exec(ctx, `DELETE FROM lanes WHERE ticket_id = ? AND subscription_id = ?`, lane.TicketID, lane.Subscription)
+		return wrap("unpark the lane", err)
+	})
+	return w, more, err
+}
+
+func (q *session) next(ctx context.Context, lane notice.Lane) (notice.Work, bool, error) {
+	var row workRow
+	found, err := q.find(ctx, &row, `SELECT `+workColumns+` FROM deliveries d JOIN subscriptions s ON s.id = d.subscription_id
+		WHERE d.subscription_id = ? AND d.ticket_id = ? AND d.state = 'parked' AND d.state IN ('pending', 'parked') ORDER BY d.at, d.seq LIMIT 1`,
+		lane.Subscription, lane.TicketID)
+	if err != nil || !found {
+		return notice.Work{}, false, wrap("look into the lane", err)
+	}
+	w, err := q.work(row)
+	return w, true, err
+}
+
+type laneRow struct {
+	TicketID     int64  `db:"ticket_id"`
+	Subscription string `db:"subscription_id"`
+}
+
+// Parked lists parked lanes in a stable order, after the given one (zero: from the start).
+func (o *Outbox) Parked(ctx context.Context, after notice.Lane, limit int) (lanes []notice.Lane, err error) {
+	err = o.store.read(ctx, func(q *session) error {
+		var rows []laneRow
+		err := q.all(ctx, &rows, `SELECT ticket_id, subscription_id FROM lanes WHERE (ticket_id, subscription_id) > (?, ?)
+			ORDER BY ticket_id, subscription_id LIMIT ?`, after.TicketID, after.Subscription, limit)
+		for _, row := range rows {
+			lanes = append(lanes, notice.Lane{Subscription: row.Subscription, TicketID: row.TicketID})
+		}
+		return wrap("list parked lanes", err)
+	})
+	return lanes, err
+}
+
+// Partitions lists the partitions that have pending deliveries, those of an earlier number of partitions included.
+func (o *Outbox) Partitions(ctx context.Context) (parts []int, err error) {
+	err = o.store.read(ctx, func(q *session) error {
+		// One step through the index for each partition, however much is pending in it.
+		err := q.all(ctx, &parts, `WITH RECURSIVE p (part) AS (
+			SELECT MIN(part) FROM deliveries WHERE state = 'pending'
+			UNION ALL
+			SELECT (SELECT MIN(d.part) FROM deliveries d WHERE d.state = 'pending' AND d.part > p.part) FROM p WHERE p.part IS NOT NULL
+		) SELECT part FROM p WHERE part IS NOT NULL ORDER BY part`)
+		return wrap("list partitions", err)
+	})
+	return parts, err
+}

@@ -1,0 +1,211 @@
+package store
+
+import (
+	"context"
+	"crypto/sha256"
+	"encoding/hex"
+	"encoding/json"
+	"fmt"
+	"strings"
+	"time"
+
+	"signalbox/desk"
+	"signalbox/ticket"
+)
+
+// operationRow is an operation as the table has it.
+type operationRow struct {
+	ID          string  `db:"id"`
+	Scope       *string `db:"scope"`
+	Fingerprint string  `db:"fingerprint"`
+	Kind        string  `db:"kind"`
+	State       string  `db:"state"`
+	Tenant      string  `db:"tenant"`
+	App         string  `db:"app"`
+	Door        string  `db:"door"`
+	Method      string  `db:"method"`
+	Path        string  `db:"path"`
+	RequestID   string  `db:"request_id"`
+	Number      string  `db:"number"`
+	Content     string  `db:"content"`
+	Status      int     `db:"status"`
+	Body        string  `db:"body"`
+	CreatedAt   moment  `db:"created_at"`
+	Lease       moment  `db:"lease"`
+}
+
+const operationColumns = `id, scope, fingerprint, kind, state, tenant, app, door, method, path, request_id, number, content, status, body, created_at, lease`
+
+// operationContent is what an operation does.
+type operationContent struct {
+	Series  ticket.Series   `json:"series,omitempty"`
+	Ticket  ticket.Identity `json:"ticket"`
+	Opening []ticket.Event  `json:"opening,omitempty"`
+	Command *ticket.Command `json:"command,omitempty"`
+}
+
+func rowOf(op desk.Operation) (operationRow, error) {
+	content, err := json.Marshal(operationContent{Series: op.Series, Ticket: op.Ticket, Opening: op.Opening, Command: op.Command})
+	if err != nil {
+		return operationRow{}, fmt.Errorf("write an operation: %w", err)
+	}
+	r := op.Request
+	// The query of an address may carry credentials; they are part of the scope, as a digest, and kept nowhere.
+	path, _, _ := strings.Cut(r.Path, "?")
+	return operationRow{
+		ID: op.ID, Scope: scopeOf(r), Fingerprint: r.Fingerprint, Kind: string(op.Kind), State: string(op.State), Tenant: r.App.Tenant,
+		App: r.App.Code, Door: string(r.Door), Method: r.Method, Path: path, RequestID: r.RequestID, Number: op.Ticket.Number,
+		Content: string(content), Status: op.Answer.Status, Body: string(op.Answer.Body), CreatedAt: at(op.CreatedAt), Lease: at(op.Lease),
+	}, nil
+}
+
+// operation gives back what rowOf took, but for the key, the query and what else the app is.
+func (r operationRow) operation() (desk.Operation, error) {
+	var c operationContent
+	if err := json.Unmarshal([]byte(r.Content), &c); err != nil {
+		return desk.Operation{}, fmt.Errorf("read operation %s: %w", r.ID, err)
+	}
+	op := desk.Operation{
+		ID: r.ID,
+		Request: desk.Request{App: desk.App{Code: r.App, Tenant: r.Tenant}, Door: ticket.Door(r.Door), Method: r.Method, Path: r.Path,
+			Fingerprint: r.Fingerprint, RequestID: r.RequestID},
+		Kind: desk.Kind(r.Kind), Series: c.Series, Ticket: c.Ticket, Opening: c.Opening, Command: c.Command,
+		Answer: desk.Answer{Status: r.Status}, State: desk.OperationState(r.State), CreatedAt: r.CreatedAt.Time, Lease: r.Lease.Time,
+	}
+	if r.Body != "" {
+		op.Answer.Body = json.RawMessage(r.Body)
+	}
+	return op, nil
+}
+
+// scopeOf is the digest of what makes two requests the same; nil: no key, so no two are.
+func scopeOf(r desk.Request) *string {
+	if r.Key == "" {
+		return nil
+	}
+	// JSON keeps the bounds between the parts.
+	raw, err := json.Marshal([]string{r.App.Tenant, r.App.Code, r.Method, r.Path, r.Key})
+	if err != nil {
+		panic("store: strings that do not marshal: " + err.Error())
+	}
+	sum := sha256.Sum256(raw)
+	scope := hex.EncodeToString(sum[:])
+	return &scope
+}
+
+// add inserts an operation; false: another one has its scope.
+func (q *session) add(ctx context.Context, op desk.Operation) (bool, error) {
+	r, err := rowOf(op)
+	if err != nil {
+		return false, err
+	}
+	n, err := q.exec(ctx, `INSERT INTO operations (`+operationColumns+`, why) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, '')
+		ON CONFLICT (scope) WHERE scope IS NOT NULL DO NOTHING`,
+		r.ID, r.Scope, r.Fingerprint, r.Kind, r.State, r.Tenant, r.App, r.Door, r.Method, r.Path, r.RequestID, r.Number, r.Content, r.Status,
+		r.Body, r.CreatedAt, r.Lease)
+	if err != nil {
+		return false, fmt.Errorf("insert operation: %w", err)
+	}
+	return n == 1, nil
+}
+
+// done marks an operation as one that happened, whatever it was before.
+func (q *session) done(ctx context.Context, op desk.Operation) error {
+	_, err := q.exec(ctx, `UPDATE operations SET state = 'done', status = ?, body = ?, why = '', ended_at = ? WHERE id = ? AND state <> 'done'`,
+		op.Answer.Status, string(op.Answer.Body), at(q.now()), op.ID)
+	if err != nil {
+		return fmt.Errorf("end operation: %w", err)
+	}
+	return nil
+}
+
+// Close ends a running operation that did not happen: Refused frees its key, Void keeps it for the same request.
+func (l Ledger) Close(ctx context.Context, id string, state desk.OperationState, why string) error {
+	return l.write(ctx, func(ctx context.Context, q *session) error {
+		set := `UPDATE operations SET state = ?, why = ?, ended_at = ?`
+		if state == desk.Refused {
+			set += `, scope = NULL`
+		}
+		if _, err := q.exec(ctx, set+` WHERE id = ? AND state = 'running'`, string(state), tidy(why), at(q.now()), id); err != nil {
+			return fmt.Errorf("close operation: %w", err)
+		}
+		return nil
+	})
+}
+
+// Expire ends the operation's lease now.
+func (l Ledger) Expire(ctx context.Context, id string) error {
+	return l.write(ctx, func(ctx context.Context, q *session) error {
+		if _, err := q.exec(ctx, `UPDATE operations SET lease = ? WHERE id = ? AND state = 'running'`, at(q.now()), id); err != nil {
+			return fmt.Errorf("expire operation: %w", err)
+		}
+		return nil
+	})
+}
+
+// Lease takes an expired operation for settling; false: somebody else has it, or it is no longer running.
+func (l Ledger) Lease(ctx context.Context, id string, until time.Time) (mine bool, err error) {
+	err = l.write(ctx, func(ctx context.Context, q *session) error {
+		n, err := q.exec(ctx, `UPDATE operations SET lease = ? WHERE id = ? AND state = 'running' AND lease <= ?`, at(until), id, at(q.now()))
+		if err != nil {
+			return fmt.Errorf("lease operation: %w", err)
+		}
+		mine = n == 1
+		return nil
+	})
+	return mine, err
+}
+
+// Expired lists running operations whose lease is over, oldest first. One that could not be settled goes to the end of the queue, because
+// Expire and Lease give it a later time.
+func (l Ledger) Expired(ctx context.Context, limit int) (ops []desk.Operation, err error) {
+	err = l.read(ctx, func(q *session) error {
+		var rows []operationRow
+		err := q.all(ctx, &rows, `SELECT `+operationColumns+` FROM operations WHERE state = 'running' AND lease <= ? ORDER BY lease LIMIT ?`,
+			at(l.now()), limit)
+		if err != nil {
+			return fmt.Errorf("list expired operations: %w", err)
+		}
+		for _, row := range rows {
+			op, err := row.operation()
+			if err != nil {
+				return err
+			}
+			ops = append(ops, op)
+		}
+		return nil
+	})
+	return ops, err
+}
+
+// Happened reports whether an event that this operation caused is in the read model.
+func (l Ledger) Happened(ctx context.Context, id string) (happened bool, err error) {
+	err = l.read(ctx, func(q *session) error {
+		var one int
+		happened, err = q.find(ctx, &one, `SELECT 1 FROM events WHERE operation = ? AND operation <> '' LIMIT 1`, id)
+		if err != nil {
+			return fmt.Errorf("look for an operation's events: %w", err)
+		}
+		return nil
+	})
+	return happened, err
+}
+
+// PruneOperations deletes up to limit operations, oldest first, that are over and were claimed before that time. Keys must be remembered
+// for 24 hours at least (contracts); operations that are still running stay.
+func (s *Store) PruneOperations(ctx context.Context, before time.Time, limit int) (pruned int64, err error) {
+	err = s.write(ctx, func(ctx context.Context, q *session) error {
+		pruned, err = q.exec(ctx, `DELETE FROM operations WHERE id IN (
+			SELECT id FROM operations WHERE state <> 'running' AND created_at < ? ORDER BY created_at LIMIT ?)`, at(before), limit)
+		if err != nil {
+			return fmt.Errorf("prune operations: %w", err)
+		}
+		return nil
+	})
+	return pruned, err
+}
+
+// tidy makes a text fit for PostgreSQL, which takes neither NUL nor broken UTF-8.
+func tidy(text string) string {
+	return strings.ReplaceAll(strings.ToValidUTF8(text, "\uFFFD"), "\x00", "")
+}

@@ -1,0 +1,212 @@
+package store
+
+import (
+	"context"
+	"fmt"
+	"maps"
+	"slices"
+	"strings"
+
+	"signalbox/notice"
+)
+
+// Outbox is the store as the deliveries' activities see it.
+type Outbox struct{ store *Store }
+
+// Outbox gives the deliveries' view of the store.
+func (s *Store) Outbox() *Outbox { return &Outbox{s} }
+
+// workRow is a delivery with its subscription.
+type workRow struct {
+	deliveryRow
+	Sub subscriptionRow `db:"sub"`
+}
+
+const workColumns = deliveryColumns + `, s.id AS "sub.id", s.tenant AS "sub.tenant", s.ticket_id AS "sub.ticket_id", s.url AS "sub.url",
+	s.format AS "sub.format", s.profile AS "sub.profile", s.secret AS "sub.secret", s.state AS "sub.state", s.reason AS "sub.reason",
+	s.created_at AS "sub.created_at", s.ended_at AS "sub.ended_at", s.failing_since AS "sub.failing_since"`
+
+func (q *session) work(r workRow) (notice.Work, error) {
+	sub := r.Sub.subscription()
+	var err error
+	if sub.Secret, err = q.seals.open(r.Sub.Secret, r.Sub.ID); err != nil {
+		return notice.Work{}, fmt.Errorf("subscription %s: %w", r.Sub.ID, err)
+	}
+	return notice.Work{Delivery: r.delivery(), Subscription: sub}, nil
+}
+
+// Pending lists deliveries of a partition that wait for their first try, in the order in which things happened, without those in busy
+// lanes. Nothing of a parked lane is listed.
+func (o *Outbox) Pending(ctx context.Context, partition int, busy []notice.Lane, limit int) (list []notice.Work, err error) {
+	query, args := `SELECT `+workColumns+` FROM deliveries d JOIN subscriptions s ON s.id = d.subscription_id WHERE d.part = ? AND d.state = 'pending'`, []any{partition}
+	if len(busy) > 0 {
+		lane := `(CAST(? AS text), CAST(? AS bigint))`
+		query += ` AND (d.subscription_id, d.ticket_id) NOT IN (VALUES ` + strings.Repeat(lane+`, `, len(busy)-1) + lane + `)`
+		for _, l := range busy {
+			args = append(args, l.Subscription, l.TicketID)
+		}
+		ctx = once(ctx)
+	}
+	err = o.store.read(ctx, func(q *session) error {
+		var rows []workRow
+		if err := q.all(ctx, &rows, query+` ORDER BY d.at, d.seq, d.id LIMIT ?`, append(args, limit)...); err != nil {
+			return wrap("list pending deliveries", err)
+		}
+		for _, row := range rows {
+			w, err := q.work(row)
+			if err != nil {
+				// Sent unsigned it would be worthless, and one lost key must not hold everybody else up.
+				q.log.Error("delivery.unreadable", "delivery", row.ID, "error", err)
+				continue
+			}
+			list = append(list, w)
+		}
+		return nil
+	})
+	return list, err
+}
+
+// Record writes tries down: see activities.Outbox. One that is recorded again, told by its start, changes nothing.
+func (o *Outbox) Record(ctx context.Context, results []notice.Result) error {
+	return o.store.write(ctx, func(ctx context.Context, q *session) error {
+		results, err := q.unrecorded(ctx, results)
+		if err != nil || len(results) == 0 {
+			return err
+		}
+		for _, hold := range []func(context.Context, []notice.Result) error{q.holdTickets, q.judge, q.holdDeliveries} {
+			if err := hold(ctx, results); err != nil {
+				return err
+			}
+		}
+		for _, r := range results {
+			if err := q.try(ctx, r); err != nil {
+				return fmt.Errorf("record a try at %s: %w", r.Work.Delivery.ID, err)
+			}
+		}
+		return nil
+	})
+}
+
+// unrecorded leaves out the tries that are written down already.
+func (q *session) unrecorded(ctx context.Context, results []notice.Result) ([]notice.Result, error) {
+	if len(results) == 0 {
+		return nil, nil
+	}
+	var rows []attemptRow
+	if err := q.any(ctx, &rows, `SELECT delivery_id, started_at FROM attempts WHERE delivery_id IN (?)`, deliveriesOf(results)); err != nil {
+		return nil, wrap("look for attempts", err)
+	}
+	return slices.DeleteFunc(slices.Clone(results), func(r notice.Result) bool {
+		return slices.ContainsFunc(rows, func(row attemptRow) bool {
+			return row.Delivery == r.Work.Delivery.ID && row.StartedAt.Equal(at(r.Attempt.StartedAt).Time)
+		})
+	}), nil
+}
+
+func deliveriesOf(results []notice.Result) []string {
+	ids := make([]string, len(results))
+	for i, r := range results {
+		ids[i] = r.Work.Delivery.ID
+	}
+	return ids
+}
+
+// holdTickets locks the tickets whose lanes are going to be parked or ended as a whole.
+func (q *session) holdTickets(ctx context.Context, results []notice.Result) error {
+	ids := map[int64]bool{}
+	for _, r := range results {
+		if r.Then == notice.Parked || r.Drop != "" {
+			ids[r.Work.Delivery.Lane.TicketID] = true
+		}
+	}
+	for _, id := range slices.Sorted(maps.Keys(ids)) {
+		if err := q.holdTicket(ctx, id); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// holdTicket locks a ticket's row without reading it.
+func (q *session) holdTicket(ctx context.Context, id int64) error {
+	_, err := q.find(ctx, new(int64), q.forUpdate(`SELECT id FROM tickets WHERE id = ?`), id)
+	return wrap("lock a ticket", err)
+}
+
+// judge writes down what the tries say about their addresses: since when every try failed, and which are given up.
+func (q *session) judge(ctx context.Context, results []notice.Result) error {
+	results = slices.Clone(results)
+	slices.SortStableFunc(results, func(a, b notice.Result) int { return strings.Compare(a.Work.Subscription.ID, b.Work.Subscription.ID) })
+	for _, r := range results {
+		id, err := r.Work.Subscription.ID, error(nil)
+		if r.Attempt.Succeeded {
+			_, err = q.exec(ctx, `UPDATE subscriptions SET failing_since = NULL WHERE id = ? AND failing_since IS NOT NULL`, id)
+		} else {
+			_, err = q.exec(ctx, `UPDATE subscriptions SET failing_since = ? WHERE id = ? AND failing_since IS NULL`, at(r.Attempt.StartedAt), id)
+		}
+		if err == nil && r.Drop != "" {
+			_, err = q.exec(ctx, `UPDATE subscriptions SET state = 'dropped', reason = ?, ended_at = ? WHERE id = ? AND state = 'active'`,
+				tidy(r.Drop), at(r.Attempt.FinishedAt), id)
+		}
+		if err != nil {
+			return wrap("judge an address", err)
+		}
+	}
+	return nil
+}
+
+// holdDeliveries locks the deliveries, so that their tries are numbered one after the other.
+func (q *session) holdDeliveries(ctx context.Context, results []notice.Result) error {
+	var ids []string
+	return wrap("lock deliveries", q.any(ctx, &ids, q.forUpdate(`SELECT id FROM deliveries WHERE id IN (?) ORDER BY id`), deliveriesOf(results)))
+}
+
+// try writes one try down and what follows from it for its lane.
+func (q *session) try(ctx context.Context, r notice.Result) error {
+	d, a := r.Work.Delivery, r.Attempt
+	answer := append([]byte{}, a.Answer[:min(len(a.Answer), notice.MaxAnswer)]...) // never nil, which would be null
+	_, err := q.exec(ctx, `INSERT INTO attempts (delivery_id, n, started_at, finished_at, status, class, error, answer, succeeded)
+		VALUES (?, (SELECT COALESCE(MAX(n), 0) + 1 FROM attempts WHERE delivery_id = ?), ?, ?, ?, ?, ?, ?, ?)`,
+		d.ID, d.ID, at(a.StartedAt), at(a.FinishedAt), a.Status, string(a.Class), tidy(a.Error), answer, a.Succeeded)
+	if err != nil {
+		return wrap("insert the attempt", err)
+	}
+	// A delivery that was cancelled or held meanwhile stays so, unless it did arrive before its address was dropped.
+	from := `('pending', 'parked')`
+	if r.Then == notice.Sent {
+		from = `('pending', 'parked', 'held')`
+	}
+	var ended *moment
+	if r.Then.Over() {
+		ended = maybe(&a.FinishedAt)
+	}
+	_, err = q.exec(ctx, `UPDATE deliveries SET state = ?, tries = tries + 1, first_try = COALESCE(first_try, ?), next_try = ?, ended_at = ?
+		WHERE id = ? AND state IN `+from, string(r.Then), at(a.StartedAt), maybe(r.NextTry), ended, d.ID)
+	switch {
+	case err != nil:
+		return wrap("move the delivery on", err)
+	case r.Drop != "":
+		return q.end(ctx, r.Work.Subscription.ID, notice.Held)
+	case r.Then == notice.Parked:
+		return q.park(ctx, d.Lane)
+	}
+	return nil
+}
+
+// park parks a lane. The ticket's row is held.
+func (q *session) park(ctx context.Context, lane notice.Lane) error {
+	// Cancelled or held meanwhile, it leaves nothing to go on with.
+	var one int
+	waits, err := q.find(ctx, &one, `SELECT 1 FROM deliveries WHERE subscription_id = ? AND ticket_id = ? AND state IN ('pending', 'parked') LIMIT 1`,
+		lane.Subscription, lane.TicketID)
+	if err != nil || !waits {
+		return wrap("look into the lane", err)
+	}
+	if _, err := q.exec(ctx, `INSERT INTO lanes (ticket_id, subscription_id, parked_at) VALUES (?, ?, ?) ON CONFLICT (ticket_id, subscription_id) DO NOTHING`,
+		lane.TicketID, lane.Subscription, at(q.now())); err != nil {
+		return wrap("park the lane", err)
+	}
+	_, err = q.exec(ctx, `UPDATE deliveries SET state = 'parked' WHERE subscription_id = ? AND ticket_id = ? AND state = 'pending' AND state IN ('pending', 'parked')`,
+		lane.Subscription, lane.TicketID)
+	return wrap("park the lane", err)
+}

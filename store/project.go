@@ -1,0 +1,146 @@
+package store
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+
+	"signalbox/desk"
+	"signalbox/ticket"
+)
+
+// Finish projects the events and marks the operation done, in one transaction.
+func (l Ledger) Finish(ctx context.Context, op desk.Operation, events []ticket.Event) error {
+	return l.write(ctx, func(ctx context.Context, q *session) error {
+		if err := q.project(ctx, op.Ticket, events); err != nil {
+			return err
+		}
+		return q.done(ctx, op)
+	})
+}
+
+// Project folds the events into the ticket's row and writes what they owe, in one transaction. Events that the row has are passed over.
+// desk.ErrGap: events before these are missing, or their type is not known to this build; nothing has changed.
+func (l Ledger) Project(ctx context.Context, id ticket.Identity, events []ticket.Event) error {
+	return l.write(ctx, func(ctx context.Context, q *session) error { return q.project(ctx, id, events) })
+}
+
+// step is one event of a projection and the ticket around it.
+type step struct {
+	before, after ticket.Ticket
+	event         ticket.Event // with Before completed
+}
+
+// follow gives the steps that lead on from a ticket. It writes nothing.
+func follow(t ticket.Ticket, events []ticket.Event) ([]step, error) {
+	var steps []step
+	for _, e := range events {
+		switch {
+		case e.Seq <= t.Seq:
+			continue
+		case e.Seq != t.Seq+1:
+			return nil, fmt.Errorf("event %d after %d: %w", e.Seq, t.Seq, desk.ErrGap)
+		case !e.Type.Known():
+			return nil, fmt.Errorf("event %d is of the unknown type %q: %w", e.Seq, e.Type, desk.ErrGap)
+		}
+		after := ticket.Evolve(t, e)
+		steps = append(steps, step{t, after, e})
+		t = after
+	}
+	return steps, nil
+}
+
+func (q *session) project(ctx context.Context, id ticket.Identity, events []ticket.Event) error {
+	if len(events) == 0 {
+		return nil
+	}
+	t, known, err := q.lock(ctx, id.ID)
+	if err != nil {
+		return err
+	}
+	steps, err := follow(t, events)
+	if err != nil || len(steps) == 0 {
+		return wrap("ticket "+id.Number, err)
+	}
+	after := steps[len(steps)-1].after
+	if after.Identity != id {
+		return fmt.Errorf("ticket %s: the events are those of %s", id.Number, after.Number)
+	}
+	put := q.update
+	if !known {
+		put = q.create
+	}
+	if inserted, err := put(ctx, after); err != nil {
+		return fmt.Errorf("ticket %s: %w", id.Number, err)
+	} else if !inserted {
+		// Somebody projected the opening meanwhile; now there is a row to lock.
+		return q.project(ctx, id, events)
+	}
+	for _, write := range []func(context.Context, []step) error{q.complete, q.events, q.sides, q.owe} {
+		if err := write(ctx, steps); err != nil {
+			return fmt.Errorf("ticket %s: %w", id.Number, err)
+		}
+	}
+	return nil
+}
+
+// lock holds the ticket's row until the transaction ends and reads it.
+func (q *session) lock(ctx context.Context, id int64) (t ticket.Ticket, known bool, err error) {
+	var state string
+	known, err = q.find(ctx, &state, q.forUpdate(`SELECT state FROM tickets WHERE id = ?`), id)
+	if err != nil || !known {
+		return t, false, wrap("lock a ticket", err)
+	}
+	t, err = readTicket(state)
+	return t, true, err
+}
+
+func readTicket(state string) (t ticket.Ticket, err error) {
+	if err = json.Unmarshal([]byte(state), &t); err != nil {
+		return t, fmt.Errorf("read a ticket: %w", err)
+	}
+	return t, nil
+}
+
+// create inserts a ticket's row; false: it is there already.
+func (q *session) create(ctx context.Context, t ticket.Ticket) (bool, error) {
+	state, err := json.Marshal(t)
+	if err != nil {
+		return false, fmt.Errorf("write a ticket: %w", err)
+	}
+	n, err := q.exec(ctx, `INSERT INTO tickets (id, tenant, number, uuid, open, phase, origin, service, assignee, created_at, updated_at, seq, state)
+		VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT (id) DO NOTHING`,
+		t.ID, t.Tenant, t.Number, t.UUID, t.Status.Open(), t.Phase(), t.Origin, t.Service, t.Assignee, at(t.CreatedAt), at(t.UpdatedAt), t.Seq,
+		string(state))
+	return n == 1, wrap("insert the row", err)
+}
+
+// update brings a locked row up to date.
+func (q *session) update(ctx context.Context, t ticket.Ticket) (bool, error) {
+	state, err := json.Marshal(t)
+	if err != nil {
+		return false, fmt.Errorf("write a ticket: %w", err)
+	}
+	_, err = q.exec(ctx, `UPDATE tickets SET open = ?, phase = ?, origin = ?, service = ?, assignee = ?, updated_at = ?, seq = ?, state = ? WHERE id = ?`,
+		t.Status.Open(), t.Phase(), t.Origin, t.Service, t.Assignee, at(t.UpdatedAt), t.Seq, string(state), t.ID)
+	return true, wrap("update the row", err)
+}
+
+// events inserts the events.
+func (q *session) events(ctx context.Context, steps []step) error {
+	rows := make([][]any, 0, len(steps))
+	for _, s := range steps {
+		e := s.event
+		before, err := json.Marshal(e.Before)
+		if err != nil {
+			return fmt.Errorf("write event %d: %w", e.Seq, err)
+		}
+		after, err := json.Marshal(e.After)
+		if err != nil {
+			return fmt.Errorf("write event %d: %w", e.Seq, err)
+		}
+		rows = append(rows, []any{s.after.ID, e.Seq, at(e.At), string(e.Type), tidy(e.Actor), string(e.Door), tidy(e.App), tidy(e.Note), e.Life,
+			tidy(e.Operation), string(before), string(after)})
+	}
+	return q.insert(ctx, `events (ticket_id, seq, at, type, actor, door, app, note, life, operation, before_change, after_change)`, rows)
+}

@@ -1,0 +1,210 @@
+package store_test
+
+import (
+	"context"
+	"database/sql"
+	"fmt"
+	"path/filepath"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+	_ "modernc.org/sqlite"
+
+	"signalbox/activities"
+	"signalbox/api"
+	"signalbox/api/incident"
+	"signalbox/api/issue"
+	"signalbox/desk"
+	"signalbox/notice"
+	"signalbox/store"
+	"signalbox/store/postgrestest"
+	"signalbox/ticket"
+)
+
+// What the other rooms ask of the store; their packages are not for the store itself to import.
+var (
+	_ activities.Outbox = (*store.Outbox)(nil)
+	_ api.Apps          = (*store.Store)(nil)
+	_ issue.Tickets     = (*store.Store)(nil)
+	_ issue.Addresses   = (*store.Store)(nil)
+	_ incident.Records  = (*store.Store)(nil)
+)
+
+var epoch = time.Date(2026, 1, 2, 3, 4, 5, 678_901_000, time.UTC)
+
+// clock is moved by hand.
+type clock struct {
+	mu  sync.Mutex
+	now time.Time
+}
+
+func (c *clock) Now() time.Time {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.now
+}
+
+func (c *clock) pass(d time.Duration) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.now = c.now.Add(d)
+}
+
+// bench is one database with a store on it.
+type bench struct {
+	*store.Store
+	ledger store.Ledger
+	outbox *store.Outbox
+	clock  *clock
+	dsn    string
+	t      *testing.T
+	n      int
+}
+
+var masterKey = []byte("0123456789abcdef0123456789abcdef")
+
+// both runs a case on SQLite and on PostgreSQL.
+func both(t *testing.T, f func(t *testing.T, b *bench)) {
+	t.Run("sqlite", func(t *testing.T) {
+		f(t, open(t, "sqlite:"+filepath.Join(t.TempDir(), "a b%?.db")))
+	})
+	t.Run("postgres", func(t *testing.T) {
+		f(t, open(t, postgrestest.Start(t)))
+	})
+}
+
+func open(t *testing.T, dsn string) *bench {
+	b := &bench{clock: &clock{now: epoch}, dsn: dsn, t: t}
+	s, err := store.Open(t.Context(), dsn, store.Options{MasterKey: masterKey, Now: b.clock.Now})
+	require.NoError(t, err)
+	t.Cleanup(func() { require.NoError(t, s.Close()) })
+	_, err = s.Migrate(t.Context())
+	require.NoError(t, err)
+	b.Store, b.ledger, b.outbox = s, s.Ledger(), s.Outbox()
+	return b
+}
+
+// raw is the database itself, for looking at what the store does not show.
+func (b *bench) raw() *sql.DB {
+	driver, dsn := "postgres", b.dsn
+	if path, ok := strings.CutPrefix(b.dsn, "sqlite:"); ok {
+		driver, dsn = "sqlite", "file:"+strings.NewReplacer("%", "%25", "?", "%3f", " ", "%20").Replace(path)
+	}
+	db, err := sql.Open(driver, dsn)
+	require.NoError(b.t, err)
+	b.t.Cleanup(func() { db.Close() })
+	return db
+}
+
+func (b *bench) count(query string) (n int) {
+	require.NoError(b.t, b.raw().QueryRowContext(b.t.Context(), query).Scan(&n))
+	return n
+}
+
+func (b *bench) id() string {
+	b.n++
+	return fmt.Sprintf("00000000-0000-4000-8000-%012d", b.n)
+}
+
+// draft is the least a ticket needs.
+func draft(title string) ticket.Draft {
+	return ticket.Draft{Door: ticket.DoorIssue, App: "demo", Origin: "customs", Title: title}
+}
+
+// story is a ticket that commands are done to in memory; its events are projected by the case.
+type story struct {
+	t      *testing.T
+	ticket ticket.Ticket
+	events []ticket.Event
+	at     time.Time
+}
+
+// begin decides an opening under a fresh identity, and projects nothing.
+func (b *bench) begin(tenant string, d ticket.Draft) *story {
+	b.n++
+	id := ticket.Identity{ID: int64(b.n), UUID: fmt.Sprintf("10000000-0000-4000-8000-%012d", b.n), Tenant: tenant}
+	id.Number = ticket.SeriesIM.Number(b.clock.Now(), id.ID)
+	events, err := ticket.Open(d, id, fmt.Sprintf("op-open-%d", b.n), b.clock.Now())
+	require.NoError(b.t, err)
+	return &story{t: b.t, ticket: ticket.Fold(ticket.Ticket{}, events), events: events, at: b.clock.Now()}
+}
+
+// do decides a command and gives the events it causes.
+func (s *story) do(c ticket.Command) []ticket.Event {
+	s.at = s.at.Add(time.Second)
+	if c.Operator == "" {
+		c.Operator = "li"
+	}
+	c.Door, c.App, c.Admin = ticket.DoorIssue, "demo", true
+	if c.Operation == "" {
+		c.Operation = fmt.Sprintf("op-%d-%d", s.ticket.ID, s.ticket.Seq+1)
+	}
+	events, err := ticket.Decide(s.ticket, c, s.at)
+	require.NoError(s.t, err)
+	s.ticket = ticket.Fold(s.ticket, events)
+	s.events = append(s.events, events...)
+	return events
+}
+
+func (s *story) relate(kind string, items ...string) []ticket.Event {
+	return s.do(ticket.Command{Action: ticket.Relate, Relation: &ticket.Relation{Type: kind, Content: items}})
+}
+
+// opened begins a ticket and projects its opening.
+func (b *bench) opened(tenant string, d ticket.Draft) *story {
+	s := b.begin(tenant, d)
+	b.project(s, s.events...)
+	return s
+}
+
+func (b *bench) project(s *story, events ...ticket.Event) {
+	b.t.Helper()
+	require.NoError(b.t, b.ledger.Project(b.t.Context(), s.ticket.Identity, events))
+}
+
+// act does a command and projects it.
+func (b *bench) act(s *story, c ticket.Command) {
+	b.t.Helper()
+	b.project(s, s.do(c)...)
+}
+
+func (b *bench) read(s *story) ticket.Ticket {
+	b.t.Helper()
+	got, err := b.Ticket(b.t.Context(), s.ticket.Tenant, s.ticket.Number)
+	require.NoError(b.t, err)
+	return got
+}
+
+// request is one by the demo app.
+func request(key string) desk.Request {
+	return desk.Request{App: desk.App{Code: "demo", Tenant: "a"}, Door: ticket.DoorIssue, Key: key, Method: "POST", Path: "/api/issue?secret=s",
+		Fingerprint: "f", RequestID: "r"}
+}
+
+func (b *bench) pending() []notice.Work {
+	b.t.Helper()
+	parts, err := b.outbox.Partitions(b.t.Context())
+	require.NoError(b.t, err)
+	var list []notice.Work
+	for _, p := range parts {
+		works, err := b.outbox.Pending(b.t.Context(), p, nil, 1000)
+		require.NoError(b.t, err)
+		require.NotEmpty(b.t, works)
+		list = append(list, works...)
+	}
+	return list
+}
+
+func background() context.Context { return context.Background() }
+
+func TestMigrationsRunBothWays(t *testing.T) {
+	both(t, func(t *testing.T, b *bench) {
+		require.NoError(t, b.Ping(t.Context()))
+		n, err := b.Migrate(t.Context())
+		require.NoError(t, err)
+		require.Zero(t, n, "they ran already")
+	})
+}

@@ -1,0 +1,188 @@
+package store
+
+import (
+	"context"
+	"encoding/base64"
+	"fmt"
+
+	"github.com/google/uuid"
+
+	"signalbox/notice"
+	"signalbox/ticket"
+)
+
+type subscriptionRow struct {
+	ID           string  `db:"id"`
+	Tenant       string  `db:"tenant"`
+	TicketID     int64   `db:"ticket_id"`
+	URL          string  `db:"url"`
+	Format       string  `db:"format"`
+	Profile      string  `db:"profile"`
+	Secret       string  `db:"secret"`
+	State        string  `db:"state"`
+	Reason       string  `db:"reason"`
+	CreatedAt    moment  `db:"created_at"`
+	EndedAt      *moment `db:"ended_at"`
+	FailingSince *moment `db:"failing_since"`
+}
+
+// subscriptionColumns are all but the secret.
+const subscriptionColumns = `id, tenant, ticket_id, url, format, profile, state, reason, created_at, ended_at, failing_since`
+
+func (r subscriptionRow) subscription() notice.Subscription {
+	return notice.Subscription{
+		ID: r.ID, Tenant: r.Tenant, TicketID: r.TicketID, URL: r.URL, Format: notice.Format(r.Format), Profile: r.Profile,
+		State: notice.SubscriptionState(r.State), Reason: r.Reason, CreatedAt: r.CreatedAt.Time, EndedAt: r.EndedAt.pointer(),
+		FailingSince: r.FailingSince.pointer(),
+	}
+}
+
+var errNoSubscription = ticket.Refuse(ticket.NotFound, "there is no such notification")
+
+// Register gives the active subscription of that address on the ticket, or makes one with a secret of its own.
+func (s *Store) Register(ctx context.Context, t ticket.Ticket, url string) (sub notice.Subscription, err error) {
+	err = s.write(ctx, func(ctx context.Context, q *session) error {
+		// Held until the end, so that one address is not registered twice at the same moment.
+		stored, known, err := q.lock(ctx, t.ID)
+		switch {
+		case err != nil:
+			return err
+		case !known:
+			return ticket.Refuse(ticket.NotFound, "there is no such ticket")
+		}
+		sub, err = q.subscribe(ctx, stored, url, notice.FormatIssue, notice.Minutely)
+		return err
+	})
+	return sub, err
+}
+
+// subscribe does what Register promises, for a ticket whose row is held.
+func (q *session) subscribe(ctx context.Context, t ticket.Ticket, url string, format notice.Format, profile string) (notice.Subscription, error) {
+	var row subscriptionRow
+	found, err := q.find(ctx, &row, `SELECT `+subscriptionColumns+` FROM subscriptions
+		WHERE ticket_id = ? AND url = ? AND format = ? AND state = 'active' ORDER BY created_at, id LIMIT 1`, t.ID, url, string(format))
+	if err != nil || found {
+		return row.subscription(), wrap("look for a subscription", err)
+	}
+	row = subscriptionRow{ID: uuid.NewString(), Tenant: t.Tenant, TicketID: t.ID, URL: url, Format: string(format), Profile: profile,
+		State: string(notice.Active), CreatedAt: at(q.now())}
+	secret := newSecret("whsec_", base64.StdEncoding)
+	err = q.insert(ctx, `subscriptions (id, tenant, ticket_id, url, format, profile, secret, state, reason, created_at)`, [][]any{{
+		row.ID, row.Tenant, row.TicketID, row.URL, row.Format, row.Profile, q.seals.seal(secret, row.ID), row.State, "", row.CreatedAt}})
+	return row.subscription(), err
+}
+
+type countRow struct {
+	Subscription string `db:"subscription_id"`
+	State        string `db:"state"`
+	N            int    `db:"n"`
+}
+
+// Registered lists the subscriptions of a ticket that are active or dropped, oldest first, with counts of their deliveries by state.
+func (s *Store) Registered(ctx context.Context, ticketID int64) ([]notice.Registration, error) {
+	return s.registrations(ctx, `ticket_id = ?`, ticketID)
+}
+
+// Registration is one of Registered; NotFound when the ticket has no such subscription or it was deleted.
+func (s *Store) Registration(ctx context.Context, ticketID int64, subscription string) (notice.Registration, error) {
+	list, err := s.registrations(ctx, `ticket_id = ? AND id = ?`, ticketID, subscription)
+	switch {
+	case err != nil:
+		return notice.Registration{}, err
+	case len(list) == 0:
+		return notice.Registration{}, errNoSubscription
+	}
+	return list[0], nil
+}
+
+func (s *Store) registrations(ctx context.Context, where string, args ...any) (list []notice.Registration, err error) {
+	err = s.read(ctx, func(q *session) error {
+		var rows []subscriptionRow
+		err := q.all(ctx, &rows, `SELECT `+subscriptionColumns+` FROM subscriptions WHERE `+where+` AND state <> 'deleted' ORDER BY created_at, id`, args...)
+		if err != nil || len(rows) == 0 {
+			return wrap("list subscriptions", err)
+		}
+		ids, place := make([]string, len(rows)), map[string]int{}
+		for i, row := range rows {
+			ids[i], place[row.ID] = row.ID, i
+			list = append(list, notice.Registration{Subscription: row.subscription(), Counts: map[notice.DeliveryState]int{}})
+		}
+		var counts []countRow
+		err = q.any(ctx, &counts, `SELECT subscription_id, state, COUNT(*) AS n FROM deliveries WHERE subscription_id IN (?) GROUP BY subscription_id, state`, ids)
+		for _, c := range counts {
+			list[place[c.Subscription]].Counts[notice.DeliveryState(c.State)] = c.N
+		}
+		return wrap("count deliveries", err)
+	})
+	return list, err
+}
+
+// Unregister deletes a ticket's subscription: nothing more is sent, what is queued is cancelled. NotFound as with Registration.
+func (s *Store) Unregister(ctx context.Context, ticketID int64, subscription string) error {
+	return s.write(ctx, func(ctx context.Context, q *session) error {
+		if err := q.holdTicket(ctx, ticketID); err != nil {
+			return err
+		}
+		n, err := q.exec(ctx, `UPDATE subscriptions SET state = 'deleted', ended_at = ? WHERE id = ? AND ticket_id = ? AND state <> 'deleted'`,
+			at(q.now()), subscription, ticketID)
+		switch {
+		case err != nil:
+			return wrap("delete a subscription", err)
+		case n == 0:
+			return errNoSubscription
+		}
+		return q.end(ctx, subscription, notice.Cancelled)
+	})
+}
+
+// end ends all deliveries of a subscription that are not over.
+func (q *session) end(ctx context.Context, subscription string, as notice.DeliveryState) error {
+	_, err := q.exec(ctx, `UPDATE deliveries SET state = ?, ended_at = ?, next_try = NULL WHERE subscription_id = ? AND state IN ('pending', 'parked')`,
+		string(as), at(q.now()), subscription)
+	return wrap("end deliveries", err)
+}
+
+// Redeliver starts a new round of tries under the same ID. NotFound: the ticket has no such subscription, or that no such delivery;
+// Conflict: it is still being tried, or the address is dropped.
+func (s *Store) Redeliver(ctx context.Context, ticketID int64, subscription, delivery string) error {
+	return s.write(ctx, func(ctx context.Context, q *session) error {
+		if err := q.holdTicket(ctx, ticketID); err != nil {
+			return err
+		}
+		var state string
+		found, err := q.find(ctx, &state, q.forShare(`SELECT state FROM subscriptions WHERE id = ? AND ticket_id = ? AND state <> 'deleted'`), subscription, ticketID)
+		switch {
+		case err != nil:
+			return wrap("look for a subscription", err)
+		case !found:
+			return errNoSubscription
+		}
+		var row deliveryRow
+		found, err = q.find(ctx, &row, `SELECT `+deliveryColumns+` FROM deliveries d WHERE d.id = ? AND d.subscription_id = ?`, delivery, subscription)
+		switch {
+		case err != nil:
+			return wrap("look for a delivery", err)
+		case !found:
+			return ticket.Refuse(ticket.NotFound, "the notification has no such delivery")
+		case state != string(notice.Active):
+			return ticket.Refuse(ticket.Conflict, "the address was dropped; it has to be registered again")
+		case !notice.DeliveryState(row.State).Over():
+			return ticket.Refuse(ticket.Conflict, "the delivery is still being tried")
+		}
+		parked, err := q.parked(ctx, row.TicketID)
+		if err != nil {
+			return err
+		}
+		next := notice.Pending
+		if parked[subscription] {
+			next = notice.Parked
+		} else {
+			q.wakes[row.Part] = true
+		}
+		if _, err := q.exec(ctx, `UPDATE deliveries SET state = ?, tries = 0, first_try = NULL, next_try = NULL, ended_at = NULL WHERE id = ?`,
+			string(next), row.ID); err != nil {
+			return fmt.Errorf("start a new round: %w", err)
+		}
+		return nil
+	})
+}

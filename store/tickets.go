@@ -1,0 +1,131 @@
+package store
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+
+	"github.com/google/uuid"
+
+	"signalbox/ticket"
+)
+
+// Ticket reads a tenant's ticket by number or UUID; NotFound when there is none.
+func (s *Store) Ticket(ctx context.Context, tenant, key string) (t ticket.Ticket, err error) {
+	err = s.read(ctx, func(q *session) error {
+		query := `SELECT state FROM tickets WHERE number = ? AND tenant = ?`
+		if id, err := uuid.Parse(key); err == nil {
+			query, key = `SELECT state FROM tickets WHERE uuid = ? AND tenant = ?`, id.String()
+		}
+		var state string
+		found, err := q.find(ctx, &state, query, tidy(key), tenant)
+		switch {
+		case err != nil:
+			return wrap("read a ticket", err)
+		case !found:
+			return ticket.Refuse(ticket.NotFound, "there is no such ticket")
+		}
+		t, err = readTicket(state)
+		return err
+	})
+	return t, err
+}
+
+type relationRow struct {
+	Type    string `db:"type"`
+	Content string `db:"content"`
+}
+
+// Relations gives all relations of a ticket in the order in which the types were first added.
+func (s *Store) Relations(ctx context.Context, ticketID int64) (list []ticket.Relation, err error) {
+	err = s.read(ctx, func(q *session) error {
+		// The types are read after the contents: a projection in between can only add to them.
+		var rows []relationRow
+		if err := q.all(ctx, &rows, `SELECT type, content FROM relations WHERE ticket_id = ? ORDER BY type, place`, ticketID); err != nil {
+			return wrap("list relations", err)
+		}
+		contents := map[string][]string{}
+		for _, row := range rows {
+			contents[row.Type] = append(contents[row.Type], row.Content)
+		}
+		var state string
+		if _, err := q.find(ctx, &state, `SELECT state FROM tickets WHERE id = ?`, ticketID); err != nil || state == "" {
+			return wrap("read a ticket", err)
+		}
+		t, err := readTicket(state)
+		for _, head := range t.Relations {
+			list = append(list, ticket.Relation{Type: head.Type, Content: contents[head.Type]})
+		}
+		return err
+	})
+	return list, err
+}
+
+type messageRow struct {
+	ID        string `db:"id"`
+	Author    string `db:"author"`
+	Content   string `db:"content"`
+	CreatedAt moment `db:"created_at"`
+	UpdatedAt moment `db:"updated_at"`
+}
+
+// Messages gives the conversation, oldest first.
+func (s *Store) Messages(ctx context.Context, ticketID int64) (list []ticket.MessageRecord, err error) {
+	err = s.read(ctx, func(q *session) error {
+		var rows []messageRow
+		err := q.all(ctx, &rows, `SELECT id, author, content, created_at, updated_at FROM messages WHERE ticket_id = ? ORDER BY seq`, ticketID)
+		for _, r := range rows {
+			list = append(list, ticket.MessageRecord{Message: ticket.Message{ID: r.ID, Author: r.Author, Content: r.Content},
+				CreatedAt: r.CreatedAt.Time, UpdatedAt: r.UpdatedAt.Time})
+		}
+		return wrap("list messages", err)
+	})
+	return list, err
+}
+
+type eventRow struct {
+	Seq       int64  `db:"seq"`
+	At        moment `db:"at"`
+	Type      string `db:"type"`
+	Actor     string `db:"actor"`
+	Door      string `db:"door"`
+	App       string `db:"app"`
+	Note      string `db:"note"`
+	Life      int    `db:"life"`
+	Operation string `db:"operation"`
+	Before    string `db:"before_change"`
+	After     string `db:"after_change"`
+}
+
+func (r eventRow) event() (ticket.Event, error) {
+	e := ticket.Event{Seq: r.Seq, At: r.At.Time, Type: ticket.Type(r.Type), Actor: r.Actor, Door: ticket.Door(r.Door), App: r.App, Note: r.Note,
+		Life: r.Life, Operation: r.Operation}
+	if err := json.Unmarshal([]byte(r.Before), &e.Before); err != nil {
+		return e, fmt.Errorf("read event %d: %w", r.Seq, err)
+	}
+	if err := json.Unmarshal([]byte(r.After), &e.After); err != nil {
+		return e, fmt.Errorf("read event %d: %w", r.Seq, err)
+	}
+	return e, nil
+}
+
+// Timeline gives at most limit events after a sequence number, oldest first, with Before completed.
+func (s *Store) Timeline(ctx context.Context, ticketID int64, after int64, limit int) (events []ticket.Event, err error) {
+	err = s.read(ctx, func(q *session) error {
+		var rows []eventRow
+		err := q.all(ctx, &rows, `SELECT seq, at, type, actor, door, app, note, life, operation, before_change, after_change FROM events
+			WHERE ticket_id = ? AND seq > ? ORDER BY seq LIMIT ?`, ticketID, after, limit)
+		if err != nil {
+			return wrap("list events", err)
+		}
+		for _, row := range rows {
+			e, err := row.event()
+			if err != nil {
+				return err
+			}
+			events = append(events, e)
+		}
+		return nil
+	})
+	return events, err
+}

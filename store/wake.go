@@ -1,0 +1,165 @@
+package store
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net"
+	"strconv"
+	"sync"
+	"time"
+
+	"github.com/lib/pq"
+
+	"signalbox/migrations"
+)
+
+// channel is what PostgreSQL is notified on; the payload is the partition.
+const channel = "signalbox_deliveries"
+
+// notify tells every process of the partitions in which deliveries became pending, as part of the transaction.
+func (q *session) notify(ctx context.Context) error {
+	if q.dialect != migrations.PostgreSQL {
+		return nil
+	}
+	for part := range q.wakes {
+		if _, err := q.exec(ctx, "SELECT pg_notify(?, ?)", channel, strconv.Itoa(part)); err != nil {
+			return fmt.Errorf("notify: %w", err)
+		}
+	}
+	return nil
+}
+
+// hub hands wake-ups to whoever waits for them in this process. On PostgreSQL one connection listens for all of them, from the first
+// time somebody waits.
+type hub struct {
+	store *Store
+	done  chan struct{}
+
+	mu       sync.Mutex
+	closed   bool
+	waiting  map[int]map[chan struct{}]bool
+	listener *pq.Listener
+	working  sync.WaitGroup
+}
+
+func newHub(s *Store) *hub {
+	return &hub{store: s, done: make(chan struct{}), waiting: map[int]map[chan struct{}]bool{}}
+}
+
+// Wake gives a channel that receives whenever deliveries became pending in the partition, in this process or another, until ctx is over. A
+// signal is dropped when one is waiting already; when the connection to the database was lost in between there is one to be sure.
+func (o *Outbox) Wake(ctx context.Context, partition int) <-chan struct{} {
+	return o.store.hub.join(ctx, partition)
+}
+
+func (h *hub) join(ctx context.Context, part int) <-chan struct{} {
+	c := make(chan struct{}, 1)
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	if h.closed {
+		return c
+	}
+	if h.waiting[part] == nil {
+		h.waiting[part] = map[chan struct{}]bool{}
+	}
+	h.waiting[part][c] = true
+	context.AfterFunc(ctx, func() {
+		h.mu.Lock()
+		defer h.mu.Unlock()
+		delete(h.waiting[part], c)
+	})
+	if h.listener == nil && h.store.dialect == migrations.PostgreSQL {
+		h.listen()
+	}
+	return c
+}
+
+func (h *hub) listen() {
+	report := func(event pq.ListenerEventType, err error) {
+		if err != nil {
+			h.store.log.Warn("store.listen", "error", err)
+		}
+	}
+	l := pq.NewListener(h.store.dsn, 100*time.Millisecond, 10*time.Second, report)
+	h.listener = l
+	h.working.Add(2)
+	go func() {
+		defer h.working.Done()
+		if err := l.Listen(channel); err != nil && !errors.Is(err, net.ErrClosed) { // waits for the connection
+			h.store.log.Warn("store.listen", "error", err)
+		}
+		h.wakeAll() // for what became pending before we listened
+	}()
+	go func() {
+		defer h.working.Done()
+		check := time.NewTicker(30 * time.Second)
+		defer check.Stop()
+		for {
+			select {
+			case <-h.done:
+				return
+			case n, open := <-l.Notify:
+				switch part, err := payload(n); {
+				case !open:
+					return
+				case err != nil:
+					h.wakeAll() // the connection was lost and is back: anything may have been missed
+				default:
+					h.wake(part)
+				}
+			case <-check.C:
+				_ = l.Ping() // finds out that the other side is gone; the listener then connects anew by itself
+			}
+		}
+	}()
+}
+
+func payload(n *pq.Notification) (int, error) {
+	if n == nil {
+		return 0, fmt.Errorf("no payload")
+	}
+	return strconv.Atoi(n.Extra)
+}
+
+func (h *hub) wake(part int) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	for c := range h.waiting[part] {
+		signal(c)
+	}
+}
+
+func (h *hub) wakeAll() {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	for _, waiting := range h.waiting {
+		for c := range waiting {
+			signal(c)
+		}
+	}
+}
+
+func signal(c chan struct{}) {
+	select {
+	case c <- struct{}{}:
+	default:
+	}
+}
+
+func (h *hub) close() error {
+	h.mu.Lock()
+	l, first := h.listener, !h.closed
+	h.closed = true
+	h.mu.Unlock()
+	if !first {
+		return nil
+	}
+	close(h.done)
+	if l == nil {
+		return nil
+	}
+	err := l.Close()
+	h.working.Wait()
+	return err
+}
