@@ -31,6 +31,10 @@ type Options struct {
 	Log     *slog.Logger     // slog.Default
 }
 
+// Gate is asked once it is clear that a request is no replay, and before anything happens. Its refusal is the caller's answer, and frees the
+// key. It is not asked again for a request that is tried a second time.
+type Gate func(ctx context.Context) error
+
 // longestPause is how far the pause between two tries grows.
 const longestPause = time.Second
 
@@ -66,7 +70,7 @@ func (d *Desk) Open(ctx context.Context, r Request, series ticket.Series, draft 
 	op := d.operation(r, KindOpen)
 	op.Series = series
 	op.Ticket = ticket.Identity{UUID: d.opts.NewID(), Tenant: r.App.Tenant}
-	return d.carry(ctx, op, func(op *Operation) error {
+	return d.carry(ctx, op, nil, func(op *Operation) error {
 		opening, err := ticket.Open(draft, op.Ticket, op.ID, op.CreatedAt)
 		if err != nil {
 			return err
@@ -79,6 +83,11 @@ func (d *Desk) Open(ctx context.Context, r Request, series ticket.Series, draft 
 // Handle does one thing to a ticket, found by number or UUID in the caller's tenant: claim, update its workflow, finish.
 // Errors as with Open.
 func (d *Desk) Handle(ctx context.Context, r Request, key string, c ticket.Command, answer Answer) (Reply, error) {
+	return d.HandleIf(ctx, r, key, c, answer, nil)
+}
+
+// HandleIf is Handle for a request that something else must let through as well.
+func (d *Desk) HandleIf(ctx context.Context, r Request, key string, c ticket.Command, answer Answer, gate Gate) (Reply, error) {
 	c.Door, c.App, c.Admin = r.Door, r.App.Code, r.App.May(Admin)
 	if err := c.Check(); err != nil {
 		return Reply{}, err
@@ -89,7 +98,7 @@ func (d *Desk) Handle(ctx context.Context, r Request, key string, c ticket.Comma
 	}
 	op := d.operation(r, KindHandle)
 	op.Ticket, op.Answer = t.Identity, answer
-	return d.carry(ctx, op, func(op *Operation) error {
+	return d.carry(ctx, op, gate, func(op *Operation) error {
 		c.Operation = op.ID
 		op.Command = &c
 		return nil
@@ -114,7 +123,7 @@ func (d *Desk) operation(r Request, kind Kind) Operation {
 }
 
 // carry claims an operation and does it, or gives the answer that its key has already.
-func (d *Desk) carry(ctx context.Context, op Operation, prepare func(*Operation) error) (Reply, error) {
+func (d *Desk) carry(ctx context.Context, op Operation, gate Gate, prepare func(*Operation) error) (Reply, error) {
 	for {
 		op.Lease = d.opts.Now().Add(d.opts.Lease) // settling may have taken its time
 		claimed, fresh, err := d.ledger.Claim(ctx, op, prepare)
@@ -122,7 +131,7 @@ func (d *Desk) carry(ctx context.Context, op Operation, prepare func(*Operation)
 		case err != nil:
 			return Reply{}, refusal(err)
 		case fresh:
-			return d.do(ctx, claimed, claimed.ID != op.ID)
+			return d.do(ctx, claimed, gate, claimed.ID != op.ID)
 		case claimed.Request.Fingerprint != op.Request.Fingerprint:
 			return Reply{}, reused()
 		case claimed.State == Done:
@@ -140,10 +149,17 @@ func (d *Desk) carry(ctx context.Context, op Operation, prepare func(*Operation)
 }
 
 // do performs a claimed operation and writes down what happened; again tells that somebody has tried before.
-func (d *Desk) do(ctx context.Context, op Operation, again bool) (Reply, error) {
+func (d *Desk) do(ctx context.Context, op Operation, gate Gate, again bool) (Reply, error) {
 	// Nothing is begun once the lease is nearly over: whoever settles the operation then would not see it coming.
 	working, stop := context.WithTimeout(ctx, op.Lease.Sub(d.opts.Now())-d.opts.Tidying)
-	events, err := d.perform(working, op, again)
+	var events []ticket.Event
+	var err error
+	if gate != nil && !again { // who tries again has been let through before
+		err = gate(working)
+	}
+	if err == nil {
+		events, err = d.perform(working, op, again)
+	}
 	stop()
 	// What is known now must be written down even if the caller has gone or its time is up.
 	tidy, cancel := context.WithTimeout(context.WithoutCancel(ctx), d.opts.Tidying)

@@ -1,0 +1,64 @@
+package desk_test
+
+import (
+	"context"
+	"errors"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+
+	"signalbox/desk"
+	"signalbox/ticket"
+)
+
+func TestAGateIsAskedOnceForWhatIsNoReplay(t *testing.T) {
+	w := newWorld()
+	number := w.opened(t)
+	asked := 0
+	var says error
+	gate := func(context.Context) error { asked++; return says }
+	try := func(p *process, r request) (desk.Reply, error) {
+		return p.HandleIf(t.Context(), r.envelope(), number, r.command, desk.Answer{Status: 200}, gate)
+	}
+
+	// What it refuses has not happened, and the key is free.
+	r := ask("key", number, ticket.Accept)
+	says = ticket.Refuse(ticket.TooMany, "later")
+	_, err := try(w.healthy(), r)
+	require.True(t, ticket.Is(err, ticket.TooMany), "%v", err)
+	require.Equal(t, "triggered", w.row(t, number).Phase())
+	says = nil
+	reply, err := try(w.healthy(), r)
+	require.NoError(t, err)
+	require.False(t, reply.Replayed)
+	require.Equal(t, 2, asked)
+
+	// A replay is not asked for, nor what is refused at the counter.
+	reply, err = try(w.healthy(), r)
+	require.NoError(t, err)
+	require.True(t, reply.Replayed)
+	bad := ask("bad", number, ticket.Say)
+	bad.command.Message = nil
+	_, err = try(w.healthy(), bad)
+	require.True(t, ticket.Is(err, ticket.Invalid), "%v", err)
+	require.Equal(t, 2, asked)
+
+	// Who comes again after a crash has been let through before.
+	next := ask("next", number, ticket.Suspend)
+	p := w.at("update", fault{before: errCrash})
+	_, _, died := p.run(func() (desk.Reply, error) { return try(p, next) })
+	require.True(t, died)
+	require.Equal(t, 3, asked)
+	w.advance(beyondLease)
+	_, err = try(w.healthy(), next)
+	require.NoError(t, err)
+	require.Equal(t, 3, asked)
+
+	// A gate that cannot tell lets nobody through.
+	says = errors.New("connection reset")
+	_, err = try(w.healthy(), ask("last", number, ticket.Unsuspend))
+	require.True(t, ticket.Is(err, ticket.Unavailable), "%v", err)
+	require.True(t, w.row(t, number).Suspended)
+	settleAll(t, w)
+	sound(t, w)
+}
