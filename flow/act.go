@@ -1,0 +1,319 @@
+package flow
+
+import (
+	"slices"
+	"strings"
+	"unicode"
+	"unicode/utf8"
+)
+
+// Act is what a person does at a node.
+type Act struct {
+	Action   Action         `json:"action"`
+	Node     string         `json:"node,omitempty"` // may be left out where only one node takes the action from this person
+	Actor    string         `json:"actor,omitempty"`
+	Admin    bool           `json:"admin,omitempty"`     // may reassign, and do for others what is not their own decision
+	OnBehalf string         `json:"on_behalf,omitempty"` // approve, reject by an admin: in whose name
+	Pass     bool           `json:"pass,omitempty"`      // confirm: yes or no
+	Comment  string         `json:"comment,omitempty"`
+	Targets  []string       `json:"targets,omitempty"` // assign, deliver, add, reassign: whom
+	Fields   map[string]any `json:"fields,omitempty"`  // the node's form, filled in
+}
+
+func (a Act) apply(r *run) error {
+	if !slices.Contains(Actions, a.Action) {
+		return refuse(Invalid, "action", "there is no action %q", a.Action)
+	}
+	n, s, err := r.pick(a)
+	if err != nil {
+		return err
+	}
+	if s.Paused != nil {
+		return refuse(Conflict, "", "the ticket is suspended")
+	}
+	if err := r.entitled(n, *s, a); err != nil {
+		return err
+	}
+	switch a.Action {
+	case Approve, Reject:
+		return r.vote(n, s, a)
+	case Claim:
+		return r.claim(s, a)
+	case Assign, Deliver, Add, Reassign:
+		return r.hand(n, s, a)
+	case Terminate:
+		if strings.TrimSpace(a.Comment) == "" {
+			return refuse(Invalid, "comment", "is required to terminate a ticket")
+		}
+		r.put(s, Cancelled)
+		r.over(Terminated, s, Happening{Who: a.Actor, Note: a.Comment})
+		return nil
+	case Retry:
+		r.retry(n, s, a)
+		return nil
+	case Skip:
+		r.skip(n, s, a)
+		return nil
+	}
+	return r.complete(n, s, a)
+}
+
+// takes lists what can be done at a node in its state, whoever does it.
+func (n *node) takes(s NodeState) []Action {
+	var out []Action
+	switch s.State {
+	case Claiming:
+		out = append(out, Claim)
+	case Assigning:
+		out = append(out, Assign)
+	case Failed:
+		return []Action{Retry, Skip}
+	case Active:
+		if n.Type == Approval {
+			out = append(out, Approve, Reject)
+			if n.Add != nil {
+				out = append(out, Add)
+			}
+		} else {
+			out = append(out, n.Action)
+		}
+		if n.Deliver != nil {
+			out = append(out, Deliver)
+		}
+	default:
+		return nil
+	}
+	if n.Terminable {
+		out = append(out, Terminate)
+	}
+	return out
+}
+
+// could tells takes apart from what only an admin can do besides.
+func (n *node) could(s NodeState, a Act) bool {
+	switch {
+	case slices.Contains(n.takes(s), a.Action):
+		return true
+	case !s.State.Open() || n.Type != Task && n.Type != Approval && s.State != Failed:
+		return false
+	case a.Action == Reassign:
+		return true
+	}
+	return a.Admin && n.Type == Approval && a.Action == Add || a.Admin && s.State == Active && a.Action == Deliver
+}
+
+// pick finds the node that is meant.
+func (r *run) pick(a Act) (*node, *NodeState, error) {
+	if a.Node != "" {
+		n := r.p.nodes[a.Node]
+		if n == nil {
+			return nil, nil, refuse(NotFound, "node", "the process has no node %q", a.Node)
+		}
+		s, entered := r.pos.Find(n.ID)
+		switch {
+		case !entered:
+			return nil, nil, refuse(Conflict, "node", "the ticket has not come to %q", n.Name)
+		case !s.State.Open():
+			return nil, nil, n.past(s)
+		case !n.could(s, a):
+			return nil, nil, refuse(Conflict, "action", "%s is not possible at %q", a.Action, n.Name)
+		}
+		return n, r.touch(n), nil
+	}
+	var fit, mine []*node
+	for _, s := range r.pos.Nodes {
+		if n := r.p.nodes[s.Node]; n != nil && s.State.Open() && n.could(s, a) {
+			fit = append(fit, n)
+			if r.entitled(n, s, a) == nil {
+				mine = append(mine, n)
+			}
+		}
+	}
+	switch {
+	case len(mine) == 1:
+		return mine[0], r.touch(mine[0]), nil
+	case len(mine) > 1:
+		return nil, nil, refuse(Conflict, "node", "%s is possible at several nodes; name one of %s", a.Action, names(mine))
+	case len(fit) > 0:
+		return fit[0], r.touch(fit[0]), nil // whose refusal says who is asked
+	}
+	return nil, nil, r.nowhere(a)
+}
+
+// nowhere says why no open node takes the action: where it was done already, by whom.
+func (r *run) nowhere(a Act) error {
+	var last *NodeState
+	for i, s := range r.pos.Nodes {
+		n := r.p.nodes[s.Node]
+		voted := n != nil && n.Type == Approval && (a.Action == Approve || a.Action == Reject)
+		if s.State == Done && n != nil && (voted || n.Type == Task && n.Action == a.Action) && (last == nil || !s.Left.Before(*last.Left)) {
+			last = &r.pos.Nodes[i]
+		}
+	}
+	if last != nil && last.Left != nil {
+		return r.p.nodes[last.Node].past(*last)
+	}
+	return refuse(Conflict, "action", "%s is not possible where the ticket stands", a.Action)
+}
+
+// past refuses an act at a node that is closed, and says how that came about.
+func (n *node) past(s NodeState) *Refusal {
+	did := "done"
+	switch {
+	case s.State == Done && n.Type == Approval && s.Result != nil && *s.Result:
+		did = "approved"
+	case s.State == Done && n.Type == Approval:
+		did = "rejected"
+	case s.State != Done:
+		did = string(s.State)
+	}
+	if len(s.By) > 0 {
+		did += " by " + strings.Join(s.By, ", ")
+	}
+	return refuse(Conflict, "node", "%q is already %s", n.Name, did)
+}
+
+// entitled refuses who may not do this. Nobody can do in somebody else's place what is that person's own decision, not even an admin,
+// except vote expressly in their name.
+func (r *run) entitled(n *node, s NodeState, a Act) error {
+	switch a.Action {
+	case Reassign:
+		if !a.Admin {
+			return refuse(Forbidden, "operator", "only an admin can reassign")
+		}
+		return nil
+	case Assign, Deliver, Add, Terminate, Retry, Skip:
+		if a.Admin {
+			return nil
+		}
+	}
+	who := a.Actor
+	if a.OnBehalf != "" {
+		if !a.Admin || a.Action != Approve && a.Action != Reject {
+			return refuse(Forbidden, "on_behalf", "only an admin can vote in somebody's name")
+		}
+		who = a.OnBehalf
+	}
+	pending := n.pending(s)
+	switch {
+	case s.voted(who):
+		return refuse(Conflict, "operator", "%s has voted already", who)
+	case slices.Contains(pending, who) && who != "":
+		return nil
+	case s.Anyone && s.Claimed == "":
+		if n.Type == Approval && who == "" {
+			return refuse(Invalid, "operator", "is required to vote")
+		}
+		return nil
+	case len(pending) == 0:
+		return refuse(Forbidden, "operator", "nobody is asked at %q; an admin has to reassign it", n.Name)
+	}
+	return refuse(Forbidden, "operator", "%q asks %s", n.Name, strings.Join(pending, ", "))
+}
+
+// claim makes the actor the one who holds the task.
+func (r *run) claim(s *NodeState, a Act) error {
+	if a.Actor == "" {
+		return refuse(Invalid, "operator", "is required to claim a task")
+	}
+	s.State, s.Claimed = Active, a.Actor
+	r.say(Claimed, s, Happening{Who: a.Actor, Note: a.Comment})
+	return nil
+}
+
+// hand gives a node to others: whole, or the part of the one who hands over.
+func (r *run) hand(n *node, s *NodeState, a Act) error {
+	targets, err := r.targets(n, *s, a)
+	if err != nil {
+		return err
+	}
+	kind := map[Action]string{Assign: Assigned, Deliver: Delivered, Add: Added, Reassign: Reassigned}[a.Action]
+	switch {
+	case a.Action == Add:
+		s.Asked = append(s.Asked, targets...)
+	case a.Action == Deliver && (s.Claimed == "" || s.Claimed == a.Actor) && slices.Contains(n.pending(*s), a.Actor):
+		i := slices.Index(s.Asked, a.Actor)
+		if i < 0 { // it was open to anyone, and the actor has claimed it
+			r.replace(n, s, targets)
+			break
+		}
+		s.Asked = distinct(slices.Concat(s.Asked[:i], targets, s.Asked[i+1:]))
+		if s.Claimed != "" {
+			r.give(n, s, targets)
+		}
+	default:
+		r.replace(n, s, targets)
+	}
+	r.say(kind, s, Happening{Who: a.Actor, To: targets, Note: a.Comment})
+	return nil
+}
+
+// replace asks others in the place of everybody who has not voted yet.
+func (r *run) replace(n *node, s *NodeState, targets []string) {
+	var asked []string
+	for _, who := range s.Asked {
+		if s.voted(who) {
+			asked = append(asked, who)
+		}
+	}
+	s.Asked, s.Anyone = distinct(append(asked, targets...)), false
+	if n.Type == Task {
+		r.give(n, s, targets)
+	}
+}
+
+// give lets a task be claimed anew, by the targets alone.
+func (r *run) give(n *node, s *NodeState, targets []string) {
+	all := s.Asked
+	s.Asked, s.Anyone = targets, false
+	r.offer(n, s)
+	if s.State != Claiming {
+		s.Asked = all
+	}
+}
+
+// targets checks to whom a node is given.
+func (r *run) targets(n *node, s NodeState, a Act) ([]string, error) {
+	within := map[Action]*Processors{Assign: n.Processors, Deliver: n.Deliver, Add: n.Add}[a.Action]
+	targets := distinct(a.Targets)
+	if len(targets) == 0 {
+		return nil, refuse(Invalid, "targets", "is required: to whom?")
+	}
+	if len(s.Asked)+len(targets) > MaxPersons {
+		return nil, refuse(Invalid, "targets", "at most %d persons can be asked", MaxPersons)
+	}
+	if a.Action == Deliver && strings.TrimSpace(a.Comment) == "" {
+		return nil, refuse(Invalid, "comment", "is required to hand over")
+	}
+	for _, who := range targets {
+		switch {
+		case who == "" || strings.Contains(who, ",") || strings.ContainsFunc(who, unicode.IsControl) || utf8.RuneCountInString(who) > MaxName:
+			return nil, refuse(Invalid, "targets", "%q is no name", who)
+		case s.voted(who):
+			return nil, refuse(Conflict, "targets", "%s has handled this node already", who)
+		case a.Action == Deliver && who == a.Actor || a.Action == Add && slices.Contains(s.Asked, who):
+			return nil, refuse(Conflict, "targets", "%s is asked already", who)
+		case !a.Admin && !within.empty() && !within.Anyone && !slices.Contains(r.persons(within), who):
+			return nil, refuse(Forbidden, "targets", "%q cannot be given to %s", n.Name, who)
+		}
+	}
+	return targets, nil
+}
+
+func distinct(list []string) []string {
+	var out []string
+	for _, item := range list {
+		if !slices.Contains(out, item) {
+			out = append(out, item)
+		}
+	}
+	return out
+}
+
+func names(nodes []*node) string {
+	ids := make([]string, len(nodes))
+	for i, n := range nodes {
+		ids[i] = n.ID
+	}
+	return strings.Join(ids, ", ")
+}

@@ -1,0 +1,167 @@
+package flow
+
+import "slices"
+
+// graph checks how the nodes hang together: that every way leads somewhere, everything can be reached and left, and no token can be lost,
+// doubled or spin for ever.
+func (b *builder) graph() {
+	if len(b.order) == 0 {
+		return
+	}
+	missing := false
+	for _, n := range b.order {
+		for _, e := range append(n.edges(), edge{path: n.path + ".join", to: n.Join}) {
+			if e.to != "" && b.p.nodes[e.to] == nil {
+				b.add(e.path, "there is no node %q", e.to)
+				missing = true
+			}
+		}
+	}
+	b.scopes()
+	if missing { // what follows from it need not be told as well
+		return
+	}
+	b.reachable()
+	b.leavable()
+	b.meeting()
+	b.resting()
+	b.histories()
+}
+
+// out lists the nodes that an edge of n leads to.
+func (b *builder) out(n *node) []*node {
+	var out []*node
+	for _, e := range n.edges() {
+		if to := b.p.nodes[e.to]; to != nil {
+			out = append(out, to)
+		}
+	}
+	return out
+}
+
+// from lists everything that can be reached from the nodes given, these included, going along next.
+func from(start []*node, next func(*node) []*node) map[*node]bool {
+	seen := map[*node]bool{}
+	for queue := start; len(queue) > 0; queue = queue[1:] {
+		if n := queue[0]; !seen[n] {
+			seen[n] = true
+			queue = append(slices.Clip(queue), next(n)...)
+		}
+	}
+	return seen
+}
+
+func (b *builder) unique(n *node) bool { return b.p.nodes[n.ID] == n }
+
+func (b *builder) reachable() {
+	seen := from(b.order[:1], b.out)
+	for _, n := range b.order {
+		if !seen[n] && b.unique(n) {
+			b.add(n.path, "%q cannot be reached from the first node", n.ID)
+		}
+	}
+}
+
+// leavable checks that from every node some way leads to an end.
+func (b *builder) leavable() {
+	into := map[*node][]*node{}
+	var ends []*node
+	for _, n := range b.order {
+		if n.Type == End || n.Reject.Then == GoEnd {
+			ends = append(ends, n)
+		}
+		for _, to := range b.out(n) {
+			into[to] = append(into[to], n)
+		}
+	}
+	seen := from(ends, func(n *node) []*node { return into[n] })
+	for _, n := range b.order {
+		if !seen[n] && b.unique(n) {
+			b.add(n.path, "no way leads from %q to an end", n.ID)
+		}
+	}
+}
+
+// meeting checks that every branch can arrive at its join; otherwise the join would wait for ever.
+func (b *builder) meeting() {
+	for _, n := range b.order {
+		if n.Type != Parallel || !n.known || b.p.nodes[n.Join] == nil {
+			continue
+		}
+		for i, branch := range n.Branches {
+			start := b.p.nodes[branch.Next]
+			if start == nil || start.Type == Join {
+				continue
+			}
+			in := n.scope.inner(n, i)
+			seen := from([]*node{start}, func(at *node) []*node {
+				if !at.known || !at.scope.within(in) {
+					return nil
+				}
+				return b.out(at)
+			})
+			if !seen[b.p.nodes[n.Join]] {
+				b.add(n.path+".branches["+itoa(i)+"]", "the branch %q never arrives at the join %q", branch.Name, n.Join)
+			}
+		}
+	}
+}
+
+// resting checks that no loop consists of nothing but nodes that pass at once. A wait for a point in time is one of them: the time may
+// have come.
+func (b *builder) resting() {
+	const fresh, open, closed = 0, 1, 2
+	mark := map[*node]int{}
+	var visit func(*node)
+	visit = func(n *node) {
+		mark[n] = open
+		for _, to := range b.passes(n) {
+			switch mark[to] {
+			case fresh:
+				visit(to)
+			case open:
+				b.add(to.path, "%q is part of a loop in which nothing ever waits", to.ID)
+			}
+		}
+		mark[n] = closed
+	}
+	for _, n := range b.order {
+		if mark[n] == fresh {
+			visit(n)
+		}
+	}
+}
+
+// passes lists where a token goes from n without resting. A parallel passes on to its join when every branch does.
+func (b *builder) passes(n *node) []*node {
+	switch {
+	case n.Type == Branch, n.Type == Join, n.Type == Wait && n.Until != "":
+		return b.out(n)
+	case n.Type != Parallel:
+		return nil
+	}
+	join := b.p.nodes[n.Join]
+	for _, start := range b.out(n) {
+		if start != join && !from([]*node{start}, func(at *node) []*node {
+			if !at.scope.within(start.scope) || len(start.scope) == 0 {
+				return nil
+			}
+			return b.passes(at)
+		})[join] {
+			return nil
+		}
+	}
+	return []*node{join}
+}
+
+// histories notes for each node which nodes can have run before a token gets there.
+func (b *builder) histories() {
+	for _, n := range b.order {
+		if !b.unique(n) {
+			continue
+		}
+		for later := range from(b.out(n), b.out) {
+			later.before[n.ID] = true
+		}
+	}
+}

@@ -1,0 +1,261 @@
+package flow
+
+import (
+	"errors"
+	"fmt"
+	"io"
+	"math"
+	"reflect"
+	"regexp"
+	"slices"
+	"strconv"
+	"strings"
+
+	"bytes"
+	"unicode/utf8"
+
+	"go.yaml.in/yaml/v3"
+)
+
+// MaxSource is the largest definition that Parse takes, in bytes.
+const MaxSource = 512 << 10
+
+// maxDepth bounds how deep a body template may nest.
+const maxDepth = 30
+
+// Parse reads a definition written in YAML or JSON and checks it. The faults are those of the text itself (also members that no definition
+// has: a misspelt member must not be passed over in silence) and those that Check finds, each with line and column. With faults, what
+// could be read is returned as well.
+func Parse(source []byte) (Definition, Faults) {
+	var def Definition
+	d := decoder{places: map[string]place{}}
+	root, ok := d.document(source)
+	if !ok {
+		return def, d.faults
+	}
+	d.value("", root, reflect.ValueOf(&def).Elem(), 0)
+	for _, fault := range Check(def) {
+		if !d.faults.has(fault.Path) { // what could not be read is also missing; one sentence is enough
+			d.faults = append(d.faults, fault)
+		}
+	}
+	for i := range d.faults {
+		d.locate(&d.faults[i])
+	}
+	slices.SortStableFunc(d.faults, func(a, b Fault) int {
+		if a.Line != b.Line {
+			return a.Line - b.Line
+		}
+		return a.Column - b.Column
+	})
+	return def, d.faults
+}
+
+type place struct{ line, column int }
+
+type decoder struct {
+	faults Faults
+	places map[string]place
+}
+
+// locate gives a fault the place of its path, or of the closest thing around it that the source has.
+func (d *decoder) locate(f *Fault) {
+	if f.Line > 0 {
+		return
+	}
+	for path := f.Path; ; {
+		if at, ok := d.places[path]; ok {
+			f.Line, f.Column = at.line, at.column
+			return
+		}
+		cut := strings.LastIndexAny(path, ".[")
+		if cut < 0 {
+			at := d.places[""]
+			f.Line, f.Column = at.line, at.column
+			return
+		}
+		path = path[:cut]
+	}
+}
+
+var yamlLine = regexp.MustCompile(`line (\d+)`)
+
+func (d *decoder) document(source []byte) (*yaml.Node, bool) {
+	switch {
+	case len(source) > MaxSource:
+		d.faults.add("", "the definition must have at most %d bytes", MaxSource)
+		return nil, false
+	case !utf8.Valid(source):
+		d.faults.add("", "the definition must be valid UTF-8")
+		return nil, false
+	}
+	reader := yaml.NewDecoder(bytes.NewReader(source))
+	var document, more yaml.Node
+	err := reader.Decode(&document)
+	if errors.Is(err, io.EOF) {
+		d.faults.add("", "the definition is empty")
+		return nil, false
+	}
+	if err == nil {
+		if err = reader.Decode(&more); err == nil {
+			d.faults = append(d.faults, Fault{Line: more.Line, Column: more.Column, Message: "there must be one document only"})
+			return nil, false
+		}
+	}
+	if !errors.Is(err, io.EOF) {
+		fault := Fault{Message: strings.TrimPrefix(err.Error(), "yaml: ")}
+		if m := yamlLine.FindStringSubmatch(fault.Message); m != nil {
+			fault.Line, _ = strconv.Atoi(m[1])
+			fault.Column = 1
+		}
+		d.faults = append(d.faults, fault)
+		return nil, false
+	}
+	return document.Content[0], true
+}
+
+// value reads one thing into a place of the definition, which says what it must be.
+func (d *decoder) value(path string, n *yaml.Node, to reflect.Value, depth int) {
+	d.places[path] = place{n.Line, n.Column}
+	if n.Kind == yaml.AliasNode || n.Anchor != "" {
+		d.faults.add(path, "anchors and aliases are not taken; write it out")
+		return
+	}
+	if n.Tag == "!!null" {
+		return
+	}
+	switch to.Kind() {
+	case reflect.Pointer:
+		to.Set(reflect.New(to.Type().Elem()))
+		d.value(path, n, to.Elem(), depth)
+	case reflect.Struct:
+		d.mapping(path, n, func(key, path string, value *yaml.Node) {
+			for i := range to.NumField() {
+				if name, _, _ := strings.Cut(to.Type().Field(i).Tag.Get("json"), ","); name == key {
+					d.value(path, value, to.Field(i), depth)
+					return
+				}
+			}
+			d.faults.add(path, "there is no member %q here", key)
+		})
+	case reflect.Map:
+		to.Set(reflect.MakeMap(to.Type()))
+		d.mapping(path, n, func(key, path string, value *yaml.Node) {
+			item := reflect.New(to.Type().Elem()).Elem()
+			d.value(path, value, item, depth)
+			to.SetMapIndex(reflect.ValueOf(key), item)
+		})
+	case reflect.Slice:
+		if n.Kind != yaml.SequenceNode {
+			d.faults.add(path, "must be a list")
+			return
+		}
+		to.Set(reflect.MakeSlice(to.Type(), len(n.Content), len(n.Content)))
+		for i, item := range n.Content {
+			d.value(fmt.Sprintf("%s[%d]", path, i), item, to.Index(i), depth)
+		}
+	case reflect.Interface:
+		if v := d.any(path, n, depth); v != nil {
+			to.Set(reflect.ValueOf(v))
+		}
+	default:
+		d.scalar(path, n, to)
+	}
+}
+
+// mapping goes through the members of a mapping, each key once.
+func (d *decoder) mapping(path string, n *yaml.Node, member func(key, path string, value *yaml.Node)) {
+	if n.Kind != yaml.MappingNode {
+		d.faults.add(path, "must be a mapping")
+		return
+	}
+	seen := map[string]bool{}
+	for i := 0; i+1 < len(n.Content); i += 2 {
+		key, value := n.Content[i], n.Content[i+1]
+		inner := key.Value
+		if path != "" {
+			inner = path + "." + key.Value
+		}
+		d.places[inner] = place{key.Line, key.Column}
+		switch {
+		case key.Kind != yaml.ScalarNode:
+			d.faults.add(path, "a key must be a plain word")
+		case seen[key.Value]:
+			d.faults = append(d.faults, Fault{Path: inner, Line: key.Line, Column: key.Column, Message: "is there twice"})
+		default:
+			seen[key.Value] = true
+			member(key.Value, inner, value)
+		}
+	}
+}
+
+func (d *decoder) scalar(path string, n *yaml.Node, to reflect.Value) {
+	if n.Kind != yaml.ScalarNode {
+		d.faults.add(path, "must be a single value")
+		return
+	}
+	switch to.Kind() {
+	case reflect.String:
+		if n.Tag != "!!str" && n.Tag != "!!timestamp" {
+			d.faults.add(path, "must be text; put %s in quotes", n.Value)
+			return
+		}
+		to.SetString(n.Value)
+	case reflect.Bool:
+		var v bool
+		if n.Tag != "!!bool" || n.Decode(&v) != nil {
+			d.faults.add(path, "must be true or false")
+			return
+		}
+		to.SetBool(v)
+	case reflect.Int, reflect.Int64:
+		var v int64
+		if n.Tag != "!!int" || n.Decode(&v) != nil {
+			d.faults.add(path, "must be a whole number")
+			return
+		}
+		to.SetInt(v)
+	case reflect.Float64:
+		var v float64
+		if (n.Tag != "!!int" && n.Tag != "!!float") || n.Decode(&v) != nil || math.IsNaN(v) || math.IsInf(v, 0) {
+			d.faults.add(path, "must be a number")
+			return
+		}
+		to.SetFloat(v)
+	}
+}
+
+// any reads what may be any JSON, as encoding/json would give it.
+func (d *decoder) any(path string, n *yaml.Node, depth int) any {
+	if depth > maxDepth {
+		d.faults.add(path, "must not nest deeper than %d", maxDepth)
+		return nil
+	}
+	switch n.Kind {
+	case yaml.MappingNode:
+		out := map[string]any{}
+		d.mapping(path, n, func(key, path string, value *yaml.Node) {
+			var item any
+			d.value(path, value, reflect.ValueOf(&item).Elem(), depth+1)
+			out[key] = item
+		})
+		return out
+	case yaml.SequenceNode:
+		out := make([]any, len(n.Content))
+		for i, item := range n.Content {
+			d.value(fmt.Sprintf("%s[%d]", path, i), item, reflect.ValueOf(&out[i]).Elem(), depth+1)
+		}
+		return out
+	}
+	switch n.Tag {
+	case "!!bool":
+		var v bool
+		d.scalar(path, n, reflect.ValueOf(&v).Elem())
+		return v
+	case "!!int", "!!float":
+		var v float64
+		d.scalar(path, n, reflect.ValueOf(&v).Elem())
+		return v
+	}
+	return n.Value
+}

@@ -1,0 +1,193 @@
+package flow
+
+import (
+	"cmp"
+	"slices"
+	"strconv"
+	"time"
+)
+
+// Timer is a moment at which the process wants to be told, with Fired, that it has come.
+type Timer struct {
+	Node  string    `json:"node"`
+	Round int       `json:"round"`
+	Stage int       `json:"stage"` // of the node's deadline, from 0; 0 for a wait
+	Kind  string    `json:"kind"`  // TimerWait or TimerDeadline
+	At    time.Time `json:"at"`
+}
+
+const (
+	TimerWait     = "wait"
+	TimerDeadline = "deadline"
+)
+
+// Due lists the timers that run, earliest first. A suspended ticket has none.
+func Due(p Position) []Timer {
+	var out []Timer
+	for _, s := range p.Nodes {
+		if s.State.Open() && s.Due != nil && s.Paused == nil {
+			kind := TimerDeadline
+			if s.Type == Wait {
+				kind = TimerWait
+			}
+			out = append(out, Timer{s.Node, s.Round, s.Stage, kind, *s.Due})
+		}
+	}
+	slices.SortStableFunc(out, func(a, b Timer) int { return cmp.Or(a.At.Compare(b.At), cmp.Compare(a.Node, b.Node)) })
+	return out
+}
+
+// Fired says that a timer has come due. One that is early, late or a repetition does nothing.
+type Fired struct {
+	Node  string `json:"node"`
+	Round int    `json:"round"`
+	Stage int    `json:"stage"`
+}
+
+func (f Fired) apply(r *run) error {
+	s, _ := r.pos.Find(f.Node)
+	if !s.State.Open() || s.Round != f.Round || s.Stage != f.Stage || s.Due == nil || s.Paused != nil || s.Due.After(r.env.Now) {
+		return nil
+	}
+	n := r.p.nodes[f.Node]
+	if n.Type == Wait {
+		r.leave(n, r.touch(n), Done, Happening{})
+		r.send(n.Next, n.scope)
+		return nil
+	}
+	if s.Stage >= len(n.stages) { // of another definition
+		r.touch(n).Due = nil
+		return nil
+	}
+	stage := n.stages[s.Stage]
+	state := r.touch(n)
+	state.Stage++
+	r.schedule(n, state)
+	r.remedy(n, state, stage.Stage)
+	return nil
+}
+
+// schedule sets the clock for the next stage of a deadline. Stages count from entry, and what a suspension took is added to all of them.
+func (r *run) schedule(n *node, s *NodeState) {
+	switch {
+	case s.Stage >= len(n.stages):
+		s.Due = nil
+	case s.Stage == 0:
+		due := s.Entered.Add(n.stages[0].after)
+		s.Due = &due
+	default:
+		due := s.Due.Add(n.stages[s.Stage].after - n.stages[s.Stage-1].after)
+		s.Due = &due
+	}
+}
+
+// remedy does what a stage of a deadline says.
+func (r *run) remedy(n *node, s *NodeState, stage Stage) {
+	note := "after " + stage.After
+	switch stage.Do {
+	case DoRemind:
+		r.say(Reminded, s, Happening{To: n.pending(*s), Note: note})
+	case DoEscalate, DoReassign:
+		r.others(n, s, stage, note)
+	case DoApprove, DoReject:
+		pass := stage.Do == DoApprove
+		if n.Type == Approval || n.Action == Confirm {
+			s.Result, s.By = &pass, nil
+		}
+		r.say(Expired, s, Happening{Pass: &pass, Note: note})
+		if defaults, err := Fill(n.Fields, nil); err == nil && pass { // Check saw to it that nothing required is missing
+			r.set(defaults)
+		}
+		r.leave(n, s, Done, Happening{})
+		if pass {
+			r.send(n.Next, n.scope)
+		} else {
+			r.refused(n, s, "", note)
+		}
+	}
+}
+
+// others asks more people, or other people. When the stage finds nobody, those asked before stay asked: a node must not lose the last
+// person who could act.
+func (r *run) others(n *node, s *NodeState, stage Stage, note string) {
+	kind := Escalated
+	if stage.Do == DoReassign {
+		kind = Reassigned
+	}
+	var found []string
+	for _, who := range r.persons(stage.To) {
+		if !s.voted(who) {
+			found = append(found, who)
+		}
+	}
+	switch {
+	case len(found) == 0 && !stage.To.Anyone:
+		note += ", but nobody was found"
+	case stage.Do == DoEscalate && stage.Mode != "replace":
+		s.Asked = distinct(append(s.Asked, found...))
+		s.Anyone = s.Anyone || stage.To.Anyone
+		if s.Claimed != "" { // the others may take it from the one who holds it
+			s.State, s.Claimed = Claiming, ""
+		}
+	default:
+		r.replace(n, s, found)
+		if stage.To.Anyone {
+			s.Anyone = true
+			if n.Type == Task {
+				r.offer(n, s)
+			}
+		}
+	}
+	r.say(kind, s, Happening{To: found, Note: note})
+}
+
+func (Suspend) apply(r *run) error {
+	switch {
+	case !r.pos.Running():
+		return refuse(Conflict, "", "the process is not running")
+	case r.pos.Paused():
+		return refuse(Conflict, "", "the ticket is suspended already")
+	}
+	r.eachOpen(func(_ *node, s *NodeState) {
+		now := r.env.Now
+		s.Paused = &now
+	})
+	return nil
+}
+
+func (Resume) apply(r *run) error {
+	if !r.pos.Paused() {
+		return refuse(Conflict, "", "the ticket is not suspended")
+	}
+	r.eachOpen(func(n *node, s *NodeState) {
+		if s.Paused == nil {
+			return
+		}
+		if s.Due != nil && n.Until == "" { // a point in time does not move
+			due := s.Due.Add(max(0, r.env.Now.Sub(*s.Paused)))
+			s.Due = &due
+		}
+		s.Paused = nil
+		if s.Held != "" {
+			r.release(n, s)
+		}
+	})
+	return nil
+}
+
+func (r *run) eachOpen(do func(*node, *NodeState)) {
+	for _, s := range slices.Clone(r.pos.Nodes) {
+		if s.State.Open() {
+			n := r.p.nodes[s.Node]
+			do(n, r.touch(n))
+		}
+	}
+}
+
+// String names a timer for logs and for the summary of a Temporal timer.
+func (t Timer) String() string {
+	if t.Kind == TimerWait {
+		return t.Node + " wait"
+	}
+	return t.Node + " deadline " + strconv.Itoa(t.Stage+1)
+}

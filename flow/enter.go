@@ -1,0 +1,219 @@
+package flow
+
+// move is a token on its way: to a node, in the branches of in.
+type move struct {
+	to string
+	in scope
+}
+
+// send puts a token on its way.
+func (r *run) send(to string, in scope) { r.agenda = append(r.agenda, move{to, in}) }
+
+// settle moves tokens until every one of them rests. Check refuses loops in which none would; the bound is there for the mistakes of
+// Check.
+func (r *run) settle() error {
+	for steps := 0; len(r.agenda) > 0; steps++ {
+		if steps > 100*MaxNodes {
+			return refuse(Conflict, "", "the process does not come to rest")
+		}
+		m := r.agenda[0]
+		r.agenda = r.agenda[1:]
+		to := r.p.nodes[m.to]
+		if to.Type == Join {
+			r.arrive(to, m.in)
+			continue
+		}
+		if len(to.scope) < len(m.in) && to.Type != End {
+			r.leaveBranches(to.scope, m.in)
+		}
+		r.enter(to)
+	}
+	return nil
+}
+
+// leaveBranches gives up the parallels that a rejection leads out of: what is open in their other branches is cancelled.
+func (r *run) leaveBranches(outer, inner scope) {
+	gone := scope(inner[:len(outer)+1])
+	parallel := gone[len(outer)].parallel
+	for i := range r.pos.Nodes {
+		n := r.p.nodes[r.pos.Nodes[i].Node]
+		if n == nil || !r.pos.Nodes[i].State.Open() {
+			continue
+		}
+		inside := len(n.scope) > len(outer) && n.scope.within(outer) && n.scope[len(outer)].parallel == parallel
+		if inside || n.opens == parallel {
+			r.drop(n)
+		}
+	}
+}
+
+// arrive notes that a branch has reached its join. The last one to arrive goes on.
+func (r *run) arrive(join *node, in scope) {
+	s := r.touch(join)
+	s.Met = append(s.Met, join.opens.Branches[in[len(in)-1].branch].Name)
+	if len(s.Met) == len(join.opens.Branches) {
+		if join.Status != "" {
+			r.out.Status = join.Status
+		}
+		r.leave(join, s, Done, Happening{})
+		r.send(join.Next, join.scope)
+	}
+}
+
+// enter lets a token into a node: people are asked, a clock starts, a request is owed, or the token goes on at once.
+func (r *run) enter(n *node) {
+	s := r.touch(n)
+	before := *s
+	*s = NodeState{Node: n.ID, Type: n.Type, Round: before.Round + 1, Entered: r.env.Now}
+	if n.Status != "" {
+		r.out.Status = n.Status
+	}
+	switch n.Type {
+	case Task:
+		r.enterTask(n, s, before)
+	case Approval:
+		s.State = Active
+		s.Asked, s.Anyone = r.ask(n, before)
+	case Call:
+		s.State, s.Try = Calling, 1
+	case Wait:
+		r.enterWait(n, s)
+	}
+	if len(n.stages) > 0 {
+		r.schedule(n, s)
+	}
+	r.say(Entered, s, Happening{To: n.pending(*s)})
+	switch n.Type {
+	case Call:
+		r.tryCall(n, s)
+	case Wait:
+		if s.Due == nil || !s.Due.After(r.env.Now) {
+			r.leave(n, s, Done, Happening{})
+			r.send(n.Next, n.scope)
+		}
+	case Branch:
+		r.choose(n, s)
+	case Parallel:
+		r.fork(n, s)
+	case End:
+		r.finish(n, s)
+	}
+}
+
+func (r *run) enterTask(n *node, s *NodeState, before NodeState) {
+	s.State = Active
+	switch n.Distribute {
+	case ByAssign, AssignThenClaim:
+		s.State = Assigning
+		s.Asked, s.Anyone = r.persons(n.Assigners), n.Assigners.Anyone
+	default:
+		s.Asked, s.Anyone = r.ask(n, before)
+		r.offer(n, s)
+	}
+}
+
+// offer decides whether a task has to be claimed first; with one candidate only it is theirs (itsm.md 5.5).
+func (r *run) offer(n *node, s *NodeState) {
+	s.State, s.Claimed = Active, ""
+	if n.Distribute != ByClaim && n.Distribute != AssignThenClaim {
+		return
+	}
+	if len(s.Asked) == 1 && !s.Anyone {
+		s.Claimed = s.Asked[0]
+		return
+	}
+	s.State = Claiming
+}
+
+func (r *run) enterWait(n *node, s *NodeState) {
+	s.State = Waiting
+	due := r.env.Now.Add(n.pause)
+	if n.Until != "" {
+		text, _ := r.env.Fields[n.Until].(string)
+		at, err := parseTime(text, r.env.zone())
+		if err != nil {
+			return // nothing to wait for
+		}
+		due = at.UTC()
+	}
+	s.Due = &due
+}
+
+// fork starts every branch of a parallel. The join is open from now on: that is what says that the parallel is running.
+func (r *run) fork(n *node, s *NodeState) {
+	r.leave(n, s, Done, Happening{})
+	join := r.touch(r.p.nodes[n.Join])
+	*join = NodeState{Node: n.Join, Type: Join, State: Waiting, Round: join.Round + 1, Entered: r.env.Now}
+	for i, branch := range n.Branches {
+		r.send(branch.Next, n.scope.inner(n, i))
+	}
+}
+
+// choose takes the first case that holds. An expression that cannot be computed is shown and waits for a person: going on by default would
+// be a decision that nobody took.
+func (r *run) choose(n *node, s *NodeState) {
+	world := r.world(n)
+	for _, c := range n.cases {
+		ok, err := holds(c.when, world)
+		if err != nil {
+			s.State, s.Reason = Failed, c.When+": "+err.Error()
+			r.say(BranchFailed, s, Happening{Note: s.Reason})
+			return
+		}
+		if ok {
+			name := c.Name
+			if name == "" {
+				name = c.When
+			}
+			r.leave(n, s, Done, Happening{Note: name})
+			r.send(c.Next, n.scope)
+			return
+		}
+	}
+	r.leave(n, s, Done, Happening{})
+	r.send(n.Default, n.scope)
+}
+
+// leave closes a node that has done its work.
+func (r *run) leave(n *node, s *NodeState, state State, h Happening) {
+	r.put(s, state)
+	s.Reason = ""
+	if n.Type != End {
+		h.Pass = copied(s.Result)
+		r.say(Left, s, h)
+	}
+}
+
+// finish ends the process; whatever is open elsewhere is cancelled.
+func (r *run) finish(n *node, s *NodeState) {
+	r.leave(n, s, Done, Happening{})
+	r.over(n.Status, s, Happening{Note: n.Name})
+}
+
+// over ends the process with a status.
+func (r *run) over(status Status, s *NodeState, h Happening) {
+	r.agenda = nil
+	node := s.Node
+	for _, open := range r.pos.Nodes {
+		if open.State.Open() && open.Node != node {
+			r.drop(r.p.nodes[open.Node])
+		}
+	}
+	r.out.Status = status
+	r.out.Ending = &Ending{Status: status, ApproveResult: ApproveResult(r.pos)}
+	ended, _ := r.pos.Find(node)
+	r.say(Finished, &ended, h)
+}
+
+// refused sends the token where a rejection leads.
+func (r *run) refused(n *node, s *NodeState, who, comment string) {
+	switch n.Reject.Then {
+	case GoBack:
+		r.say(WentBack, s, Happening{Who: who, To: []string{n.Reject.To}, Note: comment})
+		r.send(n.Reject.To, n.scope)
+	case GoEnd:
+		r.over(Terminated, s, Happening{Who: who, Note: comment})
+	default:
+		r.send(n.Next, n.scope)
+	}
+}

@@ -1,0 +1,81 @@
+package flow
+
+import (
+	"fmt"
+	"strings"
+)
+
+// Fault is one thing that is wrong with a definition, and where.
+type Fault struct {
+	Path    string `json:"path"`             // such as nodes[2].reject.to; empty: the document as a whole
+	Line    int    `json:"line,omitempty"`   // of the source, from 1; 0 where there is no source
+	Column  int    `json:"column,omitempty"` // likewise
+	Message string `json:"message"`
+}
+
+// String gives line and column, path and sentence, as far as they are known.
+func (f Fault) String() string {
+	var b strings.Builder
+	if f.Line > 0 {
+		fmt.Fprintf(&b, "%d:%d ", f.Line, f.Column)
+	}
+	if f.Path != "" {
+		b.WriteString(f.Path + ": ")
+	}
+	return b.String() + f.Message
+}
+
+// Faults is everything that is wrong with a definition, in the order of its text. None means that it compiles and can be published.
+type Faults []Fault
+
+// Error lists all faults, one a line.
+func (f Faults) Error() string {
+	lines := make([]string, len(f))
+	for i, fault := range f {
+		lines[i] = fault.String()
+	}
+	return strings.Join(lines, "\n")
+}
+
+func (f *Faults) add(path, format string, values ...any) {
+	*f = append(*f, Fault{Path: path, Message: fmt.Sprintf(format, values...)})
+}
+
+// has reports whether a fault at this path is known already.
+func (f Faults) has(path string) bool {
+	for _, fault := range f {
+		if fault.Path == path {
+			return true
+		}
+	}
+	return false
+}
+
+// Kind says what sort of refusal a Refusal is, in the words that tickets use for theirs.
+type Kind string
+
+const (
+	Invalid   Kind = "invalid"   // the input itself is wrong; the same input will never succeed
+	Forbidden Kind = "forbidden" // this person may not do it
+	NotFound  Kind = "not_found" // the process has no such node
+	Conflict  Kind = "conflict"  // right in itself, but not where the ticket stands
+)
+
+// Refusal is why an input was not taken: the position is unchanged. Field names the member of the input at fault and may be empty.
+type Refusal struct {
+	Kind    Kind   `json:"kind"`
+	Field   string `json:"field,omitempty"`
+	Message string `json:"message"`
+}
+
+// Error gives the sentence, with the field in front where there is one.
+func (r *Refusal) Error() string {
+	if r.Field == "" {
+		return r.Message
+	}
+	return r.Field + ": " + r.Message
+}
+
+func refuse(kind Kind, field, format string, values ...any) *Refusal {
+	return &Refusal{Kind: kind, Field: field, Message: fmt.Sprintf(format, values...)}
+}

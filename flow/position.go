@@ -1,0 +1,192 @@
+package flow
+
+import (
+	"slices"
+	"time"
+)
+
+// Position is where a ticket stands in its process: what is known of every node that was entered, in the order of first entry. It is plain
+// data and goes through JSON unchanged. The zero Position is that of a ticket that has not started.
+type Position struct {
+	Nodes []NodeState `json:"nodes,omitempty"`
+}
+
+// NodeState is what is known of one node. Times are UTC, to the microsecond.
+type NodeState struct {
+	Node    string     `json:"node"`
+	Type    NodeType   `json:"type"`
+	State   State      `json:"state"`
+	Round   int        `json:"round"` // how often it was entered, from 1
+	Entered time.Time  `json:"entered"`
+	Left    *time.Time `json:"left,omitempty"`
+
+	Asked   []string `json:"asked,omitempty"`   // who is asked, those who have voted included; in sequence, in this order
+	Anyone  bool     `json:"anyone,omitempty"`  // anybody may act
+	Claimed string   `json:"claimed,omitempty"` // who holds the task
+	Votes   []Vote   `json:"votes,omitempty"`   // of this round
+	Result  *bool    `json:"result,omitempty"`  // approval, confirm: passed or not; nil while undecided. Call: answered or not
+	By      []string `json:"by,omitempty"`      // whose act or votes led to the result; nobody when a deadline did
+
+	Stage  int        `json:"stage,omitempty"`  // how many stages of the deadline have come due
+	Due    *time.Time `json:"due,omitempty"`    // when the next stage does, or the wait is over
+	Paused *time.Time `json:"paused,omitempty"` // since when the ticket is suspended; Due moves by as long as that lasts
+
+	Try    int      `json:"try,omitempty"`    // call: how often the request was asked for in this round, from 1
+	Status int      `json:"status,omitempty"` // call: HTTP status of the last answer
+	Held   State    `json:"held,omitempty"`   // call: the answer came while the ticket was suspended; this is its state afterwards
+	Reason string   `json:"reason,omitempty"` // failed: why
+	Met    []string `json:"met,omitempty"`    // join: the branches that have arrived
+}
+
+// Vote is what one person said.
+type Vote struct {
+	Who     string    `json:"who"`
+	Pass    bool      `json:"pass"`
+	Comment string    `json:"comment,omitempty"`
+	At      time.Time `json:"at"`
+	By      string    `json:"on_behalf_by,omitempty"` // the admin who voted in the name of Who
+}
+
+// Find gives the state of a node, and false when it was never entered.
+func (p Position) Find(node string) (NodeState, bool) {
+	if i := p.index(node); i >= 0 {
+		return p.Nodes[i], true
+	}
+	return NodeState{}, false
+}
+
+func (p Position) index(node string) int {
+	return slices.IndexFunc(p.Nodes, func(s NodeState) bool { return s.Node == node })
+}
+
+// Running reports whether any node is open: the process has begun and is not over.
+func (p Position) Running() bool {
+	return slices.ContainsFunc(p.Nodes, func(s NodeState) bool { return s.State.Open() })
+}
+
+// Paused reports whether the ticket is suspended.
+func (p Position) Paused() bool {
+	return slices.ContainsFunc(p.Nodes, func(s NodeState) bool { return s.State.Open() && s.Paused != nil })
+}
+
+// Apply gives the position with the changed states in it. It cannot refuse, and the position it is given stays as it was.
+func Apply(p Position, changed []NodeState) Position {
+	out := Position{Nodes: slices.Clone(p.Nodes)}
+	for _, s := range changed {
+		if i := out.index(s.Node); i >= 0 {
+			out.Nodes[i] = s.clone()
+		} else {
+			out.Nodes = append(out.Nodes, s.clone())
+		}
+	}
+	return out
+}
+
+// ApproveResult is itsm's answer whether a ticket was approved: true when every approval that was entered has been passed, also when there
+// was none; an approval that is undecided counts as not passed, and one that was voted on again counts with its last result (seed 002;
+// itsm.md 5.7). The caller has to see to it that a ticket that is not finished is never approved.
+func ApproveResult(p Position) bool {
+	for _, s := range p.Nodes {
+		if s.Type == Approval && (s.Result == nil || !*s.Result) {
+			return false
+		}
+	}
+	return true
+}
+
+// clone copies a state so that nothing is shared with the original.
+func (s NodeState) clone() NodeState {
+	s.Asked, s.By, s.Met, s.Votes = slices.Clone(s.Asked), slices.Clone(s.By), slices.Clone(s.Met), slices.Clone(s.Votes)
+	s.Left, s.Due, s.Paused, s.Result = copied(s.Left), copied(s.Due), copied(s.Paused), copied(s.Result)
+	return s
+}
+
+func copied[T any](p *T) *T {
+	if p == nil {
+		return nil
+	}
+	v := *p
+	return &v
+}
+
+// voted reports whether the person has voted in this round.
+func (s NodeState) voted(who string) bool {
+	return slices.ContainsFunc(s.Votes, func(v Vote) bool { return v.Who == who })
+}
+
+// fits reports what is wrong with a position of this process, or "". A position that Step made always fits; one from elsewhere, or from
+// another definition, may not. Every branch of a running parallel holds exactly one token: it has arrived, or it rests in one open node.
+func (p *Process) fits(pos Position) string {
+	seen, open := map[string]bool{}, map[string]NodeState{}
+	for _, s := range pos.Nodes {
+		n := p.nodes[s.Node]
+		switch {
+		case seen[s.Node]:
+			return "the node " + s.Node + " is there twice"
+		case s.State.Open() && (n == nil || n.Type != s.Type || !n.Type.rests(s.State)):
+			return "the node " + s.Node + " cannot be " + string(s.State) + " here"
+		case s.State.Open():
+			open[s.Node] = s
+		}
+		seen[s.Node] = true
+	}
+	if len(open) == 0 {
+		return ""
+	}
+	if why := p.holds(open, nil); why != "" {
+		return why
+	}
+	for _, s := range pos.Nodes {
+		if _, left := open[s.Node]; left {
+			return "the node " + s.Node + " is open in a branch that is not running"
+		}
+	}
+	return ""
+}
+
+// holds takes the one token of a branch out of open, with all that is inside of it.
+func (p *Process) holds(open map[string]NodeState, in scope) string {
+	var at *node
+	for id := range open {
+		if n := p.nodes[id]; slices.Equal(n.scope, in) {
+			if at != nil {
+				return "two tokens are " + in.String()
+			}
+			at = n
+		}
+	}
+	if at == nil {
+		return "no token is " + in.String()
+	}
+	met := open[at.ID].Met
+	delete(open, at.ID)
+	if at.Type != Join {
+		return ""
+	}
+	for i, branch := range at.opens.Branches {
+		if slices.Contains(met, branch.Name) {
+			continue
+		}
+		if why := p.holds(open, at.scope.inner(at.opens, i)); why != "" {
+			return why
+		}
+	}
+	return ""
+}
+
+// rests reports whether a node of this type can be found in an open state.
+func (t NodeType) rests(s State) bool {
+	switch t {
+	case Task:
+		return s == Active || s == Claiming || s == Assigning
+	case Approval:
+		return s == Active
+	case Call:
+		return s == Calling || s == Failed
+	case Branch:
+		return s == Failed
+	case Wait, Join:
+		return s == Waiting
+	}
+	return false
+}

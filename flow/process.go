@@ -1,0 +1,85 @@
+package flow
+
+import (
+	"time"
+
+	"github.com/expr-lang/expr/vm"
+)
+
+// Process is a definition that has been checked and compiled. It never changes and may be used by many goroutines at once. Compiling costs
+// milliseconds: callers keep what they compiled.
+type Process struct {
+	def   Definition
+	nodes map[string]*node
+	types map[string]FieldType // of every field that any form declares
+}
+
+// node is a Node with everything worked out that does not depend on a ticket. What a type does not have stays empty.
+type node struct {
+	Node
+	index  int
+	path   string          // in the definition: nodes[3]
+	scope  scope           // the branches it lies in
+	known  bool            // its scope has been worked out: it can be reached
+	opens  *node           // join: the parallel it belongs to
+	before map[string]bool // nodes that can have run before it
+
+	stages  []stage
+	cases   []choice
+	finish  *vm.Program
+	request *request
+	pause   time.Duration // wait for
+}
+
+type stage struct {
+	Stage
+	after time.Duration
+}
+
+type choice struct {
+	Case
+	when *vm.Program
+}
+
+// Compile makes a process of a definition. The error is the Faults that Check finds.
+func Compile(def Definition) (*Process, error) {
+	p, faults := build(def)
+	if len(faults) > 0 {
+		return nil, faults
+	}
+	return p, nil
+}
+
+// Check names everything that is wrong with a definition, in the order of its nodes. Without faults it compiles.
+func Check(def Definition) Faults {
+	_, faults := build(def)
+	return faults
+}
+
+// Definition gives back what was compiled. It must not be changed.
+func (p *Process) Definition() Definition { return p.def }
+
+// first is where a ticket begins.
+func (p *Process) first() *node { return p.nodes[p.def.Nodes[0].ID] }
+
+// build checks and compiles in one go, so that nothing can pass the one and fail the other.
+func build(def Definition) (*Process, Faults) {
+	b := builder{p: &Process{def: def, nodes: map[string]*node{}, types: map[string]FieldType{}}}
+	b.definition()
+	for i := range def.Nodes {
+		b.members(b.order[i])
+	}
+	b.graph()
+	for _, n := range b.order {
+		b.expressions(n)
+	}
+	return b.p, b.faults
+}
+
+type builder struct {
+	p      *Process
+	order  []*node // all nodes, also those whose id is taken
+	faults Faults
+}
+
+func (b *builder) add(path, format string, values ...any) { b.faults.add(path, format, values...) }

@@ -1,0 +1,111 @@
+package flow
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+)
+
+// empty reports whether nobody could ever be named.
+func (p *Processors) empty() bool {
+	return p == nil || len(p.Persons) == 0 && len(p.Fields) == 0 && !p.Opener && !p.Assignee && !p.Caller && !p.Anyone
+}
+
+// fixed reports whether the persons listed are everybody that will be asked.
+func (p *Processors) fixed() bool {
+	return len(p.Persons) > 0 && len(p.Fields) == 0 && !p.Opener && !p.Assignee && !p.Caller && !p.Anyone
+}
+
+// asked checks processors that must be there.
+func (b *builder) asked(path string, p *Processors) {
+	if p.empty() {
+		b.add(path, "nobody is named: persons, opener, assignee, fields, caller or anyone")
+		return
+	}
+	b.people(path, p)
+}
+
+// people checks processors that may be left out. Whether their fields exist is checked with the expressions.
+func (b *builder) people(path string, p *Processors) {
+	if p != nil {
+		b.persons(path+".persons", p.Persons)
+	}
+}
+
+func (b *builder) persons(path string, persons []string) {
+	if len(persons) > MaxPersons {
+		b.add(path, "there must be at most %d persons", MaxPersons)
+		return
+	}
+	seen := map[string]bool{}
+	for i, person := range persons {
+		at := fmt.Sprintf("%s[%d]", path, i)
+		switch {
+		case !b.text(at, person, 1, MaxName):
+		case strings.Contains(person, ","):
+			b.add(at, "must not contain a comma")
+		case seen[person]:
+			b.add(at, "%s is there twice", person)
+		}
+		seen[person] = true
+	}
+}
+
+// SplitPersons reads a comma list of persons. Of `name(display)` the name counts (itsm: members travel like this). Each is named once.
+func SplitPersons(list string) []string {
+	var out []string
+	for _, name := range strings.Split(list, ",") {
+		name, _, _ = strings.Cut(name, "(")
+		if name = strings.TrimSpace(name); name != "" && !slices.Contains(out, name) {
+			out = append(out, name)
+		}
+	}
+	return out
+}
+
+// persons works out who is named. Caller names nobody by itself: see ask.
+func (r *run) persons(p *Processors) []string {
+	if p == nil {
+		return nil
+	}
+	all := slices.Clone(p.Persons)
+	if p.Opener {
+		all = append(all, r.env.Opener)
+	}
+	if p.Assignee {
+		all = append(all, r.env.Assignee)
+	}
+	for _, key := range p.Fields {
+		if named := SplitPersons(strings.Join(list(r.env.Fields[key]), ",")); len(named) > 0 {
+			all = append(all, named...)
+			break
+		}
+	}
+	var out []string
+	for _, name := range all {
+		if name != "" && !slices.Contains(out, name) {
+			out = append(out, name)
+		}
+	}
+	return out
+}
+
+// ask works out who is asked at a node that is being entered. Whoever the caller named takes the place of the node's own processors, but
+// only at nodes that are plainly processed (itsm.md 1.4). When the ticket comes back to a node, those asked before are asked again, also
+// after a hand-over, unless they come from something that can have changed meanwhile.
+func (r *run) ask(n *node, before NodeState) (asked []string, anyone bool) {
+	plain := n.Type == Approval || n.Distribute == ByAll
+	named := r.env.Named[n.ID]
+	if !plain {
+		named = nil
+	}
+	changing := len(n.Processors.Fields) > 0 || n.Processors.Assignee
+	nobody := len(before.Asked) == 0 && !before.Anyone
+	if plain && before.Round > 0 && !nobody && (!changing || len(named) > 0) {
+		return slices.Clone(before.Asked), before.Anyone
+	}
+	if len(named) > 0 {
+		return SplitPersons(strings.Join(named, ",")), false
+	}
+	return r.persons(n.Processors), n.Processors.Anyone
+}

@@ -1,0 +1,291 @@
+package flow
+
+import (
+	"encoding/json"
+	"fmt"
+	"maps"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+)
+
+// player runs a process line by line. A line is an input, then " => ", then where the ticket stands afterwards:
+//
+//	start | stop | suspend | resume
+//	due                                     the clock goes to the earliest timer, which fires
+//	pass 2h                                 the clock goes on
+//	called ok | called 500 | called fail    what came of the one request that is owed; `called ok {"id":7}` gives a body
+//	<action> [@node] [by who] [admin] [for who] [no] [to a,b] [say word] [set key=value;key=value]
+//
+// Where it stands: every open node as node[who can act], with :state unless people are simply asked; then what became of the ticket.
+// A refusal is "refused kind" and then a part of its sentence.
+type player struct {
+	t      *testing.T
+	p      *Process
+	pos    Position
+	env    Env
+	log    []Happening
+	ended  *Ending
+	status Status
+	used   map[string]bool // words of the vocabulary that took part, as enum=word
+}
+
+func process(t *testing.T, source string) *Process {
+	t.Helper()
+	if !strings.Contains(source, "key:") {
+		source = "key: test\nname: Test\nnodes:\n" + source
+	}
+	def, faults := Parse([]byte(source))
+	require.Empty(t, faults, "%s", faults.Error())
+	p, err := Compile(def)
+	require.NoError(t, err)
+	return p
+}
+
+func play(t *testing.T, source string) *player {
+	return &player{t: t, p: process(t, source), used: map[string]bool{},
+		env: Env{Now: time.Date(2026, 3, 2, 9, 0, 0, 0, time.UTC), Opener: "olga", Fields: map[string]any{}}}
+}
+
+func (pl *player) lines(script string) {
+	pl.t.Helper()
+	for _, line := range strings.Split(strings.TrimSpace(script), "\n") {
+		line = strings.TrimSpace(line)
+		if line == "" || strings.HasPrefix(line, "#") {
+			continue
+		}
+		input, want, _ := strings.Cut(line, "=>")
+		got := pl.do(strings.TrimSpace(input))
+		if want = strings.TrimSpace(want); strings.HasPrefix(want, "refused") {
+			kind, sentence, _ := strings.Cut(strings.TrimPrefix(want, "refused "), " ")
+			require.True(pl.t, strings.HasPrefix(got, "refused "+kind+" ") && strings.Contains(got, sentence), "%s\n got: %s", line, got)
+		} else {
+			require.Equal(pl.t, want, got, "%s", line)
+		}
+	}
+}
+
+func (pl *player) do(line string) string {
+	words := strings.Fields(line)
+	switch words[0] {
+	case "start":
+		return pl.step(Start{})
+	case "stop":
+		return pl.step(Stop{})
+	case "suspend":
+		return pl.step(Suspend{})
+	case "resume":
+		return pl.step(Resume{})
+	case "pass":
+		d, err := ParseDuration(words[1])
+		require.NoError(pl.t, err)
+		pl.env.Now = pl.env.Now.Add(d)
+		return pl.stands()
+	case "due":
+		timers := Due(pl.pos)
+		require.NotEmpty(pl.t, timers, line)
+		if timers[0].At.After(pl.env.Now) {
+			pl.env.Now = timers[0].At
+		}
+		return pl.step(Fired{timers[0].Node, timers[0].Round, timers[0].Stage})
+	case "called":
+		owed := pl.p.Calls(pl.pos, pl.env)
+		require.Len(pl.t, owed, 1, line)
+		return pl.step(answer(owed[0], words[1:]))
+	}
+	return pl.step(act(words))
+}
+
+func answer(owed Owed, words []string) Called {
+	c := Called{Node: owed.Node, Round: owed.Round, Try: owed.Try}
+	switch words[0] {
+	case "fail":
+		c.Error = "connection refused"
+	case "ok":
+		c.Status, c.Body = 200, strings.Join(words[1:], " ")
+	default:
+		fmt.Sscan(words[0], &c.Status)
+	}
+	return c
+}
+
+func act(words []string) Act {
+	a := Act{Action: Action(words[0])}
+	if a.Action == Confirm {
+		a.Pass = true
+	}
+	for i := 1; i < len(words); i++ {
+		switch w := words[i]; {
+		case strings.HasPrefix(w, "@"):
+			a.Node = w[1:]
+		case w == "admin":
+			a.Admin = true
+		case w == "no":
+			a.Pass = false
+		default:
+			i++
+			switch w {
+			case "by":
+				a.Actor = words[i]
+			case "for":
+				a.OnBehalf = words[i]
+			case "to":
+				a.Targets = strings.Split(words[i], ",")
+			case "say":
+				a.Comment = words[i]
+			case "set":
+				a.Fields = map[string]any{}
+				for _, pair := range strings.Split(words[i], ";") {
+					key, value, _ := strings.Cut(pair, "=")
+					a.Fields[key] = value
+				}
+			}
+		}
+	}
+	return a
+}
+
+func (pl *player) step(in Input) string {
+	out, err := sound(pl.t, pl.p, pl.pos, pl.env, in)
+	if err != nil {
+		r := err.(*Refusal)
+		return fmt.Sprintf("refused %s %s: %s", r.Kind, r.Field, r.Message)
+	}
+	pl.note(out)
+	pl.pos = Apply(pl.pos, out.States)
+	pl.log = append(pl.log, out.Happenings...)
+	maps.Copy(pl.env.Fields, out.Fields)
+	if out.Status != "" {
+		pl.status = out.Status
+	}
+	if out.Assignee != nil {
+		pl.env.Assignee = *out.Assignee
+	}
+	if _, again := in.(Start); again {
+		pl.ended = nil
+	}
+	if out.Ending != nil {
+		pl.ended = out.Ending
+	}
+	return pl.stands()
+}
+
+func (pl *player) stands() string {
+	var parts []string
+	for _, a := range pl.p.Waiting(pl.pos) {
+		s, _ := pl.pos.Find(a.Node)
+		part := a.Node
+		if a.State != Active {
+			part += ":" + string(a.State)
+		}
+		if a.Type == Join {
+			part += "(" + strings.Join(s.Met, " ") + ")"
+		}
+		if a.Anyone {
+			part += "[" + strings.Join(append([]string{"anyone"}, a.Pending...), " ") + "]"
+		} else if len(a.Actions) > 0 {
+			part += "[" + strings.Join(a.Pending, " ") + "]"
+		}
+		parts = append(parts, part)
+	}
+	if pl.ended != nil {
+		approved := map[bool]string{true: "approved", false: "refused"}[pl.ended.ApproveResult]
+		parts = append(parts, string(pl.ended.Status)+" "+approved)
+	}
+	return strings.Join(parts, " ")
+}
+
+// sound makes a step and holds it against everything that must be true of every step.
+func sound(t require.TestingT, p *Process, pos Position, env Env, in Input) (Outcome, error) {
+	before, err := json.Marshal(pos)
+	require.NoError(t, err)
+	fields, err := json.Marshal(env.Fields)
+	require.NoError(t, err)
+
+	out, refusal := p.Step(pos, env, in)
+	after, _ := json.Marshal(pos)
+	require.Equal(t, string(before), string(after), "a step changed the position it was given")
+	left, _ := json.Marshal(env.Fields)
+	require.Equal(t, string(fields), string(left), "a step changed the fields it was given")
+
+	// The same from a position that went through JSON, byte for byte.
+	var thawed Position
+	require.NoError(t, json.Unmarshal(before, &thawed))
+	again, refusedAgain := p.Step(thawed, env, in)
+	one, _ := json.Marshal(out)
+	two, _ := json.Marshal(again)
+	require.Equal(t, string(one), string(two), "a step depends on more than its arguments")
+	require.Equal(t, refusal == nil, refusedAgain == nil)
+	if refusal != nil {
+		require.IsType(t, &Refusal{}, refusal)
+		require.Empty(t, out, "a refused input changed something")
+		return out, refusal
+	}
+	next := Apply(pos, out.States)
+	require.Equal(t, "", p.fits(next), "tokens were lost or doubled")
+	for _, s := range out.States {
+		kept, ok := next.Find(s.Node)
+		require.True(t, ok)
+		require.Equal(t, s, kept)
+	}
+	round, err := json.Marshal(next)
+	require.NoError(t, err)
+	var back Position
+	require.NoError(t, json.Unmarshal(round, &back))
+	require.Equal(t, next, back, "a position does not go through JSON unchanged")
+	return out, nil
+}
+
+// note writes down which words of the vocabulary took part in a step.
+func (pl *player) note(out Outcome) {
+	use := func(enum, word string) { pl.used[enum+"="+word] = true }
+	use("service_type", pl.p.def.ServiceType)
+	for _, s := range out.States {
+		n := pl.p.nodes[s.Node]
+		use("type", string(n.Type))
+		if n.Type == Call {
+			use("call.method", n.request.method)
+		}
+		if n.Type == End && s.State == Done {
+			use("end.status", string(n.Status))
+		}
+		if n.Type == Approval && s.State == Done {
+			use("rule", string(n.Rule))
+			use("finish", n.Finish)
+		}
+		if n.Type == Task && s.State == Done {
+			use("action", string(n.Action))
+			use("distribute", string(n.Distribute))
+		}
+		if s.Result != nil && !*s.Result && s.State == Done {
+			use("reject.then", string(n.Reject.Then))
+		}
+		if s.Stage > 0 {
+			stage := n.Deadline[s.Stage-1]
+			use("deadline.do", string(stage.Do))
+			if stage.Do == DoEscalate && stage.Mode == "" {
+				use("escalate.mode", "add")
+			}
+			use("escalate.mode", stage.Mode)
+		}
+		for _, f := range n.Fields {
+			if _, filled := out.Fields[f.Key]; filled {
+				use("field.type", string(f.Type))
+			}
+		}
+	}
+	if out.Status != "" {
+		use("status", string(out.Status))
+	}
+}
+
+func (pl *player) kinds() []string {
+	var out []string
+	for _, h := range pl.log {
+		out = append(out, h.Kind)
+	}
+	return slices.Compact(out)
+}

@@ -1,0 +1,207 @@
+package flow
+
+import (
+	"maps"
+	"slices"
+	"time"
+)
+
+// Env is what a step knows of the world outside of the position.
+type Env struct {
+	Now      time.Time
+	Zone     *time.Location // of times that name none; nil means UTC
+	Opener   string
+	Assignee string
+	Fields   map[string]any      // the ticket's fields as kept; see Fill
+	Named    map[string][]string // whom the caller named, by node id (itsm: meta.state_processors)
+}
+
+func (e Env) zone() *time.Location {
+	if e.Zone == nil {
+		return time.UTC
+	}
+	return e.Zone
+}
+
+// Input is what happens to a process: Start, Act, Fired, Called, Suspend, Resume or Stop.
+type Input interface{ apply(*run) error }
+
+// Start begins the process at its first node: when the ticket is opened, and again when it is reopened. A process that is running refuses.
+type Start struct{}
+
+// Stop cancels every open node: the ticket was withdrawn, terminated or closed. It is never refused.
+type Stop struct{}
+
+// Suspend stops all clocks and lets nobody act; Resume goes on with the time that was left.
+type (
+	Suspend struct{}
+	Resume  struct{}
+)
+
+// What tells the kinds of Happening apart.
+const (
+	Entered      = "entered"       // To: who is asked
+	Left         = "left"          // Pass: the result, where there is one
+	Acted        = "acted"         // a task was done; Action: the word
+	Voted        = "voted"         //
+	Claimed      = "claimed"       //
+	Assigned     = "assigned"      // To: to whom
+	Delivered    = "delivered"     // To: to whom
+	Added        = "added"         // To: more approvers
+	Reassigned   = "reassigned"    // To: who is asked instead
+	Reminded     = "reminded"      // To: who has not acted
+	Escalated    = "escalated"     // To: who is asked now as well, or instead
+	Expired      = "expired"       // a deadline answered; Pass: what
+	CallDone     = "call_done"     //
+	CallFailed   = "call_failed"   // Note: why
+	BranchFailed = "branch_failed" // Note: why no case could be chosen
+	Retried      = "retried"       //
+	Passed       = "skipped"       // a failed node was skipped
+	WentBack     = "went_back"     // To: the node
+	Dropped      = "cancelled"     // the ticket went elsewhere while the node was open
+	Finished     = "finished"      // the process is over
+)
+
+// Happening is one entry for the timeline. Who is empty where the process itself acted.
+type Happening struct {
+	Kind   string   `json:"kind"`
+	Node   string   `json:"node"`
+	Round  int      `json:"round"`
+	Who    string   `json:"who,omitempty"`
+	For    string   `json:"for,omitempty"` // in whose name an admin voted
+	To     []string `json:"to,omitempty"`
+	Action Action   `json:"action,omitempty"`
+	Pass   *bool    `json:"pass,omitempty"`
+	Note   string   `json:"note,omitempty"` // a comment, the name of the way taken, or a reason
+}
+
+// Outcome is what a step changed. All of it belongs together: a caller keeps all or nothing.
+type Outcome struct {
+	States     []NodeState    `json:"states,omitempty"` // the changed ones, whole: Apply merges them
+	Happenings []Happening    `json:"happenings,omitempty"`
+	Fields     map[string]any `json:"fields,omitempty"`   // values that were set
+	Status     Status         `json:"status,omitempty"`   // that the ticket takes; empty: as it was
+	Assignee   *string        `json:"assignee,omitempty"` // whom accepting made the assignee
+	Ending     *Ending        `json:"ending,omitempty"`   // the process is over
+}
+
+// Ending is how a process ended by itself.
+type Ending struct {
+	Status        Status `json:"status"` // Completed or Terminated
+	ApproveResult bool   `json:"approve_result"`
+}
+
+// Step tells what an input does to a position, and changes nothing. The error is a *Refusal. No changed states and no error mean that the
+// input has come too late or too early to matter, as timers and answers of calls do. The outcome depends on nothing but the arguments.
+func (p *Process) Step(pos Position, env Env, in Input) (Outcome, error) {
+	if in == nil {
+		return Outcome{}, refuse(Invalid, "", "there is no input")
+	}
+	if _, stop := in.(Stop); !stop {
+		if why := p.fits(pos); why != "" {
+			return Outcome{}, refuse(Conflict, "", "the position does not belong to this process: %s", why)
+		}
+	}
+	env.Now = env.Now.UTC().Truncate(time.Microsecond)
+	env.Fields = maps.Clone(env.Fields)
+	if env.Fields == nil {
+		env.Fields = map[string]any{}
+	}
+	r := &run{p: p, env: env, touched: map[string]bool{}}
+	// Room for every node: pointers into the list stay good while nodes are added.
+	r.pos.Nodes = append(make([]NodeState, 0, len(pos.Nodes)+len(p.def.Nodes)), pos.Nodes...)
+	if err := in.apply(r); err != nil {
+		return Outcome{}, err
+	}
+	if err := r.settle(); err != nil {
+		return Outcome{}, err
+	}
+	for _, id := range r.order {
+		s, _ := r.pos.Find(id)
+		r.out.States = append(r.out.States, s)
+	}
+	return r.out, nil
+}
+
+// run is one step under way. It works on a copy of the position.
+type run struct {
+	p       *Process
+	env     Env
+	pos     Position
+	touched map[string]bool
+	order   []string // touched nodes, in order
+	agenda  []move   // tokens under way
+	out     Outcome
+}
+
+// touch gives the state of a node to be changed.
+func (r *run) touch(n *node) *NodeState {
+	i := r.pos.index(n.ID)
+	if i < 0 {
+		i = len(r.pos.Nodes)
+		r.pos.Nodes = append(r.pos.Nodes, NodeState{Node: n.ID, Type: n.Type})
+	}
+	if !r.touched[n.ID] {
+		r.touched[n.ID] = true
+		r.order = append(r.order, n.ID)
+		r.pos.Nodes[i] = r.pos.Nodes[i].clone()
+	}
+	return &r.pos.Nodes[i]
+}
+
+// say adds to the timeline.
+func (r *run) say(kind string, s *NodeState, h Happening) {
+	h.Kind, h.Node, h.Round = kind, s.Node, s.Round
+	r.out.Happenings = append(r.out.Happenings, h)
+}
+
+// set fills fields of the ticket.
+func (r *run) set(values map[string]any) {
+	for key, value := range values {
+		if r.out.Fields == nil {
+			r.out.Fields = map[string]any{}
+		}
+		r.out.Fields[key], r.env.Fields[key] = value, value
+	}
+}
+
+func (Start) apply(r *run) error {
+	if r.pos.Running() {
+		return refuse(Conflict, "", "the process is running")
+	}
+	r.enter(r.p.first())
+	return nil
+}
+
+func (Stop) apply(r *run) error {
+	for i := range r.pos.Nodes {
+		s := &r.pos.Nodes[i]
+		if !s.State.Open() {
+			continue
+		}
+		if n := r.p.nodes[s.Node]; n != nil {
+			r.drop(n)
+		} else { // of another definition: it can still be put away
+			r.touch(&node{Node: Node{ID: s.Node, Type: s.Type}})
+			r.put(s, Cancelled)
+		}
+	}
+	return nil
+}
+
+// put takes a node out of the open ones.
+func (r *run) put(s *NodeState, state State) {
+	now := r.env.Now
+	s.State, s.Left, s.Due, s.Paused, s.Met, s.Held = state, &now, nil, nil, nil, ""
+}
+
+// drop cancels an open node because the ticket went elsewhere.
+func (r *run) drop(n *node) {
+	s := r.touch(n)
+	r.put(s, Cancelled)
+	if n.Type != Join {
+		r.say(Dropped, s, Happening{})
+	}
+}
+
+func sortedKeys[T any](m map[string]T) []string { return slices.Sorted(maps.Keys(m)) }

@@ -1,0 +1,55 @@
+package flow
+
+import (
+	"fmt"
+	"time"
+)
+
+// Asked is a node at which the ticket stands, as people are shown it.
+type Asked struct {
+	Node       string     `json:"node"`
+	Number     int64      `json:"number,omitempty"`
+	Name       string     `json:"name"`
+	Type       NodeType   `json:"type"`
+	State      State      `json:"state"`
+	Round      int        `json:"round"`
+	Since      time.Time  `json:"since"`
+	Processors []string   `json:"processors"` // everybody who is asked, those who have voted included
+	Pending    []string   `json:"pending"`    // who can act now
+	Anyone     bool       `json:"anyone"`     // anybody can
+	Actions    []Action   `json:"actions"`    // for those who can; none for a call that is under way, a wait or a join
+	Due        *time.Time `json:"due,omitempty"`
+	Problem    string     `json:"problem,omitempty"` // why this cannot go on by itself
+	Fields     []Field    `json:"fields,omitempty"`  // the form
+}
+
+// Waiting lists every node at which the ticket stands, in the order of the definition's first entry. A node that nobody can act at says so.
+func (p *Process) Waiting(pos Position) []Asked {
+	var out []Asked
+	for _, s := range pos.Nodes {
+		n := p.nodes[s.Node]
+		if n == nil || !s.State.Open() {
+			continue
+		}
+		a := Asked{Node: n.ID, Number: n.Number, Name: n.Name, Type: n.Type, State: s.State, Round: s.Round, Since: s.Entered,
+			Processors: append([]string{}, s.Asked...), Pending: append([]string{}, n.pending(s)...), Anyone: s.Anyone && s.Claimed == "",
+			Actions: append([]Action{}, n.takes(s)...), Due: copied(s.Due), Fields: n.Fields}
+		a.Problem = n.problem(s, len(a.Actions) > 0 && !a.Anyone && len(a.Pending) == 0)
+		out = append(out, a)
+	}
+	return out
+}
+
+func (n *node) problem(s NodeState, nobody bool) string {
+	switch {
+	case s.State == Failed && nobody:
+		return s.Reason + "; nobody is asked to retry or skip it: an admin can"
+	case s.State == Failed:
+		return s.Reason
+	case nobody:
+		return "nobody is asked: an admin has to reassign it"
+	case n.Type == Approval && n.Rule != AnyOf && len(s.Asked) < n.need(len(s.Asked)) && n.Rule == NOfM:
+		return fmt.Sprintf("%d must approve, but only %d are asked: an admin has to add approvers", n.N, len(s.Asked))
+	}
+	return ""
+}
