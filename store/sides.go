@@ -26,7 +26,7 @@ func (q *session) complete(ctx context.Context, steps []step) error {
 						return wrap("read a relation", err)
 					}
 				}
-				e.Before.Relation = &ticket.Relation{Type: r.Type, Content: earlier}
+				e.Before.Relation = &ticket.Relation{Type: r.Type, Content: full(earlier)}
 			}
 			contents[r.Type] = r.Content
 		}
@@ -46,6 +46,14 @@ func (q *session) complete(ctx context.Context, steps []step) error {
 		}
 	}
 	return nil
+}
+
+// full is a list that JSON writes as one even when it is empty.
+func full(list []string) []string {
+	if list == nil {
+		return []string{}
+	}
+	return list
 }
 
 // sides brings the tables beside the ticket's row up to date.

@@ -54,7 +54,7 @@ func (s *Store) Relations(ctx context.Context, ticketID int64) (list []ticket.Re
 		}
 		t, err := readTicket(state)
 		for _, head := range t.Relations {
-			list = append(list, ticket.Relation{Type: head.Type, Content: contents[head.Type]})
+			list = append(list, ticket.Relation{Type: head.Type, Content: full(contents[head.Type])})
 		}
 		return err
 	})
