@@ -132,7 +132,13 @@ func newReceiver(t *testing.T, answer func(id string) int) *receiver {
 		r.told = append(r.told, body.ID)
 		r.mu.Unlock()
 		r.heard <- body.ID
-		w.WriteHeader(answer(body.ID))
+		status := make(chan int, 1)
+		go func() { status <- answer(body.ID) }()
+		select {
+		case s := <-status:
+			w.WriteHeader(s)
+		case <-q.Context().Done(): // a test that fails must not wait for what hangs
+		}
 	}))
 	t.Cleanup(func() { r.CloseClientConnections(); r.Close() })
 	return r
@@ -242,6 +248,22 @@ func TestALaneThatFailedIsParkedAndLeftToItsWorkflow(t *testing.T) {
 	require.Equal(t, 1, d.Tries)
 	require.Equal(t, time.Minute, d.NextTry.Sub(*d.FirstTry))
 	require.Equal(t, notice.Active, b.outbox.Subscription("once").State)
+}
+
+func TestADeliveryThatIsNotItsLanesNextIsLeftAlone(t *testing.T) {
+	b := newBench(t, 10*time.Second)
+	r := newReceiver(t, ok)
+	b.outbox.Subscribe("s", r.URL, notice.Minutely)
+	b.outbox.Owe("s", 1, 2)
+	lane := notice.Lane{Subscription: "s", TicketID: 1}
+	b.outbox.Park(lane, time.Now(), time.Now())
+	out, err := b.Deliver(t.Context(), activities.DeliverInput{Lane: lane, Delivery: "s:1:2"})
+	require.NoError(t, err)
+	require.Equal(t, activities.Delivered{}, out)
+	require.Empty(t, r.all())
+	out, err = b.Deliver(t.Context(), activities.DeliverInput{Lane: lane, Delivery: "s:1:1"})
+	require.NoError(t, err)
+	require.Equal(t, activities.Delivered{State: notice.Sent}, out)
 }
 
 func TestWhatIsDeletedIsNotSent(t *testing.T) {
