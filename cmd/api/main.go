@@ -1,0 +1,40 @@
+// Command api serves the REST families. Settings come from the environment; -help prints them.
+package main
+
+import (
+	"context"
+	"fmt"
+	"os"
+
+	"signalbox/cmd/internal/setup"
+)
+
+type settings struct {
+	setup.Base
+	HTTPAddress string `envconfig:"HTTP_ADDRESS" default:":8080" desc:"host:port to serve on"`
+	setup.APISettings
+}
+
+func main() {
+	setup.Main("api", func(ctx context.Context) error {
+		var s settings
+		if done, err := setup.Load("api", os.Args[1:], &s, os.Stdout); done || err != nil {
+			return err
+		}
+		log := setup.Log(s.LogLevel, "api")
+		house, err := s.Base.Open(ctx, log)
+		if err != nil {
+			return err
+		}
+		defer house.Close()
+		if err := house.EnsureBootstrap(ctx, s.BootstrapApp); err != nil {
+			return err
+		}
+		server := house.API(s.APISettings, setup.Metrics(), log)
+		log.Info("api.serving", "address", s.HTTPAddress)
+		if err := setup.Serve(ctx, server, s.HTTPAddress); err != nil {
+			return fmt.Errorf("serve on %s: %w", s.HTTPAddress, err)
+		}
+		return nil
+	})
+}

@@ -1,0 +1,160 @@
+// Command dev is the whole system in one process: an embedded Temporal server with its web UI, SQLite files that survive a restart, the API and
+// the workers. It needs nothing but itself, and is for trying things out and for tests: everything listens on loopback, its keys are known to all.
+package main
+
+import (
+	"context"
+	"crypto/rand"
+	"encoding/base64"
+	"errors"
+	"fmt"
+	"io"
+	"log/slog"
+	"net/netip"
+	"os"
+	"path/filepath"
+	"time"
+
+	enumspb "go.temporal.io/api/enums/v1"
+	_ "modernc.org/sqlite"
+
+	"signalbox/cmd/dev/embedded"
+	"signalbox/cmd/internal/setup"
+	"signalbox/desk"
+	"signalbox/workflows"
+)
+
+type settings struct {
+	HTTPAddress  string     `envconfig:"HTTP_ADDRESS" default:"127.0.0.1:8080" desc:"host:port to serve the API on"`
+	DataDir      string     `split_words:"true" default:".data" desc:"folder for the data files; removing it starts afresh"`
+	TemporalPort int        `split_words:"true" default:"7233" desc:"port of the embedded Temporal server on loopback; 0 takes a free one"`
+	UIPort       int        `envconfig:"UI_PORT" default:"8233" desc:"port of the Temporal web UI on loopback; -1 takes a free one, 0 leaves it out"`
+	LogLevel     slog.Level `split_words:"true" default:"warn" desc:"debug, info, warn or error"`
+	Partitions   int        `default:"4" desc:"how many partitions deliveries are spread over"`
+	setup.APISettings
+	setup.WorkerSettings
+}
+
+// apps are what dev mode seeds: an app, and one of another tenant to see that tenants are apart.
+var apps = []struct{ code, secret, tenant string }{
+	{"demo", "demo-secret", "demo"},
+	{"other", "other-secret", "other"},
+}
+
+// loopback may be called in dev mode; a receiver to try things with runs on the same machine.
+var loopback = []netip.Prefix{netip.MustParsePrefix("127.0.0.0/8"), netip.MustParsePrefix("::1/128")}
+
+func main() {
+	setup.Main("dev", func(ctx context.Context) error {
+		var s settings
+		if done, err := setup.Load("dev", os.Args[1:], &s, os.Stdout); done || err != nil {
+			return err
+		}
+		return run(ctx, s, os.Stdout)
+	})
+}
+
+func run(ctx context.Context, s settings, out io.Writer) (err error) {
+	began := time.Now()
+	if err := os.MkdirAll(s.DataDir, 0o700); err != nil {
+		return err
+	}
+	key, err := masterKey(filepath.Join(s.DataDir, "master.key"))
+	if err != nil {
+		return err
+	}
+	log := setup.Log(s.LogLevel, "dev")
+
+	attributes := map[string]enumspb.IndexedValueType{}
+	for _, key := range workflows.Attributes() {
+		attributes[key.GetName()] = enumspb.INDEXED_VALUE_TYPE_KEYWORD
+	}
+	temporal, err := embedded.Start(ctx, embedded.Options{
+		DataFile: filepath.Join(s.DataDir, "temporal.db"), Port: s.TemporalPort, UIPort: s.UIPort, SearchAttributes: attributes,
+	})
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, temporal.Close()) }()
+
+	base := setup.Base{
+		DatabaseURL: "sqlite:" + filepath.Join(s.DataDir, "signalbox.db"), MasterKey: key, LogLevel: s.LogLevel, Partitions: s.Partitions,
+		Temporal: workflows.Connection{Address: temporal.HostPort(), Namespace: "default"},
+	}
+	if err := base.Migrate(ctx, log); err != nil {
+		return err
+	}
+	house, err := base.Open(ctx, log)
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, house.Close()) }()
+	for _, app := range apps {
+		if err := house.Store.EnsureApp(ctx, app.code, app.secret, app.tenant, []desk.Scope{desk.Admin}); err != nil {
+			return err
+		}
+	}
+	if err := house.EnsureBootstrap(ctx, s.BootstrapApp); err != nil {
+		return err
+	}
+
+	s.APISettings.CallbackAllow = append(s.APISettings.CallbackAllow, loopback...)
+	s.WorkerSettings.CallbackAllow = append(s.WorkerSettings.CallbackAllow, loopback...)
+	workers, err := house.Workers(s.WorkerSettings, s.Partitions, log)
+	if err != nil {
+		return err
+	}
+	if err := workers.Start(); err != nil {
+		return err
+	}
+	defer workers.Stop()
+	if err := house.EnsureSweep(ctx, s.SweepEvery, log); err != nil {
+		return err
+	}
+	return setup.Serve(ctx, house.API(s.APISettings, setup.Metrics(), log), s.HTTPAddress, func(address string) {
+		welcome(out, "http://"+address, temporal.UIAddress(), temporal.HostPort(), s.DataDir, time.Since(began))
+	})
+}
+
+// masterKey reads the key that secrets are sealed with, and makes it the first time.
+func masterKey(file string) (setup.Key, error) {
+	text, err := os.ReadFile(file)
+	if errors.Is(err, os.ErrNotExist) {
+		raw := make([]byte, 32)
+		if _, err := rand.Read(raw); err != nil {
+			return nil, err
+		}
+		text = []byte(base64.StdEncoding.EncodeToString(raw))
+		err = os.WriteFile(file, text, 0o600)
+	}
+	if err != nil {
+		return nil, err
+	}
+	var key setup.Key
+	if err := key.Decode(string(text)); err != nil {
+		return nil, fmt.Errorf("%s: %w", file, err)
+	}
+	return key, nil
+}
+
+func welcome(out io.Writer, api, ui, temporal, data string, took time.Duration) {
+	fmt.Fprintf(out, `Signalbox is ready after %.1f s.
+
+  API          %s      try it at %s/docs
+`, took.Seconds(), api, api)
+	if ui != "" {
+		fmt.Fprintf(out, "  Temporal UI  %s\n", ui)
+	}
+	fmt.Fprintf(out, `  Temporal     %s
+  Data         %s
+
+  Dev key      Authorization: Access_Key demo-secret      (app demo; app other of another tenant: other-secret)
+
+Open a first ticket:
+
+  curl -s %s/api/issue -H 'Authorization: Access_Key demo-secret' \
+    -d '{"origin":"me","title":"A first ticket"}'
+
+Ctrl-C ends it.
+`, temporal, data, api)
+}

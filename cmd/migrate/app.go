@@ -1,0 +1,118 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"flag"
+	"fmt"
+	"io"
+	"slices"
+	"strings"
+	"text/tabwriter"
+	"time"
+
+	"signalbox/cmd/internal/setup"
+	"signalbox/desk"
+	"signalbox/store"
+)
+
+const appUsage = "usage: migrate app create|list|disable|enable|rotate [flags]; -help after a command lists its flags"
+
+// runApp does one thing to the apps that may call.
+func runApp(ctx context.Context, args []string, out io.Writer) error {
+	if len(args) == 0 {
+		return errors.New(appUsage)
+	}
+	flags := flag.NewFlagSet("migrate app "+args[0], flag.ContinueOnError)
+	flags.SetOutput(out)
+	var code, tenant, scopes string
+	var overlap time.Duration
+	naming := func() { flags.StringVar(&code, "code", "", "the app's code (required)") }
+	var do func(s *store.Store) error
+	switch args[0] {
+	case "create":
+		naming()
+		flags.StringVar(&tenant, "tenant", "", "the tenant it belongs to (required)")
+		flags.StringVar(&scopes, "scopes", "read,write", "what it may do, of read, write and admin")
+		do = func(s *store.Store) error {
+			app := desk.App{Code: code, Tenant: tenant}
+			for _, scope := range strings.Split(scopes, ",") {
+				app.Scopes = append(app.Scopes, desk.Scope(strings.TrimSpace(scope)))
+			}
+			if tenant == "" {
+				return errors.New("-tenant is required")
+			}
+			for _, scope := range app.Scopes {
+				if !slices.Contains([]desk.Scope{desk.Read, desk.Write, desk.Admin}, scope) {
+					return fmt.Errorf("there is no scope %q; there are read, write and admin", scope)
+				}
+			}
+			secret, err := s.CreateApp(ctx, app)
+			return tell(out, secret, err)
+		}
+	case "list":
+		flags.StringVar(&tenant, "tenant", "", "only apps of this tenant")
+		do = func(s *store.Store) error { return list(ctx, s, tenant, out) }
+	case "disable", "enable":
+		naming()
+		do = func(s *store.Store) error { return s.SetAppDisabled(ctx, code, args[0] == "disable") }
+	case "rotate":
+		naming()
+		flags.DurationVar(&overlap, "overlap", 24*time.Hour, "how long the old secret goes on")
+		do = func(s *store.Store) error {
+			secret, err := s.RotateSecret(ctx, code, overlap)
+			return tell(out, secret, err)
+		}
+	default:
+		return errors.New(appUsage)
+	}
+	if err := flags.Parse(args[1:]); errors.Is(err, flag.ErrHelp) {
+		return nil
+	} else if err != nil {
+		return err
+	}
+	if flags.NArg() > 0 {
+		return fmt.Errorf("unexpected argument %q", flags.Arg(0))
+	}
+	if args[0] != "list" && code == "" {
+		return errors.New("-code is required")
+	}
+	var base setup.Base
+	if _, err := setup.Load("migrate", nil, &base, out); err != nil {
+		return err
+	}
+	s, err := base.OpenStore(ctx, setup.Log(base.LogLevel, "migrate"))
+	if err != nil {
+		return err
+	}
+	return errors.Join(do(s), s.Close())
+}
+
+// tell prints a secret. It is the only time that anybody sees it.
+func tell(out io.Writer, secret string, err error) error {
+	if err == nil {
+		_, err = fmt.Fprintln(out, secret)
+	}
+	return err
+}
+
+func list(ctx context.Context, s *store.Store, tenant string, out io.Writer) error {
+	apps, err := s.ListApps(ctx, tenant)
+	if err != nil {
+		return err
+	}
+	tabs := tabwriter.NewWriter(out, 2, 4, 2, ' ', 0)
+	fmt.Fprintln(tabs, "CODE\tTENANT\tSCOPES\tSTATE")
+	for _, app := range apps {
+		state := "enabled"
+		if app.Disabled {
+			state = "disabled"
+		}
+		words := make([]string, len(app.Scopes))
+		for i, scope := range app.Scopes {
+			words[i] = string(scope)
+		}
+		fmt.Fprintf(tabs, "%s\t%s\t%s\t%s\n", app.Code, app.Tenant, strings.Join(words, ","), state)
+	}
+	return tabs.Flush()
+}

@@ -1,0 +1,58 @@
+// Command migrate prepares the database and Temporal for a version of Signalbox, and keeps the apps that may call it.
+//
+//	migrate                                   bring the database's schema, the namespace and its search attributes up to date
+//	migrate app create -code C -tenant T …    make an app and print its secret, once
+//	migrate app list [-tenant T]              list apps
+//	migrate app disable|enable -code C        refuse an app from now on, or let it in again
+//	migrate app rotate -code C -overlap D     give an app a new secret; the old one goes on for that long
+//
+// Settings come from the environment; -help prints them.
+package main
+
+import (
+	"context"
+	"fmt"
+	"io"
+	"os"
+	"time"
+
+	"signalbox/cmd/internal/setup"
+	"signalbox/workflows"
+)
+
+type settings struct {
+	setup.Base
+	TemporalRetention time.Duration   `split_words:"true" default:"168h" desc:"how long a namespace that is made here keeps closed workflows"`
+	BootstrapApp      setup.Bootstrap `split_words:"true" desc:"code:secret of an admin app that is made sure of"`
+}
+
+func main() {
+	setup.Main("migrate", func(ctx context.Context) error { return run(ctx, os.Args[1:], os.Stdout) })
+}
+
+func run(ctx context.Context, args []string, out io.Writer) error {
+	if len(args) > 0 && args[0] == "app" {
+		return runApp(ctx, args[1:], out)
+	}
+	var s settings
+	if done, err := setup.Load("migrate", args, &s, out); done || err != nil {
+		return err
+	}
+	log := setup.Log(s.LogLevel, "migrate")
+	if err := s.Migrate(ctx, log); err != nil {
+		return fmt.Errorf("database: %w", err)
+	}
+	house, err := s.Base.Open(ctx, log)
+	if err != nil {
+		return err
+	}
+	defer house.Close()
+	if err := house.EnsureBootstrap(ctx, s.BootstrapApp); err != nil {
+		return err
+	}
+	if err := workflows.Prepare(ctx, house.Client, s.Temporal.Namespace, s.TemporalRetention); err != nil {
+		return fmt.Errorf("temporal: %w", err)
+	}
+	log.Info("migrate.done")
+	return nil
+}

@@ -1,0 +1,58 @@
+// Command worker hosts workflows and activities. Which task queues it serves is a setting, so that tickets and deliveries scale apart.
+// Settings come from the environment; -help prints them.
+package main
+
+import (
+	"context"
+	"os"
+	"slices"
+
+	"github.com/prometheus/client_golang/prometheus/promhttp"
+
+	"net/http"
+
+	"signalbox/cmd/internal/setup"
+	"signalbox/workflows"
+)
+
+type settings struct {
+	setup.Base
+	setup.WorkerSettings
+	WorkerHTTPAddress string `envconfig:"WORKER_HTTP_ADDRESS" default:":9090" desc:"host:port for /healthz, /readyz and /metrics"`
+}
+
+func main() {
+	setup.Main("worker", func(ctx context.Context) error {
+		var s settings
+		if done, err := setup.Load("worker", os.Args[1:], &s, os.Stdout); done || err != nil {
+			return err
+		}
+		log := setup.Log(s.LogLevel, "worker")
+		house, err := s.Base.Open(ctx, log)
+		if err != nil {
+			return err
+		}
+		defer house.Close()
+		workers, err := house.Workers(s.WorkerSettings, s.Partitions, log)
+		if err != nil {
+			return err
+		}
+		stopHealth, err := setup.ServeHealth(s.WorkerHTTPAddress, house.Ready, map[string]http.Handler{"GET /metrics": promhttp.HandlerFor(setup.Metrics(), promhttp.HandlerOpts{})})
+		if err != nil {
+			return err
+		}
+		defer stopHealth(context.WithoutCancel(ctx))
+		if err := workers.Start(); err != nil {
+			return err
+		}
+		defer workers.Stop()
+		if slices.Contains(s.WorkerQueues, workflows.QueueDeliveries) {
+			if err := house.EnsureSweep(ctx, s.SweepEvery, log); err != nil {
+				return err
+			}
+		}
+		log.Info("worker.serving", "queues", s.WorkerQueues)
+		<-ctx.Done()
+		return nil
+	})
+}
