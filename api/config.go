@@ -16,8 +16,9 @@ type Config struct {
 	WriteTimeout   time.Duration `split_words:"true" default:"30s" desc:"how long a caller may take to receive an answer"`
 	IdleTimeout    time.Duration `split_words:"true" default:"90s" desc:"how long an idle connection is kept"`
 
-	IncidentTypes []string       `split_words:"true" default:"inc_type_p_config_issues,inc_type_p_security_issues,inc_type_p_function_issues,inc_type_p_reliability_issues,inc_type_p_middleware_issues,inc_type_p_change_issues" desc:"words taken for mtm_type and incident_type"`
-	CallbackAllow []netip.Prefix `split_words:"true" desc:"networks that notification addresses may name although they are not public, as CIDR"`
+	IncidentTypes       []string       `split_words:"true" default:"inc_type_p_config_issues,inc_type_p_security_issues,inc_type_p_function_issues,inc_type_p_reliability_issues,inc_type_p_middleware_issues,inc_type_p_change_issues" desc:"words taken for mtm_type and incident_type"`
+	ExceptionsPerMinute int            `split_words:"true" default:"60" desc:"callbacks a minute that are taken from one external system, by tenant (exception family)"`
+	CallbackAllow       []netip.Prefix `split_words:"true" desc:"networks that notification addresses may name although they are not public, as CIDR"`
 }
 
 // DefaultIncidentTypes are the values of incident_type and mtm_type that real systems were seen to use.
@@ -37,6 +38,7 @@ func (c Config) Defaults() Config {
 	or(&c.ReadTimeout, 30*time.Second)
 	or(&c.WriteTimeout, 30*time.Second)
 	or(&c.IdleTimeout, 90*time.Second)
+	or(&c.ExceptionsPerMinute, 60)
 	if len(c.IncidentTypes) == 0 {
 		c.IncidentTypes = DefaultIncidentTypes
 	}

@@ -2,6 +2,7 @@ package ticket
 
 import (
 	"fmt"
+	"regexp"
 	"time"
 )
 
@@ -31,6 +32,12 @@ func (s Series) Number(at time.Time, n int64) string {
 	}
 	return fmt.Sprintf("%s%06d", s.Counter(at), n)
 }
+
+// Counters have the digits they are given at least; they may outgrow them.
+var number = regexp.MustCompile(`^(IM[0-9]{24,30}|(REQ|CRQ|INC|PBI)[0-9]{14,30})$`)
+
+// IsNumber reports whether a text is spelled like a ticket number.
+func IsNumber(key string) bool { return number.MatchString(key) }
 
 // MessageRecord is a message as the read model keeps it.
 type MessageRecord struct {

@@ -239,3 +239,14 @@ func TestStatementsNameWhatIsWrong(t *testing.T) {
 	_, events := do(t, in(t, "triggered"), c)
 	require.Less(t, len(asJSON(t, events)), ticket.MaxEvent)
 }
+
+func TestNumbersAreKnownAsSuch(t *testing.T) {
+	for _, series := range []ticket.Series{ticket.SeriesIM, ticket.SeriesREQ, ticket.SeriesCRQ, ticket.SeriesINC, ticket.SeriesPBI} {
+		for _, n := range []int64{1, 999_999, 12_345_678_901} {
+			require.True(t, ticket.IsNumber(series.Number(epoch, n)))
+		}
+	}
+	for _, other := range []string{"", "IM1", "XX20260102000001", "REQ2026010200000", "req20260102000001", "REQ20260102000001\n", " REQ20260102000001"} {
+		require.False(t, ticket.IsNumber(other), other)
+	}
+}

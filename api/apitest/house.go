@@ -65,7 +65,12 @@ func (h *House) Open(_ context.Context, r desk.Request, s ticket.Series, d ticke
 }
 
 // Handle does one thing to a ticket; see desk.Desk.
-func (h *House) Handle(_ context.Context, r desk.Request, key string, c ticket.Command, answer desk.Answer) (desk.Reply, error) {
+func (h *House) Handle(ctx context.Context, r desk.Request, key string, c ticket.Command, answer desk.Answer) (desk.Reply, error) {
+	return h.HandleIf(ctx, r, key, c, answer, nil)
+}
+
+// HandleIf is Handle with a gate; see desk.Desk.
+func (h *House) HandleIf(ctx context.Context, r desk.Request, key string, c ticket.Command, answer desk.Answer, gate desk.Gate) (desk.Reply, error) {
 	return h.once(r, func() (desk.Answer, error) {
 		h.mu.Lock()
 		defer h.mu.Unlock()
@@ -76,6 +81,11 @@ func (h *House) Handle(_ context.Context, r desk.Request, key string, c ticket.C
 		k, err := h.find(r.App.Tenant, key)
 		if err != nil {
 			return desk.Answer{}, err
+		}
+		if gate != nil {
+			if err := gate(ctx); err != nil {
+				return desk.Answer{}, err
+			}
 		}
 		c.Operation = uuid.NewString()
 		events, err := ticket.Decide(k.ticket, c, h.Now())

@@ -42,6 +42,22 @@ func TestDetail(t *testing.T) {
 	require.Equal(t, "inc_type_p_config_issues", v["incident_type"])
 }
 
+// An external system that resolves an incident says nothing of its type.
+func TestDetailOfWhatAnExternalSystemResolved(t *testing.T) {
+	b := setup(t)
+	number := b.create()
+	before := b.read(number)
+	c := ticket.Command{Action: ticket.Report, Statement: &ticket.Statement{System: "JIRA", Issue: "RECON-1234", Status: ticket.Completed}}
+	_, err := b.house.Handle(context.Background(), desk.Request{App: desk.App{Code: "writer", Tenant: "north"}, Door: ticket.DoorException}, number, c, desk.Answer{})
+	require.NoError(t, err)
+	after := b.read(number)
+	require.Equal(t, "INCIDENT_STATUS_COMPLETED", after["status"])
+	require.NotNil(t, after["handle_time"])
+	for _, field := range []string{"incident_type", "is_service_interrupt", "enum_data_list"} {
+		require.Equal(t, before[field], after[field])
+	}
+}
+
 // A ticket that another family opened has fewer words, and its fields may be of other kinds.
 func TestDetailOfOtherFamiliesTickets(t *testing.T) {
 	b := setup(t)

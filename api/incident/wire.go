@@ -199,8 +199,8 @@ func detailOf(t ticket.Ticket) detail {
 	if d.Creator == "" {
 		d.Creator = t.App
 	}
-	// Who solved it knows better than who opened it.
-	if s := t.Solution; s != nil {
+	// Who solved it knows better than who opened it, unless it was an external system, which says neither.
+	if s := t.Solution; s != nil && s.Type != "" {
 		d.Type, d.Interrupted = s.Type, &s.Interrupted
 	}
 	d.HandleTime = millis(t.SolvedAt)

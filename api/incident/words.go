@@ -158,6 +158,8 @@ var deeds = map[ticket.Type]deed{
 	ticket.Related:    {"relate", name{"关联", "Relate"}},
 	ticket.Said:       {"say", name{"留言", "Comment"}},
 	ticket.Revised:    {"revise", name{"修改留言", "Edit comment"}},
+	ticket.Reported:   {"report", name{"外部系统回调", "External callback"}},
+	ticket.Stale:      {"stale", name{"过期的外部系统回调", "Outdated external callback"}},
 	ticket.RefusedCmd: {"refused", name{"操作被拒绝", "Refused"}},
 }
 

@@ -54,6 +54,20 @@ type view struct {
 	Tag         []string          `json:"tag"`
 	Relations   []ticket.Relation `json:"relations"`
 	summary
+	Links []link `json:"links,omitempty"`
+}
+
+// link is a case in an external system that has told of itself (exception family).
+type link struct {
+	System    string        `json:"system"`
+	Issue     string        `json:"issue"`
+	Phase     ticket.Status `json:"phase"` // as the system said last, in our words
+	DueAt     *time.Time    `json:"due_at,omitempty"`
+	UpdatedAt *time.Time    `json:"updated_at,omitempty"` // over there
+}
+
+func linkOf(l ticket.Link) link {
+	return link{System: l.System, Issue: l.Issue, Phase: l.Status, DueAt: utc(l.DueAt), UpdatedAt: utc(l.UpdatedAt)}
 }
 
 // summary is what one issue and a line of the list have in common beside what seed 000 says.
@@ -85,7 +99,8 @@ type line struct {
 }
 
 func viewOf(t ticket.Ticket, relations []ticket.Relation) view {
-	v := view{Origin: t.Origin, Title: t.Title, Description: t.Description, Tag: full(t.Tags), Relations: full(relations), summary: summaryOf(t)}
+	v := view{Origin: t.Origin, Title: t.Title, Description: t.Description, Tag: full(t.Tags), Relations: full(relations), summary: summaryOf(t),
+		Links: each(t.Links, linkOf)}
 	for i := range v.Relations {
 		v.Relations[i].Content = full(v.Relations[i].Content)
 	}

@@ -1,0 +1,126 @@
+package exception
+
+import (
+	"context"
+	"fmt"
+	"mime"
+	"net/http"
+	"strconv"
+	"time"
+
+	"github.com/gofiber/fiber/v2"
+	"github.com/google/uuid"
+
+	"signalbox/api"
+	"signalbox/desk"
+	"signalbox/ticket"
+)
+
+// Desk is the counter as this family sees it.
+type Desk interface {
+	HandleIf(ctx context.Context, r desk.Request, key string, c ticket.Command, answer desk.Answer, gate desk.Gate) (desk.Reply, error)
+}
+
+var _ Desk = (*desk.Desk)(nil)
+
+// Wing is the exception family. All members are needed.
+type Wing struct {
+	Desk   Desk
+	Budget Budget
+	Limit  int              // callbacks a minute of one external system in one tenant; api.Config.ExceptionsPerMinute
+	Now    func() time.Time // the clock that the end of a minute is held against
+}
+
+// Family gives the wing as the server mounts it.
+func (w *Wing) Family() api.Family {
+	return api.Family{
+		Door:     ticket.DoorException,
+		Prefixes: []string{"/v1/exceptions"},
+		Refuse:   Refuse,
+		Routes: []api.Route{
+			{Method: http.MethodPost, Path: "/v1/exceptions/:exceptionId/callback", Scope: desk.Write, Handler: w.callback},
+		},
+	}
+}
+
+func (w *Wing) callback(c *fiber.Ctx) error {
+	key, err := exceptionID(c)
+	if err != nil {
+		return err
+	}
+	var in callback
+	if err := decode(c, &in); err != nil {
+		return err
+	}
+	cmd, err := in.command()
+	if err != nil {
+		return err
+	}
+	answer, err := api.Answer(http.StatusOK, accepted)
+	if err != nil {
+		return err
+	}
+	reply, err := w.Desk.HandleIf(api.Context(c), api.Request(c), key, cmd, answer, w.budget(c, cmd.Statement.System))
+	if err != nil {
+		return err
+	}
+	return api.Send(c, reply)
+}
+
+// Headers that tell a caller how much of a system's minute is left.
+const (
+	headerLimit     = "X-RateLimit-Limit"
+	headerRemaining = "X-RateLimit-Remaining"
+	headerReset     = "X-RateLimit-Reset" // Unix seconds
+)
+
+// budget counts a callback of a system, and refuses it when the system's minute is used up. The desk asks it for no replay.
+func (w *Wing) budget(c *fiber.Ctx, system string) desk.Gate {
+	return func(ctx context.Context) error {
+		remaining, reset, ok, err := w.Budget.Take(ctx, api.Caller(c).Tenant, "exception:"+system, w.Limit, time.Minute)
+		if err != nil {
+			return fmt.Errorf("count the callbacks of a system: %w", err)
+		}
+		c.Set(headerLimit, strconv.Itoa(w.Limit))
+		c.Set(headerRemaining, strconv.Itoa(remaining))
+		end := reset.Unix()
+		if reset.Nanosecond() > 0 {
+			end++
+		}
+		c.Set(headerReset, strconv.FormatInt(end, 10))
+		if ok {
+			return nil
+		}
+		c.Locals(waitKey{}, max(1, int(end-w.Now().Unix())))
+		return ticket.Refuse(ticket.TooMany, fmt.Sprintf("at most %d callbacks a minute are taken from one external system", w.Limit))
+	}
+}
+
+// waitKey keeps with a request how many seconds its caller is to wait.
+type waitKey struct{}
+
+// exceptionID gives the ticket that the path names: by number, or by UUID in any of the spellings that the original system takes.
+func exceptionID(c *fiber.Ctx) (string, error) {
+	key, err := api.Param(c, "exceptionId")
+	if err != nil {
+		return "", err
+	}
+	if id, err := uuid.Parse(key); err == nil && id != uuid.Nil {
+		return id.String(), nil
+	}
+	if !ticket.IsNumber(key) {
+		return "", ticket.RefuseField(ticket.Invalid, "exceptionId", "must be a UUID or the number of a ticket")
+	}
+	return key, nil
+}
+
+// decode is api.Decode for a family whose callers say what they send: the original system takes application/json alone. No word about it
+// is taken for that.
+func decode(c *fiber.Ctx, in *callback) error {
+	if said := c.Get(fiber.HeaderContentType); said != "" {
+		if kind, _, err := mime.ParseMediaType(said); err != nil || kind != fiber.MIMEApplicationJSON {
+			return ticket.RefuseField(ticket.Invalid, fiber.HeaderContentType, "must be "+fiber.MIMEApplicationJSON)
+		}
+	}
+	return api.Decode(c, in)
+}
