@@ -1,6 +1,7 @@
 package flow
 
 import (
+	"bytes"
 	"errors"
 	"fmt"
 	"io"
@@ -10,8 +11,6 @@ import (
 	"slices"
 	"strconv"
 	"strings"
-
-	"bytes"
 	"unicode/utf8"
 
 	"go.yaml.in/yaml/v3"
@@ -78,7 +77,7 @@ func (d *decoder) locate(f *Fault) {
 	}
 }
 
-var yamlLine = regexp.MustCompile(`line (\d+)`)
+var yamlLine = regexp.MustCompile(`^line (\d+): `)
 
 func (d *decoder) document(source []byte) (*yaml.Node, bool) {
 	switch {
@@ -107,6 +106,7 @@ func (d *decoder) document(source []byte) (*yaml.Node, bool) {
 		if m := yamlLine.FindStringSubmatch(fault.Message); m != nil {
 			fault.Line, _ = strconv.Atoi(m[1])
 			fault.Column = 1
+			fault.Message = strings.TrimPrefix(fault.Message, m[0])
 		}
 		d.faults = append(d.faults, fault)
 		return nil, false

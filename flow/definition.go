@@ -45,7 +45,7 @@ type Node struct {
 	Assigners  *Processors  `json:"assigners,omitempty"`  // task: who assigns
 	Deliver    *Processors  `json:"deliver,omitempty"`    // task, approval: to whom it may be handed over; left out: it may not
 	Terminable bool         `json:"terminable,omitempty"` // task, approval: those asked may end the ticket from here
-	Reject     *Rejection      `json:"reject,omitempty"`     // approval, confirm: where a rejection leads; on unless said
+	Reject     *Rejection   `json:"reject,omitempty"`     // approval, confirm: where a rejection leads; on unless said
 	Deadline   []Stage      `json:"deadline,omitempty"`   // task, approval
 
 	Rule    Rule        `json:"rule,omitempty"`    // approval; any unless said

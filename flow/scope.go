@@ -103,6 +103,7 @@ func (b *builder) joins() {
 }
 
 // spread carries scopes along all edges but rejections. The first way to reach a node gives it its scope; crossing complains of others.
+// Outer scopes go first, so that the complaint is about the edge that leaves a branch and not about what it leads to.
 func (b *builder) spread(queue []*node) {
 	reach := func(n *node, s scope) {
 		if n != nil && !n.known && n.Type != End {
@@ -111,8 +112,8 @@ func (b *builder) spread(queue []*node) {
 		}
 	}
 	for len(queue) > 0 {
-		n := queue[0]
-		queue = queue[1:]
+		n := slices.MinFunc(queue, func(a, b *node) int { return len(a.scope) - len(b.scope) })
+		queue = slices.DeleteFunc(queue, func(at *node) bool { return at == n })
 		for _, e := range n.edges() {
 			if to := b.p.nodes[e.to]; to != nil && to.Type != Join && !e.rejects {
 				reach(to, e.scope)

@@ -4,7 +4,6 @@ import (
 	"encoding/json"
 	"fmt"
 	"maps"
-	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -18,6 +17,8 @@ import (
 //	due                                     the clock goes to the earliest timer, which fires
 //	pass 2h                                 the clock goes on
 //	called ok | called 500 | called fail    what came of the one request that is owed; `called ok {"id":7}` gives a body
+//	field key=value | named node=a,b        before the ticket comes to it
+//	says | status | fields | calls          instead of where it stands: the last happenings, …, the requests that are owed
 //	<action> [@node] [by who] [admin] [for who] [no] [to a,b] [say word] [set key=value;key=value]
 //
 // Where it stands: every open node as node[who can act], with :state unless people are simply asked; then what became of the ticket.
@@ -27,7 +28,7 @@ type player struct {
 	p      *Process
 	pos    Position
 	env    Env
-	log    []Happening
+	last   []Happening
 	ended  *Ending
 	status Status
 	used   map[string]bool // words of the vocabulary that took part, as enum=word
@@ -35,7 +36,7 @@ type player struct {
 
 func process(t *testing.T, source string) *Process {
 	t.Helper()
-	if !strings.Contains(source, "key:") {
+	if !strings.HasPrefix(source, "key:") {
 		source = "key: test\nname: Test\nnodes:\n" + source
 	}
 	def, faults := Parse([]byte(source))
@@ -91,6 +92,27 @@ func (pl *player) do(line string) string {
 			pl.env.Now = timers[0].At
 		}
 		return pl.step(Fired{timers[0].Node, timers[0].Round, timers[0].Stage})
+	case "field", "named":
+		key, value, _ := strings.Cut(strings.TrimPrefix(line, words[0]+" "), "=")
+		if words[0] == "field" {
+			pl.env.Fields[key] = value
+		} else {
+			pl.env.Named = map[string][]string{key: strings.Split(value, ",")}
+		}
+		return pl.stands()
+	case "says":
+		return pl.says()
+	case "status":
+		return string(pl.status)
+	case "fields":
+		raw, _ := json.Marshal(pl.env.Fields)
+		return string(raw)
+	case "calls":
+		var parts []string
+		for _, o := range pl.p.Calls(pl.pos, pl.env) {
+			parts = append(parts, strings.TrimSpace(o.Method+" "+o.URL+" "+o.Body+" "+o.Problem))
+		}
+		return strings.Join(parts, "; ")
 	case "called":
 		owed := pl.p.Calls(pl.pos, pl.env)
 		require.Len(pl.t, owed, 1, line)
@@ -156,7 +178,7 @@ func (pl *player) step(in Input) string {
 	}
 	pl.note(out)
 	pl.pos = Apply(pl.pos, out.States)
-	pl.log = append(pl.log, out.Happenings...)
+	pl.last = out.Happenings
 	maps.Copy(pl.env.Fields, out.Fields)
 	if out.Status != "" {
 		pl.status = out.Status
@@ -282,10 +304,21 @@ func (pl *player) note(out Outcome) {
 	}
 }
 
-func (pl *player) kinds() []string {
+// says lists the happenings of the last step: kind(node who>to pass).
+func (pl *player) says() string {
 	var out []string
-	for _, h := range pl.log {
-		out = append(out, h.Kind)
+	for _, h := range pl.last {
+		parts := []string{h.Node}
+		if h.Who != "" {
+			parts = append(parts, h.Who)
+		}
+		if len(h.To) > 0 {
+			parts = append(parts, ">"+strings.Join(h.To, ","))
+		}
+		if h.Pass != nil {
+			parts = append(parts, fmt.Sprint(*h.Pass))
+		}
+		out = append(out, h.Kind+"("+strings.Join(parts, " ")+")")
 	}
-	return slices.Compact(out)
+	return strings.Join(out, " ")
 }

@@ -1,0 +1,55 @@
+package flow
+
+import (
+	"encoding/json"
+	"os"
+	"regexp"
+	"strings"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+)
+
+// testdata/faults.txt holds definitions with faults, one after the other: a line `# what it is about`, the nodes (or a whole definition),
+// and then every fault that must be named, each as `! line:column path: sentence`. Lines count from the first line of the definition.
+func TestEveryFaultIsNamedWithItsPlace(t *testing.T) {
+	raw, err := os.ReadFile("testdata/faults.txt")
+	require.NoError(t, err)
+	for _, block := range regexp.MustCompile(`(?m)^# `).Split(string(raw), -1)[1:] {
+		title, rest, _ := strings.Cut(block, "\n")
+		t.Run(title, func(t *testing.T) {
+			var source, want []string
+			for _, line := range strings.Split(strings.TrimRight(rest, "\n"), "\n") {
+				if fault, ok := strings.CutPrefix(line, "! "); ok {
+					want = append(want, fault)
+				} else {
+					source = append(source, line)
+				}
+			}
+			text := strings.Join(source, "\n") + "\n"
+			if strings.HasPrefix(text, "- {") {
+				text = "{key: k, name: K, nodes: [\n" + inline(text) + "]}\n"
+			}
+			def, faults := Parse([]byte(text))
+			require.Equal(t, strings.Join(want, "\n"), faults.Error())
+
+			// What is stored is JSON: Check alone must find the same, but for what only the text can show.
+			stored, err := json.Marshal(def)
+			require.NoError(t, err)
+			var again Definition
+			require.NoError(t, json.Unmarshal(stored, &again))
+			require.Equal(t, def, again)
+			_, err = Compile(def)
+			require.Equal(t, len(Check(def)) > 0, err != nil)
+		})
+	}
+}
+
+// inline turns lines `- {…}` into the items of a flow list, each on the line it had.
+func inline(text string) string {
+	var out strings.Builder
+	for _, line := range strings.Split(strings.TrimSpace(text), "\n") {
+		out.WriteString(strings.TrimPrefix(line, "- ") + ",\n")
+	}
+	return out.String()
+}

@@ -1,0 +1,103 @@
+package flow
+
+var timeScenarios = []scenario{
+	{"a wait goes on when its time has passed", `
+- {id: w, name: W, type: wait, for: 1d2h, next: t}
+- {id: t, name: T, type: task, processors: {anyone: true}, next: done}` + end, `
+	start         => w:waiting
+	submit by ann => refused conflict not possible
+	due           => t[anyone]`},
+
+	{"a wait until a point in time; one that has passed is not waited for", `
+- {id: w, name: W, type: wait, until: WHEN, next: t}
+- {id: t, name: T, type: task, action: confirm, processors: {anyone: true}, reject: {then: back, to: w}, next: done}
+- {id: done, name: Done, type: end}
+fields: [{key: WHEN, type: DATETIME}]`, `
+	field WHEN=2026-03-02 12:00:00 =>
+	start      => w:waiting
+	due        => t[anyone]
+	confirm no => t[anyone]
+	field WHEN= => t[anyone]
+	confirm no => t[anyone]
+	says       => acted(t false) left(t false) went_back(t >w) entered(w) left(w) entered(t)`},
+
+	{"a deadline reminds, escalates, and at last approves", `
+- id: v
+  name: V
+  type: approval
+  rule: all
+  processors: {persons: [ann, bob]}
+  deadline:
+  - {after: 1h, do: remind}
+  - {after: 2h, do: escalate, to: {persons: [boss]}}
+  - {after: 3h, do: escalate, to: {persons: [big]}, mode: replace}
+  - {after: 1d, do: approve}
+  next: done` + end, `
+	start          => v[ann bob]
+	approve by ann => v[bob]
+	due            => v[bob]
+	says           => reminded(v >bob)
+	due            => v[bob boss]
+	says           => escalated(v >boss)
+	due            => v[big]
+	due            => completed approved
+	says           => expired(v true) left(v true) entered(done) finished(done)
+	approve by big => refused conflict "V" is already approved`},
+
+	{"a deadline gives a task to others, and at last says no", `
+- id: c
+  name: C
+  type: task
+  action: confirm
+  distribute: claim
+  processors: {persons: [ann, bob]}
+  deadline:
+  - {after: 1h, do: reassign, to: {persons: [joe]}}
+  - {after: 2h, do: escalate, to: {anyone: true}}
+  - {after: 3h, do: reject}
+  reject: {then: end}
+  next: done` + end, `
+	start          => c:claiming[ann bob]
+	claim by ann   => c[ann]
+	due            => c[joe]
+	says           => reassigned(c >joe)
+	due            => c:claiming[anyone joe]
+	claim by zoe   => c[zoe]
+	due            => terminated approved`},
+
+	{"a deadline does a task that needs nobody's knowledge", `
+- {id: t, name: T, type: task, processors: {anyone: true}, fields: [{key: f, type: STRING, required: true, default: none}], deadline: [{after: 1h, do: approve}], next: done}` + end, `
+	start  => t[anyone]
+	due    => completed approved
+	fields => {"f":"none"}`},
+
+	{"a deadline that finds nobody leaves those asked", `
+- {id: t, name: T, type: task, processors: {persons: [ann]}, deadline: [{after: 1h, do: reassign, to: {assignee: true}}], next: done}` + end, `
+	start         => t[ann]
+	due           => t[ann]
+	says          => reassigned(t)
+	submit by ann => completed approved`},
+
+	{"a suspended ticket stops the clocks and goes on with what was left", `
+- {id: p, name: P, type: parallel, branches: [{name: l, next: t}, {name: r, next: w}], join: j}
+- {id: t, name: T, type: task, processors: {persons: [ann]}, deadline: [{after: 1h, do: remind}, {after: 3h, do: remind}], next: j}
+- {id: w, name: W, type: wait, for: 2h, next: j}
+- {id: j, name: J, type: join, next: done}` + end, `
+	resume        => refused conflict not suspended
+	suspend       => refused conflict not running
+	start         => j:waiting() t[ann] w:waiting
+	pass 30m      => j:waiting() t[ann] w:waiting
+	suspend       => j:waiting() t[ann] w:waiting
+	suspend       => refused conflict suspended already
+	submit by ann => refused conflict suspended
+	pass 10h      => j:waiting() t[ann] w:waiting
+	resume        => j:waiting() t[ann] w:waiting
+	pass 29m      => j:waiting() t[ann] w:waiting
+	due           => j:waiting() t[ann] w:waiting
+	says          => reminded(t >ann)
+	pass 89m59s   => j:waiting() t[ann] w:waiting
+	due           => j:waiting(r) t[ann]
+	due           => j:waiting(r) t[ann]
+	says          => reminded(t >ann)
+	submit by ann => completed approved`},
+}
