@@ -1,0 +1,175 @@
+package e2e
+
+import (
+	"context"
+	"fmt"
+	"log/slog"
+	"net/netip"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+	enumspb "go.temporal.io/api/enums/v1"
+	"go.temporal.io/sdk/client"
+	"go.temporal.io/sdk/worker"
+	"go.temporal.io/sdk/workflow"
+
+	"signalbox/activities"
+	"signalbox/activities/outboxtest"
+	"signalbox/cmd/dev/e2e/harness"
+	"signalbox/desk"
+	"signalbox/notice"
+	"signalbox/workflows"
+)
+
+const retryEvery = time.Second
+
+// forgetful loses starts of lanes, as a process does that dies right after it has parked them.
+type forgetful struct {
+	workflows.Lanes
+	losing atomic.Bool
+	lost   atomic.Int32
+}
+
+func (f *forgetful) Start(ctx context.Context, lane notice.Lane) error {
+	if f.losing.Load() {
+		f.lost.Add(1)
+		return context.Canceled
+	}
+	return f.Lanes.Start(ctx, lane)
+}
+
+// deliveryWorker starts a worker as production has it, with the house API's profile at a faster pace.
+func deliveryWorker(t *testing.T, c client.Client, outbox *outboxtest.Outbox, lanes activities.Lanes) worker.Worker {
+	t.Helper()
+	profiles := notice.BuiltIn()
+	profiles[notice.Minutely] = profiles[notice.Minutely].Every(retryEvery)
+	log := slog.New(slog.DiscardHandler)
+	guard := activities.Guard{Allow: []netip.Prefix{netip.MustParsePrefix("127.0.0.0/8")}}
+	w := worker.New(c, workflows.QueueDeliveries, worker.Options{WorkerStopTimeout: 15 * time.Second})
+	w.RegisterWorkflow(workflows.Deliveries)
+	w.RegisterWorkflow(workflows.Lane)
+	w.RegisterWorkflow(workflows.Sweep)
+	w.RegisterActivity(&activities.Activities{Desk: desk.New(&empty{}, nil, desk.Options{Log: log})})
+	w.RegisterActivity(&activities.Deliveries{Outbox: outbox, Lanes: lanes, Profiles: profiles, Partitions: 1, Now: time.Now, Log: log,
+		Sender: activities.NewSender(activities.SenderOptions{Guard: guard, Now: time.Now})})
+	require.NoError(t, w.Start())
+	return w
+}
+
+// empty is a ledger in which nothing has expired.
+type empty struct{ desk.Ledger }
+
+func (empty) Expired(context.Context, int) ([]desk.Operation, error) { return nil, nil }
+
+func await(t *testing.T, outbox *outboxtest.Outbox, what string, condition func() bool) {
+	t.Helper()
+	ctx, cancel := context.WithTimeout(t.Context(), 60*time.Second)
+	defer cancel()
+	require.True(t, outbox.Await(ctx, condition), what)
+}
+
+func TestDeliveriesOnARealServer(t *testing.T) {
+	c, _ := temporalServer(t)
+	ctx := t.Context()
+	outbox := outboxtest.New()
+	lanes := &forgetful{Lanes: workflows.Lanes{Client: c, Namespace: "default"}}
+	r := harness.NewReceiver(t)
+	w := deliveryWorker(t, c, outbox, lanes)
+	stop := func() { w.Stop() }
+	t.Cleanup(func() { stop() })
+
+	// The sweep brings the partition up; processes that start together all ensure it.
+	for range 3 {
+		require.NoError(t, workflows.EnsureSweep(ctx, c, time.Second))
+	}
+	require.Eventually(t, func() bool {
+		_, err := c.DescribeWorkflowExecution(ctx, workflows.DeliveriesID(0), "")
+		return err == nil
+	}, 30*time.Second, 20*time.Millisecond)
+
+	// What is healthy is told at once and leaves nothing behind in Temporal.
+	outbox.Subscribe("healthy", r.URL("/healthy"), notice.Minutely)
+	outbox.Owe("healthy", 1, 20)
+	await(t, outbox, "sent", func() bool { return outbox.Count(notice.Sent) == 20 })
+	_, err := c.DescribeWorkflowExecution(ctx, workflows.LaneID(notice.Lane{Subscription: "healthy", TicketID: 1}), "")
+	require.Error(t, err)
+
+	// A receiver that recovers gets everything in order; one that does not is dropped after eleven tries, evenly apart.
+	r.Answer("/recovers", harness.Response{Status: 500}, harness.Response{Drop: true}, harness.Response{Status: 204}, harness.Response{})
+	r.Answer("/dead", harness.Response{Status: 500, Delay: 100 * time.Millisecond})
+	outbox.Subscribe("recovers", r.URL("/recovers"), notice.Minutely)
+	outbox.Subscribe("dead", r.URL("/dead"), notice.Minutely)
+	outbox.Owe("recovers", 1, 3)
+	outbox.Owe("dead", 1, 2)
+	await(t, outbox, "settled", func() bool { return outbox.Count(notice.Sent) == 23 && outbox.Count(notice.Failed) == 1 })
+	ids := []string{}
+	for _, request := range r.Requests("/recovers") {
+		ids = append(ids, request.Header.Get("webhook-id"))
+	}
+	require.Equal(t, []string{"recovers:1:1", "recovers:1:1", "recovers:1:1", "recovers:1:1", "recovers:1:2", "recovers:1:3"}, ids)
+	dead := r.Requests("/dead")
+	require.Len(t, dead, 11)
+	for i, request := range dead {
+		require.InDelta(t, time.Duration(i)*retryEvery, request.At.Sub(dead[0].At), float64(900*time.Millisecond), "try %d", i+1)
+	}
+	require.Equal(t, notice.Dropped, outbox.Subscription("dead").State)
+	require.Equal(t, 1, outbox.Count(notice.Held))
+
+	// Lanes whose start was lost are found by the sweep, and the running ones are left alone.
+	lanes.losing.Store(true)
+	for i := range 30 {
+		id := fmt.Sprint("lost", i)
+		r.Answer("/"+id, harness.Response{Status: 500}, harness.Response{})
+		outbox.Subscribe(id, r.URL("/"+id), notice.Minutely)
+		outbox.Owe(id, 1, 2)
+	}
+	await(t, outbox, "found by the sweep", func() bool { return outbox.Count(notice.Sent) == 83 })
+	require.EqualValues(t, 30, lanes.lost.Load())
+	lanes.losing.Store(false)
+
+	// The worker goes in the middle of a lane, and another takes over.
+	r.Answer("/moves", harness.Response{Status: 500}, harness.Response{Status: 500}, harness.Response{Status: 500}, harness.Response{})
+	outbox.Subscribe("moves", r.URL("/moves"), notice.Minutely)
+	outbox.Owe("moves", 1, 3)
+	r.Await(t, "/moves", 2, 20*time.Second)
+	w.Stop()
+	outbox.Owe("healthy", 2, 1)
+	w = deliveryWorker(t, c, outbox, lanes)
+	await(t, outbox, "the others go on", func() bool { return outbox.Count(notice.Sent) == 87 })
+	require.Len(t, r.Requests("/moves"), 6, "three failed, three arrived, none twice")
+
+	// Lanes are over when they are empty; a lane that parks and empties again and again is never left behind.
+	r.Answer("/flaps", flapping(12)...)
+	outbox.Subscribe("flaps", r.URL("/flaps"), notice.Minutely)
+	for range 6 {
+		outbox.Owe("flaps", 1, 1)
+		n := len(outbox.Deliveries())
+		await(t, outbox, "flapping", func() bool { return outbox.Deliveries()[n-1].State == notice.Sent })
+	}
+	require.Len(t, r.Requests("/flaps"), 12)
+	require.Eventually(t, func() bool {
+		d, err := c.DescribeWorkflowExecution(ctx, workflows.LaneID(notice.Lane{Subscription: "flaps", TicketID: 1}), "")
+		return err == nil && d.WorkflowExecutionInfo.Status == enumspb.WORKFLOW_EXECUTION_STATUS_COMPLETED
+	}, 20*time.Second, 20*time.Millisecond)
+	replay(t, c, workflows.LaneID(notice.Lane{Subscription: "dead", TicketID: 1}))
+}
+
+// flapping answers every other request badly.
+func flapping(n int) []harness.Response {
+	var out []harness.Response
+	for range n / 2 {
+		out = append(out, harness.Response{Status: 500}, harness.Response{})
+	}
+	return out
+}
+
+// replay runs a workflow's history again, against the code as it is.
+func replay(t *testing.T, c client.Client, id string) {
+	t.Helper()
+	replayer, err := worker.NewWorkflowReplayerWithOptions(worker.WorkflowReplayerOptions{})
+	require.NoError(t, err)
+	replayer.RegisterWorkflowWithOptions(workflows.Lane, workflow.RegisterOptions{})
+	require.NoError(t, replayer.ReplayWorkflowExecution(t.Context(), c.WorkflowService(), nil, "default", workflow.Execution{ID: id}))
+}
