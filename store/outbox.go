@@ -165,10 +165,11 @@ func (q *session) holdDeliveries(ctx context.Context, results []notice.Result) e
 func (q *session) try(ctx context.Context, r notice.Result) error {
 	d, a := r.Work.Delivery, r.Attempt
 	answer := append([]byte{}, a.Answer[:min(len(a.Answer), notice.MaxAnswer)]...) // never nil, which would be null
-	_, err := q.exec(ctx, `INSERT INTO attempts (delivery_id, n, started_at, finished_at, status, class, error, answer, succeeded)
-		VALUES (?, (SELECT COALESCE(MAX(n), 0) + 1 FROM attempts WHERE delivery_id = ?), ?, ?, ?, ?, ?, ?, ?)`,
+	added, err := q.exec(ctx, `INSERT INTO attempts (delivery_id, n, started_at, finished_at, status, class, error, answer, succeeded)
+		VALUES (?, (SELECT COALESCE(MAX(n), 0) + 1 FROM attempts WHERE delivery_id = ?), ?, ?, ?, ?, ?, ?, ?)
+		ON CONFLICT (delivery_id, started_at) DO NOTHING`,
 		d.ID, d.ID, at(a.StartedAt), at(a.FinishedAt), a.Status, string(a.Class), tidy(a.Error), answer, a.Succeeded)
-	if err != nil {
+	if err != nil || added == 0 {
 		return wrap("insert the attempt", err)
 	}
 	// A delivery that was cancelled or held meanwhile stays so, unless it did arrive before its address was dropped.

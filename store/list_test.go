@@ -1,0 +1,310 @@
+package store_test
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+	"pgregory.net/rapid"
+
+	"signalbox/ticket"
+)
+
+// gallery opens tickets that differ in everything a list can be filtered by.
+func gallery(b *bench, n int) []*story {
+	var list []*story
+	pick := func(i int, words ...string) string { return words[i%len(words)] }
+	for i := range n {
+		d := draft(pick(i, "Gate blocked", "海关清关延误", "gate Ünblocked now", "Totally different"))
+		d.Origin, d.Assignee = pick(i/2, "customs", "harbour"), pick(i/3, "", "li", "wang")
+		if i%2 == 0 {
+			d.Tags = []string{"even", pick(i, "vip", "海关", "slow")}
+		}
+		d.Relations = []ticket.Relation{{Type: pick(i, "manifest", "order"), Content: []string{fmt.Sprint("N", i%5), "all"}}}
+		d.Opener = pick(i, "li", "zhao")
+		s := b.opened(pick(i/7, "a", "a", "b"), d)
+		b.clock.pass(time.Minute)
+		s.at = b.clock.Now()
+		for j := range i % 6 {
+			switch j {
+			case 0:
+				b.act(s, ticket.Command{Action: ticket.Accept, Operator: pick(i, "li", "wang")})
+			case 1:
+				b.act(s, ticket.Command{Action: ticket.CommitSolution, Solution: &ticket.Solution{Type: "x", Cause: "c", Text: "s"}})
+			case 2:
+				b.act(s, ticket.Command{Action: ticket.Suspend})
+			case 3:
+				b.act(s, ticket.Command{Action: ticket.Unsuspend})
+			case 4:
+				b.act(s, ticket.Command{Action: pick4(i)})
+			}
+		}
+		list = append(list, s)
+	}
+	return list
+}
+
+func pick4(i int) ticket.Action {
+	return []ticket.Action{ticket.Close, ticket.Terminate, ticket.Withdraw}[i/6%3]
+}
+
+// matches is what a filter means, said in another way.
+func matches(s *story, f ticket.Filter) bool {
+	t := s.ticket
+	is := func(want, have string) bool { return want == "" || want == have }
+	contents := map[string][]string{}
+	for _, r := range s.events[0].After.Opening.Relations {
+		contents[r.Type] = r.Content
+	}
+	before := func(a, b time.Time) bool { return b.IsZero() || a.Before(b) }
+	return (f.Open == nil || *f.Open == t.Status.Open()) && (len(f.Phases) == 0 || slices.Contains(f.Phases, t.Phase())) &&
+		is(f.Origin, t.Origin) && is(f.Service, t.Service) && is(f.Assignee, t.Assignee) &&
+		(f.Tag == "" || slices.Contains(t.Tags, f.Tag)) && (f.WaitingFor == "" || slices.Contains(t.WaitingFor(), f.WaitingFor)) &&
+		(f.RelationType == "" || slices.Contains(contents[f.RelationType], f.RelationItem)) &&
+		before(t.CreatedAt, f.CreatedBefore) && (f.CreatedAfter.IsZero() || t.CreatedAt.After(f.CreatedAfter)) &&
+		before(t.UpdatedAt, f.UpdatedBefore) && (f.UpdatedAfter.IsZero() || t.UpdatedAt.After(f.UpdatedAfter))
+}
+
+// pages reads a whole list, and checks that it is paged as asked.
+func (b *bench) pages(t require.TestingT, tenant string, f ticket.Filter) []ticket.Ticket {
+	var all []ticket.Ticket
+	for {
+		page, err := b.Tickets(background(), tenant, f)
+		require.NoError(t, err)
+		require.LessOrEqual(t, len(page.Items), f.Limit)
+		all = append(all, page.Items...)
+		if page.Next == "" {
+			return all
+		}
+		require.Len(t, page.Items, f.Limit, "only the last page is short")
+		f.Cursor = page.Next
+	}
+}
+
+func TestAnyFilterFindsWhatMatches(t *testing.T) {
+	both(t, func(t *testing.T, b *bench) {
+		stories := gallery(b, 60)
+		moment := func(r *rapid.T, name string) time.Time {
+			if rapid.Bool().Draw(r, name+" set") {
+				return stories[rapid.IntRange(0, len(stories)-1).Draw(r, name)].ticket.CreatedAt.Add(time.Duration(rapid.IntRange(-1, 1).Draw(r, name+" off")) * time.Microsecond)
+			}
+			return time.Time{}
+		}
+		rapid.Check(t, func(r *rapid.T) {
+			some := func(name string, words ...string) string {
+				return rapid.SampledFrom(append(words, "", "", "", "nothing")).Draw(r, name)
+			}
+			f := ticket.Filter{Origin: some("origin", "customs", "harbour"), Tag: some("tag", "even", "vip", "海关"), Service: some("service", "incident"),
+				Assignee: some("assignee", "li", "wang"), WaitingFor: some("waiting", "li", "wang", "zhao"),
+				CreatedAfter: moment(r, "created after"), CreatedBefore: moment(r, "created before"),
+				UpdatedAfter: moment(r, "updated after"), UpdatedBefore: moment(r, "updated before"),
+				Limit: rapid.IntRange(1, 20).Draw(r, "limit")}
+			if rapid.Bool().Draw(r, "by status") {
+				open := rapid.Bool().Draw(r, "open")
+				f.Open = &open
+			}
+			f.Phases = rapid.SliceOfNDistinct(rapid.SampledFrom([]string{"triggered", "acknowledged", "resolved", "completed", "suspended", "revoked"}), 0, 3,
+				rapid.ID).Draw(r, "phases")
+			if f.RelationType = some("type", "manifest", "order"); f.RelationType != "" {
+				f.RelationItem = rapid.SampledFrom([]string{"N0", "N3", "all"}).Draw(r, "item")
+			}
+			tenant := rapid.SampledFrom([]string{"a", "b", "c"}).Draw(r, "tenant")
+			var want []string
+			for _, s := range slices.Backward(stories) {
+				if s.ticket.Tenant == tenant && matches(s, f) {
+					want = append(want, s.ticket.Number)
+				}
+			}
+			require.Equal(r, want, numbers(b.pages(r, tenant, f)))
+		})
+	})
+}
+
+func numbers(list []ticket.Ticket) (out []string) {
+	for _, t := range list {
+		out = append(out, t.Number)
+	}
+	return out
+}
+
+func TestEachFilterByItself(t *testing.T) {
+	both(t, func(t *testing.T, b *bench) {
+		stories := gallery(b, 60)
+		yes, no := true, false
+		middle := stories[30].ticket
+		for name, f := range map[string]ticket.Filter{
+			"open": {Open: &yes}, "closed": {Open: &no}, "phase": {Phases: []string{"suspended"}}, "phases": {Phases: []string{"revoked", "triggered"}},
+			"origin": {Origin: "customs"}, "tag": {Tag: "海关"}, "service": {Service: "incident"}, "assignee": {Assignee: "li"}, "waiting": {WaitingFor: "zhao"},
+			"relation": {RelationType: "manifest", RelationItem: "N2"}, "created after": {CreatedAfter: middle.CreatedAt},
+			"created before": {CreatedBefore: middle.CreatedAt}, "updated after": {UpdatedAfter: middle.UpdatedAt}, "updated before": {UpdatedBefore: middle.UpdatedAt},
+		} {
+			var want []string
+			for _, s := range slices.Backward(stories) {
+				if s.ticket.Tenant == "a" && matches(s, f) {
+					want = append(want, s.ticket.Number)
+				}
+			}
+			require.NotEmpty(t, want, name)
+			f.Limit = 7
+			require.Equal(t, want, numbers(b.pages(t, "a", f)), name)
+		}
+		page, err := b.Tickets(t.Context(), "a", ticket.Filter{})
+		require.NoError(t, err)
+		require.Len(t, page.Items, ticket.DefaultPage)
+		page, err = b.Tickets(t.Context(), "a", ticket.Filter{Limit: 100_000})
+		require.NoError(t, err)
+		require.Less(t, len(page.Items), 60)
+		for _, item := range page.Items {
+			require.Equal(t, "a", item.Tenant)
+		}
+	})
+}
+
+func TestWordsThatAreFound(t *testing.T) {
+	both(t, func(t *testing.T, b *bench) {
+		d := draft("Gate BLOCKED, Ärger am Tor: 海关清关延误")
+		d.Origin, d.Tags = "Customs-Office", []string{"Priority.One"}
+		d.Description = "the driver waits since 07:45 " + strings.Repeat("海", 1964) + " within beyond"
+		s := b.opened("a", d)
+		for _, words := range []string{"gate", "GATE blocked", "blocked gate", "ärger", "海关", "关清", "清关延误 gate", "误", "海", "customs office", "priority", "prior",
+			"blo", "tor 07", s.ticket.Number, s.ticket.Number[:10], "driver wai", "within", "gate  ", "关", "海 关", "office海关"} {
+			page, err := b.Tickets(t.Context(), "a", ticket.Filter{Words: words})
+			require.NoError(t, err)
+			require.Len(t, page.Items, 1, words)
+			page, err = b.Tickets(t.Context(), "b", ticket.Filter{Words: words})
+			require.NoError(t, err)
+			require.Empty(t, page.Items, words)
+		}
+		for _, words := range []string{"gates", "ate", "blocked nothing", "关海", "延海", "!!!", "beyond", "bl", "100", "gat blocked", "申"} {
+			page, err := b.Tickets(t.Context(), "a", ticket.Filter{Words: words})
+			require.NoError(t, err)
+			require.Empty(t, page.Items, words)
+		}
+		all, err := b.Tickets(t.Context(), "a", ticket.Filter{Words: " "})
+		require.NoError(t, err)
+		require.Len(t, all.Items, 1)
+
+		d = draft("many")
+		var text strings.Builder
+		for i := range 600 {
+			fmt.Fprintf(&text, "w%d ", i)
+		}
+		d.Description = text.String()
+		long := b.opened("a", d)
+		require.Equal(t, 256, b.count(fmt.Sprintf(`SELECT COUNT(*) FROM words WHERE ticket_id = %d`, long.ticket.ID)))
+		page, err := b.Tickets(t.Context(), "a", ticket.Filter{Words: "many w1 w2 w3 w4 w5 w6 w7 w8 w100"})
+		require.NoError(t, err)
+		require.Len(t, page.Items, 1)
+		page, err = b.Tickets(t.Context(), "a", ticket.Filter{Words: "many w1 w2 w3 w4 w5 w6 w7 w8x w100"})
+		require.NoError(t, err)
+		require.Empty(t, page.Items)
+	})
+}
+
+// While tickets are opened, written down late, and closed: whoever pages sees each of those that stay exactly once.
+func TestPagesNeitherRepeatNorLeaveOut(t *testing.T) {
+	both(t, func(t *testing.T, b *bench) {
+		for name, f := range map[string]ticket.Filter{"by id": {Limit: 7}, "by time": {Limit: 7, CreatedAfter: epoch.Add(-time.Hour)}} {
+			tenant := "t" + name
+			var there, late []*story
+			for i := range 50 {
+				s := b.begin(tenant, draft("x"))
+				b.clock.pass(time.Second / 4) // several in a second, some at the same moment
+				if i%5 == 4 {
+					late = append(late, s)
+					continue
+				}
+				b.project(s, s.events...)
+				there = append(there, s)
+			}
+			seen := map[string]int{}
+			for {
+				page, err := b.Tickets(t.Context(), tenant, f)
+				require.NoError(t, err)
+				for _, item := range page.Items {
+					seen[item.Number]++
+				}
+				if page.Next == "" {
+					break
+				}
+				f.Cursor = page.Next
+				b.opened(tenant, draft("new"))
+				if len(late) > 0 {
+					b.project(late[0], late[0].events...)
+					late = late[1:]
+				}
+				b.act(there[len(seen)%len(there)], ticket.Command{Action: ticket.Say, Message: &ticket.Message{ID: fmt.Sprint("m", len(seen)), Author: "li", Content: "x"}})
+			}
+			for _, s := range there {
+				require.Equal(t, 1, seen[s.ticket.Number])
+			}
+			for number, n := range seen {
+				require.Equal(t, 1, n, number)
+			}
+		}
+	})
+}
+
+func TestACursorThatIsNoneIsRefused(t *testing.T) {
+	both(t, func(t *testing.T, b *bench) {
+		for _, cursor := range []string{"x", "!!", "e30", "eyJhIjoiMjAyNi0wMS0wMlQwMzowNDowNVoiLCJuIjotMX0", strings.Repeat("A", 500), "bnVsbA"} {
+			_, err := b.Tickets(t.Context(), "a", ticket.Filter{Cursor: cursor})
+			refusal := ticket.AsError(err)
+			require.NotNil(t, refusal, cursor)
+			require.Equal(t, ticket.Invalid, refusal.Code)
+			require.Equal(t, "cursor", refusal.Field)
+			_, _, err = b.Deliveries(t.Context(), "s", cursor, 10)
+			require.True(t, ticket.Is(err, ticket.Invalid), cursor)
+		}
+	})
+}
+
+func TestAnotherTenantsTicketDoesNotExist(t *testing.T) {
+	both(t, func(t *testing.T, b *bench) {
+		s := b.opened("a", draft("x"))
+		for _, key := range []string{s.ticket.Number, s.ticket.UUID, strings.ToUpper(s.ticket.UUID)} {
+			got, err := b.Ticket(t.Context(), "a", key)
+			require.NoError(t, err)
+			require.Equal(t, s.ticket, got)
+			_, err = b.Ticket(t.Context(), "b", key)
+			require.True(t, ticket.Is(err, ticket.NotFound))
+		}
+		for _, key := range []string{"", "IM", "\x00", s.ticket.Number + "'", "%"} {
+			_, err := b.Ticket(t.Context(), "a", key)
+			require.True(t, ticket.Is(err, ticket.NotFound), key)
+		}
+	})
+}
+
+func TestTimesComeBackToTheMicrosecond(t *testing.T) {
+	both(t, func(t *testing.T, b *bench) {
+		for _, at := range []time.Time{epoch, epoch.Truncate(time.Second), epoch.Truncate(time.Millisecond), time.Date(1970, 1, 1, 0, 0, 0, 1000, time.UTC),
+			time.Date(2999, 12, 31, 23, 59, 59, 999_999_999, time.FixedZone("x", 5*3600+1800))} {
+			b.clock.set(at)
+			s := b.opened("a", draft("x"))
+			timeline, err := b.Timeline(t.Context(), s.ticket.ID, 0, 10)
+			require.NoError(t, err)
+			want := at.UTC().Truncate(time.Microsecond)
+			require.Equal(t, want, timeline[0].At)
+			require.Equal(t, want, b.read(s).CreatedAt)
+			sub, err := b.Register(t.Context(), s.ticket, "https://example.com")
+			require.NoError(t, err)
+			require.Equal(t, want, sub.CreatedAt)
+			stored, err := b.Registration(t.Context(), s.ticket.ID, sub.ID)
+			require.NoError(t, err)
+			require.Equal(t, want, stored.CreatedAt)
+			op := b.operation(fmt.Sprint("k", s.ticket.ID))
+			_, _, err = b.ledger.Claim(t.Context(), op, nothing)
+			require.NoError(t, err)
+			require.NoError(t, b.ledger.Expire(t.Context(), op.ID))
+			expired, err := b.ledger.Expired(t.Context(), 1)
+			require.NoError(t, err)
+			require.Equal(t, want, expired[0].CreatedAt)
+			require.Equal(t, want, expired[0].Lease)
+			require.NoError(t, b.ledger.Close(t.Context(), op.ID, "void", ""))
+		}
+	})
+}

@@ -1,0 +1,508 @@
+package store_test
+
+import (
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"signalbox/notice"
+	"signalbox/ticket"
+)
+
+const hook = "https://example.com/hook"
+
+// subscribed opens a ticket that an address is registered on.
+func (b *bench) subscribed() (*story, notice.Subscription) {
+	s := b.opened("a", draft("x"))
+	sub, err := b.Register(b.t.Context(), s.ticket, hook)
+	require.NoError(b.t, err)
+	return s, sub
+}
+
+// tried is a try at a delivery at the clock's time.
+func (b *bench) tried(w notice.Work, then notice.DeliveryState) notice.Result {
+	start := b.clock.Now()
+	b.clock.pass(time.Millisecond)
+	r := notice.Result{Work: w, Then: then, Attempt: notice.Attempt{DeliveryID: w.Delivery.ID, StartedAt: start, FinishedAt: b.clock.Now(), Status: 200,
+		Answer: []byte("ok"), Succeeded: then == notice.Sent}}
+	if then != notice.Sent {
+		r.Attempt.Status, r.Attempt.Class, r.Attempt.Error, r.Attempt.Answer = 0, notice.ErrorTimeout, "no \x00 answer", nil
+	}
+	if then == notice.Parked {
+		next := b.clock.Now().Add(time.Minute)
+		r.NextTry = &next
+	}
+	return r
+}
+
+func (b *bench) record(results ...notice.Result) {
+	b.t.Helper()
+	require.NoError(b.t, b.outbox.Record(b.t.Context(), results))
+}
+
+// deliveries are those of a subscription, oldest first.
+func (b *bench) deliveries(sub notice.Subscription) []notice.Record {
+	b.t.Helper()
+	list, next, err := b.Deliveries(b.t.Context(), sub.ID, "", 200)
+	require.NoError(b.t, err)
+	require.Empty(b.t, next)
+	slices.Reverse(list)
+	return list
+}
+
+func states(records []notice.Record) (list []notice.DeliveryState) {
+	for _, r := range records {
+		list = append(list, r.State)
+	}
+	return list
+}
+
+func (b *bench) counts(s *story, sub notice.Subscription) map[notice.DeliveryState]int {
+	b.t.Helper()
+	r, err := b.Registration(b.t.Context(), s.ticket.ID, sub.ID)
+	require.NoError(b.t, err)
+	return r.Counts
+}
+
+func TestADeliveryIsSentInOrder(t *testing.T) {
+	both(t, func(t *testing.T, b *bench) {
+		s, sub := b.subscribed()
+		require.Empty(t, sub.Secret, "nobody asked for it")
+		b.project(s, s.relate("manifest", "A")...)
+		b.act(s, ticket.Command{Action: ticket.Accept})
+		b.act(s, ticket.Command{Action: ticket.Close})
+		pending := b.pending()
+		require.Equal(t, []string{"relations", "status"}, kinds(pending))
+		for _, w := range pending {
+			require.True(t, strings.HasPrefix(w.Delivery.ID, "msg_"))
+			require.True(t, strings.HasPrefix(w.Subscription.Secret, "whsec_"))
+			require.Equal(t, notice.Lane{Subscription: sub.ID, TicketID: s.ticket.ID}, w.Delivery.Lane)
+			require.Equal(t, notice.Partition(s.ticket.ID, 16), w.Delivery.Partition)
+			require.Equal(t, hook, w.Subscription.URL)
+			require.Equal(t, notice.Minutely, w.Subscription.Profile)
+			_, err := notice.Sign(w.Subscription.Secret, w.Delivery.ID, epoch, w.Delivery.Body)
+			require.NoError(t, err)
+		}
+		require.Equal(t, `{"id":"`+s.ticket.Number+`","type":"status","details":{"from":"OPEN","to":"CLOSED"}}`, string(pending[1].Delivery.Body))
+		require.Equal(t, s.events[3].Seq, pending[1].Delivery.Seq)
+		require.Zero(t, b.count(`SELECT COUNT(*) FROM subscriptions WHERE secret LIKE '%whsec%'`), "secrets are sealed")
+
+		first := b.tried(pending[0], notice.Sent)
+		b.record(first)
+		b.record(first) // a lost answer: recorded again
+		require.Equal(t, []string{"status"}, kinds(b.pending()))
+		b.record(b.tried(pending[1], notice.Sent))
+		require.Empty(t, b.pending())
+		records := b.deliveries(sub)
+		require.Equal(t, []notice.DeliveryState{notice.Sent, notice.Sent}, states(records))
+		require.Len(t, records[0].Attempts, 1)
+		want := first.Attempt
+		want.N, want.StartedAt, want.FinishedAt = 1, want.StartedAt.Truncate(time.Microsecond), want.FinishedAt.Truncate(time.Microsecond)
+		require.Equal(t, want, records[0].Attempts[0])
+		require.Equal(t, want.FinishedAt, *records[0].EndedAt)
+		require.Equal(t, want.StartedAt, *records[0].FirstTry)
+		require.Equal(t, 1, records[0].Tries)
+		require.Equal(t, map[notice.DeliveryState]int{notice.Sent: 2}, b.counts(s, sub))
+	})
+}
+
+func TestPendingPassesBusyLanesBy(t *testing.T) {
+	both(t, func(t *testing.T, b *bench) {
+		s, sub := b.subscribed()
+		other, err := b.Register(t.Context(), s.ticket, hook+"/2")
+		require.NoError(t, err)
+		for i := range 5 {
+			b.project(s, s.relate("manifest", fmt.Sprint(i))...)
+		}
+		part := notice.Partition(s.ticket.ID, 16)
+		busy := []notice.Lane{{Subscription: "nobody", TicketID: 7}, {Subscription: sub.ID, TicketID: s.ticket.ID}}
+		works, err := b.outbox.Pending(t.Context(), part, busy, 3)
+		require.NoError(t, err)
+		require.Len(t, works, 3)
+		for i, w := range works {
+			require.Equal(t, other.ID, w.Subscription.ID)
+			require.EqualValues(t, i+2, w.Delivery.Seq)
+		}
+		works, err = b.outbox.Pending(t.Context(), part+1, nil, 3)
+		require.NoError(t, err)
+		require.Empty(t, works)
+		parts, err := b.outbox.Partitions(t.Context())
+		require.NoError(t, err)
+		require.Equal(t, []int{part}, parts)
+	})
+}
+
+func TestAParkedLaneGoesOnByItself(t *testing.T) {
+	both(t, func(t *testing.T, b *bench) {
+		s, sub := b.subscribed()
+		lane := notice.Lane{Subscription: sub.ID, TicketID: s.ticket.ID}
+		for i := range 3 {
+			b.project(s, s.relate("manifest", fmt.Sprint(i))...)
+		}
+		pending := b.pending()
+		failed := b.tried(pending[0], notice.Parked)
+		b.record(failed)
+		require.Empty(t, b.pending())
+		parked, err := b.outbox.Parked(t.Context(), notice.Lane{}, 10)
+		require.NoError(t, err)
+		require.Equal(t, []notice.Lane{lane}, parked)
+		parked, err = b.outbox.Parked(t.Context(), lane, 10)
+		require.NoError(t, err)
+		require.Empty(t, parked)
+
+		b.project(s, s.relate("manifest", "born parked")...)
+		require.Empty(t, b.pending())
+		require.Equal(t, map[notice.DeliveryState]int{notice.Parked: 4}, b.counts(s, sub))
+		for i := range 4 {
+			w, more, err := b.outbox.Next(t.Context(), lane)
+			require.NoError(t, err)
+			require.True(t, more)
+			require.EqualValues(t, i+2, w.Delivery.Seq)
+			require.NotEmpty(t, w.Subscription.Secret)
+			require.NotNil(t, w.Subscription.FailingSince)
+			require.Equal(t, failed.Attempt.StartedAt.Truncate(time.Microsecond), *w.Subscription.FailingSince)
+			if i == 0 {
+				require.Equal(t, 1, w.Delivery.Tries)
+				require.Equal(t, failed.NextTry.Truncate(time.Microsecond), *w.Delivery.NextTry)
+				require.Equal(t, failed.Attempt.StartedAt.Truncate(time.Microsecond), *w.Delivery.FirstTry)
+				b.record(b.tried(w, notice.Parked))
+				again, _, err := b.outbox.Next(t.Context(), lane)
+				require.NoError(t, err)
+				require.Equal(t, w.Delivery.ID, again.Delivery.ID)
+				require.Equal(t, 2, again.Delivery.Tries)
+			}
+			then := notice.Sent
+			if i < 3 {
+				then = notice.Failed // by a profile that lists
+			}
+			b.record(b.tried(w, then))
+		}
+		_, more, err := b.outbox.Next(t.Context(), lane)
+		require.NoError(t, err)
+		require.False(t, more)
+		parked, err = b.outbox.Parked(t.Context(), notice.Lane{}, 10)
+		require.NoError(t, err)
+		require.Empty(t, parked)
+		b.project(s, s.relate("manifest", "after")...)
+		w := b.pending()
+		require.Len(t, w, 1)
+		require.Nil(t, w[0].Subscription.FailingSince, "the last one arrived")
+		_, more, err = b.outbox.Next(t.Context(), lane)
+		require.NoError(t, err)
+		require.False(t, more)
+		require.Len(t, b.pending(), 1, "a lane that is not parked has nothing for its workflow")
+	})
+}
+
+func TestADroppedAddressHoldsTheRest(t *testing.T) {
+	both(t, func(t *testing.T, b *bench) {
+		s, sub := b.subscribed()
+		lane := notice.Lane{Subscription: sub.ID, TicketID: s.ticket.ID}
+		for i := range 3 {
+			b.project(s, s.relate("manifest", fmt.Sprint(i))...)
+		}
+		b.record(b.tried(b.pending()[0], notice.Parked))
+		w, _, err := b.outbox.Next(t.Context(), lane)
+		require.NoError(t, err)
+		last := b.tried(w, notice.Failed)
+		last.Drop = "failed 11 times"
+		b.record(last)
+		_, more, err := b.outbox.Next(t.Context(), lane)
+		require.NoError(t, err)
+		require.False(t, more)
+		require.Equal(t, []notice.DeliveryState{notice.Failed, notice.Held, notice.Held}, states(b.deliveries(sub)))
+		b.project(s, s.relate("manifest", "later")...)
+		require.Len(t, b.deliveries(sub), 3, "nothing more is owed")
+		registered, err := b.Registered(t.Context(), s.ticket.ID)
+		require.NoError(t, err)
+		require.Len(t, registered, 1)
+		require.Equal(t, notice.Dropped, registered[0].State)
+		require.Equal(t, "failed 11 times", registered[0].Reason)
+		require.Equal(t, last.Attempt.FinishedAt.Truncate(time.Microsecond), *registered[0].EndedAt)
+		err = b.Redeliver(t.Context(), s.ticket.ID, sub.ID, w.Delivery.ID)
+		require.True(t, ticket.Is(err, ticket.Conflict))
+
+		again, err := b.Register(t.Context(), s.ticket, hook)
+		require.NoError(t, err)
+		require.NotEqual(t, sub.ID, again.ID)
+		b.project(s, s.relate("manifest", "again")...)
+		require.Len(t, b.pending(), 1)
+
+		// One that did arrive before the address was dropped is not waiting any more.
+		held := b.deliveries(sub)[1]
+		b.record(b.tried(notice.Work{Delivery: held.Delivery, Subscription: sub}, notice.Sent))
+		require.Equal(t, []notice.DeliveryState{notice.Failed, notice.Sent, notice.Held}, states(b.deliveries(sub)))
+		b.record(b.tried(notice.Work{Delivery: b.deliveries(sub)[2].Delivery, Subscription: sub}, notice.Parked))
+		require.Equal(t, notice.Held, b.deliveries(sub)[2].State)
+		parked, err := b.outbox.Parked(t.Context(), notice.Lane{}, 10)
+		require.NoError(t, err)
+		require.Empty(t, parked)
+	})
+}
+
+func TestADeletedSubscriptionIsSentNothingMore(t *testing.T) {
+	both(t, func(t *testing.T, b *bench) {
+		s, sub := b.subscribed()
+		b.project(s, s.relate("manifest", "1")...)
+		b.project(s, s.relate("manifest", "2")...)
+		flying := b.pending()[0]
+		other := b.opened("a", draft("y"))
+		require.True(t, ticket.Is(b.Unregister(t.Context(), other.ticket.ID, sub.ID), ticket.NotFound))
+		require.NoError(t, b.Unregister(t.Context(), s.ticket.ID, sub.ID))
+		require.Empty(t, b.pending())
+		require.True(t, ticket.Is(b.Unregister(t.Context(), s.ticket.ID, sub.ID), ticket.NotFound))
+		_, err := b.Registration(t.Context(), s.ticket.ID, sub.ID)
+		require.True(t, ticket.Is(err, ticket.NotFound))
+		require.True(t, ticket.Is(b.Redeliver(t.Context(), s.ticket.ID, sub.ID, flying.Delivery.ID), ticket.NotFound))
+		registered, err := b.Registered(t.Context(), s.ticket.ID)
+		require.NoError(t, err)
+		require.Empty(t, registered)
+		b.project(s, s.relate("manifest", "3")...)
+
+		failed := b.tried(flying, notice.Failed)
+		failed.Drop = "failed"
+		b.record(b.tried(flying, notice.Sent), b.tried(flying, notice.Parked), failed)
+		records := b.deliveries(sub)
+		require.Equal(t, []notice.DeliveryState{notice.Cancelled, notice.Cancelled}, states(records))
+		require.Len(t, records[0].Attempts, 3, "the tries were made all the same")
+		require.Equal(t, 1, b.count(`SELECT COUNT(*) FROM subscriptions WHERE state = 'deleted'`))
+		parked, err := b.outbox.Parked(t.Context(), notice.Lane{}, 10)
+		require.NoError(t, err)
+		require.Empty(t, parked)
+	})
+}
+
+func TestRedelivering(t *testing.T) {
+	both(t, func(t *testing.T, b *bench) {
+		s, sub := b.subscribed()
+		lane := notice.Lane{Subscription: sub.ID, TicketID: s.ticket.ID}
+		b.project(s, s.relate("manifest", "1")...)
+		w := b.pending()[0]
+		redeliver := func() error { return b.Redeliver(t.Context(), s.ticket.ID, sub.ID, w.Delivery.ID) }
+		require.True(t, ticket.Is(redeliver(), ticket.Conflict), "it has not been tried")
+		require.True(t, ticket.Is(b.Redeliver(t.Context(), s.ticket.ID, sub.ID, "msg_x"), ticket.NotFound))
+		require.True(t, ticket.Is(b.Redeliver(t.Context(), s.ticket.ID+1, sub.ID, w.Delivery.ID), ticket.NotFound))
+		b.record(b.tried(w, notice.Sent))
+		require.NoError(t, redeliver())
+		again := b.pending()
+		require.Len(t, again, 1)
+		require.Equal(t, w.Delivery.ID, again[0].Delivery.ID)
+		require.Equal(t, w.Delivery.Body, again[0].Delivery.Body)
+		require.Zero(t, again[0].Delivery.Tries)
+		require.Nil(t, again[0].Delivery.FirstTry)
+		require.Nil(t, again[0].Delivery.EndedAt)
+		b.record(b.tried(again[0], notice.Sent))
+
+		// Into a parked lane it goes parked, and in its place: the order is that of the events.
+		b.project(s, s.relate("manifest", "2")...)
+		b.record(b.tried(b.pending()[0], notice.Parked))
+		require.NoError(t, redeliver())
+		require.Empty(t, b.pending())
+		next, more, err := b.outbox.Next(t.Context(), lane)
+		require.NoError(t, err)
+		require.True(t, more)
+		require.Equal(t, w.Delivery.ID, next.Delivery.ID)
+		b.record(b.tried(next, notice.Failed))
+		records := b.deliveries(sub)
+		require.Equal(t, []notice.DeliveryState{notice.Failed, notice.Parked}, states(records))
+		require.Equal(t, []int{1, 2, 3}, []int{records[0].Attempts[0].N, records[0].Attempts[1].N, records[0].Attempts[2].N}, "over all rounds")
+		require.Equal(t, 1, records[0].Tries, "of this round")
+		require.Equal(t, "no  answer", records[0].Attempts[2].Error)
+	})
+}
+
+func TestDeliveriesArePaged(t *testing.T) {
+	both(t, func(t *testing.T, b *bench) {
+		s, sub := b.subscribed()
+		for i := range 25 {
+			b.project(s, s.relate("manifest", fmt.Sprint(i))...)
+		}
+		var seqs []int64
+		for cursor := ""; ; {
+			list, next, err := b.Deliveries(t.Context(), sub.ID, cursor, 10)
+			require.NoError(t, err)
+			for _, r := range list {
+				seqs = append(seqs, r.Seq)
+			}
+			if cursor = next; next == "" {
+				break
+			}
+			b.project(s, s.relate("manifest", "more", next)...)
+		}
+		require.Len(t, seqs, 25)
+		for i, seq := range seqs {
+			require.EqualValues(t, 26-i, seq, "newest first")
+		}
+	})
+}
+
+func TestRegisteringTheSameAddressAtOnce(t *testing.T) {
+	both(t, func(t *testing.T, b *bench) {
+		s := b.opened("a", draft("x"))
+		ids := make(chan string, 20)
+		for range cap(ids) {
+			go func() {
+				sub, err := b.Register(background(), s.ticket, hook)
+				if err != nil {
+					t.Error(err)
+				}
+				ids <- sub.ID
+			}()
+		}
+		first := <-ids
+		for range cap(ids) - 1 {
+			require.Equal(t, first, <-ids)
+		}
+		other := b.opened("a", draft("y"))
+		sub, err := b.Register(t.Context(), other.ticket, hook)
+		require.NoError(t, err)
+		require.NotEqual(t, first, sub.ID)
+		_, err = b.Register(t.Context(), ticket.Ticket{Identity: ticket.Identity{ID: 999}}, hook)
+		require.True(t, ticket.Is(err, ticket.NotFound))
+	})
+}
+
+// While a lane is parked and unparked over and over and events keep coming, nothing is ever pending in a parked lane, and nothing is lost.
+func TestParkingAndProjectingAtOnce(t *testing.T) {
+	both(t, func(t *testing.T, b *bench) {
+		s, sub := b.subscribed()
+		lane := notice.Lane{Subscription: sub.ID, TicketID: s.ticket.ID}
+		const events = 40
+		for i := range events {
+			s.relate("manifest", fmt.Sprint(i))
+		}
+		var wg sync.WaitGroup
+		wg.Go(func() {
+			for _, e := range s.events[1:] {
+				if err := b.ledger.Project(background(), s.ticket.Identity, []ticket.Event{e}); err != nil {
+					t.Error(err)
+				}
+			}
+		})
+		wrong := errors.New("pending in a parked lane")
+		var seqs []int64
+		drain := func() error {
+			works, err := b.outbox.Pending(background(), notice.Partition(s.ticket.ID, 16), nil, 1)
+			if err != nil || len(works) == 0 {
+				return err
+			}
+			if err := b.outbox.Record(background(), []notice.Result{b.tried(works[0], notice.Parked)}); err != nil {
+				return err
+			}
+			for {
+				if b.count(`SELECT COUNT(*) FROM deliveries d JOIN lanes l ON l.ticket_id = d.ticket_id WHERE d.state = 'pending'`) > 0 {
+					return wrong
+				}
+				w, more, err := b.outbox.Next(background(), lane)
+				if err != nil || !more {
+					return err
+				}
+				if err := b.outbox.Record(background(), []notice.Result{b.tried(w, notice.Sent)}); err != nil {
+					return err
+				}
+				seqs = append(seqs, w.Delivery.Seq)
+			}
+		}
+		for len(seqs) < events && !t.Failed() {
+			require.NoError(t, drain())
+		}
+		wg.Wait()
+		require.Len(t, seqs, events)
+		require.True(t, slices.IsSorted(seqs))
+		require.Zero(t, b.count(`SELECT COUNT(*) FROM lanes`))
+	})
+}
+
+func TestManyResultsAtOnceFromManyWorkers(t *testing.T) {
+	both(t, func(t *testing.T, b *bench) {
+		var stories []*story
+		for range 8 {
+			s, _ := b.subscribed()
+			for i := range 4 {
+				b.project(s, s.relate("manifest", fmt.Sprint(i))...)
+			}
+			stories = append(stories, s)
+		}
+		var results []notice.Result
+		for i, w := range b.pending() {
+			r := b.tried(w, []notice.DeliveryState{notice.Sent, notice.Parked, notice.Failed}[i%3])
+			if i%11 == 10 {
+				r.Then, r.Drop = notice.Failed, "dropped"
+			}
+			results = append(results, r)
+		}
+		require.Len(t, results, 32)
+		// Every worker records everything, in its own order, as if all of them had lost track of each other.
+		var wg sync.WaitGroup
+		for i := range 6 {
+			mine := slices.Clone(results)
+			if i%2 == 0 {
+				slices.Reverse(mine)
+			}
+			wg.Go(func() {
+				for batch := range slices.Chunk(mine, 5+i) {
+					if err := b.outbox.Record(background(), batch); err != nil {
+						t.Error(err)
+					}
+				}
+			})
+		}
+		wg.Wait()
+		require.Equal(t, 32, b.count(`SELECT COUNT(*) FROM attempts`))
+		require.Zero(t, b.count(`SELECT COUNT(*) FROM attempts WHERE n <> 1`))
+		require.Zero(t, b.count(`SELECT COUNT(*) FROM deliveries d JOIN lanes l ON l.ticket_id = d.ticket_id AND l.subscription_id = d.subscription_id WHERE d.state = 'pending'`))
+		require.Zero(t, b.count(`SELECT COUNT(*) FROM deliveries d JOIN subscriptions s ON s.id = d.subscription_id WHERE s.state <> 'active' AND d.state IN ('pending', 'parked')`))
+	})
+}
+
+func TestWaking(t *testing.T) {
+	both(t, func(t *testing.T, b *bench) {
+		s, _ := b.subscribed()
+		part := notice.Partition(s.ticket.ID, 16)
+		mine, other := b.outbox.Wake(t.Context(), part), b.outbox.Wake(t.Context(), part+1)
+		second := b.outbox.Wake(t.Context(), part)
+		quiet := func(c <-chan struct{}) {
+			t.Helper()
+			select {
+			case <-c:
+				t.Error("woken for nothing")
+			default:
+			}
+		}
+		hear := func(c <-chan struct{}) {
+			t.Helper()
+			select {
+			case <-c:
+			case <-time.After(10 * time.Second):
+				t.Fatal("not woken")
+			}
+		}
+		if strings.HasPrefix(b.dsn, "postgres") {
+			hear(mine) // listening has begun
+			hear(other)
+			hear(second)
+		}
+		b.act(s, ticket.Command{Action: ticket.Accept}) // owes nothing
+		b.project(s, s.relate("manifest", "1")...)
+		hear(mine)
+		hear(second)
+		quiet(other)
+		quiet(mine)
+
+		// A signal that nobody fetched is not doubled, and one in a transaction that is given up is not sent.
+		b.project(s, s.relate("manifest", "2")...)
+		b.project(s, s.relate("manifest", "3")...)
+		hear(mine)
+		require.Len(t, b.pending(), 3)
+		b.record(b.tried(b.pending()[0], notice.Sent))
+		w := b.deliveries(b.pending()[0].Subscription)[0]
+		require.NoError(t, b.Redeliver(t.Context(), s.ticket.ID, w.Lane.Subscription, w.ID))
+		hear(mine)
+	})
+}
