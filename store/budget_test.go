@@ -9,8 +9,11 @@ import (
 
 	"github.com/stretchr/testify/require"
 
+	"signalbox/api/exception"
 	"signalbox/store"
 )
+
+var _ exception.Budget = (*store.Store)(nil)
 
 func TestABudgetHoldsForItsWindow(t *testing.T) {
 	both(t, func(t *testing.T, b *bench) {
