@@ -226,6 +226,35 @@ func TestAnOutdatedRowIsNoGroundForAnAnswer(t *testing.T) {
 	require.True(t, w.row(t, number).Ended(), "a close that was answered is not undone by settling an earlier reopening")
 }
 
+func TestAnotherBeginsTheNextLifeFirst(t *testing.T) {
+	w := newWorld()
+	number := w.opened(t, ticket.Close)
+	for i, step := range []string{"begin", "begun", "finish"} {
+		r := ask(fmt.Sprintf("key-%d", i), number, ticket.Say)
+		other := ask(fmt.Sprintf("other-%d", i), number, ticket.Say)
+		p := w.at(step, fault{pause: func() { w.halfway(t, other.key, number, ticket.Say) }})
+		_, err := p.do(t.Context(), r)
+		require.NoError(t, err)
+		require.Equal(t, 1, w.count(r))
+		require.Equal(t, 1, w.count(other))
+	}
+	settleAll(t, w)
+	sound(t, w)
+	require.Len(t, w.row(t, number).Messages, 6)
+}
+
+func TestSettlingMayTakeItsTime(t *testing.T) {
+	w := newWorld()
+	r := ask("key", w.opened(t), ticket.Accept)
+	p := w.at("update", fault{before: errCrash})
+	_, _, died := p.run(func() (desk.Reply, error) { return p.do(t.Context(), r) })
+	require.True(t, died)
+	w.advance(beyondLease)
+	_, err := w.at("outcome", fault{pause: func() { w.advance(25 * time.Second) }}).do(t.Context(), r)
+	require.NoError(t, err, "the repetition has a whole lease of its own")
+	sound(t, w)
+}
+
 func TestManyAtOnceOnAnEndedTicket(t *testing.T) {
 	for _, action := range []ticket.Action{ticket.Say, ticket.Reopen} {
 		w := newWorld()
