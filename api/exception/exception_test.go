@@ -266,6 +266,7 @@ func TestALateCallbackIsTakenAndChangesNothing(t *testing.T) {
 	on := b.open("triggered")
 	b.done(b.call(on.Number, map[string]any{"status": "ASSIGNED", "assignee": "a", "updatedAt": "2026-01-02T03:00:00.5+08:00"}))
 	before := b.ticket(on.Number)
+	require.Equal(t, time.UTC, before.Links[0].UpdatedAt.Location())
 	for _, status := range []string{"OPEN", "PENDING_RESOLUTION", "RESOLVED"} {
 		b.done(b.call(on.Number, map[string]any{"status": status, "updatedAt": "2026-01-01T19:00:00.4Z"}))
 		events := b.timeline(on.ID)
@@ -330,6 +331,7 @@ func TestASystemHasItsMinute(t *testing.T) {
 	require.Equal(t, strconv.FormatInt(reset, 10), over.Header.Get("X-RateLimit-Reset"))
 	require.Equal(t, "0", over.Header.Get("X-RateLimit-Remaining"))
 	require.Equal(t, before, b.ticket(on.Number))
+	require.Equal(t, map[string]int{"north\nexception:JIRA": limit + 1}, b.budget.used)
 
 	replay := b.Do("POST", path(on.Number), body(map[string]any{"externalSystem": "jira", "status": "OPEN", "updatedAt": began.Format(time.RFC3339Nano)}),
 		"X-Idempotency-Key", "first")
