@@ -115,14 +115,21 @@ func (s *Sender) post(ctx context.Context, w Work, at time.Time) (int, http.Head
 		request.Header.Set(name, value)
 	}
 	request.Header.Set("Content-Type", "application/json")
-	request.Header.Set("User-Agent", userAgent)
+	return s.exchange(request, notice.MaxAnswer)
+}
+
+// exchange sends a request and reads the answer up to a limit in bytes.
+func (s *Sender) exchange(request *http.Request, limit int64) (int, http.Header, []byte, error) {
+	if request.Header.Get("User-Agent") == "" {
+		request.Header.Set("User-Agent", userAgent)
+	}
 	response, err := s.http.Do(request)
 	if err != nil {
 		return 0, nil, nil, err
 	}
-	// Closing before the end gives the connection up instead of reading on: nobody can make us take in more than MaxAnswer.
+	// Closing before the end gives the connection up instead of reading on: nobody can make us take in more than the limit.
 	defer response.Body.Close()
-	body, err := io.ReadAll(io.LimitReader(response.Body, notice.MaxAnswer))
+	body, err := io.ReadAll(io.LimitReader(response.Body, limit))
 	return response.StatusCode, response.Header, body, err
 }
 

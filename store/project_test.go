@@ -160,7 +160,7 @@ func TestEventsOfAnotherTicketAreNotTaken(t *testing.T) {
 func TestProjectingTheSameEventsAtOnce(t *testing.T) {
 	both(t, func(t *testing.T, b *bench) {
 		d := draft("x")
-		d.CallbackURL = "https://example.com/hook"
+		d.Callback = &ticket.Callback{URL: "https://example.com/hook", Format: string(notice.FormatIssue), Profile: notice.Minutely}
 		s := b.begin("a", d)
 		s.do(ticket.Command{Action: ticket.Accept})
 		s.relate("r", "1", "2")
@@ -202,7 +202,7 @@ func TestAnyProjectionGivesTheFold(t *testing.T) {
 			d.Tags = rapid.SliceOfNDistinct(rapid.SampledFrom([]string{"x", "y", "z"}), 0, 3, rapid.ID).Draw(r, "tags")
 			d.Relations = []ticket.Relation{{Type: "r", Content: rapid.SliceOfN(rapid.SampledFrom([]string{"1", "2", "3"}), 0, 3).Draw(r, "content")}}
 			if rapid.Bool().Draw(r, "callback") {
-				d.CallbackURL = "https://example.com/hook"
+				d.Callback = &ticket.Callback{URL: "https://example.com/hook", Format: string(notice.FormatIssue), Profile: notice.Minutely}
 			}
 			s := b.begin("a", d)
 			for range rapid.IntRange(0, 15).Draw(r, "steps") {
@@ -268,7 +268,7 @@ func (b *bench) same(t require.TestingT, s *story) {
 		if m := e.After.Message; m != nil {
 			messages[m.ID] = m.Content
 		}
-		if _, body, ok := notice.Render(notice.FormatIssue, before, e, after); ok && s.events[0].After.Opening.CallbackURL != "" {
+		if _, body, ok := notice.Render(notice.FormatIssue, before, e, after); ok && s.events[0].After.Opening.Callback != nil {
 			owed = append(owed, string(body))
 		}
 		before = after
@@ -287,7 +287,7 @@ func (b *bench) same(t require.TestingT, s *story) {
 	}
 	subs, err := b.Registered(ctx, id)
 	require.NoError(t, err)
-	if s.events[0].After.Opening.CallbackURL == "" {
+	if s.events[0].After.Opening.Callback == nil {
 		require.Empty(t, subs)
 	} else {
 		require.Len(t, subs, 1)

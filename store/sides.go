@@ -61,7 +61,7 @@ func (q *session) sides(ctx context.Context, steps []step) error {
 	relations := map[string][]string{}
 	for _, s := range steps {
 		if o := s.event.After.Opening; o != nil {
-			if err := q.begin(ctx, s.after, o.CallbackURL); err != nil {
+			if err := q.begin(ctx, s.after, o.Callback); err != nil {
 				return err
 			}
 			for _, r := range o.Relations {
@@ -85,7 +85,7 @@ func (q *session) sides(ctx context.Context, steps []step) error {
 }
 
 // begin writes what only an opening brings: tags, words, and the address that is owed the ticket's notifications from the start.
-func (q *session) begin(ctx context.Context, t ticket.Ticket, callback string) error {
+func (q *session) begin(ctx context.Context, t ticket.Ticket, callback *ticket.Callback) error {
 	var tags, words [][]any
 	for _, tag := range t.Tags {
 		tags = append(tags, []any{t.Tenant, tag, t.ID})
@@ -99,14 +99,10 @@ func (q *session) begin(ctx context.Context, t ticket.Ticket, callback string) e
 	if err := q.insert(ctx, `words (tenant, term, ticket_id)`, words); err != nil {
 		return err
 	}
-	if callback == "" {
+	if callback == nil {
 		return nil
 	}
-	format, profile := notice.FormatIssue, notice.Minutely
-	if t.Door == ticket.DoorITSM {
-		format, profile = notice.FormatITSM, notice.Once
-	}
-	_, err := q.subscribe(ctx, t, callback, format, profile)
+	_, err := q.subscribe(ctx, t, callback.URL, notice.Format(callback.Format), callback.Profile)
 	return err
 }
 

@@ -2,9 +2,10 @@ package ticket
 
 import (
 	"fmt"
-	"slices"
 	"time"
 	"unicode"
+
+	"signalbox/flow"
 )
 
 // Command is what somebody wants to happen to a ticket.
@@ -22,6 +23,12 @@ type Command struct {
 	Relation  *Relation  `json:"relation,omitempty"`
 	Message   *Message   `json:"message,omitempty"`
 	Statement *Statement `json:"statement,omitempty"`
+
+	Targets  []string       `json:"targets,omitempty"`   // assign, deliver, add, reassign: whom
+	OnBehalf string         `json:"on_behalf,omitempty"` // approve, reject by an admin: in whose name
+	Fields   map[string]any `json:"fields,omitempty"`    // the node's form, filled in
+	Fired    *flow.Fired    `json:"fired,omitempty"`
+	Called   *flow.Called   `json:"called,omitempty"`
 }
 
 // Check tells everything that is wrong with the command itself, whatever state the ticket is in.
@@ -62,7 +69,21 @@ func (c Command) Check() error {
 		f.Text("content", m.Content, 1, MaxMessage)
 	case Report:
 		f.statement(c.Statement)
-	case Accept, Approve, Reject, Claim, Deliver, Retry, Skip, Suspend, Unsuspend, Withdraw, Terminate, Close, Reopen:
+	case Fire:
+		if c.Fired == nil {
+			f.Add("fired", "is required")
+		}
+	case Answer:
+		if c.Called == nil {
+			f.Add("called", "is required")
+		}
+	case Accept, Submit, Approve, Reject, Add, Claim, Assign, Deliver, Reassign, Retry, Skip, Suspend, Unsuspend, Withdraw, Terminate,
+		Close, Reopen:
+		for i, target := range c.Targets {
+			f.Name(fmt.Sprintf("targets[%d]", i), target, 1, MaxName)
+		}
+		f.Name("on_behalf", c.OnBehalf, 0, MaxName)
+		f.fields(c.Fields)
 	default:
 		f.Add("action", fmt.Sprintf("there is no action %q", c.Action))
 	}
@@ -75,7 +96,7 @@ func Decide(t Ticket, c Command, at time.Time) ([]Event, error) {
 	if err := c.Check(); err != nil {
 		return nil, err
 	}
-	e, err := t.decide(c)
+	e, err := t.decide(c, t.clock(at))
 	if err != nil || e == nil {
 		return nil, err
 	}
@@ -92,10 +113,7 @@ func Refused(t Ticket, c Command, why error, at time.Time) Event {
 
 // next completes an event with all that does not depend on the rule.
 func (t Ticket) next(e Event, c Command, at time.Time) Event {
-	e.Seq, e.Life, e.At = t.Seq+1, t.Life, stamp(at)
-	if e.At.Before(t.UpdatedAt) {
-		e.At = t.UpdatedAt // clocks differ between machines; a timeline never runs backwards
-	}
+	e.Seq, e.Life, e.At = t.Seq+1, t.Life, t.clock(at)
 	e.Actor, e.Door, e.App, e.Operation = c.Operator, c.Door, c.App, c.Operation
 	if e.Actor == "" {
 		e.Actor = c.App
@@ -106,35 +124,46 @@ func (t Ticket) next(e Event, c Command, at time.Time) Event {
 	return e
 }
 
-func (t Ticket) decide(c Command) (*Event, error) {
+// clock is the time of an event that is decided now. Clocks differ between machines; a timeline never runs backwards.
+func (t Ticket) clock(at time.Time) time.Time {
+	if at = stamp(at); at.Before(t.UpdatedAt) {
+		return t.UpdatedAt
+	}
+	return at
+}
+
+func (t Ticket) decide(c Command, at time.Time) (*Event, error) {
 	switch c.Action {
 	case Close:
 		if t.Ended() {
 			return nil, nil
 		}
-		return t.end(c, Completed, Closed)
+		return t.end(c, Completed, Closed, at)
 	case Terminate:
-		return t.end(c, Terminated, Stopped)
+		if c.Node != "" {
+			return t.move(c, at)
+		}
+		return t.end(c, Terminated, Stopped, at)
 	case Withdraw:
 		if t.Opener != "" && c.Operator != t.Opener && !c.Admin {
 			return nil, RefuseField(Forbidden, "operator", "only the opener can withdraw a ticket")
 		}
-		return t.end(c, Revoked, Withdrawn)
+		return t.end(c, Revoked, Withdrawn, at)
 	case Reopen:
-		return t.reopen(c)
+		return t.reopen(c, at)
 	case Suspend, Unsuspend:
-		return t.suspend(c)
+		return t.suspend(c, at)
 	case Relate:
 		return t.relate(*c.Relation)
 	case Say, Revise:
 		return t.say(c)
 	case Report:
-		return t.report(c)
+		return t.report(c, at)
 	}
-	return t.move(c)
+	return t.move(c, at)
 }
 
-func (t Ticket) end(c Command, to Status, says Type) (*Event, error) {
+func (t Ticket) end(c Command, to Status, says Type, at time.Time) (*Event, error) {
 	if t.Ended() {
 		return nil, t.over()
 	}
@@ -143,29 +172,32 @@ func (t Ticket) end(c Command, to Status, says Type) (*Event, error) {
 	if t.Suspended {
 		e.Before.Suspended, e.After.Suspended = flag(true), flag(false)
 	}
+	e.After.States, e.Happenings = t.stopped(at)
 	return e, nil
 }
 
-func (t Ticket) reopen(c Command) (*Event, error) {
+func (t Ticket) reopen(c Command, at time.Time) (*Event, error) {
 	switch {
 	case !t.Ended():
 		return nil, nil
 	case t.Status != Completed:
 		return nil, Refuse(Conflict, fmt.Sprintf("a %s ticket cannot be reopened", t.Status))
 	}
-	process, ok := processes[t.Service]
-	if !ok {
-		return nil, t.unknown()
+	e, err := t.step(flow.Start{}, Reopened, at)
+	if err != nil {
+		return nil, err
 	}
-	e := t.changed(Reopened, process.first)
+	if e.After.Status == "" {
+		e.Before.Status, e.After.Status = t.Status, Triggered
+	}
 	e.Before.Reason, e.After.Reason = &t.Reason, &c.Note
 	return e, nil
 }
 
-func (t Ticket) suspend(c Command) (*Event, error) {
-	want, says := c.Action == Suspend, Resumed
+func (t Ticket) suspend(c Command, at time.Time) (*Event, error) {
+	want, says, in := c.Action == Suspend, Resumed, flow.Input(flow.Resume{})
 	if want {
-		says = Suspended
+		says, in = Suspended, flow.Suspend{}
 	}
 	switch {
 	case t.Ended():
@@ -175,9 +207,16 @@ func (t Ticket) suspend(c Command) (*Event, error) {
 	case t.Suspended == want:
 		return nil, Refuse(Conflict, "the ticket is not suspended")
 	}
-	return &Event{Type: says,
-		Before: Change{Suspended: flag(!want), Reason: &t.Reason},
-		After:  Change{Suspended: flag(want), Reason: &c.Note}}, nil
+	e, err := t.step(in, says, at)
+	if err != nil {
+		return nil, err
+	}
+	if e == nil {
+		e = &Event{Type: says}
+	}
+	e.Before.Suspended, e.After.Suspended = flag(!want), flag(want)
+	e.Before.Reason, e.After.Reason = &t.Reason, &c.Note
+	return e, nil
 }
 
 func (t Ticket) relate(r Relation) (*Event, error) {
@@ -222,46 +261,52 @@ func (t Ticket) say(c Command) (*Event, error) {
 	return &Event{Type: Revised, Before: Change{Message: &Message{ID: m.ID}}, After: Change{Message: &m}}, nil
 }
 
-// move looks the action up in the table of the ticket's process.
-func (t Ticket) move(c Command) (*Event, error) {
-	process, ok := processes[t.Service]
-	switch {
-	case !ok:
-		return nil, t.unknown()
-	case t.Ended():
+// move hands the action to the ticket's process.
+func (t Ticket) move(c Command, at time.Time) (*Event, error) {
+	if t.Ended() {
+		if c.Action == Fire || c.Action == Answer {
+			return nil, nil // it has come too late to matter
+		}
 		return nil, t.over()
-	case t.Suspended:
+	}
+	if t.Suspended && c.Action != Answer && c.Action != Fire {
 		return nil, Refuse(Conflict, "the ticket is suspended")
 	}
-	nodes := t.Nodes()
-	if c.Node != "" && !slices.ContainsFunc(nodes, func(n Node) bool { return n.ID == c.Node }) {
-		return nil, RefuseField(Conflict, "node", fmt.Sprintf("the ticket does not stand at the node %q", c.Node))
+	e, err := t.step(t.input(c), says[c.Action], at)
+	if err != nil || e == nil {
+		return nil, err
 	}
-	m, ok := process.find(t.Status, c)
-	if !ok {
-		return nil, Refuse(Conflict, fmt.Sprintf("%s is not possible while the ticket is %s", c.Action, t.Status))
-	}
-	e := t.changed(m.says, m.to)
 	switch c.Action {
-	case Accept:
-		if c.Operator != "" && c.Operator != t.Assignee {
-			e.Before.Assignee, e.After.Assignee = &t.Assignee, &c.Operator
-		}
 	case CommitSolution:
 		e.Before.Solution, e.After.Solution = t.Solution, c.Solution
 	case Confirm:
 		e.Before.Verdict, e.After.Verdict = t.Verdict, c.Verdict
 		e.Note = c.Verdict.Comment
+		if !c.Verdict.Passed {
+			e.Type = Returned
+		}
 	}
 	return e, nil
 }
 
-func (t Ticket) changed(says Type, to Status) *Event {
-	return &Event{Type: says, Before: Change{Status: t.Status}, After: Change{Status: to}}
+// input says in the process's words what a command is.
+func (t Ticket) input(c Command) flow.Input {
+	switch c.Action {
+	case Fire:
+		return *c.Fired
+	case Answer:
+		return *c.Called
+	}
+	act := flow.Act{Action: flow.Action(c.Action), Node: c.Node, Actor: c.Operator, Admin: c.Admin, OnBehalf: c.OnBehalf, Comment: c.Note,
+		Targets: c.Targets, Fields: c.Fields}
+	if c.Action == Confirm {
+		act.Pass, act.Comment = c.Verdict.Passed, c.Verdict.Comment
+	}
+	return act
 }
 
-func (t Ticket) unknown() error {
-	return Refuse(Unavailable, fmt.Sprintf("the service %q is not known here", t.Service))
+func (t Ticket) changed(says Type, to Status) *Event {
+	return &Event{Type: says, Before: Change{Status: t.Status}, After: Change{Status: to}}
 }
 
 func (t Ticket) over() error { return Refuse(Conflict, fmt.Sprintf("the ticket is %s", t.Status)) }

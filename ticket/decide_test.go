@@ -11,6 +11,7 @@ import (
 
 	"github.com/stretchr/testify/require"
 
+	"signalbox/flow"
 	"signalbox/ticket"
 )
 
@@ -23,6 +24,10 @@ confirm          conflict      conflict      completed     conflict      conflic
 confirm:false    conflict      conflict      acknowledged  conflict      conflict      conflict      conflict
 approve          conflict      conflict      conflict      conflict      conflict      conflict      conflict
 reject           conflict      conflict      conflict      conflict      conflict      conflict      conflict
+submit           conflict      conflict      conflict      conflict      conflict      conflict      conflict
+add              conflict      conflict      conflict      conflict      conflict      conflict      conflict
+assign           conflict      conflict      conflict      conflict      conflict      conflict      conflict
+reassign         forbidden     forbidden     forbidden     conflict      conflict      conflict      conflict
 claim            conflict      conflict      conflict      conflict      conflict      conflict      conflict
 deliver          conflict      conflict      conflict      conflict      conflict      conflict      conflict
 retry            conflict      conflict      conflict      conflict      conflict      conflict      conflict
@@ -116,7 +121,7 @@ func TestAnIncidentFromOpeningToConfirmation(t *testing.T) {
 	require.Equal(t, "zhao", *events[0].Before.Assignee)
 	require.Equal(t, "li", on.Assignee)
 	require.Equal(t, []string{"li"}, on.WaitingFor())
-	require.Equal(t, []ticket.Action{ticket.CommitSolution}, on.Nodes()[0].Actions)
+	require.Equal(t, []flow.Action{flow.CommitSolution}, on.Nodes()[0].Actions)
 
 	on, _ = do(t, on, command(ticket.CommitSolution))
 	require.Equal(t, "solution", on.Solution.Text)

@@ -4,8 +4,12 @@ import (
 	"bytes"
 	"encoding/json"
 	"fmt"
+	"maps"
+	"slices"
 	"strings"
 	"time"
+
+	"signalbox/flow"
 )
 
 // Draft is what a caller asks us to open, in the words of the house. Families with narrower limits check those themselves.
@@ -21,7 +25,11 @@ type Draft struct {
 	Opener      string // the person who opens it, if the family names one
 	Assignee    string
 	Fields      map[string]any // anything that JSON can say; a number keeps what a float64 can hold
-	CallbackURL string         // checked by the family's wing, which knows the address rules
+	Callback    *Callback      // its address is checked by the family's wing, which knows the address rules
+
+	Definition *flow.Definition    // of a published service; nil where the service is a built-in one
+	Form       map[string]any      // what the service's opening form asks for; checked, and kept among the fields
+	Named      map[string][]string // whom the caller names, by node id
 }
 
 // Check tells everything that is wrong with the draft, in the issue family's spelling.
@@ -56,12 +64,17 @@ func (d Draft) Check() error {
 	if total > MaxRelated {
 		f.Add("relations", fmt.Sprintf("must have at most %d items in all", MaxRelated))
 	}
-	if _, ok := processes[d.service()]; !ok {
+	if d.Definition == nil && flow.Builtin()[d.service()] == nil {
 		f.Add("service", fmt.Sprintf("there is no service %q", d.Service))
+	} else if _, err := d.form(); err != nil {
+		f = append(f, RefuseField(Invalid, "fields."+AsError(err).Field, AsError(err).Message))
 	}
+	f.named(d.Named)
 	f.Name("opener", d.Opener, 0, MaxName)
 	f.Name("assignee", d.Assignee, 0, MaxName)
-	f.Name("callback_url", d.CallbackURL, 0, MaxURL)
+	if d.Callback != nil {
+		f.Name("callback_url", d.Callback.URL, 1, MaxURL)
+	}
 	f.fields(d.Fields)
 	return f.Err()
 }
@@ -87,13 +100,20 @@ func Open(d Draft, id Identity, operation string, at time.Time) ([]Event, error)
 	if len(d.Tags) > 0 {
 		tags = distinct(d.Tags)
 	}
-	process := processes[d.service()]
+	process, err := processOf(id.Tenant, d.service(), d.Definition)
+	if err != nil {
+		return nil, err
+	}
+	form, err := d.form()
+	if err != nil {
+		return nil, err
+	}
 	change := Change{
-		Status: process.first,
+		Status: Triggered,
 		Opening: &Opening{
-			Identity: id, App: d.App, Service: d.service(), Version: process.version, Origin: d.Origin, Title: d.Title,
-			Description: d.Description, Tags: tags, Opener: d.Opener, Fields: d.Fields,
-			Relations: relations, CallbackURL: d.CallbackURL,
+			Identity: id, App: d.App, Service: d.service(), Version: process.Definition().Version, Origin: d.Origin, Title: d.Title,
+			Description: d.Description, Tags: tags, Opener: d.Opener, Fields: merged(d.Fields, form),
+			Relations: relations, Callback: d.Callback, Definition: d.Definition, Named: d.Named,
 		},
 	}
 	if d.Assignee != "" {
@@ -104,10 +124,60 @@ func Open(d Draft, id Identity, operation string, at time.Time) ([]Event, error)
 		actor = d.App
 	}
 	e := Event{Seq: 1, At: stamp(at), Type: Opened, Actor: actor, Door: d.Door, App: d.App, Operation: operation, After: change}
+	return e.begin(at)
+}
+
+// begin sets the process going. One that is over at once makes an event of its own of that, for whoever is told of endings.
+func (e Event) begin(at time.Time) ([]Event, error) {
+	t := Evolve(Ticket{}, e)
+	began, err := t.step(flow.Start{}, Opened, e.At)
+	if err != nil {
+		return nil, err
+	}
+	ended := Status("")
+	if to := began.After.Status; to != "" && !to.Open() {
+		ended = to
+	} else if to != "" {
+		e.After.Status = to
+	}
+	if began.After.Assignee != nil {
+		e.After.Assignee = began.After.Assignee
+	}
+	e.After.States, e.After.Fields, e.Happenings = began.After.States, began.After.Fields, began.Happenings
 	if err := e.fits("relations"); err != nil {
 		return nil, err
 	}
-	return []Event{e}, nil
+	if ended == "" {
+		return []Event{e}, nil
+	}
+	last := Evolve(Ticket{}, e).next(Event{Type: Finished, Before: Change{Status: e.After.Status}, After: Change{Status: ended}},
+		Command{Door: DoorSystem, App: string(DoorSystem), Operation: e.Operation}, at)
+	return []Event{e, last}, nil
+}
+
+// form checks what was filled into the opening form of the service.
+func (d Draft) form() (map[string]any, error) {
+	process, err := processOf("", d.service(), d.Definition)
+	if err != nil {
+		return nil, RefuseField(Invalid, "service", "the service's definition does not compile")
+	}
+	filled, err := flow.Fill(process.Definition().Fields, d.Form)
+	if err != nil {
+		return nil, refusal(err)
+	}
+	return filled, nil
+}
+
+// named checks whom a caller names for nodes.
+func (f *Faults) named(named map[string][]string) {
+	for _, node := range slices.Sorted(maps.Keys(named)) {
+		if len(named[node]) == 0 {
+			f.Add("state_processors."+node, "must name somebody")
+		}
+		for _, person := range named[node] {
+			f.Name("state_processors."+node, person, 1, MaxName)
+		}
+	}
 }
 
 // fields checks what only some families ask for: that it can be kept by every store, and how much it is.

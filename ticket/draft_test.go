@@ -48,7 +48,7 @@ func TestDraftsNameWhatIsWrong(t *testing.T) {
 		"unknown service":       {func(d *ticket.Draft) { d.Service = "nothing" }, "service"},
 		"opener too long":       {func(d *ticket.Draft) { d.Opener = chars(256) }, "opener"},
 		"assignee with control": {func(d *ticket.Draft) { d.Assignee = "a\x7f" }, "assignee"},
-		"callback URL too long": {func(d *ticket.Draft) { d.CallbackURL = "http://a/" + strings.Repeat("a", 2_048) }, "callback_url"},
+		"callback URL too long": {func(d *ticket.Draft) { d.Callback = &ticket.Callback{URL: "http://a/" + strings.Repeat("a", 2_048)} }, "callback_url"},
 		"fields with NUL":       {func(d *ticket.Draft) { d.Fields = map[string]any{"a": []any{map[string]any{"b": "\x00"}}} }, "fields"},
 		"fields' key with NUL":  {func(d *ticket.Draft) { d.Fields = map[string]any{"\x00": 1} }, "fields"},
 		"fields too large":      {func(d *ticket.Draft) { d.Fields = map[string]any{"a": strings.Repeat("x", 128<<10)} }, "fields"},
@@ -98,7 +98,7 @@ func TestAnOpeningIsCompleteAndPlain(t *testing.T) {
 	d := draft()
 	d.Tags = []string{"b", "a", "b"}
 	d.Relations = []ticket.Relation{{Type: "manifest", Content: []string{"1", "2", "1"}}, {Type: "empty"}}
-	d.Assignee, d.CallbackURL = "zhao", "https://example.com/x"
+	d.Assignee, d.Callback = "zhao", &ticket.Callback{URL: "https://example.com/x"}
 	d.Fields = map[string]any{"a": 1.5, "b": []any{"x"}}
 	at := time.Date(2026, 1, 2, 11, 4, 5, 678_901_999, time.FixedZone("+8", 8*3600))
 	events, err := ticket.Open(d, identity, "op-open", at)

@@ -7,6 +7,8 @@ import (
 	"fmt"
 	"slices"
 	"time"
+
+	"signalbox/flow"
 )
 
 // Type names what happened.
@@ -24,6 +26,19 @@ const (
 	Resumed    Type = "resumed"
 	Withdrawn  Type = "withdrawn"
 	Stopped    Type = "terminated"
+	Submitted  Type = "submitted"
+	Approved   Type = "approved" // one vote; whether the node is passed is among the happenings
+	Rejected   Type = "rejected" // likewise
+	Added      Type = "added"    // more approvers
+	Claimed    Type = "claimed"
+	Assigned   Type = "assigned"
+	Delivered  Type = "delivered" // a node was handed over
+	Reassigned Type = "reassigned"
+	Retried    Type = "retried"
+	Skipped    Type = "skipped"
+	Elapsed    Type = "elapsed"  // a deadline or a wait came due
+	Called     Type = "called"   // an HTTP request of the process was answered, or given up
+	Finished   Type = "finished" // the process was over as soon as it began
 	Related    Type = "related"  // the content of one relation was replaced
 	Said       Type = "said"     // a message was added to the conversation
 	Revised    Type = "revised"  // a message was edited
@@ -34,6 +49,7 @@ const (
 
 // Types lists every type this build knows. An event of any other type comes from a newer build.
 var Types = []Type{Opened, Accepted, Solved, Confirmed, Returned, Closed, Reopened, Suspended, Resumed, Withdrawn, Stopped,
+	Submitted, Approved, Rejected, Added, Claimed, Assigned, Delivered, Reassigned, Retried, Skipped, Elapsed, Called, Finished,
 	Related, Said, Revised, Reported, Stale, RefusedCmd}
 
 // Known reports whether this build knows the type.
@@ -52,7 +68,18 @@ type Opening struct {
 	Opener      string         `json:"opener,omitempty"`
 	Fields      map[string]any `json:"fields,omitempty"`
 	Relations   []Relation     `json:"relations,omitempty"`
-	CallbackURL string         `json:"callback_url,omitempty"` // an address that is owed this ticket's notifications from the start
+	Callback    *Callback      `json:"callback,omitempty"`
+
+	Definition *flow.Definition    `json:"definition,omitempty"` // pinned; nil where the service is a built-in one
+	Named      map[string][]string `json:"named,omitempty"`      // whom the caller named, by node id
+}
+
+// Callback is an address that is owed this ticket's notifications from the start. Format and profile are package notice's words.
+type Callback struct {
+	URL     string            `json:"url"`
+	Format  string            `json:"format"`
+	Profile string            `json:"profile"`
+	Headers map[string]string `json:"headers,omitempty"` // sent along with every delivery
 }
 
 // Change is the part of a ticket that an event touches; what is nil or empty is untouched.
@@ -68,6 +95,9 @@ type Change struct {
 	Message   *Message   `json:"message,omitempty"`
 	Statement *Statement `json:"statement,omitempty"` // why Link changes; never in Before
 	Link      *Link      `json:"link,omitempty"`
+
+	States []flow.NodeState `json:"states,omitempty"` // of the process's nodes, each whole; never in Before
+	Fields map[string]any   `json:"fields,omitempty"` // those that were set; never in Before
 }
 
 // Event is one thing that did happen. Before holds what After replaces, as far as the ticket itself remembers it; the read model
@@ -84,6 +114,8 @@ type Event struct {
 	Life      int       `json:"life,omitempty"`      // the life of the ticket it happened in
 	Before    Change    `json:"before"`
 	After     Change    `json:"after"`
+
+	Happenings []flow.Happening `json:"happenings,omitempty"` // what went on in the process, in order
 }
 
 // Evolve gives the ticket as it is after the event. It cannot refuse and is the only thing that changes a ticket; the ticket it is given
@@ -99,6 +131,7 @@ func Evolve(t Ticket, e Event) Ticket {
 		t.Identity, t.Door, t.App, t.Service, t.Version = o.Identity, e.Door, o.App, o.Service, o.Version
 		t.Origin, t.Title, t.Description, t.Opener = o.Origin, o.Title, o.Description, o.Opener
 		t.Tags, t.Fields, t.CreatedAt = slices.Clone(o.Tags), o.Fields, e.At
+		t.Definition, t.Named = o.Definition, o.Named
 		t.Relations = nil
 		for _, r := range o.Relations {
 			t.Relations = append(t.Relations, r.head())
@@ -131,6 +164,10 @@ func Evolve(t Ticket, e Event) Ticket {
 		head := c.Message.head()
 		t.Messages = put(t.Messages, head, func(h MessageHead) bool { return h.ID == head.ID })
 	}
+	if len(c.States) > 0 {
+		t.Position = flow.Apply(t.Position, c.States)
+	}
+	t.Fields = merged(t.Fields, c.Fields)
 	if c.Link != nil {
 		t.Links = put(t.Links, *c.Link, func(l Link) bool { return l.System == c.Link.System && l.Issue == c.Link.Issue })
 	}

@@ -1,25 +1,43 @@
 package ticket
 
-import "slices"
+import (
+	"errors"
+	"fmt"
+	"maps"
+	"reflect"
+	"slices"
+	"sync"
+	"time"
+
+	"signalbox/flow"
+)
 
 // Action is what somebody wants to do to a ticket, in the words of the issue family's handle call.
 type Action string
 
-// Actions of a process. Which of them a ticket takes depends on where it stands.
+// Actions of a process. Which of them a ticket takes depends on the nodes at which it stands; package flow says what each does.
 const (
-	Accept         Action = "accept"
-	CommitSolution Action = "commit-solution"
-	Confirm        Action = "confirm"
-	Approve        Action = "approve"
-	Reject         Action = "reject"
-	Claim          Action = "claim"
-	Deliver        Action = "deliver" // hand over to somebody else
-	Retry          Action = "retry"   // an automatic node that failed
-	Skip           Action = "skip"    // likewise
-	Suspend        Action = "suspend"
-	Unsuspend      Action = "unsuspend"
-	Withdraw       Action = "withdraw"
-	Terminate      Action = "terminate"
+	Accept         Action = Action(flow.Accept)
+	CommitSolution Action = Action(flow.CommitSolution)
+	Confirm        Action = Action(flow.Confirm)
+	Submit         Action = Action(flow.Submit)
+	Approve        Action = Action(flow.Approve)
+	Reject         Action = Action(flow.Reject)
+	Add            Action = Action(flow.Add)
+	Claim          Action = Action(flow.Claim)
+	Assign         Action = Action(flow.Assign)
+	Deliver        Action = Action(flow.Deliver) // hand over to somebody else
+	Reassign       Action = Action(flow.Reassign)
+	Retry          Action = Action(flow.Retry) // an automatic node that failed
+	Skip           Action = Action(flow.Skip)  // likewise
+)
+
+// Actions on the ticket as a whole. Terminate with a node ends it from there, by those who are asked there.
+const (
+	Suspend   Action = "suspend"
+	Unsuspend Action = "unsuspend"
+	Withdraw  Action = "withdraw"
+	Terminate Action = Action(flow.Terminate)
 )
 
 // Actions beside the process, each with a call of its own.
@@ -29,101 +47,200 @@ const (
 	Relate Action = "relate"
 	Say    Action = "say"
 	Revise Action = "revise"
-	Report Action = "report" // what an external system says of the case
+	Report Action = "report" // an external system says what became of the case there
+)
+
+// What the workflow itself brings in.
+const (
+	Fire   Action = "fire"   // a timer of the process has come due
+	Answer Action = "answer" // of an HTTP request that the process made
 )
 
 // HandleActions are the words the issue family's handle call takes.
-var HandleActions = []Action{Accept, CommitSolution, Confirm, Approve, Reject, Claim, Deliver, Retry, Skip, Suspend, Unsuspend,
-	Withdraw, Terminate}
+var HandleActions = []Action{Accept, CommitSolution, Confirm, Submit, Approve, Reject, Add, Claim, Assign, Deliver, Reassign, Retry, Skip,
+	Suspend, Unsuspend, Withdraw, Terminate}
 
 // SignalActions are the second door: names of Temporal signals that mean the action of the same name.
-var SignalActions = []Action{Accept, CommitSolution, Confirm}
+var SignalActions = []Action{Accept, CommitSolution, Confirm, Approve, Reject}
 
-// ServiceIncident is the built-in process of an incident: accept, solve, confirm; a solution found wanting goes back to be solved again.
-const ServiceIncident = "incident"
+// Built-in services.
+const (
+	ServiceIncident     = flow.ServiceIncident
+	ServiceFastApproval = flow.ServiceFastApproval
+)
 
-// Node is a place in a process where somebody is asked to act.
+// says names the event of each action of a process. Confirm says Returned when the verdict is no.
+var says = map[Action]Type{Accept: Accepted, CommitSolution: Solved, Confirm: Confirmed, Submit: Submitted, Approve: Approved, Reject: Rejected,
+	Add: Added, Claim: Claimed, Assign: Assigned, Deliver: Delivered, Reassign: Reassigned, Retry: Retried, Skip: Skipped,
+	Terminate: Stopped, Fire: Elapsed, Answer: Called}
+
+// Process gives the process that the ticket runs through: its pinned definition, or the built-in one of its service.
+func (t Ticket) Process() (*flow.Process, error) { return processOf(t.Tenant, t.Service, t.Definition) }
+
+func processOf(tenant, service string, def *flow.Definition) (*flow.Process, error) {
+	if def != nil {
+		return compile(tenant, def)
+	}
+	if p, ok := flow.Builtin()[service]; ok {
+		return p, nil
+	}
+	return nil, Refuse(Unavailable, fmt.Sprintf("the service %q is not known here", service))
+}
+
+// compiled keeps what was compiled: compiling takes milliseconds, and every command of a ticket needs its process. It holds nothing that could
+// make an outcome depend on what came before.
+var compiled struct {
+	sync.Mutex
+	byVersion map[version]pinned
+}
+
+type version struct {
+	tenant, key string
+	number      int
+}
+
+type pinned struct {
+	def     *flow.Definition
+	process *flow.Process
+}
+
+// maxCompiled bounds how many definitions are kept compiled.
+const maxCompiled = 1000
+
+func compile(tenant string, def *flow.Definition) (*flow.Process, error) {
+	key := version{tenant, def.Key, def.Version}
+	compiled.Lock()
+	defer compiled.Unlock()
+	if have, ok := compiled.byVersion[key]; ok && (have.def == def || reflect.DeepEqual(have.def, def)) {
+		return have.process, nil
+	}
+	process, err := flow.Compile(*def)
+	if err != nil {
+		return nil, fmt.Errorf("compile version %d of the service %s: %w", def.Version, def.Key, err)
+	}
+	if compiled.byVersion == nil || len(compiled.byVersion) >= maxCompiled {
+		compiled.byVersion = map[version]pinned{}
+	}
+	compiled.byVersion[key] = pinned{def, process}
+	return process, nil
+}
+
+// env is what the process may know of the ticket.
+func (t Ticket) env(at time.Time) flow.Env {
+	return flow.Env{Now: at, Opener: t.Opener, Assignee: t.Assignee, Fields: t.Fields, Named: t.Named}
+}
+
+// step lets the process decide. No event and no error mean that the input came too late to matter.
+func (t Ticket) step(in flow.Input, says Type, at time.Time) (*Event, error) {
+	process, err := t.Process()
+	if err != nil {
+		return nil, err
+	}
+	out, err := process.Step(t.Position, t.env(at), in)
+	if err != nil {
+		return nil, refusal(err)
+	}
+	if len(out.States) == 0 {
+		return nil, nil
+	}
+	e := &Event{Type: says, Happenings: out.Happenings}
+	e.After.States, e.After.Fields = out.States, out.Fields
+	if to := Status(out.Status); to != "" && to != t.Status {
+		e.Before.Status, e.After.Status = t.Status, to
+	}
+	if out.Assignee != nil && *out.Assignee != t.Assignee {
+		e.Before.Assignee, e.After.Assignee = &t.Assignee, out.Assignee
+	}
+	if out.Ending != nil {
+		e.Before.Status, e.After.Status = t.Status, Status(out.Ending.Status)
+	}
+	return e, e.fits("fields")
+}
+
+// stopped gives the nodes that are put away when the ticket ends by something else than its process.
+func (t Ticket) stopped(at time.Time) ([]flow.NodeState, []flow.Happening) {
+	process, err := t.Process()
+	if err != nil {
+		return nil, nil // it can be ended all the same
+	}
+	out, err := process.Step(t.Position, t.env(at), flow.Stop{})
+	if err != nil {
+		return nil, nil
+	}
+	return out.States, out.Happenings
+}
+
+// refusal says in the rule book's words why a process did not take an input.
+func refusal(err error) error {
+	var r *flow.Refusal
+	if !errors.As(err, &r) {
+		return err
+	}
+	return RefuseField(Code(r.Kind), r.Field, r.Message)
+}
+
+// Node is a place in a process where the ticket stands.
 type Node struct {
-	ID         string   `json:"id"`
-	Name       string   `json:"name"`
-	Processors []string `json:"processors"` // empty: anybody may act
-	Actions    []Action `json:"actions"`
+	flow.Asked
+	Votes []flow.Vote `json:"votes,omitempty"`
 }
 
-// move is one line of a process's table: in this status, this action leads there.
-type move struct {
-	from Status
-	do   Action
-	to   Status
-	says Type
-}
-
-type process struct {
-	version int
-	first   Status
-	moves   []move
-	nodes   func(Ticket) []Node
-}
-
-// find gives the line for an action in a status. Confirm has two: the verdict chooses.
-func (p process) find(from Status, c Command) (move, bool) {
-	for _, m := range p.moves {
-		if m.from == from && m.do == c.Action && (m.do != Confirm || (m.says == Confirmed) == c.Verdict.Passed) {
-			return m, true
-		}
-	}
-	return move{}, false
-}
-
-var processes = map[string]process{
-	ServiceIncident: {
-		version: 1,
-		first:   Triggered,
-		moves: []move{
-			{Triggered, Accept, Acknowledged, Accepted},
-			{Acknowledged, CommitSolution, Resolved, Solved},
-			{Resolved, Confirm, Completed, Confirmed},
-			{Resolved, Confirm, Acknowledged, Returned},
-		},
-		nodes: func(t Ticket) []Node {
-			switch t.Status {
-			case Triggered:
-				return []Node{{ID: "accept", Name: "Accept", Processors: some(t.Assignee), Actions: []Action{Accept}}}
-			case Acknowledged:
-				return []Node{{ID: "solve", Name: "Solve", Processors: some(t.Assignee), Actions: []Action{CommitSolution}}}
-			case Resolved:
-				return []Node{{ID: "confirm", Name: "Confirm", Processors: some(t.Opener), Actions: []Action{Confirm}}}
-			}
-			return nil
-		},
-	},
-}
-
-func some(name string) []string {
-	if name == "" {
-		return []string{}
-	}
-	return []string{name}
-}
-
-// Nodes lists where the ticket waits for somebody, and for whom. An ended ticket waits for nobody.
+// Nodes lists where the ticket stands, and whom it asks there. An ended ticket stands nowhere.
 func (t Ticket) Nodes() []Node {
-	process, ok := processes[t.Service]
-	if !ok || t.Ended() {
+	process, err := t.Process()
+	if err != nil || t.Ended() {
 		return nil
 	}
-	return process.nodes(t)
+	var out []Node
+	for _, asked := range process.Waiting(t.Position) {
+		state, _ := t.Position.Find(asked.Node)
+		out = append(out, Node{Asked: asked, Votes: state.Votes})
+	}
+	return out
 }
 
-// WaitingFor lists everybody the ticket asks to act, without repetition.
+// WaitingFor lists everybody who can act now and is asked by name, without repetition.
 func (t Ticket) WaitingFor() []string {
 	var names []string
 	for _, node := range t.Nodes() {
-		for _, name := range node.Processors {
+		for _, name := range node.Pending {
 			if !slices.Contains(names, name) {
 				names = append(names, name)
 			}
 		}
 	}
 	return names
+}
+
+// Timers lists the moments at which the process wants to be told, with Fire, that they have come; the earliest first.
+func (t Ticket) Timers() []flow.Timer {
+	if t.Ended() {
+		return nil
+	}
+	return flow.Due(t.Position)
+}
+
+// Calls lists the HTTP requests that the process waits for; what comes of each is told with Answer.
+func (t Ticket) Calls(at time.Time) []flow.Owed {
+	process, err := t.Process()
+	if err != nil || t.Ended() {
+		return nil
+	}
+	return process.Calls(t.Position, t.env(at))
+}
+
+// Approved is itsm's approve_result: the ticket ended in the ordinary way and every approval it came to was passed.
+func (t Ticket) Approved() bool { return t.Status == Completed && flow.ApproveResult(t.Position) }
+
+// merged gives fields with more of them set, in a copy.
+func merged(fields, more map[string]any) map[string]any {
+	if len(more) == 0 {
+		return fields
+	}
+	out := maps.Clone(fields)
+	if out == nil {
+		out = make(map[string]any, len(more))
+	}
+	maps.Copy(out, more)
+	return out
 }

@@ -73,7 +73,7 @@ var effects = map[Status]map[Status]effect{
 
 // report decides what an external system says. Statements about one case count in the order of their UpdatedAt; without one, or with the
 // same, in the order of arrival. One that comes too late is written down and changes nothing, whatever it says.
-func (t Ticket) report(c Command) (*Event, error) {
+func (t Ticket) report(c Command, at time.Time) (*Event, error) {
 	s := *c.Statement
 	i, link := t.link(s.System, s.Issue)
 	if i >= 0 && s.UpdatedAt != nil && link.UpdatedAt != nil && s.UpdatedAt.Before(*link.UpdatedAt) {
@@ -84,7 +84,7 @@ func (t Ticket) report(c Command) (*Event, error) {
 		stands = Completed
 	}
 	will := effects[stands][s.Status]
-	e, err := t.obey(c, will)
+	e, err := t.obey(c, will, at)
 	switch {
 	case err != nil:
 		return nil, err
@@ -109,7 +109,7 @@ func (t Ticket) report(c Command) (*Event, error) {
 }
 
 // obey gives the event of a statement, without the statement itself.
-func (t Ticket) obey(c Command, will effect) (*Event, error) {
+func (t Ticket) obey(c Command, will effect, at time.Time) (*Event, error) {
 	s := *c.Statement
 	switch will {
 	case noted:
@@ -123,10 +123,10 @@ func (t Ticket) obey(c Command, will effect) (*Event, error) {
 			return nil, RefuseField(Invalid, "assignee", "is required to accept the ticket for somebody")
 		}
 		c.Action, c.Operator = Accept, s.Assignee
-		return t.move(c)
+		return t.move(c, at)
 	case finished:
 		c.Note = fmt.Sprintf("Resolved via %s callback", s.System)
-		e, err := t.end(c, Completed, Closed)
+		e, err := t.end(c, Completed, Closed, at)
 		if err != nil {
 			return nil, err
 		}

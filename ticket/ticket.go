@@ -2,7 +2,11 @@
 // Decide holds every rule and writes nothing; Evolve is the only writer and cannot refuse.
 package ticket
 
-import "time"
+import (
+	"time"
+
+	"signalbox/flow"
+)
 
 // Status is where a ticket stands in its life. A suspended ticket keeps the status under it.
 type Status string
@@ -108,10 +112,15 @@ type Ticket struct {
 	Relations   []RelationHead `json:"relations,omitempty"`
 	Messages    []MessageHead  `json:"messages,omitempty"`
 	Links       []Link         `json:"links,omitempty"`
-	Life        int            `json:"life,omitempty"` // how often it was taken up again after it had ended
-	Seq         int64          `json:"seq"`            // of the last event
-	CreatedAt   time.Time      `json:"created_at"`
-	UpdatedAt   time.Time      `json:"updated_at"` // of the last event
+
+	Position   flow.Position       `json:"position,omitzero"`    // where it stands in its process
+	Definition *flow.Definition    `json:"definition,omitempty"` // pinned; nil where the service is a built-in one
+	Named      map[string][]string `json:"named,omitempty"`      // whom the caller named, by node id
+
+	Life      int       `json:"life,omitempty"` // how often it was taken up again after it had ended
+	Seq       int64     `json:"seq"`            // of the last event
+	CreatedAt time.Time `json:"created_at"`
+	UpdatedAt time.Time `json:"updated_at"` // of the last event
 }
 
 // Phase is the status in the house's own words, or PhaseSuspended.

@@ -32,6 +32,17 @@ var _ desk.Engine = (*Engine)(nil)
 // so until then it costs the server nothing.
 const dormant = 365 * 24 * time.Hour
 
+// sleep is how long a ticket can wait for its first workflow task: until something of its process is due.
+func sleep(t ticket.Ticket, now time.Time) time.Duration {
+	if len(t.Calls(now)) > 0 {
+		return 0
+	}
+	if timers := t.Timers(); len(timers) > 0 {
+		return max(0, min(dormant, timers[0].At.Sub(now)))
+	}
+	return dormant
+}
+
 // outcomeWait bounds how long Outcome waits for an update that no worker has taken yet.
 const outcomeWait = 2 * time.Second
 
@@ -49,7 +60,7 @@ func (g *Engine) Begin(ctx context.Context, before ticket.Ticket, events []ticke
 		StaticSummary: summary(t.Title),
 	}
 	if !t.Ended() {
-		options.StartDelay = dormant
+		options.StartDelay = sleep(t, events[len(events)-1].At)
 	}
 	_, err := g.Client.ExecuteWorkflow(ctx, options, Ticket, TicketInput{Before: before, Events: events, MoveAfter: g.MoveAfter})
 	var already *serviceerror.WorkflowExecutionAlreadyStarted

@@ -23,6 +23,13 @@ type ConfirmSignal struct {
 	ticket.Verdict
 }
 
+// VoteSignal is the payload of the signals "approve" and "reject".
+type VoteSignal struct {
+	Operator string `json:"operator"`
+	Node     string `json:"node,omitempty"`
+	Comment  string `json:"comment,omitempty"`
+}
+
 // signalCommand reads a signal. The command names action and door even when the payload cannot be read.
 func signalCommand(action ticket.Action, raw converter.RawValue) (ticket.Command, error) {
 	c := ticket.Command{Action: action, Door: ticket.DoorSignal, App: string(ticket.DoorSignal)}
@@ -46,6 +53,10 @@ func signalCommand(action ticket.Action, raw converter.RawValue) (ticket.Command
 		var s ConfirmSignal
 		err = decode(&s)
 		c.Operator, c.Verdict = s.Operator, &s.Verdict
+	case ticket.Approve, ticket.Reject:
+		var s VoteSignal
+		err = decode(&s)
+		c.Operator, c.Node, c.Note = s.Operator, s.Node, s.Comment
 	}
 	return c, err
 }

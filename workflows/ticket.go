@@ -11,6 +11,7 @@ import (
 	"go.temporal.io/sdk/workflow"
 
 	"signalbox/activities"
+	"signalbox/flow"
 	"signalbox/ticket"
 )
 
@@ -60,7 +61,7 @@ const (
 // Ticket is the one long-running workflow of a ticket: it takes commands by update and signal, decides them by the rule book, and is the
 // truth that the read model follows. It returns when the ticket has ended.
 func Ticket(ctx workflow.Context, in TicketInput) error {
-	r := &run{ticket: ticket.Fold(in.Before, in.Events), events: in.Events, recent: in.Recent, limit: in.MoveAfter}
+	r := &run{ticket: ticket.Fold(in.Before, in.Events), events: in.Events, recent: in.Recent, limit: in.MoveAfter, calling: map[call]bool{}}
 	if r.limit == 0 {
 		r.limit = moveAfter
 	}
@@ -83,17 +84,31 @@ type run struct {
 	limit   int
 	moving  bool // no more commands are taken in this run
 	owed    bool // something happened that no caller writes down
+
+	calling map[call]bool // HTTP requests of the process that are under way
+	answers []flow.Called // what came of them, not decided yet
+}
+
+// call names one request of the process.
+type call struct {
+	node       string
+	round, try int
 }
 
 // loop is the only reader of the signal channels and the only place with side effects. A second reader could lose a signal that is
 // already in its hands when the run ends.
 func (r *run) loop(ctx workflow.Context) error {
 	for {
-		if err := workflow.Await(ctx, func() bool { return r.signalled(ctx) || r.mustLeave(ctx) }); err != nil {
+		if !r.moving {
+			r.startCalls(ctx)
+		}
+		if err := r.await(ctx); err != nil {
 			return err
 		}
 		r.moving = r.mustLeave(ctx)
 		r.readSignals(ctx)
+		r.decideAnswers(ctx)
+		r.decideTimers(ctx)
 		rolling := r.moving && !r.ticket.Ended()
 		if r.owed || rolling {
 			// Before a roll-over everything must be in the read model: the next run remembers nothing of this one.
@@ -102,15 +117,116 @@ func (r *run) loop(ctx workflow.Context) error {
 				return err
 			}
 		}
-		// Handlers never wait, so they are finished; signals may have come in while projecting, which yields.
-		if !r.moving || !workflow.AllHandlersFinished(ctx) || r.signalled(ctx) || r.owed {
+		// Handlers never wait, so they are finished; signals and answers may have come in while projecting, which yields.
+		if !r.moving || !workflow.AllHandlersFinished(ctx) || r.signalled(ctx) || len(r.answers) > 0 || r.owed {
 			continue
 		}
 		if r.ticket.Ended() {
 			return nil
 		}
+		// Requests under way are asked for again by the next run: to their receivers they are the same request.
 		return workflow.NewContinueAsNewError(ctx, Ticket, TicketInput{Before: r.ticket, Recent: r.recent, MoveAfter: r.limit})
 	}
+}
+
+// await waits until there is something to do: a signal, an answer, a timer of the process, or the end of the run.
+func (r *run) await(ctx workflow.Context) error {
+	due, armed := r.due()
+	seq := r.ticket.Seq
+	wake := func() bool {
+		// Any event may have moved the timers, or made a new request owed.
+		return r.signalled(ctx) || r.mustLeave(ctx) || len(r.answers) > 0 || r.ticket.Seq != seq
+	}
+	if !armed {
+		return workflow.Await(ctx, wake)
+	}
+	left := due.At.Sub(workflow.Now(ctx))
+	if left <= 0 {
+		return nil
+	}
+	_, err := workflow.AwaitWithOptions(ctx, workflow.AwaitOptions{Timeout: left,
+		TimerOptions: workflow.TimerOptions{Summary: fmt.Sprintf("%s of %s", due.Kind, due.Node)}}, wake)
+	return err
+}
+
+func (r *run) due() (flow.Timer, bool) {
+	timers := r.ticket.Timers()
+	if len(timers) == 0 {
+		return flow.Timer{}, false
+	}
+	return timers[0], true
+}
+
+// decideTimers lets every timer that has come due move the process.
+func (r *run) decideTimers(ctx workflow.Context) {
+	for !r.ticket.Ended() {
+		due, armed := r.due()
+		if !armed || due.At.After(workflow.Now(ctx)) {
+			return
+		}
+		if !r.system(ctx, ticket.Command{Action: ticket.Fire, Fired: &flow.Fired{Node: due.Node, Round: due.Round, Stage: due.Stage}}) {
+			return
+		}
+	}
+}
+
+// decideAnswers lets every answer that has come in move the process.
+func (r *run) decideAnswers(ctx workflow.Context) {
+	for len(r.answers) > 0 {
+		answer := r.answers[0]
+		r.answers = r.answers[1:]
+		r.system(ctx, ticket.Command{Action: ticket.Answer, Called: &answer})
+	}
+}
+
+// system decides what nobody asked for, and reports whether anything came of it.
+func (r *run) system(ctx workflow.Context, c ticket.Command) bool {
+	c.Door, c.App = ticket.DoorSystem, string(ticket.DoorSystem)
+	events, err := ticket.Decide(r.ticket, c, workflow.Now(ctx))
+	if err != nil {
+		workflow.GetLogger(ctx).Error("ticket.system", "action", c.Action, "error", err)
+		return false
+	}
+	r.apply(ctx, events)
+	r.owed = r.owed || len(events) > 0
+	return len(events) > 0
+}
+
+// startCalls has every request made that the process waits for.
+func (r *run) startCalls(ctx workflow.Context) {
+	for _, owed := range r.ticket.Calls(workflow.Now(ctx)) {
+		key := call{owed.Node, owed.Round, owed.Try}
+		if r.calling[key] {
+			continue
+		}
+		r.calling[key] = true
+		workflow.Go(ctx, func(ctx workflow.Context) {
+			answer := r.call(ctx, owed)
+			delete(r.calling, key)
+			r.answers = append(r.answers, answer)
+		})
+	}
+}
+
+// call makes one request, as often as its node says.
+func (r *run) call(ctx workflow.Context, owed flow.Owed) flow.Called {
+	answer := flow.Called{Node: owed.Node, Round: owed.Round, Try: owed.Try, Error: owed.Problem}
+	if owed.Problem != "" {
+		return answer
+	}
+	ctx = workflow.WithActivityOptions(ctx, workflow.ActivityOptions{
+		TaskQueue:           QueueDeliveries, // slow receivers never delay a ticket
+		StartToCloseTimeout: owed.Timeout + 5*time.Second,
+		RetryPolicy: &temporal.RetryPolicy{InitialInterval: owed.Interval, BackoffCoefficient: owed.Coefficient,
+			MaximumInterval: 24 * time.Hour, MaximumAttempts: int32(owed.Attempts)},
+		Summary: fmt.Sprintf("%s: %s", owed.Name, owed.Method),
+	})
+	var d *activities.Deliveries
+	in := activities.CallInput{Ticket: r.ticket.Identity, Owed: owed}
+	if err := workflow.ExecuteActivity(ctx, d.CallService, in).Get(ctx, &answer); err != nil {
+		answer.Error = activities.CallError(err)
+	}
+	return answer
 }
 
 func (r *run) mustLeave(ctx workflow.Context) bool {
@@ -220,7 +336,7 @@ func (r *run) details() string {
 	t := r.ticket
 	text := fmt.Sprintf("**%s** %s\n\n%s, event %d, %s", t.Number, t.Title, t.Phase(), t.Seq, t.UpdatedAt.Format(time.RFC3339))
 	for _, node := range t.Nodes() {
-		text += fmt.Sprintf("\n- waits at %s for %v", node.Name, node.Processors)
+		text += fmt.Sprintf("\n- waits at %s for %v", node.Name, node.Pending)
 	}
 	return text
 }

@@ -57,8 +57,8 @@ func (h *House) Open(_ context.Context, r desk.Request, s ticket.Series, d ticke
 		k := &kept{}
 		k.fold(events)
 		h.cases = append(h.cases, k)
-		if d.CallbackURL != "" {
-			h.register(k.ticket, d.CallbackURL)
+		if d.Callback != nil {
+			h.register(k.ticket, d.Callback.URL)
 		}
 		return answer(id), nil
 	})

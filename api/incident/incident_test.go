@@ -238,7 +238,7 @@ func TestEightAcceptsAtOnce(t *testing.T) {
 			done++
 			continue
 		}
-		b.refused(answer, 400, "GOM.00007409", "accept is not possible while the ticket is acknowledged")
+		b.refused(answer, 400, "GOM.00007409", "already done by")
 	}
 	require.Equal(t, 1, done)
 }

@@ -162,7 +162,7 @@ func TestHandledToItsEnd(t *testing.T) {
 	b.result(b.handle(number, "accept", nil), nil)
 	v := b.read(number)
 	require.Equal(t, []any{"acknowledged", "zhang.san", "OPEN"}, []any{v["phase"], v["assignee"], v["status"]})
-	b.refused(b.handle(number, "accept", nil), 409, "accept")
+	b.refused(b.handle(number, "accept", nil), 409, "already done")
 
 	b.result(b.handle(number, "commit-solution", solution), nil)
 	require.Equal(t, "resolved", b.read(number)["phase"])

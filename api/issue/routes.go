@@ -13,6 +13,7 @@ import (
 
 	"signalbox/api"
 	"signalbox/desk"
+	"signalbox/notice"
 	"signalbox/ticket"
 )
 
@@ -79,7 +80,7 @@ func (w *Wing) open(c *fiber.Ctx) error {
 	}
 	draft := ticket.Draft{
 		Door: ticket.DoorIssue, App: api.Caller(c).Code, Service: value(in.Service), Origin: value(in.Origin), Title: value(in.Title),
-		Description: value(in.Description), Tags: in.Tag, Assignee: value(in.Assignee), CallbackURL: value(in.CallbackURL),
+		Description: value(in.Description), Tags: in.Tag, Assignee: value(in.Assignee),
 	}
 	var f ticket.Faults
 	for i, r := range in.Relations {
@@ -96,6 +97,7 @@ func (w *Wing) open(c *fiber.Ctx) error {
 		if err := w.checkURL("callback_url", *in.CallbackURL); err != nil {
 			return err
 		}
+		draft.Callback = &ticket.Callback{URL: *in.CallbackURL, Format: string(notice.FormatIssue), Profile: notice.Minutely}
 	}
 	// The bytes must be the same whoever gives the answer, so it is made from the identity alone.
 	reply, err := w.Desk.Open(api.Context(c), api.Request(c), ticket.SeriesIM, draft, func(id ticket.Identity) desk.Answer {

@@ -5,6 +5,7 @@ import (
 	"strings"
 	"time"
 
+	"signalbox/flow"
 	"signalbox/notice"
 	"signalbox/ticket"
 )
@@ -84,10 +85,10 @@ type summary struct {
 }
 
 type node struct {
-	ID         string          `json:"id"`
-	Name       string          `json:"name"`
-	Processors []string        `json:"processors"`
-	Actions    []ticket.Action `json:"actions"`
+	ID         string        `json:"id"`
+	Name       string        `json:"name"`
+	Processors []string      `json:"processors"`
+	Actions    []flow.Action `json:"actions"`
 }
 
 // line is an issue in a list: without the texts and contents that may be long.
@@ -113,7 +114,7 @@ func summaryOf(t ticket.Ticket) summary {
 		Assignee: t.Assignee, CreatedAt: t.CreatedAt.UTC(), UpdatedAt: t.UpdatedAt.UTC(),
 	}
 	for _, n := range t.Nodes() {
-		s.CurrentNodes = append(s.CurrentNodes, node{ID: n.ID, Name: n.Name, Processors: full(n.Processors), Actions: full(n.Actions)})
+		s.CurrentNodes = append(s.CurrentNodes, node{ID: n.Node, Name: n.Name, Processors: full(n.Processors), Actions: full(n.Actions)})
 	}
 	return s
 }
