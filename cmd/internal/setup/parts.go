@@ -13,6 +13,7 @@ import (
 
 	"signalbox/activities"
 	"signalbox/api"
+	"signalbox/api/exception"
 	"signalbox/api/incident"
 	"signalbox/api/issue"
 	"signalbox/api/openapi"
@@ -61,7 +62,8 @@ func (h *House) API(s APISettings, metrics *prometheus.Registry, log *slog.Logge
 	config := s.Config.Defaults()
 	issues := &issue.Wing{Desk: h.Desk, Tickets: h.Store, Addresses: h.Store, Types: config.IncidentTypes, Allow: config.CallbackAllow}
 	incidents := &incident.Wing{Desk: h.Desk, Records: h.Store, Apps: h.Store, Types: config.IncidentTypes, Now: time.Now}
-	server := api.New(config, h.Store, h.Ready, log, issues.Family(), incidents.Family())
+	exceptions := &exception.Wing{Desk: h.Desk, Budget: h.Store, Limit: config.ExceptionsPerMinute, Now: time.Now}
+	server := api.New(config, h.Store, h.Ready, log, issues.Family(), incidents.Family(), exceptions.Family())
 	openapi.Mount(server)
 	server.Measure(metrics)
 	return server
