@@ -103,19 +103,15 @@ CREATE TABLE words (
     PRIMARY KEY (tenant, term, ticket_id)
 );
 
+-- What happened. content is the whole event as JSON, so that a build keeps what it has no column for; the columns are there to be searched.
 CREATE TABLE events (
-    ticket_id     bigint      NOT NULL REFERENCES tickets (id),
-    seq           bigint      NOT NULL,
-    at            timestamptz NOT NULL,
-    type          text        NOT NULL,
-    actor         text        NOT NULL,
-    door          text        NOT NULL,
-    app           text        NOT NULL,
-    note          text        NOT NULL,
-    life          integer     NOT NULL,
-    operation     text        NOT NULL,
-    before_change text        NOT NULL,
-    after_change  text        NOT NULL,
+    ticket_id bigint      NOT NULL REFERENCES tickets (id),
+    seq       bigint      NOT NULL,
+    at        timestamptz NOT NULL,
+    type      text        NOT NULL,
+    actor     text        NOT NULL,
+    operation text        NOT NULL,
+    content   text        NOT NULL,
     PRIMARY KEY (ticket_id, seq)
 );
 CREATE INDEX events_operation ON events (operation) WHERE operation <> '';

@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"net"
+	"sync"
 	"time"
 
 	"github.com/lib/pq"
@@ -44,7 +45,33 @@ func openPostgres(dsn string) (*sql.DB, error) {
 // dialer hands the socket of a new connection to the connector that asked for it.
 type dialer struct{}
 
-type socketKey struct{}
+type dialledKey struct{}
+
+// dialled is the socket of a connection that is being made.
+type dialled struct {
+	mu     sync.Mutex
+	socket net.Conn
+	over   bool
+}
+
+func (d *dialled) put(c net.Conn) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	d.socket = c
+	if d.over {
+		_ = c.SetDeadline(time.Now())
+	}
+}
+
+// cut ends the making of the connection.
+func (d *dialled) cut() {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	d.over = true
+	if d.socket != nil {
+		_ = d.socket.SetDeadline(time.Now())
+	}
+}
 
 // Dial implements pq.Dialer.
 func (d dialer) Dial(network, address string) (net.Conn, error) { return net.Dial(network, address) }
@@ -57,8 +84,8 @@ func (d dialer) DialTimeout(network, address string, timeout time.Duration) (net
 // DialContext implements pq.DialerContext, which lib/pq prefers.
 func (d dialer) DialContext(ctx context.Context, network, address string) (net.Conn, error) {
 	c, err := new(net.Dialer).DialContext(ctx, network, address)
-	if socket, ok := ctx.Value(socketKey{}).(*net.Conn); ok && err == nil {
-		*socket = c
+	if d, ok := ctx.Value(dialledKey{}).(*dialled); ok && err == nil {
+		d.put(c)
 	}
 	return c, err
 }
@@ -67,16 +94,20 @@ type connector struct{ *pq.Connector }
 
 // Connect implements driver.Connector.
 func (c connector) Connect(ctx context.Context) (driver.Conn, error) {
-	var socket net.Conn
-	inner, err := c.Connector.Connect(context.WithValue(ctx, socketKey{}, &socket))
+	var d dialled
+	stop := context.AfterFunc(ctx, d.cut) // logging in, lib/pq heeds its own timeout alone
+	inner, err := c.Connector.Connect(context.WithValue(ctx, dialledKey{}, &d))
+	if !stop() && err == nil {
+		err = errors.Join(ctx.Err(), inner.Close())
+	}
 	if err != nil {
 		return nil, err
 	}
 	full, ok := inner.(postgresConn)
-	if !ok || socket == nil {
+	if !ok || d.socket == nil {
 		return nil, errors.Join(errors.New("this version of lib/pq is not the one expected"), inner.Close())
 	}
-	return &conn{postgresConn: full, socket: socket, prepared: map[string]driver.Stmt{}}, nil
+	return &conn{postgresConn: full, socket: d.socket, prepared: map[string]driver.Stmt{}}, nil
 }
 
 // postgresConn is what a connection of lib/pq can do.

@@ -131,16 +131,11 @@ func (q *session) events(ctx context.Context, steps []step) error {
 	rows := make([][]any, 0, len(steps))
 	for _, s := range steps {
 		e := s.event
-		before, err := json.Marshal(e.Before)
+		content, err := json.Marshal(e)
 		if err != nil {
 			return fmt.Errorf("write event %d: %w", e.Seq, err)
 		}
-		after, err := json.Marshal(e.After)
-		if err != nil {
-			return fmt.Errorf("write event %d: %w", e.Seq, err)
-		}
-		rows = append(rows, []any{s.after.ID, e.Seq, at(e.At), string(e.Type), tidy(e.Actor), string(e.Door), tidy(e.App), tidy(e.Note), e.Life,
-			tidy(e.Operation), string(before), string(after)})
+		rows = append(rows, []any{s.after.ID, e.Seq, at(e.At), string(e.Type), tidy(e.Actor), tidy(e.Operation), string(content)})
 	}
-	return q.insert(ctx, `events (ticket_id, seq, at, type, actor, door, app, note, life, operation, before_change, after_change)`, rows)
+	return q.insert(ctx, `events (ticket_id, seq, at, type, actor, operation, content)`, rows)
 }

@@ -83,45 +83,17 @@ func (s *Store) Messages(ctx context.Context, ticketID int64) (list []ticket.Mes
 	return list, err
 }
 
-type eventRow struct {
-	Seq       int64  `db:"seq"`
-	At        moment `db:"at"`
-	Type      string `db:"type"`
-	Actor     string `db:"actor"`
-	Door      string `db:"door"`
-	App       string `db:"app"`
-	Note      string `db:"note"`
-	Life      int    `db:"life"`
-	Operation string `db:"operation"`
-	Before    string `db:"before_change"`
-	After     string `db:"after_change"`
-}
-
-func (r eventRow) event() (ticket.Event, error) {
-	e := ticket.Event{Seq: r.Seq, At: r.At.Time, Type: ticket.Type(r.Type), Actor: r.Actor, Door: ticket.Door(r.Door), App: r.App, Note: r.Note,
-		Life: r.Life, Operation: r.Operation}
-	if err := json.Unmarshal([]byte(r.Before), &e.Before); err != nil {
-		return e, fmt.Errorf("read event %d: %w", r.Seq, err)
-	}
-	if err := json.Unmarshal([]byte(r.After), &e.After); err != nil {
-		return e, fmt.Errorf("read event %d: %w", r.Seq, err)
-	}
-	return e, nil
-}
-
 // Timeline gives at most limit events after a sequence number, oldest first, with Before completed.
 func (s *Store) Timeline(ctx context.Context, ticketID int64, after int64, limit int) (events []ticket.Event, err error) {
 	err = s.read(ctx, func(q *session) error {
-		var rows []eventRow
-		err := q.all(ctx, &rows, `SELECT seq, at, type, actor, door, app, note, life, operation, before_change, after_change FROM events
-			WHERE ticket_id = ? AND seq > ? ORDER BY seq LIMIT ?`, ticketID, after, limit)
-		if err != nil {
+		var rows []string
+		if err := q.all(ctx, &rows, `SELECT content FROM events WHERE ticket_id = ? AND seq > ? ORDER BY seq LIMIT ?`, ticketID, after, limit); err != nil {
 			return wrap("list events", err)
 		}
 		for _, row := range rows {
-			e, err := row.event()
-			if err != nil {
-				return err
+			var e ticket.Event
+			if err := json.Unmarshal([]byte(row), &e); err != nil {
+				return fmt.Errorf("read an event of ticket %d: %w", ticketID, err)
 			}
 			events = append(events, e)
 		}

@@ -1,0 +1,231 @@
+package store_test
+
+import (
+	"context"
+	"database/sql"
+	"encoding/json"
+	"fmt"
+	"log/slog"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/jmoiron/sqlx"
+	"github.com/stretchr/testify/require"
+
+	"signalbox/desk"
+	"signalbox/notice"
+	"signalbox/store"
+	"signalbox/store/postgrestest"
+	"signalbox/ticket"
+)
+
+// crowded is how many rows each large table gets.
+const crowded = 20_000
+
+// crowd fills the tables as a house in its second year would have them: many tickets, most of them of one service and closed, in two
+// tenants; names that are rare and names that are everywhere.
+func crowd(t *testing.T, db *sql.DB) {
+	ticketState, err := json.Marshal(ticket.Ticket{Title: strings.Repeat("x", 300)})
+	require.NoError(t, err)
+	n, at := fmt.Sprintf("generate_series(1, %d) i", crowded), "timestamptz '2026-01-01' + i * interval '1 minute'"
+	for _, statement := range []string{
+		`INSERT INTO tickets SELECT i, CASE WHEN i % 4 = 0 THEN 'b' ELSE 'a' END, 'IM' || i, 'uuid-' || i, i % 20 = 0,
+			CASE i % 20 WHEN 0 THEN 'triggered' WHEN 1 THEN 'revoked' ELSE 'completed' END, 'origin' || i % 50, 'incident', 'person' || i % 200, ` + at + `, ` + at +
+			` + interval '1 hour', 5, '` + string(ticketState) + `' FROM ` + n,
+		`INSERT INTO ticket_tags SELECT CASE WHEN i % 4 = 0 THEN 'b' ELSE 'a' END, tag, i FROM ` + n + `, LATERAL (VALUES ('all'), ('tag' || i % 300)) v (tag)`,
+		`INSERT INTO relations SELECT i, 'manifest', place, 'N' || i % 500 + place, CASE WHEN i % 4 = 0 THEN 'b' ELSE 'a' END FROM ` + n + `, generate_series(0, 2) place`,
+		`INSERT INTO waiting SELECT CASE WHEN i % 4 = 0 THEN 'b' ELSE 'a' END, 'person' || i % 200, i FROM ` + n,
+		`INSERT INTO words SELECT CASE WHEN i % 4 = 0 THEN 'b' ELSE 'a' END, convert_to(term, 'UTF8'), i FROM ` + n + `, LATERAL (VALUES ('im' || i), ('gate'), ('word' || i % 700), ('海关')) v (term)`,
+		`INSERT INTO messages SELECT i, 'm', 2, 'li', 'text', ` + at + `, ` + at + ` FROM ` + n,
+		`INSERT INTO events SELECT i, seq, ` + at + `, 'accepted', 'li', 'op-' || i || '-' || seq, '{}' FROM ` + n + `, generate_series(1, 5) seq`,
+		`INSERT INTO operations SELECT 'op-' || i, CASE WHEN i % 2 = 0 THEN 'scope-' || i END, 'f', 'handle', CASE WHEN i % 1000 = 0 THEN 'running' ELSE 'done' END, 'a', 'demo', 'issue',
+			'POST', '/', 'r', 'IM' || i, '{}', 200, '{}', '', ` + at + `, ` + at + `, ` + at + ` FROM ` + n,
+		`INSERT INTO subscriptions SELECT 'sub-' || i, CASE WHEN i % 4 = 0 THEN 'b' ELSE 'a' END, i, 'https://example.com', 'issue', 'minutely', '', CASE WHEN i % 3 = 0 THEN 'dropped' ELSE 'active' END,
+			'', ` + at + `, NULL, NULL FROM ` + n,
+		`INSERT INTO deliveries SELECT 'msg_' || i || '-' || seq, 'a', 'sub-' || i, i, i % 16, ` + at + `, seq, 'relations', '{}',
+			CASE WHEN i % 100 = 0 THEN 'pending' WHEN i % 100 = 1 THEN 'parked' ELSE 'sent' END, 1, NULL, NULL, ` + at + `, NULL FROM ` + n + `, generate_series(2, 4) seq`,
+		`INSERT INTO lanes (ticket_id, subscription_id, parked_at) SELECT i, 'sub-' || i, ` + at + ` FROM ` + n,
+		`INSERT INTO attempts SELECT 'msg_' || i || '-' || 2, 1, ` + at + `, ` + at + `, 200, '', '', '', true FROM ` + n,
+		`INSERT INTO apps SELECT 'app' || i, 'a', '["read"]', false, now(), now() FROM ` + n,
+		`INSERT INTO app_secrets SELECT 'hash' || i, 'app' || i, '', now(), NULL FROM ` + n,
+		`INSERT INTO counters SELECT 'REQ' || i, i FROM ` + n + ` UNION ALL SELECT 'tickets', 20000`,
+		`ANALYZE`,
+	} {
+		_, err := db.Exec(statement)
+		require.NoError(t, err, statement)
+	}
+}
+
+// filters are every filter of a list by itself, and some together.
+func filters() map[string]ticket.Filter {
+	yes, no := true, false
+	day := time.Date(2026, 1, 5, 0, 0, 0, 0, time.UTC)
+	return map[string]ticket.Filter{
+		"none": {}, "open": {Open: &yes}, "closed": {Open: &no}, "phase": {Phases: []string{"triggered"}}, "common phase": {Phases: []string{"completed"}},
+		"phases": {Phases: []string{"triggered", "revoked", "suspended"}}, "no such phase": {Phases: []string{"resolved"}}, "origin": {Origin: "origin7"},
+		"tag": {Tag: "tag7"}, "common tag": {Tag: "all"}, "no such tag": {Tag: "nothing"}, "service": {Service: "incident"}, "assignee": {Assignee: "person7"},
+		"waiting for": {WaitingFor: "person7"}, "relation": {RelationType: "manifest", RelationItem: "N7"},
+		"created after": {CreatedAfter: day}, "created before": {CreatedBefore: day}, "created between": {CreatedAfter: day, CreatedBefore: day.Add(time.Hour)},
+		"updated after": {UpdatedAfter: day}, "updated before": {UpdatedBefore: day}, "updated lately": {UpdatedAfter: day.Add(9 * 24 * time.Hour)},
+		"word": {Words: "word7"}, "words": {Words: "gate word7 im123"}, "common word": {Words: "海关"}, "prefix": {Words: "im12"}, "common prefix": {Words: "gat"},
+		"many words":  {Words: "gate 海关 word7 im700 a b c d e f g"},
+		"everything":  {Open: &yes, Phases: []string{"triggered"}, Origin: "origin0", Tag: "all", Service: "incident", Assignee: "person0", WaitingFor: "person0", RelationType: "manifest", RelationItem: "N20", CreatedAfter: day, Words: "gate"},
+		"tag at page": {Tag: "all", Cursor: "eyJhIjoiMjAyNi0wMS0wNVQwMDowMDowMFoiLCJuIjo1MDAwfQ"},
+	}
+}
+
+func TestListsAreAnsweredByIndexes(t *testing.T) {
+	b := open(t, postgrestest.Start(t))
+	db := b.raw()
+	crowd(t, db)
+	for name, f := range filters() {
+		query, args, err := store.ListQuery("a", f)
+		require.NoError(t, err)
+		rows, err := db.QueryContext(t.Context(), "EXPLAIN "+sqlx.Rebind(sqlx.DOLLAR, query), args...)
+		require.NoError(t, err, name)
+		var plan []string
+		for rows.Next() {
+			var line string
+			require.NoError(t, rows.Scan(&line))
+			plan = append(plan, line)
+		}
+		require.NoError(t, rows.Close())
+		text := strings.Join(plan, "\n")
+		require.NotContains(t, text, "Seq Scan", "%s\n%s", name, text)
+		require.Contains(t, text, "Index", name)
+	}
+}
+
+// Whatever the store does, it reads no large table from end to end: counted by PostgreSQL itself, prepared statements and their plans included.
+func TestNothingReadsAWholeTable(t *testing.T) {
+	b := open(t, postgrestest.Start(t))
+	db := b.raw()
+	crowd(t, db)
+	before := scans(t, db)
+
+	s, err := store.Open(t.Context(), b.dsn+"&application_name=observed", store.Options{MasterKey: masterKey, Now: b.clock.Now, Connections: 1,
+		Log: slog.New(slog.DiscardHandler)})
+	require.NoError(t, err)
+	use := *b
+	use.Store, use.ledger, use.outbox, use.n = s, s.Ledger(), s.Outbox(), crowded
+	for range 12 { // PostgreSQL plans a prepared statement anew for the first five times and may go over to one plan for all then
+		exercise(t, &use)
+	}
+	require.NoError(t, s.Close())
+
+	// What a connection counted is there once it has ended.
+	require.Eventually(t, func() bool {
+		var n int
+		require.NoError(t, db.QueryRow(`SELECT COUNT(*) FROM pg_stat_activity WHERE application_name = 'observed'`).Scan(&n))
+		return n == 0
+	}, 10*time.Second, 10*time.Millisecond)
+	after := scans(t, db)
+	require.NotEmpty(t, after)
+	for table, n := range after {
+		require.Equal(t, before[table], n, "%s was read from end to end", table)
+	}
+}
+
+// scans gives how often each table was read from end to end.
+func scans(t *testing.T, db *sql.DB) map[string]int {
+	rows, err := db.Query(`SELECT relname, seq_scan FROM pg_stat_user_tables WHERE relname NOT IN ('goose_db_version', 'budgets')`)
+	require.NoError(t, err)
+	defer rows.Close()
+	out := map[string]int{}
+	for rows.Next() {
+		var table string
+		var n int
+		require.NoError(t, rows.Scan(&table, &n))
+		out[table] = n
+	}
+	require.NoError(t, rows.Err())
+	return out
+}
+
+// exercise does everything once.
+func exercise(t *testing.T, b *bench) {
+	for _, f := range filters() {
+		_, err := b.Tickets(t.Context(), "a", f)
+		require.NoError(t, err)
+	}
+	for _, key := range []string{"IM77", "10000000-0000-4000-8000-000000000001"} {
+		_, _ = b.Ticket(t.Context(), "a", key)
+	}
+	op, prepare := b.opening(fmt.Sprint("key", b.n))
+	op.Series = ticket.SeriesREQ
+	claimed, fresh, err := b.ledger.Claim(t.Context(), op, prepare)
+	require.NoError(t, err)
+	require.True(t, fresh)
+	_, _, err = b.ledger.Claim(t.Context(), op, prepare)
+	require.True(t, ticket.Is(err, ticket.Busy))
+	require.NoError(t, b.ledger.Expire(t.Context(), claimed.ID))
+	_, err = b.ledger.Lease(t.Context(), claimed.ID, b.clock.Now().Add(time.Minute))
+	require.NoError(t, err)
+	require.NoError(t, b.ledger.Close(t.Context(), claimed.ID, desk.Void, ""))
+	_, _, err = b.ledger.Claim(t.Context(), op, prepare)
+	require.NoError(t, err)
+	require.NoError(t, b.ledger.Finish(t.Context(), claimed, claimed.Opening))
+	_, err = b.ledger.Expired(t.Context(), 10)
+	require.NoError(t, err)
+	_, err = b.ledger.Happened(t.Context(), claimed.ID)
+	require.NoError(t, err)
+	_, err = b.PruneOperations(t.Context(), epoch.Add(-23*time.Hour), 10)
+	require.NoError(t, err)
+
+	s := &story{t: t, ticket: ticket.Fold(ticket.Ticket{}, claimed.Opening), events: claimed.Opening, at: b.clock.Now()}
+	_, _, err = b.ledger.Record(t.Context(), b.operation(fmt.Sprint("record", b.n)), func(ctx context.Context) (desk.Answer, error) {
+		_, err := b.Register(ctx, s.ticket, hook)
+		return desk.Answer{}, err
+	})
+	require.NoError(t, err)
+	registered, err := b.Registered(t.Context(), s.ticket.ID)
+	require.NoError(t, err)
+	sub := registered[0].Subscription
+	b.act(s, ticket.Command{Action: ticket.Accept})
+	b.project(s, s.relate("manifest", "1")...)
+	b.project(s, s.relate("manifest", "2")...)
+	b.act(s, ticket.Command{Action: ticket.Say, Message: &ticket.Message{ID: "m", Author: "li", Content: "x"}})
+	b.act(s, ticket.Command{Action: ticket.Revise, Message: &ticket.Message{ID: "m", Author: "li", Content: "y"}})
+	_, err = b.Relations(t.Context(), s.ticket.ID)
+	require.NoError(t, err)
+	_, err = b.Messages(t.Context(), s.ticket.ID)
+	require.NoError(t, err)
+	_, err = b.Timeline(t.Context(), s.ticket.ID, 1, 10)
+	require.NoError(t, err)
+
+	_, err = b.outbox.Partitions(t.Context())
+	require.NoError(t, err)
+	part, lane := notice.Partition(s.ticket.ID, 16), notice.Lane{Subscription: sub.ID, TicketID: s.ticket.ID}
+	var mine []notice.Work
+	_, err = b.outbox.Pending(t.Context(), part, []notice.Lane{{Subscription: "x", TicketID: 1}}, 10)
+	require.NoError(t, err)
+	for _, r := range b.deliveries(sub) {
+		mine = append(mine, notice.Work{Delivery: r.Delivery, Subscription: sub})
+	}
+	b.record(b.tried(mine[0], notice.Sent), b.tried(mine[1], notice.Parked))
+	_, err = b.outbox.Parked(t.Context(), notice.Lane{}, 10)
+	require.NoError(t, err)
+	next, more, err := b.outbox.Next(t.Context(), lane)
+	require.NoError(t, err)
+	require.True(t, more)
+	last := b.tried(next, notice.Failed)
+	last.Drop = "dropped"
+	b.record(last)
+	_, _, err = b.outbox.Next(t.Context(), lane)
+	require.NoError(t, err)
+	require.True(t, ticket.Is(b.Redeliver(t.Context(), s.ticket.ID, sub.ID, next.Delivery.ID), ticket.Conflict))
+	require.NoError(t, b.Unregister(t.Context(), s.ticket.ID, sub.ID))
+
+	code := fmt.Sprint("one", b.n)
+	secret, err := b.CreateApp(t.Context(), demo(code))
+	require.NoError(t, err)
+	_, err = b.BySecret(t.Context(), secret)
+	require.NoError(t, err)
+	_, _, err = b.Secrets(t.Context(), code)
+	require.NoError(t, err)
+	_, err = b.RotateSecret(t.Context(), code, 0)
+	require.NoError(t, err)
+	require.NoError(t, b.SetAppDisabled(t.Context(), code, true))
+	require.NoError(t, b.EnsureApp(t.Context(), code+"x", "secret-"+code, "a", []desk.Scope{desk.Read}))
+}
