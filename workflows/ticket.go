@@ -85,6 +85,8 @@ type run struct {
 	moving  bool // no more commands are taken in this run
 	owed    bool // something happened that no caller writes down
 
+	notBefore time.Time // when a timer that could not be decided is tried again
+
 	calling map[call]bool // HTTP requests of the process that are under way
 	answers []flow.Called // what came of them, not decided yet
 }
@@ -140,7 +142,7 @@ func (r *run) await(ctx workflow.Context) error {
 	if !armed {
 		return workflow.Await(ctx, wake)
 	}
-	left := due.At.Sub(workflow.Now(ctx))
+	left := max(due.At.Sub(workflow.Now(ctx)), r.notBefore.Sub(workflow.Now(ctx)))
 	if left <= 0 {
 		return nil
 	}
@@ -161,10 +163,12 @@ func (r *run) due() (flow.Timer, bool) {
 func (r *run) decideTimers(ctx workflow.Context) {
 	for !r.ticket.Ended() {
 		due, armed := r.due()
-		if !armed || due.At.After(workflow.Now(ctx)) {
+		now := workflow.Now(ctx)
+		if !armed || due.At.After(now) || r.notBefore.After(now) {
 			return
 		}
 		if !r.system(ctx, ticket.Command{Action: ticket.Fire, Fired: &flow.Fired{Node: due.Node, Round: due.Round, Stage: due.Stage}}) {
+			r.notBefore = now.Add(time.Minute) // the timer is still due: without a pause the loop would never yield
 			return
 		}
 	}
