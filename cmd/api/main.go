@@ -9,15 +9,9 @@ import (
 	"signalbox/cmd/internal/setup"
 )
 
-type settings struct {
-	setup.Base
-	HTTPAddress string `envconfig:"HTTP_ADDRESS" default:":8080" desc:"host:port to serve on"`
-	setup.APISettings
-}
-
 func main() {
 	setup.Main("api", func(ctx context.Context) error {
-		var s settings
+		var s setup.API
 		if done, err := setup.Load("api", os.Args[1:], &s, os.Stdout); done || err != nil {
 			return err
 		}

@@ -14,17 +14,10 @@ import (
 	"fmt"
 	"io"
 	"os"
-	"time"
 
 	"signalbox/cmd/internal/setup"
 	"signalbox/workflows"
 )
-
-type settings struct {
-	setup.Base
-	TemporalRetention time.Duration   `split_words:"true" default:"168h" desc:"how long a namespace that is made here keeps closed workflows"`
-	BootstrapApp      setup.Bootstrap `split_words:"true" desc:"code:secret of an admin app that is made sure of"`
-}
 
 func main() {
 	setup.Main("migrate", func(ctx context.Context) error { return run(ctx, os.Args[1:], os.Stdout) })
@@ -34,7 +27,7 @@ func run(ctx context.Context, args []string, out io.Writer) error {
 	if len(args) > 0 && args[0] == "app" {
 		return runApp(ctx, args[1:], out)
 	}
-	var s settings
+	var s setup.Migrate
 	if done, err := setup.Load("migrate", args, &s, out); done || err != nil {
 		return err
 	}

@@ -15,15 +15,9 @@ import (
 	"signalbox/workflows"
 )
 
-type settings struct {
-	setup.Base
-	setup.WorkerSettings
-	WorkerHTTPAddress string `envconfig:"WORKER_HTTP_ADDRESS" default:":9090" desc:"host:port for /healthz, /readyz and /metrics"`
-}
-
 func main() {
 	setup.Main("worker", func(ctx context.Context) error {
-		var s settings
+		var s setup.Worker
 		if done, err := setup.Load("worker", os.Args[1:], &s, os.Stdout); done || err != nil {
 			return err
 		}

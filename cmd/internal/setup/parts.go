@@ -22,6 +22,25 @@ import (
 	"signalbox/workflows"
 )
 
+// API, Worker and Migrate are all settings of one program each.
+type (
+	API struct {
+		Base
+		HTTPAddress string `envconfig:"HTTP_ADDRESS" default:":8080" desc:"host:port to serve on"`
+		APISettings
+	}
+	Worker struct {
+		Base
+		WorkerHTTPAddress string `envconfig:"WORKER_HTTP_ADDRESS" default:":9090" desc:"host:port for /healthz, /readyz and /metrics"`
+		WorkerSettings
+	}
+	Migrate struct {
+		Base
+		TemporalRetention time.Duration `split_words:"true" default:"168h" desc:"how long a namespace that is made here keeps closed workflows"`
+		BootstrapApp      Bootstrap     `split_words:"true" desc:"code:secret of an admin app that is made sure of"`
+	}
+)
+
 // APISettings are the settings of a process that serves the families.
 type APISettings struct {
 	BootstrapApp Bootstrap `split_words:"true" desc:"code:secret of an admin app that is made sure of at the start"`

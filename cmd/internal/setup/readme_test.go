@@ -1,0 +1,100 @@
+package setup
+
+import (
+	"bytes"
+	"fmt"
+	"os"
+	"strings"
+	"testing"
+
+	"github.com/kelseyhightower/envconfig"
+	"github.com/stretchr/testify/require"
+)
+
+const (
+	readme = "../../../README.md"
+	begin  = "<!-- settings -->\n"
+	end    = "<!-- /settings -->"
+)
+
+// TestTheReadmeListsEverySetting holds the README's table against the programs. With SIGNALBOX_WRITE set it writes the table instead.
+func TestTheReadmeListsEverySetting(t *testing.T) {
+	text, err := os.ReadFile(readme)
+	require.NoError(t, err)
+	before, rest, ok := strings.Cut(string(text), begin)
+	require.True(t, ok)
+	_, after, ok := strings.Cut(rest, end)
+	require.True(t, ok)
+	want := before + begin + settingsTable(t) + end + after
+	if os.Getenv("SIGNALBOX_WRITE") != "" {
+		require.NoError(t, os.WriteFile(readme, []byte(want), 0o644))
+		return
+	}
+	require.Equal(t, want, string(text), "SIGNALBOX_WRITE=1 go test ./cmd/internal/setup writes it anew")
+}
+
+// settingsTable is one row a setting, with the programs that take it.
+func settingsTable(t *testing.T) string {
+	const format = "{{range .}}{{usage_key .}}\t{{usage_default .}}\t{{if usage_required .}}required; {{end}}{{usage_description .}}\n{{end}}"
+	type row struct{ name, fallback, meaning string }
+	var rows []row
+	takers := map[string][]string{}
+	for _, program := range []struct {
+		name     string
+		settings any
+	}{{"api", &API{}}, {"worker", &Worker{}}, {"migrate", &Migrate{}}} {
+		var out bytes.Buffer
+		require.NoError(t, envconfig.Usagef(Prefix, program.settings, &out, format))
+		for line := range strings.Lines(out.String()) {
+			cells := strings.Split(strings.TrimSuffix(line, "\n"), "\t")
+			require.Len(t, cells, 3)
+			require.NotEmpty(t, strings.TrimPrefix(cells[2], "required; "), "%s says nothing of what it means", cells[0])
+			if len(takers[cells[0]]) == 0 {
+				rows = append(rows, row{cells[0], cells[1], cells[2]})
+			}
+			takers[cells[0]] = append(takers[cells[0]], program.name)
+		}
+	}
+	var table strings.Builder
+	table.WriteString("\n| setting | default | meaning | programs |\n|---|---|---|---|\n")
+	for _, r := range rows {
+		fallback := strings.ReplaceAll(r.fallback, ",", ", ")
+		if fallback != "" {
+			fallback = "`" + fallback + "`"
+		}
+		fmt.Fprintf(&table, "| `%s` | %s | %s | %s |\n", r.name, fallback, r.meaning, strings.Join(takers[r.name], ", "))
+	}
+	table.WriteString("\n")
+	return table.String()
+}
+
+func TestSettingsThatAreWrongAreNamed(t *testing.T) {
+	good := map[string]string{"SIGNALBOX_DATABASE_URL": "sqlite:x", "SIGNALBOX_MASTER_KEY": "MDEyMzQ1Njc4OTAxMjM0NTY3ODkwMTIzNDU2Nzg5MDE="}
+	for name, c := range map[string]struct{ setting, value, want string }{
+		"a key that is too short": {"SIGNALBOX_MASTER_KEY", "c2hvcnQ=", "SIGNALBOX_MASTER_KEY: must be 32 bytes in base64"},
+		"an app without a secret": {"SIGNALBOX_BOOTSTRAP_APP", "admin", "SIGNALBOX_BOOTSTRAP_APP: must be code:secret"},
+		"a network that is none":  {"SIGNALBOX_CALLBACK_ALLOW", "10.0.0.0/8,nonsense", "SIGNALBOX_CALLBACK_ALLOW"},
+		"a level that is none":    {"SIGNALBOX_LOG_LEVEL", "loud", "SIGNALBOX_LOG_LEVEL"},
+		"a number that is none":   {"SIGNALBOX_PARTITIONS", "many", "SIGNALBOX_PARTITIONS"},
+		"a duration that is none": {"SIGNALBOX_REQUEST_TIMEOUT", "soon", "SIGNALBOX_REQUEST_TIMEOUT"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			for key, value := range good {
+				t.Setenv(key, value)
+			}
+			t.Setenv(c.setting, c.value)
+			var s API
+			_, err := Load("api", nil, &s, &bytes.Buffer{})
+			require.ErrorContains(t, err, c.want)
+		})
+	}
+}
+
+func TestHelpPrintsTheTable(t *testing.T) {
+	var out bytes.Buffer
+	done, err := Load("worker", []string{"-help"}, &Worker{}, &out)
+	require.NoError(t, err)
+	require.True(t, done)
+	require.Contains(t, out.String(), "SIGNALBOX_WORKER_QUEUES")
+	require.Contains(t, out.String(), "SIGNALBOX_TEMPORAL_ADDRESS")
+}
