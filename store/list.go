@@ -29,7 +29,7 @@ func (l *listing) beside(table, condition string, args ...any) {
 	l.joinArgs = append(l.joinArgs, args...)
 }
 
-// maxJoins bounds the words of a search that the planner may reorder; the rest are looked up for each ticket that has these.
+// maxJoins bounds the words of a search that the planner weighs against each other; the rest are looked up for each ticket that has these.
 const maxJoins = 4
 
 func (l *listing) search(tenant, text string) {
@@ -46,8 +46,12 @@ func (l *listing) search(tenant, text string) {
 	for _, term := range s.terms[n:] {
 		l.where(`(SELECT COUNT(*) FROM words w WHERE w.tenant = ? AND w.term = ? AND w.ticket_id = t.id) > 0`, tenant, []byte(term))
 	}
-	for _, prefix := range s.prefixes {
+	n = min(len(s.prefixes), maxJoins)
+	for _, prefix := range s.prefixes[:n] {
 		l.where(`t.id IN (SELECT w.ticket_id FROM words w WHERE w.tenant = ? AND w.term >= ? AND w.term < ?)`, tenant, []byte(prefix), until(prefix))
+	}
+	for _, prefix := range s.prefixes[n:] {
+		l.where(`(SELECT COUNT(*) FROM words w WHERE w.tenant = ? AND w.term >= ? AND w.term < ? AND w.ticket_id = t.id) > 0`, tenant, []byte(prefix), until(prefix))
 	}
 }
 

@@ -248,6 +248,24 @@ func TestPagesNeitherRepeatNorLeaveOut(t *testing.T) {
 	})
 }
 
+func TestTimesBeyondAllTimes(t *testing.T) {
+	both(t, func(t *testing.T, b *bench) {
+		b.opened("a", draft("x"))
+		for _, c := range []struct {
+			at            string
+			after, before int
+		}{{"0000-01-01T00:00:00Z", 1, 0}, {"0001-01-01T00:00:00+23:59", 1, 0}, {"9999-12-31T23:59:59-23:59", 0, 1}} {
+			at, err := time.Parse(time.RFC3339, c.at)
+			require.NoError(t, err)
+			for f, want := range map[*ticket.Filter]int{{CreatedAfter: at}: c.after, {CreatedBefore: at}: c.before, {UpdatedAfter: at}: c.after, {UpdatedBefore: at}: c.before} {
+				page, err := b.Tickets(t.Context(), "a", *f)
+				require.NoError(t, err)
+				require.Len(t, page.Items, want, c.at)
+			}
+		}
+	})
+}
+
 func TestACursorThatIsNoneIsRefused(t *testing.T) {
 	both(t, func(t *testing.T, b *bench) {
 		for _, cursor := range []string{"x", "!!", "e30", "eyJhIjoiMjAyNi0wMS0wMlQwMzowNDowNVoiLCJuIjotMX0", strings.Repeat("A", 500), "bnVsbA"} {

@@ -9,10 +9,24 @@ import (
 // layout writes times with one width, so that SQLite, which compares them as text, orders them as PostgreSQL does.
 const layout = "2006-01-02 15:04:05.000000-07:00"
 
+// What both databases can write; a time beyond is taken for the nearest of these, which comes to the same in every comparison.
+var (
+	earliest = time.Date(1, 1, 1, 0, 0, 0, 0, time.UTC)
+	latest   = time.Date(9999, 12, 31, 23, 59, 59, 999_999_000, time.UTC)
+)
+
 // moment is a time as both databases keep it: UTC, to the microsecond.
 type moment struct{ time.Time }
 
-func at(t time.Time) moment { return moment{t.UTC().Truncate(time.Microsecond)} }
+func at(t time.Time) moment {
+	switch t = t.UTC().Truncate(time.Microsecond); {
+	case t.Before(earliest):
+		return moment{earliest}
+	case t.After(latest):
+		return moment{latest}
+	}
+	return moment{t}
+}
 
 // maybe is at for what may not have happened.
 func maybe(t *time.Time) *moment {

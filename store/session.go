@@ -43,6 +43,10 @@ func (s *Store) write(ctx context.Context, f func(ctx context.Context, q *sessio
 	}
 	for try := 1; ; try++ {
 		err := s.transact(ctx, f)
+		if err != nil && ctx.Err() != nil {
+			// The transaction was ended under f's hands, and what it met then says little.
+			err = fmt.Errorf("%w: %w", ctx.Err(), err)
+		}
 		if err == nil || try == maxTries || !repeatable(err) {
 			return told(err)
 		}

@@ -1,0 +1,54 @@
+package migrations_test
+
+import (
+	"database/sql"
+	"path/filepath"
+	"testing"
+
+	_ "github.com/lib/pq"
+	"github.com/stretchr/testify/require"
+	_ "modernc.org/sqlite"
+
+	"signalbox/migrations"
+	"signalbox/store/postgrestest"
+)
+
+// One text has to run on both databases, forwards and back, and leave nothing behind.
+func TestUpDownAndUpAgain(t *testing.T) {
+	for dialect, tables := range map[migrations.Dialect]string{
+		migrations.SQLite:     `SELECT COUNT(*) FROM sqlite_master WHERE type = 'table' AND name NOT LIKE 'sqlite_%' AND name <> 'goose_db_version'`,
+		migrations.PostgreSQL: `SELECT COUNT(*) FROM pg_tables WHERE schemaname = 'public' AND tablename <> 'goose_db_version'`,
+	} {
+		t.Run(string(dialect), func(t *testing.T) {
+			dsn := filepath.Join(t.TempDir(), "x.db")
+			if dialect == migrations.PostgreSQL {
+				dsn = postgrestest.Start(t)
+			}
+			db, err := sql.Open(string(dialect), dsn)
+			require.NoError(t, err)
+			defer db.Close()
+			count := func() (n int) {
+				require.NoError(t, db.QueryRow(tables).Scan(&n))
+				return n
+			}
+			_, err = migrations.Version(t.Context(), db)
+			require.Error(t, err, "there is no schema yet")
+			for range 2 {
+				require.Zero(t, count())
+				n, err := migrations.Up(t.Context(), db, dialect)
+				require.NoError(t, err)
+				require.Positive(t, n)
+				n, err = migrations.Up(t.Context(), db, dialect)
+				require.NoError(t, err)
+				require.Zero(t, n)
+				version, err := migrations.Version(t.Context(), db)
+				require.NoError(t, err)
+				require.Equal(t, migrations.Latest, version)
+				require.Greater(t, count(), 10)
+				require.NoError(t, migrations.Down(t.Context(), db, dialect))
+			}
+		})
+	}
+	_, err := migrations.Up(t.Context(), nil, "mysql")
+	require.ErrorContains(t, err, "mysql")
+}
