@@ -70,7 +70,7 @@ func (l Lane) String() string { return l.Subscription + ":" + strconv.FormatInt(
 
 // Delivery is one body owed to one subscription, rendered once.
 type Delivery struct {
-	ID        string // "webhook-id", the same on every try; sorts in the order of creation within a lane
+	ID        string // "webhook-id", the same on every try
 	Tenant    string
 	Lane      Lane
 	Partition int
