@@ -29,8 +29,9 @@ const (
 // Limits in bytes of JSON. Together with those above they keep a ticket and any one event of it below what Temporal takes as one payload
 // (2 MiB), even where JSON spells one character with six.
 const (
-	MaxFields = 128 << 10 // of a ticket
-	MaxEvent  = 1 << 20   // of an opening or a relation; all others are far smaller
+	MaxFields     = 128 << 10 // of a ticket
+	MaxEvent      = 1 << 20   // of an opening or a relation; all others are far smaller
+	MaxDefinition = 256 << 10 // of a service; pinned, it is part of the ticket
 )
 
 // Text checks a free text: valid UTF-8, between min and max characters. With min above zero, blanks alone do not count as text.
