@@ -3,6 +3,7 @@ package flow
 import (
 	"slices"
 	"strings"
+	"time"
 	"unicode"
 	"unicode/utf8"
 )
@@ -146,14 +147,21 @@ func (r *run) nowhere(a Act) error {
 	for i, s := range r.pos.Nodes {
 		n := r.p.nodes[s.Node]
 		voted := n != nil && n.Type == Approval && (a.Action == Approve || a.Action == Reject)
-		if s.State == Done && n != nil && (voted || n.Type == Task && n.Action == a.Action) && (last == nil || !s.Left.Before(*last.Left)) {
+		if s.State == Done && n != nil && (voted || n.Type == Task && n.Action == a.Action) && (last == nil || s.left().After(last.left())) {
 			last = &r.pos.Nodes[i]
 		}
 	}
-	if last != nil && last.Left != nil {
+	if last != nil {
 		return r.p.nodes[last.Node].past(*last)
 	}
 	return refuse(Conflict, "action", "%s is not possible where the ticket stands", a.Action)
+}
+
+func (s NodeState) left() time.Time {
+	if s.Left == nil {
+		return time.Time{}
+	}
+	return *s.Left
 }
 
 // past refuses an act at a node that is closed, and says how that came about.

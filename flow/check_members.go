@@ -127,6 +127,10 @@ func (b *builder) approval(n *node, at func(string) string) {
 	if n.Rule == AnyOf && n.Finish != "" {
 		b.add(at("finish"), "the rule any is over with the first vote")
 	}
+	if (n.Rule == NOfM || n.Rule == PartOf) && n.Finish != "" && !known("finish", n.Finish) {
+		// It would refuse what the votes still missing could have passed.
+		b.add(at("finish"), "a condition is only for the rules all and sequence; %s says itself what is enough", n.Rule)
+	}
 	if n.Rule != AnyOf && n.Processors.Anyone {
 		b.add(at("processors"), "the rule %s counts those who are asked, so anyone cannot be asked", n.Rule)
 	}

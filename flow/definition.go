@@ -52,7 +52,7 @@ type Node struct {
 	N       int         `json:"n,omitempty"`       // n-of-m: how many must approve
 	Percent int         `json:"percent,omitempty"` // percent: how many of a hundred must approve, 1 to 100
 	Veto    *Veto       `json:"veto,omitempty"`    // approval: whose single rejection decides
-	Finish  string      `json:"finish,omitempty"`  // approval: everyone, decided, or a condition over the counts; see vote.go
+	Finish  string      `json:"finish,omitempty"`  // approval: everyone, decided, or (all, sequence) a condition over the counts; see vote.go
 	Add     *Processors `json:"add,omitempty"`     // approval: who may be added as an approver; left out: nobody
 
 	Call *Request `json:"call,omitempty"` // call

@@ -123,7 +123,7 @@ func (p *Process) fits(pos Position) string {
 		switch {
 		case seen[s.Node]:
 			return "the node " + s.Node + " is there twice"
-		case s.State.Open() && (n == nil || n.Type != s.Type || !n.Type.rests(s.State)):
+		case s.State.Open() && (n == nil || n.Type != s.Type || !n.Type.rests(s.State) || s.Stage < 0):
 			return "the node " + s.Node + " cannot be " + string(s.State) + " here"
 		case s.State.Open():
 			open[s.Node] = s
@@ -163,13 +163,18 @@ func (p *Process) holds(open map[string]NodeState, in scope) string {
 	if at.Type != Join {
 		return ""
 	}
+	arrived := 0
 	for i, branch := range at.opens.Branches {
 		if slices.Contains(met, branch.Name) {
+			arrived++
 			continue
 		}
 		if why := p.holds(open, at.scope.inner(at.opens, i)); why != "" {
 			return why
 		}
+	}
+	if arrived != len(met) || arrived == len(at.opens.Branches) {
+		return "the join " + at.ID + " waits for branches that it does not have"
 	}
 	return ""
 }

@@ -75,8 +75,8 @@ func (r *run) decide(n *node, s *NodeState, pass bool, comment string) {
 }
 
 // decided tells whether an approval is over, and its result. With nobody left to vote it is; with finish `decided`, which n-of-m and
-// percent have unless something else is said, as soon as no missing vote can change the result; with a condition, as soon as that holds;
-// and with a veto at once. An approval that asks fewer people than must approve is not over: somebody has to be added, and it is shown
+// percent have unless `everyone` is said, as soon as no missing vote can change the result; with a condition, as soon as that holds; and
+// with a veto at once. An approval that asks fewer people than must approve is not over: somebody has to be added, and it is shown
 // (Waiting.Problem). A rejection alone does not end `all`: everybody is heard, unless finish says otherwise (itsm.md 5.8).
 func (n *node) decided(s NodeState) (over, pass bool) {
 	if len(s.Votes) == 0 {

@@ -1,0 +1,232 @@
+package flow
+
+import (
+	"fmt"
+	"slices"
+	"strconv"
+	"strings"
+)
+
+// Drawing is what a diagram of a process shows, before anything has a place: DOT writes it for Graphviz, and flow/diagram draws it.
+type Drawing struct {
+	Key   string
+	Title string
+	Nodes []Shape
+	Edges []Line
+}
+
+// Shape is one node of a drawing.
+type Shape struct {
+	ID    string
+	Name  string
+	Note  string // who is asked, or what it waits for
+	Type  NodeType
+	Mark  Mark
+	Alarm bool // it has failed, or nobody can act
+}
+
+// Line is one way from node to node.
+type Line struct {
+	From, To string
+	Label    string
+	Rejects  bool
+	Ends     bool // the rejection ends the ticket; To is empty
+}
+
+// Mark says how far a ticket has come with a node.
+type Mark string
+
+const (
+	Untouched   Mark = ""
+	IsDone      Mark = "done"
+	IsCurrent   Mark = "current"
+	IsSkipped   Mark = "skipped"
+	IsCancelled Mark = "cancelled"
+)
+
+// Draw gives the drawing of a definition, also of one with faults, and with a position of what has been done. Nodes of the position that
+// the definition does not have are left out.
+func Draw(def Definition, pos *Position) Drawing {
+	d := Drawing{Key: def.Key, Title: def.Name}
+	ids := map[string]bool{}
+	for i, from := range def.Nodes {
+		n := newNode(from, i)
+		if ids[n.ID] {
+			continue
+		}
+		ids[n.ID] = true
+		shape := Shape{ID: n.ID, Name: n.Name, Type: n.Type, Note: n.note()}
+		if pos != nil {
+			s, _ := pos.Find(n.ID)
+			shape.mark(n, s)
+		}
+		d.Nodes = append(d.Nodes, shape)
+		d.Edges = append(d.Edges, n.lines()...)
+	}
+	d.Edges = slices.DeleteFunc(d.Edges, func(l Line) bool { return !l.Ends && !ids[l.To] })
+	return d
+}
+
+func (n *node) lines() []Line {
+	var out []Line
+	add := func(to, label string, rejects bool) {
+		if to != "" {
+			out = append(out, Line{From: n.ID, To: to, Label: label, Rejects: rejects})
+		}
+	}
+	add(n.Next, "", false)
+	for _, c := range n.Cases {
+		label := c.Name
+		if label == "" {
+			label = c.When
+		}
+		add(c.Next, label, false)
+	}
+	if n.Default != "" {
+		add(n.Default, "otherwise", false)
+	}
+	for _, branch := range n.Branches {
+		add(branch.Next, branch.Name, false)
+	}
+	if n.Type == Approval || n.Type == Task && n.Action == Confirm {
+		switch n.Reject.Then {
+		case GoBack:
+			add(n.Reject.To, "rejected", true)
+		case GoEnd:
+			out = append(out, Line{From: n.ID, Label: "rejected", Rejects: true, Ends: true})
+		}
+	}
+	return out
+}
+
+// note says in a few words what a node is about.
+func (n *node) note() string {
+	switch n.Type {
+	case Task:
+		return n.Processors.words()
+	case Approval:
+		rule := string(n.Rule)
+		switch n.Rule {
+		case NOfM:
+			rule = strconv.Itoa(n.N)
+		case PartOf:
+			rule = strconv.Itoa(n.Percent) + "%"
+		}
+		return rule + " of " + n.Processors.words()
+	case Call:
+		if n.Call != nil {
+			host := n.Call.URL
+			if _, rest, ok := strings.Cut(host, "://"); ok {
+				host, _, _ = strings.Cut(rest, "/")
+			}
+			return host
+		}
+	case Wait:
+		if n.Until != "" {
+			return "until " + n.Until
+		}
+		return n.For
+	case End:
+		return string(n.Status)
+	}
+	return ""
+}
+
+func (p *Processors) words() string {
+	words := slices.Clone(p.Persons)
+	for _, w := range []struct {
+		is   bool
+		word string
+	}{{p.Opener, "opener"}, {p.Assignee, "assignee"}, {len(p.Fields) > 0, strings.Join(p.Fields, " or ")}, {p.Caller, "named by the caller"}, {p.Anyone, "anyone"}} {
+		if w.is {
+			words = append(words, w.word)
+		}
+	}
+	return strings.Join(words, ", ")
+}
+
+func (s *Shape) mark(n *node, state NodeState) {
+	switch {
+	case state.State == "":
+		return
+	case state.State == Skipped:
+		s.Mark = IsSkipped
+	case state.State == Cancelled:
+		s.Mark = IsCancelled
+	case state.State == Done:
+		s.Mark = IsDone
+		if len(state.By) > 0 {
+			s.Note = strings.Join(state.By, ", ")
+		}
+	default:
+		s.Mark = IsCurrent
+		if pending := n.pending(state); len(pending) > 0 {
+			s.Note = strings.Join(pending, ", ")
+		}
+		nobody := len(n.takes(state)) > 0 && len(n.pending(state)) == 0 && !(state.Anyone && state.Claimed == "")
+		if s.Alarm = state.State == Failed || nobody; nobody {
+			s.Note = "nobody is asked"
+		}
+		if state.State == Failed {
+			s.Note = "failed"
+		}
+	}
+}
+
+// DOT writes the drawing for Graphviz.
+func (d Drawing) DOT() string {
+	var b strings.Builder
+	fmt.Fprintf(&b, "digraph %s {\n  label=%s\n  node [fontname=\"sans-serif\" style=\"filled,rounded\" fillcolor=white]\n  edge [fontname=\"sans-serif\" fontsize=11]\n",
+		quoted(d.Key), quoted(d.Title))
+	b.WriteString("  \" start\" [shape=circle label=\"\" width=0.2 fillcolor=black]\n")
+	for _, s := range d.Nodes {
+		shape := map[NodeType]string{Branch: "diamond", Parallel: "trapezium", Join: "invtrapezium", End: "doublecircle", Call: "component", Wait: "ellipse"}[s.Type]
+		if shape == "" {
+			shape = "box"
+		}
+		style, fill := "filled,rounded", map[Mark]string{Untouched: "white", IsDone: "#e6f4ea", IsCurrent: "#dbeafe", IsSkipped: "#eeeeee", IsCancelled: "#eeeeee"}[s.Mark]
+		if s.Mark == IsSkipped || s.Mark == IsCancelled {
+			style += ",dashed"
+		}
+		if s.Alarm {
+			fill = "#fde2e1"
+		}
+		label := s.Name
+		if s.Note != "" {
+			label += "\n" + s.Note
+		}
+		fmt.Fprintf(&b, "  %s [shape=%s style=%s fillcolor=%s label=%s tooltip=%s]\n", quoted(s.ID), shape, quoted(style), quoted(fill), quoted(label), quoted(s.Tooltip()))
+	}
+	if len(d.Nodes) > 0 {
+		fmt.Fprintf(&b, "  \" start\" -> %s\n", quoted(d.Nodes[0].ID))
+	}
+	for i, l := range d.Edges {
+		to, style := l.To, "solid"
+		if l.Rejects {
+			style = "dashed"
+		}
+		if l.Ends {
+			to = fmt.Sprintf(" ended%d", i)
+			fmt.Fprintf(&b, "  %s [shape=point width=0.15 xlabel=terminated]\n", quoted(to))
+		}
+		fmt.Fprintf(&b, "  %s -> %s [label=%s style=%s]\n", quoted(l.From), quoted(to), quoted(l.Label), style)
+	}
+	return b.String() + "}\n"
+}
+
+// Tooltip says all about a node in one line.
+func (s Shape) Tooltip() string {
+	out := s.Name + " (" + string(s.Type)
+	if s.Mark != Untouched {
+		out += ", " + string(s.Mark)
+	}
+	if out += ")"; s.Note != "" {
+		out += ": " + s.Note
+	}
+	return out
+}
+
+// quoted gives a text as a DOT string. Only quotes, backslashes and line breaks mean something inside one.
+func quoted(text string) string {
+	return `"` + strings.NewReplacer(`\`, `\\`, `"`, `\"`, "\n", `\n`, "\r", "").Replace(text) + `"`
+}

@@ -1,0 +1,271 @@
+package flow
+
+import (
+	"encoding/json"
+	"fmt"
+	"maps"
+	"math/rand/v2"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+	"pgregory.net/rapid"
+)
+
+// world is a ticket in a process at random, on which random things happen.
+type world struct {
+	t     *rapid.T
+	p     *Process
+	pos   Position
+	env   Env
+	owed  []Owed  // every request that was ever owed
+	fired []Timer // every timer that ever ran
+	steps int
+}
+
+func newWorld(t *rapid.T) *world {
+	def := grow(t)
+	faults := Check(def)
+	require.Empty(t, faults, "a definition without faults: %s", faults.Error())
+	p, err := Compile(def)
+	require.NoError(t, err)
+	w := &world{t: t, p: p, env: Env{Now: time.Date(2026, 3, 2, 9, 0, 0, 0, time.UTC), Opener: "olga",
+		Fields: map[string]any{"n": float64(rapid.IntRange(0, 9).Draw(t, "n")), "when": "2026-03-02 11:00:00"}}}
+	if rapid.Bool().Draw(t, "members") {
+		w.env.Fields["m"] = "ann,joe"
+	}
+	if rapid.Bool().Draw(t, "named") {
+		w.env.Named = map[string][]string{}
+		for _, n := range def.Nodes {
+			w.env.Named[n.ID] = []string{"joe", "bob"}
+		}
+	}
+	return w
+}
+
+// do makes a step, holds it against what is true of every step, and keeps it. It tells whether it was taken.
+func (w *world) do(in Input) bool {
+	w.steps++
+	out, err := sound(w.t, w.p, w.pos, w.env, in)
+	if err != nil {
+		return false
+	}
+	w.pos = Apply(w.pos, out.States)
+	maps.Copy(w.env.Fields, out.Fields)
+	if out.Assignee != nil {
+		w.env.Assignee = *out.Assignee
+	}
+	require.Equal(w.t, out.Ending != nil, ended(in, out), "an ending that nobody told of")
+	w.owed = append(w.owed, w.p.Calls(w.pos, w.env)...)
+	w.fired = append(w.fired, Due(w.pos)...)
+	w.moves()
+	return true
+}
+
+func ended(in Input, out Outcome) bool {
+	for _, h := range out.Happenings {
+		if h.Kind == Finished {
+			return true
+		}
+	}
+	return false
+}
+
+// moves sees to it that a running ticket waits for something that can come: a person, a timer, a call, or an admin who is told.
+func (w *world) moves() {
+	if !w.pos.Running() || w.pos.Paused() {
+		return
+	}
+	if len(Due(w.pos)) > 0 || len(w.p.Calls(w.pos, w.env)) > 0 {
+		return
+	}
+	for _, a := range w.p.Waiting(w.pos) {
+		if a.Problem != "" || len(a.Actions) > 0 && (a.Anyone || len(a.Pending) > 0) {
+			return
+		}
+	}
+	w.t.Fatalf("nothing can go on: %+v", w.p.Waiting(w.pos))
+}
+
+// something lets anything happen: mostly what can, sometimes nonsense.
+func (w *world) something(t *rapid.T) {
+	who := rapid.SampledFrom(append([]string{"", "eve"}, people...)).Draw(t, "who")
+	switch rapid.IntRange(0, 19).Draw(t, "what") {
+	case 0:
+		w.do(Suspend{})
+	case 1, 2:
+		w.do(Resume{})
+	case 3:
+		if rapid.IntRange(0, 9).Draw(t, "stop") == 0 {
+			w.do(Stop{})
+			require.False(t, w.pos.Running())
+		}
+		w.do(Start{})
+	case 4, 5:
+		w.env.Now = w.env.Now.Add(time.Duration(rapid.IntRange(0, 200).Draw(t, "minutes")) * time.Minute)
+		if due := Due(w.pos); len(due) > 0 {
+			w.do(Fired{due[0].Node, due[0].Round, due[0].Stage})
+		}
+	case 6: // late, early, or twice
+		if len(w.fired) > 0 {
+			f := rapid.SampledFrom(w.fired).Draw(t, "timer")
+			w.do(Fired{f.Node, f.Round, f.Stage})
+		}
+	case 7, 8:
+		if len(w.owed) > 0 {
+			o := rapid.SampledFrom(w.owed).Draw(t, "call")
+			w.do(Called{Node: o.Node, Round: o.Round, Try: o.Try, Status: rapid.SampledFrom([]int{0, 200, 500}).Draw(t, "status"), Body: `{"n":` + fmt.Sprint(w.steps%10) + `}`})
+		}
+	case 9, 10: // nonsense
+		node := rapid.SampledFrom(append([]string{"", "nowhere"}, sortedKeys(w.p.nodes)...)).Draw(t, "node")
+		w.do(Act{Action: rapid.SampledFrom(append(Actions, "dance", "")).Draw(t, "action"), Node: node, Actor: who,
+			Admin: rapid.Bool().Draw(t, "admin"), Pass: rapid.Bool().Draw(t, "pass"), Comment: "c", Targets: []string{"sue", ""}[:rapid.IntRange(0, 2).Draw(t, "targets")],
+			Fields: map[string]any{"n": who}, OnBehalf: rapid.SampledFrom([]string{"", "", "ann"}).Draw(t, "for")})
+	default:
+		w.sensible(t)
+	}
+}
+
+// sensible does what one of those who are asked can do.
+func (w *world) sensible(t *rapid.T) {
+	var can []Act
+	for _, a := range w.p.Waiting(w.pos) {
+		actors := a.Pending
+		if a.Anyone {
+			actors = people
+		}
+		for _, action := range append(a.Actions, Reassign) {
+			for _, who := range actors {
+				can = append(can, Act{Action: action, Node: a.Node, Actor: who, Pass: t != nil && len(can)%3 > 0, Comment: "c",
+					Targets: []string{people[(w.steps+len(can))%len(people)]}, Admin: action == Reassign})
+			}
+		}
+	}
+	if len(can) > 0 {
+		a := rapid.SampledFrom(can).Draw(t, "act")
+		before := w.pos
+		if w.do(a) && a.Action != Reassign {
+			one, _ := json.Marshal(before)
+			two, _ := json.Marshal(w.pos)
+			require.NotEqual(t, string(one), string(two), "%s was taken and changed nothing", a.Action)
+		}
+	}
+}
+
+// finish drives the ticket to an end by saying yes to everything. Conditions change on the way, so that no loop is for ever.
+func (w *world) finish() {
+	chance := rand.New(rand.NewPCG(1, 2))
+	for i := 0; w.pos.Running(); i++ {
+		if i > 2000 {
+			raw, _ := json.MarshalIndent(w.p.def.Nodes, "", " ")
+			w.t.Logf("%s\n%+v", raw, w.pos)
+			w.t.Fatalf("no end was reached from %+v", w.p.Waiting(w.pos))
+		}
+		w.env.Fields["n"] = float64(chance.IntN(10))
+		if w.pos.Paused() {
+			require.True(w.t, w.do(Resume{}))
+			continue
+		}
+		if calls := w.p.Calls(w.pos, w.env); len(calls) > 0 {
+			o := calls[0]
+			w.do(Called{Node: o.Node, Round: o.Round, Try: o.Try, Status: 200, Body: fmt.Sprintf(`{"n":%d}`, chance.IntN(10))})
+			continue
+		}
+		asked := w.p.Waiting(w.pos)
+		at := asked[i%len(asked)]
+		switch {
+		case at.Type == Join:
+		case at.Type == Wait:
+			w.env.Now = *at.Due
+			require.True(w.t, w.do(Fired{Node: at.Node, Round: at.Round}))
+		case at.State == Failed:
+			require.True(w.t, w.do(Act{Action: Skip, Node: at.Node, Actor: "root", Admin: true}))
+		case at.Problem != "":
+			require.True(w.t, w.do(Act{Action: Reassign, Node: at.Node, Actor: "root", Admin: true, Targets: []string{fmt.Sprint("p", i), fmt.Sprint("q", i)}}), at.Problem)
+		default:
+			who := "zoe"
+			if !at.Anyone {
+				who = at.Pending[0]
+			}
+			require.True(w.t, w.do(Act{Action: at.Actions[0], Node: at.Node, Actor: who, Pass: true, Targets: []string{"ann"}, Admin: at.State == Assigning}), "%+v", at)
+		}
+	}
+}
+
+func TestNoTokenIsEverLostOrDoubled(t *testing.T) {
+	rapid.Check(t, func(t *rapid.T) {
+		w := newWorld(t)
+		require.True(t, w.do(Start{}))
+		for range rapid.IntRange(0, 40).Draw(t, "steps") {
+			w.something(t)
+		}
+		w.finish()
+	})
+}
+
+// Nonsense in the position itself, as a store or another build could hand it over, is refused or borne, never a panic.
+func TestNoPositionMakesAStepPanic(t *testing.T) {
+	rapid.Check(t, func(t *rapid.T) {
+		w := newWorld(t)
+		w.do(Start{})
+		for range rapid.IntRange(0, 10).Draw(t, "steps") {
+			w.something(t)
+		}
+		for range rapid.IntRange(1, 3).Draw(t, "damages") {
+			w.damage(t)
+		}
+		before, _ := json.Marshal(w.pos)
+		for _, in := range []Input{Start{}, Suspend{}, Resume{}, Stop{}} {
+			w.p.Step(w.pos, w.env, in)
+		}
+		for _, f := range w.fired {
+			w.p.Step(w.pos, w.env, Fired{f.Node, f.Round, f.Stage})
+		}
+		for _, o := range w.owed {
+			w.p.Step(w.pos, w.env, Called{Node: o.Node, Round: o.Round, Try: o.Try, Status: 200, Body: "{}"})
+		}
+		for _, action := range Actions {
+			w.p.Step(w.pos, w.env, Act{Action: action, Actor: "ann", Admin: true, Targets: []string{"sue"}, Comment: "c"})
+		}
+		w.p.Waiting(w.pos)
+		w.p.Calls(w.pos, w.env)
+		ApproveResult(w.pos)
+		Draw(w.p.def, &w.pos).DOT()
+		Migrate(w.p, w.p, w.pos, nil)
+		after, _ := json.Marshal(w.pos)
+		require.Equal(t, string(before), string(after))
+	})
+}
+
+func (w *world) damage(t *rapid.T) {
+	states := []State{Active, Claiming, Assigning, Calling, Failed, Waiting, Done, Skipped, Cancelled, "", "odd"}
+	kinds := []NodeType{Task, Approval, Call, Wait, Branch, Parallel, Join, End, "", "odd"}
+	if len(w.pos.Nodes) == 0 || rapid.IntRange(0, 9).Draw(t, "add") == 0 {
+		w.pos.Nodes = append(w.pos.Nodes, NodeState{Node: rapid.SampledFrom(append(sortedKeys(w.p.nodes), "ghost")).Draw(t, "ghost"),
+			Type: rapid.SampledFrom(kinds).Draw(t, "type"), State: rapid.SampledFrom(states).Draw(t, "state")})
+		return
+	}
+	s := &w.pos.Nodes[rapid.IntRange(0, len(w.pos.Nodes)-1).Draw(t, "which")]
+	*s = s.clone()
+	switch rapid.IntRange(0, 8).Draw(t, "how") {
+	case 0:
+		s.State = rapid.SampledFrom(states).Draw(t, "state")
+	case 1:
+		s.Type = rapid.SampledFrom(kinds).Draw(t, "type")
+	case 2:
+		s.Stage = rapid.IntRange(-2, 9).Draw(t, "stage")
+	case 3:
+		s.Due, s.Left, s.Paused, s.Result = nil, nil, nil, nil
+	case 4:
+		s.Met = append(s.Met, "b0", "b7")
+	case 5:
+		s.Asked, s.Votes = nil, []Vote{{Who: "ann"}, {Who: "ann"}}
+	case 6:
+		s.Claimed, s.Anyone = "zoe", true
+	case 7:
+		s.Held, s.Try, s.Round = rapid.SampledFrom(states).Draw(t, "held"), -1, -1
+	case 8:
+		at := w.env.Now
+		s.Due, s.Paused = &at, &at
+	}
+}
