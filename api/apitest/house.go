@@ -26,6 +26,8 @@ type House struct {
 	answers    map[string]answered
 	addresses  []*registered
 	deliveries int
+	services   []*shelf
+	numbers    int64 // given to services and nodes
 }
 
 type kept struct {
