@@ -4,6 +4,7 @@ package worker
 import (
 	"fmt"
 	"slices"
+	"time"
 
 	"go.temporal.io/sdk/client"
 	sdkworker "go.temporal.io/sdk/worker"
@@ -25,6 +26,10 @@ type Options struct {
 // Workers are the workers of one process.
 type Workers []sdkworker.Worker
 
+// stopWithin is how long running activities may go on when a worker stops: as long as a delivery may take, so that none is broken off and
+// sent a second time.
+const stopWithin = 15 * time.Second
+
 // New makes the workers for the queues, not started yet.
 func New(c client.Client, o Options) (Workers, error) {
 	if len(o.Queues) == 0 {
@@ -36,7 +41,7 @@ func New(c client.Client, o Options) (Workers, error) {
 		if !ok {
 			return nil, fmt.Errorf("there is no queue %q; there are %s and %s", queue, workflows.QueueTickets, workflows.QueueDeliveries)
 		}
-		options := sdkworker.Options{}
+		options := sdkworker.Options{WorkerStopTimeout: stopWithin}
 		if o.DeploymentName != "" && o.BuildID != "" {
 			options.DeploymentOptions = sdkworker.DeploymentOptions{
 				UseVersioning: true,
