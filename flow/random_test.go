@@ -54,12 +54,12 @@ func (g *grower) chance(label string, percent int) bool { return g.pick(label, 1
 // block makes up to four elements in a row, the last of which leads to next, and gives the id of the first. A rejection may lead back to
 // any of backs or to an earlier element; a way on may lead back to an earlier element at which something rests.
 func (g *grower) block(next string, backs []string, inside bool, depth int) string {
-	count := 1 + g.pick("elements", 4)
+	count := 4 - g.pick("elements", 4) // rapid likes small numbers best, and we like what is involved
 	ids, kinds := make([]string, count), make([]int, count)
 	for i := range ids {
 		ids[i] = g.id()
-		kinds[i] = g.pick("kind", 10)
-		if depth >= 3 || g.count > 60 {
+		kinds[i] = 9 - g.pick("kind", 10)
+		if depth >= 3 || g.count > 40 {
 			kinds[i] = g.pick("plain kind", 7)
 		}
 	}

@@ -101,6 +101,17 @@ fields: [{key: n, type: INT}]`, `
 	approve by bob => j:waiting(l) k:waiting(one) c[joe]
 	approve by joe => completed approved`},
 
+	{"an end that is reached at once leaves no other branch behind", `
+- {id: p, name: P, type: parallel, branches: [{name: l, next: b}, {name: r, next: c}], join: j}
+- {id: b, name: B, type: branch, cases: [{when: 'opener == "olga"', next: no}], default: j}
+- {id: c, name: C, type: branch, cases: [{when: 'opener == "olga"', next: d}], default: j}
+- {id: d, name: D, type: branch, cases: [{when: 'opener == "olga"', next: t}], default: j}
+- {id: t, name: T, type: task, processors: {anyone: true}, next: j}
+- {id: j, name: J, type: join, next: done}
+- {id: no, name: No, type: end, status: terminated}` + end, `
+	start         => terminated approved
+	submit by ann => refused conflict not possible`},
+
 	{"an end in a branch ends the whole ticket", `
 - {id: p, name: P, type: parallel, branches: [{name: l, next: a}, {name: r, next: b}], join: j}
 - {id: a, name: A, type: approval, processors: {persons: [ann]}, reject: {then: back, to: no}, next: j}

@@ -100,4 +100,16 @@ fields: [{key: WHEN, type: DATETIME}]`, `
 	due           => j:waiting(r) t[ann]
 	says          => reminded(t >ann)
 	submit by ann => completed approved`},
+
+	{"a suspension does not move a point in time", `
+- {id: w, name: W, type: wait, until: WHEN, next: t}
+- {id: t, name: T, type: task, processors: {anyone: true}, next: done}
+- {id: done, name: Done, type: end}
+fields: [{key: WHEN, type: DATE}]`, `
+	field WHEN=2026-03-03 =>
+	start    => w:waiting
+	suspend  => w:waiting
+	pass 1d  => w:waiting
+	resume   => w:waiting
+	late     => t[anyone]`},
 }

@@ -14,7 +14,7 @@ import (
 // player runs a process line by line. A line is an input, then " => ", then where the ticket stands afterwards:
 //
 //	start | stop | suspend | resume
-//	due                                     the clock goes to the earliest timer, which fires
+//	due                                     the clock goes to the earliest timer, which fires; late: it fires without that
 //	pass 2h                                 the clock goes on
 //	called ok | called 500 | called fail    what came of the one request that is owed; `called ok {"id":7}` gives a body
 //	field key=value | named node=a,b        before the ticket comes to it
@@ -85,10 +85,10 @@ func (pl *player) do(line string) string {
 		require.NoError(pl.t, err)
 		pl.env.Now = pl.env.Now.Add(d)
 		return pl.stands()
-	case "due":
+	case "due", "late":
 		timers := Due(pl.pos)
 		require.NotEmpty(pl.t, timers, line)
-		if timers[0].At.After(pl.env.Now) {
+		if words[0] == "due" && timers[0].At.After(pl.env.Now) {
 			pl.env.Now = timers[0].At
 		}
 		return pl.step(Fired{timers[0].Node, timers[0].Round, timers[0].Stage})
