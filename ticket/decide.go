@@ -15,6 +15,7 @@ type Command struct {
 	Door      Door       `json:"door"`
 	App       string     `json:"app,omitempty"`
 	Admin     bool       `json:"admin,omitempty"`     // the app may act for anybody
+	Personal  bool       `json:"personal,omitempty"`  // the operator must be entitled in person, whatever the app may (itsm family)
 	Operation string     `json:"operation,omitempty"` // the request, written into the events it causes
 	Node      string     `json:"node,omitempty"`      // where in the process; empty: the node that takes the action
 	Note      string     `json:"note,omitempty"`      // a reason or remark
@@ -143,9 +144,12 @@ func (t Ticket) decide(c Command, at time.Time) (*Event, error) {
 		if c.Node != "" {
 			return t.move(c, at)
 		}
+		if err := t.personally(c); err != nil {
+			return nil, err
+		}
 		return t.end(c, Terminated, Stopped, at)
 	case Withdraw:
-		if t.Opener != "" && c.Operator != t.Opener && !c.Admin {
+		if t.Opener != "" && c.Operator != t.Opener && !c.may() {
 			return nil, RefuseField(Forbidden, "operator", "only the opener can withdraw a ticket")
 		}
 		return t.end(c, Revoked, Withdrawn, at)
@@ -206,6 +210,9 @@ func (t Ticket) suspend(c Command, at time.Time) (*Event, error) {
 		return nil, Refuse(Conflict, "the ticket is suspended already")
 	case t.Suspended == want:
 		return nil, Refuse(Conflict, "the ticket is not suspended")
+	}
+	if err := t.personally(c); err != nil {
+		return nil, err
 	}
 	e, err := t.step(in, says, at)
 	if err != nil {
@@ -297,12 +304,23 @@ func (t Ticket) input(c Command) flow.Input {
 	case Answer:
 		return *c.Called
 	}
-	act := flow.Act{Action: flow.Action(c.Action), Node: c.Node, Actor: c.Operator, Admin: c.Admin, OnBehalf: c.OnBehalf, Comment: c.Note,
+	act := flow.Act{Action: flow.Action(c.Action), Node: c.Node, Actor: c.Operator, Admin: c.may(), OnBehalf: c.OnBehalf, Comment: c.Note,
 		Targets: c.Targets, Fields: c.Fields}
 	if c.Action == Confirm {
 		act.Pass, act.Comment = c.Verdict.Passed, c.Verdict.Comment
 	}
 	return act
+}
+
+// may reports whether the app's rights count for this command.
+func (c Command) may() bool { return c.Admin && !c.Personal }
+
+// personally refuses an operator who has to be entitled in person to move the ticket as a whole, and is not asked anywhere.
+func (t Ticket) personally(c Command) error {
+	if c.Personal && !t.Ended() && !t.asks(c.Operator) {
+		return RefuseField(Forbidden, "operator", "only those whom the ticket asks can do that")
+	}
+	return nil
 }
 
 func (t Ticket) changed(says Type, to Status) *Event {

@@ -30,6 +30,7 @@ type Draft struct {
 	Definition *flow.Definition    // of a published service; nil where the service is a built-in one
 	Form       map[string]any      // what the service's opening form asks for; checked, and kept among the fields
 	Named      map[string][]string // whom the caller names, by node id
+	Followers  []string            // who wants to see it; at most MaxFollowers
 }
 
 // Check tells everything that is wrong with the draft, in the issue family's spelling.
@@ -70,6 +71,13 @@ func (d Draft) Check() error {
 		f = append(f, RefuseField(Invalid, "fields."+AsError(err).Field, AsError(err).Message))
 	}
 	f.named(d.Named)
+	if len(d.Followers) > MaxFollowers {
+		f.Add("followers", fmt.Sprintf("must have at most %d items", MaxFollowers))
+	} else {
+		for i, person := range d.Followers {
+			f.Name(fmt.Sprintf("followers[%d]", i), person, 1, MaxName)
+		}
+	}
 	f.Name("opener", d.Opener, 0, MaxName)
 	f.Name("assignee", d.Assignee, 0, MaxName)
 	if d.Callback != nil {
@@ -114,6 +122,7 @@ func Open(d Draft, id Identity, operation string, at time.Time) ([]Event, error)
 			Identity: id, App: d.App, Service: d.service(), Version: process.Definition().Version, Origin: d.Origin, Title: d.Title,
 			Description: d.Description, Tags: tags, Opener: d.Opener, Fields: merged(d.Fields, form),
 			Relations: relations, Callback: d.Callback, Definition: d.Definition, Named: d.Named,
+			Followers: d.Followers,
 		},
 	}
 	if d.Assignee != "" {

@@ -72,6 +72,7 @@ type Opening struct {
 
 	Definition *flow.Definition    `json:"definition,omitempty"` // pinned; nil where the service is a built-in one
 	Named      map[string][]string `json:"named,omitempty"`      // whom the caller named, by node id
+	Followers  []string            `json:"followers,omitempty"`  // who wants to see it
 }
 
 // Callback is an address that is owed this ticket's notifications from the start. Format and profile are package notice's words.
@@ -131,7 +132,7 @@ func Evolve(t Ticket, e Event) Ticket {
 		t.Identity, t.Door, t.App, t.Service, t.Version = o.Identity, e.Door, o.App, o.Service, o.Version
 		t.Origin, t.Title, t.Description, t.Opener = o.Origin, o.Title, o.Description, o.Opener
 		t.Tags, t.Fields, t.CreatedAt = slices.Clone(o.Tags), o.Fields, e.At
-		t.Definition, t.Named = o.Definition, o.Named
+		t.Definition, t.Named, t.Followers = o.Definition, o.Named, slices.Clone(o.Followers)
 		t.Relations = nil
 		for _, r := range o.Relations {
 			t.Relations = append(t.Relations, r.head())

@@ -116,6 +116,7 @@ type Ticket struct {
 	Position   flow.Position       `json:"position,omitzero"`    // where it stands in its process
 	Definition *flow.Definition    `json:"definition,omitempty"` // pinned; nil where the service is a built-in one
 	Named      map[string][]string `json:"named,omitempty"`      // whom the caller named, by node id
+	Followers  []string            `json:"followers,omitempty"`  // who wants to see it
 
 	Life      int       `json:"life,omitempty"` // how often it was taken up again after it had ended
 	Seq       int64     `json:"seq"`            // of the last event
