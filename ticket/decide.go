@@ -30,6 +30,8 @@ type Command struct {
 	Fields   map[string]any `json:"fields,omitempty"`    // the node's form, filled in
 	Fired    *flow.Fired    `json:"fired,omitempty"`
 	Called   *flow.Called   `json:"called,omitempty"`
+
+	Migration *Migration `json:"migration,omitempty"`
 }
 
 // Check tells everything that is wrong with the command itself, whatever state the ticket is in.
@@ -70,6 +72,8 @@ func (c Command) Check() error {
 		f.Text("content", m.Content, 1, MaxMessage)
 	case Report:
 		f.statement(c.Statement)
+	case Migrate:
+		f.migration(c.Migration)
 	case Fire:
 		if c.Fired == nil {
 			f.Add("fired", "is required")
@@ -163,6 +167,8 @@ func (t Ticket) decide(c Command, at time.Time) (*Event, error) {
 		return t.say(c)
 	case Report:
 		return t.report(c, at)
+	case Migrate:
+		return t.migrate(c)
 	}
 	return t.move(c, at)
 }
@@ -280,6 +286,12 @@ func (t Ticket) move(c Command, at time.Time) (*Event, error) {
 		return nil, Refuse(Conflict, "the ticket is suspended")
 	}
 	e, err := t.step(t.input(c), says[c.Action], at)
+	if c.Action == Answer && AsError(err) != nil {
+		// Nobody waits who could be told. Unanswered, the request would be made again without end: so it has failed.
+		called := *c.Called
+		called.Error, called.Status, called.Body, called.Headers = tame(err.Error(), MaxReason), 0, "", nil
+		e, err = t.advance(called, says[c.Action], at)
+	}
 	if err != nil || e == nil {
 		return nil, err
 	}

@@ -68,7 +68,10 @@ func (d Draft) Check() error {
 	if d.Definition == nil && flow.Builtin()[d.service()] == nil {
 		f.Add("service", fmt.Sprintf("there is no service %q", d.Service))
 	} else if _, err := d.form(); err != nil {
-		f = append(f, RefuseField(Invalid, "fields."+AsError(err).Field, AsError(err).Message))
+		f = append(f, AsError(err))
+	}
+	if d.Definition != nil {
+		f.definition("service", *d.Definition)
 	}
 	f.named(d.Named)
 	if len(d.Followers) > MaxFollowers {
@@ -83,7 +86,7 @@ func (d Draft) Check() error {
 	if d.Callback != nil {
 		f.Name("callback_url", d.Callback.URL, 1, MaxURL)
 	}
-	f.fields(d.Fields)
+	f.fields(merged(d.Fields, d.Form))
 	return f.Err()
 }
 
@@ -108,7 +111,7 @@ func Open(d Draft, id Identity, operation string, at time.Time) ([]Event, error)
 	if len(d.Tags) > 0 {
 		tags = distinct(d.Tags)
 	}
-	process, err := processOf(id.Tenant, d.service(), d.Definition)
+	process, err := processOf(d.service(), d.Definition)
 	if err != nil {
 		return nil, err
 	}
@@ -166,19 +169,23 @@ func (e Event) begin(at time.Time) ([]Event, error) {
 
 // form checks what was filled into the opening form of the service.
 func (d Draft) form() (map[string]any, error) {
-	process, err := processOf("", d.service(), d.Definition)
+	process, err := processOf(d.service(), d.Definition)
 	if err != nil {
 		return nil, RefuseField(Invalid, "service", "the service's definition does not compile")
 	}
 	filled, err := flow.Fill(process.Definition().Fields, d.Form)
-	if err != nil {
-		return nil, refusal(err)
+	if why := AsError(refusal(err)); why != nil {
+		return nil, RefuseField(Invalid, "fields."+why.Field, why.Message)
 	}
-	return filled, nil
+	return filled, err
 }
 
 // named checks whom a caller names for nodes.
 func (f *Faults) named(named map[string][]string) {
+	if raw, err := json.Marshal(named); err != nil || len(raw) > MaxNamed {
+		f.Add("state_processors", fmt.Sprintf("must have at most %d bytes as JSON", MaxNamed))
+		return
+	}
 	for _, node := range slices.Sorted(maps.Keys(named)) {
 		if len(named[node]) == 0 {
 			f.Add("state_processors."+node, "must name somebody")

@@ -39,6 +39,7 @@ const (
 	Elapsed    Type = "elapsed"  // a deadline or a wait came due
 	Called     Type = "called"   // an HTTP request of the process was answered, or given up
 	Finished   Type = "finished" // the process was over as soon as it began
+	Migrated   Type = "migrated" // the ticket was moved to another version of its service
 	Related    Type = "related"  // the content of one relation was replaced
 	Said       Type = "said"     // a message was added to the conversation
 	Revised    Type = "revised"  // a message was edited
@@ -49,7 +50,7 @@ const (
 
 // Types lists every type this build knows. An event of any other type comes from a newer build.
 var Types = []Type{Opened, Accepted, Solved, Confirmed, Returned, Closed, Reopened, Suspended, Resumed, Withdrawn, Stopped,
-	Submitted, Approved, Rejected, Added, Claimed, Assigned, Delivered, Reassigned, Retried, Skipped, Elapsed, Called, Finished,
+	Submitted, Approved, Rejected, Added, Claimed, Assigned, Delivered, Reassigned, Retried, Skipped, Elapsed, Called, Finished, Migrated,
 	Related, Said, Revised, Reported, Stale, RefusedCmd}
 
 // Known reports whether this build knows the type.
@@ -99,6 +100,7 @@ type Change struct {
 
 	States []flow.NodeState `json:"states,omitempty"` // of the process's nodes, each whole; never in Before
 	Fields map[string]any   `json:"fields,omitempty"` // those that were set; never in Before
+	Pinned *Pinned          `json:"pinned,omitempty"` // the version alone in Before
 }
 
 // Event is one thing that did happen. Before holds what After replaces, as far as the ticket itself remembers it; the read model
@@ -164,6 +166,9 @@ func Evolve(t Ticket, e Event) Ticket {
 	if c.Message != nil {
 		head := c.Message.head()
 		t.Messages = put(t.Messages, head, func(h MessageHead) bool { return h.ID == head.ID })
+	}
+	if c.Pinned != nil {
+		t.Version, t.Definition, t.Position, t.Named = c.Pinned.Version, c.Pinned.Definition, c.Pinned.Position, c.Pinned.Named
 	}
 	if len(c.States) > 0 {
 		t.Position = flow.Apply(t.Position, c.States)

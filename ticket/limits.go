@@ -31,8 +31,10 @@ const (
 // (2 MiB), even where JSON spells one character with six.
 const (
 	MaxFields     = 128 << 10 // of a ticket
-	MaxEvent      = 1 << 20   // of an opening or a relation; all others are far smaller
 	MaxDefinition = 256 << 10 // of a service; pinned, it is part of the ticket
+	MaxPosition   = 384 << 10 // where a ticket stands in its process: people, votes and their comments
+	MaxNamed      = 64 << 10  // whom a caller names
+	MaxEvent      = 1 << 20   // of an opening or a relation; all others are far smaller
 )
 
 // Text checks a free text: valid UTF-8, between min and max characters. With min above zero, blanks alone do not count as text.

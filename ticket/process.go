@@ -1,6 +1,7 @@
 package ticket
 
 import (
+	"encoding/json"
 	"errors"
 	"fmt"
 	"maps"
@@ -48,6 +49,8 @@ const (
 	Say    Action = "say"
 	Revise Action = "revise"
 	Report Action = "report" // an external system says what became of the case there
+
+	Migrate Action = "migrate" // to another version of its service, by an admin
 )
 
 // What the workflow itself brings in.
@@ -75,11 +78,11 @@ var says = map[Action]Type{Accept: Accepted, CommitSolution: Solved, Confirm: Co
 	Terminate: Stopped, Fire: Elapsed, Answer: Called}
 
 // Process gives the process that the ticket runs through: its pinned definition, or the built-in one of its service.
-func (t Ticket) Process() (*flow.Process, error) { return processOf(t.Tenant, t.Service, t.Definition) }
+func (t Ticket) Process() (*flow.Process, error) { return processOf(t.Service, t.Definition) }
 
-func processOf(tenant, service string, def *flow.Definition) (*flow.Process, error) {
+func processOf(service string, def *flow.Definition) (*flow.Process, error) {
 	if def != nil {
-		return compile(tenant, def)
+		return compile(def)
 	}
 	if p, ok := flow.Builtin()[service]; ok {
 		return p, nil
@@ -94,9 +97,11 @@ var compiled struct {
 	byVersion map[version]pinned
 }
 
+// version tells definitions apart for the most part: a service's number is its own, but one that was never published has none.
 type version struct {
-	tenant, key string
-	number      int
+	service int64
+	key     string
+	version int
 }
 
 type pinned struct {
@@ -107,8 +112,8 @@ type pinned struct {
 // maxCompiled bounds how many definitions are kept compiled.
 const maxCompiled = 1000
 
-func compile(tenant string, def *flow.Definition) (*flow.Process, error) {
-	key := version{tenant, def.Key, def.Version}
+func compile(def *flow.Definition) (*flow.Process, error) {
+	key := version{def.Number, def.Key, def.Version}
 	compiled.Lock()
 	defer compiled.Unlock()
 	if have, ok := compiled.byVersion[key]; ok && (have.def == def || reflect.DeepEqual(have.def, def)) {
@@ -132,6 +137,15 @@ func (t Ticket) env(at time.Time) flow.Env {
 
 // step lets the process decide. No event and no error mean that the input came too late to matter.
 func (t Ticket) step(in flow.Input, says Type, at time.Time) (*Event, error) {
+	e, err := t.advance(in, says, at)
+	if err != nil || e == nil {
+		return nil, err
+	}
+	return e, t.carries(e.After)
+}
+
+// advance is step without regard to how large the ticket becomes.
+func (t Ticket) advance(in flow.Input, says Type, at time.Time) (*Event, error) {
 	process, err := t.Process()
 	if err != nil {
 		return nil, err
@@ -155,6 +169,23 @@ func (t Ticket) step(in flow.Input, says Type, at time.Time) (*Event, error) {
 		e.Before.Status, e.After.Status = t.Status, Status(out.Ending.Status)
 	}
 	return e, e.fits("fields")
+}
+
+// carries refuses a change that would make the ticket too large to be carried through a roll-over.
+func (t Ticket) carries(c Change) error {
+	position, err := json.Marshal(flow.Apply(t.Position, c.States))
+	if err != nil {
+		return fmt.Errorf("write a position: %w", err)
+	}
+	if len(position) > MaxPosition {
+		return Refuse(Conflict, fmt.Sprintf("the votes and people of the ticket's process have reached the limit of %d bytes as JSON", MaxPosition))
+	}
+	if len(c.Fields) == 0 {
+		return nil
+	}
+	var f Faults
+	f.fields(merged(t.Fields, c.Fields))
+	return f.Err()
 }
 
 // stopped gives the nodes that are put away when the ticket ends by something else than its process.

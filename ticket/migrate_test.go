@@ -1,0 +1,178 @@
+package ticket_test
+
+import (
+	"fmt"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"signalbox/flow"
+	"signalbox/ticket"
+)
+
+// service reads a definition without faults and makes it a published one.
+func service(t tester, version int, source string) *flow.Definition {
+	t.Helper()
+	def, faults := flow.Parse([]byte(source))
+	require.Empty(t, faults)
+	def.Version = version
+	return &def
+}
+
+const leaveV1 = `
+key: leave
+name: Leave
+nodes:
+  - {id: lead, name: Lead, type: approval, rule: all, processors: {persons: [wang, zhao], caller: true}, deadline: [{after: 1h, do: remind}], next: book}
+  - {id: book, name: Book it, type: call, call: {url: 'https://hr.example.com'}, processors: {persons: [hr]}, next: over}
+  - {id: over, name: Over, type: end}
+`
+
+// leaveV2 calls the first node otherwise, gives it longer, and asks somebody after it.
+var leaveV2 = strings.NewReplacer("id: lead", "id: chief", "after: 1h", "after: 2h", "next: book", "next: boss",
+	"  - {id: book", "  - {id: boss, name: Boss, type: approval, processors: {persons: [qian]}, next: book}\n  - {id: book").Replace(leaveV1)
+
+func onLeave(t tester) ticket.Ticket {
+	t.Helper()
+	d := draft()
+	d.Service, d.Definition, d.Named = "leave", service(t, 1, leaveV1), map[string][]string{"lead": {"wang", "li"}}
+	on, _ := open(t, d)
+	return on
+}
+
+func moving(to *flow.Definition, nodes map[string]string) ticket.Command {
+	return ticket.Command{Action: ticket.Migrate, Operator: "chief", Admin: true, Operation: "op-migrate", Migration: &ticket.Migration{Definition: to, Nodes: nodes}}
+}
+
+func TestATicketMovesToAnotherVersion(t *testing.T) {
+	on := onLeave(t)
+	vote := command(ticket.Approve)
+	on, _ = do(t, on, vote)
+	require.Equal(t, []string{"wang"}, on.WaitingFor())
+
+	v2 := service(t, 2, leaveV2)
+	moved, events := do(t, on, moving(v2, map[string]string{"lead": "chief"}))
+	e := through(t, events[0])
+	require.Equal(t, ticket.Migrated, e.Type)
+	require.Equal(t, []int{1, 2}, []int{e.Before.Pinned.Version, e.After.Pinned.Version})
+	require.Equal(t, moved, ticket.Fold(on, through(t, events)), "the event says all of it")
+	require.Equal(t, "leave", moved.Service)
+	require.Equal(t, 2, moved.Version)
+	require.Equal(t, map[string][]string{"chief": {"wang", "li"}}, moved.Named)
+	require.Equal(t, []string{"wang"}, moved.WaitingFor(), "a vote that was given counts")
+	require.Equal(t, 1, on.Version, "the ticket it comes from is as it was")
+	require.Equal(t, epoch.Add(time.Hour), moved.Timers()[0].At, "a deadline goes on as it was set")
+
+	// The timer that was armed for the old node has come too late to matter; that of the new one comes.
+	none, err := ticket.Decide(moved, ticket.Command{Action: ticket.Fire, Fired: &flow.Fired{Node: "lead", Round: 1}}, epoch.Add(time.Hour))
+	require.NoError(t, err)
+	require.Empty(t, none)
+	events, err = ticket.Decide(moved, ticket.Command{Action: ticket.Fire, Fired: &flow.Fired{Node: "chief", Round: 1}}, epoch.Add(time.Hour))
+	require.NoError(t, err)
+	require.Equal(t, flow.Reminded, events[0].Happenings[0].Kind)
+
+	// From here on the new version holds.
+	vote.Operator = "wang"
+	moved, _ = do(t, moved, vote)
+	require.Equal(t, []string{"qian"}, moved.WaitingFor())
+	vote.Operator = "qian"
+	moved, _ = do(t, moved, vote)
+	require.Len(t, moved.Calls(epoch), 1)
+	moved, _ = do(t, moved, ticket.Command{Action: ticket.Answer, Called: &flow.Called{Node: "book", Round: 1, Try: 1, Status: 200, Body: "{}"}})
+	require.True(t, moved.Approved())
+}
+
+func TestAMigrationIsRefusedWithEveryReason(t *testing.T) {
+	on := onLeave(t)
+	v2 := service(t, 2, leaveV2)
+	why := func(c ticket.Command, code ticket.Code, field string) string {
+		t.Helper()
+		events, err := ticket.Decide(on, c, epoch)
+		require.Empty(t, events)
+		return refusal(t, err, code, field).Message
+	}
+	said := why(moving(v2, map[string]string{"gone": "boss", "book": "nowhere"}), ticket.Conflict, "nodes")
+	for _, reason := range []string{"gone: there is no such node in version 1", `"nowhere" is no node of version 2`} {
+		require.Contains(t, said, reason)
+	}
+	require.Contains(t, why(moving(v2, nil), ticket.Conflict, "nodes"), "lead: it is open")
+	require.Contains(t, why(moving(v2, map[string]string{"lead": "book"}), ticket.Conflict, "nodes"), "is a call")
+	why(moving(service(t, 1, leaveV1), nil), ticket.Conflict, "version")
+	why(moving(nil, nil), ticket.Invalid, "version")
+	why(moving(service(t, 2, strings.Replace(leaveV2, "key: leave", "key: stay", 1)), nil), ticket.Invalid, "version")
+	c := moving(v2, map[string]string{"lead": "chief"})
+	c.Admin = false
+	why(c, ticket.Forbidden, "operator")
+	on, _ = do(t, on, command(ticket.Terminate))
+	why(moving(v2, map[string]string{"lead": "chief"}), ticket.Conflict, "")
+}
+
+// What a caller wants to be asked is held against the definition as it is opened, and against limits.
+func TestADefinitionThatNoTicketCouldCarry(t *testing.T) {
+	d := draft()
+	d.Service, d.Definition = "leave", service(t, 1, leaveV1)
+	for i := range 40 {
+		d.Definition.Fields = append(d.Definition.Fields, flow.Field{Key: fmt.Sprintf("f%d", i), Type: flow.Text, Default: strings.Repeat("x", ticket.MaxDefinition/40)})
+	}
+	refusal(t, d.Check(), ticket.Invalid, "service")
+	d = draft()
+	d.Named = map[string][]string{"accept": items(ticket.MaxNamed/8, "person-")}
+	refusal(t, d.Check(), ticket.Invalid, "state_processors")
+}
+
+func TestVotesDoNotMakeATicketTooLargeToBeCarried(t *testing.T) {
+	var nodes strings.Builder
+	for i := range 199 {
+		fmt.Fprintf(&nodes, "  - {id: n%d, name: N, type: approval, rule: all, processors: {fields: [who]}, next: n%d}\n", i, i+1)
+	}
+	d := draft()
+	d.Service = "long"
+	d.Definition = service(t, 1, "key: long\nname: Long\nfields: [{key: who, type: MEMBERS}]\nnodes:\n"+nodes.String()+"  - {id: n199, name: Over, type: end}\n")
+	people := items(20, "p")
+	d.Form = map[string]any{"who": strings.Join(people, ",")}
+	on, _ := open(t, d)
+	vote := command(ticket.Approve)
+	vote.Note = chars(300)
+	var err error
+	for votes := 0; err == nil; votes++ {
+		require.Less(t, votes, 199*20, "it was never refused")
+		vote.Operator = people[votes%len(people)]
+		var events []ticket.Event
+		if events, err = ticket.Decide(on, vote, epoch); err == nil {
+			on = ticket.Fold(on, events)
+		}
+	}
+	require.Contains(t, refusal(t, err, ticket.Conflict, "").Message, "limit")
+	require.LessOrEqual(t, len(asJSON(t, on.Position)), ticket.MaxPosition)
+	// It can still be ended.
+	do(t, on, command(ticket.Terminate))
+}
+
+func TestAnAnswerThatATicketCannotKeepIsAFailure(t *testing.T) {
+	d := draft()
+	d.Service = "asks"
+	d.Definition = service(t, 1, `
+key: asks
+name: Asks
+nodes:
+  - {id: a, name: A, type: call, call: {url: 'https://a.example.com', answer: {a: body}}, fields: [{key: a, type: TEXT}], processors: {persons: [ops]}, next: b}
+  - {id: b, name: B, type: call, call: {url: 'https://b.example.com', answer: {b: body}}, fields: [{key: b, type: TEXT}], processors: {persons: [ops]}, next: c}
+  - {id: c, name: C, type: end}
+`)
+	on, _ := open(t, d)
+	for _, node := range []string{"a", "b"} {
+		on, _ = do(t, on, ticket.Command{Action: ticket.Answer, Called: &flow.Called{Node: node, Round: 1, Try: 1, Status: 200, Body: strings.Repeat("<", flow.MaxText/8)}})
+	}
+	require.True(t, on.Ended())
+
+	on, _ = open(t, d)
+	large := strings.Repeat("<", flow.MaxText/2)
+	on, _ = do(t, on, ticket.Command{Action: ticket.Answer, Called: &flow.Called{Node: "a", Round: 1, Try: 1, Status: 200, Body: large}})
+	nodes := on.Nodes()
+	require.Equal(t, flow.Failed, nodes[0].State)
+	require.Contains(t, nodes[0].Problem, "bytes as JSON")
+	require.Empty(t, on.Calls(epoch), "it is not made again")
+	require.Equal(t, []string{"ops"}, on.WaitingFor())
+}
