@@ -47,7 +47,7 @@ var (
 	rules = []string{"ticket", "flow", "notice"}
 	// behind is what the front of the house knows only as small interfaces.
 	behind = []string{"workflows", "activities", "store", "migrations", "worker", "cmd", temporal, sqlx, pq}
-	wings  = []string{"api/issue", "api/incident", "api/itsm", "api/publish", "api/exception"}
+	wings  = []string{"api/issue", "api/incident", "api/itsm", "api/publish", "api/exception", "api/service", "api/subscription"}
 )
 
 var rooms = append([]room{

@@ -113,7 +113,7 @@ func (w *Wing) speak(c *fiber.Ctx, action ticket.Action, cid string) error {
 	}
 	// Who writes is who acts: the timeline names the author. Set after the check, which would otherwise tell of an operator nobody named.
 	cmd.Operator = m.Author
-	return w.do(c, cmd, done(id{cid}))
+	return w.do(c, cmd, done(id{ID: cid}))
 }
 
 func (w *Wing) addresses(c *fiber.Ctx) error {
@@ -138,7 +138,7 @@ func (w *Wing) register(c *fiber.Ctx) error {
 	}
 	return w.record(c, func(ctx context.Context, t ticket.Ticket) (envelope, error) {
 		s, err := w.Addresses.Register(ctx, t, *in.URL)
-		return done(id{s.ID}), err
+		return done(id{ID: s.ID}), err
 	})
 }
 
@@ -168,12 +168,12 @@ func (w *Wing) deliveries(c *fiber.Ctx) error {
 	if err != nil {
 		return errNoAddress
 	}
-	q, err := parseQuery(c)
+	q, err := api.ReadQuery(c)
 	if err != nil {
 		return err
 	}
-	limit, cursor := q.limit(), q.text("cursor", maxCursor)
-	if err := q.faults.Err(); err != nil {
+	limit, cursor := q.Page()
+	if err := q.Err(); err != nil {
 		return err
 	}
 	t, err := w.ticket(c)
@@ -187,7 +187,7 @@ func (w *Wing) deliveries(c *fiber.Ctx) error {
 	if err != nil {
 		return err
 	}
-	return api.Respond(c, http.StatusOK, done(list[delivery]{Items: each(records, func(r notice.Record) delivery { return deliveryOf(r) }), Next: next}))
+	return api.Respond(c, http.StatusOK, done(list[api.DeliveryView]{Items: each(records, api.DeliveryOf), Next: next}))
 }
 
 func (w *Wing) redeliver(c *fiber.Ctx) error {
@@ -197,6 +197,6 @@ func (w *Wing) redeliver(c *fiber.Ctx) error {
 		return ticket.Refuse(ticket.NotFound, "the notification has no such delivery")
 	}
 	return w.record(c, func(ctx context.Context, t ticket.Ticket) (envelope, error) {
-		return done(id{did}), w.Addresses.Redeliver(ctx, t.ID, nid, did)
+		return done(id{ID: did}), w.Addresses.Redeliver(ctx, t.ID, nid, did)
 	})
 }

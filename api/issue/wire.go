@@ -2,33 +2,22 @@ package issue
 
 import (
 	"encoding/json"
-	"strings"
 	"time"
 
+	"signalbox/api"
 	"signalbox/flow"
 	"signalbox/notice"
 	"signalbox/ticket"
 )
 
-// envelope is around every answer of seed 000 that is not a thing itself. Result is left out where there is nothing to tell.
-type envelope struct {
-	Success bool   `json:"success"`
-	Message string `json:"message"` // empty on success
-	Result  any    `json:"result,omitempty"`
-}
+// What answers of the house's style have in common.
+type (
+	envelope    = api.Envelope
+	id          = api.ID
+	list[T any] = api.Items[T]
+)
 
-func done(result any) envelope { return envelope{Success: true, Result: result} }
-
-// id is the result of what made something that has an id.
-type id struct {
-	ID string `json:"id"`
-}
-
-// list is the result of every list; Next is left out on the last page.
-type list[T any] struct {
-	Items []T    `json:"items"`
-	Next  string `json:"next_cursor,omitempty"`
-}
+func done(result any) envelope { return api.Done(result) }
 
 // opening is what a caller asks to be opened. The first five members are seed 000's.
 type opening struct {
@@ -68,7 +57,7 @@ type link struct {
 }
 
 func linkOf(l ticket.Link) link {
-	return link{System: l.System, Issue: l.Issue, Phase: l.Status, DueAt: utc(l.DueAt), UpdatedAt: utc(l.UpdatedAt)}
+	return link{System: l.System, Issue: l.Issue, Phase: l.Status, DueAt: api.UTC(l.DueAt), UpdatedAt: api.UTC(l.UpdatedAt)}
 }
 
 // summary is what one issue and a line of the list have in common beside what seed 000 says.
@@ -170,54 +159,12 @@ var deliveryStates = []notice.DeliveryState{notice.Pending, notice.Parked, notic
 func addressOf(r notice.Registration) address {
 	a := address{ID: r.ID, URL: r.URL, State: r.State, Reason: r.Reason, CreatedAt: r.CreatedAt.UTC(), Counts: map[notice.DeliveryState]int{}}
 	if r.State == notice.Dropped {
-		a.DroppedAt = utc(r.EndedAt)
+		a.DroppedAt = api.UTC(r.EndedAt)
 	}
 	for _, state := range deliveryStates {
 		a.Counts[state] = r.Counts[state]
 	}
 	return a
-}
-
-// delivery is one body owed to an address, with every try at it.
-type delivery struct {
-	ID            string               `json:"id"`
-	Type          string               `json:"type"`
-	State         notice.DeliveryState `json:"state"`
-	CreatedAt     time.Time            `json:"created_at"`
-	EndedAt       *time.Time           `json:"ended_at"`
-	NextAttemptAt *time.Time           `json:"next_attempt_at"`
-	Attempts      []attempt            `json:"attempts"`
-}
-
-type attempt struct {
-	N          int               `json:"n"`
-	StartedAt  time.Time         `json:"started_at"`
-	DurationMS int64             `json:"duration_ms"`
-	HTTPStatus *int              `json:"http_status"` // null when there was no answer
-	ErrorClass notice.ErrorClass `json:"error_class"` // empty on success
-	Error      string            `json:"error"`
-	Answer     string            `json:"answer"` // its start, at most shownAnswer bytes
-}
-
-// shownAnswer is how much of an answer is shown; more of it is kept.
-const shownAnswer = 1 << 10
-
-func deliveryOf(r notice.Record) delivery {
-	d := delivery{
-		ID: r.ID, Type: r.Type, State: r.State, CreatedAt: r.CreatedAt.UTC(), EndedAt: utc(r.EndedAt), NextAttemptAt: utc(r.NextTry),
-		Attempts: make([]attempt, len(r.Attempts)),
-	}
-	for i, a := range r.Attempts {
-		shown := a.Answer[:min(len(a.Answer), shownAnswer)]
-		d.Attempts[i] = attempt{
-			N: a.N, StartedAt: a.StartedAt.UTC(), DurationMS: a.FinishedAt.Sub(a.StartedAt).Milliseconds(), ErrorClass: a.Class, Error: a.Error,
-			Answer: strings.ToValidUTF8(string(shown), "\uFFFD"),
-		}
-		if a.Status != 0 {
-			d.Attempts[i].HTTPStatus = &a.Status
-		}
-	}
-	return d
 }
 
 // Bodies of the other calls.
@@ -255,14 +202,6 @@ func full[T any](items []T) []T {
 		return []T{}
 	}
 	return items
-}
-
-func utc(at *time.Time) *time.Time {
-	if at == nil {
-		return nil
-	}
-	u := at.UTC()
-	return &u
 }
 
 func value(p *string) string {

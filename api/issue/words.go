@@ -26,7 +26,5 @@ var phases = []string{
 	string(ticket.Terminated), string(ticket.Revoked), ticket.PhaseSuspended,
 }
 
-// Refuse answers in the envelope of seed 000, with the HTTP status that fits. Other wings that speak in the house's style use it as well.
-func Refuse(c *fiber.Ctx, r api.Refusal) error {
-	return api.Respond(c, r.Status, envelope{Success: false, Message: r.Error.Error()})
-}
+// Refuse answers in the envelope of seed 000, with the HTTP status that fits.
+func Refuse(c *fiber.Ctx, r api.Refusal) error { return api.RefuseInEnvelope(c, r) }
