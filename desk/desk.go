@@ -64,13 +64,22 @@ func New(ledger Ledger, engine Engine, o Options) *Desk {
 // Open opens a ticket: claim, start its workflow, finish. answer is asked once, before anything happens. Refusals are *ticket.Error;
 // Unavailable means that it may have happened and that the same key will tell.
 func (d *Desk) Open(ctx context.Context, r Request, series ticket.Series, draft ticket.Draft, answer func(ticket.Identity) Answer) (Reply, error) {
-	if err := draft.Check(); err != nil {
-		return Reply{}, err
+	return d.OpenIf(ctx, r, series, draft, answer, nil)
+}
+
+// OpenIf is Open for a request that something else must let through as well.
+func (d *Desk) OpenIf(ctx context.Context, r Request, series ticket.Series, draft ticket.Draft, answer func(ticket.Identity) Answer, gate Gate) (Reply, error) {
+	// What a published service asks for may have changed since a request with the same key was done: then the claim has the answer, and
+	// what is new is checked as it is claimed.
+	if draft.Definition == nil || r.Key == "" {
+		if err := draft.Check(); err != nil {
+			return Reply{}, err
+		}
 	}
 	op := d.operation(r, KindOpen)
 	op.Series = series
 	op.Ticket = ticket.Identity{UUID: d.opts.NewID(), Tenant: r.App.Tenant}
-	return d.carry(ctx, op, nil, func(op *Operation) error {
+	return d.carry(ctx, op, gate, func(op *Operation) error {
 		opening, err := ticket.Open(draft, op.Ticket, op.ID, op.CreatedAt)
 		if err != nil {
 			return err

@@ -8,6 +8,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"signalbox/desk"
+	"signalbox/flow"
 	"signalbox/ticket"
 )
 
@@ -61,4 +62,47 @@ func TestAGateIsAskedOnceForWhatIsNoReplay(t *testing.T) {
 	require.True(t, w.row(t, number).Suspended)
 	settleAll(t, w)
 	sound(t, w)
+}
+
+func TestAnOpeningIsLetThroughOnceAlsoWhenItsServiceHasChangedSince(t *testing.T) {
+	w := newWorld()
+	published := func(version int, source string) *flow.Definition {
+		def, faults := flow.Parse([]byte("key: leave\nname: Leave\n" + source + "\nnodes: [{id: a, name: A, type: task, processors: {anyone: true}, next: z}, {id: z, name: Z, type: end}]"))
+		require.Empty(t, faults)
+		def.Version = version
+		return &def
+	}
+	draft := ticket.Draft{Door: ticket.DoorIssue, App: "demo", Origin: "hr", Title: "a week", Service: "leave", Definition: published(1, "")}
+	asked := 0
+	var says error
+	r := ask("key", "", "")
+	try := func(key string) (desk.Reply, error) {
+		r := r.envelope()
+		r.Key = key
+		return w.healthy().OpenIf(t.Context(), r, ticket.SeriesIM, draft, func(id ticket.Identity) desk.Answer { return desk.Answer{Status: 200} },
+			func(context.Context) error { asked++; return says })
+	}
+	says = ticket.RefuseField(ticket.Invalid, "service", "is disabled")
+	_, err := try("key")
+	require.True(t, ticket.Is(err, ticket.Invalid), "%v", err)
+	require.Empty(t, w.numbers())
+	says = nil
+	_, err = try("key")
+	require.NoError(t, err)
+	require.Equal(t, 2, asked)
+
+	// The next version asks for more; what was opened before it still has its answer.
+	draft.Definition = published(2, "fields: [{key: days, type: INT, required: true}]")
+	says = ticket.RefuseField(ticket.Invalid, "service", "is disabled")
+	reply, err := try("key")
+	require.NoError(t, err)
+	require.True(t, reply.Replayed)
+	require.Equal(t, 2, asked)
+	for _, key := range []string{"other", ""} {
+		_, err = try(key)
+		require.Equal(t, "fields.days", ticket.AsError(err).Field)
+	}
+	require.Equal(t, 2, asked, "what is refused at the counter is not asked for")
+	require.Len(t, w.numbers(), 1)
+	settleAll(t, w)
 }

@@ -46,8 +46,18 @@ type answered struct {
 func NewHouse() *House { return &House{Now: time.Now, answers: map[string]answered{}} }
 
 // Open opens a ticket; see desk.Desk.
-func (h *House) Open(_ context.Context, r desk.Request, s ticket.Series, d ticket.Draft, answer func(ticket.Identity) desk.Answer) (desk.Reply, error) {
+func (h *House) Open(ctx context.Context, r desk.Request, s ticket.Series, d ticket.Draft, answer func(ticket.Identity) desk.Answer) (desk.Reply, error) {
+	return h.OpenIf(ctx, r, s, d, answer, nil)
+}
+
+// OpenIf is Open with a gate; see desk.Desk.
+func (h *House) OpenIf(ctx context.Context, r desk.Request, s ticket.Series, d ticket.Draft, answer func(ticket.Identity) desk.Answer, gate desk.Gate) (desk.Reply, error) {
 	return h.once(r, func() (desk.Answer, error) {
+		if gate != nil {
+			if err := gate(ctx); err != nil {
+				return desk.Answer{}, err
+			}
+		}
 		h.mu.Lock()
 		defer h.mu.Unlock()
 		at, n := h.Now(), int64(len(h.cases)+1)
