@@ -46,7 +46,7 @@ func Migrate(source, target *Process, pos Position, nodes map[string]string) (Po
 		case n == nil:
 			complain(s.Node, "it is open, but there is no node %q to go on with", moved.Node)
 		case n.Type != s.Type:
-			complain(s.Node, "it is open and a %s, but %q is a %s", s.Type, moved.Node, n.Type)
+			complain(s.Node, "it is open and of type %s, but %q is of type %s", s.Type, moved.Node, n.Type)
 		default:
 			if s.Type == Join {
 				for _, met := range s.Met {

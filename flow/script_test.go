@@ -36,7 +36,7 @@ type player struct {
 
 func process(t *testing.T, source string) *Process {
 	t.Helper()
-	if !strings.HasPrefix(source, "key:") {
+	if !strings.Contains(source, "\nnodes:") {
 		source = "key: test\nname: Test\nnodes:\n" + source
 	}
 	def, faults := Parse([]byte(source))

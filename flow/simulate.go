@@ -15,6 +15,7 @@ type Script struct {
 // them when the node is over waits for the ticket to come back.
 type Answer struct {
 	After string `json:"after,omitempty"` // a duration; at once unless said
+	Round int    `json:"round,omitempty"` // only when the node was entered that many times; any unless said
 	Act
 }
 
@@ -145,7 +146,7 @@ func (s *simulation) next() (at time.Time, do func()) {
 	seen := map[string]bool{}
 	for i, a := range s.script.Answers {
 		state, _ := s.pos.Find(a.Node)
-		if s.used[i] || seen[a.Node] || !state.State.Open() {
+		if s.used[i] || seen[a.Node] || !state.State.Open() || a.Round != 0 && a.Round != state.Round {
 			continue
 		}
 		seen[a.Node] = true
