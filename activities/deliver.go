@@ -189,9 +189,9 @@ func (d *Deliveries) Tend(ctx context.Context) (Tended, error) {
 
 func (d *Deliveries) profile(w Work) notice.Profile {
 	if d.Profiles == nil {
-		return notice.BuiltIn().Of(w.Subscription.Profile)
+		return notice.BuiltIn().For(w.Subscription)
 	}
-	return d.Profiles.Of(w.Subscription.Profile)
+	return d.Profiles.For(w.Subscription)
 }
 
 func (d *Deliveries) jitter() float64 {

@@ -111,10 +111,13 @@ func (s *Sender) post(ctx context.Context, w Work, at time.Time) (int, http.Head
 	if err != nil {
 		return 0, nil, nil, err
 	}
+	request.Header.Set("Content-Type", "application/json")
+	for name, value := range w.Subscription.Headers {
+		request.Header.Set(name, value)
+	}
 	for name, value := range signed {
 		request.Header.Set(name, value)
 	}
-	request.Header.Set("Content-Type", "application/json")
 	return s.exchange(request, notice.MaxAnswer)
 }
 

@@ -34,8 +34,9 @@ type Subscription struct {
 	TicketID  int64 // the one ticket it follows; zero: all of its tenant's
 	URL       string
 	Format    Format
-	Profile   string // name of the Profile
-	Secret    string // for the Standard Webhooks signature, "whsec_…"; empty where it is not loaded
+	Profile   string            // name of the Profile
+	Secret    string            // for the Standard Webhooks signature, "whsec_…"; empty where it is not loaded
+	Headers   map[string]string // that its owner wants sent along; nil where they are not loaded
 	State     SubscriptionState
 	Reason    string // why it was dropped
 	CreatedAt time.Time

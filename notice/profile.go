@@ -84,6 +84,16 @@ func (ps Profiles) Of(name string) Profile {
 	return ps[Standard]
 }
 
+// For gives the profile of a subscription. What counts as success is up to what is delivered, where its contract says so, however often it
+// is tried.
+func (ps Profiles) For(s Subscription) Profile {
+	p := ps.Of(s.Profile)
+	if s.Format == FormatITSM {
+		p.Success = SuccessITSM
+	}
+	return p
+}
+
 // Try is a try that was made, with what its judgement depends on.
 type Try struct {
 	Made         int        // tries made before it in this round

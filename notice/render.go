@@ -3,6 +3,7 @@ package notice
 import (
 	"bytes"
 	"encoding/json"
+	"time"
 
 	"signalbox/ticket"
 )
@@ -14,13 +15,28 @@ const (
 	KindConversation = "conversation"
 )
 
+// Context is what bodies tell that is no part of the ticket. Its functions give the same for the same arguments.
+type Context struct {
+	TicketURL func(number string) string   // where people see the ticket
+	Token     func(ticket.Identity) string // by which a receiver can make sure that a callback is ours
+	Actors    func(seq int64) []string     // everybody who moved the ticket up to that event, in order
+	Zone      *time.Location               // of times that are written without one; nil means UTC
+}
+
 // Render gives what a subscription of this format is owed for an event: the delivery's kind in the format's own words and its exact body.
 // before and after are the ticket around the event. ok is false when nothing is owed: the format is not told of such events, or this build
 // cannot render it. The same arguments always give the same bytes.
-func Render(f Format, before ticket.Ticket, e ticket.Event, after ticket.Ticket) (kind string, body []byte, ok bool) {
-	if f != FormatIssue {
-		return "", nil, false
+func Render(f Format, c Context, before ticket.Ticket, e ticket.Event, after ticket.Ticket) (kind string, body []byte, ok bool) {
+	switch f {
+	case FormatIssue:
+		return renderIssue(before, e, after)
+	case FormatITSM:
+		return renderITSM(c, before, e, after)
 	}
+	return "", nil, false
+}
+
+func renderIssue(before ticket.Ticket, e ticket.Event, after ticket.Ticket) (kind string, body []byte, ok bool) {
 	kind = issueKind(before, e, after)
 	if kind == "" {
 		return "", nil, false
@@ -74,7 +90,7 @@ func marshal(v any) []byte {
 	enc := json.NewEncoder(&out)
 	enc.SetEscapeHTML(false)
 	if err := enc.Encode(v); err != nil {
-		panic("notice: a body that does not marshal: " + err.Error()) // strings only
+		panic("notice: a body that does not marshal: " + err.Error()) // strings and truth values only
 	}
 	return bytes.TrimSuffix(out.Bytes(), []byte("\n"))
 }

@@ -42,7 +42,7 @@ func begin(t require.TestingT) (*story, rendered) {
 
 func (s *story) step(e ticket.Event) rendered {
 	r := rendered{before: s.ticket, event: e, after: ticket.Evolve(s.ticket, e)}
-	kind, body, owed := notice.Render(notice.FormatIssue, r.before, e, r.after)
+	kind, body, owed := notice.Render(notice.FormatIssue, notice.Context{}, r.before, e, r.after)
 	r.kind, r.body, r.owed = kind, string(body), owed
 	s.ticket = r.after
 	return r
@@ -82,14 +82,14 @@ func TestIssueBodiesToTheByte(t *testing.T) {
 
 func TestTextIsNotEscapedForHTML(t *testing.T) {
 	before := ticket.Ticket{Identity: ticket.Identity{Number: "<IM&1>"}, Status: ticket.Triggered}
-	_, body, ok := notice.Render(notice.FormatIssue, before, ticket.Event{Type: ticket.Related}, before)
+	_, body, ok := notice.Render(notice.FormatIssue, notice.Context{}, before, ticket.Event{Type: ticket.Related}, before)
 	require.True(t, ok)
 	require.Equal(t, `{"id":"<IM&1>","type":"relations","details":{}}`, string(body))
 }
 
 func TestFormatsOfOtherBuildsOweNothing(t *testing.T) {
 	open := ticket.Ticket{Status: ticket.Triggered}
-	_, _, ok := notice.Render("telepathy", open, ticket.Event{Type: ticket.Related}, open)
+	_, _, ok := notice.Render("telepathy", notice.Context{}, open, ticket.Event{Type: ticket.Related}, open)
 	require.False(t, ok)
 }
 

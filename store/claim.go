@@ -126,13 +126,14 @@ func (q *session) identify(ctx context.Context, op *desk.Operation) (err error) 
 	if op.Ticket.ID, err = q.draw(ctx, counterTickets); err != nil {
 		return err
 	}
-	n := op.Ticket.ID
-	if counter := op.Series.Counter(op.CreatedAt); counter != "" {
+	n, opened := op.Ticket.ID, op.CreatedAt
+	if counter := op.Series.Counter(opened.In(q.zone)); counter != "" {
+		opened = opened.In(q.zone) // whose day it is
 		if n, err = q.draw(ctx, counter); err != nil {
 			return err
 		}
 	}
-	op.Ticket.Number = op.Series.Number(op.CreatedAt, n)
+	op.Ticket.Number = op.Series.Number(opened, n)
 	return nil
 }
 

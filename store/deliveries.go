@@ -62,16 +62,17 @@ func (q *session) owe(ctx context.Context, steps []step) error {
 		return wrap("list subscriptions", err)
 	}
 	owed := map[string][]deliveryRow{}
+	render, done := q.renders(ctx, last)
 	for _, s := range steps {
 		for _, f := range followers {
-			kind, body, ok := notice.Render(notice.Format(f.Format), s.before, s.event, s.after)
+			kind, body, ok := notice.Render(notice.Format(f.Format), render, s.before, s.event, s.after)
 			if ok {
 				owed[f.ID] = append(owed[f.ID], deliveryRow{Subscription: f.ID, At: at(s.event.At), Seq: s.event.Seq, Type: kind, Body: string(body)})
 			}
 		}
 	}
-	if len(owed) == 0 {
-		return nil
+	if err := done(); err != nil || len(owed) == 0 {
+		return err
 	}
 	followers = slices.DeleteFunc(followers, func(f follower) bool { return owed[f.ID] == nil })
 	if followers, err = q.holdShared(ctx, followers); err != nil {
@@ -118,10 +119,10 @@ func (q *session) deliver(ctx context.Context, t ticket.Ticket, followers []foll
 			if err != nil {
 				return fmt.Errorf("make an id: %w", err)
 			}
-			rows = append(rows, []any{"msg_" + id.String(), t.Tenant, f.ID, t.ID, part, d.At, d.Seq, d.Type, d.Body, string(state), 0, now})
+			rows = append(rows, []any{"msg_" + id.String(), t.Tenant, f.ID, t.ID, part, d.At, d.Seq, d.Type, d.Body, string(state), 0, f.Format == string(notice.FormatITSM), now})
 		}
 	}
-	return q.insert(ctx, `deliveries (id, tenant, subscription_id, ticket_id, part, at, seq, type, body, state, tries, created_at)`, rows)
+	return q.insert(ctx, `deliveries (id, tenant, subscription_id, ticket_id, part, at, seq, type, body, state, tries, listed, created_at)`, rows)
 }
 
 // parked gives the subscriptions whose lane with the ticket is parked.

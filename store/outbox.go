@@ -2,6 +2,7 @@ package store
 
 import (
 	"context"
+	"encoding/json"
 	"fmt"
 	"maps"
 	"slices"
@@ -23,7 +24,7 @@ type workRow struct {
 }
 
 const workColumns = deliveryColumns + `, s.id AS "sub.id", s.tenant AS "sub.tenant", s.ticket_id AS "sub.ticket_id", s.url AS "sub.url",
-	s.format AS "sub.format", s.profile AS "sub.profile", s.secret AS "sub.secret", s.state AS "sub.state", s.reason AS "sub.reason",
+	s.format AS "sub.format", s.profile AS "sub.profile", s.secret AS "sub.secret", s.headers AS "sub.headers", s.state AS "sub.state", s.reason AS "sub.reason",
 	s.created_at AS "sub.created_at", s.ended_at AS "sub.ended_at", s.failing_since AS "sub.failing_since"`
 
 func (q *session) work(r workRow) (notice.Work, error) {
@@ -31,6 +32,15 @@ func (q *session) work(r workRow) (notice.Work, error) {
 	var err error
 	if sub.Secret, err = q.seals.open(r.Sub.Secret, r.Sub.ID); err != nil {
 		return notice.Work{}, fmt.Errorf("subscription %s: %w", r.Sub.ID, err)
+	}
+	if r.Sub.Headers != "" {
+		headers, err := q.seals.open(r.Sub.Headers, headersOf(r.Sub.ID))
+		if err == nil {
+			err = json.Unmarshal([]byte(headers), &sub.Headers)
+		}
+		if err != nil {
+			return notice.Work{}, fmt.Errorf("headers of subscription %s: %w", r.Sub.ID, err)
+		}
 	}
 	return notice.Work{Delivery: r.delivery(), Subscription: sub}, nil
 }

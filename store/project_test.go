@@ -268,7 +268,7 @@ func (b *bench) same(t require.TestingT, s *story) {
 		if m := e.After.Message; m != nil {
 			messages[m.ID] = m.Content
 		}
-		if _, body, ok := notice.Render(notice.FormatIssue, before, e, after); ok && s.events[0].After.Opening.Callback != nil {
+		if _, body, ok := notice.Render(notice.FormatIssue, notice.Context{}, before, e, after); ok && s.events[0].After.Opening.Callback != nil {
 			owed = append(owed, string(body))
 		}
 		before = after

@@ -78,6 +78,12 @@ func (q *session) sides(ctx context.Context, steps []step) error {
 		}
 	}
 	last := steps[len(steps)-1].after
+	if err := q.people(ctx, steps); err != nil {
+		return err
+	}
+	if err := q.ended(ctx, steps[0].before, last); err != nil {
+		return err
+	}
 	if err := q.relate(ctx, steps[0].before, last, relations); err != nil {
 		return err
 	}
@@ -102,7 +108,8 @@ func (q *session) begin(ctx context.Context, t ticket.Ticket, callback *ticket.C
 	if callback == nil {
 		return nil
 	}
-	_, err := q.subscribe(ctx, t, callback.URL, notice.Format(callback.Format), callback.Profile)
+	_, err := q.subscribe(ctx, t, notice.Subscription{URL: callback.URL, Format: notice.Format(callback.Format), Profile: callback.Profile,
+		Headers: callback.Headers})
 	return err
 }
 

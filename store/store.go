@@ -28,6 +28,8 @@ type Options struct {
 	MasterKey   []byte           // required, 32 random bytes; seals the secrets of apps and subscriptions
 	OldKeys     [][]byte         // keys that older secrets were sealed with; they are read, never used to seal
 	Partitions  int              // how many partitions new deliveries are spread over; 16. The same in every process
+	PublicURL   string           // where people find us, without a slash at the end; part of what callbacks say
+	Zone        *time.Location   // of the day that numbers are counted by, and of times that callbacks tell; UTC
 	Connections int              // most connections to PostgreSQL at once; 20
 	Now         func() time.Time // time.Now
 	Log         *slog.Logger     // slog.Default
@@ -40,6 +42,9 @@ type Store struct {
 	dialect    migrations.Dialect
 	dsn        string
 	seals      *seals
+	tokens     *tokens
+	publicURL  string
+	zone       *time.Location
 	partitions int
 	now        func() time.Time
 	log        *slog.Logger
@@ -54,7 +59,15 @@ func Open(ctx context.Context, dsn string, o Options) (*Store, error) {
 	if err != nil {
 		return nil, err
 	}
-	s := &Store{dsn: dsn, seals: seals, partitions: o.Partitions, now: o.Now, log: o.Log, known: newCache()}
+	tokens, err := newTokens(o.MasterKey, o.OldKeys)
+	if err != nil {
+		return nil, err
+	}
+	s := &Store{dsn: dsn, seals: seals, tokens: tokens, publicURL: strings.TrimSuffix(o.PublicURL, "/"), zone: o.Zone, partitions: o.Partitions,
+		now: o.Now, log: o.Log, known: newCache()}
+	if s.zone == nil {
+		s.zone = time.UTC
+	}
 	if s.partitions <= 0 {
 		s.partitions = 16
 	}

@@ -3,6 +3,7 @@ package store
 import (
 	"context"
 	"encoding/base64"
+	"encoding/json"
 	"fmt"
 
 	"github.com/google/uuid"
@@ -19,6 +20,7 @@ type subscriptionRow struct {
 	Format       string  `db:"format"`
 	Profile      string  `db:"profile"`
 	Secret       string  `db:"secret"`
+	Headers      string  `db:"headers"`
 	State        string  `db:"state"`
 	Reason       string  `db:"reason"`
 	CreatedAt    moment  `db:"created_at"`
@@ -26,7 +28,7 @@ type subscriptionRow struct {
 	FailingSince *moment `db:"failing_since"`
 }
 
-// subscriptionColumns are all but the secret.
+// subscriptionColumns are all but the secret and the headers, which may hold one.
 const subscriptionColumns = `id, tenant, ticket_id, url, format, profile, state, reason, created_at, ended_at, failing_since`
 
 func (r subscriptionRow) subscription() notice.Subscription {
@@ -50,27 +52,37 @@ func (s *Store) Register(ctx context.Context, t ticket.Ticket, url string) (sub 
 		case !known:
 			return ticket.Refuse(ticket.NotFound, "there is no such ticket")
 		}
-		sub, err = q.subscribe(ctx, stored, url, notice.FormatIssue, notice.Minutely)
+		sub, err = q.subscribe(ctx, stored, notice.Subscription{URL: url, Format: notice.FormatIssue, Profile: notice.Minutely})
 		return err
 	})
 	return sub, err
 }
 
 // subscribe does what Register promises, for a ticket whose row is held.
-func (q *session) subscribe(ctx context.Context, t ticket.Ticket, url string, format notice.Format, profile string) (notice.Subscription, error) {
+func (q *session) subscribe(ctx context.Context, t ticket.Ticket, want notice.Subscription) (notice.Subscription, error) {
 	var row subscriptionRow
 	found, err := q.find(ctx, &row, `SELECT `+subscriptionColumns+` FROM subscriptions
-		WHERE ticket_id = ? AND url = ? AND format = ? AND state = 'active' ORDER BY created_at, id LIMIT 1`, t.ID, url, string(format))
+		WHERE ticket_id = ? AND url = ? AND format = ? AND state = 'active' ORDER BY created_at, id LIMIT 1`, t.ID, want.URL, string(want.Format))
 	if err != nil || found {
 		return row.subscription(), wrap("look for a subscription", err)
 	}
-	row = subscriptionRow{ID: uuid.NewString(), Tenant: t.Tenant, TicketID: t.ID, URL: url, Format: string(format), Profile: profile,
+	row = subscriptionRow{ID: uuid.NewString(), Tenant: t.Tenant, TicketID: t.ID, URL: want.URL, Format: string(want.Format), Profile: want.Profile,
 		State: string(notice.Active), CreatedAt: at(q.now())}
+	if len(want.Headers) > 0 {
+		headers, err := json.Marshal(want.Headers)
+		if err != nil {
+			return notice.Subscription{}, fmt.Errorf("write headers: %w", err)
+		}
+		row.Headers = q.seals.seal(string(headers), headersOf(row.ID))
+	}
 	secret := newSecret("whsec_", base64.StdEncoding)
-	err = q.insert(ctx, `subscriptions (id, tenant, ticket_id, url, format, profile, secret, state, reason, created_at)`, [][]any{{
-		row.ID, row.Tenant, row.TicketID, row.URL, row.Format, row.Profile, q.seals.seal(secret, row.ID), row.State, "", row.CreatedAt}})
+	err = q.insert(ctx, `subscriptions (id, tenant, ticket_id, url, format, profile, secret, headers, state, reason, created_at)`, [][]any{{
+		row.ID, row.Tenant, row.TicketID, row.URL, row.Format, row.Profile, q.seals.seal(secret, row.ID), row.Headers, row.State, "", row.CreatedAt}})
 	return row.subscription(), err
 }
+
+// headersOf is the owner of a subscription's sealed headers.
+func headersOf(subscription string) string { return subscription + ":headers" }
 
 type countRow struct {
 	Subscription string `db:"subscription_id"`
