@@ -21,6 +21,7 @@ type box struct {
 	after      []*box  // and below
 	beside     *box    // a bend at an end of a way back keeps to the right of its node
 	rank       float64 // for sorting a layer
+	at         int     // where in its layer
 	label      string
 }
 
@@ -58,7 +59,7 @@ func (p *plan) collect(d flow.Drawing) {
 	p.boxes = append(p.boxes, start)
 	for i := range d.Nodes {
 		s := &d.Nodes[i]
-		b := &box{shape: s, w: max(width(short(s.Name)), width(short(s.Note))) + 36, h: 2*lineHeight + 14}
+		b := &box{shape: s, w: max(width(short(s.Name))+18, width(short(s.Note))) + 28, h: 2*lineHeight + 14}
 		if s.Note == "" {
 			b.h = lineHeight + 16
 		}

@@ -19,7 +19,7 @@ func (p *plan) order() {
 			if round%2 == 1 {
 				layer, near = p.layers[len(p.layers)-1-i], func(b *box) []*box { return b.after }
 			}
-			p.sort(layer, near)
+			sort(layer, near)
 		}
 		if n := p.crossings(); n < fewest {
 			best, fewest = p.snapshot(), n
@@ -36,19 +36,14 @@ func (p *plan) snapshot() [][]*box {
 	return out
 }
 
-func (p *plan) sort(layer []*box, near func(*box) []*box) {
-	place := map[*box]float64{}
-	for _, l := range p.layers {
-		for i, b := range l {
-			place[b] = float64(i)
-		}
-	}
+// sort orders one layer by the middle of the neighbours.
+func sort(layer []*box, near func(*box) []*box) {
 	for i, b := range layer {
 		b.rank = float64(i)
 		if around := near(b); len(around) > 0 {
 			b.rank = 0
 			for _, other := range around {
-				b.rank += place[other] / float64(len(around))
+				b.rank += float64(other.at) / float64(len(around))
 			}
 		}
 	}
@@ -56,7 +51,7 @@ func (p *plan) sort(layer []*box, near func(*box) []*box) {
 	aside(layer)
 }
 
-// aside moves the ends of ways back to the right of their nodes.
+// aside moves the ends of ways back to the right of their nodes, and numbers the layer.
 func aside(layer []*box) {
 	sorted := make([]*box, 0, len(layer))
 	for _, b := range layer {
@@ -71,35 +66,25 @@ func aside(layer []*box) {
 		}
 	}
 	copy(layer, sorted)
+	for i, b := range layer {
+		b.at = i
+	}
 }
 
-// crossings counts the pairs of wires that cross between layers.
+// crossings counts the pairs of wires that cross between layers: those that begin in one order and end in the other.
 func (p *plan) crossings() int {
 	count := 0
 	for _, layer := range p.layers {
-		place := map[*box]int{}
-		var ends []int
+		var ends []int // sorted
 		for _, b := range layer {
 			for _, below := range b.after {
-				if len(place) == 0 {
-					for i, x := range p.layers[below.layer] {
-						place[x] = i
-					}
-				}
+				at, _ := slices.BinarySearch(ends, below.at+1)
+				count += len(ends) - at
 			}
-			var mine []int
 			for _, below := range b.after {
-				mine = append(mine, place[below])
+				at, _ := slices.BinarySearch(ends, below.at)
+				ends = slices.Insert(ends, at, below.at)
 			}
-			slices.Sort(mine)
-			for _, at := range mine {
-				for _, earlier := range ends {
-					if earlier > at {
-						count++
-					}
-				}
-			}
-			ends = append(ends, mine...)
 		}
 	}
 	return count

@@ -1,0 +1,54 @@
+package diagram
+
+//go:generate go test -run TestTheDrawingsInTheDocsAreOfThisBuild -update
+
+import (
+	"flag"
+	"os"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"signalbox/flow"
+)
+
+var update = flag.Bool("update", false, "write the drawings in docs anew")
+
+func TestTheDrawingsInTheDocsAreOfThisBuild(t *testing.T) {
+	drawings := map[string][]byte{"incident": SVG(flow.Builtin()[flow.ServiceIncident].Definition(), nil)}
+	for _, name := range []string{"leave_request", "change_two_levels", "incident_auto_remediation"} {
+		source, err := os.ReadFile("../../examples/" + name + ".yaml")
+		require.NoError(t, err)
+		def, faults := flow.Parse(source)
+		require.Empty(t, faults)
+		drawings[name] = SVG(def, nil)
+		if name == "change_two_levels" {
+			drawings[name+"_running"] = SVG(def, running(t, def))
+		}
+	}
+	for name, svg := range drawings {
+		file := "../../docs/diagrams/" + name + ".svg"
+		if *update {
+			require.NoError(t, os.MkdirAll("../../docs/diagrams", 0o755))
+			require.NoError(t, os.WriteFile(file, svg, 0o644))
+			continue
+		}
+		kept, err := os.ReadFile(file)
+		require.NoError(t, err)
+		require.Equal(t, string(svg), string(kept), "run `go generate ./flow/diagram`")
+	}
+}
+
+// running is a change on its way: one review done, the other claimed.
+func running(t *testing.T, def flow.Definition) *flow.Position {
+	p, err := flow.Compile(def)
+	require.NoError(t, err)
+	r, err := p.Simulate(flow.Env{Now: time.Date(2026, 3, 2, 9, 0, 0, 0, time.UTC), Opener: "olga"}, flow.Script{Answers: []flow.Answer{
+		{Act: flow.Act{Node: "security", Action: flow.Approve, Actor: "sam"}},
+		{Act: flow.Act{Node: "security", Action: flow.Approve, Actor: "sara"}},
+		{Act: flow.Act{Node: "operations", Action: flow.Claim, Actor: "otto"}},
+	}})
+	require.NoError(t, err)
+	return &r.Position
+}
