@@ -129,13 +129,13 @@ func (s *Store) PublishService(ctx context.Context, tenant, app string, def flow
 		return published, ticket.RefuseField(ticket.Conflict, "key", "is that of a built-in service")
 	}
 	err = s.write(ctx, func(ctx context.Context, q *session) error {
-		published, err = q.publish(ctx, tenant, app, def)
+		published, err = q.publishVersion(ctx, tenant, app, def)
 		return err
 	})
 	return published, err
 }
 
-func (q *session) publish(ctx context.Context, tenant, app string, def flow.Definition) (flow.Definition, error) {
+func (q *session) publishVersion(ctx context.Context, tenant, app string, def flow.Definition) (flow.Definition, error) {
 	had, err := q.publishing(ctx, tenant, def.Key)
 	if err != nil {
 		return def, err

@@ -84,14 +84,18 @@ func (c Command) Check() error {
 		}
 	case Accept, Submit, Approve, Reject, Add, Claim, Assign, Deliver, Reassign, Retry, Skip, Suspend, Unsuspend, Withdraw, Terminate,
 		Close, Reopen:
-		for i, target := range c.Targets {
-			f.Name(fmt.Sprintf("targets[%d]", i), target, 1, MaxName)
-		}
-		f.Name("on_behalf", c.OnBehalf, 0, MaxName)
-		f.fields(c.Fields)
 	default:
 		f.Add("action", fmt.Sprintf("there is no action %q", c.Action))
 	}
+	if len(c.Targets) > flow.MaxPersons {
+		f.Add("targets", fmt.Sprintf("must have at most %d items", flow.MaxPersons))
+	} else {
+		for i, target := range c.Targets {
+			f.Name(fmt.Sprintf("targets[%d]", i), target, 1, MaxName)
+		}
+	}
+	f.Name("on_behalf", c.OnBehalf, 0, MaxName)
+	f.fields(c.Fields)
 	return f.Err()
 }
 

@@ -69,7 +69,7 @@ func setup(t testing.TB) *bench {
 	house.Now = now
 	b := &bench{house: house, budget: &budget{used: map[string]int{}, began: map[string]time.Time{}, now: now}, clock: &at}
 	wing := exception.Wing{Desk: house, Budget: b.budget, Limit: limit, Now: now}
-	issues := issue.Wing{Desk: house, Tickets: house, Addresses: house, Types: api.DefaultIncidentTypes}
+	issues := issue.Wing{Desk: house, Tickets: house, Services: house, Addresses: house, Types: api.DefaultIncidentTypes}
 	server := api.New(api.Config{}, apitest.NewApps(), nil, slog.New(slog.NewTextHandler(io.Discard, nil)), wing.Family(), issues.Family())
 	b.Client = apitest.Client{T: t, App: server.App(), Contract: apitest.LoadContract(t, "exception", "issue"), Secret: apitest.Writer}
 	b.T, _ = t.(*testing.T)

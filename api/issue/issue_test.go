@@ -30,7 +30,7 @@ type bench struct {
 func setup(t *testing.T) bench {
 	t.Helper()
 	house := apitest.NewHouse()
-	wing := issue.Wing{Desk: house, Tickets: house, Addresses: house, Types: api.DefaultIncidentTypes}
+	wing := issue.Wing{Desk: house, Tickets: house, Services: house, Addresses: house, Types: api.DefaultIncidentTypes}
 	server := api.New(api.Config{}, apitest.NewApps(), nil, slog.New(slog.NewTextHandler(io.Discard, nil)), wing.Family())
 	return bench{t, apitest.Client{T: t, App: server.App(), Contract: apitest.LoadContract(t, "issue"), Secret: apitest.Writer}, house}
 }

@@ -4,6 +4,7 @@ package issue
 import (
 	"context"
 
+	"signalbox/flow"
 	"signalbox/notice"
 	"signalbox/ticket"
 )
@@ -20,6 +21,14 @@ type Tickets interface {
 	Messages(ctx context.Context, ticketID int64) ([]ticket.MessageRecord, error)
 	// Timeline gives events after a sequence number, oldest first, with Before completed.
 	Timeline(ctx context.Context, ticketID int64, after int64, limit int) ([]ticket.Event, error)
+}
+
+// Services is what tickets can run through, as this family sees it. Built-in services are there for every tenant.
+type Services interface {
+	// ServiceRecord gives the latest version of a service; NotFound when there is none of this key.
+	ServiceRecord(ctx context.Context, tenant, key string) (ticket.ServiceRecord, error)
+	// ServiceVersion gives one version, which never changes; NotFound when there is none.
+	ServiceVersion(ctx context.Context, tenant, key string, version int) (flow.Definition, error)
 }
 
 // Addresses is the notifications registered on one ticket.

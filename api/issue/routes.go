@@ -7,6 +7,7 @@ import (
 	"net/netip"
 	"slices"
 	"strings"
+	"time"
 
 	"github.com/gofiber/fiber/v2"
 	"github.com/google/uuid"
@@ -19,21 +20,23 @@ import (
 
 // Desk is the counter as this family sees it.
 type Desk interface {
-	Open(ctx context.Context, r desk.Request, s ticket.Series, d ticket.Draft, answer func(ticket.Identity) desk.Answer) (desk.Reply, error)
+	OpenIf(ctx context.Context, r desk.Request, s ticket.Series, d ticket.Draft, answer func(ticket.Identity) desk.Answer, gate desk.Gate) (desk.Reply, error)
 	Handle(ctx context.Context, r desk.Request, key string, c ticket.Command, answer desk.Answer) (desk.Reply, error)
 	Record(ctx context.Context, r desk.Request, effect func(ctx context.Context) (desk.Answer, error)) (desk.Reply, error)
 }
 
 var _ Desk = (*desk.Desk)(nil)
 
-// Wing is the issue family. Allow may be empty, and NewID nil; the rest is needed.
+// Wing is the issue family. Allow may be empty, and NewID and Now nil; the rest is needed.
 type Wing struct {
 	Desk      Desk
 	Tickets   Tickets
+	Services  Services
 	Addresses Addresses
-	Types     []string       // words taken for mtm_type; api.Config.IncidentTypes
-	Allow     []netip.Prefix // networks that addresses may name although they are not public; api.Config.CallbackAllow
-	NewID     func() string  // of messages; random UUIDs
+	Types     []string         // words taken for mtm_type; api.Config.IncidentTypes
+	Allow     []netip.Prefix   // networks that addresses may name although they are not public; api.Config.CallbackAllow
+	NewID     func() string    // of messages; random UUIDs
+	Now       func() time.Time // time.Now
 }
 
 // Family gives the wing as the server mounts it.
@@ -50,6 +53,8 @@ func (w *Wing) Family() api.Family {
 			{Method: http.MethodGet, Path: one + "/timeline", Scope: desk.Read, Handler: w.timeline},
 			{Method: http.MethodPut, Path: one + "/status", Scope: desk.Write, Handler: w.setStatus},
 			{Method: http.MethodPost, Path: one + "/handle", Scope: desk.Write, Handler: w.handle},
+			{Method: http.MethodPost, Path: one + "/migrate", Scope: desk.Admin, Handler: w.migrate},
+			{Method: http.MethodGet, Path: one + "/diagram.svg", Scope: desk.Read, Handler: w.diagram},
 			{Method: http.MethodGet, Path: one + "/relations/:type", Scope: desk.Read, Handler: w.relation},
 			{Method: http.MethodPut, Path: one + "/relations/:type", Scope: desk.Write, Handler: w.relate},
 			{Method: http.MethodGet, Path: one + "/conversation", Scope: desk.Read, Handler: w.messages},
@@ -72,6 +77,13 @@ func (w *Wing) newID() string {
 	return uuid.NewString()
 }
 
+func (w *Wing) now() time.Time {
+	if w.Now != nil {
+		return w.Now()
+	}
+	return time.Now()
+}
+
 // open answers with the number as soon as it is known, which is before anything happens.
 func (w *Wing) open(c *fiber.Ctx) error {
 	var in opening
@@ -80,7 +92,8 @@ func (w *Wing) open(c *fiber.Ctx) error {
 	}
 	draft := ticket.Draft{
 		Door: ticket.DoorIssue, App: api.Caller(c).Code, Service: value(in.Service), Origin: value(in.Origin), Title: value(in.Title),
-		Description: value(in.Description), Tags: in.Tag, Assignee: value(in.Assignee),
+		Description: value(in.Description), Tags: in.Tag, Opener: value(in.Opener), Assignee: value(in.Assignee),
+		Form: in.Fields, Named: in.StateProcessors,
 	}
 	var f ticket.Faults
 	for i, r := range in.Relations {
@@ -99,11 +112,15 @@ func (w *Wing) open(c *fiber.Ctx) error {
 		}
 		draft.Callback = &ticket.Callback{URL: *in.CallbackURL, Format: string(notice.FormatIssue), Profile: notice.Minutely}
 	}
+	gate, err := w.pin(c, &draft)
+	if err != nil {
+		return err
+	}
 	// The bytes must be the same whoever gives the answer, so it is made from the identity alone.
-	reply, err := w.Desk.Open(api.Context(c), api.Request(c), ticket.SeriesIM, draft, func(id ticket.Identity) desk.Answer {
+	reply, err := w.Desk.OpenIf(api.Context(c), api.Request(c), ticket.SeriesIM, draft, func(id ticket.Identity) desk.Answer {
 		raw, _ := api.Marshal(done(id.Number)) // a string always marshals
 		return desk.Answer{Status: http.StatusOK, Body: raw}
-	})
+	}, gate)
 	return send(c, reply, err)
 }
 
@@ -160,12 +177,8 @@ func (w *Wing) handle(c *fiber.Ctx) error {
 	if err := f.Err(); err != nil {
 		return err
 	}
-	if cmd.Action != ticket.CommitSolution && cmd.Action != ticket.Confirm && len(in.Parameter) > 0 && string(in.Parameter) != "null" {
-		var p reasoning
-		if err := api.DecodeMember("parameter", in.Parameter, &p); err != nil {
-			return err
-		}
-		cmd.Note = value(p.Reason)
+	if err := in.more(&cmd); err != nil {
+		return err
 	}
 	if err := api.Parameter(&cmd, in.Parameter, w.Types); err != nil {
 		return err

@@ -29,6 +29,10 @@ type opening struct {
 	Service     *string           `json:"service"`
 	Assignee    *string           `json:"assignee"`
 	CallbackURL *string           `json:"callback_url"`
+
+	Opener          *string             `json:"opener"`
+	Fields          map[string]any      `json:"fields"`           // the service's opening form, filled in
+	StateProcessors map[string][]string `json:"state_processors"` // whom to ask, by node
 }
 
 type openingRelation struct {
@@ -44,7 +48,10 @@ type view struct {
 	Tag         []string          `json:"tag"`
 	Relations   []ticket.Relation `json:"relations"`
 	summary
-	Links []link `json:"links,omitempty"`
+	ServiceVersion int            `json:"service_version"`
+	Opener         string         `json:"opener,omitempty"`
+	Fields         map[string]any `json:"fields,omitempty"`
+	Links          []link         `json:"links,omitempty"`
 }
 
 // link is a case in an external system that has told of itself (exception family).
@@ -73,13 +80,6 @@ type summary struct {
 	UpdatedAt    time.Time `json:"updated_at"`
 }
 
-type node struct {
-	ID         string        `json:"id"`
-	Name       string        `json:"name"`
-	Processors []string      `json:"processors"`
-	Actions    []flow.Action `json:"actions"`
-}
-
 // line is an issue in a list: without the texts and contents that may be long.
 type line struct {
 	Origin string   `json:"origin"`
@@ -90,7 +90,8 @@ type line struct {
 
 func viewOf(t ticket.Ticket, relations []ticket.Relation) view {
 	v := view{Origin: t.Origin, Title: t.Title, Description: t.Description, Tag: full(t.Tags), Relations: full(relations), summary: summaryOf(t),
-		Links: each(t.Links, linkOf)}
+		ServiceVersion: t.Version, Opener: t.Opener, Fields: fieldsOf(t), Links: each(t.Links, linkOf)}
+	v.CurrentNodes = nodesOf(t, true)
 	for i := range v.Relations {
 		v.Relations[i].Content = full(v.Relations[i].Content)
 	}
@@ -98,14 +99,10 @@ func viewOf(t ticket.Ticket, relations []ticket.Relation) view {
 }
 
 func summaryOf(t ticket.Ticket) summary {
-	s := summary{
-		ID: t.Number, UUID: t.UUID, Status: statusWord(t.Status), Phase: t.Phase(), Service: t.Service, CurrentNodes: []node{},
+	return summary{
+		ID: t.Number, UUID: t.UUID, Status: statusWord(t.Status), Phase: t.Phase(), Service: t.Service, CurrentNodes: nodesOf(t, false),
 		Assignee: t.Assignee, CreatedAt: t.CreatedAt.UTC(), UpdatedAt: t.UpdatedAt.UTC(),
 	}
-	for _, n := range t.Nodes() {
-		s.CurrentNodes = append(s.CurrentNodes, node{ID: n.Node, Name: n.Name, Processors: full(n.Processors), Actions: full(n.Actions)})
-	}
-	return s
 }
 
 func lineOf(t ticket.Ticket) line {
@@ -134,13 +131,26 @@ type entry struct {
 	Before ticket.Change `json:"before"`
 	After  ticket.Change `json:"after"`
 	Note   string        `json:"note"`
+
+	Happenings []flow.Happening `json:"happenings,omitempty"` // what went on in the process, in order
 }
 
+// entryOf leaves out what is not of the event but around it: the definition that a ticket runs through, which can be read by its version.
 func entryOf(e ticket.Event) entry {
+	if o := e.After.Opening; o != nil && o.Definition != nil {
+		shown := *o
+		shown.Definition = nil
+		e.After.Opening = &shown
+	}
+	if p := e.After.Pinned; p != nil {
+		shown := *p
+		shown.Definition = nil
+		e.After.Pinned = &shown
+	}
 	if r := e.Before.Relation; r != nil && r.Content == nil {
 		e.Before.Relation = &ticket.Relation{Type: r.Type, Content: []string{}}
 	}
-	return entry{Seq: e.Seq, At: e.At.UTC(), Type: e.Type, Actor: e.Actor, Door: e.Door, Before: e.Before, After: e.After, Note: e.Note}
+	return entry{Seq: e.Seq, At: e.At.UTC(), Type: e.Type, Actor: e.Actor, Door: e.Door, Before: e.Before, After: e.After, Note: e.Note, Happenings: e.Happenings}
 }
 
 // address is a notification that was registered.
@@ -190,9 +200,6 @@ type (
 		Operator  *string         `json:"operator"`
 		Node      *string         `json:"node"`
 		Parameter json.RawMessage `json:"parameter"`
-	}
-	reasoning struct {
-		Reason *string `json:"reason"`
 	}
 )
 

@@ -79,7 +79,7 @@ func (h *House) EnsureBootstrap(ctx context.Context, b Bootstrap) error {
 // metrics is what /metrics shows.
 func (h *House) API(s APISettings, metrics *prometheus.Registry, log *slog.Logger) *api.Server {
 	config := s.Config.Defaults()
-	issues := &issue.Wing{Desk: h.Desk, Tickets: h.Store, Addresses: h.Store, Types: config.IncidentTypes, Allow: config.CallbackAllow}
+	issues := &issue.Wing{Desk: h.Desk, Tickets: h.Store, Services: h.Store, Addresses: h.Store, Types: config.IncidentTypes, Allow: config.CallbackAllow}
 	incidents := &incident.Wing{Desk: h.Desk, Records: h.Store, Apps: h.Store, Types: config.IncidentTypes, Now: time.Now}
 	exceptions := &exception.Wing{Desk: h.Desk, Budget: h.Store, Limit: config.ExceptionsPerMinute, Now: time.Now}
 	server := api.New(config, h.Store, h.Ready, log, issues.Family(), incidents.Family(), exceptions.Family())

@@ -1,0 +1,127 @@
+package issue
+
+import (
+	"slices"
+	"time"
+
+	"signalbox/api"
+	"signalbox/flow"
+	"signalbox/ticket"
+)
+
+// node is a place where an issue stands. What may be long is in the issue itself alone, not in lists.
+type node struct {
+	ID         string        `json:"id"`
+	Number     int64         `json:"number"`
+	Name       string        `json:"name"`
+	Type       flow.NodeType `json:"type"`
+	State      flow.State    `json:"state"`
+	Processors []string      `json:"processors"` // everybody who is asked, those who have voted included
+	Pending    []string      `json:"pending"`    // who can act now
+	Anyone     bool          `json:"anyone"`     // anybody can
+	Actions    []flow.Action `json:"actions"`
+	Since      time.Time     `json:"since"`
+	Due        *time.Time    `json:"due,omitempty"`
+	Problem    string        `json:"problem,omitempty"`
+	Votes      []vote        `json:"votes,omitempty"`
+	Fields     []flow.Field  `json:"fields,omitempty"` // the form
+}
+
+type vote struct {
+	Who     string    `json:"who"`
+	Pass    bool      `json:"pass"`
+	Comment string    `json:"comment"`
+	At      time.Time `json:"at"`
+	By      string    `json:"by,omitempty"` // the admin who voted in the name of who
+}
+
+func nodesOf(t ticket.Ticket, whole bool) []node {
+	nodes := []node{}
+	for _, n := range t.Nodes() {
+		shown := node{ID: n.Node, Number: n.Number, Name: n.Name, Type: n.Type, State: n.State, Processors: full(n.Processors), Pending: full(n.Pending),
+			Anyone: n.Anyone, Actions: full(n.Actions), Since: n.Since.UTC(), Due: api.UTC(n.Due), Problem: n.Problem}
+		if whole {
+			shown.Fields = n.Fields
+			shown.Votes = each(n.Votes, func(v flow.Vote) vote { return vote{v.Who, v.Pass, v.Comment, v.At.UTC(), v.By} })
+		}
+		nodes = append(nodes, shown)
+	}
+	return nodes
+}
+
+// fieldsOf gives the fields that the process's forms ask for. What other families keep beside them is theirs.
+func fieldsOf(t ticket.Ticket) map[string]any {
+	process, err := t.Process()
+	if err != nil {
+		return nil
+	}
+	def := process.Definition()
+	forms := [][]flow.Field{def.Fields}
+	for _, n := range def.Nodes {
+		forms = append(forms, n.Fields)
+	}
+	shown := map[string]any{}
+	for _, f := range slices.Concat(forms...) {
+		if value, ok := t.Fields[f.Key]; ok {
+			shown[f.Key] = value
+		}
+	}
+	return shown
+}
+
+// What handling and migrating take beside what seed 001 knows.
+type (
+	acting struct {
+		Reason   *string        `json:"reason"`
+		Comment  *string        `json:"comment"` // wins over reason
+		Targets  []string       `json:"targets"`
+		Fields   map[string]any `json:"fields"`
+		OnBehalf *string        `json:"on_behalf"`
+	}
+	migrating struct {
+		Version  *int              `json:"version"`
+		Nodes    map[string]string `json:"nodes"`
+		DryRun   *bool             `json:"dry_run"`
+		Operator *string           `json:"operator"`
+		Reason   *string           `json:"reason"`
+	}
+)
+
+// more fills in what an action of a process takes beside what seed 001 knows.
+func (h handling) more(cmd *ticket.Command) error {
+	if len(h.Parameter) == 0 || string(h.Parameter) == "null" {
+		return nil
+	}
+	var p acting
+	if err := api.DecodeMember("parameter", h.Parameter, &p); err != nil {
+		return err
+	}
+	cmd.Targets, cmd.Fields, cmd.OnBehalf = p.Targets, p.Fields, value(p.OnBehalf)
+	if cmd.Note = value(p.Reason); p.Comment != nil {
+		cmd.Note = *p.Comment
+		var f ticket.Faults
+		f.Text("comment", cmd.Note, 0, ticket.MaxReason)
+		return f.Err()
+	}
+	return nil
+}
+
+// migratedTo is the result of a migration, migrationReport that of its dry run.
+type (
+	migratedTo struct {
+		Version int `json:"version"`
+	}
+	migrationReport struct {
+		Possible     bool           `json:"possible"`
+		From         int            `json:"from"`
+		Version      int            `json:"version"`
+		Reasons      []flow.Reason  `json:"reasons"` // why it is not possible
+		Nodes        []migratedNode `json:"nodes"`   // where everything that was entered goes
+		CurrentNodes []node         `json:"current_nodes"`
+	}
+	migratedNode struct {
+		From  string     `json:"from"`
+		To    string     `json:"to"`
+		State flow.State `json:"state"`
+	}
+)
