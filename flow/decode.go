@@ -28,14 +28,12 @@ const maxDepth = 30
 func Parse(source []byte) (Definition, Faults) {
 	var def Definition
 	d := decoder{places: map[string]place{}}
-	root, ok := d.document(source)
-	if !ok {
-		return def, d.faults
-	}
-	d.value("", root, reflect.ValueOf(&def).Elem(), 0)
-	for _, fault := range Check(def) {
-		if !d.faults.has(fault.Path) { // what could not be read is also missing; one sentence is enough
-			d.faults = append(d.faults, fault)
+	if root, ok := d.document(source); ok {
+		d.value("", root, reflect.ValueOf(&def).Elem(), 0)
+		for _, fault := range Check(def) {
+			if !d.faults.has(fault.Path) { // what could not be read is also missing; one sentence is enough
+				d.faults = append(d.faults, fault)
+			}
 		}
 	}
 	for i := range d.faults {
@@ -67,13 +65,11 @@ func (d *decoder) locate(f *Fault) {
 			f.Line, f.Column = at.line, at.column
 			return
 		}
-		cut := strings.LastIndexAny(path, ".[")
-		if cut < 0 {
-			at := d.places[""]
-			f.Line, f.Column = at.line, at.column
+		if path == "" {
+			f.Line, f.Column = 1, 1
 			return
 		}
-		path = path[:cut]
+		path = path[:max(0, strings.LastIndexAny(path, ".["))]
 	}
 }
 

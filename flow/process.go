@@ -59,6 +59,25 @@ func Check(def Definition) Faults {
 // Definition gives back what was compiled. It must not be changed.
 func (p *Process) Definition() Definition { return p.def }
 
+// Node gives a node with everything filled in that its definition left out.
+func (p *Process) Node(id string) (Node, bool) {
+	n := p.nodes[id]
+	if n == nil {
+		return Node{}, false
+	}
+	return n.Node, true
+}
+
+// Numbered gives the node with that integer id (itsm: state_id).
+func (p *Process) Numbered(number int64) (Node, bool) {
+	for _, n := range p.def.Nodes {
+		if number != 0 && n.Number == number {
+			return p.Node(n.ID)
+		}
+	}
+	return Node{}, false
+}
+
 // first is where a ticket begins.
 func (p *Process) first() *node { return p.nodes[p.def.Nodes[0].ID] }
 
@@ -66,8 +85,8 @@ func (p *Process) first() *node { return p.nodes[p.def.Nodes[0].ID] }
 func build(def Definition) (*Process, Faults) {
 	b := builder{p: &Process{def: def, nodes: map[string]*node{}, types: map[string]FieldType{}}}
 	b.definition()
-	for i := range def.Nodes {
-		b.members(b.order[i])
+	for _, n := range b.order {
+		b.members(n)
 	}
 	b.graph()
 	for _, n := range b.order {

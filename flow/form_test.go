@@ -1,0 +1,87 @@
+package flow
+
+import (
+	"encoding/json"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+)
+
+func TestValuesAreKeptInOneForm(t *testing.T) {
+	choice := []Choice{{Key: "a"}, {Key: "b"}}
+	for _, c := range []struct {
+		kind FieldType
+		in   any
+		want any // an error: a part of it
+	}{
+		{Int, 3.0, 3.0}, {Int, 3, 3.0}, {Int, int64(3), 3.0}, {Int, json.Number("3"), 3.0}, {Int, "-3", -3.0},
+		{Int, 3.5, "whole number"}, {Int, "3.0", "whole number"}, {Int, true, "whole number"}, {Int, 1e300, "2^53"},
+		{Bool, true, true}, {Bool, "false", false}, {Bool, 1.0, "true or false"},
+		{String, 1.0, "must be text"}, {String, "a\nb", "control characters"}, {String, "\xff", "UTF-8"}, {String, strings.Repeat("字", 256), "255 characters"},
+		{Text, "a\nb", "a\nb"}, {Text, "\x00", "NUL"},
+		{Members, []any{"ann", "", "bob"}, "ann,bob"}, {Members, []string{"ann"}, "ann"}, {Members, "ann, bob,", "ann,bob"},
+		{Members, []any{1.0}, "list"}, {Members, []any{"a,b"}, "commas"}, {Members, 1.0, "list"}, {Members, strings.Repeat("a", MaxText+1), "at most"},
+		{Checkbox, []any{"a", "b"}, "a,b"}, {Multiselect, "c", "none of the choices"},
+		{Select, "a", "a"}, {Select, "c", "none of the choices"}, {Radio, []any{"a"}, "must be text"},
+		{Member, "ann(Ann)", "ann(Ann)"}, {Member, "(x)", "one person"},
+		{Date, "2026-02-28", "2026-02-28"}, {Date, "2026-02-28 10:00:00", "such as"}, {DateTime, "2026-02-28T10:00:00+08:00", "2026-02-28T10:00:00+08:00"},
+		{Link, "https://host/x", "https://host/x"}, {Link, "javascript:alert(1)", "http or https"}, {Link, "https:///x", "http or https"},
+		{Int, "", ""}, {Select, "", ""}, {Date, "", ""},
+	} {
+		f := Field{Key: "f", Type: c.kind}
+		if c.kind.chosen() {
+			f.Choice = choice
+		}
+		got, err := Fill([]Field{f}, map[string]any{"f": c.in})
+		if err != nil {
+			require.Contains(t, err.Error(), c.want, "%s %v", c.kind, c.in)
+			require.Equal(t, "f", err.(*Refusal).Field)
+			continue
+		}
+		require.Equal(t, map[string]any{"f": c.want}, got, "%s %v", c.kind, c.in)
+		// What is kept goes through JSON unchanged, and is kept again as it is.
+		raw, err := json.Marshal(got)
+		require.NoError(t, err)
+		var back map[string]any
+		require.NoError(t, json.Unmarshal(raw, &back))
+		again, err := Fill([]Field{f}, back)
+		require.NoError(t, err)
+		require.Equal(t, got, again)
+	}
+}
+
+func TestConditionsSeeTypedValuesAndZeroForWhatIsMissing(t *testing.T) {
+	p := process(t, `
+- {id: b, name: B, type: branch, cases: [{when: opener == "", next: e}], default: e}
+- {id: e, name: E, type: end}
+fields: [{key: i, type: INT}, {key: s, type: STRING}, {key: b, type: BOOL}, {key: d, type: DATETIME}, {key: ms, type: MEMBERS}]`)
+	shanghai := time.FixedZone("CST", 8*3600)
+	full := map[string]any{"i": 5.0, "s": "x", "b": true, "d": "2026-03-02 17:00:00", "ms": "ann,bob"}
+	for code, want := range map[string][2]bool{ // with the fields, and without
+		`fields.i > 4`:                       {true, false},
+		`fields.i == 0`:                      {false, true},
+		`fields.s == ""`:                     {false, true},
+		`fields.b`:                           {true, false},
+		`fields.d == now`:                    {true, false}, // 17:00 in the zone of the ticket is 09:00 UTC
+		`fields.d < now`:                     {false, true},
+		`fields.d + duration("1h") > now`:    {true, false},
+		`"bob" in fields.ms`:                 {true, false},
+		`len(fields.ms) == 0`:                {false, true},
+		`any(fields.ms, # startsWith "b")`:   {true, false},
+		`upper(fields.s) + "y" == "Xy"`:      {true, false},
+		`fields.s matches "^x$"`:             {true, false},
+		`opener == "olga" && assignee == ""`: {true, true},
+		`fields["i"] in [5, 6]`:              {true, false},
+	} {
+		program, err := compile(code, p.sees(p.nodes["b"]))
+		require.NoError(t, err, code)
+		for i, fields := range []map[string]any{full, nil} {
+			r := &run{p: p, env: Env{Now: monday, Zone: shanghai, Opener: "olga", Fields: fields}}
+			ok, err := holds(program, r.world(p.nodes["b"]))
+			require.NoError(t, err, code)
+			require.Equal(t, want[i], ok, code)
+		}
+	}
+}
