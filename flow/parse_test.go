@@ -75,6 +75,9 @@ func TestNothingThatIsHandedInMakesTheParserPanic(t *testing.T) {
 				source = []byte(strings.Join(append(lines[:i:i], lines[i+1:]...), ""))
 			case 3: // a word takes another's place
 				words := strings.Fields(string(source))
+				if len(words) == 0 {
+					break
+				}
 				source = []byte(strings.Replace(string(source), words[at%len(words)], words[(at*7)%len(words)], 1))
 			}
 		}
