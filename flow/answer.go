@@ -15,19 +15,29 @@ func (p *Process) Calls(pos Position, env Env) []Owed {
 	var out []Owed
 	r := &run{p: p, pos: pos, env: env}
 	for _, s := range pos.Nodes {
-		n := p.nodes[s.Node]
-		if s.State != Calling || s.Held != "" || s.Paused != nil || n == nil || n.request == nil {
-			continue
+		if p.calling(s) {
+			out = append(out, r.owed(s))
 		}
-		q := n.request
-		owed := Owed{Node: n.ID, Name: n.Name, Round: s.Round, Try: s.Try, Timeout: q.timeout, Attempts: q.attempts, Interval: q.interval, Coefficient: q.coefficient}
-		var err error
-		if owed.Method, owed.URL, owed.Headers, owed.Body, err = q.render(r.world(n)); err != nil {
-			owed.Problem = err.Error()
-		}
-		out = append(out, owed)
 	}
 	return out
+}
+
+// calling reports whether a node's request is owed.
+func (p *Process) calling(s NodeState) bool {
+	n := p.nodes[s.Node]
+	return s.State == Calling && s.Held == "" && s.Paused == nil && n != nil && n.request != nil
+}
+
+// owed makes a node's request.
+func (r *run) owed(s NodeState) Owed {
+	n := r.p.nodes[s.Node]
+	q := n.request
+	owed := Owed{Node: n.ID, Name: n.Name, Round: s.Round, Try: s.Try, Timeout: q.timeout, Attempts: q.attempts, Interval: q.interval, Coefficient: q.coefficient}
+	var err error
+	if owed.Method, owed.URL, owed.Headers, owed.Body, err = q.render(r.world(n)); err != nil {
+		owed.Problem = err.Error()
+	}
+	return owed
 }
 
 // tryCall fails a call at once when its request cannot be made.

@@ -61,7 +61,7 @@ type Mistake struct {
 }
 
 // MaxMoments bounds how many inputs a simulation takes: a process may poll for ever.
-const MaxMoments = 10_000
+const MaxMoments = 2_000
 
 // Simulate runs the process with a clock of its own and no effects, by the very Step that runs tickets: from env.Now until nothing more
 // happens. The error is a *Refusal that names what is wrong with the script.
@@ -152,10 +152,12 @@ func (s *simulation) next() (at time.Time, do func()) {
 		seen[a.Node] = true
 		earlier(state.Entered.Add(s.after[i]), func() { s.answer(i) })
 	}
-	for _, owed := range s.p.Calls(s.pos, s.env) {
-		i, after := s.callAnswer(owed.Node)
-		state, _ := s.pos.Find(owed.Node)
-		earlier(state.Entered.Add(after), func() { s.called(owed, i) })
+	for _, state := range s.pos.Nodes {
+		if !s.p.calling(state) {
+			continue
+		}
+		i, after := s.callAnswer(state.Node)
+		earlier(state.Entered.Add(after), func() { s.called(state, i) })
 	}
 	if due := Due(s.pos); len(due) > 0 {
 		t := due[0]
@@ -184,7 +186,8 @@ func (s *simulation) answer(i int) {
 	}
 }
 
-func (s *simulation) called(owed Owed, i int) {
+func (s *simulation) called(state NodeState, i int) {
+	owed := (&run{p: s.p, pos: s.pos, env: s.env}).owed(state)
 	s.report.Calls = append(s.report.Calls, owed)
 	c := CallAnswer{Status: 200, Body: "{}"}
 	if i >= 0 {
