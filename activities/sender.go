@@ -107,7 +107,7 @@ func (s *Sender) post(ctx context.Context, w Work, at time.Time) (int, http.Head
 	if err != nil {
 		return 0, nil, nil, err
 	}
-	signed, err := notice.Sign(w.Subscription.Secret, w.Delivery.ID, at, w.Delivery.Body)
+	signed, err := notice.Sign(w.Subscription.Secret, w.Delivery.ID, at, w.Delivery.Body, w.Subscription.Older...)
 	if err != nil {
 		return 0, nil, nil, err
 	}

@@ -54,6 +54,7 @@ type Answer struct {
 }
 
 // Reply is the answer to a request, and whether it was given before.
+	Secret bool            `json:"secret,omitempty"` // the body tells a secret: whoever keeps it seals it
 type Reply struct {
 	Answer
 	Replayed bool

@@ -23,6 +23,7 @@ type SubscriptionState string
 
 const (
 	Active  SubscriptionState = "active"
+	Paused  SubscriptionState = "paused"  // by its owner: what comes is held (lasting subscriptions)
 	Dropped SubscriptionState = "dropped" // given up, by its profile's rule; registering the address again gives a new subscription
 	Deleted SubscriptionState = "deleted" // by its owner; nothing more is sent
 )
@@ -31,11 +32,13 @@ const (
 type Subscription struct {
 	ID        string
 	Tenant    string
-	TicketID  int64 // the one ticket it follows; zero: all of its tenant's
+	TicketID  int64  // the one ticket it follows; zero: it is a lasting one, which follows its tenant's stream
+	Filter    Filter // of a lasting one
 	URL       string
 	Format    Format
 	Profile   string            // name of the Profile
 	Secret    string            // for the Standard Webhooks signature, "whsec_…"; empty where it is not loaded
+	Older     []string          // earlier secrets that sign as well, after a rotation; likewise
 	Headers   map[string]string // that its owner wants sent along; nil where they are not loaded
 	State     SubscriptionState
 	Reason    string // why it was dropped
@@ -53,17 +56,17 @@ const (
 	Parked    DeliveryState = "parked"    // it, or one before it in its lane, failed; the lane's workflow goes on with it
 	Sent      DeliveryState = "sent"      // arrived, by its profile's rule
 	Failed    DeliveryState = "failed"    // given up
-	Held      DeliveryState = "held"      // its address was dropped before its turn came
+	Held      DeliveryState = "held"      // its address was dropped before its turn came, or its subscription is paused
 	Cancelled DeliveryState = "cancelled" // its subscription was deleted
 )
 
 // Over reports whether nothing more will be tried unless somebody asks for it.
 func (s DeliveryState) Over() bool { return s != Pending && s != Parked }
 
-// Lane is what must arrive in order: one subscription's deliveries about one ticket.
+// Lane is what must arrive in order: one subscription's deliveries about one ticket, or of published events with one key.
 type Lane struct {
 	Subscription string `json:"subscription"`
-	TicketID     int64  `json:"ticket_id"`
+	TicketID     int64  `json:"ticket_id"` // below zero: a StreamLane
 }
 
 // String gives the lane as it is written in a workflow ID.

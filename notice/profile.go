@@ -88,8 +88,13 @@ func (ps Profiles) Of(name string) Profile {
 // is tried.
 func (ps Profiles) For(s Subscription) Profile {
 	p := ps.Of(s.Profile)
-	if s.Format == FormatITSM {
+	switch {
+	case s.Format == FormatITSM:
 		p.Success = SuccessITSM
+	case s.Format == FormatPublish:
+		p.Success = SuccessPublish
+	case s.Format == FormatEvent && (p.Success == SuccessITSM || p.Success == SuccessPublish):
+		p.Success = SuccessAny2xx // those rules are about answers in words that its receivers never promised
 	}
 	return p
 }

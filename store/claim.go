@@ -87,6 +87,9 @@ func (q *session) holder(ctx context.Context, op desk.Operation) (desk.Operation
 	if err != nil || !found {
 		return desk.Operation{}, false, wrap("look for the key", err)
 	}
+	if row, err = q.unseal(row); err != nil {
+		return desk.Operation{}, false, err
+	}
 	stored, err := row.operation()
 	stored.Request.Key, stored.Request.Path, stored.Request.App = op.Request.Key, op.Request.Path, op.Request.App // the scope is the same
 	return stored, true, err

@@ -8,7 +8,6 @@ import (
 	"github.com/google/uuid"
 
 	"signalbox/notice"
-	"signalbox/ticket"
 )
 
 type deliveryRow struct {
@@ -46,19 +45,20 @@ func (r deliveryRow) delivery() notice.Delivery {
 }
 
 type follower struct {
-	ID     string `db:"id"`
-	Ticket int64  `db:"ticket_id"`
-	Format string `db:"format"`
+	ID       string `db:"id"`
+	Format   string `db:"format"`
+	State    string `db:"state"` // of a lasting one; known once it is held
+	Selector string `db:"selector"`
 }
 
-// owe creates the deliveries that the steps of a projection owe to the ticket's active subscriptions, and to those of the whole tenant, each
-// body rendered once. The ticket's row is held, which keeps the ticket's own subscriptions and all of its lanes as they are.
+// owe creates the deliveries that the steps of a projection owe to the ticket's active subscriptions, and to the lasting ones that follow them
+// in the stream, each body rendered once. The ticket's row is held, which keeps the ticket's own subscriptions and all of its lanes as they are.
 func (q *session) owe(ctx context.Context, steps []step) error {
 	last := steps[len(steps)-1].after
 	var followers []follower
-	err := q.all(ctx, &followers, `SELECT id, ticket_id, format FROM subscriptions WHERE tenant = ? AND ticket_id IN (0, ?) AND state = 'active' ORDER BY created_at, id`,
+	err := q.all(ctx, &followers, `SELECT id, format FROM subscriptions WHERE tenant = ? AND ticket_id = ? AND state = 'active' ORDER BY created_at, id`,
 		last.Tenant, last.ID)
-	if err != nil || len(followers) == 0 {
+	if err != nil {
 		return wrap("list subscriptions", err)
 	}
 	owed := map[string][]deliveryRow{}
@@ -71,47 +71,65 @@ func (q *session) owe(ctx context.Context, steps []step) error {
 			}
 		}
 	}
-	if err := done(); err != nil || len(owed) == 0 {
+	if err := done(); err != nil {
+		return err
+	}
+	lasting, err := q.tell(ctx, steps, owed)
+	if err != nil || len(owed) == 0 {
 		return err
 	}
 	followers = slices.DeleteFunc(followers, func(f follower) bool { return owed[f.ID] == nil })
-	if followers, err = q.holdShared(ctx, followers); err != nil {
+	if lasting, err = q.holdShared(ctx, lasting); err != nil {
 		return err
 	}
-	return q.deliver(ctx, last, followers, owed)
+	return q.deliver(ctx, last.Tenant, last.ID, append(followers, lasting...), owed)
 }
 
-// holdShared keeps subscriptions of a whole tenant from being dropped or deleted until the transaction ends, and leaves out those that were.
+// holdShared keeps lasting subscriptions from being paused, resumed, dropped or deleted until the transaction ends, and leaves out those for
+// which nothing is kept any more.
 func (q *session) holdShared(ctx context.Context, followers []follower) ([]follower, error) {
-	var wide, active []string
-	for _, f := range followers {
-		if f.Ticket == 0 {
-			wide = append(wide, f.ID)
-		}
+	if len(followers) == 0 {
+		return nil, nil
 	}
-	if len(wide) == 0 {
-		return followers, nil
+	ids := make([]string, len(followers))
+	for i, f := range followers {
+		ids[i] = f.ID
 	}
-	slices.Sort(wide)
-	if err := q.any(ctx, &active, q.forShare(`SELECT id FROM subscriptions WHERE id IN (?) AND state = 'active' ORDER BY id`), wide); err != nil {
+	slices.Sort(ids)
+	var held []follower
+	if err := q.any(ctx, &held, q.forShare(`SELECT id, state FROM subscriptions WHERE id IN (?) AND state IN ('active', 'paused') ORDER BY id`), ids); err != nil {
 		return nil, wrap("hold subscriptions", err)
 	}
-	return slices.DeleteFunc(followers, func(f follower) bool { return f.Ticket == 0 && !slices.Contains(active, f.ID) }), nil
+	states := map[string]string{}
+	for _, f := range held {
+		states[f.ID] = f.State
+	}
+	var out []follower
+	for _, f := range followers {
+		if f.State = states[f.ID]; f.State != "" {
+			out = append(out, f)
+		}
+	}
+	return out, nil
 }
 
-// deliver inserts deliveries. In a parked lane they are born parked.
-func (q *session) deliver(ctx context.Context, t ticket.Ticket, followers []follower, owed map[string][]deliveryRow) error {
-	parked, err := q.parked(ctx, t.ID)
+// deliver inserts deliveries of a lane that is held: a ticket's, or one of the stream. In a parked lane they are born parked, for a paused
+// subscription held.
+func (q *session) deliver(ctx context.Context, tenant string, lane int64, followers []follower, owed map[string][]deliveryRow) error {
+	parked, err := q.parked(ctx, lane)
 	if err != nil {
 		return err
 	}
-	part, now := notice.Partition(t.ID, q.partitions), at(q.now())
+	part, now := notice.Partition(lane, q.partitions), at(q.now())
 	var rows [][]any
 	for _, f := range followers {
-		state := notice.Pending
-		if parked[f.ID] {
+		state, ended := notice.Pending, (*moment)(nil)
+		switch {
+		case f.State == string(notice.Paused):
+			state, ended = notice.Held, &now
+		case parked[f.ID]:
 			state = notice.Parked
-		} else {
+		default:
 			q.wakes[part] = true
 		}
 		for _, d := range owed[f.ID] {
@@ -119,10 +137,10 @@ func (q *session) deliver(ctx context.Context, t ticket.Ticket, followers []foll
 			if err != nil {
 				return fmt.Errorf("make an id: %w", err)
 			}
-			rows = append(rows, []any{"msg_" + id.String(), t.Tenant, f.ID, t.ID, part, d.At, d.Seq, d.Type, d.Body, string(state), 0, f.Format == string(notice.FormatITSM), now})
+			rows = append(rows, []any{"msg_" + id.String(), tenant, f.ID, lane, part, d.At, d.Seq, d.Type, d.Body, string(state), 0, f.Format == string(notice.FormatITSM), now, ended})
 		}
 	}
-	return q.insert(ctx, `deliveries (id, tenant, subscription_id, ticket_id, part, at, seq, type, body, state, tries, listed, created_at)`, rows)
+	return q.insert(ctx, `deliveries (id, tenant, subscription_id, ticket_id, part, at, seq, type, body, state, tries, listed, created_at, ended_at)`, rows)
 }
 
 // parked gives the subscriptions whose lane with the ticket is parked.

@@ -21,6 +21,10 @@ func (o *Outbox) Next(ctx context.Context, lane notice.Lane) (w notice.Work, mor
 		if err := q.holdTicket(ctx, lane.TicketID); err != nil {
 			return err
 		}
+		// Nor can what is held be released into it with the subscription's row held.
+		if _, err := q.find(ctx, new(string), q.forShare(`SELECT id FROM subscriptions WHERE id = ?`), lane.Subscription); err != nil {
+			return wrap("hold a subscription", err)
+		}
 		w, more, err = q.next(ctx, lane)
 		if err != nil || more {
 			return err

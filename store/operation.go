@@ -112,8 +112,26 @@ func (q *session) add(ctx context.Context, op desk.Operation) (bool, error) {
 // done marks an operation as one that happened, whatever it was before.
 func (q *session) done(ctx context.Context, op desk.Operation) error {
 	_, err := q.exec(ctx, `UPDATE operations SET state = 'done', status = ?, body = ?, why = '', ended_at = ? WHERE id = ? AND state <> 'done'`,
+// sealedBody begins a body that was sealed because it tells a secret; no JSON begins so.
+const sealedBody = "sealed:"
+
+// unseal gives the row with its body as it was sent.
+func (q *session) unseal(r operationRow) (operationRow, error) {
+	sealed, is := strings.CutPrefix(r.Body, sealedBody)
+	if !is {
+		return r, nil
+	}
+	var err error
+	r.Body, err = q.seals.open(sealed, r.ID)
+	return r, wrap("open the answer of operation "+r.ID, err)
+}
+
 		op.Answer.Status, string(op.Answer.Body), at(q.now()), op.ID)
 	if err != nil {
+	body := string(op.Answer.Body)
+	if op.Answer.Secret {
+		body = sealedBody + q.seals.seal(body, op.ID)
+	}
 		return fmt.Errorf("end operation: %w", err)
 	}
 	return nil

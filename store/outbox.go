@@ -24,7 +24,7 @@ type workRow struct {
 }
 
 const workColumns = deliveryColumns + `, s.id AS "sub.id", s.tenant AS "sub.tenant", s.ticket_id AS "sub.ticket_id", s.url AS "sub.url",
-	s.format AS "sub.format", s.profile AS "sub.profile", s.secret AS "sub.secret", s.headers AS "sub.headers", s.state AS "sub.state", s.reason AS "sub.reason",
+	s.format AS "sub.format", s.profile AS "sub.profile", s.secret AS "sub.secret", s.older AS "sub.older", s.headers AS "sub.headers", s.state AS "sub.state", s.reason AS "sub.reason",
 	s.created_at AS "sub.created_at", s.ended_at AS "sub.ended_at", s.failing_since AS "sub.failing_since"`
 
 func (q *session) work(r workRow) (notice.Work, error) {
@@ -32,6 +32,17 @@ func (q *session) work(r workRow) (notice.Work, error) {
 	var err error
 	if sub.Secret, err = q.seals.open(r.Sub.Secret, r.Sub.ID); err != nil {
 		return notice.Work{}, fmt.Errorf("subscription %s: %w", r.Sub.ID, err)
+	}
+	older, err := r.Sub.older(q.now())
+	if err != nil {
+		return notice.Work{}, err
+	}
+	for _, o := range older {
+		secret, err := q.seals.open(o.Sealed, r.Sub.ID)
+		if err != nil {
+			return notice.Work{}, fmt.Errorf("an earlier secret of subscription %s: %w", r.Sub.ID, err)
+		}
+		sub.Older = append(sub.Older, secret)
 	}
 	if r.Sub.Headers != "" {
 		headers, err := q.seals.open(r.Sub.Headers, headersOf(r.Sub.ID))
@@ -137,9 +148,13 @@ func (q *session) holdTickets(ctx context.Context, results []notice.Result) erro
 	return nil
 }
 
-// holdTicket locks a ticket's row without reading it.
+// holdTicket locks a ticket's row without reading it, or what is its like for events of the stream.
 func (q *session) holdTicket(ctx context.Context, id int64) error {
-	_, err := q.find(ctx, new(int64), q.forUpdate(`SELECT id FROM tickets WHERE id = ?`), id)
+	table := `tickets`
+	if id < 0 {
+		table = `stream_lanes`
+	}
+	_, err := q.find(ctx, new(int64), q.forUpdate(`SELECT id FROM `+table+` WHERE id = ?`), id)
 	return wrap("lock a ticket", err)
 }
 

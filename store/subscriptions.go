@@ -20,7 +20,9 @@ type subscriptionRow struct {
 	Format       string  `db:"format"`
 	Profile      string  `db:"profile"`
 	Secret       string  `db:"secret"`
+	Older        string  `db:"older"`
 	Headers      string  `db:"headers"`
+	Filter       string  `db:"filter"`
 	State        string  `db:"state"`
 	Reason       string  `db:"reason"`
 	CreatedAt    moment  `db:"created_at"`
@@ -28,7 +30,7 @@ type subscriptionRow struct {
 	FailingSince *moment `db:"failing_since"`
 }
 
-// subscriptionColumns are all but the secret and the headers, which may hold one.
+// subscriptionColumns are all but the secrets, the headers, which may hold one, and the filter, which only lasting ones have.
 const subscriptionColumns = `id, tenant, ticket_id, url, format, profile, state, reason, created_at, ended_at, failing_since`
 
 func (r subscriptionRow) subscription() notice.Subscription {
@@ -39,7 +41,10 @@ func (r subscriptionRow) subscription() notice.Subscription {
 	}
 }
 
-var errNoSubscription = ticket.Refuse(ticket.NotFound, "there is no such notification")
+var (
+	errNoSubscription = ticket.Refuse(ticket.NotFound, "there is no such notification")
+	errNoDelivery     = ticket.Refuse(ticket.NotFound, "it has no such delivery")
+)
 
 // Register gives the active subscription of that address on the ticket, or makes one with a secret of its own.
 func (s *Store) Register(ctx context.Context, t ticket.Ticket, url string) (sub notice.Subscription, err error) {
@@ -147,11 +152,16 @@ func (s *Store) Unregister(ctx context.Context, ticketID int64, subscription str
 	})
 }
 
-// end ends all deliveries of a subscription that are not over.
+// end ends all deliveries of a subscription that are not over, and unparks its lanes: should it be taken up again, it begins anew. The row
+// of the subscription is held.
 func (q *session) end(ctx context.Context, subscription string, as notice.DeliveryState) error {
 	_, err := q.exec(ctx, `UPDATE deliveries SET state = ?, ended_at = ?, next_try = NULL WHERE subscription_id = ? AND state IN ('pending', 'parked')`,
 		string(as), at(q.now()), subscription)
-	return wrap("end deliveries", err)
+	if err != nil {
+		return wrap("end deliveries", err)
+	}
+	_, err = q.exec(ctx, `DELETE FROM lanes WHERE subscription_id = ?`, subscription)
+	return wrap("unpark lanes", err)
 }
 
 // Redeliver starts a new round of tries under the same ID. NotFound: the ticket has no such subscription, or that no such delivery;
@@ -169,32 +179,39 @@ func (s *Store) Redeliver(ctx context.Context, ticketID int64, subscription, del
 		case !found:
 			return errNoSubscription
 		}
-		var row deliveryRow
-		found, err = q.find(ctx, &row, `SELECT `+deliveryColumns+` FROM deliveries d WHERE d.id = ? AND d.subscription_id = ?`, delivery, subscription)
-		switch {
-		case err != nil:
-			return wrap("look for a delivery", err)
-		case !found:
-			return ticket.Refuse(ticket.NotFound, "the notification has no such delivery")
-		case state != string(notice.Active):
-			return ticket.Refuse(ticket.Conflict, "the address was dropped; it has to be registered again")
-		case !notice.DeliveryState(row.State).Over():
-			return ticket.Refuse(ticket.Conflict, "the delivery is still being tried")
+		var inactive error
+		if state != string(notice.Active) {
+			inactive = ticket.Refuse(ticket.Conflict, "the address was dropped; it has to be registered again")
 		}
-		parked, err := q.parked(ctx, row.TicketID)
-		if err != nil {
-			return err
-		}
-		next := notice.Pending
-		if parked[subscription] {
-			next = notice.Parked
-		} else {
-			q.wakes[row.Part] = true
-		}
-		if _, err := q.exec(ctx, `UPDATE deliveries SET state = ?, tries = 0, first_try = NULL, next_try = NULL, ended_at = NULL WHERE id = ?`,
-			string(next), row.ID); err != nil {
-			return fmt.Errorf("start a new round: %w", err)
-		}
-		return nil
+		return q.newRound(ctx, subscription, delivery, inactive)
 	})
+}
+
+// newRound has a subscription's delivery tried anew, unless it is refused because the subscription is not active. What its lane belongs to
+// and the subscription are held.
+func (q *session) newRound(ctx context.Context, subscription, delivery string, inactive error) error {
+	var row deliveryRow
+	found, err := q.find(ctx, &row, `SELECT `+deliveryColumns+` FROM deliveries d WHERE d.id = ? AND d.subscription_id = ?`, delivery, subscription)
+	switch {
+	case err != nil:
+		return wrap("look for a delivery", err)
+	case !found:
+		return errNoDelivery
+	case inactive != nil:
+		return inactive
+	case !notice.DeliveryState(row.State).Over():
+		return ticket.Refuse(ticket.Conflict, "the delivery is still being tried")
+	}
+	parked, err := q.parked(ctx, row.TicketID)
+	if err != nil {
+		return err
+	}
+	next := notice.Pending
+	if parked[subscription] {
+		next = notice.Parked
+	} else {
+		q.wakes[row.Part] = true
+	}
+	_, err = q.exec(ctx, `UPDATE deliveries SET state = ?, tries = 0, first_try = NULL, next_try = NULL, ended_at = NULL WHERE id = ?`, string(next), row.ID)
+	return wrap("start a new round", err)
 }

@@ -1,0 +1,317 @@
+package store
+
+import (
+	"context"
+	"encoding/base64"
+	"encoding/json"
+	"fmt"
+	"time"
+
+	"github.com/google/uuid"
+
+	"signalbox/notice"
+	"signalbox/ticket"
+)
+
+// rotationOverlap is how long an earlier secret goes on signing after a rotation, and maxOlder how many of them there may be at once.
+const (
+	rotationOverlap = 24 * time.Hour
+	maxOlder        = 4
+)
+
+// olderSecret is a secret that was replaced and still signs.
+type olderSecret struct {
+	Sealed string    `json:"sealed"`
+	Until  time.Time `json:"until"`
+}
+
+// lastingColumns are those of a lasting subscription, but for its secrets.
+const lastingColumns = subscriptionColumns + `, filter`
+
+func (r subscriptionRow) lasting() (notice.Subscription, error) {
+	sub := r.subscription()
+	if err := json.Unmarshal([]byte(r.Filter), &sub.Filter); err != nil {
+		return sub, fmt.Errorf("read the filter of subscription %s: %w", r.ID, err)
+	}
+	return sub, nil
+}
+
+var errNoLasting = ticket.Refuse(ticket.NotFound, "there is no such subscription")
+
+// Subscribe adds a lasting subscription to its tenant and gives it back, active, under its new ID and with its secret, which is made where
+// none was given. TooMany: the tenant has as many as it may have.
+func (s *Store) Subscribe(ctx context.Context, sub notice.Subscription) (notice.Subscription, error) {
+	err := s.write(ctx, func(ctx context.Context, q *session) error {
+		var n int
+		err := q.get(ctx, &n, `SELECT COUNT(*) FROM subscriptions WHERE tenant = ? AND ticket_id = 0 AND state <> 'deleted'`, sub.Tenant)
+		switch {
+		case err != nil:
+			return wrap("count subscriptions", err)
+		case n >= notice.MaxSubscriptions:
+			return ticket.Refuse(ticket.TooMany, fmt.Sprintf("a tenant has at most %d lasting subscriptions; delete those that are not needed", notice.MaxSubscriptions))
+		}
+		sub.ID, sub.TicketID, sub.State, sub.CreatedAt = uuid.NewString(), 0, notice.Active, at(q.now()).Time
+		if sub.Secret == "" {
+			sub.Secret = newSecret(notice.SecretPrefix, base64.StdEncoding)
+		}
+		filter, err := json.Marshal(sub.Filter)
+		if err != nil {
+			return fmt.Errorf("write a filter: %w", err)
+		}
+		shape, selector := sub.Filter.Selector()
+		return q.insert(ctx, `subscriptions (id, tenant, ticket_id, url, format, profile, secret, state, reason, created_at, filter, shape, selector)`, [][]any{{
+			sub.ID, sub.Tenant, sub.TicketID, sub.URL, string(sub.Format), sub.Profile, q.seals.seal(sub.Secret, sub.ID), string(sub.State), "",
+			at(sub.CreatedAt), string(filter), int(shape), selector}})
+	})
+	return sub, err
+}
+
+// Subscriptions lists a tenant's lasting subscriptions that are not deleted, newest first; state, if not empty, chooses among them. cursor is
+// empty or next of the page before; anything else is Invalid, field "cursor". limit is 1 to ticket.MaxPage; 0 is ticket.DefaultPage.
+func (s *Store) Subscriptions(ctx context.Context, tenant string, state notice.SubscriptionState, cursor string, limit int) (items []notice.Subscription, next string, err error) {
+	limit = pageSize(limit)
+	where, args := `tenant = ? AND ticket_id = 0 AND state <> 'deleted'`, []any{tenant}
+	if state != "" {
+		where, args = where+` AND state = ?`, append(args, string(state))
+	}
+	if cursor != "" {
+		c, err := parseCursor(cursor)
+		if err != nil {
+			return nil, "", err
+		}
+		where, args = where+` AND (created_at, id) < (?, ?)`, append(args, at(c.At), c.ID)
+	}
+	err = s.read(ctx, func(q *session) error {
+		var rows []subscriptionRow
+		err := q.all(ctx, &rows, `SELECT `+lastingColumns+` FROM subscriptions WHERE `+where+` ORDER BY created_at DESC, id DESC LIMIT ?`, append(args, limit+1)...)
+		if err != nil {
+			return wrap("list subscriptions", err)
+		}
+		if len(rows) > limit {
+			rows = rows[:limit]
+			last := rows[limit-1]
+			next = position{At: last.CreatedAt.Time, N: 1, ID: last.ID}.String()
+		}
+		for _, row := range rows {
+			sub, err := row.lasting()
+			if err != nil {
+				return err
+			}
+			items = append(items, sub)
+		}
+		return nil
+	})
+	return items, next, err
+}
+
+// Subscription is one of them, with counts of those of its deliveries that did not arrive: pending, parked, held and failed. NotFound when
+// the tenant has no such lasting subscription or it was deleted.
+func (s *Store) Subscription(ctx context.Context, tenant, id string) (r notice.Registration, err error) {
+	err = s.read(ctx, func(q *session) error {
+		if r.Subscription, err = q.lasting(ctx, tenant, id, ""); err != nil {
+			return err
+		}
+		var counts []countRow
+		// What arrived is not counted: there is no end to it.
+		err := q.all(ctx, &counts, `SELECT subscription_id, state, COUNT(*) AS n FROM deliveries WHERE subscription_id = ? AND state IN ('pending', 'parked') GROUP BY subscription_id, state
+			UNION ALL SELECT subscription_id, state, COUNT(*) AS n FROM deliveries WHERE subscription_id = ? AND state IN ('held', 'failed') GROUP BY subscription_id, state`, id, id)
+		r.Counts = map[notice.DeliveryState]int{}
+		for _, c := range counts {
+			r.Counts[notice.DeliveryState(c.State)] = c.N
+		}
+		return wrap("count deliveries", err)
+	})
+	return r, err
+}
+
+// lasting reads a lasting subscription; lock is empty, or what is done to its row until the transaction ends.
+func (q *session) lasting(ctx context.Context, tenant, id, lock string) (notice.Subscription, error) {
+	var row subscriptionRow
+	found, err := q.find(ctx, &row, q.locking(`SELECT `+lastingColumns+` FROM subscriptions
+		WHERE id = ? AND tenant = ? AND ticket_id = 0 AND state <> 'deleted'`, lock), id, tenant)
+	switch {
+	case err != nil:
+		return notice.Subscription{}, wrap("look for a subscription", err)
+	case !found:
+		return notice.Subscription{}, errNoLasting
+	}
+	return row.lasting()
+}
+
+// Amend changes a lasting subscription to what change makes of it: address, profile, filter and state. Other members stay as they are, and
+// what is on its way goes to the new address. NotFound as with Subscription.
+//
+// Paused: nothing is sent, and whatever comes and what was on its way is held. Active again, all that is held is sent, in order; so it is when
+// a dropped subscription is made active, for which nothing was kept since it was dropped.
+func (s *Store) Amend(ctx context.Context, tenant, id string, change func(notice.Subscription) (notice.Subscription, error)) (sub notice.Subscription, err error) {
+	err = s.write(ctx, func(ctx context.Context, q *session) error {
+		was, err := q.lasting(ctx, tenant, id, " FOR UPDATE")
+		if err != nil {
+			return err
+		}
+		if sub, err = change(was); err != nil {
+			return err
+		}
+		if sub.State != was.State {
+			sub.Reason, sub.EndedAt, sub.FailingSince = "", nil, nil
+		}
+		filter, err := json.Marshal(sub.Filter)
+		if err != nil {
+			return fmt.Errorf("write a filter: %w", err)
+		}
+		shape, selector := sub.Filter.Selector()
+		_, err = q.exec(ctx, `UPDATE subscriptions SET url = ?, profile = ?, state = ?, reason = ?, ended_at = ?, failing_since = ?, filter = ?, shape = ?, selector = ? WHERE id = ?`,
+			sub.URL, sub.Profile, string(sub.State), sub.Reason, maybe(sub.EndedAt), maybe(sub.FailingSince), string(filter), int(shape), selector, id)
+		switch {
+		case err != nil:
+			return wrap("change a subscription", err)
+		case sub.State == was.State:
+			return nil
+		case sub.State == notice.Active:
+			return q.release(ctx, id)
+		}
+		return q.end(ctx, id, notice.Held)
+	})
+	return sub, err
+}
+
+// release has what is held for a subscription tried anew, in the order of its lanes. The subscription's row is held, so nothing is born into
+// its lanes meanwhile, and none of them is unparked.
+func (q *session) release(ctx context.Context, id string) error {
+	var parts []int
+	if err := q.all(ctx, &parts, `SELECT DISTINCT part FROM deliveries WHERE subscription_id = ? AND state = 'held' AND state IN ('held', 'failed')`, id); err != nil {
+		return wrap("list partitions", err)
+	}
+	_, err := q.exec(ctx, `UPDATE deliveries SET tries = 0, first_try = NULL, next_try = NULL, ended_at = NULL, state = CASE
+		WHEN EXISTS (SELECT 1 FROM lanes l WHERE l.subscription_id = deliveries.subscription_id AND l.ticket_id = deliveries.ticket_id) THEN 'parked'
+		ELSE 'pending' END WHERE subscription_id = ? AND state = 'held' AND state IN ('held', 'failed')`, id)
+	for _, part := range parts {
+		q.wakes[part] = true
+	}
+	return wrap("release deliveries", err)
+}
+
+// Rotate gives a lasting subscription a new secret, which nobody can ask for again. Earlier ones go on signing beside it, each for 24 hours
+// from its own rotation. NotFound as with Subscription; TooMany: too many earlier ones still sign.
+func (s *Store) Rotate(ctx context.Context, tenant, id string) (secret string, err error) {
+	err = s.write(ctx, func(ctx context.Context, q *session) error {
+		if _, err := q.lasting(ctx, tenant, id, " FOR UPDATE"); err != nil {
+			return err
+		}
+		var row subscriptionRow
+		if err := q.get(ctx, &row, `SELECT secret, older FROM subscriptions WHERE id = ?`, id); err != nil {
+			return wrap("read the secrets", err)
+		}
+		older, err := row.older(q.now())
+		if err != nil {
+			return err
+		}
+		if len(older) >= maxOlder {
+			return ticket.Refuse(ticket.TooMany, fmt.Sprintf("%d earlier secrets still sign; the first of them ends at %s", len(older), older[0].Until.UTC().Format(time.RFC3339)))
+		}
+		older = append(older, olderSecret{row.Secret, q.now().Add(rotationOverlap).UTC()})
+		kept, err := json.Marshal(older)
+		if err != nil {
+			return fmt.Errorf("write earlier secrets: %w", err)
+		}
+		secret = newSecret(notice.SecretPrefix, base64.StdEncoding)
+		_, err = q.exec(ctx, `UPDATE subscriptions SET secret = ?, older = ? WHERE id = ?`, q.seals.seal(secret, id), string(kept), id)
+		return wrap("change the secret", err)
+	})
+	return secret, err
+}
+
+// older gives the earlier secrets that still sign, oldest first.
+func (r subscriptionRow) older(now time.Time) (still []olderSecret, err error) {
+	if r.Older == "[]" {
+		return nil, nil
+	}
+	var all []olderSecret
+	if err := json.Unmarshal([]byte(r.Older), &all); err != nil {
+		return nil, fmt.Errorf("read the earlier secrets of subscription %s: %w", r.ID, err)
+	}
+	for _, o := range all {
+		if now.Before(o.Until) {
+			still = append(still, o)
+		}
+	}
+	return still, nil
+}
+
+// Unsubscribe deletes a lasting subscription: nothing more is sent, what is queued or held is cancelled. NotFound as with Subscription.
+func (s *Store) Unsubscribe(ctx context.Context, tenant, id string) error {
+	return s.write(ctx, func(ctx context.Context, q *session) error {
+		n, err := q.exec(ctx, `UPDATE subscriptions SET state = 'deleted', ended_at = ? WHERE id = ? AND tenant = ? AND ticket_id = 0 AND state <> 'deleted'`,
+			at(q.now()), id, tenant)
+		switch {
+		case err != nil:
+			return wrap("delete a subscription", err)
+		case n == 0:
+			return errNoLasting
+		}
+		if err := q.end(ctx, id, notice.Cancelled); err != nil {
+			return err
+		}
+		_, err = q.exec(ctx, `UPDATE deliveries SET state = 'cancelled' WHERE subscription_id = ? AND state = 'held' AND state IN ('held', 'failed')`, id)
+		return wrap("cancel what is held", err)
+	})
+}
+
+// Try publishes an event to one lasting subscription alone, whatever its filter, and gives the delivery's ID. NotFound as with Subscription;
+// Conflict: it is not active.
+func (s *Store) Try(ctx context.Context, tenant, app, id string, p notice.Published) (delivery string, err error) {
+	err = s.write(ctx, func(ctx context.Context, q *session) error {
+		sub, err := q.lasting(ctx, tenant, id, "")
+		if err != nil {
+			return err
+		}
+		where, err := q.publish(ctx, tenant, app, p, []follower{{ID: id, Format: string(sub.Format)}})
+		if err != nil {
+			return err
+		}
+		// It may have been paused or dropped until a moment ago; what was published is then taken back.
+		if sub, err = q.lasting(ctx, tenant, id, ""); err != nil {
+			return err
+		}
+		if err := notActive(sub.State); err != nil {
+			return err
+		}
+		err = q.get(ctx, &delivery, `SELECT id FROM deliveries WHERE subscription_id = ? AND ticket_id = ? AND seq = ?`, id, notice.StreamLane(tenant, p.Key), where.Seq)
+		return wrap("find the delivery", err)
+	})
+	return delivery, err
+}
+
+// notActive is the refusal of what only an active subscription can be asked for; nil for those.
+func notActive(state notice.SubscriptionState) error {
+	if state == notice.Active {
+		return nil
+	}
+	return ticket.Refuse(ticket.Conflict, "the subscription is "+string(state)+"; it has to be resumed first")
+}
+
+// Resend starts a new round of tries of one of a lasting subscription's deliveries, under the same ID. NotFound: there is no such
+// subscription, or it has no such delivery; Conflict: it is still being tried, or the subscription is not active.
+func (s *Store) Resend(ctx context.Context, tenant, subscription, delivery string) error {
+	return s.write(ctx, func(ctx context.Context, q *session) error {
+		if _, err := q.lasting(ctx, tenant, subscription, ""); err != nil {
+			return err
+		}
+		var lane int64
+		found, err := q.find(ctx, &lane, `SELECT ticket_id FROM deliveries WHERE id = ? AND subscription_id = ?`, delivery, subscription)
+		switch {
+		case err != nil:
+			return wrap("look for a delivery", err)
+		case !found:
+			return errNoDelivery
+		}
+		if err := q.holdTicket(ctx, lane); err != nil {
+			return err
+		}
+		sub, err := q.lasting(ctx, tenant, subscription, " FOR SHARE")
+		if err != nil {
+			return err
+		}
+		return q.newRound(ctx, subscription, delivery, notActive(sub.State))
+	})
+}

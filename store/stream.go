@@ -1,0 +1,173 @@
+package store
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"strconv"
+
+	"github.com/google/uuid"
+
+	"signalbox/notice"
+	"signalbox/ticket"
+)
+
+// Publish keeps an event and creates the deliveries that it owes to the tenant's lasting subscriptions, in one transaction. It joins the one
+// that ctx carries.
+func (s *Store) Publish(ctx context.Context, tenant, app string, p notice.Published) error {
+	return s.write(ctx, func(ctx context.Context, q *session) error {
+		followers, err := q.followers(ctx, tenant, []notice.Published{p})
+		if err != nil {
+			return err
+		}
+		_, err = q.publish(ctx, tenant, app, p, followers[0])
+		return err
+	})
+}
+
+// place is where an event stands in its lane.
+type place struct {
+	Seq int64  `db:"seq"`
+	At  moment `db:"at"`
+}
+
+// publish keeps an event and what it owes to these followers. An event that nobody follows has no place and waits for no other.
+func (q *session) publish(ctx context.Context, tenant, app string, p notice.Published, followers []follower) (where place, err error) {
+	id, err := uuid.NewV7()
+	if err != nil {
+		return where, fmt.Errorf("make an id: %w", err)
+	}
+	changes, err := json.Marshal(p.Changes)
+	if err != nil {
+		return where, fmt.Errorf("write an event: %w", err)
+	}
+	err = q.insert(ctx, `stream (id, tenant, app, request_id, source, topic, type, status, key, changes, at)`, [][]any{{
+		id.String(), tenant, app, p.RequestID, p.Source, p.Topic, p.Type, p.Status, p.Key, string(changes), at(q.now())}})
+	if err != nil || len(followers) == 0 {
+		return where, err
+	}
+	lane := notice.StreamLane(tenant, p.Key)
+	if where, err = q.enter(ctx, lane); err != nil {
+		return where, err
+	}
+	owed := map[string][]deliveryRow{}
+	if err := owing(owed, p, where, followers); err != nil {
+		return where, err
+	}
+	if followers, err = q.holdShared(ctx, followers); err != nil {
+		return where, err
+	}
+	return where, q.deliver(ctx, tenant, lane, followers, owed)
+}
+
+// enter gives an event the next place in its lane, and holds the lane until the transaction ends: as with a ticket's row, nobody parks it or
+// adds to it meanwhile. Clocks of several processes differ, so the time of the one before is kept where it is later.
+func (q *session) enter(ctx context.Context, lane int64) (where place, err error) {
+	err = q.get(ctx, &where, `INSERT INTO stream_lanes (id, seq, at) VALUES (?, 1, ?) ON CONFLICT (id) DO UPDATE SET seq = stream_lanes.seq + 1,
+		at = CASE WHEN excluded.at > stream_lanes.at THEN excluded.at ELSE stream_lanes.at END RETURNING seq, at`, lane, at(q.now()))
+	return where, wrap("enter a lane", err)
+}
+
+// owing adds what an event at that place owes to these followers. Each format's body is rendered once.
+func owing(owed map[string][]deliveryRow, p notice.Published, where place, followers []follower) error {
+	bodies := map[string]string{}
+	for _, f := range followers {
+		body, done := bodies[f.Format]
+		if !done {
+			raw, ok := notice.RenderPublished(notice.Format(f.Format), p)
+			if !ok {
+				return fmt.Errorf("subscription %s has the format %q, which lasting subscriptions cannot have", f.ID, f.Format)
+			}
+			body = string(raw)
+			bodies[f.Format] = body
+		}
+		owed[f.ID] = append(owed[f.ID], deliveryRow{Subscription: f.ID, At: where.At, Seq: where.Seq, Type: p.Type, Body: body})
+	}
+	return nil
+}
+
+// tell adds what the steps of a projection owe to lasting subscriptions, and gives those that are owed anything.
+func (q *session) tell(ctx context.Context, steps []step, owed map[string][]deliveryRow) (list []follower, err error) {
+	var events []notice.Published
+	var places []place
+	for _, s := range steps {
+		if p, ok := notice.OfTicket(s.before, s.event, s.after); ok {
+			p.RequestID = requestOf(s.after, s.event)
+			events, places = append(events, p), append(places, place{s.event.Seq, at(s.event.At)})
+		}
+	}
+	if len(events) == 0 {
+		return nil, nil
+	}
+	followers, err := q.followers(ctx, steps[0].after.Tenant, events)
+	if err != nil {
+		return nil, err
+	}
+	for i, p := range events {
+		for _, f := range followers[i] {
+			if owed[f.ID] == nil {
+				list = append(list, f)
+			}
+		}
+		if err := owing(owed, p, places[i], followers[i]); err != nil {
+			return nil, err
+		}
+	}
+	return list, nil
+}
+
+// requestOf is the request ID of a ticket's event: the operation that caused it, or, where that was nobody's request, one that is the
+// event's own.
+func requestOf(t ticket.Ticket, e ticket.Event) string {
+	if id, err := uuid.Parse(e.Operation); err == nil {
+		return id.String()
+	}
+	return uuid.NewSHA1(uuid.NameSpaceOID, []byte(t.UUID+"/"+strconv.FormatInt(e.Seq, 10))).String()
+}
+
+// following is the condition for lasting subscriptions that events are still kept for. It is spelled like the indexes' own.
+const following = `ticket_id = 0 AND state IN ('active', 'paused')`
+
+// followers gives, for each of some events of one tenant, the lasting subscriptions that it is for, oldest first. What it costs depends on
+// how many those are and on how many shapes of filters the tenant uses, not on how many subscriptions there are.
+func (q *session) followers(ctx context.Context, tenant string, events []notice.Published) ([][]follower, error) {
+	// One step through the index for each shape.
+	var shapes []notice.Shape
+	err := q.all(ctx, &shapes, `WITH RECURSIVE s (shape) AS (
+		SELECT MIN(shape) FROM subscriptions WHERE tenant = ? AND `+following+`
+		UNION ALL
+		SELECT (SELECT MIN(shape) FROM subscriptions WHERE tenant = ? AND `+following+` AND shape > s.shape) FROM s WHERE s.shape IS NOT NULL
+	) SELECT shape FROM s WHERE shape IS NOT NULL`, tenant, tenant)
+	out := make([][]follower, len(events))
+	if err != nil || len(shapes) == 0 {
+		return out, wrap("list shapes of filters", err)
+	}
+	asking := map[string][]int{} // selector -> the events that give it
+	var selectors []string
+	for i, p := range events {
+		for _, shape := range shapes {
+			text, ok := p.Selector(shape)
+			if !ok {
+				continue
+			}
+			if asking[text] == nil {
+				selectors = append(selectors, text)
+			}
+			asking[text] = append(asking[text], i)
+		}
+	}
+	if len(selectors) == 0 {
+		return out, nil
+	}
+	var found []follower
+	err = q.any(ctx, &found, followersQuery, tenant, selectors)
+	for _, f := range found {
+		for _, i := range asking[f.Selector] {
+			out[i] = append(out[i], f)
+		}
+	}
+	return out, wrap("list followers", err)
+}
+
+const followersQuery = `SELECT id, format, selector FROM subscriptions WHERE tenant = ? AND selector IN (?) AND ` + following +
+	` ORDER BY created_at, id`
