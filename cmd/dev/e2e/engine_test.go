@@ -12,7 +12,6 @@ import (
 
 	"github.com/google/uuid"
 	"github.com/stretchr/testify/require"
-	enumspb "go.temporal.io/api/enums/v1"
 	"go.temporal.io/api/workflowservice/v1"
 	"go.temporal.io/sdk/client"
 	"go.temporal.io/sdk/worker"
@@ -27,11 +26,7 @@ import (
 // temporalServer starts an embedded server in memory with everything tickets need.
 func temporalServer(t *testing.T) (client.Client, *embedded.Server) {
 	t.Helper()
-	attributes := map[string]enumspb.IndexedValueType{}
-	for _, key := range workflows.Attributes() {
-		attributes[key.GetName()] = enumspb.INDEXED_VALUE_TYPE_KEYWORD
-	}
-	server, err := embedded.Start(t.Context(), embedded.Options{SearchAttributes: attributes})
+	server, err := embedded.Start(t.Context(), embedded.Options{SearchAttributes: attributes()})
 	require.NoError(t, err)
 	t.Cleanup(func() { require.NoError(t, server.Close()) })
 	log := slog.New(slog.NewTextHandler(os.Stderr, &slog.HandlerOptions{Level: slog.LevelError}))

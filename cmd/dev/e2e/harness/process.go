@@ -79,10 +79,15 @@ func (p *Process) Kill() {
 }
 
 // Terminate asks the process to end with SIGTERM and returns its exit code, or fails the test when it takes longer.
-func (p *Process) Terminate(within time.Duration) int {
+func (p *Process) Terminate(within time.Duration) int { return p.signal(syscall.SIGTERM, within) }
+
+// Interrupt is Terminate with SIGINT, as Ctrl-C sends it.
+func (p *Process) Interrupt(within time.Duration) int { return p.signal(syscall.SIGINT, within) }
+
+func (p *Process) signal(s syscall.Signal, within time.Duration) int {
 	p.t.Helper()
 	// An error means that it has ended already, which Wait reports.
-	_ = p.command.Process.Signal(syscall.SIGTERM)
+	_ = p.command.Process.Signal(s)
 	return p.Wait(within)
 }
 

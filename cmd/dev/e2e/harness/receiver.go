@@ -19,6 +19,8 @@ type Response struct {
 	Body   string
 	// Delay before the answer.
 	Delay time.Duration
+	// Until holds the answer back until it is closed; nil does not.
+	Until <-chan struct{}
 	// Hang never answers: the request stays open until the caller gives up or the receiver closes.
 	Hang bool
 	// Drop closes the connection without an answer.
@@ -103,14 +105,11 @@ func (r *Receiver) serve(w http.ResponseWriter, request *http.Request) {
 	body, _ := io.ReadAll(request.Body)
 	response := r.record(request, body)
 
-	if response.Delay > 0 {
-		select {
-		case <-time.After(response.Delay):
-		case <-request.Context().Done():
-			return
-		case <-r.closed:
-			return
-		}
+	if response.Delay > 0 && !await(r, request, time.After(response.Delay)) {
+		return
+	}
+	if response.Until != nil && !await(r, request, response.Until) {
+		return
 	}
 	switch {
 	case response.Hang:
@@ -128,6 +127,17 @@ func (r *Receiver) serve(w http.ResponseWriter, request *http.Request) {
 	}
 	w.WriteHeader(response.Status)
 	_, _ = io.WriteString(w, response.Body)
+}
+
+// await waits for ready; false: the caller has gone or the receiver closes.
+func await[T any](r *Receiver, request *http.Request, ready <-chan T) bool {
+	select {
+	case <-ready:
+		return true
+	case <-request.Context().Done():
+	case <-r.closed:
+	}
+	return false
 }
 
 // record keeps the request and takes the next answer of its path, in one step, so that the n-th request recorded is the
