@@ -25,6 +25,8 @@ type App struct {
 	Tenant   string
 	Scopes   []Scope
 	Disabled bool
+	Rate     int // requests a minute that are taken from it; 0: as many as the setting for all apps says
+	Burst    int // of these, how many at once; 0: all
 }
 
 // May reports whether the app has the scope. Admin includes write, write includes read.
@@ -44,6 +46,7 @@ type Request struct {
 	Path        string // as sent, with the query
 	Fingerprint string // digest of the body
 	RequestID   string // for logs and the audit
+	Address     string // where it came from, likewise
 }
 
 // Answer is what a caller is told when all went well. It is known before anything happens and is kept with the operation, so that whoever

@@ -18,10 +18,14 @@ type appRow struct {
 	Tenant   string `db:"tenant"`
 	Scopes   string `db:"scopes"`
 	Disabled bool   `db:"disabled"`
+	Rate     int    `db:"rate"`
+	Burst    int    `db:"burst"`
 }
 
+const appColumns = `a.code, a.tenant, a.scopes, a.disabled, a.rate, a.burst`
+
 func (r appRow) app() (desk.App, error) {
-	a := desk.App{Code: r.Code, Tenant: r.Tenant, Disabled: r.Disabled}
+	a := desk.App{Code: r.Code, Tenant: r.Tenant, Disabled: r.Disabled, Rate: r.Rate, Burst: r.Burst}
 	if err := json.Unmarshal([]byte(r.Scopes), &a.Scopes); err != nil {
 		return a, fmt.Errorf("read app %s: %w", r.Code, err)
 	}
@@ -34,6 +38,7 @@ const (
 	maxTenant = 64
 	minSecret = 8
 	maxSecret = 255
+	maxRate   = 1_000_000 // requests a minute
 )
 
 // CheckApp tells everything that is wrong with an app that is to be made.
@@ -49,7 +54,17 @@ func CheckApp(a desk.App) error {
 			f.Add("scopes", fmt.Sprintf("there is no scope %q", s))
 		}
 	}
+	checkRate(&f, a.Rate, a.Burst)
 	return f.Err()
+}
+
+func checkRate(f *ticket.Faults, rate, burst int) {
+	if rate < 0 || rate > maxRate {
+		f.Add("rate", fmt.Sprintf("must be from 0 to %d requests a minute", maxRate))
+	}
+	if burst < 0 || burst > max(rate, 0) {
+		f.Add("burst", "must be from 0 to the rate")
+	}
 }
 
 // secretAlphabet is how secrets of apps are written: in a URL, a header and JSON they need no escaping.
@@ -114,8 +129,8 @@ func (q *session) addApp(ctx context.Context, a desk.App) (bool, error) {
 		return false, fmt.Errorf("write app %s: %w", a.Code, err)
 	}
 	now := at(q.now())
-	n, err := q.exec(ctx, `INSERT INTO apps (code, tenant, scopes, disabled, created_at, updated_at) VALUES (?, ?, ?, ?, ?, ?) ON CONFLICT (code) DO NOTHING`,
-		a.Code, a.Tenant, string(scopes), a.Disabled, now, now)
+	n, err := q.exec(ctx, `INSERT INTO apps (code, tenant, scopes, disabled, rate, burst, created_at, updated_at) VALUES (?, ?, ?, ?, ?, ?, ?, ?)
+		ON CONFLICT (code) DO NOTHING`, a.Code, a.Tenant, string(scopes), a.Disabled, a.Rate, a.Burst, now, now)
 	return n == 1, wrap("insert an app", err)
 }
 
@@ -129,7 +144,7 @@ func (q *session) addSecret(ctx context.Context, code, secret string) error {
 func (s *Store) ListApps(ctx context.Context, tenant string) (apps []desk.App, err error) {
 	err = s.read(ctx, func(q *session) error {
 		var rows []appRow
-		if err := q.all(ctx, &rows, `SELECT code, tenant, scopes, disabled FROM apps WHERE tenant = ? OR ? = '' ORDER BY code`, tenant, tenant); err != nil {
+		if err := q.all(ctx, &rows, `SELECT `+appColumns+` FROM apps a WHERE a.tenant = ? OR ? = '' ORDER BY a.code`, tenant, tenant); err != nil {
 			return wrap("list apps", err)
 		}
 		for _, row := range rows {
@@ -149,6 +164,24 @@ func (s *Store) SetAppDisabled(ctx context.Context, code string, disabled bool) 
 	defer s.known.forget()
 	return s.write(ctx, func(ctx context.Context, q *session) error {
 		n, err := q.exec(ctx, `UPDATE apps SET disabled = ?, updated_at = ? WHERE code = ?`, disabled, at(q.now()), code)
+		if err == nil && n == 0 {
+			return errNoApp
+		}
+		return wrap("change an app", err)
+	})
+}
+
+// SetAppRate limits an app's requests a minute, and of these how many at once (0: all); a rate of 0 means that the setting for all apps counts.
+// Every process knows it within cacheFor. NotFound: there is no such app.
+func (s *Store) SetAppRate(ctx context.Context, code string, rate, burst int) error {
+	var f ticket.Faults
+	checkRate(&f, rate, burst)
+	if err := f.Err(); err != nil {
+		return err
+	}
+	defer s.known.forget()
+	return s.write(ctx, func(ctx context.Context, q *session) error {
+		n, err := q.exec(ctx, `UPDATE apps SET rate = ?, burst = ?, updated_at = ? WHERE code = ?`, rate, burst, at(q.now()), code)
 		if err == nil && n == 0 {
 			return errNoApp
 		}

@@ -26,7 +26,7 @@ func (s *Store) BySecret(ctx context.Context, secret string) (desk.App, error) {
 	}
 	var a desk.App
 	err := s.read(ctx, func(q *session) error {
-		found, err := q.find(ctx, &row, `SELECT a.code, a.tenant, a.scopes, a.disabled, s.hash, s.expires_at FROM app_secrets s JOIN apps a ON a.code = s.app
+		found, err := q.find(ctx, &row, `SELECT `+appColumns+`, s.hash, s.expires_at FROM app_secrets s JOIN apps a ON a.code = s.app
 			WHERE s.hash = ? AND (s.expires_at IS NULL OR s.expires_at > ?)`, hash, at(q.now()))
 		switch {
 		case err != nil:
@@ -61,7 +61,7 @@ func (s *Store) Secrets(ctx context.Context, code string) (a desk.App, secrets [
 			appRow
 			Sealed string `db:"sealed"`
 		}
-		err := q.all(ctx, &rows, `SELECT a.code, a.tenant, a.scopes, a.disabled, s.sealed FROM app_secrets s JOIN apps a ON a.code = s.app
+		err := q.all(ctx, &rows, `SELECT `+appColumns+`, s.sealed FROM app_secrets s JOIN apps a ON a.code = s.app
 			WHERE s.app = ? AND (s.expires_at IS NULL OR s.expires_at > ?) ORDER BY s.created_at DESC, s.hash`, tidy(code), at(q.now()))
 		if err != nil {
 			return wrap("find an app", err)

@@ -26,6 +26,7 @@ type operationRow struct {
 	Method      string  `db:"method"`
 	Path        string  `db:"path"`
 	RequestID   string  `db:"request_id"`
+	Address     string  `db:"address"`
 	Number      string  `db:"number"`
 	Content     string  `db:"content"`
 	Status      int     `db:"status"`
@@ -34,7 +35,8 @@ type operationRow struct {
 	Lease       moment  `db:"lease"`
 }
 
-const operationColumns = `id, scope, fingerprint, kind, state, tenant, app, door, method, path, request_id, number, content, status, body, created_at, lease`
+const operationColumns = `id, scope, fingerprint, kind, state, tenant, app, door, method, path, request_id, address, number, content, status, body,
+	created_at, lease`
 
 // operationContent is what an operation does.
 type operationContent struct {
@@ -54,8 +56,9 @@ func rowOf(op desk.Operation) (operationRow, error) {
 	path, _, _ := strings.Cut(r.Path, "?")
 	return operationRow{
 		ID: op.ID, Scope: scopeOf(r), Fingerprint: r.Fingerprint, Kind: string(op.Kind), State: string(op.State), Tenant: r.App.Tenant,
-		App: r.App.Code, Door: string(r.Door), Method: r.Method, Path: path, RequestID: r.RequestID, Number: op.Ticket.Number,
-		Content: string(content), Status: op.Answer.Status, Body: string(op.Answer.Body), CreatedAt: at(op.CreatedAt), Lease: at(op.Lease),
+		App: r.App.Code, Door: string(r.Door), Method: r.Method, Path: path, RequestID: r.RequestID, Address: r.Address,
+		Number: op.Ticket.Number, Content: string(content), Status: op.Answer.Status, Body: string(op.Answer.Body),
+		CreatedAt: at(op.CreatedAt), Lease: at(op.Lease),
 	}, nil
 }
 
@@ -68,7 +71,7 @@ func (r operationRow) operation() (desk.Operation, error) {
 	op := desk.Operation{
 		ID: r.ID,
 		Request: desk.Request{App: desk.App{Code: r.App, Tenant: r.Tenant}, Door: ticket.Door(r.Door), Method: r.Method, Path: r.Path,
-			Fingerprint: r.Fingerprint, RequestID: r.RequestID},
+			Fingerprint: r.Fingerprint, RequestID: r.RequestID, Address: r.Address},
 		Kind: desk.Kind(r.Kind), Series: c.Series, Ticket: c.Ticket, Opening: c.Opening, Command: c.Command,
 		Answer: desk.Answer{Status: r.Status}, State: desk.OperationState(r.State), CreatedAt: r.CreatedAt.Time, Lease: r.Lease.Time,
 	}
@@ -99,19 +102,16 @@ func (q *session) add(ctx context.Context, op desk.Operation) (bool, error) {
 	if err != nil {
 		return false, err
 	}
-	n, err := q.exec(ctx, `INSERT INTO operations (`+operationColumns+`, why) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, '')
+	n, err := q.exec(ctx, `INSERT INTO operations (`+operationColumns+`, why) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, '')
 		ON CONFLICT (scope) WHERE scope IS NOT NULL DO NOTHING`,
-		r.ID, r.Scope, r.Fingerprint, r.Kind, r.State, r.Tenant, r.App, r.Door, r.Method, r.Path, r.RequestID, r.Number, r.Content, r.Status,
-		r.Body, r.CreatedAt, r.Lease)
+		r.ID, r.Scope, r.Fingerprint, r.Kind, r.State, r.Tenant, r.App, r.Door, r.Method, r.Path, r.RequestID, r.Address, r.Number, r.Content,
+		r.Status, r.Body, r.CreatedAt, r.Lease)
 	if err != nil {
 		return false, fmt.Errorf("insert operation: %w", err)
 	}
 	return n == 1, nil
 }
 
-// done marks an operation as one that happened, whatever it was before.
-func (q *session) done(ctx context.Context, op desk.Operation) error {
-	_, err := q.exec(ctx, `UPDATE operations SET state = 'done', status = ?, body = ?, why = '', ended_at = ? WHERE id = ? AND state <> 'done'`,
 // sealedBody begins a body that was sealed because it tells a secret; no JSON begins so.
 const sealedBody = "sealed:"
 
@@ -126,12 +126,15 @@ func (q *session) unseal(r operationRow) (operationRow, error) {
 	return r, wrap("open the answer of operation "+r.ID, err)
 }
 
-		op.Answer.Status, string(op.Answer.Body), at(q.now()), op.ID)
-	if err != nil {
+// done marks an operation as one that happened, whatever it was before.
+func (q *session) done(ctx context.Context, op desk.Operation) error {
 	body := string(op.Answer.Body)
 	if op.Answer.Secret {
 		body = sealedBody + q.seals.seal(body, op.ID)
 	}
+	_, err := q.exec(ctx, `UPDATE operations SET state = 'done', status = ?, body = ?, why = '', ended_at = ? WHERE id = ? AND state <> 'done'`,
+		op.Answer.Status, body, at(q.now()), op.ID)
+	if err != nil {
 		return fmt.Errorf("end operation: %w", err)
 	}
 	return nil

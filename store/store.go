@@ -16,6 +16,7 @@ import (
 	"log/slog"
 	"net/url"
 	"strings"
+	"sync/atomic"
 	"time"
 
 	"github.com/jmoiron/sqlx"
@@ -51,6 +52,7 @@ type Store struct {
 	log        *slog.Logger
 	hub        *hub
 	known      *cache
+	used       atomic.Int64 // signatures
 }
 
 // Open connects to a database: "postgres://…" or "sqlite:<file>". It fails when the database does not answer, so that a wrong address stops

@@ -16,7 +16,7 @@ import (
 	"signalbox/store"
 )
 
-const appUsage = "usage: migrate app create|list|disable|enable|rotate [flags]; -help after a command lists its flags"
+const appUsage = "usage: migrate app create|list|limit|disable|enable|rotate [flags]; -help after a command lists its flags"
 
 // runApp does one thing to the apps that may call.
 func runApp(ctx context.Context, args []string, out io.Writer) error {
@@ -27,6 +27,11 @@ func runApp(ctx context.Context, args []string, out io.Writer) error {
 	flags.SetOutput(out)
 	var code, tenant, scopes string
 	var overlap time.Duration
+	var rate, burst int
+	limiting := func() {
+		flags.IntVar(&rate, "rate", 0, "how many requests a minute are taken from it; 0: as many as SIGNALBOX_APP_RATE says")
+		flags.IntVar(&burst, "burst", 0, "of these, how many at once; 0: all")
+	}
 	naming := func() { flags.StringVar(&code, "code", "", "the app's code (required)") }
 	var do func(s *store.Store) error
 	switch args[0] {
@@ -34,8 +39,9 @@ func runApp(ctx context.Context, args []string, out io.Writer) error {
 		naming()
 		flags.StringVar(&tenant, "tenant", "", "the tenant it belongs to (required)")
 		flags.StringVar(&scopes, "scopes", "read,write", "what it may do, of read, write and admin")
+		limiting()
 		do = func(s *store.Store) error {
-			app := desk.App{Code: code, Tenant: tenant}
+			app := desk.App{Code: code, Tenant: tenant, Rate: rate, Burst: burst}
 			for _, scope := range strings.Split(scopes, ",") {
 				app.Scopes = append(app.Scopes, desk.Scope(strings.TrimSpace(scope)))
 			}
@@ -53,6 +59,10 @@ func runApp(ctx context.Context, args []string, out io.Writer) error {
 	case "list":
 		flags.StringVar(&tenant, "tenant", "", "only apps of this tenant")
 		do = func(s *store.Store) error { return list(ctx, s, tenant, out) }
+	case "limit":
+		naming()
+		limiting()
+		do = func(s *store.Store) error { return s.SetAppRate(ctx, code, rate, burst) }
 	case "disable", "enable":
 		naming()
 		do = func(s *store.Store) error { return s.SetAppDisabled(ctx, code, args[0] == "disable") }
@@ -102,7 +112,7 @@ func list(ctx context.Context, s *store.Store, tenant string, out io.Writer) err
 		return err
 	}
 	tabs := tabwriter.NewWriter(out, 2, 4, 2, ' ', 0)
-	fmt.Fprintln(tabs, "CODE\tTENANT\tSCOPES\tSTATE")
+	fmt.Fprintln(tabs, "CODE\tTENANT\tSCOPES\tRATE\tSTATE")
 	for _, app := range apps {
 		state := "enabled"
 		if app.Disabled {
@@ -112,7 +122,18 @@ func list(ctx context.Context, s *store.Store, tenant string, out io.Writer) err
 		for i, scope := range app.Scopes {
 			words[i] = string(scope)
 		}
-		fmt.Fprintf(tabs, "%s\t%s\t%s\t%s\n", app.Code, app.Tenant, strings.Join(words, ","), state)
+		fmt.Fprintf(tabs, "%s\t%s\t%s\t%s\t%s\n", app.Code, app.Tenant, strings.Join(words, ","), rateOf(app), state)
 	}
 	return tabs.Flush()
+}
+
+// rateOf writes an app's own limit; "-" when it has none.
+func rateOf(app desk.App) string {
+	switch {
+	case app.Rate == 0:
+		return "-"
+	case app.Burst == 0:
+		return fmt.Sprintf("%d/min", app.Rate)
+	}
+	return fmt.Sprintf("%d/min, %d at once", app.Rate, app.Burst)
 }

@@ -3,6 +3,7 @@
 //	migrate                                   bring the database's schema, the namespace and its search attributes up to date
 //	migrate app create -code C -tenant T …    make an app and print its secret, once
 //	migrate app list [-tenant T]              list apps
+//	migrate app limit -code C -rate N         take at most N requests a minute from an app
 //	migrate app disable|enable -code C        refuse an app from now on, or let it in again
 //	migrate app rotate -code C -overlap D     give an app a new secret; the old one goes on for that long
 //
