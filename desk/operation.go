@@ -54,10 +54,10 @@ type Request struct {
 type Answer struct {
 	Status int             `json:"status"`
 	Body   json.RawMessage `json:"body"`
+	Secret bool            `json:"secret,omitempty"` // the body tells a secret: whoever keeps it seals it
 }
 
 // Reply is the answer to a request, and whether it was given before.
-	Secret bool            `json:"secret,omitempty"` // the body tells a secret: whoever keeps it seals it
 type Reply struct {
 	Answer
 	Replayed bool
