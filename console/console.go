@@ -1,0 +1,136 @@
+// Package console is the operators' pages: what a ticket is, where it stands, whom it asks, what happened to it and whom it was told to.
+// The pages only read. They need no JavaScript; htmx, where there is some, saves a reload.
+package console
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net/url"
+	"time"
+
+	"github.com/gofiber/fiber/v2"
+
+	"signalbox/desk"
+	"signalbox/notice"
+	"signalbox/ticket"
+)
+
+// Apps finds the apps that operators sign in with. Not finding an enabled one is an Unauthorized refusal; any other error means that it
+// cannot be told.
+type Apps interface {
+	// ByCode finds an app by its code and checks the secret.
+	ByCode(ctx context.Context, code, secret string) (desk.App, error)
+	// App finds an app by its code alone. It is asked on every request of somebody who has signed in, and what it says may be some seconds old.
+	App(ctx context.Context, code string) (desk.App, error)
+}
+
+// Records is the read model as the pages see it. All of it is limited to the tenant, or to a ticket that was found in it.
+type Records interface {
+	// Ticket finds by number or UUID; NotFound when the tenant has no such ticket.
+	Ticket(ctx context.Context, tenant, key string) (ticket.Ticket, error)
+	// Tickets lists newest first.
+	Tickets(ctx context.Context, tenant string, f ticket.Filter) (ticket.Page, error)
+	// Relations gives all relations of a ticket in the order in which the types were first added.
+	Relations(ctx context.Context, ticketID int64) ([]ticket.Relation, error)
+	// Messages gives the conversation, oldest first.
+	Messages(ctx context.Context, ticketID int64) ([]ticket.MessageRecord, error)
+	// Timeline gives events after a sequence number, oldest first, with Before completed.
+	Timeline(ctx context.Context, ticketID int64, after int64, limit int) ([]ticket.Event, error)
+	// Registered lists the addresses of a ticket that are active or dropped, oldest first, with counts of their deliveries by state.
+	Registered(ctx context.Context, ticketID int64) ([]notice.Registration, error)
+	// Deliveries lists what was and is owed to one subscription, newest first, with every attempt. cursor as in ticket.Filter.
+	Deliveries(ctx context.Context, subscription, cursor string, limit int) (items []notice.Record, next string, err error)
+}
+
+// Config is what the pages stand on. Apps, Records, Key and Now are needed.
+type Config struct {
+	Apps    Apps
+	Records Records
+	Key     []byte           // the master key, at least 32 bytes; the key of the sessions is derived from it
+	Now     func() time.Time //
+	Log     *slog.Logger     // slog.Default unless set
+	Timeout time.Duration    // how long a page may take; 10 s unless set
+
+	// Secure keeps the session cookie to https even where a request does not look like it. A request that does (TLS, or X-Forwarded-Proto
+	// from a proxy that the application trusts) gets a secure cookie anyway.
+	Secure bool
+	// Address tells where a request comes from, for the throttle of sign-ins; nil means the address that Fiber finds. Behind a proxy that
+	// Fiber was not told of, everybody comes from the proxy, and one who guesses keeps all others from signing in for a while.
+	Address func(c *fiber.Ctx) string
+
+	// Diagram draws the process of a ticket as SVG, with what is done, current and skipped marked; see Draw. Nil, or no picture, or an error:
+	// the page lists the nodes alone.
+	Diagram func(ctx context.Context, t ticket.Ticket) (svg []byte, err error)
+
+	// TemporalUI is the address of the Temporal web UI, http or https; empty: no links into it.
+	TemporalUI string
+	Namespace  string // in Temporal; "default" unless set
+	// The IDs of the workflows that links lead to; nil: no link to that kind.
+	TicketWorkflow func(number string, life int) string
+	LaneWorkflow   func(lane notice.Lane) string
+}
+
+// Console is the operators' pages, ready to be mounted.
+type Console struct {
+	Config
+	seal     *seal
+	throttle *throttle
+}
+
+// New makes the pages, or tells what is wrong with the config.
+func New(config Config) (*Console, error) {
+	if config.Apps == nil || config.Records == nil || config.Now == nil {
+		return nil, errors.New("console: Apps, Records and Now are needed")
+	}
+	if config.Log == nil {
+		config.Log = slog.Default()
+	}
+	if config.Timeout == 0 {
+		config.Timeout = 10 * time.Second
+	}
+	if config.Namespace == "" {
+		config.Namespace = "default"
+	}
+	if config.TemporalUI != "" {
+		u, err := url.Parse(config.TemporalUI)
+		if err != nil || u.Host == "" || u.Scheme != "http" && u.Scheme != "https" {
+			return nil, fmt.Errorf("console: the address of the Temporal UI, %q, is no http or https URL", config.TemporalUI)
+		}
+	}
+	seal, err := newSeal(config.Key)
+	if err != nil {
+		return nil, fmt.Errorf("console: %w", err)
+	}
+	return &Console{Config: config, seal: seal, throttle: newThrottle(config.Now)}, nil
+}
+
+// Mount serves the pages on an application, whose strings must be Immutable: /, /login, /logout, /tickets, /ticket/…, and /console/assets/….
+// They answer in HTML whatever happens; no error reaches the application's own handler.
+func (s *Console) Mount(app *fiber.App) {
+	if !app.Config().Immutable {
+		panic("console: the application's strings change under whoever keeps them; set Immutable")
+	}
+	mountAssets(app)
+	get := func(path string, h handler) { app.Get(path, s.page(s.signedIn(h))) }
+
+	app.Get("/", s.page(func(v *visit) error { return v.redirect(home) }))
+	app.Get("/login", s.page(s.askIn))
+	app.Post("/login", s.page(s.signIn))
+	app.Post("/logout", s.page(s.signOut))
+	get("/tickets", s.list)
+	get("/tickets/*", s.nowhere)
+	get("/ticket/:number", s.show)
+	get("/ticket/:number/timeline", s.timeline)
+	get("/ticket/:number/conversation", s.conversation)
+	get("/ticket/:number/relations", s.relation)
+	get("/ticket/:number/deliveries/:subscription", s.deliveries)
+	get("/ticket/:number/diagram.svg", s.diagram)
+	get("/ticket/*", s.nowhere)
+}
+
+// home is where a visit begins.
+const home = "/tickets"
+
+func (s *Console) nowhere(*visit) error { return errNoPage }

@@ -1,0 +1,258 @@
+package console
+
+import (
+	"encoding/json"
+	"maps"
+	"slices"
+	"strconv"
+
+	"signalbox/ticket"
+)
+
+const (
+	shownRelated  = 15 // items that one event added or removed
+	shownOpenings = 20 // types of relations that a ticket was opened with
+)
+
+// titles say what happened. An event of a type that is not among them is shown under the type itself.
+var titles = map[ticket.Type]string{
+	ticket.Opened: "Opened", ticket.Accepted: "Accepted", ticket.Solved: "Solution committed", ticket.Confirmed: "Solution confirmed",
+	ticket.Returned: "Solution sent back", ticket.Closed: "Closed", ticket.Reopened: "Reopened", ticket.Suspended: "Suspended",
+	ticket.Resumed: "Resumed", ticket.Withdrawn: "Withdrawn", ticket.Stopped: "Terminated", ticket.Related: "Relation changed",
+	ticket.Said: "Message", ticket.Revised: "Message edited", ticket.Reported: "Report from outside", ticket.Stale: "Outdated report, ignored",
+	ticket.RefusedCmd: "Refused",
+
+	ticket.Submitted: "Form submitted", ticket.Approved: "Approved", ticket.Rejected: "Rejected", ticket.Added: "Approvers added",
+	ticket.Claimed: "Claimed", ticket.Assigned: "Assigned", ticket.Delivered: "Handed over", ticket.Reassigned: "Reassigned",
+	ticket.Retried: "Tried again", ticket.Skipped: "Skipped", ticket.Elapsed: "Time came", ticket.Called: "Call answered or given up",
+	ticket.Finished: "Finished", ticket.Migrated: "Moved to another version",
+}
+
+// doors say through which door something came.
+var doors = map[ticket.Door]string{
+	ticket.DoorIssue: "issue API", ticket.DoorIncident: "incident API", ticket.DoorITSM: "ITSM API", ticket.DoorPublish: "publish API",
+	ticket.DoorException: "exception API", ticket.DoorSignal: "Temporal signal", ticket.DoorSystem: "Signalbox itself",
+}
+
+// eventView is one event, readable.
+type eventView struct {
+	ticket.Event
+	Title, Door string
+	Moves       []moveView
+	Opening     *openingView
+	Solution    *ticket.Solution
+	Replaced    *ticket.Solution // the solution before
+	Verdict     *ticket.Verdict
+	Relation    *relatedView
+	Message     *messageView
+	Statement   *ticket.Statement
+	Steps       []stepView
+}
+
+// moveView is something that was replaced.
+type moveView struct {
+	Label, From, To string
+	Badge           bool // both are phases
+	JSON            bool
+}
+
+type openingView struct {
+	*ticket.Opening
+	Heads []headCount
+	More  int // further types of relations
+	Asked []namedView
+}
+
+// namedView is whom the opener named for a node.
+type namedView struct {
+	Node string
+	Who  []string
+}
+
+type headCount struct {
+	Type string
+	N    int
+}
+
+type relatedView struct {
+	Type           string
+	Added, Removed itemsView
+	Total          int
+	Order          bool // nothing but the order is different
+}
+
+// itemsView is the start of a list.
+type itemsView struct {
+	Items []string
+	Total int
+}
+
+// More is how many are not shown.
+func (v itemsView) More() int { return v.Total - len(v.Items) }
+
+type messageView struct {
+	ID, Author    string
+	Text          folded
+	Earlier       *folded
+	EarlierAuthor string // where the author changed
+}
+
+// eventOf makes an event readable. names tells what the nodes of the process are called.
+func eventOf(e ticket.Event, names func(string) string) eventView {
+	out := eventView{Event: e, Title: titles[e.Type], Door: doors[e.Door], Verdict: e.After.Verdict, Statement: e.After.Statement, Steps: stepsOf(e, names)}
+	if out.Title == "" {
+		out.Title = string(e.Type)
+	}
+	if out.Door == "" {
+		out.Door = string(e.Door)
+	}
+	out.moves()
+	if o := e.After.Opening; o != nil {
+		out.Opening = &openingView{Opening: o}
+		for _, r := range o.Relations[:min(len(o.Relations), shownOpenings)] {
+			out.Opening.Heads = append(out.Opening.Heads, headCount{r.Type, len(r.Content)})
+		}
+		out.Opening.More = len(o.Relations) - len(out.Opening.Heads)
+		for _, node := range slices.Sorted(maps.Keys(o.Named)) {
+			out.Opening.Asked = append(out.Opening.Asked, namedView{names(node), o.Named[node]})
+		}
+	}
+	if e.After.Solution != nil {
+		out.Solution, out.Replaced = e.After.Solution, e.Before.Solution
+	}
+	if r := e.After.Relation; r != nil {
+		out.Relation = relatedOf(e.Before.Relation, *r)
+	}
+	if m := e.After.Message; m != nil {
+		out.Message = messageOf(e.Before.Message, *m)
+	}
+	return out
+}
+
+// moves lists what has one value before and one after.
+func (v *eventView) moves() {
+	before, after := v.Before, v.After
+	if after.Status != "" && after.Status != before.Status {
+		v.Moves = append(v.Moves, moveView{Label: "Status", From: string(before.Status), To: string(after.Status), Badge: true})
+	}
+	move := func(label string, from, to *string) {
+		if to == nil {
+			return
+		}
+		m := moveView{Label: label, To: *to}
+		if from != nil {
+			m.From = *from
+		}
+		if m.From != m.To {
+			v.Moves = append(v.Moves, m)
+		}
+	}
+	move("Assignee", before.Assignee, after.Assignee)
+	// A reason that was given with the event is its note; what it replaces was the note of an earlier one.
+	if after.Reason != nil && *after.Reason != v.Note {
+		move("Reason", before.Reason, after.Reason)
+	}
+	if after.Suspended != nil && v.Type != ticket.Suspended && v.Type != ticket.Resumed {
+		v.Moves = append(v.Moves, moveView{Label: "Suspended", From: yes(!*after.Suspended), To: yes(*after.Suspended)})
+	}
+	if l := after.Link; l != nil && after.Statement == nil {
+		v.Moves = append(v.Moves, moveView{Label: "External case", To: l.System + " " + l.Issue})
+	}
+	if after.Pinned != nil && before.Pinned != nil {
+		v.Moves = append(v.Moves, moveView{Label: "Version", From: strconv.Itoa(before.Pinned.Version), To: strconv.Itoa(after.Pinned.Version)})
+	}
+	for _, f := range fieldsOf(after.Fields) {
+		v.Moves = append(v.Moves, moveView{Label: f.Name, To: f.Value.Whole, JSON: f.JSON})
+	}
+	v.others()
+}
+
+// shownMembers are the members of a change that have a form of their own here. What states have become, the happenings tell.
+var shownMembers = []string{"states", "fields", "pinned", "opening", "status", "suspended", "assignee", "reason", "solution", "verdict", "relation", "message", "statement", "link"}
+
+// others lists every other member of a change as it stands, so that nothing of an event is ever hidden.
+func (v *eventView) others() {
+	before, after := members(v.Before), members(v.After)
+	var names []string
+	for _, m := range []map[string]any{before, after} {
+		for name := range m {
+			if !slices.Contains(shownMembers, name) && !slices.Contains(names, name) {
+				names = append(names, name)
+			}
+		}
+	}
+	slices.Sort(names)
+	for _, name := range names {
+		m := moveView{Label: name, JSON: true}
+		was, is := before[name], after[name]
+		if was != nil {
+			m.From = pretty(was)
+		}
+		if is != nil {
+			m.To = pretty(is)
+		}
+		v.Moves = append(v.Moves, m)
+	}
+}
+
+func members(c ticket.Change) map[string]any {
+	out := map[string]any{}
+	raw, err := json.Marshal(c)
+	if err != nil || json.Unmarshal(raw, &out) != nil {
+		return nil
+	}
+	return out
+}
+
+func relatedOf(before *ticket.Relation, after ticket.Relation) *relatedView {
+	v := &relatedView{Type: after.Type, Total: len(after.Content)}
+	var old []string
+	if before != nil {
+		old = before.Content
+	}
+	added, removed := without(after.Content, old), without(old, after.Content)
+	v.Added, v.Removed = start(added), start(removed)
+	v.Order = len(added)+len(removed) == 0 && len(old) > 0
+	return v
+}
+
+// without gives the items of a list that another does not have.
+func without(list, other []string) []string {
+	has := make(map[string]bool, len(other))
+	for _, item := range other {
+		has[item] = true
+	}
+	var out []string
+	for _, item := range list {
+		if !has[item] {
+			out = append(out, item)
+		}
+	}
+	return out
+}
+
+func start(items []string) itemsView {
+	return itemsView{items[:min(len(items), shownRelated)], len(items)}
+}
+
+func messageOf(before *ticket.Message, after ticket.Message) *messageView {
+	v := &messageView{ID: after.ID, Author: after.Author, Text: fold(after.Content)}
+	if before == nil {
+		return v
+	}
+	if before.Content != "" && before.Content != after.Content {
+		earlier := fold(before.Content)
+		v.Earlier = &earlier
+	}
+	if before.Author != "" && before.Author != after.Author {
+		v.EarlierAuthor = before.Author
+	}
+	return v
+}
+
+func yes(b bool) string {
+	if b {
+		return "yes"
+	}
+	return "no"
+}

@@ -1,0 +1,83 @@
+package console
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"signalbox/flow"
+	"signalbox/ticket"
+)
+
+func called(id string) string { return id }
+
+func TestEveryTypeAndDoorHasWords(t *testing.T) {
+	for _, kind := range ticket.Types {
+		require.NotEmpty(t, titles[kind], kind)
+	}
+	require.Equal(t, "invented", eventOf(ticket.Event{Type: "invented"}, called).Title, "a newer build's event is shown under its own word")
+	require.Equal(t, "backdoor", eventOf(ticket.Event{Door: "backdoor"}, called).Door)
+	steps := stepsOf(ticket.Event{Happenings: []flow.Happening{{Kind: "invented", Node: "n"}}}, called)
+	require.Equal(t, []stepView{{Node: "n", Text: "invented"}}, steps)
+}
+
+// A member of a change that the pages have no form for is shown as it stands.
+func TestNothingOfAnEventIsHidden(t *testing.T) {
+	all := shownMembers
+	t.Cleanup(func() { shownMembers = all })
+	shownMembers = slices.DeleteFunc(slices.Clone(all), func(name string) bool { return name == "verdict" || name == "message" })
+	v := eventOf(ticket.Event{Before: ticket.Change{Message: &ticket.Message{ID: "m"}}, After: ticket.Change{Verdict: &ticket.Verdict{Passed: true}}}, called)
+	require.Len(t, v.Moves, 2)
+	require.Equal(t, "message", v.Moves[0].Label)
+	require.Contains(t, v.Moves[0].From, `"id": "m"`)
+	require.Empty(t, v.Moves[0].To)
+	require.Contains(t, v.Moves[1].To, `"virtual_confirm_result": true`)
+}
+
+func TestText(t *testing.T) {
+	require.Equal(t, "a\nb\t中文 é 🚂", text("a\nb\t中文 é 🚂"))
+	require.Equal(t, "[U+202A][U+202E][U+2066][U+2069]", text("\u202a\u202e\u2066\u2069"))
+	require.Equal(t, "␀␛␡\uFFFD\uFFFD", text("\x00\x1b\x7f\u0085\xff"))
+	require.Equal(t, "short", fold("short").Whole)
+	require.Empty(t, fold("short").Start)
+	long := fold(strings.Repeat("字", 901))
+	require.Equal(t, 240, len([]rune(long.Start)))
+	require.Equal(t, 901, long.Size)
+	require.Equal(t, "first", fold("first\n"+strings.Repeat("x\n", 20)).Start)
+	require.Equal(t, "0 ms", took(-time.Second))
+	require.Equal(t, "1m30.1s", took(90*time.Second+140*time.Millisecond))
+	require.Equal(t, "\uFFFDab", opening([]byte("\xff\xfeab")))
+}
+
+func TestThrottleKeepsLittle(t *testing.T) {
+	now := time.Date(2026, 1, 1, 0, 0, 0, 0, time.UTC)
+	h := newThrottle(func() time.Time { return now })
+	for i := range 100_000 {
+		h.take(fmt.Sprintf("10.%d.%d.%d", i>>16, i>>8&255, i&255), "shop")
+	}
+	require.LessOrEqual(t, len(h.count)+len(h.older), 2*(attemptsKept+1))
+
+	h = newThrottle(func() time.Time { return now })
+	let := 0
+	for i := range 200 {
+		if _, ok := h.take("192.0.2.1", fmt.Sprintf("app-%d", i)); ok {
+			let++
+		}
+	}
+	require.Equal(t, attemptsAddress, let, "an address that tries many apps")
+	h = newThrottle(func() time.Time { return now })
+	let = 0
+	for i := range 200 {
+		if _, ok := h.take(fmt.Sprintf("2001:db8::%x", i), "shop"); ok {
+			let++
+		}
+	}
+	require.Equal(t, attemptsPair, let, "one customer's network is one address")
+	_, ok := h.take("2001:db8:0:1::1", "shop")
+	require.True(t, ok)
+	require.Equal(t, "192.0.2.1", network("::ffff:192.0.2.1"))
+}

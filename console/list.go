@@ -1,0 +1,107 @@
+package console
+
+import (
+	"net/http"
+	"net/url"
+	"slices"
+	"strings"
+
+	"signalbox/ticket"
+)
+
+const (
+	listPage  = 50
+	maxCursor = 512 // characters
+)
+
+// The words that lists are filtered by, as the issue family spells them.
+const (
+	statusOpen   = "OPEN"
+	statusClosed = "CLOSED"
+)
+
+var phases = []string{string(ticket.Triggered), string(ticket.Acknowledged), string(ticket.Resolved), ticket.PhaseSuspended,
+	string(ticket.Completed), string(ticket.Terminated), string(ticket.Revoked)}
+
+func statusWord(t ticket.Ticket) string {
+	if t.Ended() {
+		return statusClosed
+	}
+	return statusOpen
+}
+
+// listView is a page of the list.
+type listView struct {
+	Status, Phase, Words string // as chosen
+	Statuses, Phases     []string
+	Lines                []lineView
+	Further              bool   // this is not the first page
+	First, Next          string // addresses; Next is empty on the last page
+	Chosen               bool   // there is a filter
+}
+
+type lineView struct {
+	ticket.Ticket
+	Word    string // OPEN or CLOSED
+	Waiting []string
+	Anyone  bool // anybody may act
+}
+
+// list shows the tenant's tickets, newest first.
+func (s *Console) list(v *visit) error {
+	l := listView{Statuses: []string{statusOpen, statusClosed}, Phases: phases}
+	var cursor string
+	for _, p := range []struct {
+		name string
+		max  int
+		to   *string
+	}{{"status", 20, &l.Status}, {"phase", 20, &l.Phase}, {"q", ticket.MaxName, &l.Words}, {"cursor", maxCursor, &cursor}} {
+		var err error
+		if *p.to, err = v.query(p.name, p.max); err != nil {
+			return err
+		}
+	}
+	f := ticket.Filter{Words: l.Words, Limit: listPage, Cursor: cursor}
+	switch l.Status {
+	case "":
+	case statusOpen, statusClosed:
+		open := l.Status == statusOpen
+		f.Open = &open
+	default:
+		return ticket.RefuseField(ticket.Invalid, "status", "must be one of "+strings.Join(l.Statuses, ", "))
+	}
+	if l.Phase != "" {
+		if !slices.Contains(phases, l.Phase) {
+			return ticket.RefuseField(ticket.Invalid, "phase", "must be one of "+strings.Join(phases, ", "))
+		}
+		f.Phases = []string{l.Phase}
+	}
+	page, err := s.Records.Tickets(v.ctx, v.app.Tenant, f)
+	if err != nil {
+		return err
+	}
+	for _, t := range page.Items {
+		names, anyone := waiting(t)
+		l.Lines = append(l.Lines, lineView{t, statusWord(t), names, anyone})
+	}
+	query := url.Values{}
+	for name, value := range map[string]string{"status": l.Status, "phase": l.Phase, "q": l.Words} {
+		if value != "" {
+			query.Set(name, value)
+		}
+	}
+	l.Chosen, l.Further, l.First = len(query) > 0, cursor != "", address(home, query)
+	if page.Next != "" {
+		query.Set("cursor", page.Next)
+		l.Next = address(home, query)
+	}
+	return v.render(http.StatusOK, "tickets", "Tickets", l)
+}
+
+// address puts a path and a query together.
+func address(path string, query url.Values) string {
+	if len(query) == 0 {
+		return path
+	}
+	return path + "?" + query.Encode()
+}

@@ -1,0 +1,401 @@
+package console_test
+
+import (
+	"context"
+	"encoding/xml"
+	"errors"
+	"fmt"
+	"net/http"
+	"net/url"
+	"strings"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+	"golang.org/x/net/html"
+
+	"signalbox/console"
+	"signalbox/notice"
+	"signalbox/ticket"
+)
+
+const temporal = "https://temporal.example.com/ui/"
+
+// sampled is a house with tickets of every kind in it, and links to wherever there can be links to.
+func sampled(t testing.TB) (h *house, inc, buy, evil *kept) {
+	h = newHouse(t, func(c *console.Config) {
+		c.TemporalUI, c.Namespace = temporal, "a b"
+		c.TicketWorkflow = func(number string, life int) string { return fmt.Sprintf("ticket:%s/%d", number, life) }
+		c.LaneWorkflow = func(l notice.Lane) string { return "lane:" + l.String() }
+		c.Diagram = func(_ context.Context, t ticket.Ticket) ([]byte, error) {
+			switch t.Service {
+			case "purchase":
+				return []byte(`<svg xmlns="http://www.w3.org/2000/svg"><script>alert(1)</script></svg>`), nil
+			case ticket.ServiceFastApproval:
+				return nil, errors.New("no layout")
+			}
+			return nil, nil
+		}
+	})
+	inc, buy, evil = incident(t, h.records), purchase(t, h.records), hostile(t, h.records)
+	for i := range 60 {
+		h.records.open(t, "north", ticket.Draft{Door: ticket.DoorIssue, App: "shop", Origin: "monitoring", Title: fmt.Sprintf("Disk %02d", i)})
+	}
+	return h, inc, buy, evil
+}
+
+func at(k *kept) string { return "/ticket/" + k.ticket.Number }
+
+// Every page that can be reached by links is there, and keeps to what a page of ours must be.
+func TestEveryLinkLeadsToASoundPage(t *testing.T) {
+	h, _, _, _ := sampled(t)
+	b := h.visitor(t, "shop")
+	seen, queue := map[string]bool{}, []string{"/", "/tickets", "/login"}
+	for len(queue) > 0 {
+		path := queue[0]
+		queue = queue[1:]
+		if path, _, _ = strings.Cut(path, "#"); seen[path] {
+			continue
+		}
+		seen[path] = true
+		p := b.get(path)
+		if to := p.Header.Get("Location"); to != "" {
+			queue = append(queue, to)
+			continue
+		}
+		require.Equal(t, http.StatusOK, p.Status, path)
+		require.Equal(t, "nosniff", p.Header.Get("X-Content-Type-Options"), path)
+		require.Contains(t, p.Header.Get("Content-Security-Policy"), "frame-ancestors 'none'", path)
+		if strings.HasPrefix(path, "/console/assets/") {
+			require.Equal(t, "public, max-age=31536000, immutable", p.Header.Get("Cache-Control"))
+			continue
+		}
+		require.Equal(t, "no-store", p.Header.Get("Cache-Control"), path)
+		if !strings.Contains(p.Header.Get("Content-Type"), "text/html") {
+			continue
+		}
+		queue = append(queue, sound(t, path, p)...)
+	}
+	for _, part := range []string{"cursor=", "/timeline?before=", "/timeline", "/conversation", "/relations?", "/deliveries/", "/diagram.svg", "console.css", "htmx.min.js"} {
+		require.True(t, func() bool {
+			for path := range seen {
+				if strings.Contains(path, part) {
+					return true
+				}
+			}
+			return false
+		}(), "no link led to %s", part)
+	}
+}
+
+// sound checks a page and gives the links to other pages of ours.
+func sound(t *testing.T, path string, p answer) (links []string) {
+	t.Helper()
+	policy := p.Header.Get("Content-Security-Policy")
+	require.True(t, strings.HasPrefix(policy, "default-src 'none'; script-src 'self'; style-src 'self';"), policy)
+	require.NotContains(t, policy, "unsafe")
+	require.Equal(t, "DENY", p.Header.Get("X-Frame-Options"))
+	require.Equal(t, "same-origin", p.Header.Get("Referrer-Policy"))
+	require.Len(t, p.tags("h1"), 1, path)
+	require.NotEmpty(t, words(p.tags("title")[0]))
+	ids, level := map[string]bool{}, 1
+	for _, n := range p.all(func(*html.Node) bool { return true }) {
+		if n.Data == "script" {
+			require.NotEmpty(t, attr(n, "src"), "%s: an inline script", path)
+			require.Nil(t, n.FirstChild)
+		}
+		require.NotEqual(t, "style", n.Data, path)
+		if len(n.Data) == 2 && n.Data[0] == 'h' && n.Data[1] >= '1' && n.Data[1] <= '6' {
+			next := int(n.Data[1] - '0')
+			require.LessOrEqual(t, next, level+1, "%s: a heading skips a level: %s", path, words(n))
+			level = next
+		}
+		for _, a := range n.Attr {
+			require.NotEqual(t, "style", a.Key, path)
+			require.False(t, strings.HasPrefix(a.Key, "on"), "%s: %s", path, a.Key)
+			switch a.Key {
+			case "id":
+				require.False(t, ids[a.Val], "%s: the id %s is there twice", path, a.Val)
+				ids[a.Val] = true
+			case "href", "src", "action", "hx-get":
+				switch {
+				case strings.HasPrefix(a.Val, temporal), strings.HasPrefix(a.Val, "data:image/svg+xml;base64,"):
+				case strings.HasPrefix(a.Val, "#"):
+				default:
+					require.Regexp(t, `^/[a-z]`, a.Val, "%s: %s leads away", path, a.Key)
+					if n.Data != "form" || attr(n, "method") != "post" {
+						links = append(links, a.Val)
+					}
+				}
+			}
+		}
+	}
+	for _, n := range p.all(func(n *html.Node) bool { return strings.HasPrefix(attr(n, "href"), "#") }) {
+		require.True(t, ids[attr(n, "href")[1:]], "%s: there is no %s", path, attr(n, "href"))
+	}
+	for _, n := range p.all(func(n *html.Node) bool {
+		return (n.Data == "input" && attr(n, "type") != "hidden") || n.Data == "select"
+	}) {
+		labels := p.all(func(l *html.Node) bool { return l.Data == "label" && attr(l, "for") == attr(n, "id") })
+		require.Len(t, labels, 1, "%s: %s has no label", path, attr(n, "name"))
+	}
+	for _, n := range p.tags("time") {
+		require.Regexp(t, `^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d+)?Z$`, attr(n, "datetime"))
+		require.Regexp(t, ` UTC$`, attr(n, "title"))
+	}
+	return links
+}
+
+func TestHostileTextsAreOnlyShown(t *testing.T) {
+	h, _, _, evil := sampled(t)
+	b := h.visitor(t, "shop")
+	for _, path := range []string{"/tickets?phase=suspended", at(evil), at(evil) + "/timeline", at(evil) + "/conversation", at(evil) + "/deliveries/sub-evil", at(evil) + "/relations?type=.."} {
+		p := b.get(path)
+		require.Equal(t, http.StatusOK, p.Status, path)
+		sound(t, path, p)
+		require.Len(t, p.tags("script"), 1, path)
+		require.NotContains(t, p.Body, "\u202e", path)
+		require.NotContains(t, p.Body, "\u2067", path)
+		require.NotContains(t, p.Body, "\x1b", path)
+		require.Contains(t, words(p.root), `"><script>alert('x')</script><img src=x onerror=alert(1)>`, path)
+	}
+	p := b.get(at(evil))
+	require.Contains(t, words(p.tags("title")[0]), "invoice[U+202E]gpj.exe")
+	require.Contains(t, p.section("fields"), "javascript:alert(1) [U+2067]right[U+2069]")
+	require.Contains(t, p.section("description"), "␛[31m")
+	require.Empty(t, p.all(func(n *html.Node) bool { return strings.HasPrefix(strings.TrimSpace(attr(n, "href")), "javascript") }))
+	require.NotContains(t, p.Body, "whsec_never_shown")
+	require.Contains(t, b.get("/tickets?q="+url.QueryEscape(`"><script>`)).Body, "&#34;&gt;&lt;script&gt;")
+}
+
+func TestAnAppSeesItsTenantAlone(t *testing.T) {
+	h, inc, _, _ := sampled(t)
+	b := h.visitor(t, "other")
+	require.Contains(t, words(b.get("/tickets").one("results")), "There are no tickets yet.")
+	theirs := h.visitor(t, "shop")
+	for _, under := range []string{"", "/", "/timeline", "/conversation", "/relations?type=order", "/deliveries/sub-good", "/diagram.svg"} {
+		p := b.get(at(inc) + under)
+		require.Equal(t, http.StatusNotFound, p.Status, under)
+		require.NotContains(t, p.Body, inc.ticket.Title)
+		require.Equal(t, words(theirs.get("/ticket/none"+under).one("main")), words(p.one("main")), "as if it were not there: %s", under)
+	}
+	require.Equal(t, http.StatusNotFound, b.get("/ticket/"+inc.ticket.UUID).Status)
+	mine := h.records.open(t, "south", ticket.Draft{Door: ticket.DoorIssue, App: "other", Origin: "x", Title: "Ours"})
+	require.Equal(t, http.StatusOK, b.get(at(mine)).Status)
+	require.Equal(t, http.StatusNotFound, b.get(at(mine)+"/deliveries/sub-good").Status, "an address of another's ticket")
+}
+
+func TestListFiltersAndPages(t *testing.T) {
+	h, inc, buy, _ := sampled(t)
+	h.records.do(t, buy, ticket.Command{Action: ticket.Terminate, Operator: "boss"})
+	b := h.visitor(t, "shop")
+	rows := func(query string) []string {
+		var out []string
+		for _, n := range b.get("/tickets?" + query).class("what") {
+			out = append(out, words(n))
+		}
+		return out
+	}
+	first := rows("")
+	require.Len(t, first, 50)
+	require.Contains(t, first[0], "Disk 59", "newest first")
+	require.Equal(t, []string{buy.ticket.Title + " " + buy.ticket.Number}, rows("status=CLOSED"))
+	require.Equal(t, rows("status=CLOSED"), rows("phase=terminated"))
+	require.Equal(t, []string{inc.ticket.Title + " " + inc.ticket.Number}, rows("phase=acknowledged&status=OPEN&q=payment"))
+	require.Empty(t, rows("q=nothing+like+it"))
+
+	p := b.get("/tickets?status=OPEN&phase=triggered&q=Disk")
+	next := attr(p.all(func(n *html.Node) bool { return attr(n, "rel") == "next" })[0], "href")
+	require.Regexp(t, `^/tickets\?cursor=\d+&phase=triggered&q=Disk&status=OPEN$`, next)
+	second := b.get(next)
+	require.Len(t, second.class("what"), 10)
+	require.Contains(t, words(second.class("pager")[0]), "Newest")
+	require.Equal(t, "Disk", attr(second.one("q"), "value"))
+	for _, query := range []string{"status=open", "phase=x", "cursor=x", "q=" + strings.Repeat("x", 256), "q=%00", "q=%zz", "q=%ff"} {
+		bad := b.get("/tickets?" + query)
+		require.Equal(t, http.StatusBadRequest, bad.Status, query)
+		require.Contains(t, words(bad.one("problem")), "That cannot be shown")
+	}
+}
+
+func TestTicketPage(t *testing.T) {
+	h, inc, _, _ := sampled(t)
+	b := h.visitor(t, "shop")
+	p := b.get(at(inc))
+	for _, other := range []string{at(inc) + "/", "/ticket/" + inc.ticket.UUID} {
+		require.Equal(t, words(p.one("main")), words(b.get(other).one("main")))
+	}
+	top := words(p.class("ticket")[0])
+	for _, part := range []string{inc.ticket.Number + " OPEN acknowledged", "Open in Temporal", "支付网关超时", "Service incident version 1", "Origin monitoring.east-2",
+		"Opener wang.xiaoming through app shop", "Assignee li.lei", "Opened 2026-11-24 09:15:04", "Followers zhou.yu , lu.su", "Taken up again 2 times", "Reason No, it was not", "区域-华东", inc.ticket.UUID} {
+		require.Contains(t, top, part)
+	}
+	require.Equal(t, temporal+"namespaces/a%20b/workflows/ticket:"+inc.ticket.Number+"%2F2", attr(p.class("outside")[0], "href"))
+
+	require.Regexp(t, `^Process Solve current task, entered 3 times Asked li.lei , and anybody Can be done commit-solution Since 2026-11-24`, p.section("process"))
+	require.Contains(t, p.section("solution"), "Cause 连接池上限 200，晚高峰需要 640。 Solution 连接池提升到 800，并在网关侧加入熔断。 passed 恢复正常，确认关闭。")
+	require.Regexp(t, `^Fields affected_orders 18342 contact \{ "name": "李雷", "phone": "\+86 21 0000 0000" \} empty empty is_service_interrupt true region cn-east-2 影响范围 华东二区全部商户$`,
+		p.section("fields"))
+	require.Contains(t, p.section("outside"), "JIRA PAY-4711 Says acknowledged Due 2026-11-26 09:15:04 As of")
+	require.Contains(t, p.section("description"), "1308 characters")
+	require.Regexp(t, `^Conversation 16 messages All 16 messages ; the last 10: bot`, p.section("conversation"))
+
+	relations := p.section("relations")
+	require.Regexp(t, `^Relations order 240 items SO-2026-000001 .* SO-2026-000008 100 more SO-2026-000009 .* SO-2026-000108 All 240 items runbook 1 item https`, relations)
+	require.NotContains(t, relations, "SO-2026-000109")
+	all := b.get(at(inc) + "/relations?type=order")
+	require.Len(t, all.tags("li"), 240)
+	require.Equal(t, http.StatusNotFound, b.get(at(inc)+"/relations?type=none").Status)
+	require.Equal(t, http.StatusNotFound, b.get(at(inc)+"/relations?type=order&page=2").Status)
+	require.Equal(t, http.StatusBadRequest, b.get(at(inc)+"/relations?type=order&page=0").Status)
+
+	said := b.get(at(inc) + "/conversation").section("conversation")
+	require.Contains(t, said, "Han Meimei 2026-11-24 09:18:07 edited 2026-11-24 09:19:08 The pool was saturated at 18:02")
+	require.Equal(t, http.StatusNotFound, b.get(at(inc)+"/conversation?page=2").Status)
+}
+
+func TestEmptyTicketSaysSo(t *testing.T) {
+	h := newHouse(t)
+	k := h.records.open(t, "north", ticket.Draft{Door: ticket.DoorIssue, App: "shop", Origin: "x", Title: "y"})
+	b := h.visitor(t, "shop")
+	p := b.get(at(k))
+	require.Empty(t, p.class("outside"), "no Temporal UI is known")
+	require.Contains(t, p.section("process"), "Asked anybody")
+	require.Contains(t, p.section("conversation"), "Nothing has been said.")
+	require.Contains(t, p.section("told"), "Nobody asked to be told of this ticket.")
+	h.records.do(t, k, ticket.Command{Action: ticket.Close, Operator: "me"})
+	require.Contains(t, b.get(at(k)).section("process"), "Nobody is asked: the ticket is over.")
+}
+
+func TestVotesAndThePicture(t *testing.T) {
+	h, _, buy, _ := sampled(t)
+	b := h.visitor(t, "shop")
+	p := b.get(at(buy))
+	process := p.section("process")
+	for _, part := range []string{
+		"部门会签 current approval, entered 2 times Asked zhao.yun , guan.yu , zhang.fei , 刘备 Still to act zhao.yun , 刘备 Can be done approve , reject",
+		"guan.yu approved 报价合理，同意。", "zhang.fei voted by cao.cao approved 代张飞表决", "1 earlier node 提出申请 done task, entered 2 times", "Not entered: 金额是否超限 , 总经理审批 , 结束",
+	} {
+		require.Contains(t, process, part)
+	}
+	picture := answer{root: p.class("picture")[0], t: t}
+	require.Equal(t, at(buy)+"/diagram.svg", attr(picture.tags("a")[0], "href"))
+	require.True(t, strings.HasPrefix(attr(picture.tags("img")[0], "src"), "data:image/svg+xml;base64,"))
+	require.NotContains(t, p.Body, "<svg", "never part of the page itself")
+
+	svg := b.get(at(buy) + "/diagram.svg")
+	require.Equal(t, "image/svg+xml", svg.Header.Get("Content-Type"))
+	require.Equal(t, "default-src 'none'; style-src 'unsafe-inline'; sandbox; frame-ancestors 'none'", svg.Header.Get("Content-Security-Policy"))
+
+	fast := h.records.open(t, "north", ticket.Draft{Door: ticket.DoorITSM, App: "shop", Service: ticket.ServiceFastApproval, Origin: "x", Title: "y", Opener: "me",
+		Form: map[string]any{"title": "y", "APPROVER": "a,b"}})
+	p = b.get(at(fast))
+	require.Equal(t, http.StatusOK, p.Status)
+	require.Empty(t, p.class("picture"))
+	require.Contains(t, p.section("process"), "Approval current approval Asked a , b Can be done approve , reject")
+	require.Contains(t, h.log.String(), "no layout")
+	require.Equal(t, http.StatusNotFound, b.get(at(fast)+"/diagram.svg").Status)
+}
+
+func TestDraw(t *testing.T) {
+	r := newRecords()
+	svg, err := console.Draw(t.Context(), purchase(t, r).ticket)
+	require.NoError(t, err)
+	require.NoError(t, xml.Unmarshal(svg, new(struct{})))
+	require.Contains(t, string(svg), "Stands at 部门会签.")
+	_, err = console.Draw(t.Context(), ticket.Ticket{Service: "unknown"})
+	require.Error(t, err)
+}
+
+func TestNotificationsShowEveryTry(t *testing.T) {
+	h, inc, _, _ := sampled(t)
+	b := h.visitor(t, "shop")
+	told := b.get(at(inc)).section("told")
+	for _, part := range []string{
+		"Notifications 4 addresses https://shop.example.com/hooks/signalbox active format issue, profile minutely, since 2026-11-24 09:15:04 9 sent sent conversation of event #27, 1 try",
+		"All its deliveries", "Open its retries in Temporal 1 pending 1 parked 1 failed",
+		"Next try 2026-11-24 10:45:04",
+		"1 2026-11-24 09:16:04 1.24 s 503 status the receiver answered 503 Service Unavailable Answer <html><body><h1>503</h1><script>alert(1)</script></body></html>",
+		"2 2026-11-24 09:17:04 10s no answer timeout no answer within 10 s", "3 2026-11-24 09:18:04 310 ms no answer tls the certificate has expired",
+		"… 2048 of 4000 bytes",
+		"dropped format issue, profile minutely, since 2026-11-24 09:15:04 until 2026-11-24 10:50:04 still failing ten minutes after the first try 1 failed 1 held",
+		"blocked 10.0.0.9 is a private address", "https://quiet.example.com/ active", "Nothing has been owed to it yet.",
+		`Body that is owed {"id":"` + inc.ticket.Number + `","type":"relations","details":{}}`,
+	} {
+		require.Contains(t, told, part)
+	}
+	require.NotContains(t, told, "event #3,", "older ones are on the page of the address")
+	require.Contains(t, b.get(at(inc)+"/deliveries/sub-good").section("deliveries"), "of event #3, 1 try")
+	require.Equal(t, http.StatusNotFound, b.get(at(inc)+"/deliveries/none").Status)
+	require.Equal(t, http.StatusBadRequest, b.get(at(inc)+"/deliveries/sub-good?cursor=x").Status)
+
+	var many []notice.Record
+	for range 60 {
+		many = append(many, notice.Record{Delivery: notice.Delivery{Type: "status", State: notice.Sent}})
+	}
+	for i := range 12 {
+		h.records.tell(inc, fmt.Sprintf("sub-%d", i), "https://many.example.com/", many[:min(60, 60*i+1)]...)
+	}
+	p := b.get(at(inc))
+	require.Len(t, p.class("address"), 16)
+	require.Contains(t, words(p.class("address")[15]), "All its deliveries")
+	require.Empty(t, (answer{root: p.class("address")[15], t: t}).class("delivery"), "beyond the tenth only named")
+	second := b.get(at(inc) + "/deliveries/sub-3?cursor=25")
+	require.Len(t, second.class("delivery"), 25)
+	require.Contains(t, words(second.class("more")[0]), "Older deliveries")
+}
+
+func TestFaultsTellNothing(t *testing.T) {
+	h, inc, _, _ := sampled(t)
+	b := h.visitor(t, "shop")
+	b.headers["X-Request-Id"] = "req-4711"
+	h.records.err = errors.New("pq: password authentication failed for user signalbox")
+	for _, path := range []string{"/tickets", at(inc), at(inc) + "/timeline"} {
+		p := b.get(path)
+		require.Equal(t, http.StatusInternalServerError, p.Status)
+		sound(t, path, p)
+		require.NotContains(t, p.Body, "pq:")
+		require.Contains(t, words(p.one("problem")), "tell those who run Signalbox this request’s id: req-4711")
+	}
+	require.Contains(t, h.log.String(), "console.failed")
+	require.Contains(t, h.log.String(), "req-4711")
+	require.Contains(t, h.log.String(), "password authentication failed")
+
+	h.records.err = fmt.Errorf("read a ticket: %w", context.DeadlineExceeded)
+	p := b.get(at(inc))
+	require.Equal(t, http.StatusServiceUnavailable, p.Status)
+	require.Equal(t, "2", p.Header.Get("Retry-After"))
+
+	h.records.err = nil
+	for _, path := range []string{"/tickets/x", "/ticket/", "/ticket/none", at(inc) + "/nothing", at(inc) + "/timeline/x", "/ticket/%ff", "/ticket/%00",
+		at(inc) + "/timeline?before=1", at(inc) + "/timeline?before=999"} {
+		p := b.get(path)
+		require.Equal(t, http.StatusNotFound, p.Status, path)
+		require.Contains(t, words(p.one("problem")), "Not found", path)
+	}
+}
+
+func TestAPanicIsAPage(t *testing.T) {
+	h := newHouse(t, func(c *console.Config) {
+		c.Diagram = func(context.Context, ticket.Ticket) ([]byte, error) { panic("layout went wrong") }
+	})
+	k := h.records.open(t, "north", ticket.Draft{Door: ticket.DoorIssue, App: "shop", Origin: "x", Title: "y"})
+	p := h.visitor(t, "shop").get(at(k))
+	require.Equal(t, http.StatusInternalServerError, p.Status)
+	require.NotContains(t, p.Body, "layout went wrong")
+	require.Contains(t, h.log.String(), "layout went wrong")
+}
+
+func TestConfigIsChecked(t *testing.T) {
+	good := console.Config{Apps: newApps(), Records: newRecords(), Key: make([]byte, 32), Now: newHouse(t).clock}
+	_, err := console.New(good)
+	require.NoError(t, err)
+	for name, change := range map[string]func(*console.Config){
+		"Apps": func(c *console.Config) { c.Apps = nil }, "Records": func(c *console.Config) { c.Records = nil }, "Now": func(c *console.Config) { c.Now = nil },
+		"32 bytes": func(c *console.Config) { c.Key = make([]byte, 31) }, "Temporal UI": func(c *console.Config) { c.TemporalUI = "javascript:alert(1)" },
+	} {
+		bad := good
+		change(&bad)
+		_, err := console.New(bad)
+		require.ErrorContains(t, err, name)
+	}
+}

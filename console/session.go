@@ -1,0 +1,130 @@
+package console
+
+import (
+	"crypto/aes"
+	"crypto/cipher"
+	"crypto/hkdf"
+	"crypto/rand"
+	"crypto/sha256"
+	"crypto/subtle"
+	"encoding/base64"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/gofiber/fiber/v2"
+)
+
+// sessionFor is how long somebody stays signed in, whatever they do.
+const sessionFor = 12 * time.Hour
+
+// session is what the cookie holds. It lives in the browser alone: signing out removes it there, and a copy of it works until it expires
+// or its app is disabled.
+type session struct {
+	App      string    `json:"a,omitempty"` // code; empty: nobody has signed in, and the session only guards the form to do so
+	Operator string    `json:"o,omitempty"`
+	CSRF     string    `json:"c"` // what a form must bring along
+	Expires  time.Time `json:"e"`
+}
+
+// seal encrypts sessions and knows them again: AES-256-GCM, under a key that serves nothing else.
+type seal struct {
+	aead cipher.AEAD
+}
+
+func newSeal(master []byte) (*seal, error) {
+	if len(master) < 32 {
+		return nil, errors.New("the key must have at least 32 bytes")
+	}
+	key, err := hkdf.Key(sha256.New, master, nil, "signalbox console session 1", 32)
+	if err != nil {
+		return nil, fmt.Errorf("derive the key of the sessions: %w", err)
+	}
+	block, err := aes.NewCipher(key)
+	if err != nil {
+		return nil, fmt.Errorf("use the key of the sessions: %w", err)
+	}
+	aead, err := cipher.NewGCMWithRandomNonce(block)
+	if err != nil {
+		return nil, fmt.Errorf("use the key of the sessions: %w", err)
+	}
+	return &seal{aead}, nil
+}
+
+// close writes a session as a cookie's value.
+func (s *seal) close(in session) (string, error) {
+	raw, err := json.Marshal(in)
+	if err != nil {
+		return "", fmt.Errorf("write a session: %w", err)
+	}
+	return base64.RawURLEncoding.EncodeToString(s.aead.Seal(nil, nil, raw, nil)), nil
+}
+
+// open reads a cookie's value; false when it is none of ours or has expired.
+func (s *seal) open(text string, now time.Time) (out session, ok bool) {
+	sealed, err := base64.RawURLEncoding.DecodeString(text)
+	if err != nil {
+		return session{}, false
+	}
+	raw, err := s.aead.Open(nil, nil, sealed, nil)
+	if err != nil || json.Unmarshal(raw, &out) != nil || !now.Before(out.Expires) {
+		return session{}, false
+	}
+	return out, true
+}
+
+// session finds the session of a visit; empty when there is none that is valid.
+func (s *seal) session(v *visit) session {
+	out, _ := s.open(v.Cookies(v.cookie()), v.console.Now())
+	return out
+}
+
+// secure reports whether the visitor's browser speaks https with us.
+func (v *visit) secure() bool { return v.console.Secure || v.Protocol() == "https" }
+
+// cookie is the name of the session's cookie. The prefix of the secure one keeps other hosts of the same domain from planting it (RFC 6265bis).
+func (v *visit) cookie() string {
+	if v.secure() {
+		return "__Host-signalbox"
+	}
+	return "signalbox"
+}
+
+// begin gives the browser a new session.
+func (v *visit) begin(app, operator string) error {
+	v.session = session{App: app, Operator: operator, CSRF: token(), Expires: v.console.Now().Add(sessionFor)}
+	value, err := v.console.seal.close(v.session)
+	if err != nil {
+		return err
+	}
+	v.keep(value, int(sessionFor/time.Second))
+	return nil
+}
+
+// end takes the session away from the browser.
+func (v *visit) end() {
+	v.session = session{}
+	v.keep("", -1)
+}
+
+// keep sets the cookie. Lax rather than Strict: a link to a ticket that somebody follows from a message must find them signed in. Nothing is
+// changed by following a link.
+func (v *visit) keep(value string, seconds int) {
+	c := &fiber.Cookie{Name: v.cookie(), Value: value, Path: "/", MaxAge: seconds, Secure: v.secure(), HTTPOnly: true, SameSite: fiber.CookieSameSiteLaxMode}
+	if seconds < 0 {
+		c.Expires = time.Unix(1, 0) // Fiber leaves a negative age out
+	}
+	v.Cookie(c)
+}
+
+// ours reports whether a form that was sent came from a page of this session.
+func (v *visit) ours(csrf string) bool {
+	return v.session.CSRF != "" && subtle.ConstantTimeCompare([]byte(csrf), []byte(v.session.CSRF)) == 1
+}
+
+func token() string {
+	raw := make([]byte, 32)
+	_, _ = rand.Read(raw) // never fails: crypto/rand ends the process rather than giving weak bytes
+	return base64.RawURLEncoding.EncodeToString(raw)
+}

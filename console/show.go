@@ -1,0 +1,287 @@
+package console
+
+import (
+	"encoding/base64"
+	"html/template"
+	"net/http"
+	"net/url"
+	"slices"
+	"strconv"
+	"strings"
+
+	"github.com/gofiber/fiber/v2"
+
+	"signalbox/notice"
+	"signalbox/ticket"
+)
+
+// How much of its lists a ticket's page shows; the rest has pages of its own.
+const (
+	shownMessages  = 10
+	shownAddresses = 10 // with their deliveries; others are named
+	shownOwed      = 5  // deliveries of each
+	pageMessages   = 50
+	pageOwed       = 25
+)
+
+// head is what all pages of one ticket begin with.
+type head struct {
+	ticket.Ticket
+	Word     string // OPEN or CLOSED
+	Path     string // of the ticket's page
+	Workflow string // address in the Temporal UI; empty: no link
+}
+
+func (s *Console) head(v *visit) (head, error) {
+	key, err := v.param("number")
+	if err != nil {
+		return head{}, err
+	}
+	t, err := s.Records.Ticket(v.ctx, v.app.Tenant, key)
+	if err != nil {
+		return head{}, err
+	}
+	h := head{Ticket: t, Word: statusWord(t), Path: "/ticket/" + url.PathEscape(t.Number)}
+	if s.TicketWorkflow != nil {
+		h.Workflow = s.workflow(s.TicketWorkflow(t.Number, t.Life))
+	}
+	return h, nil
+}
+
+// workflow is the address of a workflow in the Temporal UI; empty where we were not told of one.
+func (s *Console) workflow(id string) string {
+	if s.TemporalUI == "" {
+		return ""
+	}
+	return strings.TrimRight(s.TemporalUI, "/") + "/namespaces/" + url.PathEscape(s.Namespace) + "/workflows/" + url.PathEscape(id)
+}
+
+// ticketView is a ticket's page.
+type ticketView struct {
+	head
+	Picture   template.URL // the process, drawn; empty: there is no picture
+	Nodes     nodesView
+	Events    eventsView
+	Messages  messagesView
+	Fields    []fieldView
+	Relations []relationView
+	Addresses []addressView
+}
+
+// show shows a ticket with all that belongs to it.
+func (s *Console) show(v *visit) error {
+	h, err := s.head(v)
+	if err != nil {
+		return err
+	}
+	p := ticketView{head: h, Nodes: nodesOf(h.Ticket), Fields: fieldsOf(h.Fields), Picture: s.picture(v, h)}
+	if p.Events, err = s.events(v, h, h.Seq+1); err != nil {
+		return err
+	}
+	messages, err := s.Records.Messages(v.ctx, h.ID)
+	if err != nil {
+		return err
+	}
+	p.Messages = messagesView{Total: len(messages), Items: messages[max(0, len(messages)-shownMessages):]}
+	relations, err := s.Records.Relations(v.ctx, h.ID)
+	if err != nil {
+		return err
+	}
+	p.Relations = relationsOf(h.Path, relations)
+	registered, err := s.Records.Registered(v.ctx, h.ID)
+	if err != nil {
+		return err
+	}
+	for i, r := range registered {
+		a := s.addressOf(h, r)
+		if i < shownAddresses {
+			if err := s.owed(v, &a, "", shownOwed); err != nil {
+				return err
+			}
+		}
+		if !a.Listed || a.Next != "" {
+			a.All, a.Next = a.Path, ""
+		}
+		p.Addresses = append(p.Addresses, a)
+	}
+	return v.render(http.StatusOK, "ticket", h.Number+" "+h.Title, p)
+}
+
+// picture draws the process as an image: whatever the SVG holds, scripts in an image do not run and it loads nothing.
+func (s *Console) picture(v *visit, h head) template.URL {
+	svg, err := s.draw(v, h)
+	if err != nil || len(svg) == 0 {
+		return ""
+	}
+	return template.URL("data:image/svg+xml;base64," + base64.StdEncoding.EncodeToString(svg))
+}
+
+func (s *Console) draw(v *visit, h head) ([]byte, error) {
+	if s.Diagram == nil {
+		return nil, nil
+	}
+	svg, err := s.Diagram(v.ctx, h.Ticket)
+	if err != nil {
+		s.Log.WarnContext(v.ctx, "console.diagram", "request_id", v.requestID(), "ticket", h.Number, "error", err.Error())
+	}
+	return svg, err
+}
+
+// diagram serves the picture alone, in full size. Opened by itself an SVG is a document, so it is kept from doing anything.
+func (s *Console) diagram(v *visit) error {
+	h, err := s.head(v)
+	if err != nil {
+		return err
+	}
+	svg, err := s.draw(v, h)
+	if err != nil || len(svg) == 0 {
+		return errNoPage
+	}
+	v.Set(fiber.HeaderContentSecurityPolicy, "default-src 'none'; style-src 'unsafe-inline'; sandbox; frame-ancestors 'none'")
+	v.Set(fiber.HeaderContentType, "image/svg+xml")
+	return v.Send(svg)
+}
+
+// fieldView is one of a ticket's own fields.
+type fieldView struct {
+	Name  string
+	Value folded
+	JSON  bool
+}
+
+func fieldsOf(fields map[string]any) []fieldView {
+	out := make([]fieldView, 0, len(fields))
+	for name, value := range fields {
+		var structured bool
+		switch value.(type) {
+		case map[string]any, []any:
+			structured = true
+		}
+		out = append(out, fieldView{name, fold(pretty(value)), structured})
+	}
+	slices.SortFunc(out, func(a, b fieldView) int { return strings.Compare(a.Name, b.Name) })
+	return out
+}
+
+// messagesView is a part of a conversation, oldest first.
+type messagesView struct {
+	Items        []ticket.MessageRecord
+	Total        int
+	Older, Newer string // addresses
+}
+
+type conversationPage struct {
+	head
+	Messages messagesView
+}
+
+// conversation shows all messages, page by page; the last page is the newest.
+func (s *Console) conversation(v *visit) error {
+	h, err := s.head(v)
+	if err != nil {
+		return err
+	}
+	messages, err := s.Records.Messages(v.ctx, h.ID)
+	if err != nil {
+		return err
+	}
+	last := max(1, (len(messages)+pageMessages-1)/pageMessages)
+	n, err := v.number("page", int64(last))
+	if err != nil {
+		return err
+	}
+	if n > int64(last) {
+		return errNoPage
+	}
+	from := (int(n) - 1) * pageMessages
+	p := conversationPage{h, messagesView{Total: len(messages), Items: messages[from:min(len(messages), from+pageMessages)]}}
+	path := h.Path + "/conversation?page="
+	if n > 1 {
+		p.Messages.Older = path + strconv.FormatInt(n-1, 10)
+	}
+	if n < int64(last) {
+		p.Messages.Newer = path + strconv.FormatInt(n+1, 10)
+	}
+	return v.render(http.StatusOK, "conversation", "Conversation of "+h.Number, p)
+}
+
+// addressView is an address that is told of the ticket, with some of what it is owed.
+type addressView struct {
+	notice.Registration
+	Path       string // of the page with all its deliveries
+	Lane       string // address of the lane's workflow, if there is one
+	Counts     []stateCount
+	Deliveries []notice.Record
+	Listed     bool   // the deliveries were looked up
+	Next       string // address of older ones
+	All        string // address of all of them, where not all are here
+}
+
+type stateCount struct {
+	State notice.DeliveryState
+	N     int
+}
+
+var deliveryStates = []notice.DeliveryState{notice.Pending, notice.Parked, notice.Sent, notice.Failed, notice.Held, notice.Cancelled}
+
+func (s *Console) addressOf(h head, r notice.Registration) addressView {
+	a := addressView{Registration: r, Path: h.Path + "/deliveries/" + url.PathEscape(r.ID)}
+	for _, state := range deliveryStates {
+		if n := r.Counts[state]; n > 0 {
+			a.Counts = append(a.Counts, stateCount{state, n})
+		}
+	}
+	if r.Counts[notice.Parked] > 0 && s.LaneWorkflow != nil {
+		a.Lane = s.workflow(s.LaneWorkflow(notice.Lane{Subscription: r.ID, TicketID: h.ID}))
+	}
+	return a
+}
+
+// owed looks up what an address is owed.
+func (s *Console) owed(v *visit, a *addressView, cursor string, limit int) error {
+	items, next, err := s.Records.Deliveries(v.ctx, a.ID, cursor, limit)
+	if err != nil {
+		return err
+	}
+	a.Deliveries, a.Listed = items, true
+	if next != "" {
+		a.Next = address(a.Path, url.Values{"cursor": {next}})
+	}
+	return nil
+}
+
+type deliveriesPage struct {
+	head
+	Address addressView
+	Further bool
+}
+
+// deliveries shows all that one address of the ticket is owed, newest first.
+func (s *Console) deliveries(v *visit) error {
+	h, err := s.head(v)
+	if err != nil {
+		return err
+	}
+	id, err := v.param("subscription")
+	if err != nil {
+		return err
+	}
+	cursor, err := v.query("cursor", maxCursor)
+	if err != nil {
+		return err
+	}
+	registered, err := s.Records.Registered(v.ctx, h.ID)
+	if err != nil {
+		return err
+	}
+	// Only an address of this ticket: deliveries are looked up by subscription alone.
+	i := slices.IndexFunc(registered, func(r notice.Registration) bool { return r.ID == id })
+	if i < 0 {
+		return errNoPage
+	}
+	p := deliveriesPage{h, s.addressOf(h, registered[i]), cursor != ""}
+	if err := s.owed(v, &p.Address, cursor, pageOwed); err != nil {
+		return err
+	}
+	return v.render(http.StatusOK, "deliveries", "Deliveries of "+h.Number, p)
+}

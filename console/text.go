@@ -1,0 +1,111 @@
+package console
+
+import (
+	"bytes"
+	"encoding/json"
+	"fmt"
+	"strings"
+	"time"
+	"unicode/utf8"
+)
+
+// text makes what others wrote fit to be shown: every character that would be invisible and could make the text look like another is
+// written out. Escaping is the template's business. All pages show text of others through it and inside of <bdi>, so that no text can change
+// the direction of what stands beside it (Unicode Technical Report 36, section 2.5).
+func text(v any) string {
+	s := fmt.Sprint(v)
+	var out strings.Builder
+	for _, r := range s {
+		switch {
+		case r >= 0x202A && r <= 0x202E, r >= 0x2066 && r <= 0x2069: // embeddings, overrides and isolates
+			fmt.Fprintf(&out, "[U+%04X]", r)
+		case r < 0x20 && r != '\n' && r != '\t' && r != '\r':
+			out.WriteRune(0x2400 + r) // control pictures
+		case r == 0x7F:
+			out.WriteRune(0x2421)
+		case r >= 0x80 && r < 0xA0:
+			out.WriteRune(utf8.RuneError)
+		default:
+			out.WriteRune(r)
+		}
+	}
+	return out.String()
+}
+
+// A long text is folded: its start is shown, and the whole of it on demand.
+const (
+	foldAbove = 900 // characters
+	foldLines = 14
+	foldTo    = 240
+)
+
+// folded is a text that may be long.
+type folded struct {
+	Start string // empty: the text is short
+	Whole string
+	Size  int // in characters
+}
+
+func fold(s string) folded {
+	n := utf8.RuneCountInString(s)
+	if n <= foldAbove && strings.Count(s, "\n") < foldLines {
+		return folded{Whole: s, Size: n}
+	}
+	start, _, _ := strings.Cut(short(strings.TrimSpace(s), foldTo), "\n")
+	return folded{Start: start, Whole: s, Size: n}
+}
+
+// pretty gives a value as a person reads it: text as it is, all else as indented JSON.
+func pretty(v any) string {
+	if s, ok := v.(string); ok {
+		return s
+	}
+	var out bytes.Buffer
+	enc := json.NewEncoder(&out)
+	enc.SetEscapeHTML(false)
+	enc.SetIndent("", "  ")
+	if err := enc.Encode(v); err != nil {
+		return fmt.Sprint(v)
+	}
+	return strings.TrimSpace(out.String())
+}
+
+// Times are shown to the second and in UTC; a time's title has all of it.
+func iso(t time.Time) string   { return t.UTC().Format(time.RFC3339Nano) }
+func clock(t time.Time) string { return t.UTC().Format("2006-01-02 15:04:05") }
+func exact(t time.Time) string {
+	return t.UTC().Format("Monday, 2 January 2006, 15:04:05.999999") + " UTC"
+}
+
+// took gives a duration with two or three digits.
+func took(d time.Duration) string {
+	switch {
+	case d < 0:
+		return "0 ms"
+	case d < time.Second:
+		return fmt.Sprintf("%d ms", d.Milliseconds())
+	case d < 10*time.Second:
+		return fmt.Sprintf("%.2f s", d.Seconds())
+	}
+	return d.Round(100 * time.Millisecond).String()
+}
+
+// count gives a number of things in words: "1 entry", "2 entries".
+func count(n int, one, more string) string {
+	if n == 1 {
+		return "1 " + one
+	}
+	return fmt.Sprintf("%d %s", n, more)
+}
+
+// shownBytes is how much of a body or an answer is shown; more of it is kept.
+const shownBytes = 2 << 10
+
+// opening gives the start of a body, which may be no text at all.
+func opening(body []byte) string {
+	s := strings.ToValidUTF8(string(body[:min(len(body), shownBytes)]), "\uFFFD")
+	if len(body) > shownBytes {
+		s += fmt.Sprintf("\n… %d of %d bytes", shownBytes, len(body))
+	}
+	return text(s)
+}

@@ -1,0 +1,99 @@
+package console_test
+
+import (
+	"fmt"
+	"net/http"
+	"strings"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+
+	"signalbox/ticket"
+)
+
+func TestTimelineTellsEverything(t *testing.T) {
+	h, inc, buy, _ := sampled(t)
+	b := h.visitor(t, "shop")
+	first := b.get(at(inc))
+	require.Contains(t, first.section("timeline"), "Timeline 30 entries of 35, newest first Accepted by li.lei issue API, app shop , life 2 #35 2026-11-24")
+	require.Len(t, first.class("event"), 30)
+	second := b.get(at(inc) + "/timeline?before=6")
+	require.Len(t, second.class("event"), 5)
+	require.Contains(t, second.section("timeline"), "Newest entries")
+	require.Equal(t, attr(first.class("more")[0].FirstChild, "href"), at(inc)+"/timeline?before=6")
+
+	entries := map[string]string{}
+	for _, p := range []answer{first, second} {
+		for _, e := range p.class("event") {
+			entries[strings.TrimPrefix(attr(e, "id"), "event-")] = words(e)
+		}
+	}
+	require.Len(t, entries, 35, "every entry on one of the pages, once")
+	for seq, want := range map[string][]string{
+		"1": {"Opened by wang.xiaoming incident API, app shop", "Status triggered", "Assignee on-call", "Origin monitoring.east-2",
+			"Relations order (240) , runbook (1) , host (0)", "To be told https://shop.example.com/hooks/signalbox", "Accept entered → on-call"},
+		"2":  {"Status triggered to acknowledged", "Assignee on-call to li.lei", "Accept done (accept)", "Solve entered → li.lei"},
+		"3":  {"Message by li.lei", "华东二区支付网关"},
+		"5":  {"Message edited by han.meimei", "18:02, two minutes before the first alarm", "Earlier text The pool was saturated at 18:04."},
+		"6":  {"Relation changed", "host 3 items", "3 added db-07 db-08 db-09"},
+		"7":  {"host 2 items", "1 added db-10", "2 removed db-07 db-08"},
+		"8":  {"host 2 items, in another order"},
+		"9":  {"Solution committed", "acknowledged to resolved", "Type inc_type_p_middleware_issues", "Service interrupted yes", "Cause 连接池上限 200"},
+		"10": {"Solution sent back by wang.xiaoming", "错误率仍有百分之三", "resolved to acknowledged", "not passed", "Confirm went back → Solve", "Solve entered (round 2)"},
+		"11": {"Suspended by li.lei", "Waiting for the vendor"},
+		"12": {"Resumed by li.lei", "The vendor has answered"},
+		"13": {"Report from outside by shop exception API", "Assignee li.lei to zhang.san", "Case JIRA PAY-4711", "Says acknowledged STATUS_CHANGE", "Due 2026-11-26 09:15:04"},
+		"14": {"Outdated report, ignored", "Says triggered"},
+		"15": {"Refused by wang.xiaoming Temporal signal", "confirm: confirm is not possible here"},
+		"16": {"The solution before", "扩容连接池并增加两台只读副本。"},
+		"17": {"Solution confirmed", "resolved to completed", "passed", "The process is over"},
+		"18": {"Reopened by wang.xiaoming", "It is back", "completed to triggered"},
+		"19": {"Closed by wang.xiaoming", "False alarm", "Accept cancelled"},
+	} {
+		for _, part := range want {
+			require.Contains(t, entries[seq], part, "entry %s", seq)
+		}
+	}
+	require.NotContains(t, entries["15"], "Status", "what was refused moved nothing")
+	require.NotContains(t, entries["19"], "Reason", "a note is said once")
+
+	votes := b.get(at(buy)).section("timeline")
+	for _, part := range []string{
+		"Named for 总经理审批 zhuge.liang", "Form submitted by sun.quan", "Approved by 刘备", "部门会签 left (no)", "部门会签 went back → 提出申请",
+		"Rejected by guan.yu ITSM API, app shop", "预算不足", "Moved to another version by admin issue API, app shop", "Version 3 to 4", "部门会签 voted on (yes) for zhang.fei",
+	} {
+		require.Contains(t, votes, part)
+	}
+}
+
+func TestLongListsOfAnEntryAreCut(t *testing.T) {
+	h := newHouse(t)
+	k := h.records.open(t, "north", ticket.Draft{Door: ticket.DoorIssue, App: "shop", Origin: "x", Title: "y"})
+	h.records.do(t, k, ticket.Command{Action: ticket.Relate, Operator: "me", Relation: &ticket.Relation{Type: "order", Content: texts(10_000, "SO-%05d")}})
+	for i := range 60 {
+		h.records.do(t, k, ticket.Command{Action: ticket.Say, Operator: "me", Message: &ticket.Message{ID: fmt.Sprintf("m%d", i), Author: "me", Content: strings.Repeat("字", 10_000)}})
+	}
+	b := h.visitor(t, "shop")
+	p := b.get(at(k) + "/timeline?before=3")
+	require.Contains(t, p.section("timeline"), "10000 added SO-00001")
+	require.Contains(t, p.section("timeline"), "SO-00015 and 9985 more")
+	relations := b.get(at(k)).section("relations")
+	require.Contains(t, relations, "order 10000 items")
+	require.Contains(t, relations, "SO-00108 All 10000 items")
+	many := ticket.Draft{Door: ticket.DoorIssue, App: "shop", Origin: "x", Title: "y"}
+	for i := range 200 {
+		many.Relations = append(many.Relations, ticket.Relation{Type: fmt.Sprintf("type-%d", i), Content: texts(20, "item-%d")})
+	}
+	wide := b.get(at(h.records.open(t, "north", many)))
+	require.Len(t, wide.class("relation"), 200)
+	require.Equal(t, 600, strings.Count(wide.section("relations"), "item-"), "no more items in all")
+	require.Equal(t, "type-199 20 items All 20 items", words(wide.class("relation")[199]))
+	require.Contains(t, wide.section("timeline"), "and 180 more")
+
+	last := b.get(at(k) + "/relations?type=order&page=20")
+	require.Contains(t, last.section("relation"), "SO-10000")
+	require.Equal(t, "9501", attr(last.tags("ol")[0], "start"))
+	require.Equal(t, http.StatusNotFound, b.get(at(k)+"/relations?type=order&page=21").Status)
+	require.Len(t, b.get(at(k)+"/conversation?page=1").class("long"), 50)
+	require.Len(t, b.get(at(k)+"/conversation").class("long"), 10, "the last page is shown first")
+}
