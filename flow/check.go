@@ -62,7 +62,7 @@ func (b *builder) definition() {
 }
 
 func newNode(from Node, index int) *node {
-	n := &node{Node: from, index: index, path: fmt.Sprintf("nodes[%d]", index), before: map[string]bool{}}
+	n := &node{Node: from, index: index, path: fmt.Sprintf("nodes[%d]", index)}
 	switch {
 	case n.Type == Task && n.Action == "":
 		n.Action = Submit

@@ -161,7 +161,7 @@ func (b *builder) histories() {
 			continue
 		}
 		for later := range from(b.out(n), b.out) {
-			later.before[n.ID] = true
+			later.before = append(later.before, n)
 		}
 	}
 }

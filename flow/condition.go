@@ -3,6 +3,7 @@ package flow
 import (
 	"errors"
 	"fmt"
+	"maps"
 	"slices"
 	"strings"
 	"time"
@@ -36,11 +37,10 @@ func (p *Process) sees(n *node) types.Map {
 		}
 	}
 	declare(p.def.Fields)
-	for id := range n.before {
-		earlier := p.nodes[id]
+	for _, earlier := range n.before {
 		declare(earlier.Fields)
 		if seen := earlier.result(); seen != nil {
-			nodes[id] = seen
+			nodes[earlier.ID] = seen
 		}
 	}
 	return types.Map{"fields": fields, "nodes": nodes, "opener": types.String, "assignee": types.String, "now": types.TypeOf(time.Time{})}
@@ -135,12 +135,11 @@ func (l *loops) Visit(at *ast.Node) {
 // world is what an expression sees at run time; it has exactly the members that sees declares, so that nothing can be missing.
 func (r *run) world(n *node) map[string]any {
 	fields, nodes := map[string]any{}, map[string]any{}
-	for key, kind := range r.p.types {
-		fields[key] = kind.value(r.env.Fields[key], r.env.zone())
+	for _, key := range r.p.keys {
+		fields[key] = r.p.types[key].value(r.env.Fields[key], r.env.zone())
 	}
-	for id := range n.before {
-		earlier := r.p.nodes[id]
-		state, _ := r.pos.Find(id)
+	for _, earlier := range n.before {
+		state, _ := r.pos.Find(earlier.ID)
 		passed := state.Result != nil && *state.Result
 		by := slices.Clone(state.By)
 		if by == nil {
@@ -148,11 +147,9 @@ func (r *run) world(n *node) map[string]any {
 		}
 		seen := map[string]any{"done": state.State == Done, "passed": passed, "by": by, "status": state.Status}
 		if earlier.Type == Approval {
-			for name, value := range state.counts() {
-				seen[name] = value
-			}
+			maps.Copy(seen, state.counts())
 		}
-		nodes[id] = seen
+		nodes[earlier.ID] = seen
 	}
 	return map[string]any{"fields": fields, "nodes": nodes, "opener": r.env.Opener, "assignee": r.env.Assignee, "now": r.env.Now.In(r.env.zone())}
 }

@@ -46,7 +46,7 @@ func Migrate(source, target *Process, pos Position, nodes map[string]string) (Po
 		case n == nil:
 			complain(s.Node, "it is open, but there is no node %q to go on with", moved.Node)
 		case n.Type != s.Type:
-			complain(s.Node, "it is open and of type %s, but %q is of type %s", s.Type, moved.Node, n.Type)
+			complain(s.Node, "it is open and %s, but %q is %s", s.Type.article(), moved.Node, n.Type.article())
 		default:
 			if s.Type == Join {
 				for _, met := range s.Met {
@@ -68,6 +68,14 @@ func Migrate(source, target *Process, pos Position, nodes map[string]string) (Po
 		return Position{}, reasons
 	}
 	return out, nil
+}
+
+// article puts the fitting a or an before a type.
+func (t NodeType) article() string {
+	if t == Approval || t == End {
+		return "an " + string(t)
+	}
+	return "a " + string(t)
 }
 
 func (n *node) has(branch string) bool {

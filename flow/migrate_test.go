@@ -48,8 +48,8 @@ func TestATicketThatDoesNotFitIsNotMoved(t *testing.T) {
 			{"v", `it is open, but there is no node "v" to go on with`}},
 		`- {id: v, name: V, type: task, processors: {anyone: true}, next: j}
 - {id: j, name: J, type: approval, processors: {anyone: true}, next: done}` + end: {
-			{"j", `it is open and of type join, but "j" is of type approval`},
-			{"v", `it is open and of type approval, but "v" is of type task`}},
+			{"j", `it is open and a join, but "j" is an approval`},
+			{"v", `it is open and an approval, but "v" is a task`}},
 		`- {id: p, name: P, type: parallel, branches: [{name: l, next: v}, {name: x, next: t}], join: j}
 - {id: v, name: V, type: approval, processors: {anyone: true}, next: j}
 - {id: t, name: T, type: task, processors: {anyone: true}, next: j}

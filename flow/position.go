@@ -117,51 +117,46 @@ func (s NodeState) voted(who string) bool {
 // fits reports what is wrong with a position of this process, or "". A position that Step made always fits; one from elsewhere, or from
 // another definition, may not. Every branch of a running parallel holds exactly one token: it has arrived, or it rests in one open node.
 func (p *Process) fits(pos Position) string {
-	seen, open := map[string]bool{}, map[string]NodeState{}
-	for _, s := range pos.Nodes {
+	var open []NodeState
+	for i, s := range pos.Nodes {
 		n := p.nodes[s.Node]
 		switch {
-		case seen[s.Node]:
+		case pos.index(s.Node) < i:
 			return "the node " + s.Node + " is there twice"
 		case s.State.Open() && (n == nil || n.Type != s.Type || !n.Type.rests(s.State) || s.Stage < 0):
 			return "the node " + s.Node + " cannot be " + string(s.State) + " here"
 		case s.State.Open():
-			open[s.Node] = s
+			open = append(open, s)
 		}
-		seen[s.Node] = true
 	}
 	if len(open) == 0 {
 		return ""
 	}
-	if why := p.holds(open, nil); why != "" {
-		return why
+	held, why := p.holds(open, nil)
+	if why == "" && held < len(open) {
+		why = "a node is open in a branch that is not running"
 	}
-	for _, s := range pos.Nodes {
-		if _, left := open[s.Node]; left {
-			return "the node " + s.Node + " is open in a branch that is not running"
-		}
-	}
-	return ""
+	return why
 }
 
-// holds takes the one token of a branch out of open, with all that is inside of it.
-func (p *Process) holds(open map[string]NodeState, in scope) string {
+// holds counts the open nodes that belong to a branch: the one that has its token and, when that is a join, all in the branches it waits for.
+func (p *Process) holds(open []NodeState, in scope) (held int, why string) {
 	var at *node
-	for id := range open {
-		if n := p.nodes[id]; slices.Equal(n.scope, in) {
+	var met []string
+	for _, s := range open {
+		if n := p.nodes[s.Node]; slices.Equal(n.scope, in) {
 			if at != nil {
-				return "two tokens are " + in.String()
+				return 0, "two tokens are " + in.String()
 			}
-			at = n
+			at, met = n, s.Met
 		}
 	}
 	if at == nil {
-		return "no token is " + in.String()
+		return 0, "no token is " + in.String()
 	}
-	met := open[at.ID].Met
-	delete(open, at.ID)
+	held = 1
 	if at.Type != Join {
-		return ""
+		return held, ""
 	}
 	arrived := 0
 	for i, branch := range at.opens.Branches {
@@ -169,14 +164,16 @@ func (p *Process) holds(open map[string]NodeState, in scope) string {
 			arrived++
 			continue
 		}
-		if why := p.holds(open, at.scope.inner(at.opens, i)); why != "" {
-			return why
+		inside, why := p.holds(open, at.scope.inner(at.opens, i))
+		if why != "" {
+			return 0, why
 		}
+		held += inside
 	}
 	if arrived != len(met) || arrived == len(at.opens.Branches) {
-		return "the join " + at.ID + " waits for branches that it does not have"
+		return 0, "the join " + at.ID + " waits for branches that it does not have"
 	}
-	return ""
+	return held, ""
 }
 
 // rests reports whether a node of this type can be found in an open state.

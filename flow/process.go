@@ -12,17 +12,18 @@ type Process struct {
 	def   Definition
 	nodes map[string]*node
 	types map[string]FieldType // of every field that any form declares
+	keys  []string             // of types, sorted
 }
 
 // node is a Node with everything worked out that does not depend on a ticket. What a type does not have stays empty.
 type node struct {
 	Node
 	index  int
-	path   string          // in the definition: nodes[3]
-	scope  scope           // the branches it lies in
-	known  bool            // its scope has been worked out: it can be reached
-	opens  *node           // join: the parallel it belongs to
-	before map[string]bool // nodes that can have run before it
+	path   string  // in the definition: nodes[3]
+	scope  scope   // the branches it lies in
+	known  bool    // its scope has been worked out: it can be reached
+	opens  *node   // join: the parallel it belongs to
+	before []*node // nodes that can have run before it, in the order of the definition
 
 	stages  []stage
 	cases   []choice
@@ -89,6 +90,7 @@ func build(def Definition) (*Process, Faults) {
 		b.members(n)
 	}
 	b.graph()
+	b.p.keys = sortedKeys(b.p.types)
 	for _, n := range b.order {
 		b.expressions(n)
 	}

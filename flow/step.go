@@ -157,12 +157,14 @@ func (r *run) say(kind string, s *NodeState, h Happening) {
 
 // set fills fields of the ticket.
 func (r *run) set(values map[string]any) {
-	for key, value := range values {
-		if r.out.Fields == nil {
-			r.out.Fields = map[string]any{}
-		}
-		r.out.Fields[key], r.env.Fields[key] = value, value
+	if len(values) == 0 {
+		return
 	}
+	if r.out.Fields == nil {
+		r.out.Fields = map[string]any{}
+	}
+	maps.Copy(r.out.Fields, values)
+	maps.Copy(r.env.Fields, values)
 }
 
 func (Start) apply(r *run) error {
