@@ -53,6 +53,23 @@ func (s *Store) ByCode(ctx context.Context, code, secret string) (desk.App, erro
 	return a, err
 }
 
+// App finds an enabled app by its code alone, for somebody who has shown its secret before; Unauthorized when there is none.
+func (s *Store) App(ctx context.Context, code string) (a desk.App, err error) {
+	err = s.read(ctx, func(q *session) error {
+		var row appRow
+		found, err := q.find(ctx, &row, `SELECT `+appColumns+` FROM apps a WHERE a.code = ?`, tidy(code))
+		switch {
+		case err != nil:
+			return wrap("find an app", err)
+		case !found, row.Disabled:
+			return errCredential
+		}
+		a, err = row.app()
+		return err
+	})
+	return a, err
+}
+
 // Secrets finds an enabled app by its code and gives the plain secrets that are valid now, newest first, for checking a signature.
 // Unauthorized when there is no such app or no secret of it can be read.
 func (s *Store) Secrets(ctx context.Context, code string) (a desk.App, secrets []string, err error) {

@@ -24,7 +24,10 @@ func main() {
 		if err := house.EnsureBootstrap(ctx, s.BootstrapApp); err != nil {
 			return err
 		}
-		server := house.API(s.APISettings, setup.Metrics(), log)
+		server, err := house.API(s.APISettings, setup.Metrics(), log)
+		if err != nil {
+			return err
+		}
 		log.Info("api.serving", "address", s.HTTPAddress)
 		if err := setup.Serve(ctx, server, s.HTTPAddress); err != nil {
 			return fmt.Errorf("serve on %s: %w", s.HTTPAddress, err)

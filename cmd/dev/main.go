@@ -111,7 +111,14 @@ func run(ctx context.Context, s settings, out io.Writer) (err error) {
 	if err := house.EnsureSweep(ctx, s.SweepEvery, log); err != nil {
 		return err
 	}
-	return setup.Serve(ctx, house.API(s.APISettings, setup.Metrics(), log), s.HTTPAddress, func(address string) {
+	if s.TemporalUI == "" {
+		s.TemporalUI = temporal.UIAddress()
+	}
+	server, err := house.API(s.APISettings, setup.Metrics(), log)
+	if err != nil {
+		return err
+	}
+	return setup.Serve(ctx, server, s.HTTPAddress, func(address string) {
 		welcome(out, "http://"+address, temporal.UIAddress(), temporal.HostPort(), s.DataDir, time.Since(began))
 	})
 }
@@ -141,7 +148,8 @@ func welcome(out io.Writer, api, ui, temporal, data string, took time.Duration) 
 	fmt.Fprintf(out, `Signalbox is ready after %.1f s.
 
   API          %s      try it at %s/docs
-`, took.Seconds(), api, api)
+  Pages        %s/tickets      (app demo, secret demo-secret, any operator name)
+`, took.Seconds(), api, api, api)
 	if ui != "" {
 		fmt.Fprintf(out, "  Temporal UI  %s\n", ui)
 	}

@@ -17,6 +17,7 @@ import (
 	"signalbox/api/incident"
 	"signalbox/api/issue"
 	"signalbox/api/openapi"
+	"signalbox/console"
 	"signalbox/desk"
 	"signalbox/worker"
 	"signalbox/workflows"
@@ -43,7 +44,9 @@ type (
 
 // APISettings are the settings of a process that serves the families.
 type APISettings struct {
-	BootstrapApp Bootstrap `split_words:"true" desc:"code:secret of an admin app that is made sure of at the start"`
+	BootstrapApp  Bootstrap `split_words:"true" desc:"code:secret of an admin app that is made sure of at the start"`
+	TemporalUI    string    `envconfig:"TEMPORAL_UI" desc:"address of the Temporal web UI, for links on the operators' pages"`
+	SecureCookies bool      `split_words:"true" desc:"keep the sessions of the operators' pages to https, behind a proxy that does not say so"`
 	api.Config
 }
 
@@ -77,7 +80,7 @@ func (h *House) EnsureBootstrap(ctx context.Context, b Bootstrap) error {
 // API puts the front desk together: all families over this house.
 //
 // metrics is what /metrics shows.
-func (h *House) API(s APISettings, metrics *prometheus.Registry, log *slog.Logger) *api.Server {
+func (h *House) API(s APISettings, metrics *prometheus.Registry, log *slog.Logger) (*api.Server, error) {
 	config := s.Config.Defaults()
 	issues := &issue.Wing{Desk: h.Desk, Tickets: h.Store, Services: h.Store, Addresses: h.Store, Types: config.IncidentTypes, Allow: config.CallbackAllow}
 	incidents := &incident.Wing{Desk: h.Desk, Records: h.Store, Apps: h.Store, Types: config.IncidentTypes, Now: time.Now}
@@ -85,7 +88,15 @@ func (h *House) API(s APISettings, metrics *prometheus.Registry, log *slog.Logge
 	server := api.New(config, h.Store, h.Ready, log, issues.Family(), incidents.Family(), exceptions.Family())
 	openapi.Mount(server)
 	server.Measure(metrics)
-	return server
+	pages, err := console.New(console.Config{
+		Apps: h.Store, Records: h.Store, Key: h.key, Now: time.Now, Log: log, Secure: s.SecureCookies, Diagram: console.Draw,
+		TemporalUI: s.TemporalUI, Namespace: h.Engine.Namespace, TicketWorkflow: workflows.TicketID, LaneWorkflow: workflows.LaneID,
+	})
+	if err != nil {
+		return nil, err
+	}
+	pages.Mount(server.App())
+	return server, nil
 }
 
 // WorkerSettings are the settings of a process that works.

@@ -100,6 +100,7 @@ type House struct {
 	Client client.Client
 	Engine *workflows.Engine
 	Desk   *desk.Desk
+	key    Key
 }
 
 // OpenStore opens the database alone.
@@ -118,7 +119,7 @@ func (b Base) Open(ctx context.Context, log *slog.Logger) (*House, error) {
 		return nil, errors.Join(err, s.Close())
 	}
 	engine := &workflows.Engine{Client: c, Namespace: b.Temporal.Namespace}
-	return &House{Store: s, Client: c, Engine: engine, Desk: desk.New(s.Ledger(), engine, desk.Options{Log: log})}, nil
+	return &House{Store: s, Client: c, Engine: engine, Desk: desk.New(s.Ledger(), engine, desk.Options{Log: log}), key: b.MasterKey}, nil
 }
 
 // Migrate brings the database's schema to what this build needs.
