@@ -10,6 +10,7 @@ import (
 	"github.com/gofiber/fiber/v2"
 	"github.com/valyala/fasthttp"
 
+	"signalbox/desk"
 	"signalbox/ticket"
 )
 
@@ -52,7 +53,8 @@ func New(config Config, apps Apps, ready func(ctx context.Context) error, log *s
 		family.check()
 		for _, route := range family.Routes {
 			s.app.Add(route.Method, route.Path, s.serve(family, route))
-			if route.Method == http.MethodGet {
+			// HEAD changes nothing (RFC 9110, section 9.2.1), which not every GET of old contracts can say of itself.
+			if route.Method == http.MethodGet && route.Scope == desk.Read {
 				s.app.Add(http.MethodHead, route.Path, s.serve(family, route))
 			}
 		}
