@@ -79,6 +79,9 @@ func TestADisabledAppIsRefusedEverywhereWithinTwoSeconds(t *testing.T) {
 		for _, s := range []*store.Store{b.Store, elsewhere} {
 			_, err := s.BySecret(t.Context(), secret)
 			require.NoError(t, err)
+			app, err := s.App(t.Context(), "one")
+			require.NoError(t, err)
+			require.Equal(t, "a", app.Tenant)
 		}
 		require.NoError(t, b.SetAppDisabled(t.Context(), "one", true))
 		_, err = b.BySecret(t.Context(), secret)
@@ -89,6 +92,10 @@ func TestADisabledAppIsRefusedEverywhereWithinTwoSeconds(t *testing.T) {
 		_, err = elsewhere.ByCode(t.Context(), "one", secret)
 		unauthorized(t, err)
 		_, _, err = elsewhere.Secrets(t.Context(), "one")
+		unauthorized(t, err)
+		_, err = elsewhere.App(t.Context(), "one")
+		unauthorized(t, err)
+		_, err = elsewhere.App(t.Context(), "nobody")
 		unauthorized(t, err)
 		apps, err := b.ListApps(t.Context(), "a")
 		require.NoError(t, err)
