@@ -17,6 +17,7 @@ import (
 	"signalbox/api/incident"
 	"signalbox/api/issue"
 	"signalbox/api/openapi"
+	"signalbox/api/service"
 	"signalbox/console"
 	"signalbox/desk"
 	"signalbox/worker"
@@ -85,7 +86,8 @@ func (h *House) API(s APISettings, metrics *prometheus.Registry, log *slog.Logge
 	issues := &issue.Wing{Desk: h.Desk, Tickets: h.Store, Services: h.Store, Addresses: h.Store, Types: config.IncidentTypes, Allow: config.CallbackAllow}
 	incidents := &incident.Wing{Desk: h.Desk, Records: h.Store, Apps: h.Store, Types: config.IncidentTypes, Now: time.Now}
 	exceptions := &exception.Wing{Desk: h.Desk, Budget: h.Store, Limit: config.ExceptionsPerMinute, Now: time.Now}
-	server := api.New(config, h.Store, h.Ready, log, issues.Family(), incidents.Family(), exceptions.Family())
+	services := &service.Wing{Desk: h.Desk, Services: h.Store, Now: time.Now}
+	server := api.New(config, h.Store, h.Ready, log, issues.Family(), services.Family(), incidents.Family(), exceptions.Family())
 	openapi.Mount(server)
 	server.Measure(metrics)
 	pages, err := console.New(console.Config{

@@ -1,0 +1,27 @@
+// Package service is the part of the house API that publishes, shows and tries out the processes that tickets run through.
+package service
+
+import (
+	"context"
+
+	"signalbox/flow"
+	"signalbox/ticket"
+)
+
+// Services is the read model as this wing sees it, and what it publishes into. Built-in services are there for every tenant.
+type Services interface {
+	// ServiceRecords lists the latest versions, those of disabled services included, in the order in which they were first published.
+	ServiceRecords(ctx context.Context, tenant string) ([]ticket.ServiceRecord, error)
+	// ServiceRecord gives the latest version of a service; NotFound when there is none of this key.
+	ServiceRecord(ctx context.Context, tenant, key string) (ticket.ServiceRecord, error)
+	// ServiceVersions lists all versions of a service, the latest first; NotFound likewise.
+	ServiceVersions(ctx context.Context, tenant, key string) ([]ticket.ServiceRecord, error)
+	// ServiceVersion gives one version, which never changes; NotFound when there is none.
+	ServiceVersion(ctx context.Context, tenant, key string, version int) (flow.Definition, error)
+	// PublishService makes a definition without faults the next version of its service, and gives it with its version and integer ids. One that
+	// says what the latest version says is that version. Conflict: the key is that of a built-in service, or there are too many. Joins the
+	// transaction of ctx.
+	PublishService(ctx context.Context, tenant, app string, def flow.Definition) (flow.Definition, error)
+	// EnableService says whether a service opens new tickets; NotFound, and Conflict where it is built in. Joins the transaction of ctx.
+	EnableService(ctx context.Context, tenant, key string, enabled bool) error
+}

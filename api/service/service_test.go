@@ -1,0 +1,338 @@
+package service_test
+
+import (
+	"encoding/json"
+	"flag"
+	"fmt"
+	"io"
+	"log/slog"
+	"net/http"
+	"os"
+	"path/filepath"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"signalbox/api"
+	"signalbox/api/apitest"
+	"signalbox/api/issue"
+	"signalbox/api/service"
+	"signalbox/flow"
+	"signalbox/ticket"
+)
+
+var update = flag.Bool("update", false, "write the golden files anew")
+
+var start = time.Date(2026, 1, 2, 3, 4, 5, 0, time.UTC)
+
+// bench is a server with the services and the issue family over a house in memory.
+type bench struct {
+	*testing.T
+	apitest.Client
+	house *apitest.House
+}
+
+func setup(t *testing.T) bench {
+	t.Helper()
+	house := apitest.NewHouse()
+	services := service.Wing{Desk: house, Services: house, Now: func() time.Time { return start }}
+	issues := issue.Wing{Desk: house, Tickets: house, Services: house, Addresses: house, Types: api.DefaultIncidentTypes}
+	server := api.New(api.Config{}, apitest.NewApps(), nil, slog.New(slog.NewTextHandler(io.Discard, nil)), issues.Family(), services.Family())
+	return bench{t, apitest.Client{T: t, App: server.App(), Contract: apitest.LoadContract(t, "service", "issue"), Secret: apitest.Boss}, house}
+}
+
+type envelope struct {
+	Success bool            `json:"success"`
+	Message string          `json:"message"`
+	Result  json.RawMessage `json:"result"`
+}
+
+func (b bench) result(a apitest.Answer, v any) {
+	b.T.Helper()
+	var e envelope
+	a.Into(http.StatusOK, &e)
+	require.True(b.T, e.Success)
+	require.Empty(b.T, e.Message)
+	if v != nil {
+		require.NoError(b.T, json.Unmarshal(e.Result, v))
+	}
+}
+
+func (b bench) refused(a apitest.Answer, status int, says string) {
+	b.T.Helper()
+	var e envelope
+	a.Into(status, &e)
+	require.False(b.T, e.Success)
+	require.Contains(b.T, e.Message, says)
+}
+
+func (b bench) as(secret string) bench { return bench{b.T, b.As(secret), b.house} }
+
+// yaml sends a document in YAML.
+func (b bench) yaml(method, path, source string, headers ...string) apitest.Answer {
+	b.T.Helper()
+	return b.Do(method, path, source, append([]string{"Content-Type", "application/yaml"}, headers...)...)
+}
+
+type published struct {
+	Key     string
+	Number  int64
+	Version int
+	Nodes   []struct {
+		ID     string
+		Number int64
+	}
+}
+
+const leave = `
+key: leave
+name: 请假 😀
+fields:
+  - {key: days, name: 天数, type: INT, required: true}
+nodes:
+  - id: lead
+    name: 组长
+    type: approval
+    processors: {persons: [wang], caller: true}
+    deadline: [{after: 1h, do: remind}]
+    next: book
+  - {id: book, name: 登记, type: call, call: {url: 'https://hr.example.com/leave', body: {days: '${fields.days}'}}, next: over}
+  - {id: over, name: 结束, type: end}
+`
+
+func TestEveryCallIsInTheDocumentAndTheOtherWayRound(t *testing.T) {
+	wing := service.Wing{}
+	require.Equal(t, apitest.LoadContract(t, "service").Routes(), apitest.Mounted(wing.Family()))
+}
+
+func TestPublishedVersionByVersion(t *testing.T) {
+	b := setup(t)
+	var first, again, second published
+	b.result(b.yaml("POST", "/api/service", leave), &first)
+	require.Equal(t, "leave", first.Key)
+	require.Equal(t, 1, first.Version)
+	require.GreaterOrEqual(t, first.Number, int64(flow.FirstNumber))
+	require.Len(t, first.Nodes, 3)
+	b.result(b.yaml("POST", "/api/service", leave), &again)
+	require.Equal(t, first, again)
+	b.result(b.yaml("POST", "/api/service", strings.Replace(leave, "after: 1h", "after: 2h", 1)), &second)
+	require.Equal(t, 2, second.Version)
+	require.Equal(t, first.Nodes, second.Nodes)
+	require.Equal(t, first.Number, second.Number)
+
+	var latest, old flow.Definition
+	b.Do("GET", "/api/service/leave", nil).Into(200, &latest)
+	b.Do("GET", "/api/service/leave/versions/1", nil).Into(200, &old)
+	require.Equal(t, "2h", latest.Nodes[0].Deadline[0].After)
+	require.Equal(t, "1h", old.Nodes[0].Deadline[0].After)
+	require.Equal(t, first.Nodes[0].Number, latest.Nodes[0].Number)
+
+	var versions struct {
+		Items []struct {
+			Version     int
+			PublishedBy string    `json:"published_by"`
+			PublishedAt time.Time `json:"published_at"`
+		}
+	}
+	b.result(b.Do("GET", "/api/service/leave/versions", nil), &versions)
+	require.Len(t, versions.Items, 2)
+	require.Equal(t, 2, versions.Items[0].Version)
+	require.Equal(t, "boss", versions.Items[0].PublishedBy)
+
+	var list struct {
+		Items []struct {
+			Key, Name   string
+			ServiceType string `json:"service_type"`
+			Version     int
+			BuiltIn     bool `json:"built_in"`
+			Enabled     bool
+		}
+	}
+	b.result(b.As(apitest.Reader).Do("GET", "/api/service", nil), &list)
+	require.Len(t, list.Items, 3)
+	require.True(t, list.Items[0].BuiltIn && list.Items[0].Key == "incident")
+	mine := list.Items[2]
+	require.Equal(t, []any{"leave", "请假 😀", "request", 2, false, true}, []any{mine.Key, mine.Name, mine.ServiceType, mine.Version, mine.BuiltIn, mine.Enabled})
+	b.result(b.As(apitest.Stranger).Do("GET", "/api/service", nil), &list)
+	require.Len(t, list.Items, 2, "another tenant's services are not there")
+	b.refused(b.As(apitest.Stranger).Do("GET", "/api/service/leave", nil), 404, "no such service")
+}
+
+func TestADefinitionThatIsShownCanBePublishedAgain(t *testing.T) {
+	b := setup(t)
+	names, err := filepath.Glob("../../examples/*.yaml")
+	require.NoError(t, err)
+	require.NotEmpty(t, names)
+	sources := []string{leave}
+	for _, name := range names {
+		source, err := os.ReadFile(name)
+		require.NoError(t, err)
+		sources = append(sources, string(source))
+	}
+	for _, source := range sources {
+		var first, again published
+		b.result(b.yaml("POST", "/api/service", source), &first)
+		path := "/api/service/" + first.Key
+		shown := b.Do("GET", path, nil, "Accept", "application/yaml")
+		require.Equal(t, 200, shown.Status)
+		require.Equal(t, "application/yaml; charset=utf-8", shown.Header.Get("Content-Type"))
+		require.True(t, strings.HasPrefix(string(shown.Body), "key: "+first.Key+"\n"), "%s", shown.Body)
+		b.result(b.yaml("POST", "/api/service", string(shown.Body)), &again)
+		require.Equal(t, first, again, "%s", shown.Body)
+		b.result(b.Do("POST", "/api/service", b.Do("GET", path, nil).Body), &again)
+		require.Equal(t, first, again)
+
+		picture := b.Do("GET", path+"/diagram.svg", nil)
+		require.Equal(t, 200, picture.Status)
+		require.Equal(t, "image/svg+xml; charset=utf-8", picture.Header.Get("Content-Type"))
+		require.Contains(t, picture.Header.Get("Content-Security-Policy"), "default-src 'none'")
+		require.Contains(t, string(picture.Body), "<svg")
+		require.Equal(t, picture.Body, b.Do("GET", path+"/versions/1/diagram.svg", nil).Body)
+	}
+}
+
+func TestJSONThatYAMLReadsDifferently(t *testing.T) {
+	b := setup(t)
+	for i, text := range []string{`\ud83d\uDE00`, `\/`, `\\/`, `\\ud83d\\ude00`, `\\\ud83d\ude00`, "\u2028.\u2029.\u0085", `\u2028`, `\b\f\n\r\t\"`} {
+		var want string
+		require.NoError(t, json.Unmarshal([]byte(`"`+text+`"`), &want))
+		path := fmt.Sprintf("/api/service/text%d", i)
+		b.result(b.Do("POST", "/api/service", fmt.Sprintf(`{"key":"text%d","name":"N","description":"a%s.","nodes":[{"id":"a","name":"A","type":"end"}]}`, i, text)), nil)
+		var def flow.Definition
+		b.Do("GET", path, nil).Into(200, &def)
+		require.Equal(t, "a"+want+".", def.Description, text)
+		var again published
+		b.result(b.yaml("POST", "/api/service", string(b.Do("GET", path, nil, "Accept", "application/yaml").Body)), &again)
+		require.Equal(t, 1, again.Version, text)
+	}
+}
+
+func TestFaultsAreNamedWithTheirPlaces(t *testing.T) {
+	b := setup(t)
+	source, err := os.ReadFile("testdata/faulty.yaml")
+	require.NoError(t, err)
+	answer := b.yaml("POST", "/api/service", string(source))
+	require.Equal(t, 400, answer.Status)
+	var indented strings.Builder
+	encoder := json.NewEncoder(&indented)
+	encoder.SetIndent("", "  ")
+	encoder.SetEscapeHTML(false)
+	require.NoError(t, encoder.Encode(json.RawMessage(answer.Body)))
+	if *update {
+		require.NoError(t, os.WriteFile("testdata/faulty.json", []byte(indented.String()), 0o644))
+	}
+	want, err := os.ReadFile("testdata/faulty.json")
+	require.NoError(t, err)
+	require.Equal(t, string(want), indented.String())
+	b.refused(b.Do("GET", "/api/service/leave", nil), 404, "no such service")
+
+	var checked struct {
+		Valid  bool
+		Faults flow.Faults
+	}
+	b.result(b.as(apitest.Reader).yaml("POST", "/api/service/check", string(source)), &checked)
+	require.False(t, checked.Valid)
+	var refused struct{ Result struct{ Faults flow.Faults } }
+	require.NoError(t, json.Unmarshal(answer.Body, &refused))
+	require.Equal(t, refused.Result.Faults, checked.Faults)
+	b.result(b.yaml("POST", "/api/service/check", leave), &checked)
+	require.True(t, checked.Valid)
+	b.refused(b.Do("GET", "/api/service/leave", nil), 404, "no such service")
+}
+
+func TestPublishingWhenWrong(t *testing.T) {
+	b := setup(t)
+	for name, c := range map[string]struct {
+		body   string
+		status int
+		says   string
+	}{
+		"nothing":        {"", 400, "empty"},
+		"no mapping":     {"[1]", 400, "must be a mapping"},
+		"bad UTF-8":      {"key: \xff", 400, "UTF-8"},
+		"half an escape": {`{"key":"\ud800"}`, 400, "the definition has"},
+		"built in":       {strings.Replace(leave, "key: leave", "key: incident", 1), 409, "key: is that of a built-in service"},
+		"too large":      {"key: " + strings.Repeat("x", ticket.MaxDefinition), 413, "262144 bytes"},
+		"large as JSON":  {large(), 400, "as JSON"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			b := bench{t, b.On(t), b.house}
+			b.refused(b.yaml("POST", "/api/service", c.body), c.status, c.says)
+		})
+	}
+	b.refused(b.as(apitest.Writer).yaml("POST", "/api/service", leave), 403, "admin")
+	b.refused(b.as("").yaml("POST", "/api/service", leave), 401, "credential")
+	b.refused(b.yaml("POST", "/api/service", leave, "Content-Encoding", "gzip"), 400, "Content-Encoding")
+	b.refused(b.Do("GET", "/api/service/incident/versions/2", nil), 404, "version")
+	b.refused(b.Do("GET", "/api/service/incident/versions/x", nil), 404, "version")
+	b.refused(b.Do("GET", "/api/service/incident/versions/99999999999999999999", nil), 404, "version")
+	b.refused(b.Do("GET", "/api/service/a%20b", nil), 404, "service")
+	b.refused(b.Do("GET", "/api/service/nothing/versions", nil), 404, "service")
+	b.refused(b.Do("GET", "/api/service/nothing/diagram.svg", nil), 404, "service")
+	b.refused(b.Do("DELETE", "/api/service/incident", nil), 405, "method")
+	b.house.Err = ticket.Refuse(ticket.Unavailable, "come back later")
+	b.refused(b.yaml("POST", "/api/service", leave), 503, "come back later")
+	b.refused(b.Do("GET", "/api/service", nil), 503, "come back later")
+}
+
+// large is a definition that fits as YAML and does not as JSON.
+func large() string {
+	var b strings.Builder
+	b.WriteString("key: large\nname: Large\nnodes:\n  - {id: a, name: A, type: end}\nfields:\n")
+	for i := range 4 {
+		fmt.Fprintf(&b, "  - {key: f%d, type: TEXT, default: '%s'}\n", i, strings.Repeat("<", 60_000))
+	}
+	return b.String()
+}
+
+func TestTwoPublishAtOnceAndOneRepeats(t *testing.T) {
+	b := setup(t)
+	var wait sync.WaitGroup
+	answers := make([]apitest.Answer, 8)
+	for i := range answers {
+		source := leave
+		if i%2 == 1 {
+			source = strings.Replace(leave, "after: 1h", "after: 2h", 1)
+		}
+		wait.Go(func() { answers[i] = b.yaml("POST", "/api/service", source) })
+	}
+	wait.Wait()
+	for _, a := range answers {
+		var p published
+		b.result(a, &p)
+		require.Equal(t, int64(flow.FirstNumber)+1, p.Number)
+	}
+
+	const key = "X-Idempotency-Key"
+	first := b.yaml("POST", "/api/service", strings.Replace(leave, "after: 1h", "after: 3h", 1), key, "k1")
+	b.yaml("POST", "/api/service", leave)
+	again := b.yaml("POST", "/api/service", strings.Replace(leave, "after: 1h", "after: 3h", 1), key, "k1")
+	require.Equal(t, first.Body, again.Body)
+	require.Equal(t, "true", again.Header.Get("X-Idempotency-Replayed"))
+	b.refused(b.yaml("POST", "/api/service", leave, key, "k1"), 422, "another request")
+}
+
+func TestDisabled(t *testing.T) {
+	b := setup(t)
+	b.result(b.yaml("POST", "/api/service", leave), nil)
+	open := func(headers ...string) apitest.Answer {
+		return b.Do("POST", "/api/issue", `{"origin":"hr","title":"a week","service":"leave","fields":{"days":5}}`, headers...)
+	}
+	b.result(open("X-Idempotency-Key", "first"), nil)
+	b.result(b.Do("PUT", "/api/service/leave", `{"enabled":false}`), nil)
+	b.refused(open(), 400, `service: the service "leave" is disabled`)
+	replay := open("X-Idempotency-Key", "first")
+	b.result(replay, nil)
+	require.Equal(t, "true", replay.Header.Get("X-Idempotency-Replayed"), "what was opened is opened")
+	b.result(b.Do("PUT", "/api/service/leave", `{"enabled":true}`), nil)
+	b.result(open(), nil)
+
+	b.refused(b.Do("PUT", "/api/service/leave", `{}`), 400, "enabled: is required")
+	b.refused(b.Do("PUT", "/api/service/leave", `{"enabled":1}`), 400, "enabled: must be true or false")
+	b.refused(b.Do("PUT", "/api/service/nothing", `{"enabled":false}`), 404, "no such service")
+	b.refused(b.Do("PUT", "/api/service/incident", `{"enabled":false}`), 409, "built-in")
+	b.refused(b.As(apitest.Writer).Do("PUT", "/api/service/leave", `{"enabled":false}`), 403, "admin")
+}

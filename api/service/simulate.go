@@ -1,0 +1,137 @@
+package service
+
+import (
+	"bytes"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"net/http"
+	"time"
+
+	"github.com/gofiber/fiber/v2"
+
+	"signalbox/api"
+	"signalbox/flow"
+	"signalbox/ticket"
+)
+
+// maxScript is how many answers, and how many answers to calls, a script may have: each is looked at again and again.
+const maxScript = 200
+
+// simulation is what a caller wants to see played through: a definition, or a published service by its key.
+type simulation struct {
+	Definition json.RawMessage     `json:"definition"` // an object, or a string with the YAML
+	Service    *string             `json:"service"`
+	Version    *int                `json:"version"` // of the service; the latest unless said
+	Opener     *string             `json:"opener"`
+	Assignee   *string             `json:"assignee"`
+	Fields     map[string]any      `json:"fields"`           // the opening form, filled in
+	Named      map[string][]string `json:"state_processors"` // as when opening
+	Start      *time.Time          `json:"start"`            // now unless said
+	Script     flow.Script         `json:"script"`
+}
+
+// simulate plays a process through with people and receivers that do what the script says, by the interpreter that runs tickets. Nothing
+// leaves the house.
+func (w *Wing) simulate(c *fiber.Ctx) error {
+	var in simulation
+	if err := api.Decode(c, &in); err != nil {
+		return err
+	}
+	var f ticket.Faults
+	if len(in.Script.Answers) > maxScript {
+		f.Add("script.answers", fmt.Sprintf("must have at most %d items", maxScript))
+	}
+	if len(in.Script.Calls) > maxScript {
+		f.Add("script.calls", fmt.Sprintf("must have at most %d items", maxScript))
+	}
+	if err := f.Err(); err != nil {
+		return err
+	}
+	def, faults, err := w.simulated(c, in)
+	switch {
+	case err != nil:
+		return err
+	case len(faults) > 0:
+		return faulty(c, faults)
+	}
+	process, err := flow.Compile(def)
+	if err != nil {
+		return fmt.Errorf("compile a definition that was checked: %w", err)
+	}
+	fields, err := flow.Fill(def.Fields, in.Fields)
+	if err != nil {
+		return refused("fields.", err)
+	}
+	env := flow.Env{Now: w.now(), Fields: fields, Named: in.Named}
+	if in.Start != nil {
+		env.Now = *in.Start
+	}
+	if in.Opener != nil {
+		env.Opener = *in.Opener
+	}
+	if in.Assignee != nil {
+		env.Assignee = *in.Assignee
+	}
+	report, err := process.Simulate(env, in.Script)
+	if err != nil {
+		return refused("script.", err)
+	}
+	return api.Respond(c, http.StatusOK, api.Done(reportOf(report)))
+}
+
+// simulated finds the definition that a simulation is about.
+func (w *Wing) simulated(c *fiber.Ctx, in simulation) (flow.Definition, flow.Faults, error) {
+	inline := bytes.TrimSpace(in.Definition)
+	given := len(inline) > 0 && string(inline) != "null"
+	tenant := api.Caller(c).Tenant
+	switch {
+	case given == (in.Service != nil):
+		return flow.Definition{}, nil, ticket.RefuseField(ticket.Invalid, "definition", "either this or service is required")
+	case given && inline[0] == '"':
+		var source string
+		if err := api.DecodeMember("definition", inline, &source); err != nil {
+			return flow.Definition{}, nil, err
+		}
+		inline = []byte(source)
+		fallthrough
+	case given:
+		if len(inline) > ticket.MaxDefinition {
+			return flow.Definition{}, nil, ticket.RefuseField(ticket.Invalid, "definition", fmt.Sprintf("must have at most %d bytes", ticket.MaxDefinition))
+		}
+		def, faults := parse(inline)
+		return def, faults, nil
+	case in.Version != nil:
+		def, err := w.Services.ServiceVersion(api.Context(c), tenant, *in.Service, *in.Version)
+		return def, nil, unknown("version", err)
+	}
+	record, err := w.Services.ServiceRecord(api.Context(c), tenant, *in.Service)
+	return record.Definition, nil, unknown("service", err)
+}
+
+// unknown names the member by which something was looked for that is not there.
+func unknown(field string, err error) error {
+	if ticket.Is(err, ticket.NotFound) {
+		return ticket.RefuseField(ticket.Invalid, field, ticket.AsError(err).Message)
+	}
+	return err
+}
+
+// refused says in the caller's words what a process did not take.
+func refused(in string, err error) error {
+	var why *flow.Refusal
+	if !errors.As(err, &why) {
+		return err
+	}
+	if why.Field != "" {
+		return ticket.RefuseField(ticket.Invalid, in+why.Field, why.Message)
+	}
+	return ticket.Refuse(ticket.Invalid, why.Message)
+}
+
+func (w *Wing) now() time.Time {
+	if w.Now != nil {
+		return w.Now()
+	}
+	return time.Now()
+}

@@ -1,0 +1,117 @@
+package service_test
+
+import (
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"signalbox/api/apitest"
+	"signalbox/flow"
+	"signalbox/ticket"
+)
+
+type report struct {
+	Path, Notifications []flow.Moment
+	Timers              []flow.Timer
+	Calls               []struct{ Node, Method, URL, Body, Timeout string }
+	Refused             []flow.Mistake
+	Rests               []flow.Asked
+	Ending              *flow.Ending
+	Endless             bool
+	Fields              map[string]any
+	Began, Until        time.Time
+}
+
+func TestSimulatedWithoutAnyEffect(t *testing.T) {
+	b := setup(t)
+	b.result(b.yaml("POST", "/api/service", leave), nil)
+	var def map[string]any
+	b.Do("GET", "/api/service/leave", nil).Into(200, &def)
+	var bodies []map[string]any
+	for _, what := range []map[string]any{{"definition": leave}, {"definition": def}, {"service": "leave"}, {"service": "leave", "version": 1}} {
+		what["opener"] = "li"
+		what["fields"] = map[string]any{"days": 3}
+		what["script"] = map[string]any{
+			"answers": []any{
+				map[string]any{"node": "lead", "action": "approve", "actor": "nobody"},
+				map[string]any{"node": "lead", "after": "90m", "action": "approve", "actor": "wang", "comment": "同意"},
+			},
+			"calls": []any{map[string]any{"node": "book", "after": "5s", "status": 201}},
+		}
+		bodies = append(bodies, what)
+	}
+	for _, body := range bodies {
+		var r report
+		b.result(b.As(apitest.Reader).Do("POST", "/api/service/simulate", body), &r)
+		require.Equal(t, &flow.Ending{Status: flow.Completed, ApproveResult: true}, r.Ending)
+		require.Equal(t, start, r.Began)
+		require.Equal(t, start.Add(90*time.Minute+5*time.Second), r.Until)
+		require.Len(t, r.Timers, 1)
+		require.Equal(t, start.Add(time.Hour), r.Timers[0].At)
+		require.Equal(t, "https://hr.example.com/leave", r.Calls[0].URL)
+		require.JSONEq(t, `{"days":3}`, r.Calls[0].Body)
+		require.Equal(t, "10s", r.Calls[0].Timeout)
+		require.Contains(t, r.Refused[0].Why, "wang")
+		var kinds []string
+		for _, m := range r.Path {
+			kinds = append(kinds, m.Kind)
+		}
+		require.Subset(t, kinds, []string{flow.Entered, flow.Reminded, flow.Voted, flow.CallDone, flow.Finished})
+		require.Equal(t, []string{"wang"}, r.Notifications[0].To)
+	}
+	page, err := b.house.Tickets(t.Context(), "north", ticket.Filter{Limit: 1})
+	require.NoError(t, err)
+	require.Empty(t, page.Items)
+
+	var r report
+	b.result(b.Do("POST", "/api/service/simulate", `{"service":"leave","fields":{"days":1},"state_processors":{"lead":["zhao"]},"start":"2026-05-01T00:00:00+08:00"}`), &r)
+	require.Equal(t, []string{"zhao"}, r.Rests[0].Pending)
+	require.Nil(t, r.Ending)
+	require.Equal(t, time.Date(2026, 4, 30, 16, 0, 0, 0, time.UTC), r.Began)
+}
+
+func TestASimulationWithoutEndIsCutOff(t *testing.T) {
+	b := setup(t)
+	var r report
+	b.result(b.Do("POST", "/api/service/simulate", map[string]any{"definition": `
+key: poll
+name: Poll
+nodes:
+  - {id: rest, name: Rest, type: wait, for: 1s, next: ask}
+  - {id: ask, name: Ask, type: branch, cases: [{when: 'false', next: over}], default: rest}
+  - {id: over, name: Over, type: end}
+`}), &r)
+	require.True(t, r.Endless)
+	require.Len(t, r.Timers, flow.MaxMoments)
+}
+
+func TestSimulationsThatAreWrong(t *testing.T) {
+	b := setup(t)
+	b.result(b.yaml("POST", "/api/service", leave), nil)
+	many := strings.TrimSuffix(strings.Repeat(`{"node":"lead","action":"approve"},`, 201), ",")
+	for name, c := range map[string]struct{ body, says string }{
+		"nothing":             {`{}`, "definition: either this or service"},
+		"both":                {`{"definition":"x","service":"leave"}`, "definition: either this or service"},
+		"no service":          {`{"service":"nothing"}`, "service: there is no such service"},
+		"no version":          {`{"service":"leave","version":9}`, "version: the service has no such version"},
+		"faulty":              {`{"definition":"key: x"}`, "faults"},
+		"faulty object":       {`{"definition":{"key":"x"}}`, "faults"},
+		"of another type":     {`{"definition":7}`, "must be a mapping"},
+		"too large":           {`{"definition":"` + strings.Repeat("x", ticket.MaxDefinition+1) + `"}`, "definition: must have at most"},
+		"form":                {`{"service":"leave","fields":{"days":"many"}}`, "fields.days"},
+		"form left out":       {`{"service":"leave"}`, "fields.days: is required"},
+		"form of another":     {`{"service":"leave","fields":{"days":1,"x":1}}`, "fields.x: the form has no such field"},
+		"script without node": {`{"service":"leave","fields":{"days":1},"script":{"answers":[{"action":"approve"}]}}`, "script.answers[0].node: is required"},
+		"script's duration":   {`{"service":"leave","fields":{"days":1},"script":{"calls":[{"node":"book","after":"soon"}]}}`, "script.calls[0].after"},
+		"script of numbers":   {`{"service":"leave","script":{"answers":[1]}}`, "script.answers[0]: must be an object"},
+		"long script":         {`{"service":"leave","script":{"answers":[` + many + `]}}`, "script.answers: must have at most 200"},
+		"start":               {`{"service":"leave","start":"soon"}`, "start"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			b := bench{t, b.On(t), b.house}
+			b.refused(b.Do("POST", "/api/service/simulate", c.body), 400, c.says)
+		})
+	}
+}

@@ -1,0 +1,116 @@
+package service
+
+import (
+	"time"
+
+	"signalbox/api"
+	"signalbox/flow"
+	"signalbox/ticket"
+)
+
+// faultList is the result of a definition that is refused.
+type faultList struct {
+	Faults flow.Faults `json:"faults"`
+}
+
+// verdict is the result of a check.
+type verdict struct {
+	Valid  bool        `json:"valid"`
+	Faults flow.Faults `json:"faults"`
+}
+
+// published is the result of publishing: the integer ids are what clients of the itsm family name services and nodes by.
+type published struct {
+	Key     string     `json:"key"`
+	Number  int64      `json:"number"`
+	Version int        `json:"version"`
+	Nodes   []numbered `json:"nodes"`
+}
+
+type numbered struct {
+	ID     string `json:"id"`
+	Number int64  `json:"number"`
+}
+
+func publishedOf(def flow.Definition) published {
+	return published{Key: def.Key, Number: def.Number, Version: def.Version, Nodes: numbersOf(def)}
+}
+
+func numbersOf(def flow.Definition) []numbered {
+	nodes := make([]numbered, len(def.Nodes))
+	for i, n := range def.Nodes {
+		nodes[i] = numbered{n.ID, n.Number}
+	}
+	return nodes
+}
+
+// line is a service in the list.
+type line struct {
+	Key         string `json:"key"`
+	Number      int64  `json:"number"`
+	Name        string `json:"name"`
+	Description string `json:"description"`
+	ServiceType string `json:"service_type"`
+	Version     int    `json:"version"`
+	BuiltIn     bool   `json:"built_in"`
+	Enabled     bool   `json:"enabled"`
+}
+
+// defaultType is what a definition without a type of service is.
+const defaultType = "request"
+
+func lineOf(r ticket.ServiceRecord) line {
+	l := line{Key: r.Key, Number: r.Number, Name: r.Name, Description: r.Description, ServiceType: r.ServiceType, Version: r.Version,
+		BuiltIn: r.BuiltIn, Enabled: r.Enabled}
+	if l.ServiceType == "" {
+		l.ServiceType = defaultType
+	}
+	return l
+}
+
+// version is one version of a service in the list of its versions.
+type version struct {
+	Version     int        `json:"version"`
+	Name        string     `json:"name"`
+	PublishedBy string     `json:"published_by,omitempty"` // the app
+	PublishedAt *time.Time `json:"published_at,omitempty"`
+	Nodes       []numbered `json:"nodes"`
+}
+
+func versionOf(r ticket.ServiceRecord) version {
+	v := version{Version: r.Version, Name: r.Name, PublishedBy: r.PublishedBy, Nodes: numbersOf(r.Definition)}
+	if !r.BuiltIn {
+		v.PublishedAt = api.UTC(&r.PublishedAt)
+	}
+	return v
+}
+
+type enabling struct {
+	Enabled *bool `json:"enabled"`
+}
+
+// report is what a simulation came to, with durations as definitions spell them.
+type report struct {
+	flow.Report
+	Path          []flow.Moment `json:"path"`
+	Notifications []flow.Moment `json:"notifications"`
+	Timers        []flow.Timer  `json:"timers"`
+	Calls         []call        `json:"calls"`
+}
+
+type call struct {
+	flow.Owed
+	Timeout  string `json:"timeout"`
+	Interval string `json:"interval"`
+}
+
+func reportOf(r flow.Report) report {
+	out := report{Report: r, Path: list(r.Path), Notifications: list(r.Notifications), Timers: list(r.Timers), Calls: []call{}}
+	for _, owed := range r.Calls {
+		out.Calls = append(out.Calls, call{Owed: owed, Timeout: owed.Timeout.String(), Interval: owed.Interval.String()})
+	}
+	return out
+}
+
+// list gives an empty list for nil, which JSON would write as null.
+func list[T any](items []T) []T { return append([]T{}, items...) }
