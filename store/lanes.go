@@ -2,6 +2,7 @@ package store
 
 import (
 	"context"
+	"math"
 
 	"signalbox/notice"
 )
@@ -54,6 +55,9 @@ type laneRow struct {
 
 // Parked lists parked lanes in a stable order, after the given one (zero: from the start).
 func (o *Outbox) Parked(ctx context.Context, after notice.Lane, limit int) (lanes []notice.Lane, err error) {
+	if after == (notice.Lane{}) {
+		after.TicketID = math.MinInt64 // lanes of the stream are below zero
+	}
 	err = o.store.read(ctx, func(q *session) error {
 		var rows []laneRow
 		err := q.all(ctx, &rows, `SELECT ticket_id, subscription_id FROM lanes WHERE (ticket_id, subscription_id) > (?, ?)

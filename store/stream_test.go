@@ -1,0 +1,550 @@
+package store_test
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"signalbox/desk"
+	"signalbox/notice"
+	"signalbox/ticket"
+)
+
+// seed is the event of seed 003's sample.
+func seed() notice.Published {
+	return notice.Published{RequestID: "b372be68-6fa6-4590-b927-a4096e6a05e6", Source: "a", Topic: "gs", Type: "cert", Status: "1", Key: "a.gs.cert.1",
+		Changes: []string{"id1", "id2"}}
+}
+
+// follow adds a lasting subscription of tenant a.
+func (b *bench) follow(f notice.Filter) notice.Subscription {
+	b.t.Helper()
+	return b.followAs("a", notice.FormatEvent, f)
+}
+
+func (b *bench) followAs(tenant string, format notice.Format, f notice.Filter) notice.Subscription {
+	b.t.Helper()
+	sub, err := b.Subscribe(b.t.Context(), notice.Subscription{Tenant: tenant, URL: hook, Format: format, Profile: notice.Standard, Filter: f})
+	require.NoError(b.t, err)
+	return sub
+}
+
+func (b *bench) publish(p notice.Published) {
+	b.t.Helper()
+	require.NoError(b.t, b.Publish(b.t.Context(), "a", "demo", p))
+}
+
+// bodies are what a subscription is owed, oldest first.
+func (b *bench) bodies(sub notice.Subscription) (list []string) {
+	b.t.Helper()
+	for _, r := range b.deliveries(sub) {
+		list = append(list, string(r.Body))
+	}
+	return list
+}
+
+func (b *bench) amend(sub notice.Subscription, state notice.SubscriptionState) {
+	b.t.Helper()
+	_, err := b.Amend(b.t.Context(), sub.Tenant, sub.ID, func(s notice.Subscription) (notice.Subscription, error) {
+		s.State = state
+		return s, nil
+	})
+	require.NoError(b.t, err)
+}
+
+func TestPublishedEventsReachWhoFollowsThem(t *testing.T) {
+	both(t, func(t *testing.T, b *bench) {
+		all, exact, prefix := b.follow(notice.Filter{}), b.follow(notice.Filter{Source: "a", Topic: "gs", Type: "cert", Status: "1", Key: "a.gs.cert.1"}), b.follow(notice.Filter{Key: "a.gs.*"})
+		other, stranger := b.follow(notice.Filter{Source: "b"}), b.followAs("b", notice.FormatEvent, notice.Filter{})
+		hub := b.followAs("a", notice.FormatPublish, notice.Filter{})
+		b.publish(seed())
+		want := `{"event_source":"a","event_topic":"gs","event_type":"cert","event_status":"1","event_key":"a.gs.cert.1","changes":["id1","id2"],"request_id":"b372be68-6fa6-4590-b927-a4096e6a05e6"}`
+		for _, sub := range []notice.Subscription{all, exact, prefix} {
+			require.Equal(t, []string{want}, b.bodies(sub))
+		}
+		require.Equal(t, []string{strings.Replace(want, `,"request_id":"b372be68-6fa6-4590-b927-a4096e6a05e6"`, "", 1)}, b.bodies(hub))
+		require.Empty(t, b.bodies(other))
+		require.Empty(t, b.bodies(stranger))
+		works := b.pending()
+		require.Len(t, works, 4)
+		for _, w := range works {
+			require.Equal(t, notice.StreamLane("a", "a.gs.cert.1"), w.Delivery.Lane.TicketID)
+			require.Equal(t, "cert", w.Delivery.Type)
+			require.True(t, strings.HasPrefix(w.Subscription.Secret, "whsec_"))
+			require.Empty(t, w.Subscription.Older)
+		}
+		require.Equal(t, 1, b.count(`SELECT COUNT(*) FROM stream WHERE tenant = 'a' AND app = 'demo' AND key = 'a.gs.cert.1' AND changes = '["id1","id2"]'`))
+		nobodys := seed()
+		nobodys.Source = "nobody"
+		require.NoError(t, b.Publish(t.Context(), "c", "demo", nobodys))
+		require.Equal(t, 1, b.count(`SELECT COUNT(*) FROM stream WHERE tenant = 'c'`), "kept although nobody follows")
+	})
+}
+
+func TestAnEventAndWhatItOwesAreOneTransaction(t *testing.T) {
+	both(t, func(t *testing.T, b *bench) {
+		sub := b.follow(notice.Filter{})
+		op := b.operation("key")
+		failing := errors.New("no")
+		_, _, err := b.ledger.Record(t.Context(), op, func(ctx context.Context) (desk.Answer, error) {
+			require.NoError(t, b.Publish(ctx, "a", "demo", seed()))
+			return desk.Answer{}, failing
+		})
+		require.ErrorIs(t, err, failing)
+		require.Zero(t, b.count(`SELECT COUNT(*) FROM stream`))
+		require.Empty(t, b.bodies(sub))
+		for range 2 {
+			_, _, err = b.ledger.Record(t.Context(), op, func(ctx context.Context) (desk.Answer, error) {
+				return desk.Answer{Status: 200, Body: json.RawMessage(`{}`)}, b.Publish(ctx, "a", "demo", seed())
+			})
+			require.NoError(t, err)
+		}
+		require.Equal(t, 1, b.count(`SELECT COUNT(*) FROM stream`), "the second was answered from the first")
+		require.Len(t, b.bodies(sub), 1)
+	})
+}
+
+func TestTicketsPublishIntoTheStream(t *testing.T) {
+	both(t, func(t *testing.T, b *bench) {
+		all, closings := b.follow(notice.Filter{Source: "signalbox"}), b.follow(notice.Filter{Topic: "ticket", Type: "status", Status: "CLOSED"})
+		b.followAs("b", notice.FormatEvent, notice.Filter{})
+		d := draft("x")
+		d.Callback = &ticket.Callback{URL: hook, Format: string(notice.FormatIssue), Profile: notice.Minutely}
+		s := b.opened("a", d)
+		b.act(s, ticket.Command{Action: ticket.Accept})
+		first := b.id()
+		b.act(s, ticket.Command{Action: ticket.Relate, Relation: &ticket.Relation{Type: "manifest", Content: []string{"1"}}, Operation: first})
+		b.act(s, ticket.Command{Action: ticket.Say, Message: &ticket.Message{ID: "m", Author: "li", Content: "x"}})
+		b.act(s, ticket.Command{Action: ticket.Close})
+		b.project(s, s.events...) // again: nothing is owed twice
+
+		var got []string
+		seen := map[string]bool{}
+		for _, body := range b.bodies(all) {
+			var e struct {
+				Source  string   `json:"event_source"`
+				Topic   string   `json:"event_topic"`
+				Type    string   `json:"event_type"`
+				Status  string   `json:"event_status"`
+				Key     string   `json:"event_key"`
+				Changes []string `json:"changes"`
+				Request string   `json:"request_id"`
+			}
+			require.NoError(t, json.Unmarshal([]byte(body), &e))
+			require.Equal(t, []string{"signalbox", "ticket", "ticket." + s.ticket.Number}, []string{e.Source, e.Topic, e.Key})
+			require.Equal(t, []string{s.ticket.Number}, e.Changes)
+			require.Len(t, e.Request, 36)
+			require.False(t, seen[e.Request])
+			seen[e.Request] = true
+			got = append(got, e.Type+" "+e.Status)
+		}
+		require.Equal(t, []string{"status OPEN", "node acknowledged", "relations OPEN", "conversation OPEN", "status CLOSED"}, got)
+		require.True(t, seen[first], "the operation that caused it")
+		require.Len(t, b.bodies(closings), 1)
+		for _, r := range b.deliveries(all) {
+			require.Equal(t, s.ticket.ID, r.Lane.TicketID, "the ticket's own lane")
+		}
+		registered, err := b.Registered(t.Context(), s.ticket.ID)
+		require.NoError(t, err)
+		require.Len(t, b.bodies(registered[0].Subscription), 3, "who follows the one ticket is told in its own format")
+		require.Zero(t, b.count(`SELECT COUNT(*) FROM stream`), "the ticket's events are kept already")
+	})
+}
+
+func TestLastingSubscriptionsAreTheirTenants(t *testing.T) {
+	both(t, func(t *testing.T, b *bench) {
+		sub := b.follow(notice.Filter{Source: "a", Key: "x*"})
+		require.True(t, strings.HasPrefix(sub.Secret, "whsec_"))
+		require.Equal(t, notice.Active, sub.State)
+		r, err := b.Subscription(t.Context(), "a", sub.ID)
+		require.NoError(t, err)
+		require.Empty(t, r.Secret)
+		sub.Secret = ""
+		require.Equal(t, sub, r.Subscription)
+		s := b.opened("a", draft("x"))
+		own, err := b.Register(t.Context(), s.ticket, hook)
+		require.NoError(t, err)
+
+		notFound := func(err error) { t.Helper(); require.True(t, ticket.Is(err, ticket.NotFound), "%v", err) }
+		for _, c := range []struct{ tenant, id string }{{"b", sub.ID}, {"a", "no such"}, {"a", own.ID}} {
+			_, err := b.Subscription(t.Context(), c.tenant, c.id)
+			notFound(err)
+			_, err = b.Amend(t.Context(), c.tenant, c.id, func(s notice.Subscription) (notice.Subscription, error) { return s, nil })
+			notFound(err)
+			_, err = b.Rotate(t.Context(), c.tenant, c.id)
+			notFound(err)
+			_, err = b.Try(t.Context(), c.tenant, "demo", c.id, notice.OfTest(c.id, "r"))
+			notFound(err)
+			notFound(b.Resend(t.Context(), c.tenant, c.id, "d"))
+			notFound(b.Unsubscribe(t.Context(), c.tenant, c.id))
+		}
+		notFound(b.Resend(t.Context(), "a", sub.ID, "no such"))
+		require.Zero(t, b.count(`SELECT COUNT(*) FROM stream`), "a test that was refused leaves nothing")
+		list, next, err := b.Subscriptions(t.Context(), "b", "", "", 0)
+		require.NoError(t, err)
+		require.Empty(t, list)
+		require.Empty(t, next)
+
+		require.NoError(t, b.Unsubscribe(t.Context(), "a", sub.ID))
+		_, err = b.Subscription(t.Context(), "a", sub.ID)
+		notFound(err)
+		p := seed()
+		p.Key = "xy"
+		b.publish(p)
+		require.Empty(t, b.bodies(sub))
+	})
+}
+
+func TestLastingSubscriptionsAreListedInPages(t *testing.T) {
+	both(t, func(t *testing.T, b *bench) {
+		var want []string
+		for i := range 7 {
+			sub := b.follow(notice.Filter{Topic: fmt.Sprint(i)})
+			if i == 3 {
+				b.amend(sub, notice.Paused)
+			}
+			if i%2 == 0 {
+				b.clock.pass(time.Second) // some at the same moment
+			}
+			want = append(want, sub.ID)
+		}
+		var got []string
+		for cursor := ""; ; {
+			list, next, err := b.Subscriptions(t.Context(), "a", "", cursor, 2)
+			require.NoError(t, err)
+			for _, sub := range list {
+				require.Empty(t, sub.Secret)
+				got = append(got, sub.ID)
+			}
+			if cursor = next; next == "" {
+				break
+			}
+		}
+		require.ElementsMatch(t, want[5:], got[:2], "newest first")
+		require.ElementsMatch(t, want, got)
+		list, _, err := b.Subscriptions(t.Context(), "a", notice.Paused, "", 10)
+		require.NoError(t, err)
+		require.Len(t, list, 1)
+		require.Equal(t, "3", list[0].Filter.Topic)
+		_, _, err = b.Subscriptions(t.Context(), "a", "", "?", 10)
+		require.True(t, ticket.Is(err, ticket.Invalid))
+	})
+}
+
+func TestATenantHasOnlySoManySubscriptions(t *testing.T) {
+	both(t, func(t *testing.T, b *bench) {
+		_, err := b.raw().Exec(fmt.Sprintf(`WITH RECURSIVE n (i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < %d)
+			INSERT INTO subscriptions (id, tenant, ticket_id, url, format, profile, secret, state, reason, created_at)
+			SELECT 'x' || i, 'a', 0, 'https://example.com', 'event', 'standard', '', 'paused', '', '2026-01-01 00:00:00.000000+00:00' FROM n`, notice.MaxSubscriptions-1))
+		require.NoError(t, err)
+		b.follow(notice.Filter{})
+		_, err = b.Subscribe(t.Context(), notice.Subscription{Tenant: "a", URL: hook, Format: notice.FormatEvent})
+		require.True(t, ticket.Is(err, ticket.TooMany))
+		require.ErrorContains(t, err, "10000")
+		b.followAs("b", notice.FormatEvent, notice.Filter{})
+		require.NoError(t, b.Unsubscribe(t.Context(), "a", "x1"))
+		b.follow(notice.Filter{})
+	})
+}
+
+func TestAPausedSubscriptionGoesOnWhereItStopped(t *testing.T) {
+	both(t, func(t *testing.T, b *bench) {
+		sub, running := b.follow(notice.Filter{}), b.follow(notice.Filter{})
+		numbered := func(n int) notice.Published {
+			p := seed()
+			p.Status = fmt.Sprint(n)
+			return p
+		}
+		b.publish(numbered(1))
+		b.publish(numbered(2))
+		b.record(b.tried(b.of(sub, b.pending())[0], notice.Parked)) // so its lane is parked
+		b.amend(sub, notice.Paused)
+		require.Equal(t, []notice.DeliveryState{notice.Held, notice.Held}, states(b.deliveries(sub)))
+		b.publish(numbered(3))
+		b.clock.pass(time.Second)
+		s := b.opened("a", draft("x"))
+		r, err := b.Subscription(t.Context(), "a", sub.ID)
+		require.NoError(t, err)
+		require.Equal(t, notice.Paused, r.State)
+		require.Equal(t, map[notice.DeliveryState]int{notice.Held: 4}, r.Counts)
+		require.Empty(t, b.of(sub, b.pending()))
+		require.Len(t, b.of(running, b.pending()), 4, "others are told all the same")
+		for _, d := range b.deliveries(sub) {
+			require.NotNil(t, d.EndedAt)
+		}
+		_, more, err := b.outbox.Next(t.Context(), notice.Lane{Subscription: sub.ID, TicketID: notice.StreamLane("a", "a.gs.cert.1")})
+		require.NoError(t, err)
+		require.False(t, more)
+		_, err = b.Try(t.Context(), "a", "demo", sub.ID, notice.OfTest(sub.ID, "r"))
+		require.True(t, ticket.Is(err, ticket.Conflict))
+		require.ErrorContains(t, err, "paused")
+		require.True(t, ticket.Is(b.Resend(t.Context(), "a", sub.ID, b.deliveries(sub)[0].ID), ticket.Conflict))
+
+		b.amend(sub, notice.Active)
+		works := b.of(sub, b.pending())
+		require.Len(t, works, 4)
+		lanes := map[int64][]string{}
+		for _, w := range works {
+			require.Zero(t, w.Delivery.Tries)
+			require.Nil(t, w.Delivery.NextTry)
+			require.Nil(t, w.Delivery.EndedAt)
+			require.Nil(t, w.Subscription.FailingSince)
+			lanes[w.Delivery.Lane.TicketID] = append(lanes[w.Delivery.Lane.TicketID], string(w.Delivery.Body))
+		}
+		require.Equal(t, b.bodies(running)[:3], lanes[notice.StreamLane("a", "a.gs.cert.1")], "in order")
+		require.Len(t, lanes[s.ticket.ID], 1)
+	})
+}
+
+// of chooses the works of one subscription.
+func (b *bench) of(sub notice.Subscription, works []notice.Work) []notice.Work {
+	return slices.DeleteFunc(slices.Clone(works), func(w notice.Work) bool { return w.Subscription.ID != sub.ID })
+}
+
+func TestADroppedSubscriptionIsTakenUpAgain(t *testing.T) {
+	both(t, func(t *testing.T, b *bench) {
+		sub := b.follow(notice.Filter{})
+		other := seed()
+		other.Key = "other"
+		for _, p := range []notice.Published{seed(), seed(), other} {
+			b.publish(p)
+		}
+		works := b.pending()
+		last := b.tried(works[0], notice.Failed)
+		last.Drop = "the receiver answered 410 Gone"
+		b.record(last)
+		r, err := b.Subscription(t.Context(), "a", sub.ID)
+		require.NoError(t, err)
+		require.Equal(t, notice.Dropped, r.State)
+		require.Equal(t, last.Drop, r.Reason)
+		require.Equal(t, map[notice.DeliveryState]int{notice.Held: 2, notice.Failed: 1}, r.Counts)
+		require.NotNil(t, r.FailingSince)
+		b.publish(seed())
+		require.Len(t, b.deliveries(sub), 3, "nothing is kept for a dropped one")
+
+		b.amend(sub, notice.Active)
+		r, err = b.Subscription(t.Context(), "a", sub.ID)
+		require.NoError(t, err)
+		require.Equal(t, notice.Active, r.State)
+		require.Empty(t, r.Reason)
+		require.Nil(t, r.EndedAt)
+		require.Nil(t, r.FailingSince)
+		require.Equal(t, map[notice.DeliveryState]int{notice.Pending: 2, notice.Failed: 1}, r.Counts)
+		require.NoError(t, b.Resend(t.Context(), "a", sub.ID, works[0].Delivery.ID))
+		require.Len(t, b.pending(), 3)
+		require.True(t, ticket.Is(b.Resend(t.Context(), "a", sub.ID, works[0].Delivery.ID), ticket.Conflict), "it is being tried")
+	})
+}
+
+func TestEventsWithOneKeyStayInOrder(t *testing.T) {
+	both(t, func(t *testing.T, b *bench) {
+		sub := b.follow(notice.Filter{})
+		var want []string
+		for i := range 6 {
+			p := seed()
+			p.Status, p.Key = fmt.Sprint(i), ""
+			b.publish(p)
+			want = append(want, p.Status)
+			b.clock.pass(-time.Second) // another process, whose clock is behind
+		}
+		var got []string
+		for i := range want {
+			w := b.pending()[0]
+			if i == 2 {
+				b.record(b.tried(w, notice.Parked))
+				break
+			}
+			got = append(got, w.Delivery.Type)
+			b.record(b.tried(w, notice.Sent))
+		}
+		lane := notice.Lane{Subscription: sub.ID, TicketID: notice.StreamLane("a", "")}
+		for range 4 {
+			w, more, err := b.outbox.Next(t.Context(), lane)
+			require.NoError(t, err)
+			require.True(t, more)
+			got = append(got, w.Delivery.Type)
+			b.record(b.tried(w, notice.Sent))
+		}
+		require.Len(t, got, 6)
+		var order []string
+		for _, body := range b.bodies(sub) {
+			order = append(order, between(body, `"event_status":"`, `"`))
+		}
+		require.Equal(t, want, order)
+		for _, d := range b.deliveries(sub) {
+			require.Equal(t, notice.Sent, d.State)
+		}
+	})
+}
+
+func between(text, from, to string) string {
+	_, rest, _ := strings.Cut(text, from)
+	middle, _, _ := strings.Cut(rest, to)
+	return middle
+}
+
+func TestASecretIsReplacedWhileTheOneBeforeStillSigns(t *testing.T) {
+	both(t, func(t *testing.T, b *bench) {
+		sub := b.follow(notice.Filter{})
+		b.publish(seed())
+		secrets := []string{sub.Secret}
+		loaded := func() notice.Subscription { t.Helper(); return b.pending()[0].Subscription }
+		for range 2 {
+			b.clock.pass(time.Hour)
+			secret, err := b.Rotate(t.Context(), "a", sub.ID)
+			require.NoError(t, err)
+			require.NoError(t, notice.CheckSecret("secret", secret))
+			secrets = append(secrets, secret)
+		}
+		require.Equal(t, secrets[2], loaded().Secret)
+		require.Equal(t, secrets[:2], loaded().Older)
+		require.Zero(t, b.count(`SELECT COUNT(*) FROM subscriptions WHERE older LIKE '%whsec%'`), "sealed")
+		b.clock.pass(23 * time.Hour)
+		require.Equal(t, secrets[1:2], loaded().Older, "each for 24 hours")
+		b.clock.pass(time.Hour)
+		require.Empty(t, loaded().Older)
+
+		for range 4 {
+			_, err := b.Rotate(t.Context(), "a", sub.ID)
+			require.NoError(t, err)
+		}
+		_, err := b.Rotate(t.Context(), "a", sub.ID)
+		require.True(t, ticket.Is(err, ticket.TooMany))
+	})
+}
+
+func TestATestReachesOneSubscriptionAlone(t *testing.T) {
+	both(t, func(t *testing.T, b *bench) {
+		sub, other := b.follow(notice.Filter{Source: "never"}), b.follow(notice.Filter{})
+		id, err := b.Try(t.Context(), "a", "demo", sub.ID, notice.OfTest(sub.ID, "3d8e14a2-0f52-4f13-9f0a-0f4b0a7a7a11"))
+		require.NoError(t, err)
+		records := b.deliveries(sub)
+		require.Len(t, records, 1)
+		require.Equal(t, id, records[0].ID)
+		require.Equal(t, `{"event_source":"signalbox","event_topic":"subscription","event_type":"test","event_status":"OK","event_key":"subscription.`+sub.ID+
+			`","changes":["`+sub.ID+`"],"request_id":"3d8e14a2-0f52-4f13-9f0a-0f4b0a7a7a11"}`, string(records[0].Body))
+		require.Empty(t, b.deliveries(other))
+		require.Equal(t, 1, b.count(`SELECT COUNT(*) FROM stream WHERE topic = 'subscription'`))
+	})
+}
+
+func TestAnswersThatTellASecretAreSealed(t *testing.T) {
+	both(t, func(t *testing.T, b *bench) {
+		body := `{"secret":"whsec_x"}`
+		op := b.operation("key")
+		tell := func(context.Context) (desk.Answer, error) {
+			return desk.Answer{Status: 200, Body: json.RawMessage(body), Secret: true}, nil
+		}
+		for i := range 2 {
+			recorded, fresh, err := b.ledger.Record(t.Context(), op, tell)
+			require.NoError(t, err)
+			require.Equal(t, i == 0, fresh)
+			require.Equal(t, body, string(recorded.Answer.Body), "the first answer again, byte for byte")
+		}
+		require.Zero(t, b.count(`SELECT COUNT(*) FROM operations WHERE body LIKE '%whsec%'`))
+	})
+}
+
+// Publishing, failing, pausing and resuming all at once: nothing may be left pending in a parked lane, or parked in one that nobody goes on with.
+func TestPublishingParkingAndPausingAtOnce(t *testing.T) {
+	both(t, func(t *testing.T, b *bench) {
+		const events, keys = 60, 3
+		sub := b.follow(notice.Filter{})
+		var work sync.WaitGroup
+		stop := make(chan struct{})
+		check := func(err error) {
+			if err != nil {
+				t.Error(err)
+			}
+		}
+		for k := range keys {
+			work.Go(func() {
+				for i := range events {
+					p := seed()
+					p.Key, p.Status = fmt.Sprint(k), fmt.Sprint(i)
+					check(b.Publish(t.Context(), "a", "demo", p))
+				}
+			})
+		}
+		var background sync.WaitGroup
+		background.Go(func() { // the owner
+			for n := 0; ; n++ {
+				select {
+				case <-stop:
+					b.amend(sub, notice.Active)
+					return
+				default:
+				}
+				b.amend(sub, []notice.SubscriptionState{notice.Paused, notice.Active}[n%2])
+			}
+		})
+		var mu sync.Mutex
+		n := 0
+		background.Go(func() { // a worker whose every third try fails
+			for {
+				select {
+				case <-stop:
+					return
+				default:
+				}
+				parts, err := b.outbox.Partitions(t.Context())
+				check(err)
+				for _, part := range parts {
+					works, err := b.outbox.Pending(t.Context(), part, nil, 10)
+					check(err)
+					seen := map[notice.Lane]bool{}
+					for _, w := range works {
+						if seen[w.Delivery.Lane] {
+							continue
+						}
+						seen[w.Delivery.Lane] = true
+						mu.Lock()
+						n++
+						then := []notice.DeliveryState{notice.Sent, notice.Sent, notice.Parked}[n%3]
+						mu.Unlock()
+						check(b.outbox.Record(t.Context(), []notice.Result{b.tried(w, then)}))
+					}
+				}
+			}
+		})
+		background.Go(func() { // the workflows of parked lanes
+			for {
+				select {
+				case <-stop:
+					return
+				default:
+				}
+				lanes, err := b.outbox.Parked(t.Context(), notice.Lane{}, 100)
+				check(err)
+				for _, lane := range lanes {
+					w, more, err := b.outbox.Next(t.Context(), lane)
+					check(err)
+					if more {
+						check(b.outbox.Record(t.Context(), []notice.Result{b.tried(w, notice.Sent)}))
+					}
+				}
+			}
+		})
+		work.Wait()
+		close(stop)
+		background.Wait()
+		inconsistent := `SELECT COUNT(*) FROM deliveries d WHERE d.state = 'pending' AND EXISTS (SELECT 1 FROM lanes l WHERE l.subscription_id = d.subscription_id AND l.ticket_id = d.ticket_id)
+			OR d.state = 'parked' AND NOT EXISTS (SELECT 1 FROM lanes l WHERE l.subscription_id = d.subscription_id AND l.ticket_id = d.ticket_id)`
+		require.Zero(t, b.count(inconsistent))
+		require.Zero(t, b.count(`SELECT COUNT(*) FROM deliveries WHERE state = 'held'`), "it is active")
+		require.Equal(t, events*keys, b.count(`SELECT COUNT(*) FROM deliveries`))
+		for k := range keys {
+			var last int64
+			require.NoError(t, b.raw().QueryRow(`SELECT MAX(seq) FROM deliveries WHERE ticket_id = `+fmt.Sprint(notice.StreamLane("a", fmt.Sprint(k)))).Scan(&last))
+			require.EqualValues(t, events, last)
+		}
+	})
+}
