@@ -141,6 +141,9 @@ func (b *builder) passes(n *node) []*node {
 		return nil
 	}
 	join := b.p.nodes[n.Join]
+	if join == nil {
+		return nil
+	}
 	for _, start := range b.out(n) {
 		if start != join && !from([]*node{start}, func(at *node) []*node {
 			if !at.scope.within(start.scope) || len(start.scope) == 0 {

@@ -114,6 +114,10 @@ func (g *guard) Visit(at *ast.Node) {
 		if n.Operator == "**" || n.Operator == "^" {
 			g.err = errors.New("powers are not taken")
 		}
+	case *ast.BuiltinNode: // those with a predicate are not disabled by the compiler
+		if !slices.Contains(builtins, n.Name) {
+			g.err = fmt.Errorf("there is no function %s", n.Name)
+		}
 	case *ast.PredicateNode:
 		inner := &loops{}
 		ast.Walk(&n.Node, inner)

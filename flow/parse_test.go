@@ -148,6 +148,15 @@ func TestLimits(t *testing.T) {
 	require.Contains(t, faults.Error(), "must not nest deeper than 30")
 }
 
+// Functions that read a clock, make long texts or loop in loops have no place where a ticket is decided.
+func TestOnlyPureAndCheapFunctionsCanBeCalled(t *testing.T) {
+	for _, code := range []string{`now()`, `date("2026-01-01")`, `timezone("UTC")`, `repeat("x", 1000000000)`, `toJSON(1)`, `fromJSON("1")`,
+		`map([1], #)`, `filter([1], true)`, `sortBy([1], #)`, `split("a", "")`, `1..2`, `2 ** 3`, `all([1], any([1], # > 0))`, `let f = 1; g`, `get({}, "a")`, `reduce([1], # + #acc)`} {
+		_, err := compile(code, counts)
+		require.Error(t, err, code)
+	}
+}
+
 func TestDurations(t *testing.T) {
 	for text, want := range map[string]time.Duration{"30s": 30 * time.Second, "2h30m": 150 * time.Minute, "1d12h": 36 * time.Hour, "2w": 14 * 24 * time.Hour, "3650d": MaxDuration} {
 		got, err := ParseDuration(text)

@@ -75,6 +75,12 @@ fields: [{key: a, type: STRING}, {key: h, type: TEXT}]`, `
 	field a=b  => c:failed[]
 	retry by root admin => c:calling`},
 
+	{"a line break cannot get into a header", `
+- {id: c, name: C, type: call, call: {url: 'https://host/x', headers: {H: '${fields.h + "\n" + "Evil: 1"}'}}, next: done}
+- {id: done, name: Done, type: end}
+fields: [{key: h, type: TEXT}]`, `
+	start => c:failed[]`},
+
 	{"an answer that comes while the ticket is suspended waits until it is resumed", hook, `
 	start      => c:calling
 	suspend    => c:calling

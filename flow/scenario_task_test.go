@@ -188,6 +188,25 @@ fields:
 	submit by sue      => b[bob]
 	confirm by bob no  => a[eve sue]`},
 
+	{"nobody is not asked again when the ticket comes back and somebody is known", `
+- {id: a, name: A, type: task, action: confirm, processors: {caller: true}, terminable: true, reject: {then: back, to: b}, next: done}
+- {id: b, name: B, type: task, processors: {persons: [bob]}, next: a}` + end, `
+	named b=bob   =>
+	start         => a[]
+	reassign by root admin to ann => a[ann]
+	confirm by ann no => b[bob]
+	named a=joe   => b[bob]
+	submit by bob => a[ann]
+	stop          =>`},
+
+	{"somebody who is named later is asked when the ticket comes back", `
+- {id: a, name: A, type: task, action: confirm, processors: {caller: true}, deadline: [{after: 1h, do: reject}], reject: {then: back, to: b}, next: done}
+- {id: b, name: B, type: task, processors: {persons: [bob]}, next: a}` + end, `
+	start         => a[]
+	due           => b[bob]
+	named a=joe   => b[bob]
+	submit by bob => a[joe]`},
+
 	{"whom the caller names is not heard where a task is claimed", `
 - {id: a, name: A, type: task, distribute: claim, processors: {persons: [ann, bob]}, next: done}` + end, `
 	named a=joe => 
