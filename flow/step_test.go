@@ -113,6 +113,17 @@ func TestAStepRefusesAPositionOfAnotherProcess(t *testing.T) {
 	other := process(t, `- {id: u, name: U, type: task, processors: {anyone: true}, next: done}`+end)
 	_, err := other.Step(pl.pos, pl.env, Act{Action: Submit})
 	require.ErrorContains(t, err, "does not belong to this process")
+	// Nor does it take one in which a join waits for what its parallel does not have.
+	forked := play(t, `
+- {id: p, name: P, type: parallel, branches: [{name: l, next: t}, {name: r, next: j}], join: j}
+- {id: t, name: T, type: task, processors: {anyone: true}, next: j}
+- {id: j, name: J, type: join, next: done}`+end)
+	forked.step(Start{})
+	join, _ := forked.pos.Find("j")
+	require.Equal(t, []string{"r"}, join.Met)
+	join.Met = []string{"r", "x"}
+	_, err = forked.p.Step(Apply(forked.pos, []NodeState{join}), forked.env, Act{Action: Submit})
+	require.ErrorContains(t, err, "waits for branches that it does not have")
 	// But it can always be put away.
 	out, err := other.Step(pl.pos, pl.env, Stop{})
 	require.NoError(t, err)
