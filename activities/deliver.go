@@ -8,6 +8,7 @@ import (
 	"net/url"
 	"slices"
 	"strings"
+	"sync"
 	"time"
 
 	"go.temporal.io/sdk/temporal"
@@ -23,13 +24,16 @@ type Deliveries struct {
 	Lanes       Lanes
 	Profiles    notice.Profiles // default: as the contracts have them
 	Partitions  int             // how many there are; Tend keeps a workflow running for each
-	Concurrency int             // deliveries of one partition under way at the same time; default 64
-	PerHost     int             // of them, to one host; default a quarter
+	Concurrency int             // deliveries of one partition under way at the same time, but for those to slow receivers; default 64
+	Hosts       *Hosts          // shared by all that deliver in this process; default: one of its own
+	Meter       *Meter          // counts what is delivered and what is not; default: nothing is counted
 	Poll        time.Duration   // how often a drain looks for work that no wake-up told of; default 5 s
 	Shift       time.Duration   // how long one drain goes on before another worker may take over; default 10 min
 	Now         func() time.Time
 	Log         *slog.Logger   // default: slog's
 	Jitter      func() float64 // between -1 and 1; default: random
+
+	once sync.Once // guards Hosts
 }
 
 // Lanes starts the workflows in which deliveries are made.
@@ -40,6 +44,8 @@ type Lanes interface {
 	Ensure(ctx context.Context, lanes []notice.Lane) (int, error)
 	// EnsurePartitions does the same for partitions.
 	EnsurePartitions(ctx context.Context, partitions []int) (int, error)
+	// EnsureRedeliveries does the same for redeliveries.
+	EnsureRedeliveries(ctx context.Context, redeliveries []string) (int, error)
 }
 
 // NextDelivery is what a lane's workflow needs to know of the delivery that is next.
@@ -95,7 +101,11 @@ func (d *Deliveries) Deliver(ctx context.Context, in DeliverInput) (Delivered, e
 	if !found || w.Delivery.ID != in.Delivery {
 		return Delivered{}, nil
 	}
-	result, err := d.attempt(ctx, w)
+	leave, wait := d.enter(w)
+	if leave == nil {
+		return Delivered{}, d.later(ctx, w, wait)
+	}
+	result, err := d.attempt(ctx, w, leave)
 	if err != nil {
 		return Delivered{}, err
 	}
@@ -112,11 +122,59 @@ func (d *Deliveries) Deliver(ctx context.Context, in DeliverInput) (Delivered, e
 	return Delivered{State: result.Then, Dropped: result.Drop}, nil
 }
 
+// TypePutOff is the type of the error by which Deliver asks to be called again because the host has its share or answers nobody.
+const TypePutOff = "put_off"
+
+// roomEvery is how often a try asks for room at its host.
+const roomEvery = 3 * time.Second
+
+// enter asks for leave to try a parked lane's next delivery. nil: it is to ask again after that time, which is never later than its profile
+// lets it wait.
+func (d *Deliveries) enter(w Work) (leave *pass, wait time.Duration) {
+	now := d.Now()
+	due := w.DueAt()
+	if w.Delivery.Tries == 0 {
+		due = now // it has just become its lane's next
+		if w.Delivery.FirstTry != nil {
+			due = *w.Delivery.FirstTry // or has been put off already
+		}
+	}
+	latest := d.profile(w).Latest(w.Delivery.Tries, due)
+	leave, a, until := d.hosts().admit(host(w), !now.Before(latest), nil)
+	if a == admitted {
+		return leave, 0
+	}
+	wait = roomEvery
+	if a == open {
+		wait = until.Sub(now)
+	}
+	wait += d.scatter()
+	return nil, max(min(wait, latest.Sub(now)), time.Millisecond)
+}
+
+// scatter keeps many that were put off together from coming back together.
+func (d *Deliveries) scatter() time.Duration {
+	return time.Duration((1 + d.jitter()) / 2 * float64(roomEvery))
+}
+
+// later asks by its error to be called again after the wait, and has the round of a first try begin all the same.
+func (d *Deliveries) later(ctx context.Context, w Work, wait time.Duration) error {
+	if w.Delivery.Tries == 0 && w.Delivery.FirstTry == nil {
+		if err := d.record(ctx, d.putOff(w, d.Now().Add(wait))); err != nil {
+			return fmt.Errorf("put the try off: %w", err)
+		}
+	}
+	return temporal.NewApplicationErrorWithOptions("the host has its share, or answers nobody", TypePutOff, temporal.ApplicationErrorOptions{
+		NextRetryDelay: wait, Category: temporal.ApplicationErrorCategoryBenign,
+	})
+}
+
 // record does not give up before ctx does: a try that is not written down is made once more than promised.
 func (d *Deliveries) record(ctx context.Context, r Result) error {
 	for wait := faultWait; ; wait = min(2*wait, maxFaultWait) {
 		err := d.Outbox.Record(ctx, []Result{r})
 		if err == nil {
+			d.tell(r)
 			return nil
 		}
 		d.log().Warn("delivery.outbox_failed", "delivery", r.Work.Delivery.ID, "error", err)
@@ -128,16 +186,21 @@ func (d *Deliveries) record(ctx context.Context, r Result) error {
 	}
 }
 
-// attempt makes one try and judges it. An error means that ctx ended first, and nothing is known.
-func (d *Deliveries) attempt(ctx context.Context, w Work) (Result, error) {
+// attempt makes one try, gives the leave back and judges. An error means that ctx ended first, and nothing is known.
+func (d *Deliveries) attempt(ctx context.Context, w Work, leave *pass) (Result, error) {
+	verdict := nothing
+	defer func() { leave.done(verdict) }()
 	answer, err := d.Sender.Send(ctx, w)
 	if err != nil {
 		return Result{}, err
 	}
 	p := d.profile(w)
 	a := p.Grade(answer.Attempt)
+	verdict = verdictOf(a)
 	ruling := p.Judge(notice.Try{Made: w.Delivery.Tries, FirstTry: w.Delivery.FirstTry, FailingSince: w.Subscription.FailingSince,
 		Attempt: a, RetryAfter: answer.RetryAfter, Jitter: d.jitter()})
+	due := w.DueAt()
+	a.ScheduledAt, a.NextTry = &due, ruling.NextTry
 	d.log().Info("delivery.attempted", "delivery", w.Delivery.ID, "subscription", w.Subscription.ID, "tenant", w.Delivery.Tenant,
 		"ticket_id", w.Delivery.Lane.TicketID, "event", w.Delivery.Seq, "kind", w.Delivery.Type, "host", host(w), "profile", p.Name,
 		"try", w.Delivery.Tries+1, "status", a.Status, "class", a.Class, "error", a.Error, "ms", a.FinishedAt.Sub(a.StartedAt).Milliseconds(),
@@ -145,16 +208,36 @@ func (d *Deliveries) attempt(ctx context.Context, w Work) (Result, error) {
 	return Result{Work: w, Attempt: a, Then: ruling.Then, NextTry: ruling.NextTry, Drop: ruling.Drop}, nil
 }
 
+// putOff is the result of a first try that is not made because its host answers nobody. Its lane's workflow makes it.
+func (d *Deliveries) putOff(w Work, until time.Time) Result {
+	return Result{Work: w, Attempt: notice.Attempt{DeliveryID: w.Delivery.ID, StartedAt: d.Now()}, Then: notice.Parked, NextTry: &until, PutOff: true}
+}
+
+// tell says in log and metrics what somebody may want to do something about, once it is written down.
+func (d *Deliveries) tell(r Result) {
+	d.Meter.count(r)
+	w := r.Work
+	if r.Then == notice.Failed {
+		d.log().Warn("delivery.failed", "delivery", w.Delivery.ID, "subscription", w.Subscription.ID, "tenant", w.Delivery.Tenant, "host", host(w),
+			"class", r.Attempt.Class, "error", r.Attempt.Error)
+	}
+	if r.Drop != "" {
+		d.log().Warn("address.dropped", "subscription", w.Subscription.ID, "tenant", w.Delivery.Tenant, "host", host(w), "reason", r.Drop)
+	}
+}
+
 // Tended counts the workflows that had to be started.
 type Tended struct {
 	Partitions int `json:"partitions"`
 	Lanes      int `json:"lanes"`
+	// Redeliveries of many at once.
+	Redeliveries int `json:"redeliveries,omitempty"`
 }
 
 // tendAtOnce is how many lanes are looked at together.
 const tendAtOnce = 200
 
-// Tend makes sure that every partition and every parked lane has its workflow. It may be repeated.
+// Tend makes sure that every partition, every redelivery and every parked lane has its workflow. It may be repeated.
 func (d *Deliveries) Tend(ctx context.Context) (Tended, error) {
 	var sum Tended
 	// More partitions than the setting says may have work, after the setting was lowered.
@@ -168,6 +251,13 @@ func (d *Deliveries) Tend(ctx context.Context) (Tended, error) {
 	slices.Sort(partitions)
 	if sum.Partitions, err = d.Lanes.EnsurePartitions(ctx, slices.Compact(partitions)); err != nil {
 		return sum, fmt.Errorf("start partitions: %w", err)
+	}
+	redeliveries, err := d.Outbox.Redeliveries(ctx, tendAtOnce)
+	if err != nil {
+		return sum, fmt.Errorf("list redeliveries: %w", err)
+	}
+	if sum.Redeliveries, err = d.Lanes.EnsureRedeliveries(ctx, redeliveries); err != nil {
+		return sum, fmt.Errorf("start redeliveries: %w", err)
 	}
 	var after notice.Lane
 	for {
@@ -194,6 +284,15 @@ func (d *Deliveries) profile(w Work) notice.Profile {
 	return d.Profiles.For(w.Subscription)
 }
 
+func (d *Deliveries) hosts() *Hosts {
+	d.once.Do(func() {
+		if d.Hosts == nil {
+			d.Hosts = &Hosts{Now: d.Now}
+		}
+	})
+	return d.Hosts
+}
+
 func (d *Deliveries) jitter() float64 {
 	if d.Jitter == nil {
 		return 2*rand.Float64() - 1
@@ -209,10 +308,21 @@ func (d *Deliveries) log() *slog.Logger {
 }
 
 // host is whom a delivery goes to, as far as sharing out our connections is concerned.
-func host(w Work) string {
-	u, err := url.Parse(w.Subscription.URL)
+func host(w Work) string { return hostOf(w.Subscription.URL) }
+
+func hostOf(address string) string {
+	u, err := url.Parse(address)
 	if err != nil {
-		return w.Subscription.URL
+		return address
 	}
 	return strings.ToLower(u.Host)
+}
+
+// origin is what the address begins with: all that belongs to its host begins like it, but for how it is spelled.
+func origin(w Work) string {
+	u, err := url.Parse(w.Subscription.URL)
+	if err != nil || u.User != nil {
+		return w.Subscription.URL
+	}
+	return u.Scheme + "://" + u.Host
 }

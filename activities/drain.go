@@ -23,8 +23,13 @@ const HeartbeatTimeout = 10 * time.Second
 const (
 	// chunk is how many pending deliveries are read at once, at most. Little time passes before they are sent, so a deletion takes effect.
 	chunk = 128
-	// maxLater bounds how many lanes are remembered as waiting for their host.
-	maxLater = 1000
+	// maxLater bounds how many lanes are remembered as waiting for their host. From laterEach lanes on, a host's others are not even listed.
+	maxLater  = 1000
+	laterEach = 8
+	// A try that takes longer than slowAfter gives its place to another, until there are crowd times as many as there are places. So slow
+	// receivers delay nobody else, however many they are.
+	slowAfter = time.Second
+	crowd     = 4
 	// gather is how long results wait for others to be written down with, while some are still to come.
 	gather   = 3 * time.Millisecond
 	maxBatch = 100
@@ -58,8 +63,11 @@ func (d *Deliveries) Drain(ctx context.Context, in DrainInput) error {
 			}
 		}
 	}()
-	s := &shift{Deliveries: d, partition: in.Partition, busy: map[notice.Lane]bool{}, later: map[notice.Lane]string{}, hosts: map[string]int{},
-		landings: make(chan landing, d.concurrency()), starts: make(chan struct{}, startsOnce), wait: faultWait}
+	s := &shift{Deliveries: d, partition: in.Partition, busy: map[notice.Lane]bool{}, later: map[notice.Lane]string{}, room: newWaiter(),
+		flying: map[*flight]bool{}, landings: make(chan landing, crowd*d.concurrency()), late: make(chan *flight), over: make(chan struct{}),
+		starts: make(chan struct{}, startsOnce), wait: faultWait}
+	defer d.hosts().forget(s.room)
+	defer close(s.over)
 	return s.run(ctx, activity.GetWorkerStopChannel(ctx))
 }
 
@@ -69,11 +77,14 @@ type shift struct {
 	partition int
 
 	busy     map[notice.Lane]bool   // a try is under way, or made and not written down: in the outbox it is still pending
-	later    map[notice.Lane]string // passed over because its host has its share; the host
-	hosts    map[string]int         // tries under way
-	flying   int                    // tries under way in all
+	later    map[notice.Lane]string // passed over because its host has its share; the address's origin
+	room     *waiter                // tells when there is room at a host again
+	flying   map[*flight]bool       // tries under way
+	slow     int                    // of them, slow ones
 	landings chan landing
-	batch    []Result // made, not written down
+	late     chan *flight  // became slow
+	over     chan struct{} // closed at the end
+	batch    []Result      // made or put off, not written down
 
 	look    bool             // there may be something pending
 	tired   bool             // the shift is over; it ends at the first quiet moment
@@ -85,10 +96,15 @@ type shift struct {
 	starting sync.WaitGroup
 }
 
+// flight is a try under way.
+type flight struct {
+	lane notice.Lane
+	slow bool
+}
+
 // landing is a try that came back.
 type landing struct {
-	lane   notice.Lane
-	host   string
+	*flight
 	result Result
 	err    error // broken off by us
 }
@@ -105,13 +121,24 @@ func (s *shift) run(ctx context.Context, stop <-chan struct{}) error {
 		if s.look && !s.leaving && s.again == nil {
 			s.take(ctx)
 		}
-		if (s.leaving || s.tired) && s.flying == 0 && len(s.batch) == 0 {
+		if len(s.batch) > 0 && s.again == nil { // put off: there is nothing to wait for
+			s.write(ctx)
+			continue
+		}
+		if (s.leaving || s.tired) && len(s.flying) == 0 && len(s.batch) == 0 {
 			return nil
 		}
 		select {
 		case l := <-s.landings:
 			s.land(l)
 			s.gather(ctx)
+		case f := <-s.late:
+			if s.flying[f] {
+				f.slow, s.look = true, true
+				s.slow++
+			}
+		case <-s.room.C:
+			s.roomAgain()
 		case _, ok := <-wake:
 			s.look = true
 			if !ok {
@@ -138,7 +165,7 @@ func (s *shift) run(ctx context.Context, stop <-chan struct{}) error {
 
 // take begins as many tries as there is room for.
 func (s *shift) take(ctx context.Context) {
-	for s.flying < s.concurrency() && len(s.later) < maxLater {
+	for s.place() && len(s.later) < maxLater && len(s.batch) < maxBatch {
 		aside := slices.AppendSeq(slices.Collect(maps.Keys(s.busy)), maps.Keys(s.later))
 		works, err := s.pending(ctx, aside)
 		if err != nil {
@@ -146,7 +173,7 @@ func (s *shift) take(ctx context.Context) {
 			return
 		}
 		for _, w := range works {
-			if s.flying >= s.concurrency() {
+			if !s.place() {
 				return // still looking: the next landing makes room
 			}
 			s.begin(ctx, w)
@@ -155,6 +182,9 @@ func (s *shift) take(ctx context.Context) {
 			break
 		}
 	}
+	if len(s.batch) >= maxBatch {
+		return // much was put off; when that is written down there is more
+	}
 	// What is left waits for a landing, a wake-up or the poll, and each of them has us look again.
 	s.look = false
 }
@@ -162,35 +192,69 @@ func (s *shift) take(ctx context.Context) {
 func (s *shift) pending(ctx context.Context, aside []notice.Lane) ([]Work, error) {
 	ctx, cancel := context.WithTimeout(ctx, outboxLimit)
 	defer cancel()
-	return s.Outbox.Pending(ctx, s.partition, aside, chunk)
+	return s.Outbox.Pending(ctx, s.partition, aside, chunk, s.crowded()...)
+}
+
+// place reports whether there is room for one more try.
+func (s *shift) place() bool {
+	return len(s.flying)-s.slow < s.concurrency() && len(s.flying) < crowd*s.concurrency()
+}
+
+// crowded gives the origins for which many lanes wait already.
+func (s *shift) crowded() (origins []string) {
+	waiting := map[string]int{}
+	for _, origin := range s.later {
+		if waiting[origin]++; waiting[origin] == laterEach {
+			origins = append(origins, origin)
+		}
+	}
+	return origins
+}
+
+// roomAgain lets those go on whose host has room.
+func (s *shift) roomAgain() {
+	told := s.room.take()
+	maps.DeleteFunc(s.later, func(_ notice.Lane, origin string) bool { return told[hostOf(origin)] })
+	s.look = true
 }
 
 // begin makes a try, unless one before it in its lane is under way or its host has its share already: a receiver that hangs must not keep
-// the others waiting.
+// the others waiting. A host that answers nobody is left alone; the lane's own workflow goes on with it.
 func (s *shift) begin(ctx context.Context, w Work) {
-	l := landing{lane: w.Delivery.Lane, host: host(w)}
-	if _, aside := s.later[l.lane]; aside || s.busy[l.lane] {
+	f := &flight{lane: w.Delivery.Lane}
+	if _, aside := s.later[f.lane]; aside || s.busy[f.lane] {
 		return
 	}
-	if s.hosts[l.host] >= s.perHost() {
-		s.later[l.lane] = l.host
+	leave, a, until := s.hosts().admit(host(w), false, s.room)
+	switch a {
+	case full:
+		s.later[f.lane] = origin(w)
+		return
+	case open:
+		s.busy[f.lane] = true
+		s.batch = append(s.batch, s.putOff(w, until.Add(s.scatter())))
 		return
 	}
-	s.busy[l.lane] = true
-	s.hosts[l.host]++
-	s.flying++
+	s.busy[f.lane] = true
+	s.flying[f] = true
 	go func() {
-		l.result, l.err = s.attempt(ctx, w)
-		s.landings <- l // never blocks: there is room for all that are under way
+		slow := time.AfterFunc(slowAfter, func() {
+			select {
+			case s.late <- f:
+			case <-s.over:
+			}
+		})
+		defer slow.Stop()
+		result, err := s.attempt(ctx, w, leave)
+		s.landings <- landing{f, result, err} // never blocks: there is room for all that are under way
 	}()
 }
 
 func (s *shift) land(l landing) {
-	s.flying--
-	if s.hosts[l.host]--; s.hosts[l.host] == 0 {
-		delete(s.hosts, l.host)
+	delete(s.flying, l.flight)
+	if l.slow {
+		s.slow--
 	}
-	maps.DeleteFunc(s.later, func(_ notice.Lane, host string) bool { return host == l.host })
 	s.look = true
 	if l.err != nil {
 		delete(s.busy, l.lane)
@@ -203,7 +267,7 @@ func (s *shift) land(l landing) {
 func (s *shift) gather(ctx context.Context) {
 	moment := time.NewTimer(gather)
 	defer moment.Stop()
-	for s.flying > 0 && len(s.batch) < maxBatch {
+	for len(s.flying) > 0 && len(s.batch) < maxBatch {
 		select {
 		case l := <-s.landings:
 			s.land(l)
@@ -228,6 +292,7 @@ func (s *shift) write(ctx context.Context) bool {
 	for _, r := range s.batch {
 		lane := r.Work.Delivery.Lane
 		delete(s.busy, lane)
+		s.tell(r)
 		if r.Then == notice.Parked {
 			s.park(ctx, lane)
 		}
@@ -260,7 +325,7 @@ func (s *shift) fault(ctx context.Context, err error) {
 
 // abandon breaks off what is under way and writes down what is finished. What was broken off stays pending: nothing is known about it.
 func (s *shift) abandon(ctx context.Context) error {
-	for s.flying > 0 {
+	for len(s.flying) > 0 {
 		s.land(<-s.landings)
 	}
 	if len(s.batch) == 0 {
@@ -281,8 +346,6 @@ func (s *shift) abandon(ctx context.Context) error {
 }
 
 func (d *Deliveries) concurrency() int { return orDefault(d.Concurrency, 64) }
-
-func (d *Deliveries) perHost() int { return orDefault(d.PerHost, max(d.concurrency()/4, 1)) }
 
 func (d *Deliveries) pollInterval() time.Duration { return orDefault(d.Poll, 5*time.Second) }
 

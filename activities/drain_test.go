@@ -44,6 +44,10 @@ func (l *lanes) Ensure(_ context.Context, all []notice.Lane) (int, error) {
 	return len(all), l.err
 }
 
+func (l *lanes) EnsureRedeliveries(_ context.Context, redeliveries []string) (int, error) {
+	return len(redeliveries), l.err
+}
+
 func (l *lanes) EnsurePartitions(_ context.Context, partitions []int) (int, error) {
 	l.partitions = partitions
 	return len(partitions), l.err
@@ -199,7 +203,7 @@ func TestEveryLaneIsToldInOrderAndOneAtATime(t *testing.T) {
 
 func TestAReceiverThatHangsDelaysNobodyElse(t *testing.T) {
 	b := newBench(t, time.Minute)
-	b.Concurrency, b.PerHost = 8, 3
+	b.Concurrency, b.Hosts = 8, &activities.Hosts{Limit: 3}
 	release := make(chan struct{})
 	hanging := newReceiver(t, func(string) int { <-release; return 200 })
 	healthy := newReceiver(t, ok)
@@ -439,7 +443,7 @@ func TestTendLooksAtEveryPartitionAndEveryParkedLane(t *testing.T) {
 	}
 	sum, err := b.Tend(t.Context())
 	require.NoError(t, err)
-	require.Equal(t, activities.Tended{Partitions: 4, Lanes: 450}, sum)
+	require.Equal(t, activities.Tended{Partitions: 4, Redeliveries: 1, Lanes: 450}, sum)
 	require.Equal(t, []int{0, 1, 2, 3}, b.lanes.partitions)
 	require.Len(t, b.lanes.ensured, 450)
 }

@@ -18,11 +18,12 @@ type (
 type Outbox interface {
 	// Pending lists deliveries of a partition that wait for their first try, in the order in which things happened, leaving out
 	// whole lanes that are in busy, so that a long lane never hides the others behind the limit. Within a lane the order is the order
-	// of the ticket's events. Nothing of a parked lane is listed.
-	Pending(ctx context.Context, partition int, busy []notice.Lane, limit int) ([]Work, error)
+	// of the ticket's events. Nothing of a parked lane is listed. Addresses that begin with one of origins ("https://example.com") are left
+	// out, or most of them: a host with very many lanes hides nobody either.
+	Pending(ctx context.Context, partition int, busy []notice.Lane, limit int, origins ...string) ([]Work, error)
 	// Record writes tries down, in one transaction. A delivery that was cancelled meanwhile stays cancelled; its attempt is kept.
 	// Parked parks the whole lane: everything pending in it becomes Parked, and what the ticket owes it later is born Parked, until Next
-	// finds the lane empty. Drop marks the subscription Dropped and everything else pending or parked for it Held.
+	// finds the lane empty. One that was put off parks its lane too, and counts as no try. Drop marks the subscription Dropped and everything else pending or parked for it Held.
 	Record(ctx context.Context, results []Result) error
 	// Next gives the delivery that a parked lane goes on with. When there is none left it unparks the lane in the same transaction and
 	// reports false.
@@ -31,6 +32,8 @@ type Outbox interface {
 	Parked(ctx context.Context, after notice.Lane, limit int) ([]notice.Lane, error)
 	// Partitions lists the partitions that have pending deliveries.
 	Partitions(ctx context.Context) ([]int, error)
+	// Redeliveries lists redeliveries that are not over, oldest first.
+	Redeliveries(ctx context.Context, limit int) ([]string, error)
 	// Wake gives a channel that receives (and may drop a signal when one is waiting already) whenever deliveries became pending in the
 	// partition, until ctx is over.
 	Wake(ctx context.Context, partition int) <-chan struct{}

@@ -88,12 +88,11 @@ func (s *Sender) Send(ctx context.Context, w Work) (Answer, error) {
 	a := &out.Attempt
 	limited, cancel := context.WithTimeout(ctx, s.timeout)
 	defer cancel()
-	status, header, body, err := s.post(limited, w, a.StartedAt)
+	header, err := s.post(limited, w, a)
 	a.FinishedAt = s.now()
 	if err != nil && ctx.Err() != nil {
 		return out, fmt.Errorf("send: %w", ctx.Err())
 	}
-	a.Status, a.Answer = status, body
 	if err != nil {
 		a.Class, a.Error = classify(err), line(err)
 	}
@@ -101,15 +100,24 @@ func (s *Sender) Send(ctx context.Context, w Work) (Answer, error) {
 	return out, nil
 }
 
-// post gives status, headers and the start of the body. With an error the status may be set: then the answer broke off.
-func (s *Sender) post(ctx context.Context, w Work, at time.Time) (int, http.Header, []byte, error) {
+// unsendable tells that nothing was sent, and will not be.
+type unsendable string
+
+func (u unsendable) Error() string { return string(u) }
+
+// post notes in the attempt what was sent and what came back, and gives the answer's headers. With an error the status may be set: then the
+// answer broke off.
+func (s *Sender) post(ctx context.Context, w Work, a *notice.Attempt) (http.Header, error) {
+	if w.Unsendable != "" {
+		return nil, unsendable(w.Unsendable)
+	}
 	request, err := http.NewRequestWithContext(ctx, http.MethodPost, w.Subscription.URL, bytes.NewReader(w.Delivery.Body))
 	if err != nil {
-		return 0, nil, nil, err
+		return nil, err
 	}
-	signed, err := notice.Sign(w.Subscription.Secret, w.Delivery.ID, at, w.Delivery.Body, w.Subscription.Older...)
+	signed, err := notice.Sign(w.Subscription.Secret, w.Delivery.ID, a.StartedAt, w.Delivery.Body, w.Subscription.Older...)
 	if err != nil {
-		return 0, nil, nil, err
+		return nil, unsendable(err.Error())
 	}
 	request.Header.Set("Content-Type", "application/json")
 	for name, value := range w.Subscription.Headers {
@@ -118,7 +126,10 @@ func (s *Sender) post(ctx context.Context, w Work, at time.Time) (int, http.Head
 	for name, value := range signed {
 		request.Header.Set(name, value)
 	}
-	return s.exchange(request, notice.MaxAnswer)
+	var header http.Header
+	a.Status, header, a.Answer, err = s.exchange(request, notice.MaxAnswer)
+	a.Sent, a.Header = notice.SentHeaders(request.Header, w.Subscription.Headers), notice.AnswerHeaders(header)
+	return header, err
 }
 
 // exchange sends a request and reads the answer up to a limit in bytes.
@@ -141,7 +152,10 @@ func classify(err error) notice.ErrorClass {
 	var blocked *notice.BlockedError
 	var dns *net.DNSError
 	var timeout net.Error
+	var ours unsendable
 	switch {
+	case errors.As(err, &ours):
+		return notice.ErrorUnsendable
 	case errors.As(err, &blocked):
 		return notice.ErrorBlocked
 	case errors.As(err, &dns):

@@ -101,19 +101,25 @@ const (
 	ErrorBlocked ErrorClass = "blocked"  // by the address guard
 	ErrorStatus  ErrorClass = "status"   // an answer, but not the one that counts
 	ErrorBadBody ErrorClass = "bad_body" // the right status, but not the body that counts
+	// ErrorUnsendable is our own fault: nothing was sent, because the address's secret cannot be read.
+	ErrorUnsendable ErrorClass = "unsendable"
 )
 
 // Attempt is one try at a delivery.
 type Attempt struct {
-	DeliveryID string
-	N          int // 1, 2, 3… over all rounds
-	StartedAt  time.Time
-	FinishedAt time.Time
-	Status     int // HTTP status; zero when there was no answer
-	Class      ErrorClass
-	Error      string // one line for a person; empty on success
-	Answer     []byte // start of the answer's body, at most MaxAnswer bytes
-	Succeeded  bool
+	DeliveryID  string
+	N           int        // 1, 2, 3… over all rounds
+	ScheduledAt *time.Time // when it was due; nil where that was not written down
+	StartedAt   time.Time
+	FinishedAt  time.Time
+	Sent        map[string]string // headers as they were sent, but for what their owner added: see SentHeaders
+	Status      int               // HTTP status; zero when there was no answer
+	Header      map[string]string // of the answer, without secrets: see AnswerHeaders
+	Class       ErrorClass
+	Error       string // one line for a person; empty on success
+	Answer      []byte // start of the answer's body, at most MaxAnswer bytes
+	Succeeded   bool
+	NextTry     *time.Time // planned after this one; nil: none
 }
 
 // MaxAnswer is how much of an answer is read and kept, in bytes.

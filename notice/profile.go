@@ -123,6 +123,8 @@ func (p Profile) Judge(t Try) Ruling {
 	switch {
 	case a.Succeeded:
 		return Ruling{Then: Sent}
+	case a.Class == ErrorUnsendable: // trying again helps nobody
+		return Ruling{Then: Failed}
 	case p.Heeds && a.Status == http.StatusGone:
 		return Ruling{Then: Failed, Drop: "the receiver answered 410 Gone"}
 	case made < p.Tries():

@@ -6,6 +6,15 @@ import "time"
 type Work struct {
 	Delivery     Delivery
 	Subscription Subscription // with its secret
+	Unsendable   string       // not empty: nothing can be sent, for this reason
+}
+
+// DueAt is when the next try at it was, or is, due.
+func (w Work) DueAt() time.Time {
+	if w.Delivery.NextTry != nil {
+		return *w.Delivery.NextTry
+	}
+	return w.Delivery.CreatedAt
 }
 
 // Result is one try and what follows from it.
@@ -15,4 +24,7 @@ type Result struct {
 	Then    DeliveryState // Sent, Parked (try again at NextTry) or Failed
 	NextTry *time.Time
 	Drop    string // not empty: the address is dropped, for this reason
+	// PutOff tells of a try that was not made, because its host answers nobody: Then is Parked, and nothing of Attempt counts but StartedAt,
+	// from which the round is counted all the same.
+	PutOff bool
 }

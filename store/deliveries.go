@@ -2,6 +2,8 @@ package store
 
 import (
 	"context"
+	"encoding/json"
+	"errors"
 	"fmt"
 	"slices"
 
@@ -157,15 +159,36 @@ func (q *session) parked(ctx context.Context, ticketID int64) (map[string]bool, 
 }
 
 type attemptRow struct {
-	Delivery   string `db:"delivery_id"`
-	N          int    `db:"n"`
-	StartedAt  moment `db:"started_at"`
-	FinishedAt moment `db:"finished_at"`
-	Status     int    `db:"status"`
-	Class      string `db:"class"`
-	Error      string `db:"error"`
-	Answer     []byte `db:"answer"`
-	Succeeded  bool   `db:"succeeded"`
+	Delivery    string  `db:"delivery_id"`
+	N           int     `db:"n"`
+	ScheduledAt *moment `db:"scheduled_at"`
+	StartedAt   moment  `db:"started_at"`
+	FinishedAt  moment  `db:"finished_at"`
+	Sent        string  `db:"sent"`
+	Status      int     `db:"status"`
+	Header      string  `db:"header"`
+	Class       string  `db:"class"`
+	Error       string  `db:"error"`
+	Answer      []byte  `db:"answer"`
+	Succeeded   bool    `db:"succeeded"`
+	NextTry     *moment `db:"next_try"`
+}
+
+func (r attemptRow) attempt() (notice.Attempt, error) {
+	a := notice.Attempt{
+		DeliveryID: r.Delivery, N: r.N, ScheduledAt: r.ScheduledAt.pointer(), StartedAt: r.StartedAt.Time, FinishedAt: r.FinishedAt.Time,
+		Status: r.Status, Class: notice.ErrorClass(r.Class), Error: r.Error, Answer: r.Answer, Succeeded: r.Succeeded, NextTry: r.NextTry.pointer(),
+	}
+	err := errors.Join(readHeaders(r.Sent, &a.Sent), readHeaders(r.Header, &a.Header))
+	return a, wrap("read a try at "+r.Delivery, err)
+}
+
+// readHeaders gives back what writeHeaders took.
+func readHeaders(text string, to *map[string]string) error {
+	if text == "" {
+		return nil
+	}
+	return wrap("read headers", json.Unmarshal([]byte(text), to))
 }
 
 // Deliveries lists what was and is owed to one subscription, newest first, with every attempt. cursor is empty or next of the page before;
@@ -211,17 +234,18 @@ func (q *session) attempts(ctx context.Context, deliveries []deliveryRow) (map[s
 		ids[i] = d.ID
 	}
 	var rows []attemptRow
-	err := q.any(ctx, &rows, `SELECT delivery_id, n, started_at, finished_at, status, class, error, answer, succeeded FROM attempts
-		WHERE delivery_id IN (?) ORDER BY delivery_id, n`, ids)
+	err := q.any(ctx, &rows, `SELECT delivery_id, n, scheduled_at, started_at, finished_at, sent, status, header, class, error, answer, succeeded, next_try
+		FROM attempts WHERE delivery_id IN (?) ORDER BY delivery_id, n`, ids)
 	if err != nil {
 		return nil, wrap("list attempts", err)
 	}
 	out := map[string][]notice.Attempt{}
 	for _, r := range rows {
-		out[r.Delivery] = append(out[r.Delivery], notice.Attempt{
-			DeliveryID: r.Delivery, N: r.N, StartedAt: r.StartedAt.Time, FinishedAt: r.FinishedAt.Time, Status: r.Status,
-			Class: notice.ErrorClass(r.Class), Error: r.Error, Answer: r.Answer, Succeeded: r.Succeeded,
-		})
+		a, err := r.attempt()
+		if err != nil {
+			return nil, err
+		}
+		out[r.Delivery] = append(out[r.Delivery], a)
 	}
 	return out, nil
 }

@@ -44,8 +44,7 @@ func (q *session) next(ctx context.Context, lane notice.Lane) (notice.Work, bool
 	if err != nil || !found {
 		return notice.Work{}, false, wrap("look into the lane", err)
 	}
-	w, err := q.work(row)
-	return w, true, err
+	return q.work(row), true, nil
 }
 
 type laneRow struct {

@@ -182,9 +182,9 @@ func (q *session) release(ctx context.Context, id string) error {
 	if err := q.all(ctx, &parts, `SELECT DISTINCT part FROM deliveries WHERE subscription_id = ? AND state = 'held' AND state IN ('held', 'failed')`, id); err != nil {
 		return wrap("list partitions", err)
 	}
-	_, err := q.exec(ctx, `UPDATE deliveries SET tries = 0, first_try = NULL, next_try = NULL, ended_at = NULL, state = CASE
+	_, err := q.exec(ctx, `UPDATE deliveries SET tries = 0, first_try = NULL, next_try = ?, ended_at = NULL, state = CASE
 		WHEN EXISTS (SELECT 1 FROM lanes l WHERE l.subscription_id = deliveries.subscription_id AND l.ticket_id = deliveries.ticket_id) THEN 'parked'
-		ELSE 'pending' END WHERE subscription_id = ? AND state = 'held' AND state IN ('held', 'failed')`, id)
+		ELSE 'pending' END WHERE subscription_id = ? AND state = 'held' AND state IN ('held', 'failed')`, at(q.now()), id)
 	for _, part := range parts {
 		q.wakes[part] = true
 	}

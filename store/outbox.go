@@ -6,7 +6,9 @@ import (
 	"fmt"
 	"maps"
 	"slices"
+	"strconv"
 	"strings"
+	"unicode/utf8"
 
 	"signalbox/notice"
 )
@@ -27,38 +29,49 @@ const workColumns = deliveryColumns + `, s.id AS "sub.id", s.tenant AS "sub.tena
 	s.format AS "sub.format", s.profile AS "sub.profile", s.secret AS "sub.secret", s.older AS "sub.older", s.headers AS "sub.headers", s.state AS "sub.state", s.reason AS "sub.reason",
 	s.created_at AS "sub.created_at", s.ended_at AS "sub.ended_at", s.failing_since AS "sub.failing_since"`
 
-func (q *session) work(r workRow) (notice.Work, error) {
-	sub := r.Sub.subscription()
-	var err error
-	if sub.Secret, err = q.seals.open(r.Sub.Secret, r.Sub.ID); err != nil {
-		return notice.Work{}, fmt.Errorf("subscription %s: %w", r.Sub.ID, err)
+// work completes a row. Where a secret cannot be read, it is work that cannot be sent: unsigned it would be worthless, and one lost key must
+// not hold everybody else up.
+func (q *session) work(r workRow) notice.Work {
+	w := notice.Work{Delivery: r.delivery(), Subscription: r.Sub.subscription()}
+	if err := q.secrets(r.Sub, &w.Subscription); err != nil {
+		q.log.Error("delivery.unsendable", "delivery", r.ID, "subscription", r.Sub.ID, "error", err)
+		w.Unsendable = "the secrets of its address cannot be read; an operator has to give back the key they were sealed with"
 	}
-	older, err := r.Sub.older(q.now())
+	return w
+}
+
+// secrets opens what is sealed of a subscription.
+func (q *session) secrets(r subscriptionRow, sub *notice.Subscription) (err error) {
+	if sub.Secret, err = q.seals.open(r.Secret, r.ID); err != nil {
+		return fmt.Errorf("secret: %w", err)
+	}
+	older, err := r.older(q.now())
 	if err != nil {
-		return notice.Work{}, err
+		return err
 	}
 	for _, o := range older {
-		secret, err := q.seals.open(o.Sealed, r.Sub.ID)
+		secret, err := q.seals.open(o.Sealed, r.ID)
 		if err != nil {
-			return notice.Work{}, fmt.Errorf("an earlier secret of subscription %s: %w", r.Sub.ID, err)
+			return fmt.Errorf("an earlier secret: %w", err)
 		}
 		sub.Older = append(sub.Older, secret)
 	}
-	if r.Sub.Headers != "" {
-		headers, err := q.seals.open(r.Sub.Headers, headersOf(r.Sub.ID))
-		if err == nil {
-			err = json.Unmarshal([]byte(headers), &sub.Headers)
-		}
-		if err != nil {
-			return notice.Work{}, fmt.Errorf("headers of subscription %s: %w", r.Sub.ID, err)
-		}
+	if r.Headers == "" {
+		return nil
 	}
-	return notice.Work{Delivery: r.delivery(), Subscription: sub}, nil
+	headers, err := q.seals.open(r.Headers, headersOf(r.ID))
+	if err == nil {
+		err = json.Unmarshal([]byte(headers), &sub.Headers)
+	}
+	if err != nil {
+		return fmt.Errorf("headers: %w", err)
+	}
+	return nil
 }
 
 // Pending lists deliveries of a partition that wait for their first try, in the order in which things happened, without those in busy
-// lanes. Nothing of a parked lane is listed.
-func (o *Outbox) Pending(ctx context.Context, partition int, busy []notice.Lane, limit int) (list []notice.Work, err error) {
+// lanes and without those to addresses that begin with an origin. Nothing of a parked lane is listed.
+func (o *Outbox) Pending(ctx context.Context, partition int, busy []notice.Lane, limit int, origins ...string) (list []notice.Work, err error) {
 	query, args := `SELECT `+workColumns+` FROM deliveries d JOIN subscriptions s ON s.id = d.subscription_id WHERE d.part = ? AND d.state = 'pending'`, []any{partition}
 	if len(busy) > 0 {
 		lane := `(CAST(? AS text), CAST(? AS bigint))`
@@ -68,19 +81,17 @@ func (o *Outbox) Pending(ctx context.Context, partition int, busy []notice.Lane,
 		}
 		ctx = once(ctx)
 	}
+	for _, origin := range origins {
+		query += ` AND substr(s.url || '/', 1, ` + strconv.Itoa(utf8.RuneCountInString(origin)+1) + `) <> ?`
+		args = append(args, tidy(origin)+"/")
+	}
 	err = o.store.read(ctx, func(q *session) error {
 		var rows []workRow
 		if err := q.all(ctx, &rows, query+` ORDER BY d.at, d.seq, d.id LIMIT ?`, append(args, limit)...); err != nil {
 			return wrap("list pending deliveries", err)
 		}
 		for _, row := range rows {
-			w, err := q.work(row)
-			if err != nil {
-				// Sent unsigned it would be worthless, and one lost key must not hold everybody else up.
-				q.log.Error("delivery.unreadable", "delivery", row.ID, "error", err)
-				continue
-			}
-			list = append(list, w)
+			list = append(list, q.work(row))
 		}
 		return nil
 	})
@@ -118,7 +129,7 @@ func (q *session) unrecorded(ctx context.Context, results []notice.Result) ([]no
 		return nil, wrap("look for attempts", err)
 	}
 	return slices.DeleteFunc(slices.Clone(results), func(r notice.Result) bool {
-		return slices.ContainsFunc(rows, func(row attemptRow) bool {
+		return !r.PutOff && slices.ContainsFunc(rows, func(row attemptRow) bool {
 			return row.Delivery == r.Work.Delivery.ID && row.StartedAt.Equal(at(r.Attempt.StartedAt).Time)
 		})
 	}), nil
@@ -164,6 +175,9 @@ func (q *session) judge(ctx context.Context, results []notice.Result) error {
 	slices.SortStableFunc(results, func(a, b notice.Result) int { return strings.Compare(a.Work.Subscription.ID, b.Work.Subscription.ID) })
 	for _, r := range results {
 		id, err := r.Work.Subscription.ID, error(nil)
+		if r.PutOff || r.Attempt.Class == notice.ErrorUnsendable {
+			continue // it says nothing of the address
+		}
 		if r.Attempt.Succeeded {
 			_, err = q.exec(ctx, `UPDATE subscriptions SET failing_since = NULL WHERE id = ? AND failing_since IS NOT NULL`, id)
 		} else {
@@ -189,11 +203,23 @@ func (q *session) holdDeliveries(ctx context.Context, results []notice.Result) e
 // try writes one try down and what follows from it for its lane.
 func (q *session) try(ctx context.Context, r notice.Result) error {
 	d, a := r.Work.Delivery, r.Attempt
+	if r.PutOff {
+		return q.putOff(ctx, r)
+	}
+	sent, err := writeHeaders(a.Sent)
+	if err != nil {
+		return err
+	}
+	header, err := writeHeaders(a.Header)
+	if err != nil {
+		return err
+	}
 	answer := append([]byte{}, a.Answer[:min(len(a.Answer), notice.MaxAnswer)]...) // never nil, which would be null
-	added, err := q.exec(ctx, `INSERT INTO attempts (delivery_id, n, started_at, finished_at, status, class, error, answer, succeeded)
-		VALUES (?, (SELECT COALESCE(MAX(n), 0) + 1 FROM attempts WHERE delivery_id = ?), ?, ?, ?, ?, ?, ?, ?)
+	added, err := q.exec(ctx, `INSERT INTO attempts (delivery_id, n, scheduled_at, started_at, finished_at, sent, status, header, class, error, answer, succeeded, next_try)
+		VALUES (?, (SELECT COALESCE(MAX(n), 0) + 1 FROM attempts WHERE delivery_id = ?), ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
 		ON CONFLICT (delivery_id, started_at) DO NOTHING`,
-		d.ID, d.ID, at(a.StartedAt), at(a.FinishedAt), a.Status, string(a.Class), tidy(a.Error), answer, a.Succeeded)
+		d.ID, d.ID, maybe(a.ScheduledAt), at(a.StartedAt), at(a.FinishedAt), sent, a.Status, header, string(a.Class), tidy(a.Error), answer, a.Succeeded,
+		maybe(a.NextTry))
 	if err != nil || added == 0 {
 		return wrap("insert the attempt", err)
 	}
@@ -217,6 +243,25 @@ func (q *session) try(ctx context.Context, r notice.Result) error {
 		return q.park(ctx, d.Lane)
 	}
 	return nil
+}
+
+// putOff begins a round without a try.
+func (q *session) putOff(ctx context.Context, r notice.Result) error {
+	_, err := q.exec(ctx, `UPDATE deliveries SET state = 'parked', first_try = COALESCE(first_try, ?), next_try = ? WHERE id = ? AND state IN ('pending', 'parked')`,
+		at(r.Attempt.StartedAt), maybe(r.NextTry), r.Work.Delivery.ID)
+	if err != nil {
+		return wrap("put the delivery off", err)
+	}
+	return q.park(ctx, r.Work.Delivery.Lane)
+}
+
+// writeHeaders makes headers one text; none are the empty one.
+func writeHeaders(h map[string]string) (string, error) {
+	if len(h) == 0 {
+		return "", nil
+	}
+	raw, err := json.Marshal(h)
+	return string(raw), wrap("write headers", err)
 }
 
 // park parks a lane. The ticket's row is held.

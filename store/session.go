@@ -128,6 +128,15 @@ func (q *session) exec(ctx context.Context, query string, args ...any) (int64, e
 	return result.RowsAffected()
 }
 
+// many is exec for a statement with lists among its arguments.
+func (q *session) many(ctx context.Context, query string, args ...any) (int64, error) {
+	query, args, err := sqlx.In(query, args...)
+	if err != nil {
+		return 0, err
+	}
+	return q.exec(once(ctx), query, args...)
+}
+
 // maxParameters keeps one statement well below what either database takes (SQLite: 32,766).
 const maxParameters = 10_000
 

@@ -26,11 +26,12 @@ import (
 
 // What the other rooms ask of the store; their packages are not for the store itself to import.
 var (
-	_ activities.Outbox = (*store.Outbox)(nil)
-	_ api.Apps          = (*store.Store)(nil)
-	_ issue.Tickets     = (*store.Store)(nil)
-	_ issue.Addresses   = (*store.Store)(nil)
-	_ incident.Records  = (*store.Store)(nil)
+	_ activities.Outbox  = (*store.Outbox)(nil)
+	_ api.Apps           = (*store.Store)(nil)
+	_ issue.Tickets      = (*store.Store)(nil)
+	_ issue.Addresses    = (*store.Store)(nil)
+	_ activities.Records = (*store.Store)(nil)
+	_ incident.Records   = (*store.Store)(nil)
 )
 
 var epoch = time.Date(2026, 1, 2, 3, 4, 5, 678_901_000, time.UTC)

@@ -212,6 +212,7 @@ func (q *session) newRound(ctx context.Context, subscription, delivery string, i
 	} else {
 		q.wakes[row.Part] = true
 	}
-	_, err = q.exec(ctx, `UPDATE deliveries SET state = ?, tries = 0, first_try = NULL, next_try = NULL, ended_at = NULL WHERE id = ?`, string(next), row.ID)
+	_, err = q.exec(ctx, `UPDATE deliveries SET state = ?, tries = 0, first_try = NULL, next_try = ?, ended_at = NULL WHERE id = ?`, string(next), at(q.now()),
+		row.ID)
 	return wrap("start a new round", err)
 }

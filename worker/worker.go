@@ -19,6 +19,7 @@ type Options struct {
 	Queues     []string // of workflows.QueueTickets and workflows.QueueDeliveries
 	Activities *activities.Activities
 	Deliveries *activities.Deliveries
+	Keeping    *activities.Keeping
 	// Versioning is on when both are set: tickets move to a new build by themselves, lanes stay with the one they began on.
 	DeploymentName, BuildID string
 }
@@ -82,9 +83,12 @@ var hosts = map[string]func(sdkworker.Worker, Options){
 	workflows.QueueDeliveries: func(w sdkworker.Worker, o Options) {
 		w.RegisterWorkflowWithOptions(workflows.Deliveries, upgrading)
 		w.RegisterWorkflowWithOptions(workflows.Sweep, upgrading)
+		w.RegisterWorkflowWithOptions(workflows.Prune, upgrading)
+		w.RegisterWorkflowWithOptions(workflows.Redeliver, upgrading)
 		w.RegisterWorkflowWithOptions(workflows.Lane, workflow.RegisterOptions{VersioningBehavior: workflow.VersioningBehaviorPinned})
 		w.RegisterActivity(o.Activities)
 		w.RegisterActivity(o.Deliveries)
+		w.RegisterActivity(o.Keeping)
 	},
 }
 

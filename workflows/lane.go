@@ -110,8 +110,8 @@ func (r *laneRun) deliver(ctx workflow.Context, next activities.NextDelivery) er
 		return nil
 	case ctx.Err() != nil:
 		return ctx.Err()
-	case errors.As(err, &app) && app.Type() == activities.TypeFailedTry:
-		return nil // tries are left: some of the policy's attempts came to nothing with us
+	case errors.As(err, &app) && (app.Type() == activities.TypeFailedTry || app.Type() == activities.TypePutOff):
+		return nil // tries are left: some of the policy's attempts came to nothing with us, or were put off
 	}
 	workflow.GetLogger(ctx).Warn("lane.try_failed", "delivery", next.Delivery, "error", err)
 	return workflow.Sleep(ctx, oursToFix)

@@ -59,6 +59,21 @@ func (l Lanes) EnsurePartitions(ctx context.Context, partitions []int) (int, err
 	return l.ensure(ctx, starts)
 }
 
+// EnsureRedeliveries does the same for redeliveries; see activities.Lanes.
+func (l Lanes) EnsureRedeliveries(ctx context.Context, redeliveries []string) (int, error) {
+	starts := map[string]func(context.Context) error{}
+	for _, id := range redeliveries {
+		starts[RedeliverID(id)] = func(ctx context.Context) error { return l.StartRedelivery(ctx, id) }
+	}
+	return l.ensure(ctx, starts)
+}
+
+// StartRedelivery has a redelivery begun, if it is not under way.
+func (l Lanes) StartRedelivery(ctx context.Context, id string) error {
+	_, err := l.Client.ExecuteWorkflow(ctx, options(RedeliverID(id)), Redeliver, RedeliverInput{Redelivery: id})
+	return err
+}
+
 func (l Lanes) ensure(ctx context.Context, starts map[string]func(context.Context) error) (int, error) {
 	if len(starts) == 0 {
 		return 0, nil

@@ -38,6 +38,12 @@ func DeliveriesID(partition int) string { return fmt.Sprintf("deliveries:%d", pa
 // LaneID gives the workflow ID of a parked lane.
 func LaneID(lane notice.Lane) string { return "lane:" + lane.String() }
 
+// RedeliverID gives the workflow ID of a redelivery of many.
+func RedeliverID(redelivery string) string { return "redeliver:" + redelivery }
+
+// PruneID is the ID of the schedule by which what was kept long enough is deleted.
+const PruneID = "prune"
+
 // SweepID is the ID of the sweep's schedule.
 const SweepID = "sweep"
 

@@ -44,28 +44,33 @@ func Sweep(ctx workflow.Context) (Swept, error) {
 // EnsureSweep makes sure that a sweep runs that often, and has one run now. It may be repeated, by several processes at once. A schedule
 // that an operator has paused stays paused.
 func EnsureSweep(ctx context.Context, c client.Client, every time.Duration) error {
+	return ensureSchedule(ctx, c, SweepID, every, &client.ScheduleWorkflowAction{ID: SweepID, Workflow: Sweep, TaskQueue: QueueDeliveries,
+		WorkflowExecutionTimeout: sweepTimeout})
+}
+
+// ensureSchedule makes or brings up to date a schedule whose runs never overlap, and has one run now.
+func ensureSchedule(ctx context.Context, c client.Client, id string, every time.Duration, action *client.ScheduleWorkflowAction) error {
 	spec := client.ScheduleSpec{Intervals: []client.ScheduleIntervalSpec{{Every: every}}}
-	action := &client.ScheduleWorkflowAction{ID: SweepID, Workflow: Sweep, TaskQueue: QueueDeliveries, WorkflowExecutionTimeout: sweepTimeout}
 	policies := client.SchedulePolicies{Overlap: enumspb.SCHEDULE_OVERLAP_POLICY_SKIP, CatchupWindow: time.Minute}
 	_, err := c.ScheduleClient().Create(ctx, client.ScheduleOptions{
-		ID: SweepID, Spec: spec, Action: action, Overlap: policies.Overlap, CatchupWindow: policies.CatchupWindow, TriggerImmediately: true,
+		ID: id, Spec: spec, Action: action, Overlap: policies.Overlap, CatchupWindow: policies.CatchupWindow, TriggerImmediately: true,
 	})
 	if err == nil {
 		return nil
 	}
 	if !errors.Is(err, temporal.ErrScheduleAlreadyRunning) {
-		return fmt.Errorf("create the sweep's schedule: %w", err)
+		return fmt.Errorf("create the schedule %s: %w", id, err)
 	}
-	schedule := c.ScheduleClient().GetHandle(ctx, SweepID)
+	schedule := c.ScheduleClient().GetHandle(ctx, id)
 	err = schedule.Update(ctx, client.ScheduleUpdateOptions{DoUpdate: func(in client.ScheduleUpdateInput) (*client.ScheduleUpdate, error) {
 		in.Description.Schedule.Spec, in.Description.Schedule.Action, in.Description.Schedule.Policy = &spec, action, &policies
 		return &client.ScheduleUpdate{Schedule: &in.Description.Schedule}, nil
 	}})
 	if err != nil {
-		return fmt.Errorf("update the sweep's schedule: %w", err)
+		return fmt.Errorf("update the schedule %s: %w", id, err)
 	}
 	if err := schedule.Trigger(ctx, client.ScheduleTriggerOptions{}); err != nil {
-		return fmt.Errorf("have a sweep run: %w", err)
+		return fmt.Errorf("have %s run: %w", id, err)
 	}
 	return nil
 }

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"strings"
 	"sync"
 	"time"
 
@@ -162,7 +163,7 @@ func (o *Outbox) Await(ctx context.Context, condition func() bool) bool {
 }
 
 // Pending implements activities.Outbox.
-func (o *Outbox) Pending(_ context.Context, _ int, busy []notice.Lane, limit int) ([]activities.Work, error) {
+func (o *Outbox) Pending(_ context.Context, _ int, busy []notice.Lane, limit int, origins ...string) ([]activities.Work, error) {
 	o.mu.Lock()
 	defer o.mu.Unlock()
 	if o.down {
@@ -170,8 +171,10 @@ func (o *Outbox) Pending(_ context.Context, _ int, busy []notice.Lane, limit int
 	}
 	var out []activities.Work
 	for _, d := range o.deliveries {
-		if d.State == notice.Pending && !slices.Contains(busy, d.Lane) && len(out) < limit {
-			out = append(out, o.work(d))
+		w := o.work(d)
+		aside := slices.ContainsFunc(origins, func(origin string) bool { return strings.HasPrefix(w.Subscription.URL+"/", origin+"/") })
+		if d.State == notice.Pending && !aside && !slices.Contains(busy, d.Lane) && len(out) < limit {
+			out = append(out, w)
 		}
 	}
 	return out, nil
@@ -190,7 +193,9 @@ func (o *Outbox) Record(_ context.Context, results []activities.Result) error {
 			return
 		}
 		for _, r := range results {
-			o.attempts = append(o.attempts, r.Attempt)
+			if !r.PutOff {
+				o.attempts = append(o.attempts, r.Attempt)
+			}
 			i := slices.IndexFunc(o.deliveries, func(d *notice.Delivery) bool { return d.ID == r.Work.Delivery.ID })
 			o.settle(o.deliveries[i], r)
 		}
@@ -203,7 +208,9 @@ func (o *Outbox) settle(d *notice.Delivery, r activities.Result) {
 		return
 	}
 	d.State, d.NextTry = r.Then, r.NextTry
-	d.Tries++
+	if !r.PutOff {
+		d.Tries++
+	}
 	if d.FirstTry == nil {
 		d.FirstTry = &r.Attempt.StartedAt
 	}
@@ -274,6 +281,9 @@ func (o *Outbox) Parked(_ context.Context, after notice.Lane, limit int) ([]noti
 
 // Partitions implements activities.Outbox.
 func (o *Outbox) Partitions(context.Context) ([]int, error) { return []int{0}, nil }
+
+// Redeliveries implements activities.Outbox.
+func (o *Outbox) Redeliveries(context.Context, int) ([]string, error) { return []string{"r-1"}, nil }
 
 // Wake implements activities.Outbox.
 func (o *Outbox) Wake(context.Context, int) <-chan struct{} { return o.wake }

@@ -100,7 +100,8 @@ func run(ctx context.Context, s settings, out io.Writer) (err error) {
 
 	s.APISettings.CallbackAllow = append(s.APISettings.CallbackAllow, loopback...)
 	s.WorkerSettings.CallbackAllow = append(s.WorkerSettings.CallbackAllow, loopback...)
-	workers, err := house.Workers(s.WorkerSettings, s.Partitions, log)
+	metrics := setup.Metrics()
+	workers, err := house.Workers(s.WorkerSettings, s.Partitions, metrics, log)
 	if err != nil {
 		return err
 	}
@@ -108,13 +109,13 @@ func run(ctx context.Context, s settings, out io.Writer) (err error) {
 		return err
 	}
 	defer workers.Stop()
-	if err := house.EnsureSweep(ctx, s.SweepEvery, log); err != nil {
+	if err := house.EnsureSchedules(ctx, s.WorkerSettings, log); err != nil {
 		return err
 	}
 	if s.TemporalUI == "" {
 		s.TemporalUI = temporal.UIAddress()
 	}
-	server, err := house.API(s.APISettings, setup.Metrics(), log)
+	server, err := house.API(s.APISettings, metrics, log)
 	if err != nil {
 		return err
 	}

@@ -27,11 +27,12 @@ func main() {
 			return err
 		}
 		defer house.Close()
-		workers, err := house.Workers(s.WorkerSettings, s.Partitions, log)
+		metrics := setup.Metrics()
+		workers, err := house.Workers(s.WorkerSettings, s.Partitions, metrics, log)
 		if err != nil {
 			return err
 		}
-		stopHealth, err := setup.ServeHealth(s.WorkerHTTPAddress, house.Ready, map[string]http.Handler{"GET /metrics": promhttp.HandlerFor(setup.Metrics(), promhttp.HandlerOpts{})})
+		stopHealth, err := setup.ServeHealth(s.WorkerHTTPAddress, house.Ready, map[string]http.Handler{"GET /metrics": promhttp.HandlerFor(metrics, promhttp.HandlerOpts{})})
 		if err != nil {
 			return err
 		}
@@ -41,7 +42,7 @@ func main() {
 		}
 		defer workers.Stop()
 		if slices.Contains(s.WorkerQueues, workflows.QueueDeliveries) {
-			if err := house.EnsureSweep(ctx, s.SweepEvery, log); err != nil {
+			if err := house.EnsureSchedules(ctx, s.WorkerSettings, log); err != nil {
 				return err
 			}
 		}

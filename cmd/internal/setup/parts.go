@@ -5,13 +5,11 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
-	"net/netip"
 	"strings"
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
 
-	"signalbox/activities"
 	"signalbox/api"
 	"signalbox/api/exception"
 	"signalbox/api/incident"
@@ -20,7 +18,6 @@ import (
 	"signalbox/api/service"
 	"signalbox/console"
 	"signalbox/desk"
-	"signalbox/worker"
 	"signalbox/workflows"
 )
 
@@ -99,47 +96,4 @@ func (h *House) API(s APISettings, metrics *prometheus.Registry, log *slog.Logge
 	}
 	pages.Mount(server.App())
 	return server, nil
-}
-
-// WorkerSettings are the settings of a process that works.
-type WorkerSettings struct {
-	WorkerQueues        []string       `split_words:"true" default:"tickets,deliveries" desc:"which task queues to serve"`
-	CallbackAllow       []netip.Prefix `split_words:"true" desc:"networks that notifications may be sent to although they are not public, as CIDR"`
-	DeliveryConcurrency int            `split_words:"true" default:"64" desc:"deliveries of one partition under way at the same time"`
-	DeploymentName      string         `split_words:"true" desc:"turns worker versioning on, together with the build ID"`
-	SweepEvery          time.Duration  `split_words:"true" default:"30s" desc:"how often what a crash left open is looked for"`
-	BuildID             string         `envconfig:"BUILD_ID" desc:"turns worker versioning on, together with the deployment name"`
-}
-
-// Workers puts the workers together over this house.
-func (h *House) Workers(s WorkerSettings, partitions int, log *slog.Logger) (worker.Workers, error) {
-	return worker.New(h.Client, worker.Options{
-		Queues:     s.WorkerQueues,
-		Activities: &activities.Activities{Desk: h.Desk},
-		Deliveries: &activities.Deliveries{
-			Outbox:      h.Store.Outbox(),
-			Sender:      activities.NewSender(activities.SenderOptions{Guard: activities.Guard{Allow: s.CallbackAllow}, Now: time.Now}),
-			Lanes:       workflows.Lanes{Client: h.Client, Namespace: h.Engine.Namespace},
-			Partitions:  partitions,
-			Concurrency: s.DeliveryConcurrency,
-			Now:         time.Now,
-			Log:         log,
-		},
-		DeploymentName: s.DeploymentName, BuildID: s.BuildID,
-	})
-}
-
-// EnsureSweep makes sure that the sweep runs, and with it the partitions. It waits for a Temporal that is not there yet.
-func (h *House) EnsureSweep(ctx context.Context, every time.Duration, log *slog.Logger) error {
-	for {
-		err := workflows.EnsureSweep(ctx, h.Client, every)
-		if err == nil || ctx.Err() != nil {
-			return err
-		}
-		log.Warn("sweep.ensure", "error", err)
-		select {
-		case <-ctx.Done():
-		case <-time.After(2 * time.Second):
-		}
-	}
 }

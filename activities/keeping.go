@@ -1,0 +1,89 @@
+package activities
+
+import (
+	"context"
+	"fmt"
+	"log/slog"
+	"time"
+
+	"go.temporal.io/sdk/activity"
+
+	"signalbox/notice"
+)
+
+// Keeping is what the workflows around old and held deliveries have done for them. All but Log are required.
+type Keeping struct {
+	Records    Records
+	Deliveries time.Duration // how long deliveries that are over are kept, with their attempts
+	Operations time.Duration // how long requests that are over are kept; at least MinOperations
+	Now        func() time.Time
+	Log        *slog.Logger // default: slog's
+}
+
+// MinOperations is how long an idempotency key must be remembered (contracts, section 1).
+const MinOperations = 24 * time.Hour
+
+// Records is the read model as far as it is pruned and delivered again.
+type Records interface {
+	// PruneDeliveries deletes up to limit deliveries that have been over since before that time, with their attempts.
+	PruneDeliveries(ctx context.Context, before time.Time, limit int) (int64, error)
+	// PruneOperations does the same for operations.
+	PruneOperations(ctx context.Context, before time.Time, limit int) (int64, error)
+	// RedeliverSome goes on with a redelivery, by up to limit deliveries and never so far that more than atOnce of its subscription wait.
+	// It may be repeated: how far it came is part of it.
+	RedeliverSome(ctx context.Context, redelivery string, limit, atOnce int) (notice.Redelivery, error)
+}
+
+const (
+	pruneAtOnce = 500
+	// pruneFor bounds one call of Prune; the rest waits for the next.
+	pruneFor = 10 * time.Minute
+	// PruneHeartbeat is how long Prune may be silent.
+	PruneHeartbeat = 30 * time.Second
+
+	redeliverAtOnce = 200
+	// redeliverAhead bounds how much of a redelivery waits for its first try at the same time. What it brings back is older than everything
+	// that waits, and would go before it.
+	redeliverAhead = 500
+)
+
+// Pruned counts what was deleted.
+type Pruned struct {
+	Deliveries int64 `json:"deliveries"`
+	Operations int64 `json:"operations"`
+	More       bool  `json:"more,omitempty"` // there was not enough time for all
+}
+
+// Prune deletes what was kept long enough, a little at a time, so that nobody waits for it. It may be repeated.
+func (k *Keeping) Prune(ctx context.Context) (sum Pruned, err error) {
+	began := k.Now()
+	prune := func(n *int64, keep time.Duration, f func(context.Context, time.Time, int) (int64, error)) error {
+		for k.Now().Sub(began) < pruneFor {
+			activity.RecordHeartbeat(ctx)
+			gone, err := f(ctx, began.Add(-keep), pruneAtOnce)
+			*n += gone
+			if err != nil || gone < pruneAtOnce {
+				return err
+			}
+		}
+		sum.More = true
+		return nil
+	}
+	if err := prune(&sum.Deliveries, k.Deliveries, k.Records.PruneDeliveries); err != nil {
+		return sum, fmt.Errorf("prune deliveries: %w", err)
+	}
+	if err := prune(&sum.Operations, max(k.Operations, MinOperations), k.Records.PruneOperations); err != nil {
+		return sum, fmt.Errorf("prune operations: %w", err)
+	}
+	log := k.Log
+	if log == nil {
+		log = slog.Default()
+	}
+	log.Info("records.pruned", "deliveries", sum.Deliveries, "operations", sum.Operations, "more", sum.More)
+	return sum, nil
+}
+
+// RedeliverSome goes on with a redelivery and tells how far it is.
+func (k *Keeping) RedeliverSome(ctx context.Context, redelivery string) (notice.Redelivery, error) {
+	return k.Records.RedeliverSome(ctx, redelivery, redeliverAtOnce, redeliverAhead)
+}

@@ -1,0 +1,110 @@
+package activities
+
+import (
+	"context"
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
+
+	"signalbox/notice"
+)
+
+// Meter counts deliveries for Prometheus. A nil Meter counts nothing. Its labels take few values: never a host or an address, of which
+// there are as many as subscribers think up.
+type Meter struct {
+	outcomes *prometheus.CounterVec
+	attempts *prometheus.CounterVec
+	seconds  prometheus.Histogram
+	dropped  prometheus.Counter
+	opened   prometheus.Counter
+}
+
+// Backlog is what waits to be delivered, as the metrics show it.
+type Backlog struct {
+	Pending int // deliveries whose first try is still to come
+	Parked  int // lanes that failed and go on by themselves
+}
+
+const backlogLimit = 2 * time.Second
+
+// NewMeter puts the metrics of deliveries into a registry. hosts may be nil, and so may backlog, which is asked each time they are read.
+func NewMeter(registry prometheus.Registerer, hosts *Hosts, backlog func(context.Context) (Backlog, error)) *Meter {
+	m := &Meter{
+		outcomes: prometheus.NewCounterVec(prometheus.CounterOpts{Name: "signalbox_deliveries_total",
+			Help: "Deliveries that came to an outcome: sent, failed, parked (a try failed and others follow) or put_off (its host answers nobody)."}, []string{"outcome"}),
+		attempts: prometheus.NewCounterVec(prometheus.CounterOpts{Name: "signalbox_delivery_attempts_total",
+			Help: "Tries at deliveries, by error class; ok: none."}, []string{"class"}),
+		seconds: prometheus.NewHistogram(prometheus.HistogramOpts{Name: "signalbox_delivery_attempt_seconds", Help: "How long tries took.",
+			Buckets: []float64{.005, .01, .025, .05, .1, .25, .5, 1, 2.5, 5, 10}}),
+		dropped: prometheus.NewCounter(prometheus.CounterOpts{Name: "signalbox_addresses_dropped_total", Help: "Addresses that were given up."}),
+		opened:  prometheus.NewCounter(prometheus.CounterOpts{Name: "signalbox_breakers_opened_total", Help: "How often a host was left alone because it answers nobody."}),
+	}
+	for _, outcome := range []string{string(notice.Sent), string(notice.Failed), string(notice.Parked), outcomePutOff} {
+		m.outcomes.WithLabelValues(outcome) // an alert cannot be set on what has never been
+	}
+	registry.MustRegister(m.outcomes, m.attempts, m.seconds, m.dropped, m.opened)
+	if hosts != nil {
+		registry.MustRegister(prometheus.NewGaugeFunc(prometheus.GaugeOpts{Name: "signalbox_breakers_open", Help: "Hosts that this process leaves alone now."},
+			func() float64 { return float64(len(hosts.Open())) }))
+	}
+	if backlog != nil {
+		registry.MustRegister(waiting{backlog,
+			prometheus.NewDesc("signalbox_deliveries_pending", "Deliveries whose first try is still to come, in all.", nil, nil),
+			prometheus.NewDesc("signalbox_lanes_parked", "Lanes that failed and go on by themselves, in all.", nil, nil)})
+	}
+	return m
+}
+
+const outcomePutOff = "put_off"
+
+// count notes a result that is written down.
+func (m *Meter) count(r Result) {
+	if m == nil {
+		return
+	}
+	if r.PutOff {
+		m.outcomes.WithLabelValues(outcomePutOff).Inc()
+		return
+	}
+	m.outcomes.WithLabelValues(string(r.Then)).Inc()
+	class := string(r.Attempt.Class)
+	if class == "" {
+		class = "ok"
+	}
+	m.attempts.WithLabelValues(class).Inc()
+	m.seconds.Observe(r.Attempt.FinishedAt.Sub(r.Attempt.StartedAt).Seconds())
+	if r.Drop != "" {
+		m.dropped.Inc()
+	}
+}
+
+// Opened notes that a host's breaker opened.
+func (m *Meter) Opened() {
+	if m != nil {
+		m.opened.Inc()
+	}
+}
+
+// waiting asks for the backlog when the metrics are read. When it cannot be had, they say nothing of it rather than something old.
+type waiting struct {
+	ask             func(context.Context) (Backlog, error)
+	pending, parked *prometheus.Desc
+}
+
+// Describe implements prometheus.Collector.
+func (w waiting) Describe(out chan<- *prometheus.Desc) {
+	out <- w.pending
+	out <- w.parked
+}
+
+// Collect implements prometheus.Collector.
+func (w waiting) Collect(out chan<- prometheus.Metric) {
+	ctx, cancel := context.WithTimeout(context.Background(), backlogLimit)
+	defer cancel()
+	b, err := w.ask(ctx)
+	if err != nil {
+		return
+	}
+	out <- prometheus.MustNewConstMetric(w.pending, prometheus.GaugeValue, float64(b.Pending))
+	out <- prometheus.MustNewConstMetric(w.parked, prometheus.GaugeValue, float64(b.Parked))
+}

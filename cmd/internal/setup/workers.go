@@ -1,0 +1,130 @@
+package setup
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net/netip"
+	"slices"
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
+
+	"signalbox/activities"
+	"signalbox/notice"
+	"signalbox/worker"
+	"signalbox/workflows"
+)
+
+// WorkerSettings are the settings of a process that works.
+type WorkerSettings struct {
+	WorkerQueues        []string                 `split_words:"true" default:"tickets,deliveries" desc:"which task queues to serve"`
+	CallbackAllow       []netip.Prefix           `split_words:"true" desc:"networks that notifications may be sent to although they are not public, as CIDR"`
+	DeliveryConcurrency int                      `split_words:"true" default:"64" desc:"deliveries of one partition under way at the same time, but for those to slow receivers"`
+	DeliveryPerHost     int                      `split_words:"true" default:"32" desc:"deliveries of this process under way to one host at the same time"`
+	ProfileIntervals    map[string]time.Duration `split_words:"true" desc:"the wait before each further try of a delivery instead of the contracts' own, by profile: minutely:1s,standard:500ms"`
+	KeepDeliveries      time.Duration            `split_words:"true" default:"720h" desc:"how long deliveries that are over are kept, with every try"`
+	KeepOperations      time.Duration            `split_words:"true" default:"168h" desc:"how long requests and their idempotency keys are kept; at least 24h"`
+	PruneEvery          time.Duration            `split_words:"true" default:"1h" desc:"how often what was kept long enough is deleted"`
+	DeploymentName      string                   `split_words:"true" desc:"turns worker versioning on, together with the build ID"`
+	SweepEvery          time.Duration            `split_words:"true" default:"30s" desc:"how often what a crash left open is looked for"`
+	BuildID             string                   `envconfig:"BUILD_ID" desc:"turns worker versioning on, together with the deployment name"`
+}
+
+// profiles gives the profiles that the settings leave in force.
+func (s WorkerSettings) profiles() (notice.Profiles, error) {
+	profiles := notice.BuiltIn()
+	if err := profiles.Override(s.ProfileIntervals); err != nil {
+		return nil, fmt.Errorf("setting SIGNALBOX_PROFILE_INTERVALS: %w", err)
+	}
+	return profiles, nil
+}
+
+func (s WorkerSettings) check() error {
+	var faults []error
+	for _, c := range []struct {
+		name string
+		ok   bool
+		want string
+	}{
+		{"DELIVERY_CONCURRENCY", s.DeliveryConcurrency > 0, "at least 1"},
+		{"DELIVERY_PER_HOST", s.DeliveryPerHost > 0, "at least 1"},
+		{"KEEP_DELIVERIES", s.KeepDeliveries > 0, "more than nothing"},
+		{"KEEP_OPERATIONS", s.KeepOperations >= activities.MinOperations, "at least " + activities.MinOperations.String()},
+		{"PRUNE_EVERY", s.PruneEvery > 0, "more than nothing"},
+		{"SWEEP_EVERY", s.SweepEvery > 0, "more than nothing"},
+	} {
+		if !c.ok {
+			faults = append(faults, fmt.Errorf("setting SIGNALBOX_%s: must be %s", c.name, c.want))
+		}
+	}
+	return errors.Join(faults...)
+}
+
+// Workers puts the workers together over this house. What they deliver is counted in metrics.
+func (h *House) Workers(s WorkerSettings, partitions int, metrics prometheus.Registerer, log *slog.Logger) (worker.Workers, error) {
+	profiles, err := s.profiles()
+	if err := errors.Join(err, s.check()); err != nil {
+		return nil, err
+	}
+	deliveries := &activities.Deliveries{
+		Outbox:      h.Store.Outbox(),
+		Sender:      activities.NewSender(activities.SenderOptions{Guard: activities.Guard{Allow: s.CallbackAllow}, Now: time.Now}),
+		Lanes:       h.lanes(),
+		Profiles:    profiles,
+		Partitions:  partitions,
+		Concurrency: s.DeliveryConcurrency,
+		Hosts:       &activities.Hosts{Limit: s.DeliveryPerHost, Now: time.Now},
+		Now:         time.Now,
+		Log:         log,
+	}
+	if slices.Contains(s.WorkerQueues, workflows.QueueDeliveries) {
+		meter := activities.NewMeter(metrics, deliveries.Hosts, h.backlog)
+		deliveries.Meter = meter
+		deliveries.Hosts.Changed = func(host string, open bool) {
+			if open {
+				meter.Opened()
+				log.Warn("breaker.opened", "host", host)
+				return
+			}
+			log.Info("breaker.closed", "host", host)
+		}
+	}
+	return worker.New(h.Client, worker.Options{
+		Queues:         s.WorkerQueues,
+		Activities:     &activities.Activities{Desk: h.Desk},
+		Deliveries:     deliveries,
+		Keeping:        &activities.Keeping{Records: h.Store, Deliveries: s.KeepDeliveries, Operations: s.KeepOperations, Now: time.Now, Log: log},
+		DeploymentName: s.DeploymentName, BuildID: s.BuildID,
+	})
+}
+
+// lanes starts the workflows around deliveries.
+func (h *House) lanes() workflows.Lanes {
+	return workflows.Lanes{Client: h.Client, Namespace: h.Engine.Namespace}
+}
+
+func (h *House) backlog(ctx context.Context) (b activities.Backlog, err error) {
+	b.Pending, b.Parked, err = h.Store.Outbox().Backlog(ctx)
+	return b, err
+}
+
+// EnsureSchedules makes sure that the sweep runs, and with it the partitions, and that what was kept long enough is deleted. It waits for a
+// Temporal that is not there yet.
+func (h *House) EnsureSchedules(ctx context.Context, s WorkerSettings, log *slog.Logger) error {
+	for {
+		err := workflows.EnsureSweep(ctx, h.Client, s.SweepEvery)
+		if err == nil {
+			err = workflows.EnsurePrune(ctx, h.Client, s.PruneEvery)
+		}
+		if err == nil || ctx.Err() != nil {
+			return err
+		}
+		log.Warn("schedules.ensure", "error", err)
+		select {
+		case <-ctx.Done():
+		case <-time.After(2 * time.Second):
+		}
+	}
+}

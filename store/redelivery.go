@@ -1,0 +1,276 @@
+package store
+
+import (
+	"context"
+	"fmt"
+	"maps"
+	"slices"
+
+	"github.com/google/uuid"
+
+	"signalbox/notice"
+	"signalbox/ticket"
+)
+
+type redeliveryRow struct {
+	ID           string  `db:"id"`
+	Tenant       string  `db:"tenant"`
+	Subscription string  `db:"subscription_id"`
+	Target       string  `db:"target_id"`
+	Wanted       string  `db:"wanted"`
+	From         *moment `db:"from_at"`
+	To           *moment `db:"to_at"`
+	State        string  `db:"state"`
+	Total        int     `db:"total"`
+	Done         int     `db:"done"`
+	At           *moment `db:"at"` // position of the last one; nil before the first
+	Seq          int64   `db:"seq"`
+	Delivery     string  `db:"delivery_id"`
+	CreatedAt    moment  `db:"created_at"`
+	EndedAt      *moment `db:"ended_at"`
+}
+
+const redeliveryColumns = `id, tenant, subscription_id, target_id, wanted, from_at, to_at, state, total, done, at, seq, delivery_id, created_at, ended_at`
+
+func (r redeliveryRow) redelivery() notice.Redelivery {
+	return notice.Redelivery{ID: r.ID, Tenant: r.Tenant, Subscription: r.Subscription, State: notice.RedeliveryState(r.State), Total: r.Total, Done: r.Done,
+		CreatedAt: r.CreatedAt.Time, EndedAt: r.EndedAt.pointer()}
+}
+
+// selected gives the condition for deliveries d that a redelivery is about.
+func (r redeliveryRow) selected() (where string, args []any) {
+	s := notice.Selection{State: notice.DeliveryState(r.Wanted)}
+	where, args = `d.subscription_id = ? AND d.state IN (?) AND d.ended_at <= ?`, []any{r.Subscription, words(s.States()), r.CreatedAt}
+	if r.From != nil {
+		where, args = where+` AND d.at >= ?`, append(args, *r.From)
+	}
+	if r.To != nil {
+		where, args = where+` AND d.at < ?`, append(args, *r.To)
+	}
+	if r.At != nil {
+		where, args = where+` AND (d.at, d.seq, d.id) > (?, ?, ?)`, append(args, *r.At, r.Seq, r.Delivery)
+	}
+	return where, args
+}
+
+func words[T ~string](list []T) []string {
+	out := make([]string, len(list))
+	for i, w := range list {
+		out[i] = string(w)
+	}
+	return out
+}
+
+// BeginRedelivery has those deliveries of a subscription delivered again that the selection names, each under its own ID; the work itself is
+// RedeliverSome's. ticketID is zero for a lasting subscription. dry: they are only counted, and the ID is empty.
+//
+// What is owed to an address that was dropped goes to what the same address was registered as again, on the same ticket and in the same format.
+// NotFound: the tenant has no such subscription there; Conflict: it is not active, and neither is another of its address.
+func (s *Store) BeginRedelivery(ctx context.Context, tenant string, ticketID int64, subscription string, sel notice.Selection, dry bool) (out notice.Redelivery, err error) {
+	if err := sel.Check(); err != nil {
+		return out, err
+	}
+	err = s.write(ctx, func(ctx context.Context, q *session) error {
+		target, err := q.target(ctx, tenant, ticketID, subscription)
+		if err != nil {
+			return err
+		}
+		row := redeliveryRow{ID: uuid.NewString(), Tenant: tenant, Subscription: subscription, Target: target, Wanted: string(sel.State), From: maybe(sel.From),
+			To: maybe(sel.To), State: string(notice.Redelivering), CreatedAt: at(q.now())}
+		where, args := row.selected()
+		var totals []int
+		if err := q.any(ctx, &totals, `SELECT COUNT(*) FROM deliveries d WHERE `+where, args...); err != nil {
+			return wrap("count deliveries", err)
+		}
+		row.Total = totals[0]
+		if dry {
+			row.ID = ""
+		} else if err := q.insert(ctx, `redeliveries (`+redeliveryColumns+`)`, [][]any{{row.ID, row.Tenant, row.Subscription, row.Target, row.Wanted, row.From,
+			row.To, row.State, row.Total, 0, nil, 0, "", row.CreatedAt, nil}}); err != nil {
+			return err
+		}
+		out = row.redelivery()
+		return nil
+	})
+	return out, err
+}
+
+// target is where a subscription's deliveries can be sent now.
+func (q *session) target(ctx context.Context, tenant string, ticketID int64, subscription string) (string, error) {
+	var row subscriptionRow
+	found, err := q.find(ctx, &row, `SELECT `+subscriptionColumns+` FROM subscriptions WHERE id = ? AND tenant = ? AND ticket_id = ? AND state <> 'deleted'`,
+		subscription, tenant, ticketID)
+	switch {
+	case err != nil:
+		return "", wrap("look for a subscription", err)
+	case !found:
+		return "", errNoSubscription
+	case row.State == string(notice.Active):
+		return row.ID, nil
+	case ticketID == 0:
+		return "", notActive(notice.SubscriptionState(row.State))
+	}
+	var again string
+	found, err = q.find(ctx, &again, `SELECT id FROM subscriptions WHERE ticket_id = ? AND url = ? AND format = ? AND state = 'active' ORDER BY created_at, id LIMIT 1`,
+		ticketID, row.URL, row.Format)
+	if err == nil && !found {
+		err = ticket.Refuse(ticket.Conflict, "the address was dropped; it has to be registered again")
+	}
+	return again, wrap("look for the address", err)
+}
+
+// RedeliveryOf tells how far a redelivery is. NotFound: the subscription has none under that ID.
+func (s *Store) RedeliveryOf(ctx context.Context, tenant, subscription, id string) (out notice.Redelivery, err error) {
+	err = s.read(ctx, func(q *session) error {
+		var row redeliveryRow
+		found, err := q.find(ctx, &row, `SELECT `+redeliveryColumns+` FROM redeliveries WHERE id = ? AND tenant = ? AND subscription_id = ?`, id, tenant, subscription)
+		switch {
+		case err != nil:
+			return wrap("look for a redelivery", err)
+		case !found:
+			return ticket.Refuse(ticket.NotFound, "there is no such redelivery")
+		}
+		out = row.redelivery()
+		return nil
+	})
+	return out, err
+}
+
+// Redeliveries lists redeliveries that are not over, oldest first.
+func (o *Outbox) Redeliveries(ctx context.Context, limit int) (ids []string, err error) {
+	err = o.store.read(ctx, func(q *session) error {
+		return wrap("list redeliveries", q.all(ctx, &ids, `SELECT id FROM redeliveries WHERE state = 'running' ORDER BY created_at LIMIT ?`, limit))
+	})
+	return ids, err
+}
+
+// again is a delivery that is to be put back.
+type again struct {
+	ID       string `db:"id"`
+	TicketID int64  `db:"ticket_id"`
+	Part     int    `db:"part"`
+	At       moment `db:"at"`
+	Seq      int64  `db:"seq"`
+}
+
+// RedeliverSome goes on with a redelivery: see activities.Records. One that is over, or gone, is told as it is.
+func (s *Store) RedeliverSome(ctx context.Context, id string, limit, atOnce int) (out notice.Redelivery, err error) {
+	err = s.write(ctx, func(ctx context.Context, q *session) error {
+		var row redeliveryRow
+		found, err := q.find(ctx, &row, q.forUpdate(`SELECT `+redeliveryColumns+` FROM redeliveries WHERE id = ?`), id)
+		if err != nil {
+			return wrap("lock a redelivery", err)
+		}
+		if !found {
+			row = redeliveryRow{ID: id, State: string(notice.Stopped)}
+		}
+		if found && row.State == string(notice.Redelivering) {
+			if err := q.redeliver(ctx, &row, limit, atOnce); err != nil {
+				return err
+			}
+		}
+		out = row.redelivery()
+		return nil
+	})
+	return out, err
+}
+
+func (q *session) redeliver(ctx context.Context, row *redeliveryRow, limit, atOnce int) error {
+	var waiting int
+	if err := q.get(ctx, &waiting, `SELECT COUNT(*) FROM (SELECT 1 FROM deliveries WHERE subscription_id = ? AND state IN ('pending', 'parked') LIMIT ?) w`,
+		row.Target, atOnce); err != nil {
+		return wrap("count what waits", err)
+	}
+	if limit = min(limit, atOnce-waiting); limit <= 0 {
+		return nil
+	}
+	where, args := row.selected()
+	var batch []again
+	if err := q.any(ctx, &batch, `SELECT d.id, d.ticket_id, d.part, d.at, d.seq FROM deliveries d WHERE `+where+` ORDER BY d.at, d.seq, d.id LIMIT ?`,
+		append(args, limit)...); err != nil {
+		return wrap("list deliveries", err)
+	}
+	if err := q.putBack(ctx, row, batch); err != nil {
+		return err
+	}
+	if len(batch) > 0 {
+		last := batch[len(batch)-1]
+		row.At, row.Seq, row.Delivery = &last.At, last.Seq, last.ID
+	}
+	if row.State == string(notice.Redelivering) && len(batch) < limit {
+		row.State = string(notice.Redelivered)
+	}
+	if row.State != string(notice.Redelivering) {
+		now := at(q.now())
+		row.EndedAt = &now
+	}
+	_, err := q.exec(ctx, `UPDATE redeliveries SET state = ?, done = ?, at = ?, seq = ?, delivery_id = ?, ended_at = ? WHERE id = ?`,
+		row.State, row.Done, row.At, row.Seq, row.Delivery, row.EndedAt, row.ID)
+	return wrap("move the redelivery on", err)
+}
+
+// putBack begins a new round of tries of each, unless its target is told nothing any more.
+func (q *session) putBack(ctx context.Context, row *redeliveryRow, batch []again) error {
+	lanes := map[int64][]string{}
+	for _, d := range batch {
+		lanes[d.TicketID] = append(lanes[d.TicketID], d.ID)
+	}
+	for _, lane := range slices.Sorted(maps.Keys(lanes)) {
+		if err := q.holdTicket(ctx, lane); err != nil {
+			return err
+		}
+	}
+	var one int
+	active, err := q.find(ctx, &one, q.forShare(`SELECT 1 FROM subscriptions WHERE id = ? AND state = 'active'`), row.Target)
+	switch {
+	case err != nil:
+		return wrap("hold the subscription", err)
+	case !active:
+		row.State = string(notice.Stopped)
+		return nil
+	case len(batch) == 0:
+		return nil
+	}
+	var rows []laneRow
+	if err := q.any(ctx, &rows, `SELECT ticket_id, subscription_id FROM lanes WHERE subscription_id = ? AND ticket_id IN (?)`, row.Target,
+		slices.Collect(maps.Keys(lanes))); err != nil {
+		return wrap("list parked lanes", err)
+	}
+	parked := map[int64]bool{}
+	for _, r := range rows {
+		parked[r.TicketID] = true
+	}
+	ids := map[notice.DeliveryState][]string{}
+	for _, d := range batch {
+		state := notice.Pending
+		if parked[d.TicketID] {
+			state = notice.Parked
+		} else {
+			q.wakes[d.Part] = true
+		}
+		ids[state] = append(ids[state], d.ID)
+	}
+	for state, ids := range ids {
+		// The target may have been told of the event itself already, having been registered before the other was dropped.
+		n, err := q.many(ctx, `UPDATE deliveries SET subscription_id = ?, state = ?, tries = 0, first_try = NULL, next_try = ?, ended_at = NULL
+			WHERE id IN (?) AND state NOT IN ('pending', 'parked', 'cancelled') AND (subscription_id = ? OR NOT EXISTS (
+			SELECT 1 FROM deliveries o WHERE o.subscription_id = ? AND o.ticket_id = deliveries.ticket_id AND o.seq = deliveries.seq))`,
+			row.Target, string(state), at(q.now()), ids, row.Target, row.Target)
+		if err != nil {
+			return fmt.Errorf("begin new rounds: %w", err)
+		}
+		row.Done += int(n)
+	}
+	return nil
+}
+
+// Backlog counts what waits to be delivered: deliveries whose first try is still to come, and parked lanes.
+func (o *Outbox) Backlog(ctx context.Context) (pending, parked int, err error) {
+	err = o.store.read(ctx, func(q *session) error {
+		if err := q.get(ctx, &pending, `SELECT COUNT(*) FROM deliveries WHERE state = 'pending'`); err != nil {
+			return wrap("count pending deliveries", err)
+		}
+		return wrap("count parked lanes", q.get(ctx, &parked, `SELECT COUNT(*) FROM lanes`))
+	})
+	return pending, parked, err
+}
