@@ -1,0 +1,290 @@
+package issue_test
+
+import (
+	"encoding/json"
+	"net/http"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"signalbox/api/apitest"
+	"signalbox/flow"
+)
+
+// publish makes a service known, as package service does.
+func (b bench) publish(source string) flow.Definition {
+	b.T.Helper()
+	def, faults := flow.Parse([]byte(source))
+	require.Empty(b.T, faults)
+	def, err := b.house.PublishService(b.T.Context(), "north", "boss", def)
+	require.NoError(b.T, err)
+	return def
+}
+
+// trip opens an issue of the service in testdata, with these members besides.
+func (b bench) trip(more map[string]any) string {
+	b.T.Helper()
+	b.publish(string(b.sample("trip.yaml")))
+	body := map[string]any{"origin": "hr", "title": "去北京", "service": "trip", "opener": "li", "fields": map[string]any{"city": "北京"}}
+	for name, value := range more {
+		body[name] = value
+	}
+	var number string
+	b.result(b.Do("POST", "/api/issue", body), &number)
+	return number
+}
+
+type currentNode struct {
+	ID, Name, Type, State, Problem string
+	Number                         int64
+	Processors, Pending, Actions   []string
+	Anyone                         bool
+	Due                            *time.Time
+	Fields                         []flow.Field
+	Votes                          []struct {
+		Who, Comment, By string
+		Pass             bool
+		At               time.Time
+	}
+}
+
+func (b bench) nodes(number string) map[string]currentNode {
+	b.T.Helper()
+	var v struct {
+		CurrentNodes []currentNode `json:"current_nodes"`
+	}
+	b.Do("GET", "/api/issue/"+number, nil).Into(http.StatusOK, &v)
+	out := map[string]currentNode{}
+	for _, n := range v.CurrentNodes {
+		out[n.ID] = n
+	}
+	return out
+}
+
+// act does something at a node.
+func (b bench) act(number, who, action, node string, parameter any) apitest.Answer {
+	b.T.Helper()
+	return b.Do("POST", "/api/issue/"+number+"/handle", map[string]any{"action": action, "operator": who, "node": node, "parameter": parameter})
+}
+
+func (b bench) waitingFor(who string) []string {
+	b.T.Helper()
+	var page struct{ Items []struct{ ID string } }
+	b.result(b.Do("GET", "/api/issue?waiting_for="+who, nil), &page)
+	var out []string
+	for _, item := range page.Items {
+		out = append(out, item.ID)
+	}
+	return out
+}
+
+func TestAnIssueOfAPublishedService(t *testing.T) {
+	b := setup(t)
+	number := b.trip(nil)
+	v := b.read(number)
+	require.Equal(t, []any{"trip", float64(1), "li"}, []any{v["service"], v["service_version"], v["opener"]})
+	require.Equal(t, map[string]any{"city": "北京", "days": float64(1)}, v["fields"])
+
+	nodes := b.nodes(number)
+	boss, front := nodes["boss"], nodes["desk"]
+	require.Equal(t, []string{"approval", "active", "领导"}, []string{boss.Type, boss.State, boss.Name})
+	require.Equal(t, []string{"wang", "zhao"}, boss.Processors)
+	require.Equal(t, []string{"approve", "reject", "add", "deliver"}, boss.Actions)
+	require.NotNil(t, boss.Due)
+	require.Greater(t, boss.Number, int64(flow.FirstNumber))
+	require.Equal(t, []string{"claim"}, front.Actions)
+	require.Equal(t, "hotel", front.Fields[0].Key)
+
+	b.result(b.act(number, "wang", "approve", "boss", map[string]any{"comment": "同意"}), nil)
+	b.refused(b.act(number, "wang", "approve", "boss", nil), 409, "wang has voted already")
+	b.refused(b.act(number, "qian", "approve", "boss", nil), 403, "asks zhao")
+	boss = b.nodes(number)["boss"]
+	require.Equal(t, []string{"wang", "zhao"}, boss.Processors, "who has voted is still among those asked")
+	require.Equal(t, []string{"zhao"}, boss.Pending)
+	require.Len(t, boss.Votes, 1)
+	require.Equal(t, []any{"wang", true, "同意"}, []any{boss.Votes[0].Who, boss.Votes[0].Pass, boss.Votes[0].Comment})
+	require.Empty(t, b.waitingFor("wang"))
+	require.Equal(t, []string{number}, b.waitingFor("zhao"))
+
+	b.result(b.act(number, "zhao", "deliver", "boss", map[string]any{"targets": []string{"zhou"}, "reason": "出差"}), nil)
+	b.refused(b.act(number, "wu", "claim", "desk", nil), 403, "asks qian, sun")
+	b.result(b.act(number, "qian", "claim", "", nil), nil)
+	require.Empty(t, b.waitingFor("sun"), "who has lost the claim is not asked any more")
+	b.refused(b.act(number, "qian", "submit", "desk", map[string]any{"fields": map[string]any{"hotel": ""}}), 400, "hotel")
+	b.refused(b.act(number, "qian", "submit", "desk", map[string]any{"fields": map[string]any{"hotel": "a", "x": 1}}), 400, "x")
+	b.result(b.act(number, "qian", "submit", "desk", map[string]any{"fields": map[string]any{"hotel": "北京饭店"}}), nil)
+	require.Equal(t, "waiting", b.nodes(number)["joined"].State)
+
+	// A rejection goes back, out of the parallel, and around again; a vote in somebody's name is an admin's.
+	b.refused(b.act(number, "chief", "reject", "boss", map[string]any{"on_behalf": "zhou"}), 403, "on_behalf")
+	b.result(bench{b.T, b.As(apitest.Boss), b.house}.act(number, "chief", "reject", "boss", map[string]any{"on_behalf": "zhou", "comment": "太贵"}), nil)
+	nodes = b.nodes(number)
+	require.Len(t, nodes, 1)
+	require.Equal(t, []string{"li"}, nodes["ask"].Pending)
+	b.result(b.act(number, "li", "submit", "ask", nil), nil)
+	require.Empty(t, b.nodes(number)["boss"].Votes, "votes are those of this round")
+
+	type entry struct {
+		Type       string
+		Happenings []flow.Happening
+		After      map[string]json.RawMessage
+	}
+	var page struct{ Items []entry }
+	b.result(b.Do("GET", "/api/issue/"+number+"/timeline", nil), &page)
+	require.NotContains(t, string(page.Items[0].After["opening"]), `"definition"`, "a definition is read by its version")
+	i := slices.IndexFunc(page.Items, func(e entry) bool { return e.Type == "rejected" })
+	vote := page.Items[i].Happenings[0]
+	require.Equal(t, []string{flow.Voted, "chief", "zhou", "太贵"}, []string{vote.Kind, vote.Who, vote.For, vote.Note})
+}
+
+func TestWhomACallerNames(t *testing.T) {
+	b := setup(t)
+	number := b.trip(map[string]any{"state_processors": map[string]any{"boss": []string{"zhou", "wu"}}})
+	require.Equal(t, []string{"zhou", "wu"}, b.nodes(number)["boss"].Pending)
+	require.Equal(t, []string{number}, b.waitingFor("wu"))
+	require.Empty(t, b.waitingFor("wang"))
+}
+
+func TestOpeningsOfServicesThatAreWrong(t *testing.T) {
+	b := setup(t)
+	b.trip(nil)
+	for name, c := range map[string]struct{ body, says string }{
+		"unknown service":       {`"service":"nothing"`, `service: there is no service "nothing"`},
+		"service of blanks":     {`"service":" "`, "service: there is no service"},
+		"required field":        {`"service":"trip"`, "fields.city: is required"},
+		"field of other type":   {`"service":"trip","fields":{"city":"a","days":"many"}`, "fields.days"},
+		"unknown field":         {`"service":"trip","fields":{"city":"a","x":1}`, "fields.x: the form has no such field"},
+		"fields no object":      {`"service":"trip","fields":[]`, "fields: must be an object"},
+		"fields of a built-in":  {`"fields":{"x":1}`, "fields.x: the form has no such field"},
+		"unknown node":          {`"service":"trip","fields":{"city":"a"},"state_processors":{"x":["a"]}`, "state_processors.x: the service has no such node"},
+		"node that asks nobody": {`"service":"trip","fields":{"city":"a"},"state_processors":{"joined":["a"]}`, "state_processors.joined: a join asks nobody"},
+		"nobody named":          {`"service":"trip","fields":{"city":"a"},"state_processors":{"boss":[]}`, "state_processors.boss: must name somebody"},
+		"named as text":         {`"service":"trip","fields":{"city":"a"},"state_processors":{"boss":"a"}`, "state_processors.boss: must be an array"},
+		"control character":     {`"service":"trip","fields":{"city":"a"},"state_processors":{"boss":["a\u0007"]}`, "state_processors.boss"},
+		"opener too long":       {`"opener":"` + strings.Repeat("名", 256) + `"`, "opener"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			b := bench{t, b.On(t), b.house}
+			b.refused(b.Do("POST", "/api/issue", `{"origin":"a","title":"b",`+c.body+`}`), 400, c.says)
+			b.refused(b.Do("POST", "/api/issue", `{"origin":"a","title":"b",`+c.body+`}`, "X-Idempotency-Key", "k"), 400, c.says)
+		})
+	}
+	b.refused(b.As(apitest.Stranger).Do("POST", "/api/issue", `{"origin":"a","title":"b","service":"trip","fields":{"city":"a"}}`), 400, "no service")
+}
+
+func TestActsThatAreWrong(t *testing.T) {
+	b := setup(t)
+	number := b.trip(nil)
+	for name, c := range map[string]struct {
+		action, node, parameter string
+		status                  int
+		says                    string
+	}{
+		"two nodes could":     {"reassign", "", `{"targets":["x"]}`, 403, "only an admin"},
+		"unknown node":        {"approve", "nowhere", `{}`, 404, "node"},
+		"not come to":         {"submit", "ask", `{}`, 409, "has not come to"},
+		"not of the node":     {"confirm", "boss", `{"virtual_confirm_result":true,"virtual_confirm_comment":"c"}`, 409, "action"},
+		"targets no list":     {"deliver", "boss", `{"targets":"a"}`, 400, "targets: must be an array"},
+		"targets left out":    {"deliver", "boss", `{"comment":"c"}`, 400, "targets: is required"},
+		"empty target":        {"deliver", "boss", `{"comment":"c","targets":[""]}`, 400, "targets[0]"},
+		"many targets":        {"deliver", "boss", `{"comment":"c","targets":[` + strings.TrimSuffix(strings.Repeat(`"a",`, 201), ",") + `]}`, 400, "targets: must have at most 200"},
+		"deliver unexplained": {"deliver", "boss", `{"targets":["a"]}`, 400, "comment: is required"},
+		"long comment":        {"approve", "boss", `{"comment":"` + strings.Repeat("长", 1001) + `"}`, 400, "comment: must have at most 1000"},
+		"fields no object":    {"submit", "desk", `{"fields":1}`, 400, "fields: must be an object"},
+		"on behalf":           {"approve", "boss", `{"on_behalf":"zhao"}`, 403, "on_behalf"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			b := bench{t, b.On(t), b.house}
+			b.refused(b.act(number, "wang", c.action, c.node, json.RawMessage(c.parameter)), c.status, c.says)
+		})
+	}
+}
+
+func TestDiagramOfAnIssue(t *testing.T) {
+	b := setup(t)
+	number := b.trip(nil)
+	b.result(b.act(number, "wang", "approve", "boss", nil), nil)
+	answer := b.As(apitest.Reader).Do("GET", "/api/issue/"+number+"/diagram.svg", nil)
+	require.Equal(t, http.StatusOK, answer.Status)
+	require.Equal(t, "image/svg+xml; charset=utf-8", answer.Header.Get("Content-Type"))
+	require.Contains(t, answer.Header.Get("Content-Security-Policy"), "default-src 'none'")
+	for _, says := range []string{"<svg", "领导", "current", "done"} {
+		require.Contains(t, string(answer.Body), says)
+	}
+	b.refused(b.As(apitest.Stranger).Do("GET", "/api/issue/"+number+"/diagram.svg", nil), 404, "no such")
+}
+
+func TestMovedToAnotherVersion(t *testing.T) {
+	b := setup(t)
+	number := b.trip(nil)
+	b.result(b.act(number, "wang", "approve", "boss", map[string]any{"comment": "同意"}), nil)
+	b.publish(strings.NewReplacer("id: boss", "id: chief", "next: boss", "next: chief").Replace(string(b.sample("trip.yaml"))))
+	require.Equal(t, float64(1), b.read(number)["service_version"], "publishing moves no ticket")
+
+	boss := b.As(apitest.Boss)
+	migrate := func(body string, headers ...string) apitest.Answer {
+		t.Helper()
+		return boss.Do("POST", "/api/issue/"+number+"/migrate", body, headers...)
+	}
+	var dry struct {
+		Possible      bool
+		From, Version int
+		Reasons       []flow.Reason
+		Nodes         []struct{ From, To, State string }
+		CurrentNodes  []currentNode `json:"current_nodes"`
+	}
+	b.result(migrate(`{"version":2,"operator":"chief","dry_run":true}`), &dry)
+	require.False(t, dry.Possible)
+	require.Equal(t, []int{1, 2}, []int{dry.From, dry.Version})
+	require.Equal(t, "boss", dry.Reasons[0].Node)
+	b.refused(migrate(`{"version":2,"operator":"chief"}`), 409, "boss: it is open")
+	b.result(migrate(`{"version":2,"operator":"chief","nodes":{"boss":"chief"},"dry_run":true}`), &dry)
+	require.True(t, dry.Possible)
+	require.Empty(t, dry.Reasons)
+	require.Contains(t, dry.Nodes, struct{ From, To, State string }{"boss", "chief", "active"})
+	var ids []string
+	for _, n := range dry.CurrentNodes {
+		ids = append(ids, n.ID)
+	}
+	require.Contains(t, ids, "chief")
+	require.Equal(t, float64(1), b.read(number)["service_version"], "a dry run moves nothing")
+	require.Len(t, b.timeline(number), 2)
+
+	const real = `{"version":2,"operator":"chief","nodes":{"boss":"chief"},"reason":"新流程"}`
+	first := migrate(real, "X-Idempotency-Key", "k")
+	b.result(first, nil)
+	again := migrate(real, "X-Idempotency-Key", "k")
+	require.Equal(t, first.Body, again.Body)
+	require.Equal(t, "true", again.Header.Get("X-Idempotency-Replayed"))
+	require.Equal(t, float64(2), b.read(number)["service_version"])
+	require.Equal(t, []string{"zhao"}, b.nodes(number)["chief"].Pending, "the vote that was given counts")
+	require.Equal(t, "同意", b.nodes(number)["chief"].Votes[0].Comment)
+	require.Equal(t, []string{"opened", "approved", "migrated"}, b.timeline(number))
+	b.result(b.act(number, "zhao", "approve", "chief", nil), nil)
+
+	b.refused(migrate(real), 409, "version 2 already")
+	b.refused(migrate(`{"version":3,"operator":"chief"}`), 400, `version: the service "trip" has no version 3`)
+	b.refused(migrate(`{"operator":"chief"}`), 400, "version: is required")
+	b.refused(migrate(`{"version":1}`), 400, "operator")
+	b.refused(migrate(`{"version":"1","operator":"chief"}`), 400, "version: must be a whole number")
+	b.refused(migrate(`{"version":1,"operator":"chief","nodes":["a"]}`), 400, "nodes: must be an object")
+	b.refused(migrate(`{"version":1,"operator":"chief","nodes":{"a":""}}`), 400, "nodes.a")
+	b.refused(b.Do("POST", "/api/issue/"+number+"/migrate", real), 403, "admin")
+	b.result(migrate(`{"version":2,"operator":"chief","dry_run":true}`), &dry)
+	require.False(t, dry.Possible)
+	require.Contains(t, dry.Reasons[0].Message, "version 2 already")
+}
+
+func (b bench) timeline(number string) []string {
+	b.T.Helper()
+	var page struct{ Items []struct{ Type string } }
+	b.result(b.Do("GET", "/api/issue/"+number+"/timeline", nil), &page)
+	var types []string
+	for _, e := range page.Items {
+		types = append(types, e.Type)
+	}
+	return types
+}
