@@ -230,7 +230,8 @@ func (t Ticket) Nodes() []Node {
 	return out
 }
 
-// WaitingFor lists everybody who can act now and is asked by name, without repetition.
+// WaitingFor lists everybody who can act now and is asked by name, without repetition. A suspended ticket waits for those with whom it will
+// go on.
 func (t Ticket) WaitingFor() []string {
 	var names []string
 	for _, node := range t.Nodes() {
