@@ -33,15 +33,11 @@ const stopWithin = 15 * time.Second
 
 // New makes the workers for the queues, not started yet.
 func New(c client.Client, o Options) (Workers, error) {
-	if len(o.Queues) == 0 {
-		return nil, fmt.Errorf("no queue to serve; name %s or %s", workflows.QueueTickets, workflows.QueueDeliveries)
+	if err := CheckQueues(o.Queues); err != nil {
+		return nil, err
 	}
 	var out Workers
 	for _, queue := range o.Queues {
-		host, ok := hosts[queue]
-		if !ok {
-			return nil, fmt.Errorf("there is no queue %q; there are %s and %s", queue, workflows.QueueTickets, workflows.QueueDeliveries)
-		}
 		options := sdkworker.Options{WorkerStopTimeout: stopWithin}
 		if o.DeploymentName != "" && o.BuildID != "" {
 			options.DeploymentOptions = sdkworker.DeploymentOptions{
@@ -50,10 +46,26 @@ func New(c client.Client, o Options) (Workers, error) {
 			}
 		}
 		w := sdkworker.New(c, queue, options)
-		host(w, o)
+		hosts[queue](w, o)
 		out = append(out, w)
 	}
 	return out, nil
+}
+
+// CheckQueues tells what is wrong with a choice of queues.
+func CheckQueues(queues []string) error {
+	if len(queues) == 0 {
+		return fmt.Errorf("no queue to serve; name %s or %s", workflows.QueueTickets, workflows.QueueDeliveries)
+	}
+	for i, queue := range queues {
+		if _, ok := hosts[queue]; !ok {
+			return fmt.Errorf("there is no queue %q; there are %s and %s", queue, workflows.QueueTickets, workflows.QueueDeliveries)
+		}
+		if slices.Contains(queues[:i], queue) {
+			return fmt.Errorf("queue %q is named twice", queue)
+		}
+	}
+	return nil
 }
 
 // Start starts them all, or none.

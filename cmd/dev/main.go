@@ -35,6 +35,11 @@ type settings struct {
 	setup.WorkerSettings
 }
 
+// Check names every setting at fault.
+func (s *settings) Check() error {
+	return errors.Join(setup.AtLeastOne("PARTITIONS", s.Partitions), s.APISettings.Check(), s.WorkerSettings.Check())
+}
+
 // apps are what dev mode seeds: an app, and one of another tenant to see that tenants are apart.
 var apps = []struct{ code, secret, tenant string }{
 	{"demo", "demo-secret", "demo"},

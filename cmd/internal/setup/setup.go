@@ -72,17 +72,29 @@ func Load(name string, args []string, settings any, out io.Writer) (done bool, e
 		}
 		return false, fmt.Errorf("setting: %w", err)
 	}
+	if c, ok := settings.(Checked); ok {
+		return false, c.Check()
+	}
 	return false, nil
 }
 
-// Table prints every setting with its default and meaning.
+// Table prints every setting with its default and meaning. One that several parts of a process take is printed once.
 func Table(settings any, out io.Writer) error {
 	const format = `{{range .}}{{usage_key .}}{{"\t"}}{{usage_default .}}{{"\t"}}{{if usage_required .}}required; {{end}}{{usage_description .}}
 {{end}}`
+	var rows strings.Builder
+	if err := envconfig.Usagef(Prefix, settings, &rows, format); err != nil {
+		return err
+	}
 	tabs := tabwriter.NewWriter(out, 2, 4, 2, ' ', 0)
 	fmt.Fprintln(tabs, "SETTING\tDEFAULT\tMEANING")
-	if err := envconfig.Usagef(Prefix, settings, tabs, format); err != nil {
-		return err
+	printed := map[string]bool{}
+	for row := range strings.Lines(rows.String()) {
+		name, _, _ := strings.Cut(row, "\t")
+		if !printed[name] {
+			fmt.Fprint(tabs, row)
+		}
+		printed[name] = true
 	}
 	return tabs.Flush()
 }
@@ -110,13 +122,15 @@ func (b Base) OpenStore(ctx context.Context, log *slog.Logger) (*store.Store, er
 
 // Open opens the store, makes the Temporal client and puts the desk on top of both.
 func (b Base) Open(ctx context.Context, log *slog.Logger) (*House, error) {
-	s, err := b.OpenStore(ctx, log)
-	if err != nil {
-		return nil, err
-	}
+	// This connects to nothing yet, so a wrong setting is found out even while the database is away.
 	c, err := b.Temporal.Dial(log)
 	if err != nil {
-		return nil, errors.Join(err, s.Close())
+		return nil, fmt.Errorf("temporal: %w", err)
+	}
+	s, err := b.OpenStore(ctx, log)
+	if err != nil {
+		c.Close()
+		return nil, err
 	}
 	engine := &workflows.Engine{Client: c, Namespace: b.Temporal.Namespace}
 	return &House{Store: s, Client: c, Engine: engine, Desk: desk.New(s.Ledger(), engine, desk.Options{Log: log}), key: b.MasterKey}, nil

@@ -58,7 +58,11 @@ func (b *binaries) get(dir, pkg string) (string, error) {
 		}
 		b.dir, b.paths = made, map[string]string{}
 	}
-	path := filepath.Join(b.dir, fmt.Sprint(len(b.paths)), filepath.Base(pkg))
+	folder, err := filepath.Abs(filepath.Join(dir, pkg)) // for its name alone
+	if err != nil {
+		return "", err
+	}
+	path := filepath.Join(b.dir, fmt.Sprint(len(b.paths)), filepath.Base(folder))
 	command := exec.Command("go", "build", "-o", path, pkg)
 	command.Dir = dir
 	if out, err := command.CombinedOutput(); err != nil {
