@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"maps"
+	"slices"
 	"strings"
 
 	"signalbox/flow"
@@ -34,7 +35,8 @@ func (f *Faults) migration(m *Migration) {
 		f.Add("nodes", fmt.Sprintf("must have at most %d members", flow.MaxNodes))
 		return
 	}
-	for from, to := range m.Nodes {
+	for _, from := range slices.Sorted(maps.Keys(m.Nodes)) {
+		to := m.Nodes[from]
 		f.Name("nodes", from, 1, flow.MaxWord)
 		f.Name("nodes."+tame(from, flow.MaxWord), to, 1, flow.MaxWord)
 	}
@@ -59,16 +61,26 @@ func (t Ticket) Migrated(m Migration) (Pinned, []flow.Reason, error) {
 		return Pinned{}, nil, err
 	}
 	position, reasons := flow.Migrate(source, target, t.Position, m.Nodes)
-	named := maps.Clone(t.Named)
-	for from, to := range m.Nodes {
-		if persons, ok := t.Named[from]; ok && from != to {
-			named[to] = persons
-			if m.Nodes[to] == "" {
-				delete(named, from)
+	return Pinned{Version: m.Definition.Version, Definition: m.Definition, Position: position, Named: m.renamed(t.Named)}, reasons, nil
+}
+
+// renamed gives whom the caller named under the nodes' new ids. A node that is mapped onto another one's id takes its place.
+func (m Migration) renamed(named map[string][]string) map[string][]string {
+	if named == nil {
+		return nil
+	}
+	out := map[string][]string{}
+	for _, mapped := range []bool{false, true} {
+		for _, from := range slices.Sorted(maps.Keys(named)) {
+			if to, ok := m.Nodes[from]; ok == mapped {
+				if !ok {
+					to = from
+				}
+				out[to] = named[from]
 			}
 		}
 	}
-	return Pinned{Version: m.Definition.Version, Definition: m.Definition, Position: position, Named: named}, reasons, nil
+	return out
 }
 
 // migrate moves the ticket to another version of its service. Its status, its fields and what has been done stay as they are.
