@@ -1,6 +1,7 @@
 package api
 
 import (
+	"encoding/json"
 	"fmt"
 	"log/slog"
 	"net/http"
@@ -11,6 +12,8 @@ import (
 
 	"github.com/gofiber/fiber/v2"
 	"github.com/google/uuid"
+
+	"signalbox/ticket"
 )
 
 var safeRequestID = regexp.MustCompile(`^[A-Za-z0-9._:/+=-]{1,128}$`)
@@ -18,7 +21,7 @@ var safeRequestID = regexp.MustCompile(`^[A-Za-z0-9._:/+=-]{1,128}$`)
 // greet is around every request: it gives it an id, keeps a panic from ending more than the request, and writes one line of log.
 func (s *Server) greet(c *fiber.Ctx) error {
 	began := time.Now()
-	v := begin(c)
+	v := s.begin(c)
 	err := s.next(c)
 	if c.Method() == http.MethodOptions && len(c.Response().Header.Peek(fiber.HeaderAllow)) > 0 {
 		err = c.SendStatus(http.StatusNoContent)
@@ -32,8 +35,8 @@ func (s *Server) greet(c *fiber.Ctx) error {
 	return err
 }
 
-// begin gives a request its id, once.
-func begin(c *fiber.Ctx) *visit {
+// begin gives a request its id, once, and finds where it comes from.
+func (s *Server) begin(c *fiber.Ctx) *visit {
 	v := visitOf(c)
 	if v.id != "" {
 		return v
@@ -43,7 +46,8 @@ func begin(c *fiber.Ctx) *visit {
 		v.id = uuid.NewString()
 	}
 	c.Set(fiber.HeaderXRequestID, v.id)
-	c.Set(fiber.HeaderXContentTypeOptions, "nosniff")
+	harden(c)
+	v.address, v.attempts = s.address(c), s.attempts
 	return v
 }
 
@@ -73,7 +77,7 @@ func (s *Server) line(c *fiber.Ctx, v *visit, took time.Duration) {
 	attrs := []slog.Attr{
 		slog.String("request_id", v.id), slog.String("method", c.Method()), slog.String("path", c.Path()),
 		slog.String("route", v.route), slog.Int("status", status), slog.Duration("took", took),
-		slog.String("remote", c.IP()), slog.Int("bytes_in", len(c.BodyRaw())), slog.Int("bytes_out", len(c.Response().Body())),
+		slog.String("remote", v.address), slog.Int("bytes_in", len(c.BodyRaw())), slog.Int("bytes_out", len(c.Response().Body())),
 	}
 	if v.family != nil {
 		attrs = append(attrs, slog.String("family", string(v.family.Door)))
@@ -81,11 +85,41 @@ func (s *Server) line(c *fiber.Ctx, v *visit, took time.Duration) {
 	if v.app.Code != "" {
 		attrs = append(attrs, slog.String("tenant", v.app.Tenant), slog.String("app", v.app.Code))
 	}
+	if v.app.Code == "" && v.claimed != "" {
+		attrs = append(attrs, slog.String("claimed", v.claimed))
+	}
 	if v.key != "" {
 		attrs = append(attrs, slog.String("key", v.key), slog.String("replayed", string(c.Response().Header.Peek(HeaderReplayed))))
 	}
 	if v.refused != "" {
+		// What was done is written down elsewhere, with who did it.
+		if operator := operatorOf(c); operator != "" {
+			attrs = append(attrs, slog.String("operator", operator))
+		}
 		attrs = append(attrs, slog.String("refused", string(v.refused)), slog.String("why", strings.ToValidUTF8(v.cause.Error(), "?")))
 	}
 	s.log.LogAttrs(c.UserContext(), level, "http.request", attrs...)
+}
+
+// operatorMembers are what the families call the person on whose behalf a request is made.
+var operatorMembers = []string{"operator", "bk_username", "username", "author", "creator"}
+
+// operatorOf finds whom a refused request names as its operator, in its body or query. It is what the request says, checked by nobody.
+func operatorOf(c *fiber.Ctx) string {
+	const read = 64 << 10
+	var body map[string]json.RawMessage
+	if raw := c.BodyRaw(); len(raw) > 0 && len(raw) <= read {
+		_ = json.Unmarshal(raw, &body) // what is no object names nobody
+	}
+	for _, name := range operatorMembers {
+		var operator string
+		if json.Unmarshal(body[name], &operator) != nil || operator == "" {
+			operator = strings.ToValidUTF8(string(c.Request().URI().QueryArgs().Peek(name)), "?")
+		}
+		if operator != "" {
+			runes := []rune(operator)
+			return string(runes[:min(len(runes), ticket.MaxName)])
+		}
+	}
+	return ""
 }

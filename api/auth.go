@@ -27,14 +27,18 @@ func (s *Server) authenticate(c *fiber.Ctx, family *Family) (desk.App, error) {
 	for _, ask := range family.Authenticate {
 		app, known, err := ask(c)
 		if err != nil || known {
-			return app, err
+			return app, s.judge(c, err)
 		}
 	}
 	secret := secretOf(c)
 	if secret == "" {
 		return desk.App{}, ticket.Refuse(ticket.Unauthorized, "a credential is required")
 	}
-	return s.apps.BySecret(c.UserContext(), secret)
+	if err := claimSecret(c, secret); err != nil {
+		return desk.App{}, err
+	}
+	app, err := s.apps.BySecret(c.UserContext(), secret)
+	return app, s.judge(c, err)
 }
 
 // admit lets a caller through to a call that needs the scope.
@@ -47,6 +51,11 @@ func (s *Server) admit(c *fiber.Ctx, family *Family, scope desk.Scope) (desk.App
 		return app, err
 	case app.Disabled || app.Tenant == "":
 		return app, ticket.Refuse(ticket.Unauthorized, "the credential is not valid")
+	}
+	if err := s.limit(c, app); err != nil {
+		return app, err
+	}
+	switch {
 	case !app.May(scope):
 		return app, ticket.Refuse(ticket.Forbidden, "the app lacks the scope "+string(scope))
 	}

@@ -16,6 +16,15 @@ type Config struct {
 	WriteTimeout   time.Duration `split_words:"true" default:"30s" desc:"how long a caller may take to receive an answer"`
 	IdleTimeout    time.Duration `split_words:"true" default:"90s" desc:"how long an idle connection is kept"`
 
+	ConcurrentRequests    int            `split_words:"true" default:"1000" desc:"requests that a process works on at once; one more is answered with 503"`
+	ConnectionsPerAddress int            `split_words:"true" default:"1000" desc:"connections that a process keeps with one address (IPv6: /64) other than a trusted proxy; -1: any number"`
+	AppRate               int            `split_words:"true" default:"0" desc:"requests a minute that are taken from an app that has no limit of its own; 0: any number"`
+	FailedLogins          int            `split_words:"true" default:"60" desc:"log-ins a minute that may fail from one address, and ten times as many with one app code, by process; -1: any number"`
+	TrustedProxies        []netip.Prefix `split_words:"true" desc:"networks of proxies whose X-Forwarded-For and X-Forwarded-Proto are believed, as CIDR"`
+	CORSOrigins           Origins        `split_words:"true" desc:"web pages that may call from a browser, such as https://tickets.example.com; none unless set"`
+	TLSCert               string         `split_words:"true" desc:"file with the certificate chain (PEM) to serve TLS with; read anew when it changes and on SIGHUP; plain HTTP unless set"`
+	TLSKey                string         `split_words:"true" desc:"file with the private key of it (PEM)"`
+
 	IncidentTypes       []string       `split_words:"true" default:"inc_type_p_config_issues,inc_type_p_security_issues,inc_type_p_function_issues,inc_type_p_reliability_issues,inc_type_p_middleware_issues,inc_type_p_change_issues" desc:"words taken for mtm_type and incident_type"`
 	ExceptionsPerMinute int            `split_words:"true" default:"60" desc:"callbacks a minute that are taken from one external system, by tenant (exception family)"`
 	CallbackAllow       []netip.Prefix `split_words:"true" desc:"networks that notification addresses may name although they are not public, as CIDR"`
@@ -38,6 +47,9 @@ func (c Config) Defaults() Config {
 	or(&c.ReadTimeout, 30*time.Second)
 	or(&c.WriteTimeout, 30*time.Second)
 	or(&c.IdleTimeout, 90*time.Second)
+	or(&c.ConcurrentRequests, 1_000)
+	or(&c.ConnectionsPerAddress, 1_000)
+	or(&c.FailedLogins, 60)
 	or(&c.ExceptionsPerMinute, 60)
 	if len(c.IncidentTypes) == 0 {
 		c.IncidentTypes = DefaultIncidentTypes

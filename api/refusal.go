@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"net/http"
+	"time"
 
 	"github.com/gofiber/fiber/v2"
 
@@ -22,6 +23,28 @@ const (
 type Refusal struct {
 	ticket.Error     // Message is for the caller; Field may be empty
 	Status       int // HTTP status that fits, the same in every family that has no rule of its own
+}
+
+// Later makes a refusal tell its caller how long to wait before it tries again, instead of what is usual for its code.
+func Later(refusal *ticket.Error, wait time.Duration) error { return later{refusal, wait} }
+
+type later struct {
+	refusal *ticket.Error
+	wait    time.Duration
+}
+
+func (l later) Error() string { return l.refusal.Error() }
+
+func (l later) Unwrap() error { return l.refusal }
+
+// patience is how many seconds the caller of a refused request is to wait; false: it need not try again.
+func patience(code ticket.Code, cause error) (seconds int, ok bool) {
+	var l later
+	if errors.As(cause, &l) {
+		return max(1, int((l.wait+time.Second-1)/time.Second)), true
+	}
+	seconds, ok = retryAfter[code]
+	return seconds, ok
 }
 
 // statuses maps codes to HTTP statuses; contracts of families that differ say so in their words.go.

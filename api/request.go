@@ -30,10 +30,16 @@ type visit struct {
 	id      string
 	family  *Family
 	route   string
-	app     desk.App
+	address string   // where the request comes from
+	claimed string   // code of the app that the caller says it is
+	app     desk.App // the one it is
 	key     string
+	seal    *seal // nil: not known by a signature
 	refused ticket.Code
 	cause   error
+
+	attempts *attempts
+	attempt  attempt
 }
 
 type visitKey struct{}
@@ -62,7 +68,7 @@ func Request(c *fiber.Ctx) desk.Request {
 	sum := sha256.Sum256(c.BodyRaw())
 	return desk.Request{
 		App: v.app, Door: v.family.Door, Key: v.key, Method: c.Method(), Path: c.OriginalURL(),
-		Fingerprint: hex.EncodeToString(sum[:]), RequestID: v.id,
+		Fingerprint: hex.EncodeToString(sum[:]), RequestID: v.id, Address: v.address,
 	}
 }
 

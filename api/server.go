@@ -2,10 +2,13 @@ package api
 
 import (
 	"context"
+	"errors"
 	"log/slog"
 	"net"
 	"net/http"
 	"strconv"
+	"sync/atomic"
+	"time"
 
 	"github.com/gofiber/fiber/v2"
 	"github.com/valyala/fasthttp"
@@ -23,6 +26,10 @@ type Server struct {
 	families []Family
 	app      *fiber.App
 	meter    *meter // nil: nothing is counted
+	shared   Shared
+	limiter  *limiter
+	attempts *attempts
+	underway atomic.Int64 // requests
 }
 
 // New makes a server for the families. ready reports whether what stands behind the families answers; nil means it always does.
@@ -32,7 +39,12 @@ func New(config Config, apps Apps, ready func(ctx context.Context) error, log *s
 	if log == nil {
 		log = slog.Default()
 	}
-	s := &Server{config: config, apps: apps, ready: ready, log: log, families: families}
+	s := &Server{config: config, apps: apps, ready: ready, log: log, families: families, attempts: newAttempts(config.FailedLogins, time.Now)}
+	s.Share(newMemory(time.Now))
+	proxies := make([]string, len(config.TrustedProxies))
+	for i, p := range config.TrustedProxies {
+		proxies[i] = p.Masked().String()
+	}
 	s.app = fiber.New(fiber.Config{
 		// Without this, strings read from a request change under whoever keeps them.
 		Immutable:     true,
@@ -45,9 +57,16 @@ func New(config Config, apps Apps, ready func(ctx context.Context) error, log *s
 		WriteTimeout:          config.WriteTimeout,
 		IdleTimeout:           config.IdleTimeout,
 		DisableStartupMessage: true,
-		ErrorHandler:          s.refuse,
+		// Forms would be taken apart, and their files written to disk, before anybody knows who sends them. No call takes one.
+		DisablePreParseMultipartForm: true,
+		EnableTrustedProxyCheck:      true,
+		TrustedProxies:               proxies,
+		ErrorHandler:                 s.refuse,
 	})
 	s.app.Use(s.greet)
+	if len(config.CORSOrigins) > 0 {
+		s.app.Use(s.cors())
+	}
 	for i := range s.families {
 		family := &s.families[i]
 		family.check()
@@ -73,6 +92,13 @@ func (s *Server) Page(path string, handler fiber.Handler) { s.app.Get(path, hand
 // Families lists what the server was made of.
 func (s *Server) Families() []Family { return s.families }
 
+// Share makes limits and signatures that were used hold for all processes together; otherwise they hold for this one. It must be called
+// before serving.
+func (s *Server) Share(shared Shared) {
+	s.shared = shared
+	s.limiter = newLimiter(shared, time.Now)
+}
+
 // Listen serves on a TCP address until Shutdown.
 func (s *Server) Listen(address string) error {
 	l, err := net.Listen("tcp", address)
@@ -82,8 +108,15 @@ func (s *Server) Listen(address string) error {
 	return s.Serve(l)
 }
 
-// Serve serves on a listener until Shutdown, and closes it.
-func (s *Server) Serve(l net.Listener) error { return s.app.Listener(l) }
+// Serve serves on a listener until Shutdown, and closes it; with TLS if the config names a certificate.
+func (s *Server) Serve(l net.Listener) error {
+	around, stop, err := s.transport(l)
+	if err != nil {
+		return errors.Join(err, l.Close())
+	}
+	defer stop()
+	return s.app.Listener(around)
+}
 
 // Shutdown takes no more requests and waits for those under way, as long as ctx allows.
 func (s *Server) Shutdown(ctx context.Context) error { return s.app.ShutdownWithContext(ctx) }
@@ -93,9 +126,14 @@ func (s *Server) serve(family *Family, route Route) fiber.Handler {
 	return func(c *fiber.Ctx) error {
 		v := visitOf(c)
 		v.family, v.route = family, route.Path
+		defer s.underway.Add(-1)
+		if s.underway.Add(1) > int64(s.config.ConcurrentRequests) {
+			return Later(ticket.Refuse(ticket.Unavailable, "too many requests are under way; the request may be repeated"), time.Second)
+		}
 		ctx, cancel := context.WithTimeout(c.UserContext(), s.config.RequestTimeout)
 		defer cancel()
 		c.SetUserContext(ctx)
+		c.Set(fiber.HeaderCacheControl, "no-store")
 
 		var err error
 		if len(c.BodyRaw()) > s.config.BodyLimit {
@@ -110,6 +148,9 @@ func (s *Server) serve(family *Family, route Route) fiber.Handler {
 				return err
 			}
 		}
+		if err := s.once(c, route.Scope); err != nil {
+			return err
+		}
 		return route.Handler(c)
 	}
 }
@@ -117,7 +158,7 @@ func (s *Server) serve(family *Family, route Route) fiber.Handler {
 // refuse answers an error in the words of the family whose path was asked for.
 func (s *Server) refuse(c *fiber.Ctx, err error) error {
 	// What the HTTP layer refuses was never greeted.
-	v, r := begin(c), Classify(err)
+	v, r := s.begin(c), Classify(err)
 	v.refused, v.cause = r.Code, err
 	family := v.family
 	if family == nil {
@@ -126,7 +167,7 @@ func (s *Server) refuse(c *fiber.Ctx, err error) error {
 	if family == nil {
 		return c.SendStatus(r.Status)
 	}
-	if seconds, ok := retryAfter[r.Code]; ok {
+	if seconds, ok := patience(r.Code, err); ok {
 		c.Set(fiber.HeaderRetryAfter, strconv.Itoa(seconds))
 	}
 	if r.Code == ticket.Unauthorized {
@@ -136,8 +177,8 @@ func (s *Server) refuse(c *fiber.Ctx, err error) error {
 	return family.Refuse(c, r)
 }
 
-// familyOf finds whose words fit a path that no call was found for.
-func (s *Server) familyOf(path string) *Family {
+// claimant finds the family that claims a path; nil: none does.
+func (s *Server) claimant(path string) *Family {
 	var found *Family
 	best := 0
 	for i := range s.families {
@@ -146,7 +187,12 @@ func (s *Server) familyOf(path string) *Family {
 			found, best = f, reach
 		}
 	}
-	if found != nil || len(s.families) == 0 {
+	return found
+}
+
+// familyOf finds whose words fit a path that no call was found for.
+func (s *Server) familyOf(path string) *Family {
+	if found := s.claimant(path); found != nil || len(s.families) == 0 {
 		return found
 	}
 	for i := range s.families {

@@ -158,7 +158,7 @@ func TestWhatTheDeskIsTold(t *testing.T) {
 	require.Equal(t, "true", answer.Header.Get("X-Idempotency-Replayed"))
 	sum := sha256.Sum256([]byte(`{"b":2}`))
 	require.Equal(t, desk.Request{App: apitest.NewApps()[apitest.Writer], Door: ticket.DoorIssue, Key: "HI:_-9", Method: "PUT",
-		Path: "/issue/%C3%A9?x=%20y", Fingerprint: hex.EncodeToString(sum[:]), RequestID: "r1"}, got)
+		Path: "/issue/%C3%A9?x=%20y", Fingerprint: hex.EncodeToString(sum[:]), RequestID: "r1", Address: "0.0.0.0"}, got)
 }
 
 func TestIdempotencyKeys(t *testing.T) {

@@ -85,6 +85,7 @@ func (h *House) API(s APISettings, metrics *prometheus.Registry, log *slog.Logge
 	exceptions := &exception.Wing{Desk: h.Desk, Budget: h.Store, Limit: config.ExceptionsPerMinute, Now: time.Now}
 	services := &service.Wing{Desk: h.Desk, Services: h.Store, Now: time.Now}
 	server := api.New(config, h.Store, h.Ready, log, issues.Family(), services.Family(), incidents.Family(), exceptions.Family())
+	server.Share(h.Store)
 	openapi.Mount(server)
 	server.Measure(metrics)
 	pages, err := console.New(console.Config{

@@ -1,0 +1,58 @@
+package api
+
+import (
+	"crypto/sha256"
+	"encoding/hex"
+	"time"
+
+	"github.com/gofiber/fiber/v2"
+
+	"signalbox/desk"
+	"signalbox/ticket"
+)
+
+// seal is the signature that a request was known by.
+type seal struct {
+	digest  string
+	expires time.Time
+}
+
+// Signed notes that a request was known by a signature, which nobody takes any more from the time on that it expires. A request that may
+// change something is then taken once: a copy of it is refused.
+func Signed(c *fiber.Ctx, app desk.App, signature []byte, expires time.Time) {
+	visitOf(c).seal = &seal{digest(app.Code, string(signature)), expires}
+}
+
+// once refuses a copy of a signed request, unless it comes with the idempotency key that the first one came with: then what was done for the
+// first is the answer, and if nothing was done, it is what its sender asked for and has not got. The key is held together with the address as
+// it was sent: a signature fits several spellings of it, and each of them would have its own answers. A key that was not on the first is no
+// excuse, because signatures need not cover it.
+func (s *Server) once(c *fiber.Ctx, scope desk.Scope) error {
+	v := visitOf(c)
+	if v.seal == nil || scope == desk.Read {
+		return nil
+	}
+	key := ""
+	if v.key != "" {
+		key = digest(v.key, c.Method(), c.OriginalURL())
+	}
+	ok, err := s.shared.UseSignature(c.UserContext(), v.seal.digest, key, v.seal.expires)
+	switch {
+	case err != nil:
+		return unavailable{err}
+	case !ok:
+		return ticket.RefuseField(ticket.Unauthorized, fiber.HeaderAuthorization,
+			"this signed request was received before; sign it anew, or repeat it with the idempotency key that it came with")
+	}
+	return nil
+}
+
+// digest names some parts, keeping the bounds between them.
+func digest(parts ...string) string {
+	hash := sha256.New()
+	for _, part := range parts {
+		sum := sha256.Sum256([]byte(part))
+		hash.Write(sum[:])
+	}
+	return hex.EncodeToString(hash.Sum(nil))
+}

@@ -1,0 +1,225 @@
+package sdkhmac
+
+import (
+	"bytes"
+	"context"
+	"crypto/hmac"
+	"crypto/sha256"
+	"encoding/hex"
+	"encoding/json"
+	"io"
+	"log/slog"
+	"net/http"
+	"net/http/httptest"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/gofiber/fiber/v2"
+	"github.com/stretchr/testify/require"
+
+	"signalbox/api"
+	"signalbox/desk"
+	"signalbox/ticket"
+)
+
+// sign signs a request as the SDK does: host and date, and whatever else is named.
+func sign(t *testing.T, r *http.Request, body, code, secret string, at time.Time, also ...string) {
+	t.Helper()
+	r.Header.Set(HeaderDate, at.UTC().Format(dateFormat))
+	names := append([]string{"host", "x-sdk-date"}, also...)
+	canonical, err := Request{Method: r.Method, Path: r.URL.EscapedPath(), Query: r.URL.RawQuery, Header: func(name string) []string {
+		if name == "host" {
+			return []string{r.Host}
+		}
+		return r.Header.Values(name)
+	}}.canonical(names, hash([]byte(body)))
+	require.NoError(t, err)
+	mac := hmac.New(sha256.New, []byte(secret))
+	mac.Write([]byte(Algorithm + "\n" + r.Header.Get(HeaderDate) + "\n" + hash([]byte(canonical))))
+	r.Header.Set("Authorization", Algorithm+" Access="+code+", SignedHeaders="+strings.Join(names, ";")+", Signature="+hex.EncodeToString(mac.Sum(nil)))
+}
+
+type desks struct {
+	t    *testing.T
+	app  *fiber.App
+	now  time.Time
+	done int // how often something was changed
+}
+
+func newDesks(t *testing.T) *desks {
+	d := &desks{t: t, now: time.Now().Truncate(time.Second)}
+	family := api.Family{
+		Door: ticket.DoorIncident, Prefixes: []string{"/"},
+		Authenticate: []api.Authenticator{Authenticator(writers{"shop": {"shop-secret"}, "other": {"other-secret"}}, func() time.Time { return d.now })},
+		Refuse:       func(c *fiber.Ctx, r api.Refusal) error { return api.Respond(c, r.Status, r.Error) },
+	}
+	act := func(c *fiber.Ctx) error {
+		d.done++
+		return c.SendString("done")
+	}
+	family.Routes = []api.Route{
+		{Method: "POST", Path: "/act", Scope: desk.Write, Handler: act},
+		{Method: "PUT", Path: "/act", Scope: desk.Write, Handler: act},
+		{Method: "DELETE", Path: "/act", Scope: desk.Write, Handler: act},
+		{Method: "GET", Path: "/act", Scope: desk.Write, Handler: act}, // old contracts have such calls
+		{Method: "GET", Path: "/look", Scope: desk.Read, Handler: act},
+		{Method: "POST", Path: "/look", Scope: desk.Read, Handler: act},
+		{Method: "POST", Path: "/boss", Scope: desk.Admin, Handler: act},
+	}
+	d.app = api.New(api.Config{}, writers{}, nil, slog.New(slog.DiscardHandler), family).App()
+	return d
+}
+
+// writers are keys whose apps may write.
+type writers map[string][]string
+
+func (w writers) Secrets(ctx context.Context, code string) (desk.App, []string, error) {
+	app, secrets, err := keys(w).Secrets(ctx, code)
+	app.Scopes = []desk.Scope{desk.Write}
+	return app, secrets, err
+}
+
+func (w writers) BySecret(context.Context, string) (desk.App, error)       { panic("not asked") }
+func (w writers) ByCode(context.Context, string, string) (desk.App, error) { panic("not asked") }
+
+func (d *desks) request(method, path string, body string, headers ...string) *http.Request {
+	r := httptest.NewRequest(method, path, strings.NewReader(body))
+	for i := 0; i < len(headers); i += 2 {
+		r.Header.Set(headers[i], headers[i+1])
+	}
+	return r
+}
+
+// send sends a copy of the request.
+func (d *desks) send(r *http.Request, body string, headers ...string) (int, string) {
+	d.t.Helper()
+	c := r.Clone(d.t.Context())
+	c.Body = io.NopCloser(bytes.NewReader([]byte(body)))
+	for i := 0; i < len(headers); i += 2 {
+		c.Header.Set(headers[i], headers[i+1])
+	}
+	response, err := d.app.Test(c, -1)
+	require.NoError(d.t, err)
+	defer response.Body.Close()
+	raw, err := io.ReadAll(response.Body)
+	require.NoError(d.t, err)
+	return response.StatusCode, string(raw)
+}
+
+func TestACapturedRequestIsOfNoUse(t *testing.T) {
+	for _, method := range []string{"POST", "PUT", "DELETE", "GET"} {
+		t.Run(method, func(t *testing.T) {
+			d := newDesks(t)
+			r := d.request(method, "/act?b=1&a=%41", "{}")
+			sign(t, r, "{}", "shop", "shop-secret", d.now)
+			status, answer := d.send(r, "{}")
+			require.Equal(t, 200, status, answer)
+			for name, headers := range map[string][]string{
+				"as it was": nil, "with a key of the thief's": {"X-Idempotency-Key", "k"}, "with a request id": {"X-Request-Id", "x"},
+				"with the signature in capitals": {"Authorization", strings.ToUpper(r.Header.Get("Authorization")[:16]) + r.Header.Get("Authorization")[16:]},
+			} {
+				status, answer = d.send(r, "{}", headers...)
+				require.Equal(t, 401, status, name)
+				var refusal ticket.Error
+				require.NoError(t, json.Unmarshal([]byte(answer), &refusal))
+				require.Contains(t, refusal.Message, "received before", name)
+			}
+			d.now = d.now.Add(Skew)
+			status, _ = d.send(r, "{}")
+			require.Equal(t, 401, status, "as long as it would be taken")
+			d.now = d.now.Add(time.Second)
+			status, answer = d.send(r, "{}")
+			require.Equal(t, 401, status)
+			require.Contains(t, answer, "15 minutes", "and then it is too old")
+			require.Equal(t, 1, d.done)
+
+			d.now = d.now.Add(time.Second)
+			sign(t, r, "{}", "shop", "shop-secret", d.now)
+			status, _ = d.send(r, "{}")
+			require.Equal(t, 200, status, "signed anew it is another request")
+		})
+	}
+}
+
+// The signature's date may lie ahead of our clock by as much as behind it: the copy must be known for all that time.
+func TestACapturedRequestFromTheFutureIsOfNoUse(t *testing.T) {
+	d := newDesks(t)
+	r := d.request("POST", "/act", "{}")
+	sign(t, r, "{}", "shop", "shop-secret", d.now.Add(Skew))
+	status, _ := d.send(r, "{}")
+	require.Equal(t, 200, status)
+	d.now = d.now.Add(2 * Skew)
+	status, answer := d.send(r, "{}")
+	require.Equal(t, 401, status)
+	require.Contains(t, answer, "received before")
+}
+
+func TestARetryWithItsKeyIsNoReplay(t *testing.T) {
+	d := newDesks(t)
+	r := d.request("POST", "/act?x=A", "{}", "X-Idempotency-Key", "k-1")
+	sign(t, r, "{}", "shop", "shop-secret", d.now)
+	for range 2 {
+		status, answer := d.send(r, "{}") // the desk gives the second the answer of the first
+		require.Equal(t, 200, status, answer)
+	}
+	status, _ := d.send(r, "{}", "X-Idempotency-Key", "k-2")
+	require.Equal(t, 401, status, "another key would have it done again")
+	r.Header.Del("X-Idempotency-Key")
+	status, _ = d.send(r, "{}")
+	require.Equal(t, 401, status)
+	r.Header.Set("X-Idempotency-Key", "k-1")
+	for _, spelling := range []string{"/act?x=%41", "/%61ct?x=A", "/act/?x=A"} {
+		other := d.request("POST", spelling, "{}")
+		other.Header = r.Header.Clone()
+		status, answer := d.send(other, "{}")
+		require.NotEqual(t, 200, status, "%s: the signature fits, and the key counts for another address: %s", spelling, answer)
+	}
+	require.Equal(t, 2, d.done)
+}
+
+func TestReadingTwiceIsNoReplay(t *testing.T) {
+	d := newDesks(t)
+	for _, method := range []string{"GET", "POST"} {
+		r := d.request(method, "/look", "{}")
+		sign(t, r, "{}", "shop", "shop-secret", d.now)
+		for range 2 {
+			status, answer := d.send(r, "{}")
+			require.Equal(t, 200, status, answer)
+		}
+	}
+}
+
+// A request that was refused before anything of it was looked at has used nothing up.
+func TestWhatIsRefusedAtTheDoorUsesNoSignature(t *testing.T) {
+	d := newDesks(t)
+	r := d.request("POST", "/act", "{}")
+	sign(t, r, "{}", "shop", "shop-secret", d.now)
+	status, _ := d.send(r, "[]")
+	require.Equal(t, 401, status, "another body")
+	status, _ = d.send(r, "{}", "X-Idempotency-Key", "no key")
+	require.Equal(t, 400, status)
+	status, _ = d.send(r, "{}")
+	require.Equal(t, 200, status)
+
+	r = d.request("POST", "/boss", "{}")
+	sign(t, r, "{}", "shop", "shop-secret", d.now)
+	for range 2 {
+		status, _ = d.send(r, "{}")
+		require.Equal(t, 403, status)
+	}
+}
+
+func TestGuessingSignaturesIsLimited(t *testing.T) {
+	d := newDesks(t)
+	statuses := map[int]int{}
+	for range 70 {
+		r := d.request("POST", "/act", "{}")
+		sign(t, r, "{}", "shop", "wrong", d.now)
+		status, _ := d.send(r, "{}")
+		statuses[status]++
+	}
+	require.Greater(t, statuses[401], 50)
+	require.Positive(t, statuses[429])
+	require.Zero(t, d.done)
+}

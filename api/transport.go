@@ -1,0 +1,173 @@
+package api
+
+import (
+	"context"
+	"crypto/tls"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net"
+	"os"
+	"os/signal"
+	"sync"
+	"syscall"
+	"time"
+)
+
+// transport puts the limit of connections and TLS, where they are wanted, around a listener. stop ends what it keeps running.
+func (s *Server) transport(l net.Listener) (around net.Listener, stop func(), err error) {
+	stop = func() {}
+	if s.config.ConnectionsPerAddress > 0 {
+		l = &crowd{Listener: l, most: s.config.ConnectionsPerAddress, exempt: s.trustedPeer, log: s.log, open: map[string]int{}}
+	}
+	if s.config.TLSCert == "" && s.config.TLSKey == "" {
+		return l, stop, nil
+	}
+	pair := &keyPair{cert: s.config.TLSCert, key: s.config.TLSKey, log: s.log}
+	if err := pair.load(); err != nil {
+		return nil, stop, err
+	}
+	ctx, stop := context.WithCancel(context.Background())
+	hangup := make(chan os.Signal, 1)
+	signal.Notify(hangup, syscall.SIGHUP) // now: until then it would end the process
+	go pair.watch(ctx, hangup)
+	return tls.NewListener(l, &tls.Config{MinVersion: tls.VersionTLS12, NextProtos: []string{"http/1.1"}, GetCertificate: pair.get}), stop, nil
+}
+
+// keyPair is a certificate and its key in files that others replace while we run.
+type keyPair struct {
+	cert, key string
+	log       *slog.Logger
+
+	mu      sync.Mutex
+	current *tls.Certificate
+	stamps  [2]string // of the files that current was read from
+}
+
+// load reads the files anew. On failure what was read before stays in use.
+func (p *keyPair) load() error {
+	if p.cert == "" || p.key == "" {
+		return errors.New("TLS needs both a certificate and its key")
+	}
+	stamps := p.look()
+	pair, err := tls.LoadX509KeyPair(p.cert, p.key)
+	if err != nil {
+		return fmt.Errorf("read the TLS certificate: %w", err)
+	}
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.current, p.stamps = &pair, stamps
+	return nil
+}
+
+// look tells the files from what they were before.
+func (p *keyPair) look() (stamps [2]string) {
+	for i, name := range []string{p.cert, p.key} {
+		if info, err := os.Stat(name); err == nil {
+			stamps[i] = fmt.Sprint(info.ModTime().UnixNano(), info.Size())
+		}
+	}
+	return stamps
+}
+
+func (p *keyPair) get(*tls.ClientHelloInfo) (*tls.Certificate, error) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return p.current, nil
+}
+
+// lookEvery is how often the files are looked at.
+const lookEvery = 5 * time.Second
+
+// watch loads the files anew when they have changed, and on every hangup.
+func (p *keyPair) watch(ctx context.Context, hangup chan os.Signal) {
+	defer signal.Stop(hangup)
+	ticks := time.NewTicker(lookEvery)
+	defer ticks.Stop()
+	for {
+		asked := false
+		select {
+		case <-ctx.Done():
+			return
+		case <-hangup:
+			asked = true
+		case <-ticks.C:
+		}
+		p.mu.Lock()
+		changed := p.stamps != p.look()
+		p.mu.Unlock()
+		if !asked && !changed {
+			continue
+		}
+		// Two files cannot be replaced at once: while they do not fit together, the next look finds the rest.
+		if err := p.load(); err != nil {
+			p.log.Warn("tls.reload", "error", err)
+			continue
+		}
+		p.log.Info("tls.reloaded", "certificate", p.cert)
+	}
+}
+
+// crowd lets so many connections in from one address, and closes what is more.
+type crowd struct {
+	net.Listener
+	most   int
+	exempt func(net.Addr) bool
+	log    *slog.Logger
+
+	mu     sync.Mutex
+	open   map[string]int // by network
+	warned time.Time
+}
+
+// Accept implements net.Listener.
+func (l *crowd) Accept() (net.Conn, error) {
+	for {
+		conn, err := l.Listener.Accept()
+		if err != nil || l.exempt(conn.RemoteAddr()) {
+			return conn, err
+		}
+		from := network(conn.RemoteAddr().String())
+		if host, _, err := net.SplitHostPort(conn.RemoteAddr().String()); err == nil {
+			from = network(host)
+		}
+		if l.enter(from) {
+			return &guest{Conn: conn, leave: sync.OnceFunc(func() { l.leave(from) })}, nil
+		}
+		_ = conn.Close()
+	}
+}
+
+func (l *crowd) enter(from string) bool {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if l.open[from] >= l.most {
+		if now := time.Now(); now.Sub(l.warned) > time.Minute {
+			l.warned = now
+			l.log.Warn("http.crowded", "remote", from, "connections", l.open[from])
+		}
+		return false
+	}
+	l.open[from]++
+	return true
+}
+
+func (l *crowd) leave(from string) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if l.open[from]--; l.open[from] == 0 {
+		delete(l.open, from)
+	}
+}
+
+// guest is a connection that counts.
+type guest struct {
+	net.Conn
+	leave func()
+}
+
+// Close implements net.Conn.
+func (g *guest) Close() error {
+	defer g.leave()
+	return g.Conn.Close()
+}

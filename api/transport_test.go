@@ -1,0 +1,223 @@
+package api_test
+
+import (
+	"bufio"
+	"crypto/ecdsa"
+	"crypto/elliptic"
+	"crypto/rand"
+	"crypto/tls"
+	"crypto/x509"
+	"crypto/x509/pkix"
+	"encoding/pem"
+	"errors"
+	"io"
+	"math/big"
+	"net"
+	"net/http"
+	"net/netip"
+	"os"
+	"path/filepath"
+	"sync/atomic"
+	"syscall"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"signalbox/api"
+	"signalbox/api/apitest"
+)
+
+// TestSlowCallersHoldUpNobody has 500 connections each send a byte of a request now and then. A proper request is answered as fast as ever,
+// and the slow ones are cut off when their time is up, however diligently they go on.
+func TestSlowCallersHoldUpNobody(t *testing.T) {
+	s := setup(t, api.Config{ReadTimeout: 2 * time.Second})
+	address := s.serve(t)
+	const slow = 500
+	var cut, sent atomic.Int64
+	began := time.Now()
+	for i := range slow {
+		conn, err := net.Dial("tcp", address)
+		require.NoError(t, err)
+		defer conn.Close()
+		head := "GET /issue/1 HTTP/1.1\r\nHost: a\r\nX-Slow: "
+		if i%2 == 1 { // half of them are slow in the body
+			head = "POST /issue HTTP/1.1\r\nHost: a\r\nContent-Length: 100000\r\nAuthorization: Bearer " + apitest.Writer + "\r\n\r\n{"
+		}
+		_, err = conn.Write([]byte(head))
+		require.NoError(t, err)
+		go func() {
+			for {
+				if _, err := conn.Write([]byte("a")); err != nil {
+					return
+				}
+				sent.Add(1)
+				time.Sleep(50 * time.Millisecond) // this is what a slow caller does; nothing waits for it
+			}
+		}()
+		go func() {
+			_, _ = io.Copy(io.Discard, conn)
+			cut.Add(1)
+		}()
+	}
+	require.Eventually(t, func() bool { return sent.Load() > 2*slow }, 10*time.Second, time.Millisecond)
+	require.Zero(t, cut.Load(), "they are all there")
+	worst := time.Duration(0)
+	for range 50 {
+		asked := time.Now()
+		r, err := http.NewRequest("GET", "http://"+address+"/issue/1", nil)
+		require.NoError(t, err)
+		r.Header.Set("Authorization", "Bearer "+apitest.Writer)
+		response, err := http.DefaultClient.Do(r)
+		require.NoError(t, err)
+		response.Body.Close()
+		require.Equal(t, 200, response.StatusCode)
+		worst = max(worst, time.Since(asked))
+	}
+	t.Logf("worst of 50 requests among %d slow connections: %v", slow, worst)
+	require.Less(t, worst, 500*time.Millisecond)
+	require.Eventually(t, func() bool { return cut.Load() == slow }, 20*time.Second, 10*time.Millisecond)
+	require.GreaterOrEqual(t, time.Since(began), 2*time.Second)
+}
+
+func TestSoManyConnectionsOfOneAddress(t *testing.T) {
+	get := func(conn net.Conn) error {
+		if err := conn.SetDeadline(time.Now().Add(10 * time.Second)); err != nil {
+			return err
+		}
+		if _, err := conn.Write([]byte("GET /healthz HTTP/1.1\r\nHost: a\r\n\r\n")); err != nil {
+			return err
+		}
+		response, err := http.ReadResponse(bufio.NewReader(conn), nil)
+		if err != nil {
+			return err
+		}
+		response.Body.Close()
+		return nil
+	}
+	fill := func(t *testing.T, config api.Config) (address string, conns []net.Conn) {
+		address = setup(t, config).serve(t)
+		for range 3 {
+			conn, err := net.Dial("tcp", address)
+			require.NoError(t, err)
+			t.Cleanup(func() { conn.Close() })
+			require.NoError(t, get(conn))
+			conns = append(conns, conn)
+		}
+		return address, conns
+	}
+	t.Run("one more is closed", func(t *testing.T) {
+		address, conns := fill(t, api.Config{ConnectionsPerAddress: 3})
+		conn, err := net.Dial("tcp", address)
+		require.NoError(t, err)
+		defer conn.Close()
+		require.Error(t, get(conn))
+		for _, conn := range conns {
+			require.NoError(t, get(conn), "the others go on")
+		}
+		require.NoError(t, conns[0].Close())
+		require.Eventually(t, func() bool {
+			conn, err := net.Dial("tcp", address)
+			if err != nil {
+				return false
+			}
+			defer conn.Close()
+			return get(conn) == nil
+		}, 10*time.Second, 10*time.Millisecond, "there is room again")
+	})
+	t.Run("trusted proxies have as many as they like", func(t *testing.T) {
+		address, _ := fill(t, api.Config{ConnectionsPerAddress: 3, TrustedProxies: []netip.Prefix{netip.MustParsePrefix("127.0.0.0/8")}})
+		conn, err := net.Dial("tcp", address)
+		require.NoError(t, err)
+		defer conn.Close()
+		require.NoError(t, get(conn))
+	})
+}
+
+// certify writes a certificate for 127.0.0.1 and its key to the two files.
+func certify(t *testing.T, cert, key, name string) *x509.Certificate {
+	t.Helper()
+	private, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
+	require.NoError(t, err)
+	template := &x509.Certificate{
+		SerialNumber: big.NewInt(time.Now().UnixNano()), Subject: pkix.Name{CommonName: name}, NotBefore: time.Now().Add(-time.Hour),
+		NotAfter: time.Now().Add(time.Hour), IPAddresses: []net.IP{net.IPv4(127, 0, 0, 1)}, IsCA: true, BasicConstraintsValid: true,
+	}
+	der, err := x509.CreateCertificate(rand.Reader, template, template, &private.PublicKey, private)
+	require.NoError(t, err)
+	raw, err := x509.MarshalPKCS8PrivateKey(private)
+	require.NoError(t, err)
+	require.NoError(t, os.WriteFile(cert, pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: der}), 0o600))
+	require.NoError(t, os.WriteFile(key, pem.EncodeToMemory(&pem.Block{Type: "PRIVATE KEY", Bytes: raw}), 0o600))
+	parsed, err := x509.ParseCertificate(der)
+	require.NoError(t, err)
+	return parsed
+}
+
+func TestTLS(t *testing.T) {
+	cert, key := filepath.Join(t.TempDir(), "cert.pem"), filepath.Join(t.TempDir(), "key.pem")
+	first := certify(t, cert, key, "first")
+	address := setup(t, api.Config{TLSCert: cert, TLSKey: key}).serve(t)
+	dial := func(trust *x509.Certificate, most uint16) (*tls.Conn, error) {
+		roots := x509.NewCertPool()
+		roots.AddCert(trust)
+		return tls.DialWithDialer(&net.Dialer{Timeout: 10 * time.Second}, "tcp", address, &tls.Config{RootCAs: roots, MaxVersion: most})
+	}
+	roots := x509.NewCertPool()
+	roots.AddCert(first)
+	client := &http.Client{Transport: &http.Transport{TLSClientConfig: &tls.Config{RootCAs: roots}}}
+	defer client.CloseIdleConnections()
+	r, err := http.NewRequest("GET", "https://"+address+"/issue/1", nil)
+	require.NoError(t, err)
+	r.Header.Set("Authorization", "Bearer "+apitest.Writer)
+	response, err := client.Do(r)
+	require.NoError(t, err)
+	response.Body.Close()
+	require.Equal(t, 200, response.StatusCode)
+	require.Equal(t, "max-age=31536000", response.Header.Get("Strict-Transport-Security"))
+	_, err = dial(first, tls.VersionTLS11)
+	require.Error(t, err, "old versions of TLS are not spoken")
+
+	// A new pair is taken on SIGHUP, without a connection lost.
+	open, err := dial(first, 0)
+	require.NoError(t, err)
+	defer open.Close()
+	second := certify(t, cert, key, "second")
+	served := func(want *x509.Certificate) func() bool {
+		return func() bool {
+			conn, err := dial(want, 0)
+			if err != nil {
+				return false
+			}
+			return conn.Close() == nil
+		}
+	}
+	require.NoError(t, syscall.Kill(os.Getpid(), syscall.SIGHUP))
+	require.Eventually(t, served(second), 4*time.Second, 20*time.Millisecond)
+	_, err = open.Write([]byte("GET /healthz HTTP/1.1\r\nHost: a\r\n\r\n"))
+	require.NoError(t, err)
+	response, err = http.ReadResponse(bufio.NewReader(open), nil)
+	require.NoError(t, err)
+	response.Body.Close()
+
+	// What does not fit together does not replace what does; and what is put right is found without being told.
+	require.NoError(t, os.WriteFile(key, []byte("nonsense"), 0o600))
+	require.NoError(t, syscall.Kill(os.Getpid(), syscall.SIGHUP))
+	require.True(t, served(second)())
+	third := certify(t, cert, key, "third")
+	require.Eventually(t, served(third), 20*time.Second, 50*time.Millisecond)
+}
+
+func TestTLSThatCannotBeIsSaidAtTheStart(t *testing.T) {
+	cert, key := filepath.Join(t.TempDir(), "cert.pem"), filepath.Join(t.TempDir(), "key.pem")
+	certify(t, cert, key, "first")
+	for name, config := range map[string]api.Config{
+		"no key": {TLSCert: cert}, "no certificate": {TLSKey: key}, "no such file": {TLSCert: cert, TLSKey: key + "x"}, "the wrong way round": {TLSCert: key, TLSKey: cert},
+	} {
+		l, err := net.Listen("tcp", "127.0.0.1:0")
+		require.NoError(t, err)
+		require.ErrorContains(t, api.New(config, apitest.NewApps(), nil, nil).Serve(l), "TLS", name)
+		_, err = l.Accept()
+		require.True(t, errors.Is(err, net.ErrClosed), name)
+	}
+}
