@@ -284,7 +284,7 @@ func (t Ticket) move(c Command, at time.Time) (*Event, error) {
 		if c.Action == Fire || c.Action == Answer {
 			return nil, nil // it has come too late to matter
 		}
-		return nil, t.over()
+		return nil, t.tooLate(c, at)
 	}
 	if t.Suspended && c.Action != Answer && c.Action != Fire {
 		return nil, Refuse(Conflict, "the ticket is suspended")
@@ -341,6 +341,17 @@ func (t Ticket) personally(c Command) error {
 
 func (t Ticket) changed(says Type, to Status) *Event {
 	return &Event{Type: says, Before: Change{Status: t.Status}, After: Change{Status: to}}
+}
+
+// tooLate refuses what comes to a ticket that is over. Who votes hears who has decided: the vote was on when they began to write.
+func (t Ticket) tooLate(c Command, at time.Time) error {
+	if c.Action == Approve || c.Action == Reject {
+		_, err := t.step(t.input(c), says[c.Action], at)
+		if why := AsError(err); why != nil && why.Code == Conflict {
+			return RefuseField(Conflict, why.Field, fmt.Sprintf("the ticket is %s: %s", t.Status, why.Message))
+		}
+	}
+	return t.over()
 }
 
 func (t Ticket) over() error { return Refuse(Conflict, fmt.Sprintf("the ticket is %s", t.Status)) }

@@ -109,6 +109,26 @@ func TestAMigrationIsRefusedWithEveryReason(t *testing.T) {
 	why(moving(v2, map[string]string{"lead": "chief"}), ticket.Conflict, "")
 }
 
+func TestWhoVotesTooLateHearsWhoHasDecided(t *testing.T) {
+	d := draft()
+	d.Service, d.Definition = "one", service(t, 1, `
+key: one
+name: One
+nodes: [{id: vote, name: Vote, type: approval, processors: {persons: [wang, li]}, next: over}, {id: over, name: Over, type: end}]
+`)
+	on, _ := open(t, d)
+	vote := command(ticket.Approve)
+	vote.Operator = "wang"
+	on, _ = do(t, on, vote)
+	require.True(t, on.Ended())
+	vote.Operator = "li"
+	for _, node := range []string{"", "vote"} {
+		vote.Node = node
+		_, err := ticket.Decide(on, vote, epoch)
+		require.Equal(t, `the ticket is completed: "Vote" is already approved by wang`, refusal(t, err, ticket.Conflict, "node").Message)
+	}
+}
+
 // What a caller wants to be asked is held against the definition as it is opened, and against limits.
 func TestADefinitionThatNoTicketCouldCarry(t *testing.T) {
 	d := draft()
