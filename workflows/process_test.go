@@ -1,0 +1,138 @@
+package workflows
+
+import (
+	"context"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/mock"
+	"github.com/stretchr/testify/require"
+
+	"signalbox/activities"
+	"signalbox/flow"
+	"signalbox/ticket"
+)
+
+// openingOf gives the events of a ticket of a published service.
+func openingOf(t *testing.T, source string) []ticket.Event {
+	t.Helper()
+	def, faults := flow.Parse([]byte(source))
+	require.Empty(t, faults)
+	def.Version = 1
+	events, err := ticket.Open(ticket.Draft{Door: ticket.DoorIssue, App: "demo", Origin: "customs", Title: "a case", Opener: "li", Service: def.Key, Definition: &def},
+		ticket.Identity{ID: 1, Number: "IM202601020304050000000001", UUID: "u", Tenant: "a"}, "op-open", epoch)
+	require.NoError(t, err)
+	return events
+}
+
+// calls answers the requests of a process, each after an hour, and tells which were made.
+func (b *bench) calls() *[]flow.Owed {
+	var made []flow.Owed
+	var d *activities.Deliveries
+	b.OnActivity(d.CallService, mock.Anything, mock.Anything).After(time.Hour).Return(
+		func(_ context.Context, in activities.CallInput) (flow.Called, error) {
+			made = append(made, in.Owed)
+			return flow.Called{Node: in.Owed.Node, Round: in.Owed.Round, Try: in.Owed.Try, Status: 200, Body: `{"ok":true}`}, nil
+		})
+	return &made
+}
+
+func TestThreeDaysPassInMilliseconds(t *testing.T) {
+	b := newBench(t)
+	began := time.Now()
+	b.ExecuteWorkflow(Ticket, TicketInput{Events: openingOf(t, `
+key: consent
+name: Silence is consent
+nodes:
+  - id: vote
+    name: Vote
+    type: approval
+    rule: all
+    processors: {persons: [wang, zhao]}
+    deadline: [{after: 1d, do: remind}, {after: 2d, do: escalate, to: {persons: [boss]}}, {after: 3d, do: approve}]
+    next: over
+  - {id: over, name: Over, type: end}
+`)})
+	require.NoError(t, b.GetWorkflowError())
+	require.Less(t, time.Since(began), 10*time.Second)
+	state := b.state()
+	require.True(t, state.Approved())
+	require.Equal(t, epoch.Add(72*time.Hour), state.UpdatedAt)
+	require.EqualValues(t, 4, state.Seq, "opened, reminded, escalated, approved")
+	require.Positive(t, b.projected, "nobody waits for an answer, so the workflow itself tells the read model")
+	vote, _ := state.Position.Find("vote")
+	require.Equal(t, []string{"wang", "zhao", "boss"}, vote.Asked)
+}
+
+const booking = `
+key: booking
+name: Booking
+nodes:
+  - {id: book, name: Book, type: call, call: {url: 'https://old.example.com'}, processors: {persons: [ops]}, next: check}
+  - {id: check, name: Check, type: approval, processors: {persons: [wang]}, deadline: [{after: 1d, do: approve}], next: over}
+  - {id: over, name: Over, type: end}
+`
+
+func TestTimersAndCallsGoOnUnderAnotherVersion(t *testing.T) {
+	for name, c := range map[string]struct {
+		renamed bool
+		made    []string // the hosts that were called
+	}{
+		"the same node":    {false, []string{"https://old.example.com"}},
+		"under a new name": {true, []string{"https://old.example.com", "https://new.example.com"}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			b := newBench(t)
+			made := b.calls()
+			change := []string{"old.example", "new.example", "after: 1d", "after: 2d"}
+			nodes := map[string]string{}
+			if c.renamed {
+				change, nodes["book"] = append(change, "id: book", "id: reserve"), "reserve"
+			}
+			v2, faults := flow.Parse([]byte(strings.NewReplacer(change...).Replace(booking)))
+			require.Empty(t, faults)
+			v2.Version = 2
+			moved := b.handle(time.Minute, ticket.Command{Action: ticket.Migrate, Operator: "boss", Admin: true, Operation: "op-migrate",
+				Migration: &ticket.Migration{Definition: &v2, Nodes: nodes}})
+			b.ExecuteWorkflow(Ticket, TicketInput{Events: openingOf(t, booking)})
+			require.NoError(t, b.GetWorkflowError())
+			require.NoError(t, moved.err)
+			require.Equal(t, ticket.Migrated, moved.result.Events[0].Type)
+			var hosts []string
+			for _, owed := range *made {
+				hosts = append(hosts, owed.URL)
+			}
+			require.Equal(t, c.made, hosts)
+			state := b.state()
+			require.Equal(t, 2, state.Version)
+			require.True(t, state.Approved())
+			check, _ := state.Position.Find("check")
+			require.Equal(t, 48*time.Hour, check.Left.Sub(check.Entered), "a node that is entered later has the deadline of the new version")
+		})
+	}
+}
+
+// What a ticket cannot keep of an answer is no reason to ask for it again and again.
+func TestAnAnswerThatIsTooMuchIsAskedForOnce(t *testing.T) {
+	b := newBench(t)
+	var d *activities.Deliveries
+	made := 0
+	b.OnActivity(d.CallService, mock.Anything, mock.Anything).Return(func(_ context.Context, in activities.CallInput) (flow.Called, error) {
+		made++
+		return flow.Called{Node: in.Owed.Node, Round: in.Owed.Round, Try: in.Owed.Try, Status: 200, Body: strings.Repeat("<", 40_000)}, nil
+	})
+	b.RegisterDelayedCallback(func() {
+		require.Equal(t, []string{"ops"}, b.state().WaitingFor())
+	}, time.Hour)
+	b.handle(2*time.Hour, terminate("op-end"))
+	b.ExecuteWorkflow(Ticket, TicketInput{Events: openingOf(t, `
+key: long
+name: Long
+nodes:
+  - {id: ask, name: Ask, type: call, call: {url: 'https://a.example.com', answer: {all: body}}, fields: [{key: all, type: TEXT}], processors: {persons: [ops]}, next: over}
+  - {id: over, name: Over, type: end}
+`)})
+	require.NoError(t, b.GetWorkflowError())
+	require.Equal(t, 1, made)
+}
