@@ -1,0 +1,89 @@
+// Package publish is the publish family: whoever has seen something happen tells us (seed 003), and the stream tells everybody who follows it.
+package publish
+
+import (
+	"context"
+	"net/http"
+	"time"
+
+	"github.com/gofiber/fiber/v2"
+	"github.com/google/uuid"
+
+	"signalbox/api"
+	"signalbox/api/sdkhmac"
+	"signalbox/desk"
+	"signalbox/notice"
+	"signalbox/ticket"
+)
+
+// Desk is the counter as this family sees it.
+type Desk interface {
+	Record(ctx context.Context, r desk.Request, effect func(ctx context.Context) (desk.Answer, error)) (desk.Reply, error)
+}
+
+var _ Desk = (*desk.Desk)(nil)
+
+// Stream is where events go.
+type Stream interface {
+	// Publish keeps an event of the tenant and all that it owes, durably once the transaction that ctx carries is.
+	Publish(ctx context.Context, tenant, app string, p notice.Published) error
+}
+
+// Wing is the publish family.
+type Wing struct {
+	Desk   Desk
+	Stream Stream
+	Apps   api.Apps         // whose signatures are taken
+	Now    func() time.Time // the clock that dates of signatures are held against
+	Open   string           // the tenant that callers without a credential publish into; empty: none may
+}
+
+// Family gives the wing as the server mounts it.
+func (w *Wing) Family() api.Family {
+	ways := []api.Authenticator{sdkhmac.Authenticator(w.Apps, w.Now), w.application}
+	if w.Open != "" {
+		ways = append(ways, w.anonymous)
+	}
+	return api.Family{
+		Door:         ticket.DoorPublish,
+		Prefixes:     []string{"/api/publish"},
+		Refuse:       Refuse,
+		Authenticate: ways,
+		Routes:       []api.Route{{Method: http.MethodPost, Path: "/api/publish", Scope: desk.Write, Handler: w.publish}},
+	}
+}
+
+func (w *Wing) publish(c *fiber.Ctx) error {
+	p, err := read(c)
+	if err != nil {
+		return err
+	}
+	p.RequestID = requestID(c)
+	tenant, app := api.Caller(c).Tenant, api.Caller(c).Code
+	reply, err := w.Desk.Record(api.Context(c), api.Request(c), func(ctx context.Context) (desk.Answer, error) {
+		if err := w.Stream.Publish(ctx, tenant, app, p); err != nil {
+			return desk.Answer{}, err
+		}
+		return api.Answer(http.StatusOK, envelope{p.RequestID, codeDone, msgDone})
+	})
+	if err != nil {
+		return err
+	}
+	return api.Send(c, reply)
+}
+
+// idKey keeps with a request the request ID that it was given in this family.
+type idKey struct{}
+
+// requestID is the request's ID as this family tells it, which is a UUID in any case: the caller's X-Request-Id if that is one.
+func requestID(c *fiber.Ctx) string {
+	if id, ok := c.Locals(idKey{}).(string); ok {
+		return id
+	}
+	id, err := uuid.Parse(api.RequestID(c))
+	if err != nil {
+		id = uuid.New()
+	}
+	c.Locals(idKey{}, id.String())
+	return id.String()
+}

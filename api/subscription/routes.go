@@ -1,0 +1,265 @@
+// Package subscription is lasting subscriptions: addresses that follow a tenant's stream, what callers publish and what happens to tickets. It
+// speaks in the house's own style.
+package subscription
+
+import (
+	"context"
+	"net/http"
+	"net/netip"
+
+	"github.com/gofiber/fiber/v2"
+	"github.com/google/uuid"
+
+	"signalbox/api"
+	"signalbox/desk"
+	"signalbox/notice"
+	"signalbox/ticket"
+)
+
+// Desk is the counter as this wing sees it.
+type Desk interface {
+	Record(ctx context.Context, r desk.Request, effect func(ctx context.Context) (desk.Answer, error)) (desk.Reply, error)
+}
+
+var _ Desk = (*desk.Desk)(nil)
+
+// Subscriptions is the lasting subscriptions of all tenants. NotFound stands for what the tenant does not have, or had until it was deleted.
+// All that changes something joins the transaction that ctx carries.
+type Subscriptions interface {
+	// Subscribe adds one and gives it back under its ID, with its secret, which is made where none is given. TooMany: no more are taken.
+	Subscribe(ctx context.Context, s notice.Subscription) (notice.Subscription, error)
+	// Subscriptions lists newest first; state, if not empty, chooses among them.
+	Subscriptions(ctx context.Context, tenant string, state notice.SubscriptionState, cursor string, limit int) (items []notice.Subscription, next string, err error)
+	// Subscription is one of them, with counts of what has not arrived.
+	Subscription(ctx context.Context, tenant, id string) (notice.Registration, error)
+	// Amend changes address, profile, filter and state to what change makes of them. What is held is sent once it is active again.
+	Amend(ctx context.Context, tenant, id string, change func(notice.Subscription) (notice.Subscription, error)) (notice.Subscription, error)
+	// Rotate gives it a new secret; the one before it signs on for 24 hours. TooMany: too often within these.
+	Rotate(ctx context.Context, tenant, id string) (secret string, err error)
+	// Unsubscribe deletes it: nothing more is sent.
+	Unsubscribe(ctx context.Context, tenant, id string) error
+	// Try publishes an event to it alone and gives the delivery's ID. Conflict: it is not active.
+	Try(ctx context.Context, tenant, app, id string, p notice.Published) (delivery string, err error)
+	// Deliveries lists what was and is owed to it, newest first, with every attempt.
+	Deliveries(ctx context.Context, subscription, cursor string, limit int) (items []notice.Record, next string, err error)
+	// Resend starts a new round of tries under the same ID. Conflict: it is still being tried, or the subscription is not active.
+	Resend(ctx context.Context, tenant, subscription, delivery string) error
+}
+
+// Wing is the lasting subscriptions.
+type Wing struct {
+	Desk          Desk
+	Subscriptions Subscriptions
+	Allow         []netip.Prefix // networks that addresses may name although they are not public; api.Config.CallbackAllow
+}
+
+// Family gives the wing as the server mounts it.
+func (w *Wing) Family() api.Family {
+	const all, one = "/api/subscription", "/api/subscription/:id"
+	return api.Family{
+		Door:     ticket.DoorPublish,
+		Prefixes: []string{all},
+		Refuse:   api.RefuseInEnvelope,
+		Routes: []api.Route{
+			{Method: http.MethodPost, Path: all, Scope: desk.Write, Handler: w.subscribe},
+			{Method: http.MethodGet, Path: all, Scope: desk.Read, Handler: w.list},
+			{Method: http.MethodGet, Path: one, Scope: desk.Read, Handler: w.read},
+			{Method: http.MethodPut, Path: one, Scope: desk.Write, Handler: w.change},
+			{Method: http.MethodDelete, Path: one, Scope: desk.Write, Handler: w.unsubscribe},
+			{Method: http.MethodPost, Path: one + "/pause", Scope: desk.Write, Handler: w.turn(notice.Paused)},
+			{Method: http.MethodPost, Path: one + "/resume", Scope: desk.Write, Handler: w.turn(notice.Active)},
+			{Method: http.MethodPost, Path: one + "/rotate", Scope: desk.Write, Handler: w.rotate},
+			{Method: http.MethodPost, Path: one + "/test", Scope: desk.Write, Handler: w.test},
+			{Method: http.MethodGet, Path: one + "/deliveries", Scope: desk.Read, Handler: w.deliveries},
+			{Method: http.MethodPost, Path: one + "/deliveries/:did/redeliver", Scope: desk.Write, Handler: w.redeliver},
+		},
+	}
+}
+
+func (w *Wing) subscribe(c *fiber.Ctx) error {
+	var in subscribing
+	if err := api.Decode(c, &in); err != nil {
+		return err
+	}
+	sub, err := in.subscription(w.Allow)
+	if err != nil {
+		return err
+	}
+	sub.Tenant = api.Caller(c).Tenant
+	return w.record(c, true, func(ctx context.Context) (any, error) {
+		made, err := w.Subscriptions.Subscribe(ctx, sub)
+		return created{viewOf(made), made.Secret}, err
+	})
+}
+
+func (w *Wing) list(c *fiber.Ctx) error {
+	q, err := api.ReadQuery(c)
+	if err != nil {
+		return err
+	}
+	limit, cursor := q.Page()
+	state := q.Choice("state", string(notice.Active), string(notice.Paused), string(notice.Dropped))
+	if err := q.Err(); err != nil {
+		return err
+	}
+	items, next, err := w.Subscriptions.Subscriptions(api.Context(c), api.Caller(c).Tenant, notice.SubscriptionState(state), cursor, limit)
+	if err != nil {
+		return err
+	}
+	views := make([]view, len(items))
+	for i, s := range items {
+		views[i] = viewOf(s)
+	}
+	return api.Respond(c, http.StatusOK, api.Done(api.Items[view]{Items: views, Next: next}))
+}
+
+func (w *Wing) read(c *fiber.Ctx) error {
+	r, err := w.find(c)
+	if err != nil {
+		return err
+	}
+	return api.Respond(c, http.StatusOK, api.Done(countedOf(r)))
+}
+
+func (w *Wing) change(c *fiber.Ctx) error {
+	id, err := word(c, "id")
+	if err != nil {
+		return err
+	}
+	var in changing
+	if err := api.Decode(c, &in); err != nil {
+		return err
+	}
+	if err := in.check(w.Allow); err != nil {
+		return err
+	}
+	return w.record(c, false, func(ctx context.Context) (any, error) {
+		changed, err := w.Subscriptions.Amend(ctx, api.Caller(c).Tenant, id, in.apply)
+		return viewOf(changed), err
+	})
+}
+
+// turn pauses or resumes.
+func (w *Wing) turn(state notice.SubscriptionState) fiber.Handler {
+	return func(c *fiber.Ctx) error {
+		id, err := word(c, "id")
+		if err != nil {
+			return err
+		}
+		return w.record(c, false, func(ctx context.Context) (any, error) {
+			changed, err := w.Subscriptions.Amend(ctx, api.Caller(c).Tenant, id, func(s notice.Subscription) (notice.Subscription, error) {
+				s.State = state
+				return s, nil
+			})
+			return viewOf(changed), err
+		})
+	}
+}
+
+func (w *Wing) rotate(c *fiber.Ctx) error {
+	id, err := word(c, "id")
+	if err != nil {
+		return err
+	}
+	return w.record(c, true, func(ctx context.Context) (any, error) {
+		secret, err := w.Subscriptions.Rotate(ctx, api.Caller(c).Tenant, id)
+		return rotated{id, secret}, err
+	})
+}
+
+func (w *Wing) unsubscribe(c *fiber.Ctx) error {
+	id, err := word(c, "id")
+	if err != nil {
+		return err
+	}
+	return w.record(c, false, func(ctx context.Context) (any, error) {
+		return nil, w.Subscriptions.Unsubscribe(ctx, api.Caller(c).Tenant, id)
+	})
+}
+
+func (w *Wing) test(c *fiber.Ctx) error {
+	id, err := word(c, "id")
+	if err != nil {
+		return err
+	}
+	p := notice.OfTest(id, uuid.NewString())
+	return w.record(c, false, func(ctx context.Context) (any, error) {
+		delivery, err := w.Subscriptions.Try(ctx, api.Caller(c).Tenant, api.Caller(c).Code, id, p)
+		return api.ID{ID: delivery}, err
+	})
+}
+
+func (w *Wing) deliveries(c *fiber.Ctx) error {
+	q, err := api.ReadQuery(c)
+	if err != nil {
+		return err
+	}
+	limit, cursor := q.Page()
+	if err := q.Err(); err != nil {
+		return err
+	}
+	r, err := w.find(c)
+	if err != nil {
+		return err
+	}
+	records, next, err := w.Subscriptions.Deliveries(api.Context(c), r.ID, cursor, limit)
+	if err != nil {
+		return err
+	}
+	views := make([]delivery, len(records))
+	for i, record := range records {
+		views[i] = delivery{api.DeliveryOf(record), string(record.Body)}
+	}
+	return api.Respond(c, http.StatusOK, api.Done(api.Items[delivery]{Items: views, Next: next}))
+}
+
+func (w *Wing) redeliver(c *fiber.Ctx) error {
+	id, err := word(c, "id")
+	if err != nil {
+		return err
+	}
+	did, err := word(c, "did")
+	if err != nil {
+		return err
+	}
+	return w.record(c, false, func(ctx context.Context) (any, error) {
+		return api.ID{ID: did}, w.Subscriptions.Resend(ctx, api.Caller(c).Tenant, id, did)
+	})
+}
+
+// find reads the subscription that the path names, among the caller's own.
+func (w *Wing) find(c *fiber.Ctx) (notice.Registration, error) {
+	id, err := word(c, "id")
+	if err != nil {
+		return notice.Registration{}, err
+	}
+	return w.Subscriptions.Subscription(api.Context(c), api.Caller(c).Tenant, id)
+}
+
+// record hands the desk a change and answers with its result; secret tells that the answer has one.
+func (w *Wing) record(c *fiber.Ctx, secret bool, effect func(ctx context.Context) (any, error)) error {
+	reply, err := w.Desk.Record(api.Context(c), api.Request(c), func(ctx context.Context) (desk.Answer, error) {
+		result, err := effect(ctx)
+		if err != nil {
+			return desk.Answer{}, err
+		}
+		answer, err := api.Answer(http.StatusOK, api.Done(result))
+		answer.Secret = secret
+		return answer, err
+	})
+	if err != nil {
+		return err
+	}
+	return api.Send(c, reply)
+}
+
+// word gives a parameter of the path that names something. What cannot be a name names nothing.
+func word(c *fiber.Ctx, name string) (string, error) {
+	value, err := api.Param(c, name)
+	var f ticket.Faults
+	f.Word(name, value, ticket.MaxName)
+	if err != nil || f.Err() != nil {
+		return "", ticket.Refuse(ticket.NotFound, "there is no such subscription or delivery")
+	}
+	return value, nil
+}

@@ -1,0 +1,191 @@
+package subscription
+
+import (
+	"net/netip"
+	"slices"
+	"strings"
+	"time"
+
+	"signalbox/api"
+	"signalbox/notice"
+	"signalbox/ticket"
+)
+
+// formats that a lasting subscription may have, with the profile that goes with each.
+var formats = map[notice.Format]string{notice.FormatEvent: notice.Standard, notice.FormatPublish: notice.Publish}
+
+var profiles = []string{notice.Standard, notice.Publish, notice.Minutely, notice.Once}
+
+// subscribing is what a caller asks for.
+type subscribing struct {
+	URL     *string `json:"url"`
+	Format  *string `json:"format"`
+	Source  *string `json:"source"`
+	Topic   *string `json:"topic"`
+	Type    *string `json:"type"`
+	Status  *string `json:"status"`
+	Key     *string `json:"key"`
+	Profile *string `json:"profile"`
+	Secret  *string `json:"secret"`
+}
+
+// subscription makes it, or tells everything that is wrong with it.
+func (in subscribing) subscription(allow []netip.Prefix) (notice.Subscription, error) {
+	sub := notice.Subscription{
+		URL: value(in.URL), Format: notice.Format(value(in.Format)), Profile: value(in.Profile), Secret: value(in.Secret),
+		Filter: notice.Filter{Source: value(in.Source), Topic: value(in.Topic), Type: value(in.Type), Status: value(in.Status), Key: value(in.Key)},
+	}
+	if sub.Format == "" {
+		sub.Format = notice.FormatEvent
+	}
+	var f ticket.Faults
+	note(&f, notice.CheckURL(sub.URL, allow))
+	standard, known := formats[sub.Format]
+	if !known {
+		f.Add("format", "must be event or publish")
+	}
+	if sub.Profile == "" {
+		sub.Profile = standard
+	} else {
+		checkProfile(&f, sub.Profile)
+	}
+	note(&f, sub.Filter.Check())
+	if in.Secret != nil {
+		note(&f, notice.CheckSecret("secret", sub.Secret))
+	}
+	return sub, f.Err()
+}
+
+// changing is what of a subscription is to be changed. What is left out stays as it is; an empty filter matches everything again.
+type changing struct {
+	URL     *string `json:"url"`
+	Format  *string `json:"format"`
+	Source  *string `json:"source"`
+	Topic   *string `json:"topic"`
+	Type    *string `json:"type"`
+	Status  *string `json:"status"`
+	Key     *string `json:"key"`
+	Profile *string `json:"profile"`
+	State   *string `json:"state"`
+	Secret  *string `json:"secret"`
+}
+
+func (in changing) check(allow []netip.Prefix) error {
+	var f ticket.Faults
+	if in.URL != nil {
+		note(&f, notice.CheckURL(*in.URL, allow))
+	}
+	if in.Profile != nil {
+		checkProfile(&f, *in.Profile)
+	}
+	note(&f, in.filter(notice.Filter{}).Check())
+	if in.State != nil && *in.State != string(notice.Active) && *in.State != string(notice.Paused) {
+		f.Add("state", "must be active or paused")
+	}
+	if in.Secret != nil {
+		f.Add("secret", "is changed by rotating it")
+	}
+	return f.Err()
+}
+
+func (in changing) filter(f notice.Filter) notice.Filter {
+	for _, part := range []struct{ from, to *string }{{in.Source, &f.Source}, {in.Topic, &f.Topic}, {in.Type, &f.Type}, {in.Status, &f.Status}, {in.Key, &f.Key}} {
+		if part.from != nil {
+			*part.to = *part.from
+		}
+	}
+	return f
+}
+
+// apply gives the subscription as it is to be.
+func (in changing) apply(s notice.Subscription) (notice.Subscription, error) {
+	if in.Format != nil && *in.Format != string(s.Format) {
+		return s, ticket.RefuseField(ticket.Invalid, "format", "cannot be changed; add another subscription")
+	}
+	if in.URL != nil {
+		s.URL = *in.URL
+	}
+	if in.Profile != nil {
+		s.Profile = *in.Profile
+	}
+	if in.State != nil {
+		s.State = notice.SubscriptionState(*in.State)
+	}
+	s.Filter = in.filter(s.Filter)
+	return s, nil
+}
+
+func checkProfile(f *ticket.Faults, name string) {
+	if !slices.Contains(profiles, name) {
+		f.Add("profile", "must be one of "+strings.Join(profiles, ", "))
+	}
+}
+
+// note adds a refusal to the faults.
+func note(f *ticket.Faults, err error) {
+	if refusal := ticket.AsError(err); refusal != nil {
+		*f = append(*f, refusal)
+	}
+}
+
+// view is a subscription as callers see it. Filters that match everything are left out.
+type view struct {
+	ID     string        `json:"id"`
+	URL    string        `json:"url"`
+	Format notice.Format `json:"format"`
+	notice.Filter
+	Profile      string                   `json:"profile"`
+	State        notice.SubscriptionState `json:"state"`
+	CreatedAt    time.Time                `json:"created_at"`
+	FailingSince *time.Time               `json:"failing_since,omitempty"` // every try since then failed
+	DroppedAt    *time.Time               `json:"dropped_at,omitempty"`
+	Reason       string                   `json:"reason,omitempty"` // why it was dropped
+}
+
+func viewOf(s notice.Subscription) view {
+	v := view{ID: s.ID, URL: s.URL, Format: s.Format, Filter: s.Filter, Profile: s.Profile, State: s.State, CreatedAt: s.CreatedAt.UTC(),
+		FailingSince: api.UTC(s.FailingSince), Reason: s.Reason}
+	if s.State == notice.Dropped {
+		v.DroppedAt = api.UTC(s.EndedAt)
+	}
+	return v
+}
+
+// created is a subscription with its secret, which is told this once.
+type created struct {
+	view
+	Secret string `json:"secret"`
+}
+
+// rotated is a new secret, likewise.
+type rotated struct {
+	ID     string `json:"id"`
+	Secret string `json:"secret"`
+}
+
+// counted is a subscription with how much has not arrived.
+type counted struct {
+	view
+	Counts map[notice.DeliveryState]int `json:"counts"`
+}
+
+func countedOf(r notice.Registration) counted {
+	out := counted{viewOf(r.Subscription), map[notice.DeliveryState]int{}}
+	for _, state := range []notice.DeliveryState{notice.Pending, notice.Parked, notice.Held, notice.Failed} {
+		out.Counts[state] = r.Counts[state]
+	}
+	return out
+}
+
+// delivery is one body owed, with the body.
+type delivery struct {
+	api.DeliveryView
+	Body string `json:"body"`
+}
+
+func value(p *string) string {
+	if p == nil {
+		return ""
+	}
+	return *p
+}
