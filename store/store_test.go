@@ -17,6 +17,8 @@ import (
 	"signalbox/api"
 	"signalbox/api/incident"
 	"signalbox/api/issue"
+	"signalbox/api/publish"
+	"signalbox/api/subscription"
 	"signalbox/desk"
 	"signalbox/notice"
 	"signalbox/store"
@@ -32,6 +34,9 @@ var (
 	_ issue.Addresses    = (*store.Store)(nil)
 	_ activities.Records = (*store.Store)(nil)
 	_ incident.Records   = (*store.Store)(nil)
+	_ publish.Stream     = (*store.Store)(nil)
+
+	_ subscription.Subscriptions = (*store.Store)(nil)
 )
 
 var epoch = time.Date(2026, 1, 2, 3, 4, 5, 678_901_000, time.UTC)

@@ -15,7 +15,9 @@ import (
 	"signalbox/api/incident"
 	"signalbox/api/issue"
 	"signalbox/api/openapi"
+	"signalbox/api/publish"
 	"signalbox/api/service"
+	"signalbox/api/subscription"
 	"signalbox/console"
 	"signalbox/desk"
 	"signalbox/workflows"
@@ -45,7 +47,21 @@ type APISettings struct {
 	BootstrapApp  Bootstrap `split_words:"true" desc:"code:secret of an admin app that is made sure of at the start"`
 	TemporalUI    string    `envconfig:"TEMPORAL_UI" desc:"address of the Temporal web UI, for links on the operators' pages"`
 	SecureCookies bool      `split_words:"true" desc:"keep the sessions of the operators' pages to https, behind a proxy that does not say so"`
+
+	PublishAnonymous bool   `split_words:"true" desc:"let callers without a credential publish events (/api/publish), into the tenant set beside it"`
+	PublishTenant    string `split_words:"true" desc:"tenant that callers without a credential publish into"`
 	api.Config
+}
+
+// openTenant is the tenant that anonymous callers publish into; empty: there are none.
+func (s APISettings) openTenant() (string, error) {
+	switch {
+	case s.PublishAnonymous && s.PublishTenant == "":
+		return "", errors.New("setting SIGNALBOX_PUBLISH_TENANT: is required with SIGNALBOX_PUBLISH_ANONYMOUS")
+	case s.PublishAnonymous:
+		return s.PublishTenant, nil
+	}
+	return "", nil
 }
 
 // Bootstrap is an app's code and secret.
@@ -84,7 +100,14 @@ func (h *House) API(s APISettings, metrics *prometheus.Registry, log *slog.Logge
 	incidents := &incident.Wing{Desk: h.Desk, Records: h.Store, Apps: h.Store, Types: config.IncidentTypes, Now: time.Now}
 	exceptions := &exception.Wing{Desk: h.Desk, Budget: h.Store, Limit: config.ExceptionsPerMinute, Now: time.Now}
 	services := &service.Wing{Desk: h.Desk, Services: h.Store, Now: time.Now}
-	server := api.New(config, h.Store, h.Ready, log, issues.Family(), services.Family(), incidents.Family(), exceptions.Family())
+	open, err := s.openTenant()
+	if err != nil {
+		return nil, err
+	}
+	publishes := &publish.Wing{Desk: h.Desk, Stream: h.Store, Apps: h.Store, Now: time.Now, Open: open}
+	subscriptions := &subscription.Wing{Desk: h.Desk, Subscriptions: h.Store, Allow: config.CallbackAllow}
+	server := api.New(config, h.Store, h.Ready, log, issues.Family(), services.Family(), incidents.Family(), exceptions.Family(),
+		publishes.Family(), subscriptions.Family())
 	server.Share(h.Store)
 	openapi.Mount(server)
 	server.Measure(metrics)
