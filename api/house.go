@@ -44,40 +44,60 @@ type DeliveryView struct {
 	CreatedAt     time.Time            `json:"created_at"`
 	EndedAt       *time.Time           `json:"ended_at"`
 	NextAttemptAt *time.Time           `json:"next_attempt_at"`
+	Body          string               `json:"body"` // exactly as it is sent
 	Attempts      []AttemptView        `json:"attempts"`
 }
 
 // AttemptView is one try.
 type AttemptView struct {
-	N          int               `json:"n"`
-	StartedAt  time.Time         `json:"started_at"`
-	DurationMS int64             `json:"duration_ms"`
-	HTTPStatus *int              `json:"http_status"` // null when there was no answer
-	ErrorClass notice.ErrorClass `json:"error_class"` // empty on success
-	Error      string            `json:"error"`
-	Answer     string            `json:"answer"` // its start, at most shownAnswer bytes
+	N             int               `json:"n"`
+	ScheduledAt   *time.Time        `json:"scheduled_at"` // when it was due; null where that is not known
+	StartedAt     time.Time         `json:"started_at"`
+	FinishedAt    time.Time         `json:"finished_at"`
+	DurationMS    int64             `json:"duration_ms"`
+	Headers       map[string]string `json:"headers"`     // as they were sent; values that the address's owner added are not shown
+	HTTPStatus    *int              `json:"http_status"` // null when there was no answer
+	ErrorClass    notice.ErrorClass `json:"error_class"` // empty on success
+	Error         string            `json:"error"`
+	AnswerHeaders map[string]string `json:"answer_headers"` // without what lets somebody in
+	Answer        string            `json:"answer"`         // its start: in a list at most shownAnswer bytes, by itself notice.MaxAnswer
+	NextAttemptAt *time.Time        `json:"next_attempt_at"`
 }
 
-// shownAnswer is how much of an answer is shown; more of it is kept.
+// shownAnswer is how much of an answer is shown in a list.
 const shownAnswer = 1 << 10
 
-// DeliveryOf shows a delivery.
-func DeliveryOf(r notice.Record) DeliveryView {
+// DeliveryOf shows a delivery as it stands in a list.
+func DeliveryOf(r notice.Record) DeliveryView { return deliveryOf(r, shownAnswer) }
+
+// WholeDeliveryOf shows a delivery with all that is kept of it.
+func WholeDeliveryOf(r notice.Record) DeliveryView { return deliveryOf(r, notice.MaxAnswer) }
+
+func deliveryOf(r notice.Record, answer int) DeliveryView {
 	d := DeliveryView{
 		ID: r.ID, Type: r.Type, State: r.State, CreatedAt: r.CreatedAt.UTC(), EndedAt: UTC(r.EndedAt), NextAttemptAt: UTC(r.NextTry),
-		Attempts: make([]AttemptView, len(r.Attempts)),
+		Body: string(r.Body), Attempts: make([]AttemptView, len(r.Attempts)),
 	}
 	for i, a := range r.Attempts {
-		shown := a.Answer[:min(len(a.Answer), shownAnswer)]
+		shown := a.Answer[:min(len(a.Answer), answer)]
 		d.Attempts[i] = AttemptView{
-			N: a.N, StartedAt: a.StartedAt.UTC(), DurationMS: a.FinishedAt.Sub(a.StartedAt).Milliseconds(), ErrorClass: a.Class, Error: a.Error,
-			Answer: strings.ToValidUTF8(string(shown), "\uFFFD"),
+			N: a.N, ScheduledAt: UTC(a.ScheduledAt), StartedAt: a.StartedAt.UTC(), FinishedAt: a.FinishedAt.UTC(),
+			DurationMS: a.FinishedAt.Sub(a.StartedAt).Milliseconds(), Headers: headersOf(a.Sent), ErrorClass: a.Class, Error: a.Error,
+			AnswerHeaders: headersOf(a.Header), Answer: strings.ToValidUTF8(string(shown), "\uFFFD"), NextAttemptAt: UTC(a.NextTry),
 		}
 		if a.Status != 0 {
 			d.Attempts[i].HTTPStatus = &a.Status
 		}
 	}
 	return d
+}
+
+// headersOf gives an empty object for none, which JSON would write as null.
+func headersOf(h map[string]string) map[string]string {
+	if h == nil {
+		return map[string]string{}
+	}
+	return h
 }
 
 // UTC gives a time that may not be there in the zone that answers are written in.

@@ -224,6 +224,24 @@ func (s *Store) Deliveries(ctx context.Context, subscription, cursor string, lim
 	return items, next, err
 }
 
+// Delivery is one of a subscription's deliveries, with every attempt. NotFound: it has no such delivery.
+func (s *Store) Delivery(ctx context.Context, subscription, delivery string) (out notice.Record, err error) {
+	err = s.read(ctx, func(q *session) error {
+		var row deliveryRow
+		found, err := q.find(ctx, &row, `SELECT `+deliveryColumns+` FROM deliveries d WHERE d.id = ? AND d.subscription_id = ?`, delivery, subscription)
+		switch {
+		case err != nil:
+			return wrap("look for a delivery", err)
+		case !found:
+			return errNoDelivery
+		}
+		attempts, err := q.attempts(ctx, []deliveryRow{row})
+		out = notice.Record{Delivery: row.delivery(), Attempts: attempts[row.ID]}
+		return err
+	})
+	return out, err
+}
+
 // attempts gives every attempt at some deliveries, oldest first.
 func (q *session) attempts(ctx context.Context, deliveries []deliveryRow) (map[string][]notice.Attempt, error) {
 	if len(deliveries) == 0 {

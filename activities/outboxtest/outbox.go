@@ -24,6 +24,7 @@ type Outbox struct {
 	deliveries    []*notice.Delivery // in the order in which they came to be
 	attempts      []notice.Attempt
 	parked        map[notice.Lane]bool
+	spoilt        map[string]string
 	down          bool
 	wake          chan struct{}
 	changed       chan struct{} // closed at every change
@@ -33,7 +34,7 @@ var _ activities.Outbox = (*Outbox)(nil)
 
 // New gives an empty outbox.
 func New() *Outbox {
-	return &Outbox{subscriptions: map[string]notice.Subscription{}, parked: map[notice.Lane]bool{}, wake: make(chan struct{}, 1),
+	return &Outbox{subscriptions: map[string]notice.Subscription{}, parked: map[notice.Lane]bool{}, spoilt: map[string]string{}, wake: make(chan struct{}, 1),
 		changed: make(chan struct{})}
 }
 
@@ -72,6 +73,11 @@ func (o *Outbox) Owe(subscription string, ticket int64, n int) {
 // Delete deletes a subscription: what is queued for it is cancelled.
 func (o *Outbox) Delete(subscription string) {
 	o.change(func() { o.end(subscription, notice.Deleted, notice.Cancelled) })
+}
+
+// Spoil makes a subscription one to which nothing can be sent, for that reason.
+func (o *Outbox) Spoil(subscription, reason string) {
+	o.change(func() { o.spoilt[subscription] = reason })
 }
 
 // Break makes every call fail, or work again.
@@ -181,7 +187,7 @@ func (o *Outbox) Pending(_ context.Context, _ int, busy []notice.Lane, limit int
 }
 
 func (o *Outbox) work(d *notice.Delivery) activities.Work {
-	return activities.Work{Delivery: *d, Subscription: o.subscriptions[d.Lane.Subscription]}
+	return activities.Work{Delivery: *d, Subscription: o.subscriptions[d.Lane.Subscription], Unsendable: o.spoilt[d.Lane.Subscription]}
 }
 
 // Record implements activities.Outbox.

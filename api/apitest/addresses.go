@@ -2,6 +2,7 @@ package apitest
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"slices"
 	"strconv"
@@ -154,4 +155,57 @@ func (h *House) Redeliver(_ context.Context, ticketID int64, id, delivery string
 		return h.Err
 	}
 	return ticket.Refuse(ticket.NotFound, "the notification has no such delivery")
+}
+
+// Delivery is one of an address's deliveries.
+func (h *House) Delivery(_ context.Context, id, delivery string) (notice.Record, error) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	for _, a := range h.addresses {
+		for _, r := range a.records {
+			if a.ID == id && r.ID == delivery {
+				return r, h.Err
+			}
+		}
+	}
+	return notice.Record{}, errors.Join(h.Err, ticket.Refuse(ticket.NotFound, "there is no such delivery"))
+}
+
+// BeginRedelivery puts back at once what the selection names by its state.
+func (h *House) BeginRedelivery(_ context.Context, tenant string, ticketID int64, id string, s notice.Selection, dry bool) (notice.Redelivery, error) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	a, err := h.address(ticketID, id)
+	switch {
+	case err != nil:
+		return notice.Redelivery{}, err
+	case a.State != notice.Active:
+		return notice.Redelivery{}, ticket.Refuse(ticket.Conflict, "the address was dropped; register it again")
+	}
+	out := notice.Redelivery{Tenant: tenant, Subscription: id, State: notice.Redelivering, CreatedAt: h.Now()}
+	for i := range a.records {
+		if d := &a.records[i].Delivery; slices.Contains(s.States(), d.State) {
+			out.Total++
+			if !dry {
+				d.State = notice.Pending
+			}
+		}
+	}
+	if !dry {
+		out.ID, out.Done = uuid.NewString(), out.Total
+		h.redeliveries = append(h.redeliveries, out)
+	}
+	return out, h.Err
+}
+
+// RedeliveryOf tells how far a redelivery is.
+func (h *House) RedeliveryOf(_ context.Context, tenant, subscription, id string) (notice.Redelivery, error) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	for _, r := range h.redeliveries {
+		if r.ID == id && r.Tenant == tenant && r.Subscription == subscription {
+			return r, h.Err
+		}
+	}
+	return notice.Redelivery{}, errors.Join(h.Err, ticket.Refuse(ticket.NotFound, "there is no such redelivery"))
 }

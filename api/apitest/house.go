@@ -12,6 +12,7 @@ import (
 	"github.com/google/uuid"
 
 	"signalbox/desk"
+	"signalbox/notice"
 	"signalbox/ticket"
 )
 
@@ -20,14 +21,15 @@ type House struct {
 	Now func() time.Time // time.Now unless set
 	Err error            // when set, everything fails with it, as if what stands behind the families were down
 
-	requests   sync.Mutex // one request at a time goes through the desk
-	mu         sync.Mutex // guards what follows
-	cases      []*kept
-	answers    map[string]answered
-	addresses  []*registered
-	deliveries int
-	services   []*shelf
-	numbers    int64 // given to services and nodes
+	requests     sync.Mutex // one request at a time goes through the desk
+	mu           sync.Mutex // guards what follows
+	cases        []*kept
+	answers      map[string]answered
+	addresses    []*registered
+	deliveries   int
+	redeliveries []notice.Redelivery
+	services     []*shelf
+	numbers      int64 // given to services and nodes
 }
 
 type kept struct {

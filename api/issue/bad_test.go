@@ -195,7 +195,8 @@ func calls(number string) map[string][]string {
 		"handle": {"POST", one + "/handle", `{"action":"accept","operator":"a"}`}, "relate": {"PUT", one + "/relations/manifest", `{"content":[]}`},
 		"say": {"POST", one + "/conversation", `{"author":"a","content":"b"}`}, "revise": {"PUT", one + "/conversation/x", `{"author":"a","content":"b"}`},
 		"register": {"POST", one + "/notification", `{"url":"http://a"}`}, "unregister": {"DELETE", one + "/notification/x"},
-		"redeliver": {"POST", one + "/notification/x/deliveries/y/redeliver"},
+		"redeliver": {"POST", one + "/notification/x/deliveries/y/redeliver"}, "delivery": {"GET", one + "/notification/x/deliveries/y"},
+		"redeliver many": {"POST", one + "/notification/x/redeliver", `{"state":"failed"}`}, "redelivery": {"GET", one + "/notification/x/redeliver/y"},
 	}
 }
 

@@ -194,7 +194,7 @@ func (w *Wing) redeliver(c *fiber.Ctx) error {
 	nid, err1 := word(c, "nid")
 	did, err2 := word(c, "did")
 	if err := errors.Join(err1, err2); err != nil {
-		return ticket.Refuse(ticket.NotFound, "the notification has no such delivery")
+		return errNoDelivery
 	}
 	return w.record(c, func(ctx context.Context, t ticket.Ticket) (envelope, error) {
 		return done(id{ID: did}), w.Addresses.Redeliver(ctx, t.ID, nid, did)

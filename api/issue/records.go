@@ -43,7 +43,10 @@ type Addresses interface {
 	Unregister(ctx context.Context, ticketID int64, subscription string) error
 	// Deliveries lists what was and is owed to one subscription, newest first, with every attempt. cursor as in ticket.Filter.
 	Deliveries(ctx context.Context, subscription, cursor string, limit int) (items []notice.Record, next string, err error)
+	// Delivery is one of them; NotFound.
+	Delivery(ctx context.Context, subscription, delivery string) (notice.Record, error)
 	// Redeliver starts a new round of tries under the same ID. NotFound: the subscription has no such delivery; Conflict: it is still being
 	// tried, or the address is dropped. Joins the transaction of ctx.
 	Redeliver(ctx context.Context, ticketID int64, subscription, delivery string) error
+	Redeliveries
 }

@@ -27,16 +27,18 @@ type Desk interface {
 
 var _ Desk = (*desk.Desk)(nil)
 
-// Wing is the issue family. Allow may be empty, and NewID and Now nil; the rest is needed.
+// Wing is the issue family. Allow may be empty, and Begin, NewID and Now nil; the rest is needed.
 type Wing struct {
 	Desk      Desk
 	Tickets   Tickets
 	Services  Services
 	Addresses Addresses
-	Types     []string         // words taken for mtm_type; api.Config.IncidentTypes
-	Allow     []netip.Prefix   // networks that addresses may name although they are not public; api.Config.CallbackAllow
-	NewID     func() string    // of messages; random UUIDs
-	Now       func() time.Time // time.Now
+	Types     []string       // words taken for mtm_type; api.Config.IncidentTypes
+	Allow     []netip.Prefix // networks that addresses may name although they are not public; api.Config.CallbackAllow
+	// Begin has a redelivery that was asked for begun at once. What it cannot do the sweep does.
+	Begin func(ctx context.Context, redelivery string)
+	NewID func() string    // of messages; random UUIDs
+	Now   func() time.Time // time.Now
 }
 
 // Family gives the wing as the server mounts it.
@@ -65,7 +67,10 @@ func (w *Wing) Family() api.Family {
 			{Method: http.MethodPost, Path: one + "/notification", Scope: desk.Write, Handler: w.register},
 			{Method: http.MethodDelete, Path: one + "/notification/:nid", Scope: desk.Write, Handler: w.unregister},
 			{Method: http.MethodGet, Path: one + "/notification/:nid/deliveries", Scope: desk.Read, Handler: w.deliveries},
+			{Method: http.MethodGet, Path: one + "/notification/:nid/deliveries/:did", Scope: desk.Read, Handler: w.delivery},
 			{Method: http.MethodPost, Path: one + "/notification/:nid/deliveries/:did/redeliver", Scope: desk.Write, Handler: w.redeliver},
+			{Method: http.MethodPost, Path: one + "/notification/:nid/redeliver", Scope: desk.Write, Handler: w.redeliverMany},
+			{Method: http.MethodGet, Path: one + "/notification/:nid/redeliver/:rid", Scope: desk.Read, Handler: w.redelivery},
 		},
 	}
 }

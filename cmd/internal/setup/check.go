@@ -6,6 +6,7 @@ import (
 	"strings"
 	"time"
 
+	"signalbox/activities"
 	"signalbox/worker"
 )
 
@@ -52,8 +53,13 @@ func (s WorkerSettings) Check() error {
 	if (s.DeploymentName == "") != (s.BuildID == "") {
 		versioning = wrong("BUILD_ID", "goes together with "+key("DEPLOYMENT_NAME")+": set both or none")
 	}
-	return errors.Join(queues, versioning,
+	_, profiles := s.profiles()
+	return errors.Join(queues, versioning, profiles,
 		AtLeastOne("DELIVERY_CONCURRENCY", s.DeliveryConcurrency),
+		AtLeastOne("DELIVERY_PER_HOST", s.DeliveryPerHost),
+		longEnough("KEEP_DELIVERIES", s.KeepDeliveries, time.Minute),
+		longEnough("KEEP_OPERATIONS", s.KeepOperations, activities.MinOperations),
+		longEnough("PRUNE_EVERY", s.PruneEvery, time.Second),
 		longEnough("SWEEP_EVERY", s.SweepEvery, time.Second), // what a Temporal Schedule can do
 	)
 }

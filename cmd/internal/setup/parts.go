@@ -96,7 +96,12 @@ func (h *House) EnsureBootstrap(ctx context.Context, b Bootstrap) error {
 // metrics is what /metrics shows.
 func (h *House) API(s APISettings, metrics *prometheus.Registry, log *slog.Logger) (*api.Server, error) {
 	config := s.Config.Defaults()
-	issues := &issue.Wing{Desk: h.Desk, Tickets: h.Store, Services: h.Store, Addresses: h.Store, Types: config.IncidentTypes, Allow: config.CallbackAllow}
+	issues := &issue.Wing{Desk: h.Desk, Tickets: h.Store, Services: h.Store, Addresses: h.Store, Types: config.IncidentTypes, Allow: config.CallbackAllow,
+		Begin: func(ctx context.Context, redelivery string) {
+			if err := h.lanes().StartRedelivery(ctx, redelivery); err != nil {
+				log.WarnContext(ctx, "redelivery.begin", "redelivery", redelivery, "error", err)
+			}
+		}}
 	incidents := &incident.Wing{Desk: h.Desk, Records: h.Store, Apps: h.Store, Types: config.IncidentTypes, Now: time.Now}
 	exceptions := &exception.Wing{Desk: h.Desk, Budget: h.Store, Limit: config.ExceptionsPerMinute, Now: time.Now}
 	services := &service.Wing{Desk: h.Desk, Services: h.Store, Now: time.Now}

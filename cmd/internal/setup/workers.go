@@ -2,8 +2,6 @@ package setup
 
 import (
 	"context"
-	"errors"
-	"fmt"
 	"log/slog"
 	"net/netip"
 	"slices"
@@ -36,36 +34,15 @@ type WorkerSettings struct {
 func (s WorkerSettings) profiles() (notice.Profiles, error) {
 	profiles := notice.BuiltIn()
 	if err := profiles.Override(s.ProfileIntervals); err != nil {
-		return nil, fmt.Errorf("setting SIGNALBOX_PROFILE_INTERVALS: %w", err)
+		return nil, wrong("PROFILE_INTERVALS", err.Error())
 	}
 	return profiles, nil
-}
-
-func (s WorkerSettings) check() error {
-	var faults []error
-	for _, c := range []struct {
-		name string
-		ok   bool
-		want string
-	}{
-		{"DELIVERY_CONCURRENCY", s.DeliveryConcurrency > 0, "at least 1"},
-		{"DELIVERY_PER_HOST", s.DeliveryPerHost > 0, "at least 1"},
-		{"KEEP_DELIVERIES", s.KeepDeliveries > 0, "more than nothing"},
-		{"KEEP_OPERATIONS", s.KeepOperations >= activities.MinOperations, "at least " + activities.MinOperations.String()},
-		{"PRUNE_EVERY", s.PruneEvery > 0, "more than nothing"},
-		{"SWEEP_EVERY", s.SweepEvery > 0, "more than nothing"},
-	} {
-		if !c.ok {
-			faults = append(faults, fmt.Errorf("setting SIGNALBOX_%s: must be %s", c.name, c.want))
-		}
-	}
-	return errors.Join(faults...)
 }
 
 // Workers puts the workers together over this house. What they deliver is counted in metrics.
 func (h *House) Workers(s WorkerSettings, partitions int, metrics prometheus.Registerer, log *slog.Logger) (worker.Workers, error) {
 	profiles, err := s.profiles()
-	if err := errors.Join(err, s.check()); err != nil {
+	if err != nil {
 		return nil, err
 	}
 	deliveries := &activities.Deliveries{

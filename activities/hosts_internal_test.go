@@ -1,0 +1,204 @@
+package activities
+
+import (
+	"sync"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"signalbox/notice"
+)
+
+// clocked are hosts on a clock that is moved by hand.
+func clocked(limit int) (*Hosts, func(time.Duration)) {
+	now := time.Date(2026, 1, 2, 3, 4, 5, 0, time.UTC)
+	h := &Hosts{Limit: limit, Now: func() time.Time { return now }}
+	return h, func(d time.Duration) { now = now.Add(d) }
+}
+
+// try makes one try, unless it is not let through.
+func (h *Hosts) try(host string, v verdict) admission {
+	p, a, _ := h.admit(host, false, nil)
+	if a == admitted {
+		p.done(v)
+	}
+	return a
+}
+
+func TestABreakerOpensAtSeventyPercentOfAtLeastTen(t *testing.T) {
+	for _, c := range []struct {
+		good, bad int
+		open      bool
+	}{{0, 9, false}, {0, 10, true}, {3, 7, true}, {4, 6, false}, {30, 69, false}, {30, 70, true}} {
+		h, _ := clocked(0)
+		for range c.good {
+			require.Equal(t, admitted, h.try("a", answered))
+		}
+		for range c.bad {
+			require.Equal(t, admitted, h.try("a", dead))
+		}
+		require.Equal(t, c.open, len(h.Open()) == 1, "%d good, %d bad", c.good, c.bad)
+		require.Equal(t, admitted, h.try("b", dead), "hosts are apart")
+	}
+}
+
+func TestOneProbeShowsWhetherAHostIsBack(t *testing.T) {
+	h, pass := clocked(0)
+	var changes []bool
+	h.Changed = func(_ string, open bool) { changes = append(changes, open) }
+	for range 10 {
+		h.try("a", dead)
+	}
+	_, a, until := h.admit("a", false, nil)
+	require.Equal(t, open, a)
+	require.Equal(t, h.Now().Add(BreakerPause), until)
+	pass(BreakerPause - time.Second)
+	require.Equal(t, open, h.try("a", answered))
+	pass(time.Second)
+	probe, a, _ := h.admit("a", false, nil)
+	require.Equal(t, admitted, a)
+	require.Equal(t, open, h.try("a", answered), "one, and no more")
+	probe.done(dead)
+	require.Equal(t, open, h.try("a", answered), "and it waits as long again")
+	pass(BreakerPause)
+	probe, _, _ = h.admit("a", false, nil)
+	probe.done(nothing) // broken off by us
+	probe, a, _ = h.admit("a", false, nil)
+	require.Equal(t, admitted, a, "nothing was learnt: the next is the probe")
+	probe.done(answered)
+	require.Empty(t, h.Open())
+	for range 9 {
+		require.Equal(t, admitted, h.try("a", dead), "what was before is forgotten")
+	}
+	require.Equal(t, []bool{true, false}, changes)
+}
+
+func TestWhatMustBeTriedIsTriedWhateverTheBreakerSays(t *testing.T) {
+	h, _ := clocked(1)
+	for range 10 {
+		h.try("a", dead)
+	}
+	first, a, _ := h.admit("a", true, nil)
+	require.Equal(t, admitted, a)
+	second, a, _ := h.admit("a", true, nil)
+	require.Equal(t, admitted, a, "beyond its share too")
+	second.done(dead)
+	require.Len(t, h.Open(), 1)
+	first.done(answered)
+	require.Empty(t, h.Open(), "an answer is an answer, whoever asked")
+}
+
+func TestFailuresOfLongAgoDoNotCount(t *testing.T) {
+	h, pass := clocked(0)
+	for range 9 {
+		h.try("a", dead)
+	}
+	pass(breakerWindow + time.Second)
+	h.try("a", dead)
+	require.Empty(t, h.Open())
+	for i := range 40 { // a failure every minute, as minutely makes them
+		pass(time.Minute)
+		h.try("a", dead)
+		require.Empty(t, h.Open(), "%d", i)
+	}
+}
+
+func TestAHostsShareFollowsWhatItAnswers(t *testing.T) {
+	h, _ := clocked(20)
+	hold := func() (passes []*pass) {
+		for {
+			p, a, _ := h.admit("a", false, nil)
+			if a != admitted {
+				require.Equal(t, full, a)
+				return passes
+			}
+			passes = append(passes, p)
+		}
+	}
+	passes := hold()
+	require.Len(t, passes, firstShare)
+	for _, p := range passes {
+		p.done(answered)
+	}
+	passes = hold()
+	require.Len(t, passes, 2*firstShare)
+	for _, p := range passes {
+		p.done(answered)
+	}
+	passes = hold()
+	require.Len(t, passes, 20, "never more than the limit")
+	for _, p := range passes[:9] {
+		p.done(dead)
+	}
+	for _, p := range passes[9:] {
+		p.done(nothing)
+	}
+	require.Len(t, hold(), leastShare)
+}
+
+func TestWhoeverWaitsForAHostIsToldOfRoom(t *testing.T) {
+	h, _ := clocked(1)
+	first, _, _ := h.admit("a", false, nil)
+	w, other := newWaiter(), newWaiter()
+	for _, w := range []*waiter{w, other} {
+		_, a, _ := h.admit("a", false, w)
+		require.Equal(t, full, a)
+	}
+	h.forget(other)
+	require.Empty(t, w.C)
+	first.done(answered)
+	<-w.C
+	require.Equal(t, map[string]bool{"a": true}, w.take())
+	require.Empty(t, w.take())
+	require.Empty(t, other.C)
+}
+
+func TestTheLimitHoldsAcrossAllPartitionsOfAProcess(t *testing.T) {
+	h := &Hosts{Limit: 5}
+	var flying, most atomic.Int32
+	var group sync.WaitGroup
+	for range 16 {
+		group.Go(func() {
+			w := newWaiter()
+			for made := 0; made < 200; {
+				p, a, _ := h.admit("a", false, w)
+				if a == full {
+					<-w.C
+					continue
+				}
+				n := flying.Add(1)
+				for m := most.Load(); n > m && !most.CompareAndSwap(m, n); m = most.Load() {
+				}
+				made++
+				flying.Add(-1)
+				p.done(answered)
+			}
+		})
+	}
+	group.Wait()
+	require.LessOrEqual(t, most.Load(), int32(5))
+}
+
+func TestHostsThatAreNotUsedAreForgotten(t *testing.T) {
+	h, pass := clocked(0)
+	h.try("a", dead)
+	pass(forgetAfter + time.Second)
+	h.try("b", dead)
+	require.NotContains(t, h.known, "a")
+}
+
+func TestOnlyWhatAHostDoesCountsAgainstIt(t *testing.T) {
+	for v, attempts := range map[verdict][]notice.Attempt{
+		answered: {{Status: 200}, {Status: 404, Class: notice.ErrorStatus}, {Status: 410, Class: notice.ErrorStatus}, {Status: 302, Class: notice.ErrorStatus},
+			{Status: 200, Class: notice.ErrorBadBody}},
+		dead: {{Class: notice.ErrorDNS}, {Class: notice.ErrorConnect}, {Class: notice.ErrorTLS}, {Class: notice.ErrorTimeout}, {Status: 200, Class: notice.ErrorTimeout},
+			{Status: 500, Class: notice.ErrorStatus}, {Status: 503, Class: notice.ErrorStatus}, {Status: 429, Class: notice.ErrorStatus}},
+		nothing: {{Class: notice.ErrorBlocked}, {Class: notice.ErrorUnsendable}},
+	} {
+		for _, a := range attempts {
+			require.Equal(t, v, verdictOf(a), "%+v", a)
+		}
+	}
+}

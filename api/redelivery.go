@@ -1,0 +1,58 @@
+package api
+
+import (
+	"time"
+
+	"signalbox/notice"
+	"signalbox/ticket"
+)
+
+// RedeliveryRequest is the body by which many deliveries of one address are asked for again.
+type RedeliveryRequest struct {
+	State  *string `json:"state"`   // failed, held or sent
+	From   *string `json:"from"`    // RFC 3339; of the events
+	To     *string `json:"to"`      // likewise, not included
+	DryRun *bool   `json:"dry_run"` // they are only counted
+}
+
+// Selection reads what is asked for. What is wrong names the member.
+func (r RedeliveryRequest) Selection() (sel notice.Selection, dry bool, err error) {
+	var f ticket.Faults
+	moment := func(name string, text *string) *time.Time {
+		if text == nil {
+			return nil
+		}
+		at, err := time.Parse(time.RFC3339, *text)
+		if err != nil {
+			f.Add(name, "must be a time as in 2026-01-02T03:04:05Z")
+			return nil
+		}
+		return &at
+	}
+	if r.State != nil {
+		sel.State = notice.DeliveryState(*r.State)
+	}
+	sel.From, sel.To = moment("from", r.From), moment("to", r.To)
+	if err := f.Err(); err != nil {
+		return sel, false, err
+	}
+	return sel, r.DryRun != nil && *r.DryRun, sel.Check()
+}
+
+// RedeliveryView is how far it is.
+type RedeliveryView struct {
+	ID        string                 `json:"id,omitempty"`    // not there where they were only counted
+	State     notice.RedeliveryState `json:"state,omitempty"` // likewise
+	Total     int                    `json:"total"`
+	Done      int                    `json:"done"` // put back to be sent
+	CreatedAt *time.Time             `json:"created_at,omitempty"`
+	EndedAt   *time.Time             `json:"ended_at,omitempty"`
+}
+
+// RedeliveryOf shows a redelivery.
+func RedeliveryOf(r notice.Redelivery) RedeliveryView {
+	if r.ID == "" {
+		return RedeliveryView{Total: r.Total}
+	}
+	return RedeliveryView{ID: r.ID, State: r.State, Total: r.Total, Done: r.Done, CreatedAt: UTC(&r.CreatedAt), EndedAt: UTC(r.EndedAt)}
+}
