@@ -37,6 +37,8 @@ type kept struct {
 	events    []ticket.Event
 	relations []ticket.Relation
 	messages  []ticket.MessageRecord
+	rating    ticket.Rating
+	failed    bool // its callback was given up
 }
 
 type answered struct {

@@ -31,6 +31,7 @@ type settings struct {
 	UIPort       int        `envconfig:"UI_PORT" default:"8233" desc:"port of the Temporal web UI on loopback; -1 takes a free one, 0 leaves it out"`
 	LogLevel     slog.Level `split_words:"true" default:"warn" desc:"debug, info, warn or error"`
 	Partitions   int        `default:"4" desc:"how many partitions deliveries are spread over"`
+	setup.Outside
 	setup.APISettings
 	setup.WorkerSettings
 }
@@ -54,6 +55,9 @@ func main() {
 		var s settings
 		if done, err := setup.Load("dev", os.Args[1:], &s, os.Stdout); done || err != nil {
 			return err
+		}
+		if os.Getenv("SIGNALBOX_PUBLIC_URL") == "" {
+			s.PublicURL = setup.PublicURL("http://" + s.HTTPAddress)
 		}
 		return run(ctx, s, os.Stdout)
 	})
@@ -83,7 +87,7 @@ func run(ctx context.Context, s settings, out io.Writer) (err error) {
 	defer func() { err = errors.Join(err, temporal.Close()) }()
 
 	base := setup.Base{
-		DatabaseURL: "sqlite:" + filepath.Join(s.DataDir, "signalbox.db"), MasterKey: key, LogLevel: s.LogLevel, Partitions: s.Partitions,
+		DatabaseURL: "sqlite:" + filepath.Join(s.DataDir, "signalbox.db"), MasterKey: key, LogLevel: s.LogLevel, Partitions: s.Partitions, Outside: s.Outside,
 		Temporal: workflows.Connection{Address: temporal.HostPort(), Namespace: "default"},
 	}
 	if err := base.Migrate(ctx, log); err != nil {

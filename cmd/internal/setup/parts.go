@@ -14,6 +14,7 @@ import (
 	"signalbox/api/exception"
 	"signalbox/api/incident"
 	"signalbox/api/issue"
+	"signalbox/api/itsm"
 	"signalbox/api/openapi"
 	"signalbox/api/publish"
 	"signalbox/api/service"
@@ -51,6 +52,7 @@ type APISettings struct {
 	PublishAnonymous bool   `split_words:"true" desc:"let callers without a credential publish events (/api/publish), into the tenant set beside it"`
 	PublishTenant    string `split_words:"true" desc:"tenant that callers without a credential publish into"`
 	api.Config
+	itsm.Settings
 }
 
 // openTenant is the tenant that anonymous callers publish into; empty: there are none.
@@ -111,7 +113,9 @@ func (h *House) API(s APISettings, metrics *prometheus.Registry, log *slog.Logge
 	}
 	publishes := &publish.Wing{Desk: h.Desk, Stream: h.Store, Apps: h.Store, Now: time.Now, Open: open}
 	subscriptions := &subscription.Wing{Desk: h.Desk, Subscriptions: h.Store, Allow: config.CallbackAllow}
-	server := api.New(config, h.Store, h.Ready, log, issues.Family(), services.Family(), incidents.Family(), exceptions.Family(),
+	tickets := &itsm.Wing{Desk: h.Desk, Tickets: h.Store, Services: h.Store, Apps: h.Store, Types: config.IncidentTypes, Allow: config.CallbackAllow,
+		Profile: string(s.ITSMCallbackProfile), Zone: h.zone}
+	server := api.New(config, h.Store, h.Ready, log, append(tickets.Families(), issues.Family(), services.Family(), incidents.Family(), exceptions.Family())...)
 		publishes.Family(), subscriptions.Family())
 	server.Share(h.Store)
 	openapi.Mount(server)

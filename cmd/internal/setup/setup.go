@@ -38,6 +38,7 @@ type Base struct {
 	LogLevel    slog.Level `split_words:"true" default:"info" desc:"debug, info, warn or error"`
 	Temporal    workflows.Connection
 	Partitions  int `default:"16" desc:"how many partitions deliveries are spread over; the same in every process"`
+	Outside
 }
 
 // Key is a 32-byte key, written in base64.
@@ -113,11 +114,13 @@ type House struct {
 	Engine *workflows.Engine
 	Desk   *desk.Desk
 	key    Key
+	zone   *time.Location
 }
 
 // OpenStore opens the database alone.
 func (b Base) OpenStore(ctx context.Context, log *slog.Logger) (*store.Store, error) {
-	return store.Open(ctx, b.DatabaseURL, store.Options{MasterKey: b.MasterKey, Partitions: b.Partitions, Now: time.Now, Log: log})
+	return store.Open(ctx, b.DatabaseURL, store.Options{MasterKey: b.MasterKey, Partitions: b.Partitions, PublicURL: string(b.PublicURL),
+		Zone: b.TimeZone.Location, Now: time.Now, Log: log})
 }
 
 // Open opens the store, makes the Temporal client and puts the desk on top of both.
@@ -133,7 +136,8 @@ func (b Base) Open(ctx context.Context, log *slog.Logger) (*House, error) {
 		return nil, err
 	}
 	engine := &workflows.Engine{Client: c, Namespace: b.Temporal.Namespace}
-	return &House{Store: s, Client: c, Engine: engine, Desk: desk.New(s.Ledger(), engine, desk.Options{Log: log}), key: b.MasterKey}, nil
+	return &House{Store: s, Client: c, Engine: engine, Desk: desk.New(s.Ledger(), engine, desk.Options{Log: log}), key: b.MasterKey,
+		zone: b.TimeZone.Location}, nil
 }
 
 // Migrate brings the database's schema to what this build needs.

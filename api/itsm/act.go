@@ -1,0 +1,290 @@
+package itsm
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"maps"
+	"slices"
+
+	"signalbox/api"
+	"signalbox/desk"
+	"signalbox/flow"
+	"signalbox/ticket"
+)
+
+// systemAccount is the name under which an admin app may act where nobody else is entitled; its own code is another.
+const systemAccount = "admin"
+
+// nothing is the data of an operation that has nothing to tell.
+var nothing = []any{}
+
+// handle has something done to a ticket. The operator has to be entitled in person, unless an admin app acts as itself.
+func (w *Wing) handle(c *call, key string, cmd ticket.Command) error {
+	asItself := c.app.May(desk.Admin) && (cmd.Operator == systemAccount || cmd.Operator == c.app.Code)
+	cmd.Personal = !asItself
+	ready, err := c.ready(nothing)
+	if err != nil {
+		return err
+	}
+	reply, err := w.Desk.Handle(api.Context(c.Ctx), api.Request(c.Ctx), key, cmd, ready)
+	return c.send(reply, err)
+}
+
+// operator gives who acts: named for the operation, or by the credentials.
+func (c *call) operator(field string) string {
+	if !c.has(field) && c.user != "" {
+		return c.user
+	}
+	return c.name(field, 1, ticket.MaxName)
+}
+
+// ticketActions are the actions of operate_ticket. The original's clients end a whole ticket by TERMINATE as well.
+var ticketActions = map[string]ticket.Action{
+	"SUSPEND": ticket.Suspend, "UNSUSPEND": ticket.Unsuspend, "WITHDRAW": ticket.Withdraw, "TERMINATE": ticket.Terminate,
+}
+
+func (w *Wing) operateTicket(c *call) error {
+	sn, operator := c.sn(), c.operator("operator")
+	cmd := ticket.Command{Operator: operator, Note: c.text("action_message", 0, ticket.MaxReason)}
+	word := c.name("action_type", 1, ticket.MaxName)
+	if err := c.faults.Err(); err != nil {
+		return err
+	}
+	if cmd.Action = ticketActions[word]; cmd.Action == "" {
+		return fail(ticket.Invalid, codeOperate, saysOperate+"action_type: must be one of SUSPEND, UNSUSPEND, WITHDRAW, TERMINATE")
+	}
+	return w.handle(c, sn, cmd)
+}
+
+// nodeActions are the actions of operate_node. TRANSITION is whatever completes the node.
+var nodeActions = []string{"TRANSITION", "CLAIM", "DISTRIBUTE", "DELIVER", "TERMINATE"}
+
+func (w *Wing) operateNode(c *call) error {
+	sn, state, operator := c.sn(), c.id("state_id"), c.operator("operator")
+	cmd := ticket.Command{Operator: operator, Note: c.text("action_message", 0, ticket.MaxReason)}
+	word := c.name("action_type", 1, ticket.MaxName)
+	var list []field
+	c.object("fields", &list)
+	values := c.values(list)
+	targets := flow.SplitPersons(c.text("processors", 0, flow.MaxText))
+	kind := c.name("processors_type", 0, ticket.MaxName)
+	switch {
+	case word == "DELIVER" || word == "DISTRIBUTE":
+		if len(targets) == 0 {
+			c.faults.Add("processors", "is required")
+		}
+		if kind != "" && kind != "PERSON" {
+			c.faults.Add("processors_type", "must be PERSON")
+		}
+	case word == "TRANSITION" && len(list) > maxFields:
+		c.faults.Add("fields", fmt.Sprintf("must have at most %d items", maxFields))
+	}
+	if (word == "DELIVER" || word == "TERMINATE") && cmd.Note == "" {
+		c.faults.Add("action_message", "is required")
+	}
+	if err := c.faults.Err(); err != nil {
+		return err
+	}
+	if !slices.Contains(nodeActions, word) {
+		return fail(ticket.Invalid, codeOperate, saysOperate+"action_type: must be one of TRANSITION, CLAIM, DISTRIBUTE, DELIVER, TERMINATE")
+	}
+	t, node, err := w.node(c, sn, state)
+	if err != nil {
+		return err
+	}
+	cmd.Node = node.ID
+	switch word {
+	case "TRANSITION":
+		if err := w.submit(&cmd, node, values); err != nil {
+			return err
+		}
+	case "CLAIM":
+		cmd.Action = ticket.Claim
+	case "DISTRIBUTE":
+		cmd.Action, cmd.Targets = ticket.Assign, targets
+	case "DELIVER":
+		cmd.Action, cmd.Targets = ticket.Deliver, targets
+	case "TERMINATE":
+		cmd.Action = ticket.Terminate
+	}
+	err = w.handle(c, t.Number, cmd)
+	if refusal := ticket.AsError(err); word == "DELIVER" && refusal != nil && refusal.Code == ticket.Conflict && refusal.Field == "targets" {
+		return because(err, codeDelivered, saysOperate+refusal.Error())
+	}
+	return err
+}
+
+// values gives what was filled in, by key.
+func (c *call) values(list []field) map[string]any {
+	out := map[string]any{}
+	for i, f := range list {
+		switch {
+		case f.Key == nil || *f.Key == "":
+			c.faults.Add(fmt.Sprintf("fields[%d].key", i), "is required")
+		default:
+			if _, twice := out[*f.Key]; twice {
+				c.faults.Add(fmt.Sprintf("fields[%d].key", i), fmt.Sprintf("the field %q is there twice", *f.Key))
+			}
+			out[*f.Key] = f.Value
+		}
+	}
+	return out
+}
+
+// node finds a ticket and a node of its process by the node's integer id.
+func (w *Wing) node(c *call, sn string, state int64) (ticket.Ticket, flow.Node, error) {
+	t, err := w.Tickets.Ticket(api.Context(c.Ctx), c.tenant, sn)
+	if err != nil {
+		return t, flow.Node{}, err
+	}
+	process, err := t.Process()
+	if err != nil {
+		return t, flow.Node{}, err
+	}
+	nodes := process.Definition().Nodes
+	i := slices.IndexFunc(nodes, func(n flow.Node) bool { return n.Number == state })
+	if i < 0 {
+		return t, flow.Node{}, ticket.RefuseField(ticket.Conflict, "state_id", "the ticket's process has no such node")
+	}
+	return t, nodes[i], nil
+}
+
+// submit makes the command of a TRANSITION: what completes the node, from what was filled in.
+func (w *Wing) submit(cmd *ticket.Command, node flow.Node, values map[string]any) error {
+	switch {
+	case node.Type == flow.Approval:
+		return vote(cmd, node, values)
+	case node.Type != flow.Task:
+		return ticket.RefuseField(ticket.Conflict, "state_id", "nobody acts at this node")
+	}
+	cmd.Action = ticket.Submit
+	if node.Action != "" {
+		cmd.Action = ticket.Action(node.Action)
+	}
+	if builtin := actionFields(node, w.Types); len(builtin) > 0 {
+		given := map[string]any{}
+		for _, f := range builtin {
+			if value, ok := values[f.Key]; ok {
+				given[f.Key] = value
+				delete(values, f.Key)
+			}
+		}
+		raw, err := json.Marshal(given)
+		if err != nil {
+			return fmt.Errorf("read fields: %w", err)
+		}
+		if err := api.Parameter(cmd, raw, w.Types); err != nil {
+			return err
+		}
+	}
+	cmd.Fields = values
+	return nil
+}
+
+// vote makes a vote of the three fields that an approval asks for (itsm.md 1.11): the result, a remark for each result; the one for a
+// rejection must not be empty when it counts. What else is filled in is the node's own form.
+func vote(cmd *ticket.Command, node flow.Node, values map[string]any) error {
+	var f ticket.Faults
+	three := approvalFields(node)
+	texts := map[string]string{}
+	for _, one := range three {
+		value, given := values[one.Key]
+		delete(values, one.Key)
+		text, isText := value.(string)
+		if b, isBool := value.(bool); isBool {
+			text, isText = fmt.Sprint(b), true
+		}
+		if given && value != nil && !isText {
+			f.Add(one.Key, "must be a string")
+		}
+		texts[one.Key] = text
+	}
+	result, passing, rejecting := three[0].Key, three[1].Key, three[2].Key
+	switch texts[result] {
+	case "true":
+		cmd.Action = ticket.Approve
+		cmd.Note = firstText(texts[passing], cmd.Note)
+	case "false":
+		cmd.Action = ticket.Reject
+		cmd.Note = texts[rejecting]
+		if cmd.Note == "" {
+			f.Add(rejecting, "is required to reject")
+		}
+	default:
+		if len(f) == 0 {
+			f.Add(result, `must be "true" or "false"`)
+		}
+	}
+	f.Text("remark", cmd.Note, 0, ticket.MaxReason)
+	cmd.Fields = maps.Clone(values)
+	return f.Err()
+}
+
+func firstText(texts ...string) string {
+	for _, text := range texts {
+		if text != "" {
+			return text
+		}
+	}
+	return ""
+}
+
+// approve is a shorter way to vote.
+func (w *Wing) approve(c *call) error {
+	sn, state, approver := c.sn(), c.id("state_id"), c.operator("approver")
+	cmd := ticket.Command{Operator: approver, Note: c.text("remark", 0, ticket.MaxReason), Action: ticket.Reject}
+	if !c.has("action") {
+		c.faults.Add("action", "is required")
+	}
+	if c.flag("action") {
+		cmd.Action = ticket.Approve
+	}
+	if err := c.faults.Err(); err != nil {
+		return err
+	}
+	t, node, err := w.node(c, sn, state)
+	if err != nil {
+		return err
+	}
+	if node.Type != flow.Approval {
+		return ticket.RefuseField(ticket.Conflict, "state_id", "the node is no approval")
+	}
+	cmd.Node = node.ID
+	return w.handle(c, t.Number, cmd)
+}
+
+// Limits of a rating (itsm.md 1.11).
+const (
+	maxStars    = 6
+	maxRater    = 16
+	maxComments = 1_000
+)
+
+func (w *Wing) comment(c *call) error {
+	sn := c.sn()
+	if !c.has("stars") {
+		c.faults.Add("stars", "is required")
+	}
+	r := ticket.Rating{Stars: int(c.whole("stars", 1, 1, maxStars)), Operator: c.operator("operator"), Comments: c.text("comments", 0, maxComments)}
+	c.faults.Name("operator", r.Operator, 0, maxRater)
+	if err := c.faults.Err(); err != nil {
+		return err
+	}
+	reply, err := w.Desk.Record(api.Context(c.Ctx), api.Request(c.Ctx), func(ctx context.Context) (desk.Answer, error) {
+		if err := w.Tickets.Rate(ctx, c.tenant, sn, r); err != nil {
+			return desk.Answer{}, err
+		}
+		return c.ready(nothing)
+	})
+	switch refusal := ticket.AsError(err); {
+	case refusal == nil:
+	case refusal.Code == ticket.NotFound:
+		return because(err, codeForm, saysForm+"sn="+sn+"对应的单据不存在!")
+	case refusal.Code == ticket.Conflict && refusal.Field == "status":
+		return because(err, codeForm, saysForm+"单据未结束，不允许评价!")
+	case refusal.Code == ticket.Conflict && refusal.Field == "stars":
+		return because(err, codeForm, saysForm+"该单据已经被评论，请勿重复评论")
+	}
+	return c.send(reply, err)
+}

@@ -1,0 +1,267 @@
+package itsm
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"maps"
+	"net/http"
+	"slices"
+	"strconv"
+	"unicode/utf8"
+
+	"signalbox/api"
+	"signalbox/desk"
+	"signalbox/flow"
+	"signalbox/notice"
+	"signalbox/ticket"
+)
+
+// Limits of create_ticket (itsm.md 1.3), in characters.
+const (
+	maxTitle        = 128
+	maxTag          = 32
+	maxDynamic      = 50
+	maxDynamicName  = 32
+	maxDynamicValue = 255
+	maxFields       = 500
+)
+
+// Keys under which a ticket keeps what only this family knows. No field of a form can be called so.
+const (
+	keptDynamic   = "itsm:dynamic_fields"
+	keptLanguages = "itsm:languages"
+)
+
+// field is one entry of a form as a caller fills it in.
+type field struct {
+	Key   *string `json:"key"`
+	Value any     `json:"value"`
+	Meta  *struct {
+		Language json.RawMessage `json:"language"`
+	} `json:"meta"`
+}
+
+// dynamicField is shown with the ticket and means nothing else.
+type dynamicField struct {
+	Name  string `json:"name"`
+	Type  string `json:"type"`
+	Value any    `json:"value"`
+}
+
+// about is the parameter meta of create_ticket.
+type about struct {
+	CallbackURL     *string           `json:"callback_url"`
+	CallbackProfile *string           `json:"callback_profile"`
+	Headers         map[string]string `json:"headers"`
+	Processors      map[string]string `json:"state_processors"`
+}
+
+type createdTicket struct {
+	Number string `json:"sn"`
+	ID     int64  `json:"id"`
+	URL    string `json:"ticket_url"`
+}
+
+// series are the kinds of numbers by type of service (itsm.md 5.9).
+var series = map[string]ticket.Series{"request": ticket.SeriesREQ, "change": ticket.SeriesCRQ, "event": ticket.SeriesINC, "question": ticket.SeriesPBI}
+
+// serviceType is the type of a service that says none, too.
+func serviceType(def flow.Definition) string {
+	if def.ServiceType == "" {
+		return "request"
+	}
+	return def.ServiceType
+}
+
+func (w *Wing) createTicket(c *call) error {
+	creator := c.user
+	if c.has("creator") {
+		creator = c.name("creator", 1, ticket.MaxName)
+	} else if creator == "" {
+		c.faults.Add("creator", "is required")
+	}
+	fast := c.flag("fast_approval")
+	var number int64
+	if !fast {
+		number = c.id("service_id")
+	}
+	draft := ticket.Draft{Door: ticket.DoorITSM, App: c.app.Code, Origin: c.app.Code, Opener: creator, Fields: map[string]any{}}
+	form := c.form(&draft)
+	var meta about
+	c.object("meta", &meta)
+	c.callback(w, meta, &draft)
+	if tag := c.name("tag", 0, maxTag); tag != "" {
+		draft.Tags = []string{tag}
+	}
+	if c.flag("attention") {
+		draft.Followers = []string{creator}
+	}
+	if err := c.faults.Err(); err != nil {
+		return err
+	}
+	record, err := w.serviceFor(c, fast, number)
+	if err != nil {
+		return err
+	}
+	if err := pin(&draft, record, meta.Processors, form); err != nil {
+		return err
+	}
+	gate := func(context.Context) error {
+		if !record.Enabled {
+			return fail(ticket.Conflict, codeCreate, saysCreate+"服务未启用")
+		}
+		return nil
+	}
+	request := api.Request(c.Ctx)
+	reply, err := w.Desk.OpenIf(api.Context(c.Ctx), request, series[serviceType(record.Definition)], draft, func(id ticket.Identity) desk.Answer {
+		raw, _ := api.Marshal(c.envelope(createdTicket{id.Number, id.ID, w.Tickets.TicketURL(id.Number)})) // texts and numbers always marshal
+		return desk.Answer{Status: http.StatusOK, Body: raw}
+	}, gate)
+	if ticket.Is(err, ticket.Invalid) {
+		return because(err, codeCreate, saysCreate+err.Error())
+	}
+	return c.send(reply, err)
+}
+
+// form reads what is filled in, by key, and takes the title out of it.
+func (c *call) form(draft *ticket.Draft) map[string]any {
+	var list []field
+	c.object("fields", &list)
+	if !c.has("fields") {
+		c.faults.Add("fields", "is required")
+		return nil
+	}
+	if len(list) > maxFields {
+		c.faults.Add("fields", fmt.Sprintf("must have at most %d items", maxFields))
+		return nil
+	}
+	form, languages := map[string]any{}, map[string]any{}
+	for i, f := range list {
+		at := fmt.Sprintf("fields[%d]", i)
+		if f.Key == nil || *f.Key == "" {
+			c.faults.Add(at+".key", "is required")
+			continue
+		}
+		if _, twice := form[*f.Key]; twice {
+			c.faults.Add(at+".key", fmt.Sprintf("the field %q is there twice", *f.Key))
+		}
+		form[*f.Key] = f.Value
+		if f.Meta != nil && len(f.Meta.Language) > 0 {
+			languages[*f.Key] = f.Meta.Language
+		}
+	}
+	if len(languages) > 0 {
+		draft.Fields[keptLanguages] = asJSON(languages)
+	}
+	var dynamic []dynamicField
+	c.object("dynamic_fields", &dynamic)
+	if len(dynamic) > maxDynamic {
+		c.faults.Add("dynamic_fields", fmt.Sprintf("must have at most %d items", maxDynamic))
+		return form
+	}
+	for i, d := range dynamic {
+		at := fmt.Sprintf("dynamic_fields[%d]", i)
+		c.faults.Name(at+".name", d.Name, 1, maxDynamicName)
+		if !slices.Contains([]string{"STRING", "INT", "LINK"}, d.Type) {
+			c.faults.Add(at+".type", "must be one of STRING, INT, LINK")
+		}
+		if text := fmt.Sprint(d.Value); utf8.RuneCountInString(text) > maxDynamicValue {
+			c.faults.Add(at+".value", fmt.Sprintf("must have at most %d characters", maxDynamicValue))
+		}
+	}
+	if len(dynamic) > 0 {
+		draft.Fields[keptDynamic] = asJSON(dynamic)
+	}
+	return form
+}
+
+// asJSON gives what was read from JSON as a ticket keeps it.
+func asJSON(v any) (plain any) {
+	raw, err := json.Marshal(v)
+	if err == nil {
+		err = json.Unmarshal(raw, &plain)
+	}
+	if err != nil {
+		panic("itsm: JSON that does not marshal: " + err.Error()) // it was JSON a moment ago
+	}
+	return plain
+}
+
+// callback reads whom the ticket's end is to be told.
+func (c *call) callback(w *Wing, meta about, draft *ticket.Draft) {
+	if meta.CallbackURL == nil || *meta.CallbackURL == "" {
+		return
+	}
+	cb := ticket.Callback{URL: *meta.CallbackURL, Format: string(notice.FormatITSM), Profile: w.profile(), Headers: meta.Headers}
+	if err := ticket.AsError(notice.CheckURL(cb.URL, w.Allow)); err != nil {
+		c.faults.Add("meta.callback_url", err.Message)
+	}
+	if refusal := ticket.AsError(notice.CheckHeaders("meta.headers", cb.Headers)); refusal != nil {
+		c.faults = append(c.faults, refusal)
+	}
+	if p := meta.CallbackProfile; p != nil && *p != "" {
+		if cb.Profile = *p; !profiles[*p] {
+			c.faults.Add("meta.callback_profile", "must be one of once, minutely, standard")
+		}
+	}
+	draft.Callback = &cb
+}
+
+// serviceFor finds the service that a ticket is to run through.
+func (w *Wing) serviceFor(c *call, fast bool, number int64) (ticket.ServiceRecord, error) {
+	ctx := api.Context(c.Ctx)
+	key := flow.ServiceFastApproval
+	if !fast {
+		def, err := w.Services.ServiceByNumber(ctx, c.tenant, number)
+		if err != nil {
+			return ticket.ServiceRecord{}, because(err, codeCreate, saysCreate+saysNoService)
+		}
+		key = def.Key
+	}
+	record, err := w.Services.ServiceRecord(ctx, c.tenant, key)
+	return record, because(err, codeCreate, saysCreate+saysNoService)
+}
+
+// pin has the draft run through a service. Faults are told in the original's order: those of state_processors, the title, the form.
+func pin(draft *ticket.Draft, record ticket.ServiceRecord, processors map[string]string, form map[string]any) error {
+	def := record.Definition
+	draft.Service = def.Key
+	if !record.BuiltIn {
+		draft.Definition = &def
+	}
+	var f ticket.Faults
+	for _, id := range slices.Sorted(maps.Keys(processors)) {
+		at, persons := "meta.state_processors."+id, flow.SplitPersons(processors[id])
+		i := slices.IndexFunc(def.Nodes, func(n flow.Node) bool { return strconv.FormatInt(n.Number, 10) == id })
+		switch {
+		case i < 0:
+			f.Add(at, "the service has no such node")
+		case def.Nodes[i].Type != flow.Task && def.Nodes[i].Type != flow.Approval:
+			f.Add(at, "the node asks nobody")
+		case len(persons) == 0:
+			f.Add(at, "must name somebody")
+		default:
+			if draft.Named == nil {
+				draft.Named = map[string][]string{}
+			}
+			draft.Named[def.Nodes[i].ID] = persons
+		}
+	}
+	title, isText := form["title"].(string)
+	if form["title"] != nil && !isText {
+		f.Add("title", "must be a string")
+	} else {
+		f.Name("title", title, 1, maxTitle)
+	}
+	draft.Title, draft.Form = title, form
+	if !slices.ContainsFunc(def.Fields, func(d flow.Field) bool { return d.Key == "title" }) {
+		draft.Form = maps.Clone(form)
+		delete(draft.Form, "title")
+	}
+	err := f.Err()
+	if err == nil {
+		return nil
+	}
+	return because(err, codeCreate, saysCreate+err.Error())
+}

@@ -1,0 +1,15 @@
+package itsm_test
+
+import (
+	"testing"
+
+	"github.com/stretchr/testify/require"
+
+	"signalbox/api/apitest"
+	"signalbox/api/itsm"
+)
+
+func TestEveryCallIsInTheDocumentAndTheOtherWayRound(t *testing.T) {
+	wing := itsm.Wing{}
+	require.Equal(t, apitest.Mounted(wing.Families()...), apitest.LoadContract(t, "itsm").Routes())
+}

@@ -1,0 +1,223 @@
+package itsm
+
+import (
+	"fmt"
+	"net/url"
+	"slices"
+	"strings"
+
+	"signalbox/api"
+	"signalbox/flow"
+	"signalbox/notice"
+	"signalbox/ticket"
+)
+
+// page is a part of a list that is counted (itsm.md 1.11).
+type page struct {
+	Page     int64   `json:"page"`
+	Total    int64   `json:"total_page"`
+	Count    int64   `json:"count"`
+	Next     *string `json:"next"`
+	Previous *string `json:"previous"`
+	Items    any     `json:"items"`
+}
+
+// Sizes of pages (itsm.md 1.11).
+const (
+	pageSize = 10
+	maxPages = 1_000_000
+)
+
+// window reads which page is asked for.
+func (c *call) window() (number, size int64) {
+	number, size = c.whole("page", 1, 1, maxPages), c.whole("page_size", pageSize, 1, 1<<31)
+	return number, min(size, ticket.MaxSearch)
+}
+
+func (c *call) page(number, size int64, total int, items any) page {
+	count := int64(total)
+	p := page{Page: number, Total: max(1, (count+size-1)/size), Count: count, Items: items}
+	link := func(n int64) *string {
+		text := c.Path() + "?" + url.Values{"page": {fmt.Sprint(n)}, "page_size": {fmt.Sprint(size)}}.Encode()
+		return &text
+	}
+	if number < p.Total {
+		p.Next = link(number + 1)
+	}
+	if number > 1 {
+		p.Previous = link(number - 1)
+	}
+	return p
+}
+
+// openPhases are those of RUNNING; phases are all, by the words of this family.
+var (
+	openPhases = []string{string(ticket.Triggered), string(ticket.Acknowledged), string(ticket.Resolved)}
+	phases     = map[string][]string{
+		notice.ITSMRunning: openPhases, notice.ITSMSuspended: {ticket.PhaseSuspended}, notice.ITSMFinished: {string(ticket.Completed)},
+		notice.ITSMTerminated: {string(ticket.Terminated)}, notice.ITSMRevoked: {string(ticket.Revoked)},
+	}
+)
+
+// search reads the filters that both lists of tickets have. nobody tells that nothing can match.
+func (w *Wing) search(c *call) (f ticket.Search, number, size int64, nobody bool, err error) {
+	number, size = c.window()
+	f = ticket.Search{CreatedFrom: c.moment("create_at__gte"), CreatedTo: c.moment("create_at__lte"), Offset: int((number - 1) * size), Limit: int(size)}
+	services := c.wholes("service_id__in", maxNumbers)
+	if c.has("service_id") {
+		services = append(services, c.whole("service_id", 0, 0, maxID))
+	}
+	catalog, byCatalog := c.whole("catalog_id", rootCatalog, 0, maxID), c.has("catalog_id")
+	if key := c.name("project_key", 0, ticket.MaxName); key != "" && key != project {
+		nobody = true
+	}
+	if err := c.faults.Err(); err != nil {
+		return f, number, size, false, err
+	}
+	if len(services) == 0 && !byCatalog {
+		return f, number, size, nobody, nil
+	}
+	records, err := w.Services.ServiceRecords(api.Context(c.Ctx), c.tenant)
+	for _, r := range records {
+		if (len(services) == 0 || slices.Contains(services, r.Number)) && inCatalog(r.Definition, catalog) {
+			f.Services = append(f.Services, r.Key)
+		}
+	}
+	return f, number, size, nobody || len(f.Services) == 0, err
+}
+
+// find gives a page of tickets.
+func (w *Wing) find(c *call, f ticket.Search, nobody bool) ([]ticket.Ticket, int, error) {
+	if nobody {
+		return nil, 0, nil
+	}
+	return w.Tickets.Search(api.Context(c.Ctx), c.tenant, f)
+}
+
+func (w *Wing) tickets(c *call) error {
+	numbers := c.list("sns", maxNumbers)
+	creator, tag, username := c.name("creator", 0, ticket.MaxName), c.name("tag", 0, ticket.MaxTag), c.name("username", 0, ticket.MaxName)
+	var statuses []string
+	for i, word := range c.list("current_status__in", len(phases)) {
+		if phases[word] == nil {
+			c.faults.Add(fmt.Sprintf("current_status__in[%d]", i), "is no status")
+		}
+		statuses = append(statuses, phases[word]...)
+	}
+	business := c.wholes("bk_biz_id__in", maxNumbers)
+	endedFrom, endedTo := c.moment("end_at__gte"), c.moment("end_at__lte")
+	f, number, size, nobody, err := w.search(c)
+	if err != nil {
+		return err
+	}
+	f.Keys, f.Opener, f.Tag, f.Phases, f.EndedFrom, f.EndedTo = numbers, creator, tag, statuses, endedFrom, endedTo
+	if username != "" { // that user's to-do
+		f.Person, f.Asked = username, true
+		f.Phases = openPhases
+		nobody = nobody || len(statuses) > 0 && !slices.Contains(statuses, openPhases[0])
+	}
+	found, total, err := w.find(c, f, nobody || len(business) > 0 && !slices.Contains(business, noBusiness))
+	if err != nil {
+		return err
+	}
+	items, err := w.lines(api.Context(c.Ctx), found)
+	if err != nil {
+		return err
+	}
+	return c.answer(c.page(number, size, total, items))
+}
+
+// views say which tickets of a user a list shows (itsm.md 1.11).
+var views = map[string]ticket.Search{
+	"my_todo":      {Asked: true, Phases: openPhases},
+	"my_created":   {Parts: []ticket.Part{ticket.PartOpener}},
+	"my_history":   {Parts: []ticket.Part{ticket.PartActor}, Others: true},
+	"my_dealt":     {Parts: []ticket.Part{ticket.PartActor}},
+	"my_approval":  {Parts: []ticket.Part{ticket.PartApprover}, Phases: openPhases},
+	"my_attention": {Parts: []ticket.Part{ticket.PartFollower}},
+}
+
+type stepName struct {
+	ID   int64  `json:"id"`
+	Tag  string `json:"tag"`
+	Name string `json:"name"`
+}
+
+// userLine is a ticket as a user sees it in a list.
+type userLine struct {
+	line
+	ServiceName    string     `json:"service_name"`
+	StatusName     string     `json:"current_status_display"`
+	Steps          []stepName `json:"current_steps"`
+	Processors     string     `json:"current_processors"`
+	PriorityName   string     `json:"priority_name"`
+	CanComment     bool       `json:"can_comment"`
+	CanOperate     bool       `json:"can_operate"`
+	CanSupervise   bool       `json:"can_supervise"`
+	CanWithdraw    bool       `json:"can_withdraw"`
+	WaitingApprove bool       `json:"waiting_approve"`
+	Followers      []string   `json:"followers"`
+	SuperviseNeed  bool       `json:"is_supervise_needed"`
+	SuperviseType  string     `json:"supervise_type"`
+	Supervisor     string     `json:"supervisor"`
+	BusinessNeed   bool       `json:"is_biz_need"`
+	SLA            []string   `json:"sla"`
+	SLAColor       string     `json:"sla_color"`
+}
+
+// statusNames are how a status is shown.
+var statusNames = map[string]string{
+	notice.ITSMRunning: "处理中", notice.ITSMSuspended: "被挂起", notice.ITSMFinished: "已完成", notice.ITSMTerminated: "被终止", notice.ITSMRevoked: "被撤销",
+}
+
+func (w *Wing) ticketsByUser(c *call) error {
+	user := c.user
+	for _, name := range []string{"user", "username"} {
+		if c.has(name) {
+			user = c.name(name, 0, ticket.MaxName)
+		}
+	}
+	if user == "" && len(c.faults) == 0 {
+		c.faults.Add("user", "is required")
+	}
+	kind := c.choice("view_type", "my_todo", "my_created", "my_history", "my_approval", "my_attention", "my_dealt")
+	if kind == "" && len(c.faults) == 0 {
+		c.faults.Add("view_type", "is required")
+	}
+	if c.has("create_at__gte") != c.has("create_at__lte") {
+		c.faults.Add("create_at__gte", "must come together with create_at__lte")
+	}
+	f, number, size, nobody, err := w.search(c)
+	if err != nil {
+		return err
+	}
+	view := views[kind]
+	f.Person, f.Parts, f.Asked, f.Others, f.Phases = user, view.Parts, view.Asked, view.Others, view.Phases
+	found, total, err := w.find(c, f, nobody)
+	if err != nil {
+		return err
+	}
+	lines, err := w.lines(api.Context(c.Ctx), found)
+	if err != nil {
+		return err
+	}
+	items := []userLine{}
+	for i, t := range found {
+		items = append(items, userLineOf(lines[i], t, user))
+	}
+	return c.answer(c.page(number, size, total, items))
+}
+
+func userLineOf(l line, t ticket.Ticket, user string) userLine {
+	asked := t.WaitingFor()
+	u := userLine{line: l, ServiceName: definitionOf(t).Name, StatusName: statusNames[l.Status], Steps: []stepName{}, Processors: strings.Join(asked, ","),
+		CanComment: l.Status == notice.ITSMFinished && !l.Commented && t.Opener == user, CanOperate: slices.Contains(asked, user) && !t.Suspended,
+		CanWithdraw: !t.Ended() && t.Opener == user, WaitingApprove: slices.Contains(t.Approvers(), user), Followers: append([]string{}, t.Followers...),
+		SuperviseType: "EMPTY", SLA: []string{}}
+	for _, n := range t.Nodes() {
+		if n.Type != flow.Join {
+			u.Steps = append(u.Steps, stepName{n.Number, "DEFAULT", n.Name})
+		}
+	}
+	return u
+}

@@ -1,0 +1,152 @@
+package itsm
+
+import (
+	"net/http"
+	"net/netip"
+	"time"
+
+	"github.com/gofiber/fiber/v2"
+
+	"signalbox/api"
+	"signalbox/desk"
+	"signalbox/notice"
+	"signalbox/ticket"
+)
+
+// Wing is the itsm family. Allow, Types, Zone and Profile may be empty; the rest is needed.
+type Wing struct {
+	Desk     Desk
+	Tickets  Tickets
+	Services Services
+	Apps     api.Apps
+	Types    []string       // words taken for mtm_type; api.Config.IncidentTypes
+	Allow    []netip.Prefix // networks that callbacks may name although they are not public; api.Config.CallbackAllow
+	Profile  string         // of callbacks that name none; Settings.ITSMCallbackProfile, and once where it is empty
+	Zone     *time.Location // of the times in requests and answers; nil means UTC
+}
+
+// address is one of the three ways in which the original system can be reached (itsm.md 1.1).
+type address struct {
+	prefixes []string
+	esb      bool // its envelope and codes are the ESB's, otherwise the gateway's
+}
+
+var (
+	esb     = address{prefixes: []string{"/api/c/compapi/v2/itsm/", "/api/c/compapi/itsm/"}, esb: true}
+	native  = address{prefixes: []string{"/openapi/"}}
+	gateway = address{prefixes: []string{"/prod/v2/itsm/"}}
+)
+
+// operation is one call, whichever way it comes.
+type operation struct {
+	esb, native, gateway string // its path under each of the prefixes
+	method               string // the one that the gateway takes; the others take GET and POST
+	scope                desk.Scope
+	words                words
+	do                   func(*Wing, *call) error
+}
+
+var operations = []operation{
+	{"create_ticket", "ticket/create_ticket", "create_ticket", http.MethodPost, desk.Write, creating, (*Wing).createTicket},
+	{"get_ticket_status", "ticket/get_ticket_status", "get_ticket_status", http.MethodGet, desk.Read, reading, (*Wing).ticketStatus},
+	{"ticket_approval_result", "ticket/ticket_approval_result", "ticket_approval_result", http.MethodPost, desk.Write, reading, (*Wing).approvalResult},
+	{"token/verify", "ticket/token/verify", "token/verify", http.MethodPost, desk.Read, reading, (*Wing).verifyToken},
+	{"callback_failed_ticket", "ticket/callback_failed_ticket", "callback_failed_ticket", http.MethodGet, desk.Read, reading, (*Wing).failedCallbacks},
+	{"get_tickets", "ticket/get_tickets", "get_tickets", http.MethodPost, desk.Read, reading, (*Wing).tickets},
+	{"get_tickets_by_user", "ticket/get_tickets_by_user", "get_tickets_by_user", http.MethodGet, desk.Read, reading, (*Wing).ticketsByUser},
+	{"get_ticket_info", "ticket/get_ticket_info", "get_ticket_info", http.MethodGet, desk.Read, reading, (*Wing).ticketInfo},
+	{"get_ticket_logs", "ticket/get_ticket_logs", "get_ticket_logs", http.MethodGet, desk.Read, reading, (*Wing).ticketLogs},
+	{"operate_ticket", "ticket/operate_ticket", "operate_ticket", http.MethodPost, desk.Write, operating, (*Wing).operateTicket},
+	{"operate_node", "ticket/operate_node", "operate_node", http.MethodPost, desk.Write, operating, (*Wing).operateNode},
+	{"approve", "ticket/approve", "approve", http.MethodPost, desk.Write, operating, (*Wing).approve},
+	{"get_approver", "ticket/get_approver", "get_approver", http.MethodGet, desk.Read, reading, (*Wing).approver},
+	{"get_approve_node_result", "ticket/get_approve_node_result", "get_approve_node_result", http.MethodGet, desk.Read, reading, (*Wing).approveNodeResult},
+	{"comment_ticket", "ticket/comment", "comment", http.MethodPost, desk.Write, commenting, (*Wing).comment},
+	{"get_services", "service/get_services", "get_services", http.MethodGet, desk.Read, reading, (*Wing).services},
+	{"get_service_detail", "service/get_service_detail", "get_service_detail", http.MethodGet, desk.Read, reading, (*Wing).serviceDetail},
+	{"get_service_catalogs", "service/get_service_catalogs", "get_service_catalogs", http.MethodGet, desk.Read, reading, (*Wing).serviceCatalogs},
+	{"get_service_roles", "service/get_service_roles", "get_service_roles", http.MethodGet, desk.Read, reading, (*Wing).serviceRoles},
+	{"get_workflow_detail", "workflow/get_workflow_detail", "get_workflow_detail", http.MethodGet, desk.Read, reading, (*Wing).workflowDetail},
+}
+
+// Families gives the wing as the server mounts it: three families, because each address has an envelope and codes of its own.
+func (w *Wing) Families() []api.Family {
+	either := []string{http.MethodGet, http.MethodPost}
+	return []api.Family{
+		w.family(esb, "/api/c", func(o operation) (string, []string) { return o.esb, either }),
+		w.family(native, "/openapi", func(o operation) (string, []string) { return o.native, either }),
+		w.family(gateway, "/prod", func(o operation) (string, []string) { return o.gateway, []string{o.method} }),
+	}
+}
+
+func (w *Wing) family(a address, under string, at func(operation) (path string, methods []string)) api.Family {
+	f := api.Family{Door: ticket.DoorITSM, Prefixes: []string{under}, Refuse: a.refuse, Authenticate: []api.Authenticator{w.authenticate}}
+	for _, o := range operations {
+		path, methods := at(o)
+		for _, prefix := range a.prefixes {
+			for _, method := range methods {
+				f.Routes = append(f.Routes, api.Route{Method: method, Path: prefix + path + "/", Scope: o.scope, Handler: w.serve(a, o)})
+			}
+		}
+	}
+	return f
+}
+
+// call is one request for an operation.
+type call struct {
+	*fiber.Ctx
+	*params
+	esb    bool
+	tenant string
+	app    desk.App
+	user   string // the person that the credentials name; may be empty
+}
+
+func (w *Wing) serve(a address, o operation) fiber.Handler {
+	return func(c *fiber.Ctx) error {
+		p, err := paramsOf(c, w.zone())
+		if err != nil {
+			return err
+		}
+		app := api.Caller(c)
+		user, err := userOf(c, p)
+		if err == nil {
+			err = o.do(w, &call{Ctx: c, params: p, esb: a.esb, tenant: app.Tenant, app: app, user: user})
+		}
+		if err != nil {
+			o.words.translate(c, err)
+		}
+		return err
+	}
+}
+
+// answer answers with what was found.
+func (c *call) answer(data any) error {
+	return api.Respond(c.Ctx, http.StatusOK, c.envelope(data))
+}
+
+// ready makes the answer of a request before it is done.
+func (c *call) ready(data any) (desk.Answer, error) {
+	return api.Answer(http.StatusOK, c.envelope(data))
+}
+
+func (c *call) send(reply desk.Reply, err error) error {
+	if err != nil {
+		return err
+	}
+	return api.Send(c.Ctx, reply)
+}
+
+func (w *Wing) zone() *time.Location {
+	if w.Zone == nil {
+		return time.UTC
+	}
+	return w.Zone
+}
+
+func (w *Wing) profile() string {
+	if w.Profile == "" {
+		return notice.Once
+	}
+	return w.Profile
+}

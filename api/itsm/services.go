@@ -1,0 +1,236 @@
+package itsm
+
+import (
+	"slices"
+	"strconv"
+	"strings"
+
+	"signalbox/api"
+	"signalbox/flow"
+	"signalbox/ticket"
+)
+
+// catalog is a shelf of services. There is one for each type of service, under a root.
+type catalog struct {
+	ID       int64      `json:"id"`
+	Key      string     `json:"key"`
+	Name     string     `json:"name"`
+	Level    int        `json:"level"`
+	Desc     string     `json:"desc"`
+	Children []*catalog `json:"children"`
+}
+
+const (
+	rootCatalog = 1
+	project     = "0" // the one project that there is
+)
+
+var shelves = []catalog{{ID: 2, Key: "request", Name: "请求管理"}, {ID: 3, Key: "change", Name: "变更管理"}, {ID: 4, Key: "event", Name: "事件管理"},
+	{ID: 5, Key: "question", Name: "问题管理"}}
+
+// catalogOf is the shelf on which a service is.
+func catalogOf(def flow.Definition) int64 {
+	for _, s := range shelves {
+		if s.Key == serviceType(def) {
+			return s.ID
+		}
+	}
+	return rootCatalog
+}
+
+func inCatalog(def flow.Definition, id int64) bool { return id == rootCatalog || catalogOf(def) == id }
+
+func (w *Wing) serviceCatalogs(c *call) error {
+	filled, key, name := c.flag("has_service"), c.choice("service_key", "request", "change", "event", "question"), c.name("name", 0, ticket.MaxName)
+	in := c.name("project_key", 0, ticket.MaxName)
+	if err := c.faults.Err(); err != nil {
+		return err
+	}
+	if in != "" && in != project {
+		return c.answer(nothing)
+	}
+	has := map[string]bool{}
+	if filled {
+		records, err := w.Services.ServiceRecords(api.Context(c.Ctx), c.tenant)
+		if err != nil {
+			return err
+		}
+		for _, r := range records {
+			has[serviceType(r.Definition)] = has[serviceType(r.Definition)] || r.Enabled
+		}
+	}
+	root := &catalog{ID: rootCatalog, Key: "root", Name: "根目录", Children: []*catalog{}}
+	for _, s := range shelves {
+		if (key == "" || key == s.Key) && (!filled || has[s.Key]) && strings.Contains(s.Name, name) {
+			s.Level, s.Children = 1, []*catalog{}
+			root.Children = append(root.Children, &s)
+		}
+	}
+	return c.answer([]*catalog{root})
+}
+
+// service is a service in a list.
+type service struct {
+	ID   int64  `json:"id"`
+	Name string `json:"name"`
+	Type string `json:"service_type"`
+	Desc string `json:"desc"`
+}
+
+// services lists those that open tickets. Every one of them is for everybody, so that who it is shown to chooses nothing.
+func (w *Wing) services(c *call) error {
+	id, kind := c.whole("catalog_id", rootCatalog, 0, maxID), c.choice("service_type", "request", "change", "event", "question")
+	c.name("display_type", 0, ticket.MaxName)
+	c.name("display_role", 0, ticket.MaxName)
+	if err := c.faults.Err(); err != nil {
+		return err
+	}
+	records, err := w.Services.ServiceRecords(api.Context(c.Ctx), c.tenant)
+	if err != nil {
+		return err
+	}
+	out := []service{}
+	for _, r := range records {
+		if r.Enabled && inCatalog(r.Definition, id) && (kind == "" || kind == serviceType(r.Definition)) {
+			out = append(out, service{r.Number, r.Name, serviceType(r.Definition), r.Description})
+		}
+	}
+	return c.answer(out)
+}
+
+// detailField is a field of an opening form with all that its clients may look for (itsm.md 1.10).
+type detailField struct {
+	formField
+	Default        string         `json:"default"`
+	Layout         string         `json:"layout"`
+	APIInfo        map[string]any `json:"api_info"`
+	KVRelation     map[string]any `json:"kv_relation"`
+	RegexConfig    map[string]any `json:"regex_config"`
+	ShowType       int            `json:"show_type"`
+	ShowConditions map[string]any `json:"show_conditions"`
+}
+
+type serviceDetail struct {
+	ID         int64         `json:"service_id"`
+	WorkflowID int64         `json:"workflow_id"`
+	Name       string        `json:"name"`
+	Type       string        `json:"service_type"`
+	Desc       string        `json:"desc"`
+	Fields     []detailField `json:"fields"`
+}
+
+// definition finds the latest version of a service by its integer id.
+func (w *Wing) definition(c *call, code int) (flow.Definition, error) {
+	id := c.id("service_id")
+	if err := c.faults.Err(); err != nil {
+		return flow.Definition{}, err
+	}
+	def, err := w.Services.ServiceByNumber(api.Context(c.Ctx), c.tenant, id)
+	return def, because(err, code, saysNoService)
+}
+
+func (w *Wing) serviceDetail(c *call) error {
+	def, err := w.definition(c, codeNoObject)
+	if err != nil {
+		return err
+	}
+	out := serviceDetail{def.Number, flowID(def), def.Name, serviceType(def), def.Description, []detailField{}}
+	for _, f := range within(flowID(def), openingForm(def)) {
+		given := defaultOf(def, f.Key)
+		out.Fields = append(out.Fields, detailField{formField: f, Default: given, Layout: "COL_12", APIInfo: map[string]any{}, KVRelation: map[string]any{},
+			RegexConfig: map[string]any{}, ShowType: 1, ShowConditions: map[string]any{}})
+	}
+	return c.answer(out)
+}
+
+func defaultOf(def flow.Definition, key string) string {
+	for _, f := range def.Fields {
+		if f.Key != key {
+			continue
+		}
+		switch value := f.Default.(type) {
+		case string:
+			return value
+		case bool:
+			return strconv.FormatBool(value)
+		case float64:
+			return strconv.FormatFloat(value, 'f', -1, 64)
+		}
+	}
+	return ""
+}
+
+// role is a node at which people are asked.
+type role struct {
+	ID             int64  `json:"id"`
+	Name           string `json:"name"`
+	ProcessorsType string `json:"processors_type"`
+	Processors     string `json:"processors"`
+	SignType       string `json:"sign_type"` // and: all of them have to act; or: one of them
+}
+
+// serviceRoles lists the nodes of a service at which people are asked, in the order in which a ticket comes to them; with all, what opens a
+// ticket comes first.
+func (w *Wing) serviceRoles(c *call) error {
+	creator, all := c.name("ticket_creator", 0, ticket.MaxName), c.flag("all")
+	def, err := w.definition(c, codeNoService)
+	if err != nil {
+		return err
+	}
+	out := []role{}
+	if all {
+		out = append(out, role{def.Number, submitName, "OPEN", "", "or"})
+	}
+	for _, n := range inOrder(def) {
+		if n.Type != flow.Task && n.Type != flow.Approval {
+			continue
+		}
+		kind, persons := processorsOf(n.Processors)
+		if kind == "STARTER" {
+			persons = creator
+		}
+		sign := "or"
+		if n.Type == flow.Approval && n.Rule != "" && n.Rule != flow.AnyOf {
+			sign = "and"
+		}
+		out = append(out, role{n.Number, n.Name, kind, persons, sign})
+	}
+	return c.answer(out)
+}
+
+// inOrder lists the nodes that can be reached from the first, as a ticket comes to them.
+func inOrder(def flow.Definition) []flow.Node {
+	var out []flow.Node
+	seen := map[string]bool{}
+	lines := flow.Draw(def, nil).Edges
+	for next := []string{def.Nodes[0].ID}; len(next) > 0; next = next[1:] {
+		if seen[next[0]] {
+			continue
+		}
+		seen[next[0]] = true
+		out = append(out, nodeOf(def, next[0]))
+		for _, l := range lines {
+			if l.From == next[0] && l.To != "" {
+				next = append(next, l.To)
+			}
+		}
+	}
+	return slices.DeleteFunc(out, func(n flow.Node) bool { return n.ID == "" })
+}
+
+// processorsOf says in the original's words who is asked (itsm.md 5.4): the first that fits.
+func processorsOf(p *flow.Processors) (kind, persons string) {
+	switch {
+	case p == nil:
+		return "EMPTY", ""
+	case len(p.Persons) > 0:
+		return "PERSON", strings.Join(p.Persons, ",")
+	case len(p.Fields) > 0:
+		return "VARIABLE", strings.Join(p.Fields, ",")
+	case p.Opener:
+		return "STARTER", ""
+	case p.Anyone:
+		return "OPEN", ""
+	}
+	return "EMPTY", "" // whoever the caller names, or the assignee
+}
