@@ -115,8 +115,8 @@ func (h *House) API(s APISettings, metrics *prometheus.Registry, log *slog.Logge
 	subscriptions := &subscription.Wing{Desk: h.Desk, Subscriptions: h.Store, Allow: config.CallbackAllow}
 	tickets := &itsm.Wing{Desk: h.Desk, Tickets: h.Store, Services: h.Store, Apps: h.Store, Types: config.IncidentTypes, Allow: config.CallbackAllow,
 		Profile: string(s.ITSMCallbackProfile), Zone: h.zone}
-	server := api.New(config, h.Store, h.Ready, log, append(tickets.Families(), issues.Family(), services.Family(), incidents.Family(), exceptions.Family())...)
-		publishes.Family(), subscriptions.Family())
+	server := api.New(config, h.Store, h.Ready, log, append(tickets.Families(), issues.Family(), services.Family(), incidents.Family(),
+		exceptions.Family(), publishes.Family(), subscriptions.Family())...)
 	server.Share(h.Store)
 	openapi.Mount(server)
 	server.Measure(metrics)
