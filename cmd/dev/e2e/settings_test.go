@@ -42,6 +42,7 @@ func TestAWrongSettingStopsTheStart(t *testing.T) {
 		{all, "SIGNALBOX_PARTITIONS", "many", "SIGNALBOX_PARTITIONS"},
 		{all, "SIGNALBOX_PARTITIONS", "0", "SIGNALBOX_PARTITIONS"},
 		{[]string{"worker", "dev"}, "SIGNALBOX_BUILD_ID", "7", "SIGNALBOX_DEPLOYMENT_NAME"},
+		{[]string{"worker", "dev"}, "SIGNALBOX_PROFILE_INTERVALS", "hourly:1h", "SIGNALBOX_PROFILE_INTERVALS"},
 		{[]string{"migrate"}, "SIGNALBOX_TEMPORAL_RETENTION", "1m", "SIGNALBOX_TEMPORAL_RETENTION"},
 		{[]string{"api", "worker"}, "SIGNALBOX_TEMPORAL_TLS_CA", "/nowhere/ca.pem", "/nowhere/ca.pem"},
 		{[]string{"api", "migrate", "dev"}, "SIGNALBOX_BOOTSTRAP_APP", "no-colon", "SIGNALBOX_BOOTSTRAP_APP"},
