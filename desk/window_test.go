@@ -374,4 +374,3 @@ func TestACallerWhoLeavesDoesNotTakeTheTruthAlong(t *testing.T) {
 	require.Equal(t, ticket.Acknowledged, w.row(t, r.ticket).Status)
 	sound(t, w)
 }
-
