@@ -11,3 +11,9 @@ func ListQuery(tenant string, f ticket.Filter) (string, []any, error) {
 	query, args := l.query("t.id, t.created_at, t.state", ticket.DefaultPage+1)
 	return query, args, nil
 }
+
+// The queries that find whom an event is for, likewise.
+const (
+	ShapesQuery    = shapesQuery
+	FollowersQuery = followersQuery
+)

@@ -50,6 +50,10 @@ func crowd(t *testing.T, db *sql.DB) {
 		`INSERT INTO apps SELECT 'app' || i, 'a', '["read"]', false, now(), now() FROM ` + n,
 		`INSERT INTO app_secrets SELECT 'hash' || i, 'app' || i, '', now(), NULL FROM ` + n,
 		`INSERT INTO counters SELECT 'REQ' || i, i FROM ` + n + ` UNION ALL SELECT 'tickets', 20000`,
+		`INSERT INTO stream SELECT 'event' || i, 'a', 'demo', 'r', 'a', 'b', 'c', 'd', 'key' || i, '[]', ` + at + ` FROM ` + n,
+		`INSERT INTO stream_lanes SELECT -i, 1, ` + at + ` FROM ` + n,
+		`INSERT INTO subscriptions (id, tenant, ticket_id, url, format, profile, secret, state, reason, created_at, shape, selector) SELECT 'lasting-' || i, CASE WHEN i % 50 = 0 THEN 'a' ELSE 'b' END, 0,
+			'https://example.com', 'event', 'standard', '', CASE WHEN i % 3 = 0 THEN 'dropped' ELSE 'active' END, '', ` + at + `, 1 + i % 7, 'selector' || i FROM ` + n,
 		`ANALYZE`,
 	} {
 		_, err := db.Exec(statement)
@@ -229,6 +233,8 @@ func exercise(t *testing.T, b *bench) {
 	require.NoError(t, err)
 	require.True(t, ticket.Is(b.Redeliver(t.Context(), s.ticket.ID, sub.ID, next.Delivery.ID), ticket.Conflict))
 	require.NoError(t, b.Unregister(t.Context(), s.ticket.ID, sub.ID))
+
+	exerciseStream(t, b)
 
 	code := fmt.Sprint("one", b.n)
 	secret, err := b.CreateApp(t.Context(), demo(code))

@@ -131,13 +131,8 @@ const following = `ticket_id = 0 AND state IN ('active', 'paused')`
 // followers gives, for each of some events of one tenant, the lasting subscriptions that it is for, oldest first. What it costs depends on
 // how many those are and on how many shapes of filters the tenant uses, not on how many subscriptions there are.
 func (q *session) followers(ctx context.Context, tenant string, events []notice.Published) ([][]follower, error) {
-	// One step through the index for each shape.
 	var shapes []notice.Shape
-	err := q.all(ctx, &shapes, `WITH RECURSIVE s (shape) AS (
-		SELECT MIN(shape) FROM subscriptions WHERE tenant = ? AND `+following+`
-		UNION ALL
-		SELECT (SELECT MIN(shape) FROM subscriptions WHERE tenant = ? AND `+following+` AND shape > s.shape) FROM s WHERE s.shape IS NOT NULL
-	) SELECT shape FROM s WHERE shape IS NOT NULL`, tenant, tenant)
+	err := q.all(ctx, &shapes, shapesQuery, tenant, tenant)
 	out := make([][]follower, len(events))
 	if err != nil || len(shapes) == 0 {
 		return out, wrap("list shapes of filters", err)
@@ -168,6 +163,13 @@ func (q *session) followers(ctx context.Context, tenant string, events []notice.
 	}
 	return out, wrap("list followers", err)
 }
+
+// shapesQuery takes one step through the index for each shape.
+const shapesQuery = `WITH RECURSIVE s (shape) AS (
+	SELECT MIN(shape) FROM subscriptions WHERE tenant = ? AND ` + following + `
+	UNION ALL
+	SELECT (SELECT MIN(shape) FROM subscriptions WHERE tenant = ? AND ` + following + ` AND shape > s.shape) FROM s WHERE s.shape IS NOT NULL
+) SELECT shape FROM s WHERE shape IS NOT NULL`
 
 const followersQuery = `SELECT id, format, selector FROM subscriptions WHERE tenant = ? AND selector IN (?) AND ` + following +
 	` ORDER BY created_at, id`

@@ -1,0 +1,113 @@
+package store_test
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/jmoiron/sqlx"
+	"github.com/stretchr/testify/require"
+
+	"signalbox/notice"
+	"signalbox/store"
+	"signalbox/store/postgrestest"
+)
+
+// A tenant with many subscriptions, of which few are for an event, pays for those few.
+func TestFollowersAreFoundByTheIndex(t *testing.T) {
+	b := open(t, postgrestest.Start(t))
+	db := b.raw()
+	_, err := db.Exec(`INSERT INTO subscriptions (id, tenant, ticket_id, url, format, profile, secret, state, reason, created_at, shape, selector)
+		SELECT 'x' || i, CASE WHEN i % 4 = 0 THEN 'b' ELSE 'a' END, 0, 'https://example.com', 'event', 'standard', '', CASE WHEN i % 10 = 0 THEN 'dropped' ELSE 'active' END, '', now(), i % 30, 'selector' || i
+		FROM generate_series(1, 20000) i`)
+	require.NoError(t, err)
+	_, err = db.Exec(`ANALYZE`)
+	require.NoError(t, err)
+	for query, args := range map[string][]any{store.ShapesQuery: {"a", "a"}, store.FollowersQuery: {"a", []string{"selector1", "selector2", "selector3", "no such"}}} {
+		query, args, err := sqlx.In(query, args...)
+		require.NoError(t, err)
+		rows, err := db.Query("EXPLAIN "+sqlx.Rebind(sqlx.DOLLAR, query), args...)
+		require.NoError(t, err)
+		var plan []string
+		for rows.Next() {
+			var line string
+			require.NoError(t, rows.Scan(&line))
+			plan = append(plan, line)
+		}
+		require.NoError(t, rows.Close())
+		text := strings.Join(plan, "\n")
+		require.NotContains(t, text, "Seq Scan", text)
+		require.Regexp(t, "Index.*(subscriptions_shape|subscriptions_selector)", text)
+	}
+}
+
+// Publishing to 3 subscriptions of 1,000 costs what it costs to publish to 3 of 3: measured in turns, so that both meet the same machine.
+func TestSubscriptionsThatDoNotMatchCostNothing(t *testing.T) {
+	b := open(t, postgrestest.Start(t))
+	for _, tenant := range []string{"few", "many"} {
+		for range 3 {
+			b.followAs(tenant, notice.FormatEvent, notice.Filter{Source: "a", Key: "a.gs.*"})
+		}
+	}
+	for i := range 997 {
+		b.followAs("many", notice.FormatEvent, notice.Filter{Source: "a", Key: fmt.Sprintf("b.%03d.*", i)})
+	}
+	_, err := b.raw().Exec(`ANALYZE`)
+	require.NoError(t, err)
+	publish := func(tenant string) time.Duration {
+		began := time.Now()
+		require.NoError(t, b.Publish(t.Context(), tenant, "demo", seed()))
+		return time.Since(began)
+	}
+	median := func(times []time.Duration) time.Duration {
+		slices.Sort(times)
+		return times[len(times)/2]
+	}
+	const most, rounds, each = 1.3, 5, 60
+	var ratio float64
+	for range rounds { // another program may have the machine for a while
+		var few, many []time.Duration
+		for range each {
+			few, many = append(few, publish("few")), append(many, publish("many"))
+		}
+		ratio = float64(median(many)) / float64(median(few))
+		t.Logf("3 of 3: %s, 3 of 1,000: %s, ratio %.2f", median(few), median(many), ratio)
+		if ratio <= most {
+			break
+		}
+	}
+	require.LessOrEqual(t, ratio, most)
+	require.Equal(t, 3, b.count(`SELECT COUNT(DISTINCT subscription_id) FROM deliveries WHERE tenant = 'many'`))
+}
+
+// exerciseStream does everything with lasting subscriptions once.
+func exerciseStream(t *testing.T, b *bench) {
+	sub := b.follow(notice.Filter{Source: "a", Key: fmt.Sprint(b.n, "*")})
+	p := seed()
+	p.Key = fmt.Sprint(b.n)
+	b.publish(p)
+	_, _, err := b.Subscriptions(t.Context(), "a", "", "", 10)
+	require.NoError(t, err)
+	_, _, err = b.Subscriptions(t.Context(), "a", notice.Paused, "", 10)
+	require.NoError(t, err)
+	_, err = b.Subscription(t.Context(), "a", sub.ID)
+	require.NoError(t, err)
+	b.amend(sub, notice.Paused)
+	b.amend(sub, notice.Active)
+	_, err = b.Rotate(t.Context(), "a", sub.ID)
+	require.NoError(t, err)
+	id, err := b.Try(t.Context(), "a", "demo", sub.ID, notice.OfTest(sub.ID, "r"))
+	require.NoError(t, err)
+	require.Error(t, b.Resend(t.Context(), "a", sub.ID, id), "it is being tried")
+	d := b.deliveries(sub)[0]
+	b.record(b.tried(notice.Work{Delivery: d.Delivery, Subscription: sub}, notice.Parked))
+	next, more, err := b.outbox.Next(t.Context(), d.Lane)
+	require.NoError(t, err)
+	require.True(t, more)
+	b.record(b.tried(next, notice.Sent))
+	_, _, err = b.outbox.Next(t.Context(), d.Lane)
+	require.NoError(t, err)
+	require.NoError(t, b.Unsubscribe(t.Context(), "a", sub.ID))
+}
