@@ -18,7 +18,8 @@ type LaneInput struct {
 }
 
 // SignalParked tells a lane's workflow that its lane was parked. It matters when the workflow is about to return, having found the lane
-// empty a moment earlier.
+// empty a moment earlier, and when it waits for a try that is not to come any more: the lane was unparked behind its back, because its
+// subscription was paused or dropped, and taken up again since.
 const SignalParked = "parked"
 
 const (
@@ -48,10 +49,11 @@ func Lane(ctx workflow.Context, in LaneInput) error {
 		case n >= deliveriesPerRun || workflow.GetInfo(ctx).GetContinueAsNewSuggested():
 			return workflow.NewContinueAsNewError(ctx, Lane, in)
 		}
-		if err := r.wait(ctx, next); err != nil {
-			return err
+		due, err := r.wait(ctx, next)
+		if err == nil && due {
+			err = r.deliver(ctx, next)
 		}
-		if err := r.deliver(ctx, next); err != nil {
+		if err != nil {
 			return err
 		}
 	}
@@ -80,14 +82,28 @@ func (r *laneRun) next(ctx workflow.Context) (activities.NextDelivery, error) {
 	return next, err
 }
 
-func (r *laneRun) wait(ctx workflow.Context, next activities.NextDelivery) error {
+// wait waits until the delivery is due; false: it may not be the next any more.
+func (r *laneRun) wait(ctx workflow.Context, next activities.NextDelivery) (due bool, err error) {
 	what := fmt.Sprintf("%s to %s, try %d of %d", next.Kind, next.Host, next.Made+1, next.Tries)
 	if next.NextTry == nil || !next.NextTry.After(workflow.Now(ctx)) {
 		workflow.SetCurrentDetails(ctx, what)
-		return nil
+		return true, nil
 	}
 	workflow.SetCurrentDetails(ctx, what+" at "+next.NextTry.UTC().Format(time.RFC3339))
-	return workflow.NewTimerWithOptions(ctx, next.NextTry.Sub(workflow.Now(ctx)), workflow.TimerOptions{Summary: summary(what)}).Get(ctx, nil)
+	waiting, cancel := workflow.WithCancel(ctx)
+	timer := workflow.NewTimerWithOptions(waiting, next.NextTry.Sub(workflow.Now(ctx)), workflow.TimerOptions{Summary: summary(what)})
+	err = r.unlessParked(ctx, cancel, timer, nil)
+	return err == nil, ctx.Err()
+}
+
+// unlessParked waits for a future, or calls it off when the lane is parked anew. What is under way then is still awaited, so that a lane never
+// has two tries at a time.
+func (r *laneRun) unlessParked(ctx workflow.Context, cancel workflow.CancelFunc, f workflow.Future, to any) error {
+	workflow.NewSelector(ctx).AddFuture(f, func(workflow.Future) {}).AddReceive(r.parked, func(c workflow.ReceiveChannel, _ bool) {
+		c.Receive(ctx, nil)
+		cancel()
+	}).Select(ctx)
+	return f.Get(ctx, to)
 }
 
 // deliver fails only when the workflow is cancelled. Whatever else goes wrong, the outbox knows where the delivery stands.
@@ -95,6 +111,7 @@ func (r *laneRun) deliver(ctx workflow.Context, next activities.NextDelivery) er
 	wait := max(next.Wait, time.Millisecond)
 	options := workflow.ActivityOptions{
 		StartToCloseTimeout: tryTimeout,
+		WaitForCancellation: true,
 		RetryPolicy: &temporal.RetryPolicy{
 			InitialInterval: wait, MaximumInterval: wait, BackoffCoefficient: 1, MaximumAttempts: int32(max(next.Tries-next.Made, 1)),
 		},
@@ -102,14 +119,16 @@ func (r *laneRun) deliver(ctx workflow.Context, next activities.NextDelivery) er
 	}
 	var d *activities.Deliveries
 	var out activities.Delivered
-	err := workflow.ExecuteActivity(workflow.WithActivityOptions(ctx, options), d.Deliver,
-		activities.DeliverInput{Lane: r.lane, Delivery: next.Delivery}).Get(ctx, &out)
+	trying, cancel := workflow.WithCancel(workflow.WithActivityOptions(ctx, options))
+	err := r.unlessParked(ctx, cancel, workflow.ExecuteActivity(trying, d.Deliver, activities.DeliverInput{Lane: r.lane, Delivery: next.Delivery}), &out)
 	var app *temporal.ApplicationError
 	switch {
 	case err == nil:
 		return nil
 	case ctx.Err() != nil:
 		return ctx.Err()
+	case temporal.IsCanceledError(err):
+		return nil // called off: the lane was parked anew
 	case errors.As(err, &app) && (app.Type() == activities.TypeFailedTry || app.Type() == activities.TypePutOff):
 		return nil // tries are left: some of the policy's attempts came to nothing with us, or were put off
 	}

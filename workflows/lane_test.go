@@ -250,6 +250,32 @@ func TestALaneParkedAgainWhileItsWorkflowIsFinishingIsNotForgotten(t *testing.T)
 	require.False(t, b.outbox.IsParked(testLane))
 }
 
+// A subscription that is paused and resumed begins anew; its lane's workflow may still be waiting for the try that was to come before.
+func TestALaneThatIsParkedAnewDoesNotWaitForWhatWasPlannedBefore(t *testing.T) {
+	for name, tries := range map[string]int{"between tries of an activity": 0, "for the first try of a run": 1} {
+		t.Run(name, func(t *testing.T) {
+			b := newLaneBench(t, notice.Standard)
+			b.owe(1)
+			if tries > 0 {
+				b.outbox.Park(testLane, epoch, epoch.Add(14*time.Hour))
+			}
+			b.answer = func(string, int) int { return 500 }
+			b.RegisterDelayedCallback(func() {
+				b.mu.Lock()
+				b.answer = func(string, int) int { return 200 }
+				b.mu.Unlock()
+				b.outbox.Park(testLane, b.Now(), b.Now().Add(5*time.Second))
+				b.SignalWorkflow(SignalParked, nil)
+			}, time.Minute)
+			require.NoError(t, b.run())
+			heard := b.heard()
+			require.Equal(t, 65*time.Second, heard[len(heard)-1].at)
+			require.Equal(t, 1, b.outbox.Count(notice.Sent))
+			require.False(t, b.outbox.IsParked(testLane))
+		})
+	}
+}
+
 func TestALongLaneRollsOver(t *testing.T) {
 	b := newLaneBench(t, notice.Minutely)
 	b.owe(deliveriesPerRun + 10)
