@@ -1,0 +1,379 @@
+package setup
+
+import (
+	"fmt"
+	"net/http"
+	"net/http/cookiejar"
+	"net/url"
+	"regexp"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"signalbox/api"
+	"signalbox/desk"
+)
+
+// marker is in everything that the tenant north says. Nobody else may ever read it.
+const marker = "NORTHERN"
+
+// exhibit is something of everything that a tenant can have.
+type exhibit struct {
+	number, uuid, message, address, delivery string // a ticket that runs through the built-in process, and what belongs to it
+	subscription, owed                       string // a lasting subscription and a delivery to it
+	service                                  string // a published process
+	staged                                   string // the number of a ticket that runs through it
+	request                                  string // with an approval that waits for "ann"
+	serviceID                                int64
+	node                                     int64  // the integer id of that approval
+	token                                    string // of a callback
+	redelivery                               string
+}
+
+// names are all that the exhibit can be asked for by.
+func (x exhibit) names() []string {
+	all := []string{x.number, x.uuid, x.message, x.address, x.delivery, x.subscription, x.owed, x.service, x.staged, x.request, x.redelivery}
+	return slices.DeleteFunc(all, func(s string) bool { return s == "" })
+}
+
+const northernService = `{"key":%q,"name":"NORTHERN service","description":"NORTHERN description","service_type":"request",
+	"fields":[{"key":"title","name":"NORTHERN title","type":"STRING","required":true}],
+	"nodes":[{"id":"ok","name":"NORTHERN node","type":"approval","processors":{"persons":["ann"]},"deliver":{"anyone":true},"next":"do"},
+		{"id":"do","name":"NORTHERN task","type":"task","processors":{"persons":["ann"]},"next":"over"},{"id":"over","name":"Over","type":"end"}]}`
+
+// exhibit makes one, through the front door.
+func (p product) exhibit(secret string, n int) exhibit {
+	p.Helper()
+	done := p.must
+	id := regexp.MustCompile(`"result":"([^"]+)"|"id":"([^"]+)"`)
+	made := func(a answer) string {
+		p.Helper()
+		found := id.FindStringSubmatch(done(a).body)
+		require.NotNil(p, found, a.body)
+		return found[1] + found[2]
+	}
+	x := exhibit{service: fmt.Sprintf("northern_service_%d", n)}
+	x.number = made(p.call("POST", "/api/issue", secret, map[string]any{"origin": marker, "title": marker, "description": marker, "tag": []string{marker},
+		"relations": []any{map[string]any{"type": "manifest", "content": []string{marker}}}, "assignee": marker}))
+	x.uuid = done(p.call("GET", "/api/issue/"+x.number, secret, nil)).word("uuid")
+	one := "/api/issue/" + x.number
+	x.address = made(p.call("POST", one+"/notification", secret, map[string]any{"url": "https://hooks.example.com/" + marker}))
+	x.message = made(p.call("POST", one+"/conversation", secret, map[string]any{"author": marker, "content": marker}))
+	done(p.call("POST", "/api/service", secret, fmt.Sprintf(northernService, x.service)))
+	open := map[string]any{"origin": marker, "title": marker, "service": x.service, "opener": marker, "fields": map[string]any{"title": marker}}
+	x.staged = made(p.call("POST", "/api/issue", secret, open))
+	x.request = made(p.call("POST", "/api/issue", secret, open))
+	if p.serves("POST", "/api/subscription") {
+		topic := fmt.Sprint(marker, n)
+		x.subscription = made(p.call("POST", "/api/subscription", secret, map[string]any{"url": "https://hooks.example.com/" + marker, "topic": topic}))
+		done(p.call("POST", "/api/publish", secret, map[string]any{"event_source": marker, "event_topic": topic, "event_type": "a", "event_status": "b",
+			"changes": []string{marker}}))
+	}
+	// Nothing is sent in this house, so what is owed is ended by hand: only then can it be sent again.
+	_, err := p.raw.Exec(`UPDATE deliveries SET state = 'failed', ended_at = created_at`)
+	require.NoError(p, err)
+	require.NoError(p, p.raw.QueryRow(`SELECT id FROM deliveries WHERE subscription_id = ? ORDER BY seq LIMIT 1`, x.address).Scan(&x.delivery))
+	if x.subscription != "" {
+		require.NoError(p, p.raw.QueryRow(`SELECT id FROM deliveries WHERE subscription_id = ? ORDER BY seq LIMIT 1`, x.subscription).Scan(&x.owed))
+	}
+	require.NoError(p, p.raw.QueryRow(`SELECT number FROM services WHERE key = ?`, x.service).Scan(&x.serviceID))
+	require.NoError(p, p.raw.QueryRow(`SELECT number FROM service_nodes WHERE key = ? AND node = 'ok'`, x.service).Scan(&x.node))
+	return x
+}
+
+func (p product) serves(method, path string) bool {
+	for _, r := range p.server.App().GetRoutes(true) {
+		if r.Method == method && r.Path == path {
+			return true
+		}
+	}
+	return false
+}
+
+// parameter gives what a route's parameter stands for.
+func (x exhibit) parameter(path, name string) string {
+	switch {
+	case name == "rid":
+		return x.redelivery
+	case strings.HasPrefix(path, "/api/subscription/") && name == "id":
+		return x.subscription
+	case strings.HasPrefix(path, "/api/subscription/") && name == "did":
+		return x.owed
+	case path == "/api/issue/:id/migrate":
+		return x.staged
+	case path == "/ticket/:number/deliveries/:subscription" && name == "subscription":
+		return x.address
+	}
+	return map[string]string{
+		"id": x.number, "cid": x.message, "nid": x.address, "did": x.delivery, "type": "manifest", "key": x.service, "version": "1",
+		"incident_num": x.uuid, "exceptionId": x.number, "ticket_type": "incident", "number": x.number,
+	}[name]
+}
+
+var pathParameter = regexp.MustCompile(`:([A-Za-z_]+)`)
+
+func (x exhibit) path(t *testing.T, path string) string {
+	return pathParameter.ReplaceAllStringFunc(path, func(name string) string {
+		value := x.parameter(path, name[1:])
+		require.NotEmpty(t, value, "%s: what does %s stand for?", path, name)
+		return value
+	})
+}
+
+type object = map[string]any
+
+// bodies are what calls need to be done for the one whom the exhibit belongs to. Those of the itsm family are in itsmBodies.
+var bodies = map[string]func(x exhibit) any{
+	"POST /api/issue":             func(exhibit) any { return object{"origin": "a", "title": "b"} },
+	"PUT /api/issue/:id/status":   func(exhibit) any { return object{"status": "CLOSED", "operator": "ann"} },
+	"POST /api/issue/:id/handle":  func(exhibit) any { return object{"action": "accept", "operator": "ann"} },
+	"POST /api/issue/:id/migrate": func(exhibit) any { return object{"version": 2, "operator": "ann"} },
+	"PUT /api/issue/:id/relations/:type": func(exhibit) any {
+		return object{"content": []string{"x"}}
+	},
+	"POST /api/issue/:id/conversation":     func(exhibit) any { return object{"author": "ann", "content": "x"} },
+	"PUT /api/issue/:id/conversation/:cid": func(exhibit) any { return object{"author": marker, "content": "x"} },
+	"POST /api/issue/:id/notification":     func(exhibit) any { return object{"url": "https://hooks.example.com/x"} },
+	"POST /api/service": func(exhibit) any {
+		return strings.ReplaceAll(fmt.Sprintf(northernService, "neutral"), marker, "neutral")
+	},
+	"PUT /api/service/:key": func(exhibit) any { return object{"enabled": false} },
+	"POST /api/service/check": func(exhibit) any {
+		return strings.ReplaceAll(fmt.Sprintf(northernService, "neutral"), marker, "neutral")
+	},
+	"POST /api/service/simulate": func(x exhibit) any { return object{"service": x.service, "fields": object{"title": "x"}} },
+	"POST /v1/external/incident/handle": func(x exhibit) any {
+		return object{"incident_num": x.number, "operator": "ann", "operate_key": "acceptedIncident1"}
+	},
+	"POST /v1/external/incident/create": func(exhibit) any {
+		return object{"region": []string{"r"}, "enterprise_project": []string{"p"}, "current_cloud_service": []string{"s"}, "incident_level": "level_30",
+			"is_service_interrupt": false, "incident_type": "inc_type_p_change_issues", "incident_title": "x", "incident_source": "incident_source_manual",
+			"creator": "ann", "incident_assignee": []string{"ann"}}
+	},
+	"POST /v1/external/:ticket_type/list-histories": func(x exhibit) any { return histories(x) },
+	"POST /v1/:ticket_type/list-histories":          func(x exhibit) any { return histories(x) },
+	"POST /v1/exceptions/:exceptionId/callback": func(exhibit) any {
+		return object{"status": "ASSIGNED", "externalSystem": "JIRA", "externalIssueId": "J-1", "assignee": "ann",
+			"updatedAt": time.Now().UTC().Format(time.RFC3339)}
+	},
+	"POST /api/publish": func(exhibit) any {
+		return object{"event_source": "a", "event_topic": "b", "event_type": "c", "event_status": "d", "changes": []string{"e"}}
+	},
+	"POST /api/issue/:id/notification/:nid/redeliver": func(exhibit) any { return object{"state": "failed"} },
+	"POST /api/subscription/:id/redeliver":            func(exhibit) any { return object{"state": "failed"} },
+	"POST /api/subscription":                          func(exhibit) any { return object{"url": "https://hooks.example.com/x"} },
+	"PUT /api/subscription/:id":                       func(exhibit) any { return object{"url": "https://hooks.example.com/y"} },
+}
+
+func bodyOf(x exhibit, method, path string) any {
+	if body, ok := bodies[method+" "+path]; ok {
+		return body(x)
+	}
+	if body, ok := itsmBodies[itsmOperation(path)]; ok {
+		return body(x)
+	}
+	return nil
+}
+
+// rows are all rows of the database, table by table, each as text.
+func (p product) rows() map[string][]string {
+	p.Helper()
+	all := map[string][]string{}
+	names, err := p.raw.Query(`SELECT name FROM sqlite_master WHERE type = 'table' AND name NOT LIKE 'sqlite_%' AND name NOT LIKE 'goose%'`)
+	require.NoError(p, err)
+	var tables []string
+	for names.Next() {
+		var name string
+		require.NoError(p, names.Scan(&name))
+		tables = append(tables, name)
+	}
+	require.NoError(p, names.Close())
+	for _, table := range tables {
+		rows, err := p.raw.Query(`SELECT * FROM ` + table)
+		require.NoError(p, err)
+		columns, err := rows.Columns()
+		require.NoError(p, err)
+		for rows.Next() {
+			values, into := make([]any, len(columns)), make([]any, len(columns))
+			for i := range values {
+				into[i] = &values[i]
+			}
+			require.NoError(p, rows.Scan(into...))
+			var text strings.Builder
+			for i, value := range values {
+				if raw, ok := value.([]byte); ok {
+					value = string(raw)
+				}
+				fmt.Fprintf(&text, "%s=%v|", columns[i], value)
+			}
+			all[table] = append(all[table], text.String())
+		}
+		require.NoError(p, rows.Close())
+	}
+	return all
+}
+
+// counting are tables that belong to no tenant, or only count what callers do.
+var counting = []string{"counters", "budgets", "buckets", "signatures"}
+
+// untouched requires that nothing that was there has changed, and that nothing came that tells of north, but for what the stranger wrote down
+// of its own request.
+func (p product) untouched(before map[string][]string, x exhibit, route string) {
+	p.Helper()
+	after := p.rows()
+	for table, rows := range before {
+		if slices.Contains(counting, table) {
+			continue
+		}
+		had := map[string]int{}
+		for _, row := range after[table] {
+			had[row]++
+		}
+		for _, row := range rows {
+			require.Positive(p, had[row], "%s: %s was changed: %s", route, table, row)
+			had[row]--
+		}
+		for row, n := range had {
+			if n == 0 {
+				continue
+			}
+			require.NotContains(p, row, marker, "%s: %s", route, table)
+			require.NotContains(p, row, "tenant=north", "%s: %s", route, table)
+			if table != "operations" { // which keep the path that was asked for
+				for _, name := range x.names() {
+					require.NotContains(p, row, name, "%s: %s", route, table)
+				}
+			}
+		}
+	}
+}
+
+// TestNoTenantReachesAnother calls every route of every family for something of the tenant north, first with a key of the tenant south that
+// may do everything there, then with north's own. South finds nothing, reads nothing of north's and changes nothing; north is served, which
+// shows that the request was a right one. Routes that are added are called too; one that needs more than its path says so by failing here.
+func TestNoTenantReachesAnother(t *testing.T) {
+	p := newProduct(t, api.Config{ExceptionsPerMinute: 1_000_000})
+	secrets := map[string]string{}
+	for _, tenant := range []string{"north", "south"} {
+		secret, err := p.house.Store.CreateApp(t.Context(), desk.App{Code: tenant, Tenant: tenant, Scopes: []desk.Scope{desk.Admin}})
+		require.NoError(t, err)
+		secrets[tenant] = secret
+	}
+	n, revealing := 0, 0
+	var shared *exhibit // by calls that only read
+	for _, f := range p.server.Families() {
+		for _, r := range f.Routes {
+			n++
+			prepare := preparations[r.Method+" "+r.Path]
+			if prepare == nil {
+				prepare = preparations[itsmOperation(r.Path)]
+			}
+			x := shared
+			if x == nil || r.Scope != desk.Read || prepare != nil {
+				made := p.exhibit(secrets["north"], n)
+				x = &made
+			}
+			if prepare != nil {
+				prepare(p, x, secrets["north"])
+			}
+			if shared = nil; r.Scope == desk.Read {
+				shared = x
+			}
+			route := r.Method + " " + r.Path
+			path, body := x.path(t, r.Path), bodyOf(*x, r.Method, r.Path)
+
+			before := p.rows()
+			a := p.call(r.Method, path, secrets["south"], body)
+			require.NotEqual(t, http.StatusInternalServerError, a.status, "%s: %s", route, a.body)
+			require.NotContains(t, a.body, marker, route)
+			if strings.Contains(r.Path, ":") {
+				require.True(t, a.refused(), "%s found something for a stranger: %d %s", route, a.status, a.body)
+			}
+			if !a.refused() {
+				for _, name := range x.names() {
+					require.NotContains(t, a.body, name, route)
+				}
+			}
+			p.untouched(before, *x, route)
+
+			own := p.call(r.Method, path, secrets["north"], body)
+			require.False(t, own.refused(), "%s is not served to the owner, so nothing was shown: %d %s\nbody: %v", route, own.status, own.body, body)
+			if strings.Contains(own.body, marker) {
+				revealing++
+			}
+		}
+	}
+	t.Logf("%d routes; %d of them tell the owner what a stranger must not read", n, revealing)
+	require.Greater(t, revealing, 10)
+}
+
+// TestNoTenantSeesAnothersPages does the same with the operators' pages.
+func TestNoTenantSeesAnothersPages(t *testing.T) {
+	p := newProduct(t, api.Config{})
+	north, err := p.house.Store.CreateApp(t.Context(), desk.App{Code: "north", Tenant: "north", Scopes: []desk.Scope{desk.Admin}})
+	require.NoError(t, err)
+	x := p.exhibit(north, 0)
+	cookies := map[string]string{}
+	for _, tenant := range []string{"north", "south"} {
+		secret := north
+		if tenant == "south" {
+			secret, err = p.house.Store.CreateApp(t.Context(), desk.App{Code: "south", Tenant: "south", Scopes: []desk.Scope{desk.Admin}})
+			require.NoError(t, err)
+		}
+		cookies[tenant] = p.signIn(tenant, secret)
+	}
+	n := 0
+	for _, r := range p.server.App().GetRoutes(true) {
+		rule, _ := ruleBeside(r.Method + " " + r.Path)
+		if rule != operator || r.Method != http.MethodGet {
+			continue
+		}
+		n++
+		path := x.path(t, strings.ReplaceAll(r.Path, "*", x.number))
+		if strings.HasSuffix(path, "/relations") {
+			path += "?type=manifest"
+		}
+		before := p.rows()
+		for tenant, cookie := range cookies {
+			a := p.call(r.Method, path, "", nil, "Cookie", cookie)
+			if tenant == "south" {
+				require.NotContains(t, a.body, marker, r.Path)
+				require.True(t, a.status == http.StatusNotFound || !strings.Contains(r.Path, ":"), "%s: %d", r.Path, a.status)
+			} else if !strings.Contains(r.Path, "*") {
+				require.Equal(t, http.StatusOK, a.status, "%s: %s", r.Path, a.body)
+			}
+		}
+		a := p.call(r.Method, path, "", nil)
+		require.Equal(t, http.StatusSeeOther, a.status, "%s is only for those who have signed in", r.Path)
+		require.NotContains(t, a.body, marker)
+		require.Equal(t, before, p.rows(), "pages change nothing")
+	}
+	require.Greater(t, n, 5)
+}
+
+// signIn signs an operator in and gives the cookie of the session.
+func (p product) signIn(code, secret string) string {
+	p.Helper()
+	jar, err := cookiejar.New(nil)
+	require.NoError(p, err)
+	here, err := url.Parse("http://example.com/")
+	require.NoError(p, err)
+	keep := func(a answer) string {
+		jar.SetCookies(here, (&http.Response{Header: a.header}).Cookies())
+		var all []string
+		for _, c := range jar.Cookies(here) {
+			all = append(all, c.Name+"="+c.Value)
+		}
+		return strings.Join(all, "; ")
+	}
+	page := p.call("GET", "/login", "", nil)
+	csrf := regexp.MustCompile(`name="csrf" value="([^"]+)"`).FindStringSubmatch(page.body)
+	require.NotNil(p, csrf, page.body)
+	form := url.Values{"csrf": {csrf[1]}, "code": {code}, "secret": {secret}, "operator": {"ann"}}
+	a := p.call("POST", "/login", "", form.Encode(), "Content-Type", "application/x-www-form-urlencoded", "Cookie", keep(page))
+	require.Equal(p, http.StatusSeeOther, a.status, a.body)
+	return keep(a)
+}

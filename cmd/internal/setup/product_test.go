@@ -1,0 +1,142 @@
+package setup
+
+import (
+	"context"
+	"database/sql"
+	"errors"
+	"fmt"
+	"log/slog"
+	"path/filepath"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
+	"github.com/stretchr/testify/require"
+	"go.temporal.io/sdk/client"
+	_ "modernc.org/sqlite"
+
+	"signalbox/api"
+	"signalbox/desk"
+	"signalbox/store"
+	"signalbox/ticket"
+	"signalbox/workflows"
+)
+
+// memory is the engine without Temporal: what a life decides, the rule book decides.
+type memory struct {
+	mu    sync.Mutex
+	lives map[string]*remembered
+}
+
+type remembered struct {
+	ticket  ticket.Ticket
+	began   []ticket.Event
+	events  []ticket.Event
+	results map[string][]ticket.Event
+}
+
+func lifeOf(id ticket.Identity, n int) string { return fmt.Sprintf("%s/%d", id.Number, n) }
+
+func (m *memory) Begin(_ context.Context, before ticket.Ticket, events []ticket.Event) error {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	t := ticket.Fold(before, events)
+	if l := m.lives[lifeOf(t.Identity, t.Life)]; l != nil && l.began[0].Operation != events[0].Operation {
+		return desk.ErrGone
+	}
+	m.lives[lifeOf(t.Identity, t.Life)] = &remembered{ticket: t, began: events, events: events, results: map[string][]ticket.Event{}}
+	return nil
+}
+
+func (m *memory) Begun(_ context.Context, id ticket.Identity, life int) ([]ticket.Event, error) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	if l := m.lives[lifeOf(id, life)]; l != nil {
+		return l.began, nil
+	}
+	return nil, desk.ErrGone
+}
+
+func (m *memory) Update(_ context.Context, id ticket.Identity, life int, c ticket.Command) ([]ticket.Event, error) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	l := m.lives[lifeOf(id, life)]
+	if l == nil || l.ticket.Ended() {
+		return nil, desk.ErrGone
+	}
+	if events, done := l.results[c.Operation]; done {
+		return events, nil
+	}
+	events, err := ticket.Decide(l.ticket, c, time.Now())
+	if err != nil {
+		return nil, err
+	}
+	l.ticket = ticket.Fold(l.ticket, events)
+	l.events = append(l.events, events...)
+	l.results[c.Operation] = events
+	return events, nil
+}
+
+func (m *memory) Outcome(_ context.Context, id ticket.Identity, life int, operation string) (desk.Outcome, error) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	if l := m.lives[lifeOf(id, life)]; l != nil {
+		if events, done := l.results[operation]; done {
+			return desk.Outcome{Known: true, Done: true, Events: events}, nil
+		}
+	}
+	return desk.Outcome{Known: true}, nil
+}
+
+func (m *memory) Peek(_ context.Context, id ticket.Identity, life int, after int64) (events []ticket.Event, more bool, err error) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	l := m.lives[lifeOf(id, life)]
+	if l == nil {
+		return nil, false, desk.ErrGone
+	}
+	for _, e := range l.events {
+		if e.Seq > after {
+			events = append(events, e)
+		}
+	}
+	return events, false, nil
+}
+
+// absent is a Temporal that is not there. What is only begun earlier by it is left to the sweep.
+type absent struct{ client.Client }
+
+func (absent) ExecuteWorkflow(context.Context, client.StartWorkflowOptions, any, ...any) (client.WorkflowRun, error) {
+	return nil, errors.New("there is no Temporal here")
+}
+
+// product is the whole front desk as cmd/api puts it together, over an SQLite store and an engine in memory.
+type product struct {
+	*testing.T
+	house  *House
+	server *api.Server
+	raw    *sql.DB
+}
+
+func newProduct(t *testing.T, config api.Config) product {
+	t.Helper()
+	file := filepath.Join(t.TempDir(), "product.db")
+	key := []byte("0123456789abcdef0123456789abcdef")
+	log := slog.New(slog.DiscardHandler)
+	s, err := store.Open(t.Context(), "sqlite:"+file, store.Options{MasterKey: key, Log: log})
+	require.NoError(t, err)
+	t.Cleanup(func() { require.NoError(t, s.Close()) })
+	_, err = s.Migrate(t.Context())
+	require.NoError(t, err)
+	house := &House{
+		Store: s, Client: absent{}, Engine: &workflows.Engine{Namespace: "default"}, key: key,
+		Desk: desk.New(s.Ledger(), &memory{lives: map[string]*remembered{}}, desk.Options{Log: log}),
+	}
+	server, err := house.API(APISettings{Config: config}, prometheus.NewRegistry(), log)
+	require.NoError(t, err)
+	raw, err := sql.Open("sqlite", "file:"+file)
+	require.NoError(t, err)
+	t.Cleanup(func() { raw.Close() })
+	return product{t, house, server, raw}
+}
