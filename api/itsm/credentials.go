@@ -46,7 +46,7 @@ func credentialsOf(c *fiber.Ctx) (*credentials, error) {
 			return &credentials{}, ticket.RefuseField(ticket.Invalid, headerCredentials, "must be a JSON object")
 		}
 	} else {
-		p, err := paramsOf(c, nil)
+		p, err := paramsOf(c)
 		if err != nil {
 			return nil, err
 		}

@@ -122,7 +122,7 @@ func nodeForm(n flow.Node, types []string) []formField {
 	if n.Type == flow.Approval {
 		builtin = approvalFields(n)
 	}
-	return append(builtin, formOf(n.Number, len(builtin), n.Fields)...)
+	return append(append([]formField{}, builtin...), formOf(n.Number, len(builtin), n.Fields)...)
 }
 
 // within says whose form it is.

@@ -3,7 +3,6 @@ package itsm_test
 import (
 	"bytes"
 	"encoding/json"
-	"io"
 	"log/slog"
 	"net/http"
 	"net/netip"
@@ -51,7 +50,7 @@ func setup(t *testing.T) *bench {
 		Allow: []netip.Prefix{netip.MustParsePrefix("127.0.0.0/8")}}
 	issues := issue.Wing{Desk: b.house, Tickets: b.house, Services: b.house, Addresses: b.house, Types: api.DefaultIncidentTypes}
 	families := append(wing.Families(), issues.Family())
-	server := api.New(api.Config{}, apitest.NewApps(), nil, slog.New(slog.NewTextHandler(io.Discard, nil)), families...)
+	server := api.New(api.Config{}, apitest.NewApps(), nil, slog.New(slog.DiscardHandler), families...)
 	b.Client = apitest.Client{T: t, App: server.App(), Contract: apitest.LoadContract(t, "itsm"), Secret: apitest.Writer}
 	return b
 }

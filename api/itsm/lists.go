@@ -62,7 +62,7 @@ var (
 // search reads the filters that both lists of tickets have. nobody tells that nothing can match.
 func (w *Wing) search(c *call) (f ticket.Search, number, size int64, nobody bool, err error) {
 	number, size = c.window()
-	f = ticket.Search{CreatedFrom: c.moment("create_at__gte"), CreatedTo: c.moment("create_at__lte"), Offset: int((number - 1) * size), Limit: int(size)}
+	f = ticket.Search{CreatedFrom: c.moment("create_at__gte", w.zone()), CreatedTo: c.moment("create_at__lte", w.zone()), Offset: int((number - 1) * size), Limit: int(size)}
 	services := c.wholes("service_id__in", maxNumbers)
 	if c.has("service_id") {
 		services = append(services, c.whole("service_id", 0, 0, maxID))
@@ -105,7 +105,7 @@ func (w *Wing) tickets(c *call) error {
 		statuses = append(statuses, phases[word]...)
 	}
 	business := c.wholes("bk_biz_id__in", maxNumbers)
-	endedFrom, endedTo := c.moment("end_at__gte"), c.moment("end_at__lte")
+	endedFrom, endedTo := c.moment("end_at__gte", w.zone()), c.moment("end_at__lte", w.zone())
 	f, number, size, nobody, err := w.search(c)
 	if err != nil {
 		return err

@@ -21,23 +21,21 @@ import (
 type params struct {
 	query  url.Values
 	body   map[string]json.RawMessage
-	zone   *time.Location
 	faults ticket.Faults
 }
 
 type paramsKey struct{}
 
-// paramsOf reads the parameters of a request, once. zone is that of times.
-func paramsOf(c *fiber.Ctx, zone *time.Location) (*params, error) {
+// paramsOf reads the parameters of a request, once.
+func paramsOf(c *fiber.Ctx) (*params, error) {
 	if p, ok := c.Locals(paramsKey{}).(*params); ok {
-		p.zone = zone
 		return p, nil
 	}
 	query, err := api.Query(c)
 	if err != nil {
 		return nil, err
 	}
-	p := &params{query: query, zone: zone}
+	p := &params{query: query}
 	if len(bytes.TrimSpace(c.BodyRaw())) > 0 {
 		if err := api.Decode(c, &p.body); err != nil {
 			return nil, err
@@ -233,14 +231,14 @@ func (p *params) decode(name string, raw []byte, into any) {
 	p.faults.Add(field, refusal.Message)
 }
 
-// moment gives a time as this family writes it, in the wing's zone, or as RFC 3339 does. A day alone begins at midnight.
-func (p *params) moment(name string) time.Time {
+// moment gives a time as this family writes it, in the zone, or as RFC 3339 does. A day alone begins at midnight.
+func (p *params) moment(name string, zone *time.Location) time.Time {
 	text := p.name(name, 0, ticket.MaxName)
 	if text == "" {
 		return time.Time{}
 	}
 	for _, layout := range []string{time.DateTime, time.RFC3339, time.DateOnly} {
-		if at, err := time.ParseInLocation(layout, text, p.zone); err == nil {
+		if at, err := time.ParseInLocation(layout, text, zone); err == nil {
 			return at.UTC()
 		}
 	}

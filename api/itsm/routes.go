@@ -104,7 +104,7 @@ type call struct {
 
 func (w *Wing) serve(a address, o operation) fiber.Handler {
 	return func(c *fiber.Ctx) error {
-		p, err := paramsOf(c, w.zone())
+		p, err := paramsOf(c)
 		if err != nil {
 			return err
 		}

@@ -1,0 +1,376 @@
+package itsm_test
+
+import (
+	"fmt"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"signalbox/api/apitest"
+	"signalbox/flow"
+	"signalbox/ticket"
+)
+
+// review has two approvals, one after the other: alice and bob both, then sun, who may hand it over or end the ticket.
+var review = flow.Definition{
+	Key: "review", ServiceType: "change",
+	Fields: []flow.Field{{Key: "level", Type: flow.Select, Required: true, Choice: []flow.Choice{{Key: "h", Name: "高"}, {Key: "l", Name: "低"}}}, {Key: "count", Type: flow.Int}},
+	Nodes: []flow.Node{
+		{ID: "first", Name: "一审，拒绝则记录", Type: flow.Approval, Rule: flow.AllOf, Processors: &flow.Processors{Persons: []string{"alice", "bob"}}, Next: "second"},
+		{ID: "second", Name: "二审", Type: flow.Approval, Processors: &flow.Processors{Persons: []string{"sun"}}, Deliver: &flow.Processors{Anyone: true}, Terminable: true, Next: "done"},
+		{ID: "done", Name: "结束", Type: flow.End},
+	},
+}
+
+// work is assigned, claimed, done with a form, and handed over.
+var work = flow.Definition{
+	Key: "work", ServiceType: "question",
+	Nodes: []flow.Node{
+		{ID: "do", Name: "处理", Type: flow.Task, Distribute: flow.AssignThenClaim, Assigners: &flow.Processors{Persons: []string{"boss"}},
+			Processors: &flow.Processors{Persons: []string{"zhao", "qian", "sun"}}, Fields: []flow.Field{{Key: "answer", Name: "结论", Type: flow.Text, Required: true}}, Next: "done"},
+		{ID: "done", Name: "结束", Type: flow.End},
+	},
+}
+
+func (b *bench) act(sn, who string, state int64, action string, more members) apitest.Answer {
+	b.T.Helper()
+	body := members{"sn": sn, "operator": who, "state_id": state, "action_type": action}
+	for name, value := range more {
+		body[name] = value
+	}
+	return b.call("operate_node", body)
+}
+
+func TestApprovalsThatFollowEachOther(t *testing.T) {
+	b := setup(t)
+	sn := b.open(review, form("title", "x", "level", "h"))
+	require.True(t, strings.HasPrefix(sn, "CRQ20260102"), sn)
+	first := b.status(sn).Steps[0].StateID
+	result := func(state int64) apitest.Answer {
+		return b.Do("GET", fmt.Sprintf("%sget_approve_node_result/?sn=%s&state_id=%d", gateway, sn, state), nil)
+	}
+	b.refused(result(first), 200, "3900005", "非结束状态")
+	b.refused(b.vote(sn, "sun", "true", ""), 200, "3900004", "alice, bob")
+	b.done(b.vote(sn, "bob", "false", "通过不了"), nil)
+	b.refused(b.vote(sn, "bob", "true", ""), 200, "3900004", "has voted already")
+	var approver struct{ Approver string }
+	b.done(b.Do("GET", fmt.Sprintf("%sget_approver/?sn=%s&state_id=%d", gateway, sn, first), nil), &approver)
+	require.Equal(t, "bob", approver.Approver)
+	require.Equal(t, "alice,bob", b.status(sn).Steps[0].Processors, "also those who have voted")
+	b.done(b.call("approve", members{"sn": sn, "state_id": fmt.Sprint(first), "approver": "alice", "action": "true", "remark": "好"}), nil)
+
+	// The first is finished and read while the ticket runs.
+	var node struct {
+		Name     string
+		By       string `json:"processed_user"`
+		Approved bool   `json:"approve_result"`
+		Remark   string `json:"approve_remark"`
+	}
+	b.done(result(first), &node)
+	require.Equal(t, []any{"bob,alice", false, "好"}, []any{node.By, node.Approved, node.Remark})
+	second := b.status(sn).Steps[0]
+	keys := []string{}
+	for _, o := range second.Operations {
+		keys = append(keys, o.Key)
+	}
+	require.Equal(t, []string{"TRANSITION", "SUSPEND", "DELIVER", "TERMINATE"}, keys)
+
+	b.refused(b.act(sn, "sun", second.StateID, "DELIVER", members{"processors": "li"}), 200, "3900005", "action_message: is required")
+	b.refused(b.act(sn, "sun", second.StateID, "DELIVER", members{"action_message": "x"}), 200, "3900005", "processors: is required")
+	b.refused(b.act(sn, "sun", second.StateID, "DELIVER", members{"processors": "3", "processors_type": "GENERAL", "action_message": "x"}), 200, "3900005", "processors_type: must be PERSON")
+	b.refused(b.act(sn, "li", second.StateID, "DELIVER", members{"processors": "li", "action_message": "x"}), 200, "3900004", "asks sun")
+	b.refused(b.act(sn, "sun", second.StateID, "DELIVER", members{"processors": "sun", "action_message": "x"}), 200, "3900046", "sun is asked already")
+	b.done(b.act(sn, "sun", second.StateID, "DELIVER", members{"processors": "li(李)", "processors_type": "PERSON", "action_message": "请"}), nil)
+	b.refused(b.vote(sn, "sun", "true", ""), 200, "3900004", "asks li")
+	b.refused(b.act(sn, "li", first, "TRANSITION", members{"fields": form(fmt.Sprintf("approve_result_%d", first), "true")}), 200, "3900004", "rejected by bob")
+	b.refused(b.vote(sn, "li", "false", ""), 200, "3900005", "reject_remark_")
+	b.refused(b.vote(sn, "li", "yes", ""), 200, "3900005", `must be "true" or "false"`)
+	b.done(b.vote(sn, "li", "true", "行"), nil)
+
+	var results []struct {
+		Status   string `json:"current_status"`
+		By       string `json:"updated_by"`
+		Approved bool   `json:"approve_result"`
+	}
+	b.done(b.call("ticket_approval_result", members{"sn": []string{sn}}), &results)
+	require.Equal(t, "FINISHED wang,bob,alice,sun,li", results[0].Status+" "+results[0].By)
+	require.False(t, results[0].Approved, "the first approval was rejected (seed 002)")
+
+	var logs struct {
+		Logs []struct{ Operator, Message string }
+	}
+	b.done(b.Do("GET", gateway+"get_ticket_logs/?sn="+sn, nil), &logs)
+	votes := []string{}
+	for _, l := range logs.Logs {
+		passed, rejected := strings.Contains(l.Message, "通过"), strings.Contains(l.Message, "拒绝")
+		require.False(t, passed && rejected, l.Message)
+		if passed || rejected {
+			votes = append(votes, fmt.Sprint(l.Operator, passed))
+		}
+	}
+	require.Equal(t, []string{"bobfalse", "alicetrue", "litrue"}, votes, "only votes, whatever nodes are called and people write")
+	require.Equal(t, "流程开始", logs.Logs[0].Message)
+	require.Equal(t, "流程结束", logs.Logs[len(logs.Logs)-1].Message)
+
+	var info struct {
+		Fields []struct {
+			Key     string
+			Value   any
+			Display any `json:"display_value"`
+		}
+	}
+	b.done(b.Do("GET", gateway+"get_ticket_info/?sn="+sn, nil), &info)
+	shown := map[string]string{}
+	for _, f := range info.Fields {
+		shown[f.Key] = fmt.Sprint(f.Value, "/", f.Display)
+	}
+	require.Equal(t, "h/高", shown["level"])
+	require.Equal(t, "false/拒绝", shown[fmt.Sprintf("approve_result_%d", first)])
+	require.Equal(t, "true/通过", shown[fmt.Sprintf("approve_result_%d", second.StateID)])
+	require.Equal(t, "行/行", shown[fmt.Sprintf("approve_remark_%d", second.StateID)])
+}
+
+func TestEndingFromANode(t *testing.T) {
+	b := setup(t)
+	sn := b.open(review, form("title", "x", "level", "h"))
+	b.done(b.vote(sn, "alice", "true", ""), nil)
+	b.done(b.vote(sn, "bob", "true", ""), nil)
+	second := b.status(sn).Steps[0].StateID
+	b.refused(b.act(sn, "sun", second, "TERMINATE", nil), 200, "3900005", "action_message: is required")
+	b.refused(b.act(sn, "wang", second, "TERMINATE", members{"action_message": "x"}), 200, "3900004", "asks sun")
+	b.done(b.act(sn, "sun", second, "TERMINATE", members{"action_message": "不做了"}), nil)
+	require.Equal(t, "TERMINATED", b.status(sn).Status)
+	b.refused(b.act(sn, "sun", second, "TERMINATE", members{"action_message": "x"}), 200, "3900004", "terminated")
+	b.refused(b.act(sn, "sun", 999_999, "CLAIM", nil), 200, "3900004", "state_id: the ticket's process has no such node")
+}
+
+func TestATaskIsAssignedClaimedAndDone(t *testing.T) {
+	b := setup(t)
+	sn := b.open(work, form("title", "x"))
+	require.True(t, strings.HasPrefix(sn, "PBI"), sn)
+	at := func(status, action string) int64 {
+		t.Helper()
+		s := b.status(sn).Steps[0]
+		require.Equal(t, status+" "+action, s.Status+" "+s.ActionType)
+		require.Equal(t, action, s.Operations[0].Key)
+		return s.StateID
+	}
+	state := at("DISTRIBUTING", "DISTRIBUTE")
+	b.refused(b.act(sn, "zhao", state, "DISTRIBUTE", members{"processors": "zhao,qian"}), 200, "3900004", "asks boss")
+	b.refused(b.act(sn, "boss", state, "DISTRIBUTE", members{"processors": "stranger"}), 200, "3900004", "cannot be given to stranger")
+	b.refused(b.act(sn, "boss", state, "CLAIM", nil), 200, "3900004", "claim is not possible")
+	b.done(b.act(sn, "boss", state, "DISTRIBUTE", members{"processors_type": "PERSON", "processors": "zhao,qian"}), nil)
+	at("RECEIVING", "CLAIM")
+	b.refused(b.act(sn, "sun", state, "CLAIM", nil), 200, "3900004", "asks zhao, qian")
+	b.done(b.act(sn, "qian", state, "CLAIM", nil), nil)
+	at("RUNNING", "TRANSITION")
+	b.refused(b.act(sn, "zhao", state, "TRANSITION", members{"fields": form("answer", "x")}), 200, "3900004", "asks qian")
+	b.refused(b.act(sn, "qian", state, "TRANSITION", nil), 200, "3900005", "answer: is required")
+	b.refused(b.act(sn, "qian", state, "TRANSITION", members{"fields": form("other", "x", "answer", "y")}), 200, "3900005", "other: the form has no such field")
+	b.done(b.act(sn, "qian", state, "TRANSITION", members{"fields": form("answer", "好了")}), nil)
+	s := b.status(sn)
+	require.Equal(t, "FINISHED", s.Status)
+	require.True(t, b.ticket(sn).Approved(), "no approval was entered")
+	var logs struct {
+		Logs []struct {
+			State string `json:"from_state_type"`
+			Form  []struct{ Key, Value string }
+		}
+	}
+	b.done(b.call("get_ticket_logs", members{"sn": sn, "show_type": "complex"}), &logs)
+	require.Equal(t, "NORMAL", logs.Logs[3].State)
+}
+
+func TestAnIncidentIsHandledHereToo(t *testing.T) {
+	b := setup(t)
+	var opened struct{ Result string }
+	b.Do("POST", "/api/issue", members{"origin": "a", "title": "b"}).Into(200, &opened)
+	sn := opened.Result
+	step := func() (state int64, keys []string) {
+		s := b.status(sn).Steps[0]
+		for _, f := range s.Fields {
+			keys = append(keys, f.Key)
+		}
+		return s.StateID, keys
+	}
+	require.Equal(t, "OPEN", b.status(sn).Steps[0].ProcessorsType)
+	state, keys := step()
+	require.Empty(t, keys)
+	b.done(b.act(sn, "zhang", state, "TRANSITION", nil), nil)
+	require.Equal(t, "zhang", b.ticket(sn).Assignee)
+	state, keys = step()
+	require.Equal(t, []string{"mtm_type", "is_service_interrupt", "cause", "solution"}, keys)
+	b.refused(b.act(sn, "zhang", state, "TRANSITION", members{"fields": form("cause", "x")}), 200, "3900005", "mtm_type")
+	b.done(b.act(sn, "zhang", state, "TRANSITION", members{"fields": form("mtm_type", "inc_type_p_change_issues", "is_service_interrupt", "false", "cause", "原因", "solution", "方案")}), nil)
+	require.Equal(t, "方案", b.ticket(sn).Solution.Text)
+	state, _ = step()
+	b.done(b.act(sn, "wang", state, "TRANSITION", members{"fields": form("virtual_confirm_result", "false", "virtual_confirm_comment", "不行")}), nil)
+	require.Equal(t, ticket.Acknowledged, b.ticket(sn).Status)
+}
+
+func TestWhoMayDoWhatToAWholeTicket(t *testing.T) {
+	b := setup(t)
+	operate := func(sn, who, action string, headers ...string) apitest.Answer {
+		return b.call("operate_ticket", members{"sn": sn, "operator": who, "action_type": action}, headers...)
+	}
+	boss := []string{"Authorization", "Bearer boss-secret"}
+	sn := b.fast(nil)
+	for _, action := range []string{"SUSPEND", "TERMINATE"} {
+		b.refused(operate(sn, "mallory", action), 200, "3900004", "only those whom the ticket asks")
+		b.refused(operate(sn, "admin", action), 200, "3900004", "only those whom the ticket asks")
+		b.refused(operate(sn, "mallory", action, boss...), 200, "3900004", "only those whom the ticket asks")
+	}
+	b.refused(operate(sn, "alice", "UNSUSPEND"), 200, "3900004", "not suspended")
+	b.done(operate(sn, "alice", "SUSPEND"), nil)
+	b.refused(operate(sn, "alice", "SUSPEND"), 200, "3900004", "suspended already")
+	s := b.status(sn)
+	require.Equal(t, []string{"SUSPENDED", "SUSPEND", "UNSUSPEND"}, []string{s.Status, s.Steps[0].Status, s.Operations[1].Key})
+	require.False(t, s.Steps[0].Operations[0].Can)
+	b.refused(b.vote(sn, "bob", "true", ""), 200, "3900004", "suspended")
+	b.refused(b.call("approve", members{"sn": sn, "state_id": 21, "approver": "bob", "action": "true"}), 200, "3900004", "suspended")
+	b.refused(operate(sn, "mallory", "UNSUSPEND"), 200, "3900004", "only those whom the ticket asks")
+	b.done(operate(sn, "bob", "UNSUSPEND"), nil)
+	require.Equal(t, "RUNNING", b.status(sn).Status)
+	b.done(operate(sn, "alice", "SUSPEND"), nil)
+	b.refused(operate(sn, "alice", "WITHDRAW"), 200, "3900004", "only the opener")
+	b.done(operate(sn, "wang", "WITHDRAW"), nil)
+	require.Equal(t, "REVOKED", b.status(sn).Status)
+	b.refused(operate(sn, "wang", "WITHDRAW"), 200, "3900004", "revoked")
+
+	suspended := b.fast(nil)
+	b.done(operate(suspended, "alice", "SUSPEND"), nil)
+	b.done(operate(suspended, "alice", "TERMINATE"), nil)
+	require.Equal(t, "TERMINATED", b.status(suspended).Status)
+	for _, who := range []string{"admin", "boss"} { // an admin app as itself
+		one := b.fast(nil)
+		b.done(operate(one, who, "SUSPEND", boss...), nil)
+		b.done(operate(one, who, "WITHDRAW", boss...), nil)
+	}
+	// Who acts may be said by the credentials alone.
+	own := b.fast(nil)
+	b.done(b.call("operate_ticket", members{"sn": own, "action_type": "WITHDRAW"}, "Authorization", "", "X-Bkapi-Authorization",
+		`{"bk_app_code":"writer","bk_app_secret":"writer-secret","bk_username":"wang"}`), nil)
+}
+
+func TestATicketIsRatedOnce(t *testing.T) {
+	b := setup(t)
+	sn := b.fast(nil)
+	rate := func(change members) apitest.Answer {
+		body := members{"sn": sn, "stars": 5, "operator": "wang", "comments": "好"}
+		for name, value := range change {
+			body[name] = value
+		}
+		return b.Do("POST", native+"ticket/comment/", body)
+	}
+	b.refused(rate(nil), 200, "3900005", "单据未结束")
+	b.done(b.vote(sn, "alice", "true", ""), nil)
+	for _, stars := range []any{0, 7, "x", nil, 2.5, []int{1}} {
+		b.refused(rate(members{"stars": stars}), 200, "3900005", "stars")
+	}
+	b.refused(rate(members{"operator": "一二三四五六七八九十一二三四五六七"}), 200, "3900005", "operator")
+	b.refused(rate(members{"sn": "REQ20260102999999"}), 200, "3900005", "对应的单据不存在")
+	require.False(t, b.status(sn).Commented)
+	b.done(rate(members{"stars": "6"}), nil)
+	b.refused(rate(nil), 200, "3900005", "请勿重复评论")
+	require.True(t, b.status(sn).Commented)
+}
+
+func TestFailedCallbacksAreListedUntilSomebodyAsks(t *testing.T) {
+	b := setup(t)
+	over, open := b.fast(nil), b.fast(nil)
+	b.done(b.vote(over, "alice", "true", ""), nil)
+	var numbers []string
+	list := func(c *bench) []string {
+		numbers = nil
+		c.done(c.Do("GET", gateway+"callback_failed_ticket/", nil), &numbers)
+		require.NotNil(t, numbers)
+		return numbers
+	}
+	require.Empty(t, list(b))
+	b.house.FailCallback("north", over)
+	b.house.FailCallback("north", open)
+	require.Equal(t, []string{over, open}, list(b))
+	stranger := *b
+	stranger.Client = b.As(apitest.Stranger)
+	require.Empty(t, list(&stranger))
+	var results []struct{ SN string }
+	stranger.done(stranger.call("ticket_approval_result", members{"sn": []string{over}}), &results)
+	b.done(b.call("ticket_approval_result", members{"sn": []string{over, open, "REQ1", over}}), &results)
+	require.Equal(t, []string{open, over}, []string{results[0].SN, results[1].SN}, "the newest first")
+	require.Equal(t, []string{open}, list(b), "it is not over yet")
+}
+
+func TestLists(t *testing.T) {
+	b := setup(t)
+	numbers := []string{}
+	for i := range 12 {
+		*b.clock = b.clock.Add(time.Hour)
+		numbers = append(numbers, b.fast(members{"tag": fmt.Sprint("tag", i%2), "creator": []string{"wang", "li"}[i%2], "attention": i == 3}))
+	}
+	b.done(b.vote(numbers[0], "alice", "true", ""), nil)
+	b.done(b.call("operate_ticket", members{"sn": numbers[1], "operator": "alice", "action_type": "SUSPEND"}), nil)
+	reversed := func(list ...string) (out []string) {
+		for i := len(list) - 1; i >= 0; i-- {
+			out = append(out, list[i])
+		}
+		return out
+	}
+	require.Equal(t, reversed(numbers[2:]...), b.listed(members{}))
+	for name, c := range map[string]struct {
+		body members
+		want []string
+	}{
+		"second page":      {members{"page": 2}, reversed(numbers[:2]...)},
+		"page in the text": {members{"page": "2", "page_size": "11"}, numbers[:1]},
+		"past the end":     {members{"page": 9}, nil},
+		"numbers":          {members{"sns": []string{numbers[3], numbers[1], "REQ1"}}, []string{numbers[3], numbers[1]}},
+		"creator and tag":  {members{"creator": "li", "tag": "tag1", "page_size": 2}, []string{numbers[11], numbers[9]}},
+		"neither":          {members{"creator": "li", "tag": "tag0"}, nil},
+		"status":           {members{"current_status__in": []string{"FINISHED", "SUSPENDED"}}, reversed(numbers[:2]...)},
+		"to do":            {members{"username": "alice", "creator": "wang", "page_size": 3}, []string{numbers[10], numbers[8], numbers[6]}},
+		"nothing to do":    {members{"username": "wang"}, nil},
+		"created":          {members{"create_at__gte": "2026-01-02 06:04:06", "create_at__lte": "2026-01-02 08:04:05"}, []string{numbers[4]}},
+		"ended":            {members{"end_at__gte": "2026-01-01"}, numbers[:1]},
+		"service":          {members{"service_id__in": []any{2, "99"}, "page_size": 1}, numbers[11:]},
+		"other service":    {members{"service_id__in": []int{1}}, nil},
+		"business":         {members{"bk_biz_id__in": []int{-1}, "page_size": 1}, numbers[11:]},
+		"other business":   {members{"bk_biz_id__in": []int{2}}, nil},
+		"project":          {members{"project_key": "0", "page_size": 1}, numbers[11:]},
+		"other project":    {members{"project_key": "x"}, nil},
+	} {
+		require.Equal(t, c.want, b.listed(c.body), name)
+	}
+	var page struct {
+		Page, Count  int
+		Total        int `json:"total_page"`
+		Next, Former *string
+		Previous     *string
+	}
+	b.done(b.Do("POST", gateway+"get_tickets/?page=2&page_size=5", members{"page": 1}), &page)
+	require.Equal(t, []int{2, 12, 3}, []int{page.Page, page.Count, page.Total}, "what the query says counts")
+	require.Equal(t, "/prod/v2/itsm/get_tickets/?page=3&page_size=5", *page.Next)
+	require.Equal(t, "/prod/v2/itsm/get_tickets/?page=1&page_size=5", *page.Previous)
+
+	views := func(user, view string) (out []string) {
+		var page struct {
+			Items []struct {
+				SN      string
+				Waiting bool `json:"waiting_approve"`
+			}
+		}
+		b.done(b.Do("GET", gateway+"get_tickets_by_user/?page_size=100&user="+user+"&view_type="+view, nil), &page)
+		for _, item := range page.Items {
+			out = append(out, item.SN)
+		}
+		return out
+	}
+	require.Equal(t, reversed(numbers[2:]...), views("alice", "my_todo"))
+	require.Equal(t, reversed(numbers[2:]...), views("alice", "my_approval"))
+	require.Len(t, views("wang", "my_created"), 6)
+	require.Equal(t, reversed(numbers[:2]...), views("alice", "my_history"))
+	require.Empty(t, views("wang", "my_history"), "their own are not among them")
+	require.Len(t, views("wang", "my_dealt"), 6)
+	require.Equal(t, numbers[3:4], views("li", "my_attention"))
+}
