@@ -14,7 +14,7 @@ import (
 // Keeping is what the workflows around old and held deliveries have done for them. All but Log are required.
 type Keeping struct {
 	Records    Records
-	Deliveries time.Duration // how long deliveries that are over are kept, with their attempts
+	Deliveries time.Duration // how long deliveries that are over are kept, with their attempts, and what others published
 	Operations time.Duration // how long requests that are over are kept; at least MinOperations
 	Now        func() time.Time
 	Log        *slog.Logger // default: slog's
@@ -27,6 +27,8 @@ const MinOperations = 24 * time.Hour
 type Records interface {
 	// PruneDeliveries deletes up to limit deliveries that have been over since before that time, with their attempts.
 	PruneDeliveries(ctx context.Context, before time.Time, limit int) (int64, error)
+	// PruneStream does the same for published events, and forgets lanes of the stream that nothing is left of.
+	PruneStream(ctx context.Context, before time.Time, limit int) (int64, error)
 	// PruneOperations does the same for operations.
 	PruneOperations(ctx context.Context, before time.Time, limit int) (int64, error)
 	// RedeliverSome goes on with a redelivery, by up to limit deliveries and never so far that more than atOnce of its subscription wait.
@@ -50,6 +52,7 @@ const (
 // Pruned counts what was deleted.
 type Pruned struct {
 	Deliveries int64 `json:"deliveries"`
+	Events     int64 `json:"events"`
 	Operations int64 `json:"operations"`
 	More       bool  `json:"more,omitempty"` // there was not enough time for all
 }
@@ -72,6 +75,9 @@ func (k *Keeping) Prune(ctx context.Context) (sum Pruned, err error) {
 	if err := prune(&sum.Deliveries, k.Deliveries, k.Records.PruneDeliveries); err != nil {
 		return sum, fmt.Errorf("prune deliveries: %w", err)
 	}
+	if err := prune(&sum.Events, k.Deliveries, k.Records.PruneStream); err != nil {
+		return sum, fmt.Errorf("prune the stream: %w", err)
+	}
 	if err := prune(&sum.Operations, max(k.Operations, MinOperations), k.Records.PruneOperations); err != nil {
 		return sum, fmt.Errorf("prune operations: %w", err)
 	}
@@ -79,7 +85,7 @@ func (k *Keeping) Prune(ctx context.Context) (sum Pruned, err error) {
 	if log == nil {
 		log = slog.Default()
 	}
-	log.Info("records.pruned", "deliveries", sum.Deliveries, "operations", sum.Operations, "more", sum.More)
+	log.Info("records.pruned", "deliveries", sum.Deliveries, "events", sum.Events, "operations", sum.Operations, "more", sum.More)
 	return sum, nil
 }
 

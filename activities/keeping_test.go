@@ -16,8 +16,10 @@ import (
 
 // records are so many old rows.
 type records struct {
-	deliveries, operations      int64
+	deliveries, events          int64
+	operations                  int64
 	beforeDeliveries, beforeOps time.Time
+	beforeEvents                time.Time
 	largest                     int
 	err                         error
 	took                        func()
@@ -36,6 +38,11 @@ func (r *records) take(n *int64, limit int) (int64, error) {
 func (r *records) PruneDeliveries(_ context.Context, before time.Time, limit int) (int64, error) {
 	r.beforeDeliveries = before
 	return r.take(&r.deliveries, limit)
+}
+
+func (r *records) PruneStream(_ context.Context, before time.Time, limit int) (int64, error) {
+	r.beforeEvents = before
+	return r.take(&r.events, limit)
 }
 
 func (r *records) PruneOperations(_ context.Context, before time.Time, limit int) (int64, error) {
@@ -66,12 +73,13 @@ func prune(t *testing.T, r *records, now func() time.Time, operations time.Durat
 func TestWhatWasKeptLongEnoughIsDeletedALittleAtATime(t *testing.T) {
 	now := time.Date(2026, 1, 2, 3, 4, 5, 0, time.UTC)
 	still := func() time.Time { return now }
-	r := &records{deliveries: 1234, operations: 501}
+	r := &records{deliveries: 1234, events: 700, operations: 501}
 	out, err := prune(t, r, still, 168*time.Hour)
 	require.NoError(t, err)
-	require.Equal(t, activities.Pruned{Deliveries: 1234, Operations: 501}, out)
+	require.Equal(t, activities.Pruned{Deliveries: 1234, Events: 700, Operations: 501}, out)
 	require.LessOrEqual(t, r.largest, 500)
 	require.Equal(t, now.Add(-720*time.Hour), r.beforeDeliveries)
+	require.Equal(t, now.Add(-720*time.Hour), r.beforeEvents)
 	require.Equal(t, now.Add(-168*time.Hour), r.beforeOps)
 
 	_, err = prune(t, r, still, time.Minute)

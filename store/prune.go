@@ -29,3 +29,20 @@ func (s *Store) PruneDeliveries(ctx context.Context, before time.Time, limit int
 	})
 	return pruned, err
 }
+
+// PruneStream deletes up to limit events that were published before that time, and forgets as many lanes of the stream that were last used before
+// then and have no deliveries any more.
+func (s *Store) PruneStream(ctx context.Context, before time.Time, limit int) (pruned int64, err error) {
+	err = s.write(ctx, func(ctx context.Context, q *session) error {
+		pruned, err = q.exec(ctx, `DELETE FROM stream WHERE id IN (SELECT id FROM stream WHERE at < ? ORDER BY at LIMIT ?)`, at(before), limit)
+		if err != nil {
+			return wrap("delete old events", err)
+		}
+		// Whoever publishes into one of them holds its row, and makes it one that was used just now.
+		idle := q.locking(`SELECT id FROM stream_lanes WHERE at < ? AND NOT EXISTS (SELECT 1 FROM deliveries d WHERE d.ticket_id = stream_lanes.id AND d.ticket_id < 0)
+			ORDER BY at LIMIT ?`, " FOR UPDATE SKIP LOCKED")
+		_, err = q.exec(ctx, `DELETE FROM stream_lanes WHERE id IN (`+idle+`)`, at(before), limit)
+		return wrap("forget old lanes", err)
+	})
+	return pruned, err
+}

@@ -110,4 +110,6 @@ func exerciseStream(t *testing.T, b *bench) {
 	_, _, err = b.outbox.Next(t.Context(), d.Lane)
 	require.NoError(t, err)
 	require.NoError(t, b.Unsubscribe(t.Context(), "a", sub.ID))
+	_, err = b.PruneStream(t.Context(), epoch.Add(-time.Hour), 10)
+	require.NoError(t, err)
 }

@@ -548,3 +548,41 @@ func TestPublishingParkingAndPausingAtOnce(t *testing.T) {
 		}
 	})
 }
+
+func TestOldEventsAreForgotten(t *testing.T) {
+	both(t, func(t *testing.T, b *bench) {
+		sub := b.follow(notice.Filter{})
+		for i := range 3 {
+			p := seed()
+			p.Key = fmt.Sprint(i)
+			b.publish(p)
+		}
+		works := b.pending()
+		for _, w := range works[1:] {
+			b.record(b.tried(w, notice.Sent))
+		}
+		b.clock.pass(time.Hour)
+		b.publish(seed())
+		prune := func(before time.Time, want int64) {
+			t.Helper()
+			n, err := b.PruneStream(t.Context(), before, 2)
+			require.NoError(t, err)
+			require.Equal(t, want, n)
+		}
+		prune(epoch, 0)
+		prune(epoch.Add(time.Minute), 2)
+		prune(epoch.Add(time.Minute), 1)
+		prune(epoch.Add(time.Minute), 0)
+		require.Equal(t, 1, b.count(`SELECT COUNT(*) FROM stream`))
+		require.Equal(t, 4, b.count(`SELECT COUNT(*) FROM stream_lanes`), "they have deliveries")
+		_, err := b.PruneDeliveries(t.Context(), epoch.Add(time.Minute), 10)
+		require.NoError(t, err)
+		prune(epoch.Add(time.Minute), 0)
+		require.Equal(t, 2, b.count(`SELECT COUNT(*) FROM stream_lanes`), "one that waits, and one that was used just now")
+		require.Len(t, b.deliveries(sub), 2)
+		p := seed()
+		p.Key = "1"
+		b.publish(p)
+		require.Len(t, b.deliveries(sub), 3, "a lane that was forgotten is used again")
+	})
+}

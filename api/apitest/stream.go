@@ -241,6 +241,47 @@ func (s *Stream) Resend(_ context.Context, tenant, id, delivery string) error {
 	return ticket.Refuse(ticket.NotFound, "it has no such delivery")
 }
 
+// Delivery is one of the deliveries.
+func (s *Stream) Delivery(_ context.Context, id, delivery string) (notice.Record, error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	for _, f := range s.lasting {
+		for _, r := range f.records {
+			if f.ID == id && r.ID == delivery {
+				return r, s.Err
+			}
+		}
+	}
+	return notice.Record{}, ticket.Refuse(ticket.NotFound, "it has no such delivery")
+}
+
+// BeginRedelivery puts back at once what the selection names by its state.
+func (s *Stream) BeginRedelivery(_ context.Context, tenant string, _ int64, id string, sel notice.Selection, dry bool) (notice.Redelivery, error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	f, err := s.one(tenant, id)
+	switch {
+	case err != nil:
+		return notice.Redelivery{}, err
+	case f.State != notice.Active:
+		return notice.Redelivery{}, ticket.Refuse(ticket.Conflict, "the subscription is "+string(f.State))
+	}
+	out := notice.Redelivery{Tenant: tenant, Subscription: id, State: notice.Redelivering, CreatedAt: s.Now()}
+	for i := range f.records {
+		if d := &f.records[i].Delivery; slices.Contains(sel.States(), d.State) {
+			out.Total++
+			if !dry {
+				d.State = notice.Pending
+			}
+		}
+	}
+	if !dry {
+		out.ID, out.Done = uuid.NewString(), out.Total
+		s.redeliveries = append(s.redeliveries, out)
+	}
+	return out, s.Err
+}
+
 // Settle gives every delivery of one a state, with an attempt that led there.
 func (s *Stream) Settle(id string, state notice.DeliveryState, a notice.Attempt) {
 	s.mu.Lock()

@@ -42,6 +42,12 @@ type Subscriptions interface {
 	Try(ctx context.Context, tenant, app, id string, p notice.Published) (delivery string, err error)
 	// Deliveries lists what was and is owed to it, newest first, with every attempt.
 	Deliveries(ctx context.Context, subscription, cursor string, limit int) (items []notice.Record, next string, err error)
+	// Delivery is one of them.
+	Delivery(ctx context.Context, subscription, delivery string) (notice.Record, error)
+	// BeginRedelivery has many of them delivered again, or only counts them (dry). Its ticketID is zero. Conflict: it is not active.
+	BeginRedelivery(ctx context.Context, tenant string, ticketID int64, subscription string, s notice.Selection, dry bool) (notice.Redelivery, error)
+	// RedeliveryOf tells how far one is.
+	RedeliveryOf(ctx context.Context, tenant, subscription, id string) (notice.Redelivery, error)
 	// Resend starts a new round of tries under the same ID. Conflict: it is still being tried, or the subscription is not active.
 	Resend(ctx context.Context, tenant, subscription, delivery string) error
 }
@@ -51,6 +57,8 @@ type Wing struct {
 	Desk          Desk
 	Subscriptions Subscriptions
 	Allow         []netip.Prefix // networks that addresses may name although they are not public; api.Config.CallbackAllow
+	// Begin has a redelivery that was asked for begun at once. What it cannot do the sweep does; it may be nil.
+	Begin func(ctx context.Context, redelivery string)
 }
 
 // Family gives the wing as the server mounts it.
@@ -71,6 +79,9 @@ func (w *Wing) Family() api.Family {
 			{Method: http.MethodPost, Path: one + "/rotate", Scope: desk.Write, Handler: w.rotate},
 			{Method: http.MethodPost, Path: one + "/test", Scope: desk.Write, Handler: w.test},
 			{Method: http.MethodGet, Path: one + "/deliveries", Scope: desk.Read, Handler: w.deliveries},
+			{Method: http.MethodGet, Path: one + "/deliveries/:did", Scope: desk.Read, Handler: w.delivery},
+			{Method: http.MethodPost, Path: one + "/redeliver", Scope: desk.Write, Handler: w.redeliverMany},
+			{Method: http.MethodGet, Path: one + "/redeliver/:rid", Scope: desk.Read, Handler: w.redelivery},
 			{Method: http.MethodPost, Path: one + "/deliveries/:did/redeliver", Scope: desk.Write, Handler: w.redeliver},
 		},
 	}
@@ -206,11 +217,70 @@ func (w *Wing) deliveries(c *fiber.Ctx) error {
 	if err != nil {
 		return err
 	}
-	views := make([]delivery, len(records))
+	views := make([]api.DeliveryView, len(records))
 	for i, record := range records {
-		views[i] = delivery{api.DeliveryOf(record), string(record.Body)}
+		views[i] = api.DeliveryOf(record)
 	}
-	return api.Respond(c, http.StatusOK, api.Done(api.Items[delivery]{Items: views, Next: next}))
+	return api.Respond(c, http.StatusOK, api.Done(api.Items[api.DeliveryView]{Items: views, Next: next}))
+}
+
+// delivery shows one with all that is kept of it.
+func (w *Wing) delivery(c *fiber.Ctx) error {
+	did, err := word(c, "did")
+	if err != nil {
+		return err
+	}
+	sub, err := w.find(c)
+	if err != nil {
+		return err
+	}
+	r, err := w.Subscriptions.Delivery(api.Context(c), sub.ID, did)
+	if err != nil {
+		return err
+	}
+	return api.Respond(c, http.StatusOK, api.Done(api.WholeDeliveryOf(r)))
+}
+
+// redeliverMany answers once it is written down that it is to be done. It is begun right away; where that fails, the sweep begins it.
+func (w *Wing) redeliverMany(c *fiber.Ctx) error {
+	id, err := word(c, "id")
+	if err != nil {
+		return err
+	}
+	var in api.RedeliveryRequest
+	if err := api.Decode(c, &in); err != nil {
+		return err
+	}
+	selection, dry, err := in.Selection()
+	if err != nil {
+		return err
+	}
+	begun := ""
+	err = w.record(c, false, func(ctx context.Context) (any, error) {
+		r, err := w.Subscriptions.BeginRedelivery(ctx, api.Caller(c).Tenant, 0, id, selection, dry)
+		begun = r.ID
+		return api.RedeliveryOf(r), err
+	})
+	if err == nil && begun != "" && w.Begin != nil {
+		w.Begin(api.Context(c), begun)
+	}
+	return err
+}
+
+func (w *Wing) redelivery(c *fiber.Ctx) error {
+	rid, err := word(c, "rid")
+	if err != nil {
+		return err
+	}
+	sub, err := w.find(c)
+	if err != nil {
+		return err
+	}
+	r, err := w.Subscriptions.RedeliveryOf(api.Context(c), sub.Tenant, sub.ID, rid)
+	if err != nil {
+		return err
+	}
+	return api.Respond(c, http.StatusOK, api.Done(api.RedeliveryOf(r)))
 }
 
 func (w *Wing) redeliver(c *fiber.Ctx) error {

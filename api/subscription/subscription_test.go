@@ -1,6 +1,7 @@
 package subscription_test
 
 import (
+	"context"
 	"encoding/json"
 	"io"
 	"log/slog"
@@ -184,10 +185,36 @@ func TestPausedResumedTestedAndSentAgain(t *testing.T) {
 	require.Equal(t, `{"success":true,"message":"","result":{"id":"`+sent.ID+`"}}`, string(b.Do("POST", path+"/deliveries/"+sent.ID+"/redeliver", nil).Body))
 	b.refused(b.Do("POST", path+"/deliveries/nothing/redeliver", nil), 404, "no such delivery")
 
+	var one struct{ ID, State, Body string }
+	b.result(b.Do("GET", path+"/deliveries/"+sent.ID, nil), &one)
+	require.Equal(t, "pending", one.State)
+	b.refused(b.Do("GET", path+"/deliveries/nothing", nil), 404, "no such delivery")
+
+	var many struct {
+		ID          string
+		Total, Done int
+	}
+	begun := ""
+	b.wing.Begin = func(_ context.Context, id string) { begun = id }
+	b.stream.Settle(m.ID, notice.Failed, notice.Attempt{N: 2})
+	b.result(b.Do("POST", path+"/redeliver", `{"state":"failed","dry_run":true}`), &many)
+	require.Equal(t, 2, many.Total)
+	require.Empty(t, many.ID)
+	require.Empty(t, begun)
+	b.result(b.Do("POST", path+"/redeliver", `{"state":"failed"}`), &many)
+	require.Equal(t, many.ID, begun)
+	require.Equal(t, 2, b.read(m.ID).Counts["pending"])
+	b.result(b.Do("GET", path+"/redeliver/"+many.ID, nil), &many)
+	require.Equal(t, 2, many.Done)
+	b.refused(b.Do("GET", path+"/redeliver/nothing", nil), 404, "no such redelivery")
+	b.refused(b.Do("POST", path+"/redeliver", `{}`), 400, "state")
+	b.refused(b.Do("POST", path+"/redeliver", `{"from":"yesterday"}`), 400, "from")
+
 	b.stream.GiveUp(m.ID, "the receiver answered 410 Gone")
 	a := b.Do("GET", path, nil)
 	require.Contains(t, string(a.Body), `"dropped_at"`)
 	require.Equal(t, "the receiver answered 410 Gone", b.read(m.ID).Reason)
+	b.refused(b.Do("POST", path+"/redeliver", `{"state":"failed"}`), 409, "dropped")
 	b.result(b.Do("POST", path+"/resume", nil), &changed)
 	require.Equal(t, "active", changed.State)
 }
@@ -227,14 +254,17 @@ func TestWhoMay(t *testing.T) {
 	b := setup(t)
 	m := b.add(`{"url":"` + address + `"}`)
 	calls := map[string][]string{
-		"POST": {"", "/" + m.ID + "/pause", "/" + m.ID + "/resume", "/" + m.ID + "/rotate", "/" + m.ID + "/test", "/" + m.ID + "/deliveries/x/redeliver"},
+		"POST": {"", "/" + m.ID + "/pause", "/" + m.ID + "/resume", "/" + m.ID + "/rotate", "/" + m.ID + "/test", "/" + m.ID + "/deliveries/x/redeliver", "/" + m.ID + "/redeliver"},
 		"GET":  {"/" + m.ID, "/" + m.ID + "/deliveries"}, "PUT": {"/" + m.ID}, "DELETE": {"/" + m.ID},
 	}
 	for method, paths := range calls {
 		for _, path := range paths {
 			body := any(nil)
-			if method == "PUT" || path == "" {
-				body = `{"url":"` + address + `"}`
+			if method == "PUT" || path == "" || strings.HasSuffix(path, m.ID+"/redeliver") {
+				body = `{"url":"` + address + `","state":"active"}`
+				if method == "POST" && path != "" {
+					body = `{"state":"failed"}`
+				}
 			}
 			b.refused(b.As("").Do(method, "/api/subscription"+path, body), 401, "credential")
 			if method != "GET" {

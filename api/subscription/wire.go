@@ -177,12 +177,6 @@ func countedOf(r notice.Registration) counted {
 	return out
 }
 
-// delivery is one body owed, with the body.
-type delivery struct {
-	api.DeliveryView
-	Body string `json:"body"`
-}
-
 func value(p *string) string {
 	if p == nil {
 		return ""

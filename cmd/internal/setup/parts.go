@@ -98,12 +98,13 @@ func (h *House) EnsureBootstrap(ctx context.Context, b Bootstrap) error {
 // metrics is what /metrics shows.
 func (h *House) API(s APISettings, metrics *prometheus.Registry, log *slog.Logger) (*api.Server, error) {
 	config := s.Config.Defaults()
+	begin := func(ctx context.Context, redelivery string) {
+		if err := h.lanes().StartRedelivery(ctx, redelivery); err != nil {
+			log.WarnContext(ctx, "redelivery.begin", "redelivery", redelivery, "error", err)
+		}
+	}
 	issues := &issue.Wing{Desk: h.Desk, Tickets: h.Store, Services: h.Store, Addresses: h.Store, Types: config.IncidentTypes, Allow: config.CallbackAllow,
-		Begin: func(ctx context.Context, redelivery string) {
-			if err := h.lanes().StartRedelivery(ctx, redelivery); err != nil {
-				log.WarnContext(ctx, "redelivery.begin", "redelivery", redelivery, "error", err)
-			}
-		}}
+		Begin: begin}
 	incidents := &incident.Wing{Desk: h.Desk, Records: h.Store, Apps: h.Store, Types: config.IncidentTypes, Now: time.Now}
 	exceptions := &exception.Wing{Desk: h.Desk, Budget: h.Store, Limit: config.ExceptionsPerMinute, Now: time.Now}
 	services := &service.Wing{Desk: h.Desk, Services: h.Store, Now: time.Now}
@@ -112,7 +113,7 @@ func (h *House) API(s APISettings, metrics *prometheus.Registry, log *slog.Logge
 		return nil, err
 	}
 	publishes := &publish.Wing{Desk: h.Desk, Stream: h.Store, Apps: h.Store, Now: time.Now, Open: open}
-	subscriptions := &subscription.Wing{Desk: h.Desk, Subscriptions: h.Store, Allow: config.CallbackAllow}
+	subscriptions := &subscription.Wing{Desk: h.Desk, Subscriptions: h.Store, Allow: config.CallbackAllow, Begin: begin}
 	tickets := &itsm.Wing{Desk: h.Desk, Tickets: h.Store, Services: h.Store, Apps: h.Store, Types: config.IncidentTypes, Allow: config.CallbackAllow,
 		Profile: string(s.ITSMCallbackProfile), Zone: h.zone}
 	server := api.New(config, h.Store, h.Ready, log, append(tickets.Families(), issues.Family(), services.Family(), incidents.Family(),

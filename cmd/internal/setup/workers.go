@@ -22,7 +22,7 @@ type WorkerSettings struct {
 	DeliveryConcurrency int                      `split_words:"true" default:"64" desc:"deliveries of one partition under way at the same time, but for those to slow receivers"`
 	DeliveryPerHost     int                      `split_words:"true" default:"32" desc:"deliveries of this process under way to one host at the same time"`
 	ProfileIntervals    map[string]time.Duration `split_words:"true" desc:"the wait before each further try of a delivery instead of the contracts' own, by profile: minutely:1s,standard:500ms"`
-	KeepDeliveries      time.Duration            `split_words:"true" default:"720h" desc:"how long deliveries that are over are kept, with every try"`
+	KeepDeliveries      time.Duration            `split_words:"true" default:"720h" desc:"how long deliveries that are over are kept, with every try, and what others published"`
 	KeepOperations      time.Duration            `split_words:"true" default:"168h" desc:"how long requests and their idempotency keys are kept; at least 24h"`
 	PruneEvery          time.Duration            `split_words:"true" default:"1h" desc:"how often what was kept long enough is deleted"`
 	DeploymentName      string                   `split_words:"true" desc:"turns worker versioning on, together with the build ID"`
