@@ -30,6 +30,9 @@ func (w *Wing) authenticate(c *fiber.Ctx) (app desk.App, known bool, err error) 
 	case given.code == "" && given.secret == "":
 		return app, false, nil
 	}
+	if err := api.Claim(c, given.code); err != nil {
+		return app, true, err
+	}
 	app, err = w.Apps.ByCode(api.Context(c), given.code, given.secret)
 	return app, true, err
 }

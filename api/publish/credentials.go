@@ -43,6 +43,9 @@ func (w *Wing) application(c *fiber.Ctx) (app desk.App, known bool, err error) {
 	if code == "" && secret == "" {
 		return app, false, nil
 	}
+	if err := api.Claim(c, code); err != nil {
+		return app, true, err
+	}
 	app, err = w.Apps.ByCode(api.Context(c), code, secret)
 	return app, true, err
 }
