@@ -103,6 +103,8 @@ func (q *session) target(ctx context.Context, tenant string, ticketID int64, sub
 	switch {
 	case err != nil:
 		return "", wrap("look for a subscription", err)
+	case !found && ticketID == 0:
+		return "", errNoLasting
 	case !found:
 		return "", errNoSubscription
 	case row.State == string(notice.Active):
