@@ -73,7 +73,9 @@ type bench struct {
 	clock  *clock
 	dsn    string
 	t      *testing.T
-	n      int
+
+	looking *sql.DB // for looking at what the store does meanwhile
+	n       int
 }
 
 var masterKey = []byte("0123456789abcdef0123456789abcdef")

@@ -8,6 +8,7 @@ import (
 	"slices"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -294,7 +295,7 @@ func TestAPausedSubscriptionGoesOnWhereItStopped(t *testing.T) {
 		lanes := map[int64][]string{}
 		for _, w := range works {
 			require.Zero(t, w.Delivery.Tries)
-			require.Nil(t, w.Delivery.NextTry)
+			require.False(t, w.Delivery.NextTry.After(b.clock.Now()), "due at once")
 			require.Nil(t, w.Delivery.EndedAt)
 			require.Nil(t, w.Subscription.FailingSince)
 			lanes[w.Delivery.Lane.TicketID] = append(lanes[w.Delivery.Lane.TicketID], string(w.Delivery.Body))
@@ -453,99 +454,109 @@ func TestAnswersThatTellASecretAreSealed(t *testing.T) {
 	})
 }
 
-// Publishing, failing, pausing and resuming all at once: nothing may be left pending in a parked lane, or parked in one that nobody goes on with.
+// crew does what publishers, workers and workflows of lanes do, all at once, until the publishers are done.
+func (b *bench) crew(publishers, events int, others ...func()) {
+	b.looking = b.raw()
+	var publishing, working sync.WaitGroup
+	stop := make(chan struct{})
+	check := func(err error) {
+		if err != nil {
+			b.t.Error(err)
+		}
+	}
+	for k := range publishers {
+		publishing.Go(func() {
+			for i := range events {
+				p := seed()
+				p.Key, p.Status = fmt.Sprint(k%3), fmt.Sprint(i)
+				check(b.Publish(b.t.Context(), "a", "demo", p))
+			}
+		})
+	}
+	var tries atomic.Int64
+	drain := func() { // every second try fails
+		parts, err := b.outbox.Partitions(b.t.Context())
+		check(err)
+		for _, part := range parts {
+			works, err := b.outbox.Pending(b.t.Context(), part, nil, 10)
+			check(err)
+			seen := map[notice.Lane]bool{}
+			for _, w := range works {
+				if !seen[w.Delivery.Lane] {
+					seen[w.Delivery.Lane] = true
+					check(b.outbox.Record(b.t.Context(), []notice.Result{b.tried(w, []notice.DeliveryState{notice.Sent, notice.Parked}[tries.Add(1)%2])}))
+				}
+			}
+		}
+	}
+	lanes := func() {
+		lanes, err := b.outbox.Parked(b.t.Context(), notice.Lane{}, 100)
+		check(err)
+		for _, lane := range lanes {
+			w, more, err := b.outbox.Next(b.t.Context(), lane)
+			check(err)
+			if more {
+				check(b.outbox.Record(b.t.Context(), []notice.Result{b.tried(w, notice.Sent)}))
+			}
+		}
+	}
+	for _, job := range append(others, drain, lanes, b.consistent) {
+		working.Go(func() {
+			for {
+				select {
+				case <-stop:
+					return
+				default:
+					job()
+				}
+			}
+		})
+	}
+	publishing.Wait()
+	close(stop)
+	working.Wait()
+}
+
+// consistent fails the test where something is pending in a parked lane, or parked in one that nobody goes on with.
+func (b *bench) consistent() {
+	b.t.Helper()
+	lane := `EXISTS (SELECT 1 FROM lanes l WHERE l.subscription_id = d.subscription_id AND l.ticket_id = d.ticket_id)`
+	for what, where := range map[string]string{
+		"pending in a parked lane":        `d.state = 'pending' AND ` + lane,
+		"parked, and forgotten":           `d.state = 'parked' AND NOT ` + lane,
+		"under way though it is paused":   `d.state IN ('pending', 'parked') AND EXISTS (SELECT 1 FROM subscriptions s WHERE s.id = d.subscription_id AND s.state <> 'active')`,
+		"held though nothing is any more": `d.state = 'held' AND EXISTS (SELECT 1 FROM subscriptions s WHERE s.id = d.subscription_id AND s.state = 'active')`,
+	} {
+		var n int
+		if err := b.looking.QueryRow(`SELECT COUNT(*) FROM deliveries d WHERE ` + where).Scan(&n); err != nil || n > 0 {
+			b.t.Errorf("%d are %s (%v)", n, what, err)
+		}
+	}
+}
+
+func TestPublishingAndParkingAtOnce(t *testing.T) {
+	both(t, func(t *testing.T, b *bench) {
+		const publishers, events = 9, 60
+		for range 3 {
+			b.follow(notice.Filter{})
+		}
+		b.crew(publishers, events)
+		b.consistent()
+		require.Equal(t, 3*publishers*events, b.count(`SELECT COUNT(*) FROM deliveries`))
+		require.Equal(t, publishers*events/3, b.count(`SELECT MIN(seq) FROM stream_lanes`), "one after the other")
+	})
+}
+
 func TestPublishingParkingAndPausingAtOnce(t *testing.T) {
 	both(t, func(t *testing.T, b *bench) {
-		const events, keys = 60, 3
-		sub := b.follow(notice.Filter{})
-		var work sync.WaitGroup
-		stop := make(chan struct{})
-		check := func(err error) {
-			if err != nil {
-				t.Error(err)
-			}
-		}
-		for k := range keys {
-			work.Go(func() {
-				for i := range events {
-					p := seed()
-					p.Key, p.Status = fmt.Sprint(k), fmt.Sprint(i)
-					check(b.Publish(t.Context(), "a", "demo", p))
-				}
-			})
-		}
-		var background sync.WaitGroup
-		background.Go(func() { // the owner
-			for n := 0; ; n++ {
-				select {
-				case <-stop:
-					b.amend(sub, notice.Active)
-					return
-				default:
-				}
-				b.amend(sub, []notice.SubscriptionState{notice.Paused, notice.Active}[n%2])
-			}
+		const publishers, events = 6, 60
+		sub, n := b.follow(notice.Filter{}), 0
+		b.crew(publishers, events, func() {
+			n++
+			b.amend(sub, []notice.SubscriptionState{notice.Paused, notice.Active}[n%2])
 		})
-		var mu sync.Mutex
-		n := 0
-		background.Go(func() { // a worker whose every third try fails
-			for {
-				select {
-				case <-stop:
-					return
-				default:
-				}
-				parts, err := b.outbox.Partitions(t.Context())
-				check(err)
-				for _, part := range parts {
-					works, err := b.outbox.Pending(t.Context(), part, nil, 10)
-					check(err)
-					seen := map[notice.Lane]bool{}
-					for _, w := range works {
-						if seen[w.Delivery.Lane] {
-							continue
-						}
-						seen[w.Delivery.Lane] = true
-						mu.Lock()
-						n++
-						then := []notice.DeliveryState{notice.Sent, notice.Sent, notice.Parked}[n%3]
-						mu.Unlock()
-						check(b.outbox.Record(t.Context(), []notice.Result{b.tried(w, then)}))
-					}
-				}
-			}
-		})
-		background.Go(func() { // the workflows of parked lanes
-			for {
-				select {
-				case <-stop:
-					return
-				default:
-				}
-				lanes, err := b.outbox.Parked(t.Context(), notice.Lane{}, 100)
-				check(err)
-				for _, lane := range lanes {
-					w, more, err := b.outbox.Next(t.Context(), lane)
-					check(err)
-					if more {
-						check(b.outbox.Record(t.Context(), []notice.Result{b.tried(w, notice.Sent)}))
-					}
-				}
-			}
-		})
-		work.Wait()
-		close(stop)
-		background.Wait()
-		inconsistent := `SELECT COUNT(*) FROM deliveries d WHERE d.state = 'pending' AND EXISTS (SELECT 1 FROM lanes l WHERE l.subscription_id = d.subscription_id AND l.ticket_id = d.ticket_id)
-			OR d.state = 'parked' AND NOT EXISTS (SELECT 1 FROM lanes l WHERE l.subscription_id = d.subscription_id AND l.ticket_id = d.ticket_id)`
-		require.Zero(t, b.count(inconsistent))
-		require.Zero(t, b.count(`SELECT COUNT(*) FROM deliveries WHERE state = 'held'`), "it is active")
-		require.Equal(t, events*keys, b.count(`SELECT COUNT(*) FROM deliveries`))
-		for k := range keys {
-			var last int64
-			require.NoError(t, b.raw().QueryRow(`SELECT MAX(seq) FROM deliveries WHERE ticket_id = `+fmt.Sprint(notice.StreamLane("a", fmt.Sprint(k)))).Scan(&last))
-			require.EqualValues(t, events, last)
-		}
+		b.consistent()
+		require.Equal(t, publishers*events, b.count(`SELECT COUNT(*) FROM deliveries`))
 	})
 }
 
