@@ -2,11 +2,18 @@
 
 GO            ?= go
 MODULES       := . cmd/dev
+GOVULNCHECK   := golang.org/x/vuln/cmd/govulncheck@v1.9.0
 WORKFLOWCHECK := go.temporal.io/sdk/contrib/tools/workflowcheck@v0.6.0
 
 # How long tests may take before they are taken for stuck.
 TEST_TIMEOUT  ?= 10m
 DEV_TIMEOUT   ?= 30m
+
+# How long each fuzz target is given.
+FUZZ_TIME     ?= 10s
+
+# Where known vulnerabilities are read from; a file:// address works as well.
+VULNDB        ?= https://vuln.go.dev
 
 # $(call patiently,words,command): runs the command and says every 15 seconds that it is still at it. The exit code is the
 # command's. The command runs beside the shell, because a shell that waits for one in front of it hears no signal.
@@ -58,7 +65,7 @@ race: ## Run all tests with the race detector (needs a C compiler and patience)
 	$(call patiently,still testing cmd/dev,cd cmd/dev && exec $(GO) test -race -timeout 60m ./...)
 
 .PHONY: check
-check: check-format check-vet check-workflows check-walls check-modules ## Prove format, vet, walls, tidy modules and deterministic workflows
+check: check-format check-vet check-workflows check-walls check-modules check-vulnerabilities ## Prove format, vet, walls, tidy modules, deterministic workflows and no known vulnerability
 
 .PHONY: check-format
 check-format:
@@ -81,6 +88,26 @@ check-walls:
 .PHONY: check-modules
 check-modules:
 	@for module in $(MODULES); do echo "$$module: go mod tidy -diff"; ( cd "$$module" && $(GO) mod tidy -diff ) || exit 1; done
+
+# Only what is shipped is looked at. Without the database nothing can be told, and that is no fault of the code.
+.PHONY: check-vulnerabilities
+check-vulnerabilities:
+	@mkdir -p bin; GOBIN=$(CURDIR)/bin $(GO) install $(GOVULNCHECK) && \
+	out=$$(bin/govulncheck -db $(VULNDB) ./cmd/api ./cmd/worker ./cmd/migrate 2>&1); code=$$?; \
+	case "$$code:$$out" in \
+	0:*) echo "no known vulnerability is called" ;; \
+	*"fetching vulnerabilities"*) echo "*** vulnerabilities were NOT looked for: $(VULNDB) cannot be reached" ;; \
+	*) echo "$$out"; exit $$code ;; \
+	esac
+
+.PHONY: fuzz
+fuzz: ## Send whatever comes to mind to every call and decoder, FUZZ_TIME each
+	@grep -rl --include='*_test.go' --exclude-dir=dev '^func Fuzz' . | sort | while read -r file; do \
+		for target in $$(sed -n 's/^func \(Fuzz[A-Za-z]*\).*/\1/p' "$$file"); do \
+			echo "=== $$(dirname "$$file") $$target"; \
+			$(GO) test "$$(dirname "$$file")" -run '^$$' -fuzz "^$$target\$$" -fuzztime $(FUZZ_TIME) -fuzzminimizetime 10x || exit 1; \
+		done; \
+	done
 
 .PHONY: fmt
 fmt: ## Format all Go code
