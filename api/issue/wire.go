@@ -137,9 +137,15 @@ type entry struct {
 
 // entryOf leaves out what is not of the event but around it: the definition that a ticket runs through, which can be read by its version.
 func entryOf(e ticket.Event) entry {
-	if o := e.After.Opening; o != nil && o.Definition != nil {
+	if o := e.After.Opening; o != nil {
 		shown := *o
 		shown.Definition = nil
+		if o.Callback != nil {
+			// Headers are for the address alone: they may carry a credential of its owner's.
+			callback := *o.Callback
+			callback.Headers = nil
+			shown.Callback = &callback
+		}
 		e.After.Opening = &shown
 	}
 	if p := e.After.Pinned; p != nil {

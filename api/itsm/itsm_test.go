@@ -435,6 +435,10 @@ func TestTheCallbackThatATicketIsOpenedWith(t *testing.T) {
 	require.Equal(t, &ticket.Callback{URL: "https://example.com/callback", Format: "itsm", Profile: "once"}, b.house.Callback(b.fast(meta(nil))))
 	require.Equal(t, &ticket.Callback{URL: "http://127.0.0.1:1/x", Format: "itsm", Profile: "minutely", Headers: map[string]string{"X-Token": "t"}},
 		b.house.Callback(b.fast(meta(members{"callback_url": "http://127.0.0.1:1/x", "callback_profile": "minutely", "headers": members{"X-Token": "t"}}))))
+	secret := b.fast(meta(members{"headers": members{"X-Token": "very-secret"}}))
+	timeline := string(b.Do("GET", "/api/issue/"+secret+"/timeline", nil).Body)
+	require.Contains(t, timeline, "https://example.com/callback")
+	require.NotContains(t, timeline, "very-secret", "headers are for the address alone")
 	for _, none := range []members{nil, {"meta": nil}, {"meta": members{}}, {"meta": members{"callback_url": nil}}, {"meta": members{"callback_url": ""}}} {
 		require.Nil(t, b.house.Callback(b.fast(none)))
 	}
