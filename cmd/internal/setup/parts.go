@@ -122,7 +122,7 @@ func (h *House) API(s APISettings, metrics *prometheus.Registry, log *slog.Logge
 	openapi.Mount(server)
 	server.Measure(metrics)
 	pages, err := console.New(console.Config{
-		Apps: h.Store, Records: h.Store, Key: h.key, Now: time.Now, Log: log, Secure: s.SecureCookies, Diagram: console.Draw,
+		Apps: h.Store, Records: h.Store, Key: h.key, Now: time.Now, Log: log, Secure: s.SecureCookies, Address: api.Address, Diagram: console.Draw,
 		TemporalUI: s.TemporalUI, Namespace: h.Engine.Namespace, TicketWorkflow: workflows.TicketID, LaneWorkflow: workflows.LaneID,
 	})
 	if err != nil {
