@@ -5,6 +5,7 @@ import (
 	"io"
 	"log/slog"
 	"net/http"
+	"net/netip"
 	"net/http/httptest"
 	"net/url"
 	"strings"
@@ -41,7 +42,8 @@ func newHouse(t testing.TB, change ...func(*console.Config)) *house {
 	}
 	c, err := console.New(config)
 	require.NoError(t, err)
-	h.app = api.New(api.Config{}, nil, nil, slog.New(slog.DiscardHandler)).App()
+	proxies := []netip.Prefix{netip.MustParsePrefix("0.0.0.0/32")}
+	h.app = api.New(api.Config{TrustedProxies: proxies}, nil, nil, slog.New(slog.DiscardHandler)).App()
 	c.Mount(h.app)
 	return h
 }
