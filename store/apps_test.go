@@ -209,7 +209,9 @@ func TestTheMasterKeyCanBeReplaced(t *testing.T) {
 				require.Len(t, works, 1)
 			} else {
 				unauthorized(t, err)
-				require.Empty(t, works, "nothing is sent that cannot be signed")
+				require.Len(t, works, 1)
+				require.NotEmpty(t, works[0].Unsendable, "nothing is sent that cannot be signed")
+				require.Empty(t, works[0].Subscription.Secret)
 			}
 			require.NoError(t, elsewhere.Close())
 		}
