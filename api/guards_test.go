@@ -201,9 +201,12 @@ func TestHeadersForBrowsers(t *testing.T) {
 func TestPagesOfAllowedOriginsMayCall(t *testing.T) {
 	var origins api.Origins
 	require.NoError(t, origins.Decode("https://a.example, http://B.example:8080"))
-	for _, wrong := range []string{"*", "", "a.example", "https://a.example/", "https://*.example", "ftp://a.example", "null", "https://a.example,,"} {
+	for _, wrong := range []string{"*", "a.example", "https://a.example/", "https://*.example", "ftp://a.example", "null", "https://a.example,,"} {
 		require.Error(t, new(api.Origins).Decode(wrong), wrong)
 	}
+	var none api.Origins
+	require.NoError(t, none.Decode(""))
+	require.Empty(t, none)
 	c := standWith(t, api.Config{CORSOrigins: origins}, apitest.NewApps()).As("")
 	preflight := func(path, origin string) http.Header {
 		answer := c.Do("OPTIONS", path, nil, "Origin", origin, "Access-Control-Request-Method", "POST", "Access-Control-Request-Headers", "authorization,x-evil")
