@@ -8,6 +8,8 @@ import (
 	"fmt"
 	"log/slog"
 	"os"
+	"strings"
+	"time"
 
 	enumspb "go.temporal.io/api/enums/v1"
 	"go.temporal.io/api/operatorservice/v1"
@@ -16,7 +18,6 @@ import (
 	"go.temporal.io/sdk/client"
 	sdklog "go.temporal.io/sdk/log"
 	"google.golang.org/protobuf/types/known/durationpb"
-	"time"
 )
 
 // Connection says where Temporal is and how to be let in: a cluster of one's own, or Temporal Cloud by TLS and API key or certificate.
@@ -83,14 +84,43 @@ func Prepare(ctx context.Context, c client.Client, namespace string, retention t
 		}
 	}
 	if len(missing) == 0 {
-		return nil
+		return untilUsable(ctx, c, namespace)
 	}
 	_, err = c.OperatorService().AddSearchAttributes(ctx, &operatorservice.AddSearchAttributesRequest{Namespace: namespace, SearchAttributes: missing})
 	var there *serviceerror.AlreadyExists
 	if err != nil && !errors.As(err, &there) {
 		return fmt.Errorf("add search attributes: %w", err)
 	}
-	return nil
+	return untilUsable(ctx, c, namespace)
+}
+
+// usableWithin is how long a cluster may take to know search attributes that were added; servers look for them every few seconds.
+const usableWithin = 2 * time.Minute
+
+// untilUsable waits until the search attributes can be asked for. A server that does not know them yet refuses to start a ticket.
+func untilUsable(ctx context.Context, c client.Client, namespace string) error {
+	ctx, cancel := context.WithTimeout(ctx, usableWithin)
+	defer cancel()
+	var terms []string
+	for _, key := range Attributes() {
+		terms = append(terms, key.GetName()+" = 'none'")
+	}
+	for {
+		_, err := c.CountWorkflow(ctx, &workflowservice.CountWorkflowExecutionsRequest{Namespace: namespace, Query: strings.Join(terms, " AND ")})
+		var unknown *serviceerror.InvalidArgument
+		var notFound *serviceerror.NamespaceNotFound
+		if err == nil {
+			return nil
+		}
+		if !errors.As(err, &unknown) && !errors.As(err, &notFound) {
+			return fmt.Errorf("wait for the search attributes: %w", err)
+		}
+		select {
+		case <-ctx.Done():
+			return fmt.Errorf("wait for the search attributes: %w", err)
+		case <-time.After(200 * time.Millisecond):
+		}
+	}
 }
 
 // untilVisible asks again while a new namespace has not reached every part of the cluster yet.

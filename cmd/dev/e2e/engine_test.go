@@ -193,6 +193,23 @@ func TestTheEngineSpeaksWithARealServer(t *testing.T) {
 	require.Equal(t, mine, began)
 }
 
+func TestANamespaceThatWasJustMadeTakesTickets(t *testing.T) {
+	_, server := temporalServer(t)
+	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
+	defer cancel()
+	for i := range 3 { // a server looks for what is new every second; it is not always late
+		namespace := fmt.Sprint("new-", i)
+		c, err := workflows.Connection{Address: server.HostPort(), Namespace: namespace}.Dial(slog.New(slog.DiscardHandler))
+		require.NoError(t, err)
+		t.Cleanup(c.Close)
+		for range 2 { // it may be repeated
+			require.NoError(t, workflows.Prepare(ctx, c, namespace, 24*time.Hour))
+		}
+		engine := &workflows.Engine{Client: c, Namespace: namespace}
+		require.NoError(t, engine.Begin(ctx, ticket.Ticket{}, openingEvents(t)))
+	}
+}
+
 func TestARollOverLosesNothing(t *testing.T) {
 	c, _ := temporalServer(t)
 	engine := &workflows.Engine{Client: c, Namespace: "default", MoveAfter: 10}
