@@ -64,6 +64,10 @@ race: ## Run all tests with the race detector (needs a C compiler and patience)
 	$(GO) test -race -timeout 30m ./...
 	$(call patiently,still testing cmd/dev,cd cmd/dev && exec $(GO) test -race -timeout 60m ./...)
 
+.PHONY: bench
+bench: ## Measure deliveries on the whole system, and kill it throughout (some minutes)
+	$(call patiently,still measuring,cd cmd/dev && exec env SIGNALBOX_BENCH=1 $(GO) test -count=1 -timeout $(DEV_TIMEOUT) -run '^TestBench' -v ./e2e)
+
 .PHONY: check
 check: check-format check-vet check-workflows check-walls check-modules check-vulnerabilities ## Prove format, vet, walls, tidy modules, deterministic workflows and no known vulnerability
 

@@ -38,8 +38,9 @@ type Deliveries struct {
 
 // Lanes starts the workflows in which deliveries are made.
 type Lanes interface {
-	// Start has the workflow of a lane that was parked a moment ago go on with it, even if that workflow is just finishing.
-	Start(ctx context.Context, lane notice.Lane) error
+	// Start has the workflow of a lane that was parked a moment ago go on with it, even if that workflow is just finishing. There is nothing to
+	// be done before the wait is over, unless the workflow runs already.
+	Start(ctx context.Context, lane notice.Lane, wait time.Duration) error
 	// Ensure starts the workflows of those parked lanes that have none running, and says how many.
 	Ensure(ctx context.Context, lanes []notice.Lane) (int, error)
 	// EnsurePartitions does the same for partitions.

@@ -294,7 +294,7 @@ func (s *shift) write(ctx context.Context) bool {
 		delete(s.busy, lane)
 		s.tell(r)
 		if r.Then == notice.Parked {
-			s.park(ctx, lane)
+			s.park(ctx, lane, r.NextTry.Sub(s.Now()))
 		}
 	}
 	s.batch, s.look = nil, true
@@ -302,13 +302,13 @@ func (s *shift) write(ctx context.Context) bool {
 }
 
 // park starts the workflow of a lane. What fails here the sweep makes good.
-func (s *shift) park(ctx context.Context, lane notice.Lane) {
+func (s *shift) park(ctx context.Context, lane notice.Lane, wait time.Duration) {
 	s.starting.Go(func() {
 		s.starts <- struct{}{}
 		defer func() { <-s.starts }()
 		ctx, cancel := context.WithTimeout(ctx, startLimit)
 		defer cancel()
-		if err := s.Lanes.Start(ctx, lane); err != nil {
+		if err := s.Lanes.Start(ctx, lane, wait); err != nil {
 			s.log().Warn("lane.start_failed", "subscription", lane.Subscription, "ticket_id", lane.TicketID, "error", err)
 		}
 	})

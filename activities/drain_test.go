@@ -32,7 +32,7 @@ type lanes struct {
 	err        error
 }
 
-func (l *lanes) Start(_ context.Context, lane notice.Lane) error {
+func (l *lanes) Start(_ context.Context, lane notice.Lane, _ time.Duration) error {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	l.started = append(l.started, lane)

@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"strings"
+	"time"
 
 	enumspb "go.temporal.io/api/enums/v1"
 	"go.temporal.io/api/workflowservice/v1"
@@ -27,10 +28,20 @@ const startsAtOnce = 8
 
 // Start signals the lane's workflow and starts it where there is none; see activities.Lanes. The server does not let a workflow return
 // over a signal that it has not seen, so none is lost to one that is just finishing.
-func (l Lanes) Start(ctx context.Context, lane notice.Lane) error {
-	_, err := l.Client.SignalWithStartWorkflow(ctx, LaneID(lane), SignalParked, nil, options(LaneID(lane)), Lane, LaneInput{Lane: lane})
+//
+// A workflow that is begun here does nothing before its lane's next try is due: where very many lanes fail at once, their workflows take nothing
+// from the deliveries that succeed beside them.
+func (l Lanes) Start(ctx context.Context, lane notice.Lane, wait time.Duration) error {
+	start := options(LaneID(lane))
+	if wait -= wakeBefore; wait > wakeBefore {
+		start.StartDelay = wait
+	}
+	_, err := l.Client.SignalWithStartWorkflow(ctx, LaneID(lane), SignalParked, nil, start, Lane, LaneInput{Lane: lane})
 	return err
 }
+
+// wakeBefore is how long before its next try a lane's workflow begins to work.
+const wakeBefore = time.Second
 
 // Ensure starts what does not run; see activities.Lanes. It asks the server's list, so that thousands of lanes that do run cost little.
 // The list may be a moment behind: a lane started twice is one lane, and one that has just ended is found by the next sweep.

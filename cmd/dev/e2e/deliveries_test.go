@@ -32,12 +32,12 @@ type forgetful struct {
 	lost   atomic.Int32
 }
 
-func (f *forgetful) Start(ctx context.Context, lane notice.Lane) error {
+func (f *forgetful) Start(ctx context.Context, lane notice.Lane, wait time.Duration) error {
 	if f.losing.Load() {
 		f.lost.Add(1)
 		return context.Canceled
 	}
-	return f.Lanes.Start(ctx, lane)
+	return f.Lanes.Start(ctx, lane, wait)
 }
 
 // deliveryWorker starts a worker as production has it, with the house API's profile at a faster pace.
