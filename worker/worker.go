@@ -31,6 +31,11 @@ type Workers []sdkworker.Worker
 // sent a second time.
 const stopWithin = 15 * time.Second
 
+// pollers keep both of a worker's queues polled, its own and the one it shares. Left to themselves, the two pollers that are usual both go to
+// the first when that has a backlog, and what comes to the other, such as twenty questions to a ticket that has just ended, waits for five
+// seconds.
+var pollers = sdkworker.NewPollerBehaviorAutoscaling(sdkworker.PollerBehaviorAutoscalingOptions{})
+
 // New makes the workers for the queues, not started yet.
 func New(c client.Client, o Options) (Workers, error) {
 	if err := CheckQueues(o.Queues); err != nil {
@@ -38,8 +43,8 @@ func New(c client.Client, o Options) (Workers, error) {
 	}
 	var out Workers
 	for _, queue := range o.Queues {
-		options := sdkworker.Options{WorkerStopTimeout: stopWithin}
-		if o.DeploymentName != "" && o.BuildID != "" {
+		options := sdkworker.Options{WorkerStopTimeout: stopWithin, WorkflowTaskPollerBehavior: pollers}
+		if o.versioned() {
 			options.DeploymentOptions = sdkworker.DeploymentOptions{
 				UseVersioning: true,
 				Version:       sdkworker.WorkerDeploymentVersion{DeploymentName: o.DeploymentName, BuildID: o.BuildID},
@@ -89,19 +94,32 @@ func (w Workers) Stop() {
 // hosts is the one place that registers anything.
 var hosts = map[string]func(sdkworker.Worker, Options){
 	workflows.QueueTickets: func(w sdkworker.Worker, o Options) {
-		w.RegisterWorkflowWithOptions(workflows.Ticket, upgrading)
+		w.RegisterWorkflowWithOptions(workflows.Ticket, o.upgrading())
 		w.RegisterActivity(o.Activities)
 	},
 	workflows.QueueDeliveries: func(w sdkworker.Worker, o Options) {
-		w.RegisterWorkflowWithOptions(workflows.Deliveries, upgrading)
-		w.RegisterWorkflowWithOptions(workflows.Sweep, upgrading)
-		w.RegisterWorkflowWithOptions(workflows.Prune, upgrading)
-		w.RegisterWorkflowWithOptions(workflows.Redeliver, upgrading)
-		w.RegisterWorkflowWithOptions(workflows.Lane, workflow.RegisterOptions{VersioningBehavior: workflow.VersioningBehaviorPinned})
+		w.RegisterWorkflowWithOptions(workflows.Deliveries, o.upgrading())
+		w.RegisterWorkflowWithOptions(workflows.Sweep, o.upgrading())
+		w.RegisterWorkflowWithOptions(workflows.Prune, o.upgrading())
+		w.RegisterWorkflowWithOptions(workflows.Redeliver, o.upgrading())
+		w.RegisterWorkflowWithOptions(workflows.Lane, o.behaving(workflow.VersioningBehaviorPinned))
 		w.RegisterActivity(o.Activities)
 		w.RegisterActivity(o.Deliveries)
 		w.RegisterActivity(o.Keeping)
 	},
 }
 
-var upgrading = workflow.RegisterOptions{VersioningBehavior: workflow.VersioningBehaviorAutoUpgrade}
+func (o Options) versioned() bool { return o.DeploymentName != "" && o.BuildID != "" }
+
+func (o Options) upgrading() workflow.RegisterOptions {
+	return o.behaving(workflow.VersioningBehaviorAutoUpgrade)
+}
+
+// behaving says how running workflows move between builds. A worker that is not versioned must not say so: the server would hold the workflow
+// for versioned, and let its tasks wait five seconds for a worker that does not exist.
+func (o Options) behaving(b workflow.VersioningBehavior) workflow.RegisterOptions {
+	if !o.versioned() {
+		return workflow.RegisterOptions{}
+	}
+	return workflow.RegisterOptions{VersioningBehavior: b}
+}
