@@ -232,7 +232,11 @@ func (s *shift) begin(ctx context.Context, w Work) {
 		return
 	case open:
 		s.busy[f.lane] = true
-		s.batch = append(s.batch, s.putOff(w, until.Add(s.scatter())))
+		until = until.Add(s.scatter())
+		if latest := s.profile(w).Latest(0, s.Now()); until.After(latest) {
+			until = latest
+		}
+		s.batch = append(s.batch, s.putOff(w, until))
 		return
 	}
 	s.busy[f.lane] = true
