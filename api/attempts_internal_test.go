@@ -152,6 +152,19 @@ func TestProcessesTogetherLetNoMoreThroughThanTheLimit(t *testing.T) {
 	require.LessOrEqual(t, shared.trips, 30+3*2*61)
 }
 
+// What a process took and did not use is not lost: an app that asks for little now and then always has nearly all of its burst.
+func TestWhatIsNotUsedIsGivenBack(t *testing.T) {
+	clock := newHand()
+	l := newLimiter(newMemory(clock.now), clock.now)
+	for range 200 {
+		clock.pass(leaseFor + 100*time.Millisecond)
+		ok, bucket, left, err := l.take(t.Context(), "shop", 600, 600)
+		require.NoError(t, err)
+		require.True(t, ok)
+		require.Greater(t, left, 600-lot(bucket))
+	}
+}
+
 func TestALimitedAppAtRestHasItsBurst(t *testing.T) {
 	clock := newHand()
 	l := newLimiter(newMemory(clock.now), clock.now)

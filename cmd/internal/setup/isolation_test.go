@@ -73,7 +73,7 @@ func (p product) exhibit(secret string, n int) exhibit {
 			"changes": []string{marker}}))
 	}
 	// Nothing is sent in this house, so what is owed is ended by hand: only then can it be sent again.
-	_, err := p.raw.Exec(`UPDATE deliveries SET state = 'failed', ended_at = created_at`)
+	_, err := p.raw.Exec(`UPDATE deliveries SET state = 'failed', ended_at = created_at, listed = TRUE`)
 	require.NoError(p, err)
 	require.NoError(p, p.raw.QueryRow(`SELECT id FROM deliveries WHERE subscription_id = ? ORDER BY seq LIMIT 1`, x.address).Scan(&x.delivery))
 	if x.subscription != "" {
