@@ -78,6 +78,15 @@ func (l *load) count() int {
 	return len(l.asked)
 }
 
+// sofar logs how the callers fared since the last time.
+func (l *load) sofar(what string) {
+	l.t.Helper()
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.t.Logf("%s: %d requests so far, %d of them asked more than once, the slowest since after %s", what, len(l.asked), l.repeated, l.slowest.Round(time.Millisecond))
+	l.slowest = 0
+}
+
 // awaitMore waits until so many more requests have been answered.
 func (l *load) awaitMore(n int, within time.Duration) {
 	l.t.Helper()
@@ -195,8 +204,8 @@ func (l *load) check() {
 		n, twice := checkArrivals(t, c, l.receivers, f.number, f.nid)
 		bodies, doubles = bodies+n, doubles+twice
 	}
-	t.Logf("%d requests, %d of them asked more than once, the slowest after %s; %d tickets; %d notifications, %d of them more than once",
-		len(l.asked), l.repeated, l.slowest.Round(time.Millisecond), len(l.finished)+1, bodies, doubles)
+	l.sofar("in all")
+	t.Logf("%d tickets, %d notifications, %d of them more than once", len(l.finished)+1, bodies, doubles)
 }
 
 // checkArrivals holds what a receiver got on the path of a ticket's number against what was owed, and waits for it. It gives how many bodies

@@ -109,11 +109,23 @@ func TestProduction(t *testing.T) {
 	l.awaitMore(50, 60*time.Second)
 	deliveries = p.startWorker(t, "deliveries")
 	l.awaitMore(50, 60*time.Second)
+
+	l.sofar("workers killed")
+
+	// A new version is rolled out: one process after the other is asked to end and is followed by another, and callers hardly notice.
+	third := p.startWorker(t, "tickets")
+	require.Zero(t, second.Terminate(20*time.Second))
+	require.Zero(t, p.apis.Terminate(20*time.Second))
+	p.startAPI(t)
+	require.Zero(t, deliveries.Terminate(20*time.Second))
+	deliveries = p.startWorker(t, "deliveries")
+	l.awaitMore(100, 60*time.Second)
+	l.sofar("rolled out")
 	l.stop()
 	l.check()
 
 	// Each ends as it is asked to.
-	for _, process := range []*harness.Process{second, deliveries, p.apis} {
+	for _, process := range []*harness.Process{third, deliveries, p.apis} {
 		began := time.Now()
 		require.Zero(t, process.Terminate(20*time.Second))
 		t.Logf("ended after %s", time.Since(began).Round(time.Millisecond))
