@@ -35,7 +35,7 @@ type exhibit struct {
 
 // names are all that the exhibit can be asked for by.
 func (x exhibit) names() []string {
-	all := []string{x.number, x.uuid, x.message, x.address, x.delivery, x.subscription, x.owed, x.service, x.staged, x.request, x.redelivery}
+	all := []string{x.number, x.uuid, x.message, x.address, x.delivery, x.subscription, x.owed, x.service, x.staged, x.request, x.redelivery, x.token}
 	return slices.DeleteFunc(all, func(s string) bool { return s == "" })
 }
 
@@ -112,6 +112,8 @@ func (x exhibit) parameter(path, name string) string {
 		"incident_num": x.uuid, "exceptionId": x.number, "ticket_type": "incident", "number": x.number,
 	}[name]
 }
+
+var requestID = regexp.MustCompile(`"request_id":"[^"]*"`)
 
 var pathParameter = regexp.MustCompile(`:([A-Za-z_]+)`)
 
@@ -301,6 +303,10 @@ func TestNoTenantReachesAnother(t *testing.T) {
 
 			own := p.call(r.Method, path, secrets["north"], body)
 			require.False(t, own.refused(), "%s is not served to the owner, so nothing was shown: %d %s\nbody: %v", route, own.status, own.body, body)
+			if asked := fmt.Sprint(path, body); slices.ContainsFunc(x.names(), func(name string) bool { return strings.Contains(asked, name) }) {
+				require.NotEqual(t, requestID.ReplaceAllString(own.body, ""), requestID.ReplaceAllString(a.body, ""),
+					"%s tells a stranger what it tells the owner of something", route)
+			}
 			if strings.Contains(own.body, marker) {
 				revealing++
 			}
