@@ -64,12 +64,17 @@ func (c Connection) Dial(log *slog.Logger) (client.Client, error) {
 
 // Prepare makes sure that the namespace and the search attributes exist. It may be repeated. A namespace that is there is left as it is.
 func Prepare(ctx context.Context, c client.Client, namespace string, retention time.Duration) error {
-	_, err := c.WorkflowService().RegisterNamespace(ctx, &workflowservice.RegisterNamespaceRequest{
-		Namespace: namespace, WorkflowExecutionRetentionPeriod: durationpb.New(retention),
-	})
+	// Asked first: Temporal Cloud and others who make namespaces for us do not let us register one.
+	_, err := c.WorkflowService().DescribeNamespace(ctx, &workflowservice.DescribeNamespaceRequest{Namespace: namespace})
+	var absent *serviceerror.NamespaceNotFound
+	if errors.As(err, &absent) {
+		_, err = c.WorkflowService().RegisterNamespace(ctx, &workflowservice.RegisterNamespaceRequest{
+			Namespace: namespace, WorkflowExecutionRetentionPeriod: durationpb.New(retention),
+		})
+	}
 	var exists *serviceerror.NamespaceAlreadyExists
 	if err != nil && !errors.As(err, &exists) {
-		return fmt.Errorf("register the namespace %s: %w", namespace, err)
+		return fmt.Errorf("prepare the namespace %s: %w", namespace, err)
 	}
 	have, err := untilVisible(ctx, func() (*operatorservice.ListSearchAttributesResponse, error) {
 		return c.OperatorService().ListSearchAttributes(ctx, &operatorservice.ListSearchAttributesRequest{Namespace: namespace})
