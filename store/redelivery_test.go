@@ -136,6 +136,26 @@ func TestWhatIsHeldGoesToTheAddressOnceItIsRegisteredAgain(t *testing.T) {
 	})
 }
 
+func TestWhatIsOwedToTheAddressAlreadyIsPassedOver(t *testing.T) {
+	both(t, func(t *testing.T, b *bench) {
+		s, sub, works := b.owing(4)
+		last := b.tried(works[0], notice.Failed)
+		last.Drop = "failed"
+		b.record(last)
+		again, err := b.Register(t.Context(), s.ticket, hook)
+		require.NoError(t, err)
+		_, err = b.raw().ExecContext(t.Context(), `INSERT INTO deliveries (id, tenant, subscription_id, ticket_id, part, at, seq, type, body, state, tries, created_at, ended_at)
+			SELECT id || 'x', tenant, '`+again.ID+`', ticket_id, part, at, seq, type, body, 'sent', 1, created_at, created_at FROM deliveries WHERE seq < 5`)
+		require.NoError(t, err)
+		r := b.again(s, sub, notice.Selection{State: notice.Held})
+		for range 4 {
+			r = b.goOn(r, 1, 100)
+		}
+		require.Equal(t, []any{notice.Redelivered, 3, 1}, []any{r.State, r.Total, r.Done})
+		require.Equal(t, idsOf(works[3:]), idsOf(b.pending()))
+	})
+}
+
 func TestARedeliveryStopsWithItsAddress(t *testing.T) {
 	both(t, func(t *testing.T, b *bench) {
 		s, sub, works := b.owing(4)
