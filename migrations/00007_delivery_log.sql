@@ -29,6 +29,7 @@ CREATE TABLE redeliveries (
     ended_at        timestamptz
 );
 CREATE INDEX redeliveries_running ON redeliveries (created_at) WHERE state = 'running';
+CREATE INDEX redeliveries_ended ON redeliveries (ended_at) WHERE ended_at IS NOT NULL;
 CREATE INDEX redeliveries_subscription ON redeliveries (subscription_id);
 
 -- +goose Down

@@ -47,6 +47,7 @@ func crowd(t *testing.T, db *sql.DB) {
 			CASE WHEN i % 100 = 0 THEN 'pending' WHEN i % 100 = 1 THEN 'parked' ELSE 'sent' END, 1, NULL, NULL, ` + at + `, NULL FROM ` + n + `, generate_series(2, 4) seq`,
 		`INSERT INTO lanes (ticket_id, subscription_id, parked_at) SELECT i, 'sub-' || i, ` + at + ` FROM ` + n,
 		`INSERT INTO attempts SELECT 'msg_' || i || '-' || 2, 1, ` + at + `, ` + at + `, 200, '', '', '', true FROM ` + n,
+		`INSERT INTO redeliveries SELECT 'r-' || i, 'a', 'sub-' || i, 'sub-' || i, 'failed', NULL, NULL, 'done', 1, 1, NULL, 0, '', ` + at + `, ` + at + ` FROM ` + n,
 		`INSERT INTO apps SELECT 'app' || i, 'a', '["read"]', false, now(), now() FROM ` + n,
 		`INSERT INTO app_secrets SELECT 'hash' || i, 'app' || i, '', now(), NULL FROM ` + n,
 		`INSERT INTO counters SELECT 'REQ' || i, i FROM ` + n + ` UNION ALL SELECT 'tickets', 20000`,
@@ -232,6 +233,27 @@ func exercise(t *testing.T, b *bench) {
 	_, _, err = b.outbox.Next(t.Context(), lane)
 	require.NoError(t, err)
 	require.True(t, ticket.Is(b.Redeliver(t.Context(), s.ticket.ID, sub.ID, next.Delivery.ID), ticket.Conflict))
+	again, err := b.Register(t.Context(), s.ticket, registered[0].URL)
+	require.NoError(t, err)
+	_, err = b.Delivery(t.Context(), sub.ID, mine[0].Delivery.ID)
+	require.NoError(t, err)
+	b.clock.pass(time.Second)
+	from := s.events[0].At
+	for _, selection := range []notice.Selection{{State: notice.Failed}, {State: notice.Held, From: &from}, {From: &from}} {
+		r, err := b.BeginRedelivery(t.Context(), "a", s.ticket.ID, sub.ID, selection, false)
+		require.NoError(t, err)
+		for range 2 {
+			_, err = b.RedeliverSome(t.Context(), r.ID, 1, 500)
+			require.NoError(t, err)
+		}
+		_, err = b.RedeliveryOf(t.Context(), "a", sub.ID, r.ID)
+		require.NoError(t, err)
+	}
+	_, err = b.outbox.Redeliveries(t.Context(), 10)
+	require.NoError(t, err)
+	_, err = b.PruneDeliveries(t.Context(), b.clock.Now().Add(-time.Hour), 10)
+	require.NoError(t, err)
+	require.NoError(t, b.Unregister(t.Context(), s.ticket.ID, again.ID))
 	require.NoError(t, b.Unregister(t.Context(), s.ticket.ID, sub.ID))
 
 	exerciseStream(t, b)

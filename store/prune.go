@@ -15,7 +15,7 @@ func (s *Store) PruneDeliveries(ctx context.Context, before time.Time, limit int
 		if err := q.all(ctx, &ids, q.locking(over, " FOR UPDATE SKIP LOCKED"), at(before), limit); err != nil {
 			return wrap("list old deliveries", err)
 		}
-		if _, err := q.exec(ctx, `DELETE FROM redeliveries WHERE ended_at < ?`, at(before)); err != nil {
+		if _, err := q.exec(ctx, `DELETE FROM redeliveries WHERE ended_at < ? AND ended_at IS NOT NULL`, at(before)); err != nil {
 			return wrap("delete old redeliveries", err)
 		}
 		if len(ids) == 0 {
