@@ -2,8 +2,6 @@ package activities
 
 import (
 	"context"
-	"maps"
-	"slices"
 	"sync"
 	"time"
 
@@ -96,19 +94,6 @@ type shift struct {
 	starting sync.WaitGroup
 }
 
-// flight is a try under way.
-type flight struct {
-	lane notice.Lane
-	slow bool
-}
-
-// landing is a try that came back.
-type landing struct {
-	*flight
-	result Result
-	err    error // broken off by us
-}
-
 func (s *shift) run(ctx context.Context, stop <-chan struct{}) error {
 	defer s.starting.Wait()
 	over := time.NewTimer(s.shiftLength())
@@ -159,126 +144,6 @@ func (s *shift) run(ctx context.Context, stop <-chan struct{}) error {
 		}
 		if len(s.batch) > 0 && s.again == nil {
 			s.write(ctx)
-		}
-	}
-}
-
-// take begins as many tries as there is room for.
-func (s *shift) take(ctx context.Context) {
-	for s.place() && len(s.later) < maxLater && len(s.batch) < maxBatch {
-		aside := slices.AppendSeq(slices.Collect(maps.Keys(s.busy)), maps.Keys(s.later))
-		works, err := s.pending(ctx, aside)
-		if err != nil {
-			s.fault(ctx, err)
-			return
-		}
-		for _, w := range works {
-			if !s.place() {
-				return // still looking: the next landing makes room
-			}
-			s.begin(ctx, w)
-		}
-		if len(works) < chunk {
-			break
-		}
-	}
-	if len(s.batch) >= maxBatch {
-		return // much was put off; when that is written down there is more
-	}
-	// What is left waits for a landing, a wake-up or the poll, and each of them has us look again.
-	s.look = false
-}
-
-func (s *shift) pending(ctx context.Context, aside []notice.Lane) ([]Work, error) {
-	ctx, cancel := context.WithTimeout(ctx, outboxLimit)
-	defer cancel()
-	return s.Outbox.Pending(ctx, s.partition, aside, chunk, s.crowded()...)
-}
-
-// place reports whether there is room for one more try.
-func (s *shift) place() bool {
-	return len(s.flying)-s.slow < s.concurrency() && len(s.flying) < crowd*s.concurrency()
-}
-
-// crowded gives the origins for which many lanes wait already.
-func (s *shift) crowded() (origins []string) {
-	waiting := map[string]int{}
-	for _, origin := range s.later {
-		if waiting[origin]++; waiting[origin] == laterEach {
-			origins = append(origins, origin)
-		}
-	}
-	return origins
-}
-
-// roomAgain lets those go on whose host has room.
-func (s *shift) roomAgain() {
-	told := s.room.take()
-	maps.DeleteFunc(s.later, func(_ notice.Lane, origin string) bool { return told[hostOf(origin)] })
-	s.look = true
-}
-
-// begin makes a try, unless one before it in its lane is under way or its host has its share already: a receiver that hangs must not keep
-// the others waiting. A host that answers nobody is left alone; the lane's own workflow goes on with it.
-func (s *shift) begin(ctx context.Context, w Work) {
-	f := &flight{lane: w.Delivery.Lane}
-	if _, aside := s.later[f.lane]; aside || s.busy[f.lane] {
-		return
-	}
-	leave, a, until := s.hosts().admit(host(w), false, s.room)
-	switch a {
-	case full:
-		s.later[f.lane] = origin(w)
-		return
-	case open:
-		s.busy[f.lane] = true
-		until = until.Add(s.scatter())
-		if latest := s.profile(w).Latest(0, s.Now()); until.After(latest) {
-			until = latest
-		}
-		s.batch = append(s.batch, s.putOff(w, until))
-		return
-	}
-	s.busy[f.lane] = true
-	s.flying[f] = true
-	go func() {
-		slow := time.AfterFunc(slowAfter, func() {
-			select {
-			case s.late <- f:
-			case <-s.over:
-			}
-		})
-		defer slow.Stop()
-		result, err := s.attempt(ctx, w, leave)
-		s.landings <- landing{f, result, err} // never blocks: there is room for all that are under way
-	}()
-}
-
-func (s *shift) land(l landing) {
-	delete(s.flying, l.flight)
-	if l.slow {
-		s.slow--
-	}
-	s.look = true
-	if l.err != nil {
-		delete(s.busy, l.lane)
-		return
-	}
-	s.batch = append(s.batch, l.result)
-}
-
-// gather takes in what else lands within a moment: one transaction for many results costs hardly more than for one.
-func (s *shift) gather(ctx context.Context) {
-	moment := time.NewTimer(gather)
-	defer moment.Stop()
-	for len(s.flying) > 0 && len(s.batch) < maxBatch {
-		select {
-		case l := <-s.landings:
-			s.land(l)
-		case <-moment.C:
-			return
-		case <-ctx.Done():
-			return
 		}
 	}
 }
