@@ -261,6 +261,7 @@ func TestNumbersAreCountedByTheDayOfTheZone(t *testing.T) {
 func TestSearchesReadNoWholeTable(t *testing.T) {
 	b := open(t, postgrestest.Start(t))
 	db := b.raw()
+	db.SetMaxOpenConns(1)
 	crowd(t, db)
 	n := fmt.Sprintf("generate_series(1, %d) i", crowded)
 	for _, statement := range []string{
