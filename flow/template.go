@@ -78,9 +78,6 @@ func hole(rest string) (code, after string, ok bool) {
 	return "", "", false
 }
 
-// constant reports whether the template has no holes.
-func (t template) constant() bool { return len(t) == 0 || len(t) == 1 && t[0].hole == nil }
-
 // fill puts the values into the holes, each as text made safe by escape.
 func (t template) fill(world map[string]any, escape func(string) (string, error)) (string, error) {
 	var b strings.Builder
