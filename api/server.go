@@ -49,9 +49,7 @@ func New(config Config, apps Apps, ready func(ctx context.Context) error, log *s
 		// Without this, strings read from a request change under whoever keeps them.
 		Immutable:     true,
 		CaseSensitive: true,
-		// A body somewhat over the limit is still read, so that its sender hears why it is refused: one who is cut off while sending
-		// mostly sees a broken connection.
-		BodyLimit:             4 * config.BodyLimit,
+		BodyLimit:             config.BodyLimit,
 		ReadBufferSize:        config.HeaderLimit,
 		ReadTimeout:           config.ReadTimeout,
 		WriteTimeout:          config.WriteTimeout,
@@ -160,6 +158,9 @@ func (s *Server) refuse(c *fiber.Ctx, err error) error {
 	// What the HTTP layer refuses was never greeted.
 	v, r := s.begin(c), Classify(err)
 	v.refused, v.cause = r.Code, err
+	if r.Code == TooLarge {
+		hearOut(c.Context().Conn())
+	}
 	family := v.family
 	if family == nil {
 		family = s.familyOf(c.Path())

@@ -5,21 +5,21 @@ import (
 	"crypto/tls"
 	"errors"
 	"fmt"
+	"io"
 	"log/slog"
 	"net"
 	"os"
 	"os/signal"
 	"sync"
+	"sync/atomic"
 	"syscall"
 	"time"
 )
 
-// transport puts the limit of connections and TLS, where they are wanted, around a listener. stop ends what it keeps running.
+// transport puts the limit of connections, and TLS where it is wanted, around a listener. stop ends what it keeps running.
 func (s *Server) transport(l net.Listener) (around net.Listener, stop func(), err error) {
 	stop = func() {}
-	if s.config.ConnectionsPerAddress > 0 {
-		l = &crowd{Listener: l, most: s.config.ConnectionsPerAddress, exempt: s.trustedPeer, log: s.log, open: map[string]int{}}
-	}
+	l = &crowd{Listener: l, most: s.config.ConnectionsPerAddress, exempt: s.trustedPeer, log: s.log, open: map[string]int{}}
 	if s.config.TLSCert == "" && s.config.TLSKey == "" {
 		return l, stop, nil
 	}
@@ -111,7 +111,7 @@ func (p *keyPair) watch(ctx context.Context, hangup chan os.Signal) {
 // crowd lets so many connections in from one address, and closes what is more.
 type crowd struct {
 	net.Listener
-	most   int
+	most   int // below 0: any number
 	exempt func(net.Addr) bool
 	log    *slog.Logger
 
@@ -124,8 +124,11 @@ type crowd struct {
 func (l *crowd) Accept() (net.Conn, error) {
 	for {
 		conn, err := l.Listener.Accept()
-		if err != nil || l.exempt(conn.RemoteAddr()) {
-			return conn, err
+		if err != nil {
+			return nil, err
+		}
+		if l.most < 0 || l.exempt(conn.RemoteAddr()) {
+			return &guest{Conn: conn, leave: func() {}}, nil
 		}
 		from := network(conn.RemoteAddr().String())
 		if host, _, err := net.SplitHostPort(conn.RemoteAddr().String()); err == nil {
@@ -160,14 +163,36 @@ func (l *crowd) leave(from string) {
 	}
 }
 
-// guest is a connection that counts.
+// guest is a connection to somebody who calls.
 type guest struct {
 	net.Conn
-	leave func()
+	leave   func()
+	talking atomic.Bool // it was answered before all it sends was read
 }
 
-// Close implements net.Conn.
+// How long, and for how many bytes, somebody who was refused while sending is listened to.
+const (
+	hearOutFor  = 5 * time.Second
+	hearOutMost = 4 << 20
+)
+
+// Close implements net.Conn. Closing a connection while there is something to read resets it, and whoever sends may never see the answer (RFC
+// 9112, section 9.6). So the rest is read and thrown away, within bounds: it takes no memory.
 func (g *guest) Close() error {
 	defer g.leave()
+	if half, ok := g.Conn.(interface{ CloseWrite() error }); ok && g.talking.Load() && half.CloseWrite() == nil {
+		_ = g.SetReadDeadline(time.Now().Add(hearOutFor))
+		_, _ = io.CopyN(io.Discard, g.Conn, hearOutMost)
+	}
 	return g.Conn.Close()
+}
+
+// hearOut has a connection closed in such a way that its other end can see the answer although it is still sending.
+func hearOut(conn net.Conn) {
+	if over, ok := conn.(*tls.Conn); ok {
+		conn = over.NetConn()
+	}
+	if g, ok := conn.(*guest); ok {
+		g.talking.Store(true)
+	}
 }

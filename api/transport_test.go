@@ -2,6 +2,7 @@ package api_test
 
 import (
 	"bufio"
+	"context"
 	"crypto/ecdsa"
 	"crypto/elliptic"
 	"crypto/rand"
@@ -10,6 +11,7 @@ import (
 	"crypto/x509/pkix"
 	"encoding/pem"
 	"errors"
+	"fmt"
 	"io"
 	"math/big"
 	"net"
@@ -22,10 +24,12 @@ import (
 	"testing"
 	"time"
 
+	"github.com/gofiber/fiber/v2"
 	"github.com/stretchr/testify/require"
 
 	"signalbox/api"
 	"signalbox/api/apitest"
+	"signalbox/desk"
 )
 
 // TestSlowCallersHoldUpNobody has 500 connections each send a byte of a request now and then. A proper request is answered as fast as ever,
@@ -78,6 +82,71 @@ func TestSlowCallersHoldUpNobody(t *testing.T) {
 	require.Less(t, worst, 500*time.Millisecond)
 	require.Eventually(t, func() bool { return cut.Load() == slow }, 20*time.Second, 10*time.Millisecond)
 	require.GreaterOrEqual(t, time.Since(began), 2*time.Second)
+}
+
+// TestTooLargeABodyIsNotTakenIn: whoever announces too large a body is answered before it comes, so it takes no memory; and hears why although
+// it goes on sending.
+func TestTooLargeABodyIsNotTakenIn(t *testing.T) {
+	for name, most := range map[string]int{"counted": 0, "any number of connections": -1} {
+		address := setup(t, api.Config{ConnectionsPerAddress: most}).serve(t)
+		conn, err := net.Dial("tcp", address)
+		require.NoError(t, err)
+		defer conn.Close()
+		require.NoError(t, conn.SetDeadline(time.Now().Add(10*time.Second)))
+		_, err = fmt.Fprintf(conn, "POST /issue HTTP/1.1\r\nHost: a\r\nContent-Length: %d\r\n\r\n{", 1<<20+1)
+		require.NoError(t, err)
+		answers := bufio.NewReader(conn)
+		response, err := http.ReadResponse(answers, nil)
+		require.NoError(t, err, name)
+		_, err = io.Copy(io.Discard, response.Body)
+		require.NoError(t, err)
+		require.Equal(t, http.StatusRequestEntityTooLarge, response.StatusCode)
+		require.True(t, response.Close)
+		_, err = answers.ReadByte()
+		require.ErrorIs(t, err, io.EOF, "it says that it says no more")
+		for range 16 {
+			_, err = conn.Write(make([]byte, 64<<10))
+			require.NoError(t, err, "and hears the rest out")
+		}
+		require.NoError(t, conn.Close())
+	}
+}
+
+// TestSlowReadersHoldUpNobody has connections ask for large answers and read nothing of them.
+func TestSlowReadersHoldUpNobody(t *testing.T) {
+	large := api.Route{Method: "GET", Path: "/issue", Scope: desk.Read, Handler: func(c *fiber.Ctx) error { return c.Send(make([]byte, 16<<20)) }}
+	s := setup(t, api.Config{WriteTimeout: 2 * time.Second}, large)
+	address := s.serve(t)
+	const slow = 20
+	var conns []net.Conn
+	for range slow {
+		conn, err := net.Dial("tcp", address)
+		require.NoError(t, err)
+		defer conn.Close()
+		_, err = fmt.Fprintf(conn, "GET /issue HTTP/1.1\r\nHost: a\r\nAuthorization: Bearer %s\r\n\r\n", apitest.Writer)
+		require.NoError(t, err)
+		conns = append(conns, conn)
+	}
+	require.Eventually(t, func() bool { return len(s.log.all(t)) == slow }, 10*time.Second, time.Millisecond, "all have been answered")
+	began := time.Now()
+	for range 50 {
+		r, err := http.NewRequest("GET", "http://"+address+"/issue/1", nil)
+		require.NoError(t, err)
+		r.Header.Set("Authorization", "Bearer "+apitest.Writer)
+		response, err := http.DefaultClient.Do(r)
+		require.NoError(t, err)
+		response.Body.Close()
+		require.Equal(t, 200, response.StatusCode)
+	}
+	require.Less(t, time.Since(began), 2*time.Second, "before any of them was cut off")
+	ctx, cancel := context.WithTimeout(t.Context(), 10*time.Second)
+	defer cancel()
+	require.NoError(t, s.server.Shutdown(ctx), "nobody who does not read keeps a process from ending")
+	for _, conn := range conns {
+		require.NoError(t, conn.SetReadDeadline(time.Now().Add(10*time.Second)))
+		n, err := io.Copy(io.Discard, conn)
+		require.True(t, err != nil || n < 16<<20, "what was not read in time is not sent")
+	}
 }
 
 func TestSoManyConnectionsOfOneAddress(t *testing.T) {
@@ -206,6 +275,23 @@ func TestTLS(t *testing.T) {
 	require.True(t, served(second)())
 	third := certify(t, cert, key, "third")
 	require.Eventually(t, served(third), 20*time.Second, 50*time.Millisecond)
+}
+
+func TestWhoNeverFinishesTheHandshakeIsCutOff(t *testing.T) {
+	cert, key := filepath.Join(t.TempDir(), "cert.pem"), filepath.Join(t.TempDir(), "key.pem")
+	certify(t, cert, key, "first")
+	address := setup(t, api.Config{TLSCert: cert, TLSKey: key, ReadTimeout: time.Second}).serve(t)
+	began := time.Now()
+	for _, hello := range []string{"", "\x16\x03\x01", "GET / HTTP/1.1\r\n"} {
+		conn, err := net.Dial("tcp", address)
+		require.NoError(t, err)
+		defer conn.Close()
+		_, err = conn.Write([]byte(hello))
+		require.NoError(t, err)
+		require.NoError(t, conn.SetReadDeadline(began.Add(10*time.Second)))
+		_, err = io.Copy(io.Discard, conn)
+		require.NotErrorIs(t, err, os.ErrDeadlineExceeded, "%q", hello)
+	}
 }
 
 func TestTLSThatCannotBeIsSaidAtTheStart(t *testing.T) {
