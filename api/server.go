@@ -47,8 +47,8 @@ func New(config Config, apps Apps, ready func(ctx context.Context) error, log *s
 	}
 	s.app = fiber.New(fiber.Config{
 		// Without this, strings read from a request change under whoever keeps them.
-		Immutable:     true,
-		CaseSensitive: true,
+		Immutable:             true,
+		CaseSensitive:         true,
 		BodyLimit:             config.BodyLimit,
 		ReadBufferSize:        config.HeaderLimit,
 		ReadTimeout:           config.ReadTimeout,
