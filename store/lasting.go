@@ -2,28 +2,14 @@ package store
 
 import (
 	"context"
-	"encoding/base64"
 	"encoding/json"
 	"fmt"
-	"time"
 
 	"github.com/google/uuid"
 
 	"signalbox/notice"
 	"signalbox/ticket"
 )
-
-// rotationOverlap is how long an earlier secret goes on signing after a rotation, and maxOlder how many of them there may be at once.
-const (
-	rotationOverlap = 24 * time.Hour
-	maxOlder        = 4
-)
-
-// olderSecret is a secret that was replaced and still signs.
-type olderSecret struct {
-	Sealed string    `json:"sealed"`
-	Until  time.Time `json:"until"`
-}
 
 // lastingColumns are those of a lasting subscription, but for its secrets.
 const lastingColumns = subscriptionColumns + `, filter`
@@ -52,7 +38,7 @@ func (s *Store) Subscribe(ctx context.Context, sub notice.Subscription) (notice.
 		}
 		sub.ID, sub.TicketID, sub.State, sub.CreatedAt = uuid.NewString(), 0, notice.Active, at(q.now()).Time
 		if sub.Secret == "" {
-			sub.Secret = newSecret(notice.SecretPrefix, base64.StdEncoding)
+			sub.Secret = newSigningSecret()
 		}
 		filter, err := json.Marshal(sub.Filter)
 		if err != nil {
@@ -189,53 +175,6 @@ func (q *session) release(ctx context.Context, id string) error {
 		q.wakes[part] = true
 	}
 	return wrap("release deliveries", err)
-}
-
-// Rotate gives a lasting subscription a new secret, which nobody can ask for again. Earlier ones go on signing beside it, each for 24 hours
-// from its own rotation. NotFound as with Subscription; TooMany: too many earlier ones still sign.
-func (s *Store) Rotate(ctx context.Context, tenant, id string) (secret string, err error) {
-	err = s.write(ctx, func(ctx context.Context, q *session) error {
-		if _, err := q.lasting(ctx, tenant, id, " FOR UPDATE"); err != nil {
-			return err
-		}
-		var row subscriptionRow
-		if err := q.get(ctx, &row, `SELECT secret, older FROM subscriptions WHERE id = ?`, id); err != nil {
-			return wrap("read the secrets", err)
-		}
-		older, err := row.older(q.now())
-		if err != nil {
-			return err
-		}
-		if len(older) >= maxOlder {
-			return ticket.Refuse(ticket.TooMany, fmt.Sprintf("%d earlier secrets still sign; the first of them ends at %s", len(older), older[0].Until.UTC().Format(time.RFC3339)))
-		}
-		older = append(older, olderSecret{row.Secret, q.now().Add(rotationOverlap).UTC()})
-		kept, err := json.Marshal(older)
-		if err != nil {
-			return fmt.Errorf("write earlier secrets: %w", err)
-		}
-		secret = newSecret(notice.SecretPrefix, base64.StdEncoding)
-		_, err = q.exec(ctx, `UPDATE subscriptions SET secret = ?, older = ? WHERE id = ?`, q.seals.seal(secret, id), string(kept), id)
-		return wrap("change the secret", err)
-	})
-	return secret, err
-}
-
-// older gives the earlier secrets that still sign, oldest first.
-func (r subscriptionRow) older(now time.Time) (still []olderSecret, err error) {
-	if r.Older == "[]" {
-		return nil, nil
-	}
-	var all []olderSecret
-	if err := json.Unmarshal([]byte(r.Older), &all); err != nil {
-		return nil, fmt.Errorf("read the earlier secrets of subscription %s: %w", r.ID, err)
-	}
-	for _, o := range all {
-		if now.Before(o.Until) {
-			still = append(still, o)
-		}
-	}
-	return still, nil
 }
 
 // Unsubscribe deletes a lasting subscription: nothing more is sent, what is queued or held is cancelled. NotFound as with Subscription.

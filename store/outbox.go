@@ -42,19 +42,8 @@ func (q *session) work(r workRow) notice.Work {
 
 // secrets opens what is sealed of a subscription.
 func (q *session) secrets(r subscriptionRow, sub *notice.Subscription) (err error) {
-	if sub.Secret, err = q.seals.open(r.Secret, r.ID); err != nil {
-		return fmt.Errorf("secret: %w", err)
-	}
-	older, err := r.older(q.now())
-	if err != nil {
+	if sub.Secret, sub.Older, err = q.opened(r.signing, r.ID); err != nil {
 		return err
-	}
-	for _, o := range older {
-		secret, err := q.seals.open(o.Sealed, r.ID)
-		if err != nil {
-			return fmt.Errorf("an earlier secret: %w", err)
-		}
-		sub.Older = append(sub.Older, secret)
 	}
 	if r.Headers == "" {
 		return nil

@@ -116,7 +116,7 @@ func (q *session) target(ctx context.Context, tenant string, ticketID int64, sub
 	found, err = q.find(ctx, &again, `SELECT id FROM subscriptions WHERE ticket_id = ? AND url = ? AND format = ? AND state = 'active' ORDER BY created_at, id LIMIT 1`,
 		ticketID, row.URL, row.Format)
 	if err == nil && !found {
-		err = ticket.Refuse(ticket.Conflict, "the address was dropped; it has to be registered again")
+		err = errDropped
 	}
 	return again, wrap("look for the address", err)
 }

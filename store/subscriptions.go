@@ -2,7 +2,6 @@ package store
 
 import (
 	"context"
-	"encoding/base64"
 	"encoding/json"
 	"fmt"
 
@@ -13,14 +12,13 @@ import (
 )
 
 type subscriptionRow struct {
+	signing
 	ID           string  `db:"id"`
 	Tenant       string  `db:"tenant"`
 	TicketID     int64   `db:"ticket_id"`
 	URL          string  `db:"url"`
 	Format       string  `db:"format"`
 	Profile      string  `db:"profile"`
-	Secret       string  `db:"secret"`
-	Older        string  `db:"older"`
 	Headers      string  `db:"headers"`
 	Filter       string  `db:"filter"`
 	State        string  `db:"state"`
@@ -44,6 +42,7 @@ func (r subscriptionRow) subscription() notice.Subscription {
 var (
 	errNoSubscription = ticket.Refuse(ticket.NotFound, "there is no such notification")
 	errNoDelivery     = ticket.Refuse(ticket.NotFound, "it has no such delivery")
+	errDropped        = ticket.Refuse(ticket.Conflict, "the address was dropped; it has to be registered again")
 )
 
 // Register gives the active subscription of that address on the ticket, or makes one with a secret of its own.
@@ -80,7 +79,7 @@ func (q *session) subscribe(ctx context.Context, t ticket.Ticket, want notice.Su
 		}
 		row.Headers = q.seals.seal(string(headers), headersOf(row.ID))
 	}
-	secret := newSecret("whsec_", base64.StdEncoding)
+	secret := newSigningSecret()
 	err = q.insert(ctx, `subscriptions (id, tenant, ticket_id, url, format, profile, secret, headers, state, reason, created_at)`, [][]any{{
 		row.ID, row.Tenant, row.TicketID, row.URL, row.Format, row.Profile, q.seals.seal(secret, row.ID), row.Headers, row.State, "", row.CreatedAt}})
 	return row.subscription(), err
@@ -181,7 +180,7 @@ func (s *Store) Redeliver(ctx context.Context, ticketID int64, subscription, del
 		}
 		var inactive error
 		if state != string(notice.Active) {
-			inactive = ticket.Refuse(ticket.Conflict, "the address was dropped; it has to be registered again")
+			inactive = errDropped
 		}
 		return q.newRound(ctx, subscription, delivery, inactive)
 	})
