@@ -165,7 +165,8 @@ func (s *Store) RotateService(ctx context.Context, tenant, key string) (secret s
 }
 
 // CallSecrets gives what the requests of a ticket's process are signed with: the secret of its service, which is made when it is first asked
-// for, and earlier ones that still sign. Where service is empty it is looked up by the ticket. NotFound: the tenant has no such service.
+// for, and earlier ones that still sign. Where service is empty it is looked up by the ticket. NotFound: the tenant has
+// no such service, or it is a built-in one.
 func (s *Store) CallSecrets(ctx context.Context, t ticket.Identity, service string) (secret string, older []string, err error) {
 	had := signing{}
 	err = s.read(ctx, func(q *session) (err error) {
@@ -173,6 +174,9 @@ func (s *Store) CallSecrets(ctx context.Context, t ticket.Identity, service stri
 			if _, err = q.find(ctx, &service, `SELECT service FROM tickets WHERE tenant = ? AND number = ?`, t.Tenant, t.Number); err != nil {
 				return wrap("look for a ticket's service", err)
 			}
+		}
+		if _, ok := builtIn(service); ok {
+			return errNoService // that could have a secret
 		}
 		service = tidy(service)
 		had, err = q.serviceSigning(ctx, t.Tenant, service)
