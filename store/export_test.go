@@ -1,6 +1,17 @@
 package store
 
-import "signalbox/ticket"
+import (
+	"context"
+
+	"signalbox/ticket"
+)
+
+// InTransaction runs f in a transaction; key gives data keys as they are asked for within one.
+func (s *Store) InTransaction(ctx context.Context, f func(ctx context.Context, key func(Purpose) (DataKey, error)) error) error {
+	return s.write(ctx, func(ctx context.Context, q *session) error {
+		return f(ctx, func(p Purpose) (DataKey, error) { return q.dataKey(ctx, p) })
+	})
+}
 
 // ListQuery is the query that Tickets runs, for looking at its plan.
 func ListQuery(tenant string, f ticket.Filter) (string, []any, error) {

@@ -21,7 +21,8 @@ type session struct {
 		sqlx.ExtContext
 		Rebind(query string) string
 	}
-	wakes map[int]bool // partitions in which deliveries became pending
+	wakes   map[int]bool // partitions in which deliveries became pending
+	madeKey bool         // a data key, which is not there before the commit
 }
 
 type sessionKey struct{ *Store }

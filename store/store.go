@@ -45,6 +45,7 @@ type Store struct {
 	dsn        string
 	seals      *seals
 	tokens     *tokens
+	keys       *keyring
 	publicURL  string
 	zone       *time.Location
 	partitions int
@@ -67,7 +68,7 @@ func Open(ctx context.Context, dsn string, o Options) (*Store, error) {
 		return nil, err
 	}
 	s := &Store{dsn: dsn, seals: seals, tokens: tokens, publicURL: strings.TrimSuffix(o.PublicURL, "/"), zone: o.Zone, partitions: o.Partitions,
-		now: o.Now, log: o.Log, known: newCache()}
+		now: o.Now, log: o.Log, known: newCache(), keys: &keyring{keys: map[Purpose][]DataKey{}}}
 	if s.zone == nil {
 		s.zone = time.UTC
 	}
@@ -147,7 +148,8 @@ func (s *Store) Close() error {
 	return errors.Join(err, s.writes.Close())
 }
 
-// Migrate brings the schema to what this build needs, and tells how many migrations that took. Several processes may do so at once.
+// Migrate brings the schema to what this build needs, makes sure of the data keys, and tells how many migrations that took. Several processes may
+// do so at once.
 func (s *Store) Migrate(ctx context.Context) (applied int, err error) {
 	db := s.writes.DB
 	if s.dialect == migrations.PostgreSQL {
@@ -158,6 +160,9 @@ func (s *Store) Migrate(ctx context.Context) (applied int, err error) {
 		defer db.Close()
 	}
 	applied, err = migrations.Up(ctx, db, s.dialect)
+	if err == nil {
+		err = s.EnsureDataKeys(ctx)
+	}
 	return applied, told(err)
 }
 

@@ -1,0 +1,139 @@
+package store
+
+import (
+	"context"
+	"crypto/rand"
+	"encoding/hex"
+	"errors"
+	"fmt"
+	"sync"
+)
+
+// Purpose is what data keys are for. No key serves two.
+type Purpose string
+
+const (
+	KeyAudit   Purpose = "audit"   // chains the timelines, so that a changed row is found
+	KeyPayload Purpose = "payload" // encrypts what Temporal keeps
+)
+
+// Purposes lists every purpose.
+var Purposes = []Purpose{KeyAudit, KeyPayload}
+
+// DataKey is a key of 32 bytes that outlives the master key: it lies in the database sealed, and a new master key seals it anew.
+type DataKey struct {
+	ID  string // tells nothing of the key, and may stand beside what was done with it
+	Key []byte
+}
+
+// DataKeys gives the keys of a purpose: first the one in force, then earlier ones, newest first. The first is made where there is none; of
+// several processes that ask at once all get the same. It reads the database each time. An error tells that a key cannot be opened: the master
+// key that it was sealed with is not here.
+func (s *Store) DataKeys(ctx context.Context, purpose Purpose) (keys []DataKey, err error) {
+	err = s.read(ctx, func(q *session) error {
+		keys, err = q.readKeys(ctx, purpose)
+		return err
+	})
+	if err != nil || len(keys) > 0 {
+		return keys, err
+	}
+	err = s.write(ctx, func(ctx context.Context, q *session) error {
+		keys, err = q.dataKeys(ctx, purpose)
+		return err
+	})
+	return keys, err
+}
+
+// EnsureDataKeys makes the first key of every purpose that has none, and tells of those that cannot be opened.
+func (s *Store) EnsureDataKeys(ctx context.Context) error {
+	var failed []error
+	for _, purpose := range Purposes {
+		_, err := s.DataKeys(ctx, purpose)
+		failed = append(failed, err)
+	}
+	return errors.Join(failed...)
+}
+
+// dataKey gives the key of a purpose that is in force, as DataKeys does, but remembers it. It is for use within a transaction.
+func (q *session) dataKey(ctx context.Context, purpose Purpose) (DataKey, error) {
+	keys, err := q.dataKeys(ctx, purpose)
+	if err != nil {
+		return DataKey{}, err
+	}
+	return keys[0], nil
+}
+
+// dataKeys gives the keys of a purpose, and makes the first. What it reads is remembered for as long as the process lives: keys never change.
+func (q *session) dataKeys(ctx context.Context, purpose Purpose) ([]DataKey, error) {
+	if keys := q.keys.get(purpose); len(keys) > 0 {
+		return keys, nil
+	}
+	keys, err := q.readKeys(ctx, purpose)
+	if err == nil && len(keys) == 0 {
+		if err = q.makeKey(ctx, purpose); err != nil {
+			return nil, err
+		}
+		keys, err = q.readKeys(ctx, purpose)
+	}
+	if err != nil {
+		return nil, err
+	}
+	// A key that this transaction made is gone when it is rolled back.
+	if !q.madeKey {
+		q.keys.put(purpose, keys)
+	}
+	return keys, nil
+}
+
+// readKeys reads the keys of a purpose, the one in force first.
+func (q *session) readKeys(ctx context.Context, purpose Purpose) ([]DataKey, error) {
+	var rows []struct {
+		ID     string `db:"id"`
+		Sealed string `db:"sealed"`
+	}
+	if err := q.all(ctx, &rows, `SELECT id, sealed FROM data_keys WHERE purpose = ? ORDER BY n DESC`, string(purpose)); err != nil {
+		return nil, wrap("read data keys", err)
+	}
+	keys := make([]DataKey, 0, len(rows))
+	for _, row := range rows {
+		key, err := q.seals.open(row.Sealed, dataKeyOf(purpose, row.ID))
+		if err != nil {
+			return nil, fmt.Errorf("open the %s key %s: %w", purpose, row.ID, err)
+		}
+		keys = append(keys, DataKey{row.ID, []byte(key)})
+	}
+	return keys, nil
+}
+
+// makeKey makes the first key of a purpose, unless somebody else does so at this moment: then it waits for them.
+func (q *session) makeKey(ctx context.Context, purpose Purpose) error {
+	id, key := make([]byte, 8), make([]byte, 32)
+	_, _ = rand.Read(id)
+	_, _ = rand.Read(key)
+	name := hex.EncodeToString(id)
+	n, err := q.exec(ctx, `INSERT INTO data_keys (id, purpose, n, sealed, created_at) VALUES (?, ?, 1, ?, ?) ON CONFLICT (purpose, n) DO NOTHING`,
+		name, string(purpose), q.seals.seal(string(key), dataKeyOf(purpose, name)), at(q.now()))
+	q.madeKey = q.madeKey || n > 0
+	return wrap("make a data key", err)
+}
+
+// dataKeyOf is the owner of a sealed data key.
+func dataKeyOf(purpose Purpose, id string) string { return "data key:" + string(purpose) + ":" + id }
+
+// keyring remembers data keys.
+type keyring struct {
+	mu   sync.Mutex
+	keys map[Purpose][]DataKey
+}
+
+func (k *keyring) get(purpose Purpose) []DataKey {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	return k.keys[purpose]
+}
+
+func (k *keyring) put(purpose Purpose, keys []DataKey) {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	k.keys[purpose] = keys
+}

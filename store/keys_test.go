@@ -1,0 +1,104 @@
+package store_test
+
+import (
+	"context"
+	"errors"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+
+	"signalbox/store"
+)
+
+// under is the same database as a process with other keys sees it.
+func (b *bench) under(master []byte, old ...[]byte) *store.Store {
+	b.t.Helper()
+	s, err := store.Open(b.t.Context(), b.dsn, store.Options{MasterKey: master, OldKeys: old, Now: b.clock.Now})
+	require.NoError(b.t, err)
+	b.t.Cleanup(func() { require.NoError(b.t, s.Close()) })
+	return s
+}
+
+func TestAllProcessesHaveOneDataKey(t *testing.T) {
+	both(t, func(t *testing.T, b *bench) {
+		_, err := b.raw().Exec(`DELETE FROM data_keys`) // migrating made them
+		require.NoError(t, err)
+		first, second := b.under(masterKey), b.under(masterKey)
+		var made store.DataKey
+		var told []store.DataKey
+		var wait sync.WaitGroup
+		require.NoError(t, first.InTransaction(t.Context(), func(ctx context.Context, key func(store.Purpose) (store.DataKey, error)) (err error) {
+			made, err = key(store.KeyPayload)
+			wait.Go(func() {
+				var err error
+				told, err = second.DataKeys(t.Context(), store.KeyPayload)
+				assert.NoError(t, err)
+			})
+			if strings.HasPrefix(b.dsn, "postgres") {
+				require.Eventually(t, func() bool {
+					return b.count(`SELECT COUNT(*) FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock'`) > 0
+				}, 10*time.Second, 5*time.Millisecond, "the second waits for the first")
+			}
+			return err
+		}))
+		wait.Wait()
+		require.Equal(t, []store.DataKey{made}, told)
+		require.Len(t, made.Key, 32)
+		require.NotEqual(t, make([]byte, 32), made.Key)
+
+		audit, err := b.DataKeys(t.Context(), store.KeyAudit)
+		require.NoError(t, err)
+		require.NotEqual(t, made, audit[0], "no key serves two purposes")
+		var sealed string
+		require.NoError(t, b.raw().QueryRow(`SELECT sealed FROM data_keys WHERE purpose = 'audit'`).Scan(&sealed))
+		require.NotContains(t, sealed, string(audit[0].Key))
+	})
+}
+
+func TestMigratingMakesDataKeysAndSaysWhichCannotBeOpened(t *testing.T) {
+	both(t, func(t *testing.T, b *bench) {
+		require.Equal(t, len(store.Purposes), b.count(`SELECT COUNT(*) FROM data_keys`))
+		stranger := b.under([]byte("another key of just 32 bytes...."))
+		_, err := stranger.Migrate(t.Context())
+		require.ErrorContains(t, err, "open the audit key")
+		require.ErrorContains(t, err, "open the payload key")
+		_, err = b.under([]byte("another key of just 32 bytes...."), masterKey).Migrate(t.Context())
+		require.NoError(t, err)
+	})
+}
+
+func TestADataKeyThatWasRolledBackIsNotUsed(t *testing.T) {
+	both(t, func(t *testing.T, b *bench) {
+		_, err := b.raw().Exec(`DELETE FROM data_keys`)
+		require.NoError(t, err)
+		s := b.under(masterKey)
+		failed := errors.New("failed")
+		var lost store.DataKey
+		err = s.InTransaction(t.Context(), func(ctx context.Context, key func(store.Purpose) (store.DataKey, error)) error {
+			if lost, err = key(store.KeyAudit); err != nil {
+				return err
+			}
+			again, err := key(store.KeyAudit)
+			require.NoError(t, err)
+			require.Equal(t, lost, again)
+			return failed
+		})
+		require.ErrorIs(t, err, failed)
+		var kept, remembered store.DataKey
+		for _, into := range []*store.DataKey{&kept, &remembered} {
+			require.NoError(t, s.InTransaction(t.Context(), func(ctx context.Context, key func(store.Purpose) (store.DataKey, error)) (err error) {
+				*into, err = key(store.KeyAudit)
+				return err
+			}))
+		}
+		require.NotEqual(t, lost, kept)
+		require.Equal(t, kept, remembered)
+		stored, err := b.DataKeys(t.Context(), store.KeyAudit)
+		require.NoError(t, err)
+		require.Equal(t, []store.DataKey{kept}, stored)
+	})
+}
