@@ -1,11 +1,15 @@
 package apitest
 
 import (
+	"bufio"
 	"bytes"
 	"encoding/json"
 	"io"
+	"net"
 	"net/http"
 	"net/http/httptest"
+	"net/http/httputil"
+	"strconv"
 	"testing"
 
 	"github.com/gofiber/fiber/v2"
@@ -70,9 +74,9 @@ func (c Client) Do(method, path string, body any, headers ...string) Answer {
 		}
 		r.Header.Set(headers[i], headers[i+1])
 	}
-	response, err := c.App.Test(r, -1)
-	require.NoError(c.T, err)
-	defer response.Body.Close()
+	response, hangUp := c.exchange(r)
+	defer hangUp()
+	var err error
 	answer := Answer{Status: response.StatusCode, Header: response.Header, t: c.T}
 	answer.Body, err = io.ReadAll(response.Body)
 	require.NoError(c.T, err)
@@ -81,6 +85,25 @@ func (c Client) Do(method, path string, body any, headers ...string) Answer {
 		c.Contract.Check(c.T, r, raw, answer)
 	}
 	return answer
+}
+
+// exchange sends a request over a connection in memory. Unlike the application's own Test it gives the answer also where the request was refused
+// before all of it was read.
+func (c Client) exchange(r *http.Request) (response *http.Response, hangUp func()) {
+	c.T.Helper()
+	r.Header.Set("Content-Length", strconv.FormatInt(r.ContentLength, 10))
+	raw, err := httputil.DumpRequest(r, true)
+	require.NoError(c.T, err)
+	c.App.Handler() // makes it ready to serve
+	near, far := net.Pipe()
+	go func() {
+		_ = c.App.Server().ServeConn(far) // what goes wrong is answered as well
+		_ = far.Close()
+	}()
+	go func() { _, _ = near.Write(raw) }() // likewise
+	response, err = http.ReadResponse(bufio.NewReader(near), r)
+	require.NoError(c.T, err)
+	return response, func() { _ = near.Close() }
 }
 
 // Into decodes the body, and fails the test unless the status is the one expected.
