@@ -327,11 +327,13 @@ func TestASystemHasItsMinute(t *testing.T) {
 	over := say(b, "Jira", "X-Idempotency-Key", "over")
 	b.refused(over, 429, "MTCH-0506", "at most 60 callbacks a minute")
 	reset := began.Add(time.Minute).Unix() + 1
-	require.Equal(t, strconv.FormatInt(reset-b.clock.Unix(), 10), over.Header.Get("Retry-After"))
+	require.Equal(t, "55", over.Header.Get("Retry-After"), "54.1 seconds")
 	require.Equal(t, strconv.FormatInt(reset, 10), over.Header.Get("X-RateLimit-Reset"))
 	require.Equal(t, "0", over.Header.Get("X-RateLimit-Remaining"))
+	*b.clock = b.clock.Add(200 * time.Millisecond)
+	require.Equal(t, "54", say(b, "JIRA").Header.Get("Retry-After"), "53.9 seconds, which is not 55 because two seconds begin meanwhile")
 	require.Equal(t, before, b.ticket(on.Number))
-	require.Equal(t, map[string]int{"north\nexception:JIRA": limit + 1}, b.budget.used)
+	require.Equal(t, map[string]int{"north\nexception:JIRA": limit + 2}, b.budget.used)
 
 	replay := b.Do("POST", path(on.Number), body(map[string]any{"externalSystem": "jira", "status": "OPEN", "updatedAt": began.Format(time.RFC3339Nano)}),
 		"X-Idempotency-Key", "first")

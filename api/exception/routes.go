@@ -67,13 +67,6 @@ func (w *Wing) callback(c *fiber.Ctx) error {
 	return api.Send(c, reply)
 }
 
-// Headers that tell a caller how much of a system's minute is left.
-const (
-	headerLimit     = "X-RateLimit-Limit"
-	headerRemaining = "X-RateLimit-Remaining"
-	headerReset     = "X-RateLimit-Reset" // Unix seconds
-)
-
 // budget counts a callback of a system, and refuses it when the system's minute is used up. The desk asks it for no replay.
 func (w *Wing) budget(c *fiber.Ctx, system string) desk.Gate {
 	return func(ctx context.Context) error {
@@ -81,23 +74,17 @@ func (w *Wing) budget(c *fiber.Ctx, system string) desk.Gate {
 		if err != nil {
 			return fmt.Errorf("count the callbacks of a system: %w", err)
 		}
-		c.Set(headerLimit, strconv.Itoa(w.Limit))
-		c.Set(headerRemaining, strconv.Itoa(remaining))
-		end := reset.Unix()
-		if reset.Nanosecond() > 0 {
-			end++
-		}
-		c.Set(headerReset, strconv.FormatInt(end, 10))
+		// They take the place of what was said of the app's own limit: a system's is the closer one.
+		c.Set(api.HeaderRateLimit, strconv.Itoa(w.Limit))
+		c.Set(api.HeaderRateRemaining, strconv.Itoa(remaining))
+		c.Set(api.HeaderRateReset, strconv.FormatInt(reset.Add(time.Second-1).Unix(), 10))
 		if ok {
 			return nil
 		}
-		c.Locals(waitKey{}, max(1, int(end-w.Now().Unix())))
-		return ticket.Refuse(ticket.TooMany, fmt.Sprintf("at most %d callbacks a minute are taken from one external system", w.Limit))
+		return api.Later(ticket.Refuse(ticket.TooMany, fmt.Sprintf("at most %d callbacks a minute are taken from one external system", w.Limit)),
+			reset.Sub(w.Now()))
 	}
 }
-
-// waitKey keeps with a request how many seconds its caller is to wait.
-type waitKey struct{}
 
 // exceptionID gives the ticket that the path names: by number, or by UUID in any of the spellings that the original system takes.
 func exceptionID(c *fiber.Ctx) (string, error) {

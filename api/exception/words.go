@@ -2,7 +2,6 @@ package exception
 
 import (
 	"net/http"
-	"strconv"
 
 	"github.com/gofiber/fiber/v2"
 
@@ -59,9 +58,6 @@ type details struct {
 func Refuse(c *fiber.Ctx, r api.Refusal) error {
 	if len(c.Response().Header.Peek(api.HeaderReplayed)) == 0 {
 		c.Set(api.HeaderReplayed, "false")
-	}
-	if seconds, ok := c.Locals(waitKey{}).(int); ok && r.Code == ticket.TooMany {
-		c.Set(fiber.HeaderRetryAfter, strconv.Itoa(seconds))
 	}
 	status := r.Status
 	if r.Code == ticket.Conflict {
