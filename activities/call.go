@@ -6,17 +6,27 @@ import (
 	"fmt"
 	"net/http"
 	"strings"
+	"time"
 
 	"go.temporal.io/sdk/temporal"
 
 	"signalbox/flow"
+	"signalbox/notice"
 	"signalbox/ticket"
 )
 
 // CallInput is a request that a ticket's process waits for.
 type CallInput struct {
-	Ticket ticket.Identity `json:"ticket"`
-	Owed   flow.Owed       `json:"owed"`
+	Ticket  ticket.Identity `json:"ticket"`
+	Service string          `json:"service,omitempty"` // that the ticket runs through; empty in inputs of earlier builds
+	Owed    flow.Owed       `json:"owed"`
+}
+
+// Secrets is what the requests of processes are signed with.
+type Secrets interface {
+	// CallSecrets gives the secret of the service that the ticket runs through, made when it is first asked for, and earlier ones that still
+	// sign. Where service is empty it is looked up by the ticket. Unavailable: the database does not answer.
+	CallSecrets(ctx context.Context, t ticket.Identity, service string) (secret string, older []string, err error)
 }
 
 // typeFault is the type of the error after which a request is made again.
@@ -25,15 +35,22 @@ const typeFault = "fault"
 // maxCallAnswer bounds how much of an answer a process gets to see, in bytes. It becomes part of the ticket's history.
 const maxCallAnswer = 64 << 10
 
-// CallService makes one attempt at a request of a process, through the same guard as deliveries. An answer that is worth another attempt
-// (none at all, HTTP 408, 425, 429 or 5xx) is an error, so that Temporal makes one by the node's policy; of the last attempt the error tells
-// what there was. What any other answer means is for the process to say.
+// CallService makes one attempt at a request of a process, through the same guard as deliveries and signed like them (Standard Webhooks). An
+// answer that is worth another attempt (none at all, HTTP 408, 425, 429 or 5xx) is an error, so that Temporal makes one by the node's policy; of
+// the last attempt the error tells what there was. So is a request that could not be signed: it is not sent. What any other answer means is for
+// the process to say.
 //
-// Every attempt carries the same Idempotency-Key, so that a receiver can tell a repetition from a second request.
+// Every attempt carries the same Idempotency-Key and webhook-id, so that a receiver can tell a repetition from a second request.
 func (d *Deliveries) CallService(ctx context.Context, in CallInput) (flow.Called, error) {
 	answer := flow.Called{Node: in.Owed.Node, Round: in.Owed.Round, Try: in.Owed.Try}
 	began := d.Now()
-	status, header, body, err := d.Sender.call(ctx, in)
+	signed, err := d.signCall(ctx, in)
+	var status int
+	var header http.Header
+	var body []byte
+	if err == nil {
+		status, header, body, err = d.Sender.call(ctx, in, signed)
+	}
 	fault := ""
 	switch {
 	case err != nil && ctx.Err() != nil:
@@ -55,8 +72,43 @@ func (d *Deliveries) CallService(ctx context.Context, in CallInput) (flow.Called
 	return answer, nil
 }
 
-// call sends a request of a process as its node describes it.
-func (s *Sender) call(ctx context.Context, in CallInput) (int, http.Header, []byte, error) {
+// callID names a request: the same on every attempt at it, another one when somebody has it made again.
+func callID(in CallInput) string {
+	return fmt.Sprintf("%s:%s:%d:%d", in.Ticket.Number, in.Owed.Node, in.Owed.Round, in.Owed.Try)
+}
+
+// reporting is what an attempt keeps of its time for telling how it came out.
+const reporting = time.Second
+
+// signCall gives the headers that sign an attempt made now. An attempt has more time than its request may take; while the database does not
+// answer it is waited for in what is left over, because an attempt that is given up is one less of those that the node has.
+func (d *Deliveries) signCall(ctx context.Context, in CallInput) (map[string]string, error) {
+	limited := ctx
+	if end, ok := ctx.Deadline(); ok {
+		var cancel context.CancelFunc
+		limited, cancel = context.WithDeadline(ctx, end.Add(-in.Owed.Timeout-reporting))
+		defer cancel()
+	}
+	for wait := faultWait; ; wait = min(2*wait, maxFaultWait) {
+		secret, older, err := d.Secrets.CallSecrets(limited, in.Ticket, in.Service)
+		if err == nil {
+			return notice.Sign(secret, callID(in), d.Now(), []byte(in.Owed.Body), older...)
+		}
+		d.log().ErrorContext(ctx, "service.unsigned", "ticket", in.Ticket.Number, "node", in.Owed.Node, "error", err)
+		if !ticket.Is(err, ticket.Unavailable) {
+			return nil, unsendable("the signing secret of the service cannot be read")
+		}
+		select {
+		case <-limited.Done():
+			return nil, unsendable("the signing secret of the service could not be read in time")
+		case <-time.After(wait):
+		}
+	}
+}
+
+// call sends a request of a process as its node describes it. What only we can say of it is ours even where a node, published before that was
+// refused, says something else.
+func (s *Sender) call(ctx context.Context, in CallInput, signed map[string]string) (int, http.Header, []byte, error) {
 	ctx, cancel := context.WithTimeout(ctx, in.Owed.Timeout)
 	defer cancel()
 	request, err := http.NewRequestWithContext(ctx, in.Owed.Method, in.Owed.URL, strings.NewReader(in.Owed.Body))
@@ -66,8 +118,13 @@ func (s *Sender) call(ctx context.Context, in CallInput) (int, http.Header, []by
 	if in.Owed.Body != "" {
 		request.Header.Set("Content-Type", "application/json")
 	}
-	request.Header.Set("Idempotency-Key", fmt.Sprintf("%s:%s:%d:%d", in.Ticket.Number, in.Owed.Node, in.Owed.Round, in.Owed.Try))
 	for name, value := range in.Owed.Headers {
+		if !flow.Reserved(name) {
+			request.Header.Set(name, value)
+		}
+	}
+	request.Header.Set("Idempotency-Key", callID(in))
+	for name, value := range signed {
 		request.Header.Set(name, value)
 	}
 	return s.exchange(request, maxCallAnswer)

@@ -16,10 +16,11 @@ import (
 )
 
 // Deliveries is what the workflows around deliveries have done for them. Workflows name its methods by typed reference on a nil pointer.
-// Outbox, Sender, Lanes and Now are required; the zero value of the rest means its default.
+// Outbox, Sender, Lanes and Now are required, for CallService Secrets too; the zero value of the rest means its default.
 type Deliveries struct {
 	Outbox      Outbox
 	Sender      *Sender
+	Secrets     Secrets // that requests of processes are signed with
 	Lanes       Lanes
 	Profiles    notice.Profiles // default: as the contracts have them
 	Partitions  int             // how many there are; Tend keeps a workflow running for each

@@ -53,3 +53,13 @@ func inline(text string) string {
 	}
 	return out.String()
 }
+
+// Tickets run through what was published before headers were reserved; a definition that no longer compiled would leave them stuck.
+func TestReservedHeadersAreRefusedWhenPublishingAlone(t *testing.T) {
+	source := []byte("{key: k, name: K, nodes: [{id: a, name: A, type: call, call: {url: 'http://h/', headers: {Idempotency-Key: x}}, next: e}, {id: e, name: E, type: end}]}")
+	def, faults := Parse(source)
+	require.Len(t, faults, 1)
+	require.Empty(t, Check(def))
+	_, err := Compile(def)
+	require.NoError(t, err)
+}

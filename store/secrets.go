@@ -48,16 +48,16 @@ func (s signing) still(now time.Time) ([]olderSecret, error) {
 }
 
 // opened gives what is signed with for this owner: the secret in force, and earlier ones that still sign.
-func (q *session) opened(s signing, owner string) (secret string, older []string, err error) {
-	if secret, err = q.seals.open(s.Secret, owner); err != nil {
+func (s *Store) opened(had signing, owner string) (secret string, older []string, err error) {
+	if secret, err = s.seals.open(had.Secret, owner); err != nil {
 		return "", nil, fmt.Errorf("secret: %w", err)
 	}
-	still, err := s.still(q.now())
+	still, err := had.still(s.now())
 	if err != nil {
 		return "", nil, err
 	}
 	for _, o := range still {
-		text, err := q.seals.open(o.Sealed, owner)
+		text, err := s.seals.open(o.Sealed, owner)
 		if err != nil {
 			return "", nil, fmt.Errorf("an earlier secret: %w", err)
 		}
@@ -67,22 +67,22 @@ func (q *session) opened(s signing, owner string) (secret string, older []string
 }
 
 // rotated gives what an owner signs with from now on, and its new secret. Its row is held. TooMany: too many earlier secrets still sign.
-func (q *session) rotated(s signing, owner string) (next signing, secret string, err error) {
-	older, err := s.still(q.now())
+func (s *Store) rotated(had signing, owner string) (next signing, secret string, err error) {
+	older, err := had.still(s.now())
 	switch {
 	case err != nil:
-		return s, "", err
+		return had, "", err
 	case len(older) >= maxOlder:
-		return s, "", ticket.Refuse(ticket.TooMany, fmt.Sprintf("%d earlier secrets still sign; the first of them ends at %s", len(older), older[0].Until.UTC().Format(time.RFC3339)))
-	case s.Secret != "":
-		older = append(older, olderSecret{s.Secret, q.now().Add(rotationOverlap).UTC()})
+		return had, "", ticket.Refuse(ticket.TooMany, fmt.Sprintf("%d earlier secrets still sign; the first of them ends at %s", len(older), older[0].Until.UTC().Format(time.RFC3339)))
+	case had.Secret != "":
+		older = append(older, olderSecret{had.Secret, s.now().Add(rotationOverlap).UTC()})
 	}
 	kept, err := json.Marshal(older)
 	if err != nil {
-		return s, "", fmt.Errorf("write earlier secrets: %w", err)
+		return had, "", fmt.Errorf("write earlier secrets: %w", err)
 	}
 	secret = newSigningSecret()
-	return signing{Secret: q.seals.seal(secret, owner), Older: string(kept)}, secret, nil
+	return signing{Secret: s.seals.seal(secret, owner), Older: string(kept)}, secret, nil
 }
 
 // newSigningSecret makes one as Standard Webhooks has it.
@@ -186,8 +186,7 @@ func (s *Store) CallSecrets(ctx context.Context, t ticket.Identity, service stri
 		had, err = s.firstSecret(ctx, t.Tenant, service)
 	}
 	if err == nil {
-		q := &session{Store: s}
-		secret, older, err = q.opened(had, serviceOwner(t.Tenant, service))
+		secret, older, err = s.opened(had, serviceOwner(t.Tenant, service))
 	}
 	return secret, older, err
 }

@@ -226,7 +226,7 @@ func (r *run) call(ctx workflow.Context, owed flow.Owed) flow.Called {
 		Summary: fmt.Sprintf("%s: %s", owed.Name, owed.Method),
 	})
 	var d *activities.Deliveries
-	in := activities.CallInput{Ticket: r.ticket.Identity, Owed: owed}
+	in := activities.CallInput{Ticket: r.ticket.Identity, Service: r.ticket.Service, Owed: owed}
 	if err := workflow.ExecuteActivity(ctx, d.CallService, in).Get(ctx, &answer); err != nil {
 		answer.Error = activities.CallError(err)
 	}

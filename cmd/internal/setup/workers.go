@@ -48,6 +48,7 @@ func (h *House) Workers(s WorkerSettings, partitions int, metrics prometheus.Reg
 	deliveries := &activities.Deliveries{
 		Outbox:      h.Store.Outbox(),
 		Sender:      activities.NewSender(activities.SenderOptions{Guard: activities.Guard{Allow: s.CallbackAllow}, Now: time.Now}),
+		Secrets:     h.Store,
 		Lanes:       h.lanes(),
 		Profiles:    profiles,
 		Partitions:  partitions,

@@ -1,0 +1,35 @@
+package flow
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+)
+
+// reserved are headers of a request that only whoever makes it can say: they are about the connection or the body (RFC 9110, section 7.6.1), or
+// tell a repetition.
+var reserved = []string{"connection", "keep-alive", "te", "trailer", "transfer-encoding", "upgrade", "host", "expect", "content-length",
+	"content-encoding", "idempotency-key"}
+
+// Reserved reports whether a header of a request cannot be set by its node; the case of its name does not matter. Those that sign it are among
+// them.
+func Reserved(name string) bool {
+	low := strings.ToLower(name)
+	return slices.Contains(reserved, low) || strings.HasPrefix(low, "webhook-") || strings.HasPrefix(low, "proxy-")
+}
+
+// callHeaders names the headers that nodes must not set. It is no part of Check: definitions that were published before this was refused have
+// to compile for as long as there are tickets that run through them.
+func callHeaders(def Definition) (faults Faults) {
+	for i, n := range def.Nodes {
+		if n.Call == nil {
+			continue
+		}
+		for _, name := range sortedKeys(n.Call.Headers) {
+			if Reserved(name) {
+				faults.add(fmt.Sprintf("nodes[%d].call.headers.%s", i, name), "cannot be set: Signalbox sets it itself, or leaves it out")
+			}
+		}
+	}
+	return faults
+}
