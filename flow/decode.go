@@ -7,9 +7,7 @@ import (
 	"io"
 	"math"
 	"reflect"
-	"regexp"
 	"slices"
-	"strconv"
 	"strings"
 	"unicode/utf8"
 
@@ -73,8 +71,6 @@ func (d *decoder) locate(f *Fault) {
 	}
 }
 
-var yamlLine = regexp.MustCompile(`^line (\d+): `)
-
 func (d *decoder) document(source []byte) (*yaml.Node, bool) {
 	switch {
 	case len(source) > MaxSource:
@@ -98,13 +94,7 @@ func (d *decoder) document(source []byte) (*yaml.Node, bool) {
 		}
 	}
 	if !errors.Is(err, io.EOF) {
-		fault := Fault{Message: strings.TrimPrefix(err.Error(), "yaml: ")}
-		if m := yamlLine.FindStringSubmatch(fault.Message); m != nil {
-			fault.Line, _ = strconv.Atoi(m[1])
-			fault.Column = 1
-			fault.Message = strings.TrimPrefix(fault.Message, m[0])
-		}
-		d.faults = append(d.faults, fault)
+		d.faults = append(d.faults, syntax(source, err))
 		return nil, false
 	}
 	return document.Content[0], true
