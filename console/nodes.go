@@ -19,7 +19,7 @@ const (
 
 // nodesView is a process and where a ticket stands in it.
 type nodesView struct {
-	Current []nodeView
+	Current []nodeView // joins last: what they wait for comes before them
 	Past    []nodeView // in the order of their first entry
 	Others  []string   // names of those that were never entered, in the definition's order
 }
@@ -40,11 +40,14 @@ type nodeView struct {
 	Verdict        string   // passed or rejected
 	By             []string // whose act or votes led there
 	Problem        string   // why it cannot go on by itself
+	Arrived        []string // join: the branches that have come
+	Awaited        []string // and those that have not
 }
 
 // nodesOf gives the nodes of a ticket's process. A ticket whose process this build does not know has those that it remembers itself.
 func nodesOf(t ticket.Ticket) nodesView {
 	var out nodesView
+	var joins []nodeView
 	names := namesOf(t)
 	asked := map[string]ticket.Node{}
 	for _, n := range t.Nodes() {
@@ -58,12 +61,17 @@ func nodesOf(t ticket.Ticket) nodesView {
 				n.Actions = append(n.Actions, string(action))
 			}
 		}
-		if s.State.Open() {
+		switch {
+		case s.State.Open() && s.Type == flow.Join:
+			n.Arrived, n.Awaited = s.Met, awaited(t, s)
+			joins = append(joins, n)
+		case s.State.Open():
 			out.Current = append(out.Current, n)
-		} else {
+		default:
 			out.Past = append(out.Past, n)
 		}
 	}
+	out.Current = append(out.Current, joins...)
 	if process, err := t.Process(); err == nil {
 		for _, n := range process.Definition().Nodes {
 			if _, entered := t.Position.Find(n.ID); !entered {
@@ -72,6 +80,22 @@ func nodesOf(t ticket.Ticket) nodesView {
 		}
 	}
 	return out
+}
+
+// awaited gives the branches that have not come to an open join.
+func awaited(t ticket.Ticket, join flow.NodeState) (names []string) {
+	process, err := t.Process()
+	if err != nil {
+		return nil
+	}
+	for _, n := range process.Definition().Nodes {
+		for _, branch := range n.Branches {
+			if n.Join == join.Node && !slices.Contains(join.Met, branch.Name) {
+				names = append(names, branch.Name)
+			}
+		}
+	}
+	return names
 }
 
 func nodeOf(s flow.NodeState, name string) nodeView {

@@ -14,6 +14,7 @@ import (
 	"golang.org/x/net/html"
 
 	"signalbox/console"
+	"signalbox/flow"
 	"signalbox/notice"
 	"signalbox/ticket"
 )
@@ -294,6 +295,36 @@ func TestVotesAndThePicture(t *testing.T) {
 	require.Contains(t, p.section("process"), "Approval current approval Asked a , b Can be done approve , reject")
 	require.Contains(t, h.log.String(), "no layout")
 	require.Equal(t, http.StatusNotFound, b.get(at(fast)+"/diagram.svg").Status)
+}
+
+// Where branches run at once, a page says what each of them waits for, and then what the join does.
+func TestAJoinSaysWhoHasArrived(t *testing.T) {
+	h := newHouse(t)
+	def, faults := flow.Parse([]byte(`
+key: both
+name: Both
+nodes:
+  - {id: p, name: Split, type: parallel, branches: [{name: law, next: law}, {name: money, next: money}, {name: none, next: met}], join: met}
+  - {id: law, name: Law, type: task, processors: {persons: [lisa]}, next: met}
+  - {id: money, name: Money, type: task, processors: {persons: [max]}, next: met}
+  - {id: met, name: Met, type: join, next: over}
+  - {id: over, name: Over, type: end}
+`))
+	require.Empty(t, faults)
+	k := h.records.open(t, "north", ticket.Draft{Door: ticket.DoorIssue, App: "shop", Service: "both", Definition: &def, Origin: "x", Title: "y"})
+	b := h.visitor(t, "shop")
+	stands := func(parts ...string) {
+		t.Helper()
+		process, at := b.get(at(k)).section("process"), 0
+		for _, part := range parts {
+			i := strings.Index(process[at:], part)
+			require.GreaterOrEqual(t, i, 0, "%s, after %s", part, process[:at])
+			at += i + len(part)
+		}
+	}
+	stands("Law current task Asked lisa", "Money current task Asked max", "Met current join, waiting Waits for law , money Arrived none Since")
+	h.records.do(t, k, ticket.Command{Action: ticket.Submit, Operator: "lisa"})
+	stands("Money current task Asked max", "Met current join, waiting Waits for money Arrived none , law Since")
 }
 
 func TestDraw(t *testing.T) {
