@@ -8,7 +8,6 @@ import (
 
 	"github.com/gofiber/fiber/v2"
 
-	"signalbox/desk"
 	"signalbox/ticket"
 )
 
@@ -20,7 +19,7 @@ type attempts struct {
 	now  func() time.Time
 
 	mu     sync.Mutex
-	failed map[string]desk.Bucket // what is left to an address or a code
+	failed map[string]time.Time // until when what failed with an address or a code counts against it
 	worked map[[sha256.Size]byte]time.Time
 }
 
@@ -35,7 +34,7 @@ const (
 )
 
 func newAttempts(rate int, now func() time.Time) *attempts {
-	return &attempts{rate: rate, now: now, failed: map[string]desk.Bucket{}, worked: map[[sha256.Size]byte]time.Time{}}
+	return &attempts{rate: rate, now: now, failed: map[string]time.Time{}, worked: map[[sha256.Size]byte]time.Time{}}
 }
 
 // attempt is one try to log in.
@@ -53,7 +52,7 @@ func (a *attempts) against(t attempt) map[string]int {
 	return all
 }
 
-// check refuses an attempt where too many have failed.
+// check refuses an attempt where too many have failed: a minute's worth counts at once, and each is forgotten in its turn, rate a minute.
 func (a *attempts) check(t attempt) error {
 	a.mu.Lock()
 	defer a.mu.Unlock()
@@ -61,27 +60,33 @@ func (a *attempts) check(t attempt) error {
 	if a.rate < 0 || now.Before(a.worked[t.credential]) {
 		return nil
 	}
-	for name := range a.against(t) {
-		if b, known := a.failed[name]; known && b.Left(now) == 0 {
-			return Later(ticket.Refuse(ticket.TooMany, "too many log-ins have failed; the credential was not looked at"), b.Wait(now))
+	for name, rate := range a.against(t) {
+		until, known := a.failed[name]
+		if wait := until.Sub(now) - (time.Minute - each(rate)); known && wait > 0 {
+			return Later(ticket.Refuse(ticket.TooMany, "too many log-ins have failed; the credential was not looked at"), wait)
 		}
 	}
 	return nil
 }
 
-// fail counts an attempt that failed.
+// each is how long one failure counts, at so many a minute.
+func each(rate int) time.Duration { return time.Minute / time.Duration(rate) }
+
+// fail counts an attempt that failed. Many made at once are all looked at before the first has failed; every one of them counts afterwards,
+// so that it is no way to guess more often.
 func (a *attempts) fail(t attempt) {
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	now := a.now()
 	for name, rate := range a.against(t) {
-		b, known := a.failed[name]
+		until, known := a.failed[name]
 		if !known {
-			b = desk.Bucket{Rate: rate, Burst: rate}
-			makeRoom(a.failed, func(b desk.Bucket) bool { return !now.Before(b.FullAt) })
+			makeRoom(a.failed, func(until time.Time) bool { return !now.Before(until) })
 		}
-		b.Take(1, now)
-		a.failed[name] = b
+		if until.Before(now) {
+			until = now
+		}
+		a.failed[name] = until.Add(each(rate))
 	}
 }
 

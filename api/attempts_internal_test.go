@@ -62,6 +62,27 @@ func TestGuessingFromOneAddressIsOfNoUse(t *testing.T) {
 	require.Equal(t, 60, guess(a, 100, from("2001:db8:0:1::2")))
 }
 
+func TestGuessingManyAtOnceIsOfNoUse(t *testing.T) {
+	clock := newHand()
+	a := newAttempts(60, clock.now)
+	from := attempt{address: "203.0.113.1", credential: [32]byte{1}}
+	const atOnce = 1_000
+	for range atOnce {
+		require.NoError(t, a.check(from), "none has failed yet")
+	}
+	for range atOnce {
+		a.fail(from)
+	}
+	looked := 0
+	for range atOnce / 60 * 60 {
+		clock.pass(time.Second)
+		looked += guess(a, 100, from)
+	}
+	require.LessOrEqual(t, atOnce+looked, 60+atOnce/60*60, "60 a minute in the end")
+	clock.pass(time.Minute)
+	require.Equal(t, 60, guess(a, 100, from), "and it is forgotten once it is paid for")
+}
+
 func TestGuessingOneCodeFromManyAddressesIsOfNoUse(t *testing.T) {
 	clock := newHand()
 	a := newAttempts(60, clock.now)
