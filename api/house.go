@@ -25,6 +25,12 @@ type ID struct {
 	ID string `json:"id"`
 }
 
+// Rotated is the result of replacing a secret, which is told this once.
+type Rotated struct {
+	ID     string `json:"id"`
+	Secret string `json:"secret"`
+}
+
 // Items is the result of every list; Next is left out on the last page.
 type Items[T any] struct {
 	Items []T    `json:"items"`

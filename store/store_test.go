@@ -18,6 +18,7 @@ import (
 	"signalbox/api/incident"
 	"signalbox/api/issue"
 	"signalbox/api/publish"
+	"signalbox/api/service"
 	"signalbox/api/subscription"
 	"signalbox/desk"
 	"signalbox/notice"
@@ -33,6 +34,8 @@ var (
 	_ issue.Tickets      = (*store.Store)(nil)
 	_ issue.Addresses    = (*store.Store)(nil)
 	_ activities.Records = (*store.Store)(nil)
+	_ activities.Secrets = (*store.Store)(nil)
+	_ service.Services   = (*store.Store)(nil)
 	_ incident.Records   = (*store.Store)(nil)
 	_ publish.Stream     = (*store.Store)(nil)
 

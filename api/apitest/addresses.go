@@ -16,6 +16,7 @@ import (
 type registered struct {
 	notice.Subscription
 	records []notice.Record
+	secrets int // that it has had
 }
 
 // Register gives the active subscription of the address, or makes one.
@@ -89,6 +90,21 @@ func (h *House) Unregister(_ context.Context, ticketID int64, id string) error {
 	at := h.Now()
 	r.State, r.EndedAt = notice.Deleted, &at
 	return h.Err
+}
+
+// RotateAddress gives one a new secret.
+func (h *House) RotateAddress(_ context.Context, ticketID int64, id string) (string, error) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	r, err := h.address(ticketID, id)
+	switch {
+	case err != nil:
+		return "", err
+	case r.State != notice.Active:
+		return "", ticket.Refuse(ticket.Conflict, "the address was dropped; register it again")
+	}
+	r.secrets++
+	return secretOf(r.secrets), h.Err
 }
 
 // Drop marks an address as given up.

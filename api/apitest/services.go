@@ -2,10 +2,13 @@ package apitest
 
 import (
 	"context"
+	"encoding/base64"
 	"encoding/json"
+	"fmt"
 	"slices"
 
 	"signalbox/flow"
+	"signalbox/notice"
 	"signalbox/ticket"
 )
 
@@ -13,6 +16,7 @@ import (
 type shelf struct {
 	tenant, key string
 	disabled    bool
+	secrets     int                    // that it has had
 	versions    []ticket.ServiceRecord // oldest first
 }
 
@@ -175,4 +179,24 @@ func (h *House) EnableService(_ context.Context, tenant, key string, enabled boo
 	}
 	s.disabled = !enabled
 	return h.Err
+}
+
+// RotateService gives a service a new secret.
+func (h *House) RotateService(_ context.Context, tenant, key string) (string, error) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	s := h.shelf(tenant, key)
+	switch {
+	case s == nil:
+		return "", errNoService
+	case s.versions[0].BuiltIn:
+		return "", ticket.Refuse(ticket.Conflict, "a built-in service makes no requests, so it has no secret")
+	}
+	s.secrets++
+	return secretOf(s.secrets), h.Err
+}
+
+// secretOf gives the n-th secret that something has.
+func secretOf(n int) string {
+	return notice.SecretPrefix + base64.StdEncoding.EncodeToString(fmt.Appendf(nil, "%032d", n))
 }

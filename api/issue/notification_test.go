@@ -8,6 +8,7 @@ import (
 
 	"github.com/stretchr/testify/require"
 
+	"signalbox/api/apitest"
 	"signalbox/notice"
 )
 
@@ -51,6 +52,30 @@ func TestNotifications(t *testing.T) {
 	b.refused(b.Do("DELETE", path+"/"+again.ID, nil), 404, "notification")
 	require.Len(t, b.registered(path), 1)
 	b.refused(b.Do("DELETE", path+"/%00", nil), 404, "notification")
+}
+
+func TestTheSecretOfAnAddressIsToldByRotatingIt(t *testing.T) {
+	b := setup(t)
+	number := b.open()
+	path := "/api/issue/" + number + "/notification"
+	var made struct{ ID string }
+	b.result(b.Do("POST", path, b.sample("notification.json")), &made)
+	var first, second struct{ ID, Secret string }
+	a := b.Do("POST", path+"/"+made.ID+"/rotate", nil, "X-Idempotency-Key", "k")
+	b.result(a, &first)
+	require.NoError(t, notice.CheckSecret("secret", first.Secret))
+	require.Equal(t, `{"success":true,"message":"","result":{"id":"`+made.ID+`","secret":"`+first.Secret+`"}}`, string(a.Body))
+	require.Equal(t, a.Body, b.Do("POST", path+"/"+made.ID+"/rotate", nil, "X-Idempotency-Key", "k").Body, "the answer to a key is told again")
+	b.result(b.Do("POST", path+"/"+made.ID+"/rotate", nil), &second)
+	require.NotEqual(t, first.Secret, second.Secret)
+	require.NotContains(t, string(b.Do("GET", path, nil).Body), "whsec_")
+
+	b.refused(b.Do("POST", path+"/nothing/rotate", nil), 404, "notification")
+	b.refused(b.Do("POST", path+"/%00/rotate", nil), 404, "notification")
+	b.refused(b.Do("POST", "/api/issue/"+b.open()+"/notification/"+made.ID+"/rotate", nil), 404, "notification")
+	b.refused(b.As(apitest.Reader).Do("POST", path+"/"+made.ID+"/rotate", nil), 403, "write")
+	b.house.Drop(made.ID, "ten minutes of failures")
+	b.refused(b.Do("POST", path+"/"+made.ID+"/rotate", nil), 409, "dropped")
 }
 
 func TestAddressGivenAtTheOpening(t *testing.T) {

@@ -163,6 +163,18 @@ func (w *Wing) unregister(c *fiber.Ctx) error {
 	})
 }
 
+// rotate tells the secret that an address is signed with, which nobody can ask for: a new one.
+func (w *Wing) rotate(c *fiber.Ctx) error {
+	nid, err := word(c, "nid")
+	if err != nil {
+		return errNoAddress
+	}
+	return w.keep(c, true, func(ctx context.Context, t ticket.Ticket) (envelope, error) {
+		secret, err := w.Addresses.RotateAddress(ctx, t.ID, nid)
+		return done(api.Rotated{ID: nid, Secret: secret}), err
+	})
+}
+
 func (w *Wing) deliveries(c *fiber.Ctx) error {
 	nid, err := word(c, "nid")
 	if err != nil {

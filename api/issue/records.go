@@ -41,6 +41,9 @@ type Addresses interface {
 	Registration(ctx context.Context, ticketID int64, subscription string) (notice.Registration, error)
 	// Unregister deletes: nothing more is sent, what is queued is cancelled. NotFound as above. Joins the transaction of ctx.
 	Unregister(ctx context.Context, ticketID int64, subscription string) error
+	// RotateAddress gives one a new secret; the one before it signs on for 24 hours. NotFound as above; Conflict: the address is dropped;
+	// TooMany: too often within these. Joins the transaction of ctx.
+	RotateAddress(ctx context.Context, ticketID int64, subscription string) (secret string, err error)
 	// Deliveries lists what was and is owed to one subscription, newest first, with every attempt. cursor as in ticket.Filter.
 	Deliveries(ctx context.Context, subscription, cursor string, limit int) (items []notice.Record, next string, err error)
 	// Delivery is one of them; NotFound.

@@ -66,6 +66,7 @@ func (w *Wing) Family() api.Family {
 			{Method: http.MethodGet, Path: one + "/notification", Scope: desk.Read, Handler: w.addresses},
 			{Method: http.MethodPost, Path: one + "/notification", Scope: desk.Write, Handler: w.register},
 			{Method: http.MethodDelete, Path: one + "/notification/:nid", Scope: desk.Write, Handler: w.unregister},
+			{Method: http.MethodPost, Path: one + "/notification/:nid/rotate", Scope: desk.Write, Handler: w.rotate},
 			{Method: http.MethodGet, Path: one + "/notification/:nid/deliveries", Scope: desk.Read, Handler: w.deliveries},
 			{Method: http.MethodGet, Path: one + "/notification/:nid/deliveries/:did", Scope: desk.Read, Handler: w.delivery},
 			{Method: http.MethodPost, Path: one + "/notification/:nid/deliveries/:did/redeliver", Scope: desk.Write, Handler: w.redeliver},
@@ -207,16 +208,23 @@ func (w *Wing) do(c *fiber.Ctx, cmd ticket.Command, answer envelope) error {
 
 // record hands the desk what touches the database alone, for the ticket that the path names.
 func (w *Wing) record(c *fiber.Ctx, effect func(ctx context.Context, t ticket.Ticket) (envelope, error)) error {
+	return w.keep(c, false, effect)
+}
+
+// keep is record; secret tells that the answer has one.
+func (w *Wing) keep(c *fiber.Ctx, secret bool, effect func(ctx context.Context, t ticket.Ticket) (envelope, error)) error {
 	t, err := w.ticket(c)
 	if err != nil {
 		return err
 	}
 	reply, err := w.Desk.Record(api.Context(c), api.Request(c), func(ctx context.Context) (desk.Answer, error) {
-		answer, err := effect(ctx, t)
+		told, err := effect(ctx, t)
 		if err != nil {
 			return desk.Answer{}, err
 		}
-		return api.Answer(http.StatusOK, answer)
+		answer, err := api.Answer(http.StatusOK, told)
+		answer.Secret = secret
+		return answer, err
 	})
 	return send(c, reply, err)
 }

@@ -24,4 +24,7 @@ type Services interface {
 	PublishService(ctx context.Context, tenant, app string, def flow.Definition) (flow.Definition, error)
 	// EnableService says whether a service opens new tickets; NotFound, and Conflict where it is built in. Joins the transaction of ctx.
 	EnableService(ctx context.Context, tenant, key string, enabled bool) error
+	// RotateService gives a service a new secret, which the requests of its processes are signed with; the one before it signs on for 24 hours.
+	// NotFound; Conflict: it is built in; TooMany: too often within these. Joins the transaction of ctx.
+	RotateService(ctx context.Context, tenant, key string) (secret string, err error)
 }

@@ -44,6 +44,7 @@ func (w *Wing) Family() api.Family {
 			{Method: http.MethodPost, Path: all + "/simulate", Scope: desk.Read, Handler: w.simulate},
 			{Method: http.MethodGet, Path: one, Scope: desk.Read, Handler: w.read},
 			{Method: http.MethodPut, Path: one, Scope: desk.Admin, Handler: w.enable},
+			{Method: http.MethodPost, Path: one + "/rotate", Scope: desk.Admin, Handler: w.rotate},
 			{Method: http.MethodGet, Path: one + "/diagram.svg", Scope: desk.Read, Handler: w.diagram},
 			{Method: http.MethodGet, Path: one + "/versions", Scope: desk.Read, Handler: w.versions},
 			{Method: http.MethodGet, Path: one + "/versions/:version", Scope: desk.Read, Handler: w.read},
@@ -166,6 +167,27 @@ func (w *Wing) enable(c *fiber.Ctx) error {
 			return desk.Answer{}, err
 		}
 		return api.Answer(http.StatusOK, api.Done(nil))
+	})
+	if err != nil {
+		return err
+	}
+	return api.Send(c, reply)
+}
+
+// rotate gives a service a new secret, and tells it.
+func (w *Wing) rotate(c *fiber.Ctx) error {
+	key, err := keyOf(c)
+	if err != nil {
+		return err
+	}
+	reply, err := w.Desk.Record(api.Context(c), api.Request(c), func(ctx context.Context) (desk.Answer, error) {
+		secret, err := w.Services.RotateService(ctx, api.Caller(c).Tenant, key)
+		if err != nil {
+			return desk.Answer{}, err
+		}
+		answer, err := api.Answer(http.StatusOK, api.Done(rotated{key, secret}))
+		answer.Secret = true
+		return answer, err
 	})
 	if err != nil {
 		return err

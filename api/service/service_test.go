@@ -21,6 +21,7 @@ import (
 	"signalbox/api/issue"
 	"signalbox/api/service"
 	"signalbox/flow"
+	"signalbox/notice"
 	"signalbox/ticket"
 )
 
@@ -335,4 +336,31 @@ func TestDisabled(t *testing.T) {
 	b.refused(b.Do("PUT", "/api/service/nothing", `{"enabled":false}`), 404, "no such service")
 	b.refused(b.Do("PUT", "/api/service/incident", `{"enabled":false}`), 409, "built-in")
 	b.refused(b.As(apitest.Writer).Do("PUT", "/api/service/leave", `{"enabled":false}`), 403, "admin")
+}
+
+func TestTheSecretOfAServiceIsToldByRotatingIt(t *testing.T) {
+	b := setup(t)
+	b.result(b.yaml("POST", "/api/service", leave), nil)
+	var first, second struct{ Key, Secret string }
+	a := b.Do("POST", "/api/service/leave/rotate", nil)
+	b.result(a, &first)
+	require.NoError(t, notice.CheckSecret("secret", first.Secret))
+	require.Equal(t, `{"success":true,"message":"","result":{"key":"leave","secret":"`+first.Secret+`"}}`, string(a.Body))
+	b.result(b.Do("POST", "/api/service/leave/rotate", nil), &second)
+	require.NotEqual(t, first.Secret, second.Secret)
+	for _, path := range []string{"", "/leave", "/leave/versions"} {
+		require.NotContains(t, string(b.Do("GET", "/api/service"+path, nil).Body), "whsec_")
+	}
+
+	b.refused(b.Do("POST", "/api/service/nothing/rotate", nil), 404, "no such service")
+	b.refused(b.Do("POST", "/api/service/a%20b/rotate", nil), 404, "service")
+	b.refused(b.Do("POST", "/api/service/incident/rotate", nil), 409, "makes no requests")
+	b.refused(b.As(apitest.Writer).Do("POST", "/api/service/leave/rotate", nil), 403, "admin")
+}
+
+// What a node must not set is named when it is published.
+func TestReservedHeadersAreFaults(t *testing.T) {
+	b := setup(t)
+	source := strings.Replace(leave, "call: {url:", "call: {headers: {webhook-signature: x}, url:", 1)
+	b.refused(b.yaml("POST", "/api/service", source), 400, "nodes[1].call.headers.webhook-signature: cannot be set")
 }

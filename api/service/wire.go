@@ -85,6 +85,12 @@ func versionOf(r ticket.ServiceRecord) version {
 	return v
 }
 
+// rotated is the new secret of a service, which is told this once.
+type rotated struct {
+	Key    string `json:"key"`
+	Secret string `json:"secret"`
+}
+
 type enabling struct {
 	Enabled *bool `json:"enabled"`
 }

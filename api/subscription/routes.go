@@ -174,7 +174,7 @@ func (w *Wing) rotate(c *fiber.Ctx) error {
 	}
 	return w.record(c, true, func(ctx context.Context) (any, error) {
 		secret, err := w.Subscriptions.Rotate(ctx, api.Caller(c).Tenant, id)
-		return rotated{id, secret}, err
+		return api.Rotated{ID: id, Secret: secret}, err
 	})
 }
 

@@ -157,12 +157,6 @@ type created struct {
 	Secret string `json:"secret"`
 }
 
-// rotated is a new secret, likewise.
-type rotated struct {
-	ID     string `json:"id"`
-	Secret string `json:"secret"`
-}
-
 // counted is a subscription with how much has not arrived.
 type counted struct {
 	view

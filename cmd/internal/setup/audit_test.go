@@ -2,6 +2,7 @@ package setup
 
 import (
 	"net/netip"
+	"regexp"
 	"strings"
 	"testing"
 
@@ -49,4 +50,33 @@ func TestLimitsAreShared(t *testing.T) {
 	require.Equal(t, 429, p.call("GET", "/api/issue", secret, nil).status)
 	require.Equal(t, 429, p.call("POST", "/v1/external/incident/handle", secret, object{}).status, "in every family")
 	require.Equal(t, "1306429", p.call("GET", "/api/c/compapi/v2/itsm/get_tickets_by_user/", secret, nil).word("code"))
+}
+
+// TestNoSecretThatIsToldLiesInPlain: every call that tells a signing secret tells it again to a repetition, and nothing in the database shows it.
+func TestNoSecretThatIsToldLiesInPlain(t *testing.T) {
+	p := newProduct(t, api.Config{})
+	secret, err := p.house.Store.CreateApp(t.Context(), desk.App{Code: "shop", Tenant: "north", Scopes: []desk.Scope{desk.Admin}})
+	require.NoError(t, err)
+	x := p.exhibit(secret, 0)
+	told := regexp.MustCompile(`"secret":"(whsec_[^"]+)"`)
+	var secrets []string
+	for path, body := range map[string]any{
+		"/api/subscription": object{"url": "https://hooks.example.com/x"}, "/api/subscription/" + x.subscription + "/rotate": nil,
+		"/api/issue/" + x.number + "/notification/" + x.address + "/rotate": nil, "/api/service/" + x.service + "/rotate": nil,
+	} {
+		first := p.must(p.call("POST", path, secret, body, "Idempotency-Key", "k"))
+		require.Regexp(t, told, first.body, path)
+		secrets = append(secrets, told.FindStringSubmatch(first.body)[1])
+		again := p.must(p.call("POST", path, secret, body, "Idempotency-Key", "k"))
+		require.Equal(t, first.body, again.body, path)
+		require.Equal(t, "true", again.header.Get(api.HeaderReplayed), path)
+	}
+	for table, rows := range p.rows() {
+		for _, row := range rows {
+			require.NotContains(t, row, "whsec_", table)
+			for _, s := range secrets {
+				require.NotContains(t, row, strings.TrimPrefix(s, "whsec_"), table)
+			}
+		}
+	}
 }
