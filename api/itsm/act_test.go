@@ -9,6 +9,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"signalbox/api/apitest"
+	"signalbox/desk"
 	"signalbox/flow"
 	"signalbox/ticket"
 )
@@ -181,6 +182,38 @@ func TestATaskIsAssignedClaimedAndDone(t *testing.T) {
 	}
 	b.done(b.call("get_ticket_logs", members{"sn": sn, "show_type": "complex"}), &logs)
 	require.Equal(t, "NORMAL", logs.Logs[3].State)
+}
+
+// automatic calls a system, which ops look after.
+var automatic = flow.Definition{
+	Key: "automatic",
+	Nodes: []flow.Node{
+		{ID: "pay", Name: "付款", Type: flow.Call, Call: &flow.Request{URL: "https://pay.example.com"}, Processors: &flow.Processors{Persons: []string{"ops", "boss"}}, Next: "done"},
+		{ID: "done", Name: "结束", Type: flow.End},
+	},
+}
+
+func TestACallIsHandledByTheSystemUntilItFails(t *testing.T) {
+	b := setup(t)
+	sn := b.open(automatic, form("title", "x"))
+	s := b.status(sn).Steps[0]
+	require.Equal(t, []string{"RUNNING", "AUTOMATIC", "EMPTY", "系统自动处理"}, []string{s.Status, s.ActionType, s.ProcessorsType, s.Processors})
+	require.Empty(t, s.Operations)
+	b.refused(b.act(sn, "ops", s.StateID, "TRANSITION", nil), 200, "3900004", "nobody acts at this node")
+	var roles []struct {
+		ID         int64
+		Type       string `json:"processors_type"`
+		Processors string
+	}
+	b.done(b.call("get_service_roles", members{"service_id": b.ticket(sn).Definition.Number}), &roles)
+	require.Len(t, roles, 1, "a call is a TASK, and those are listed (itsm.md 1.9)")
+	require.Equal(t, []any{s.StateID, "PERSON", "ops,boss"}, []any{roles[0].ID, roles[0].Type, roles[0].Processors})
+
+	_, err := b.house.Handle(t.Context(), desk.Request{App: desk.App{Tenant: "north", Code: "writer"}}, sn,
+		ticket.Command{Action: ticket.Answer, Called: &flow.Called{Node: "pay", Round: 1, Try: 1, Error: "connection refused"}}, desk.Answer{})
+	require.NoError(t, err)
+	s = b.status(sn).Steps[0]
+	require.Equal(t, []string{"FAILED", "AUTOMATIC", "PERSON", "ops,boss"}, []string{s.Status, s.ActionType, s.ProcessorsType, s.Processors}, "who can do something about it")
 }
 
 func TestAnIncidentIsHandledHereToo(t *testing.T) {

@@ -55,6 +55,15 @@ type about struct {
 	CallbackProfile *string           `json:"callback_profile"`
 	Headers         map[string]string `json:"headers"`
 	Processors      map[string]string `json:"state_processors"`
+	Misspelt        map[string]string `json:"state_processers"` // as seed 002 spells it outside of its sample; the sample's own counts
+}
+
+// processors says whom the caller named, and in which spelling.
+func (a about) processors() (map[string]string, string) {
+	if a.Processors == nil && a.Misspelt != nil {
+		return a.Misspelt, "meta.state_processers"
+	}
+	return a.Processors, "meta.state_processors"
 }
 
 type createdTicket struct {
@@ -104,7 +113,7 @@ func (w *Wing) createTicket(c *call) error {
 	if err != nil {
 		return err
 	}
-	if err := pin(&draft, record, meta.Processors, form); err != nil {
+	if err := pin(&draft, record, meta, form); err != nil {
 		return err
 	}
 	gate := func(context.Context) error {
@@ -224,15 +233,16 @@ func (w *Wing) serviceFor(c *call, fast bool, number int64) (ticket.ServiceRecor
 }
 
 // pin has the draft run through a service. Faults are told in the original's order: those of state_processors, the title, the form.
-func pin(draft *ticket.Draft, record ticket.ServiceRecord, processors map[string]string, form map[string]any) error {
+func pin(draft *ticket.Draft, record ticket.ServiceRecord, meta about, form map[string]any) error {
 	def := record.Definition
+	processors, spelt := meta.processors()
 	draft.Service = def.Key
 	if !record.BuiltIn {
 		draft.Definition = &def
 	}
 	var f ticket.Faults
 	for _, id := range slices.Sorted(maps.Keys(processors)) {
-		at, persons := "meta.state_processors."+id, flow.SplitPersons(processors[id])
+		at, persons := spelt+"."+id, flow.SplitPersons(processors[id])
 		i := slices.IndexFunc(def.Nodes, func(n flow.Node) bool { return strconv.FormatInt(n.Number, 10) == id })
 		switch {
 		case i < 0:

@@ -160,7 +160,7 @@ func defaultOf(def flow.Definition, key string) string {
 	return ""
 }
 
-// role is a node at which people are asked.
+// role is a node that somebody, or a system that is called, handles.
 type role struct {
 	ID             int64  `json:"id"`
 	Name           string `json:"name"`
@@ -169,8 +169,8 @@ type role struct {
 	SignType       string `json:"sign_type"` // and: all of them have to act; or: one of them
 }
 
-// serviceRoles lists the nodes of a service at which people are asked, in the order in which a ticket comes to them; with all, what opens a
-// ticket comes first.
+// serviceRoles lists the nodes of a service at which people are asked or a system is called (the original's NORMAL, APPROVAL and TASK, itsm.md
+// 1.9), in the order in which a ticket comes to them; with all, what opens a ticket comes first. Those of a call are asked when it has failed.
 func (w *Wing) serviceRoles(c *call) error {
 	creator, all := c.name("ticket_creator", 0, ticket.MaxName), c.flag("all")
 	def, err := w.definition(c, codeNoService)
@@ -182,7 +182,7 @@ func (w *Wing) serviceRoles(c *call) error {
 		out = append(out, role{def.Number, submitName, "OPEN", "", "or"})
 	}
 	for _, n := range inOrder(def) {
-		if n.Type != flow.Task && n.Type != flow.Approval {
+		if n.Type != flow.Task && n.Type != flow.Approval && n.Type != flow.Call {
 			continue
 		}
 		kind, persons := processorsOf(n.Processors)

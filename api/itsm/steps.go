@@ -74,9 +74,14 @@ func stepOf(t ticket.Ticket, n ticket.Node) step {
 	if t.Suspended {
 		s.Status = "SUSPEND"
 	}
+	if s.ActionType == "" {
+		s.ActionType = "AUTOMATIC"
+		if n.State != flow.Failed { // what has failed waits for people
+			s.ProcessorsType, s.Processors = "EMPTY", handledBySystem
+			return s
+		}
+	}
 	switch {
-	case s.ActionType == "":
-		s.ActionType, s.ProcessorsType, s.Processors = "AUTOMATIC", "EMPTY", handledBySystem
 	case n.Anyone:
 		s.ProcessorsType = "OPEN"
 	case len(n.Processors) == 0:
