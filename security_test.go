@@ -33,3 +33,26 @@ func TestSecurityNamesItsTests(t *testing.T) {
 		require.True(t, name[1] == "Test" || name[1] == "Fuzz" || declared[name[1]], "there is no %s", name[1])
 	}
 }
+
+// TestEveryDecoderIsFuzzed: whoever adds a door adds something that sends whatever comes to mind to it. The others are what doors have in common
+// and what else reads what strangers write: bodies and queries, signatures, definitions, cursors.
+func TestEveryDecoderIsFuzzed(t *testing.T) {
+	rooms := map[string]bool{"api": true, "api/sdkhmac": true, "flow": true, "store": true}
+	doors, err := filepath.Glob("api/*/routes.go")
+	require.NoError(t, err)
+	require.Greater(t, len(doors), 5)
+	for _, door := range doors {
+		rooms[filepath.Dir(door)] = true
+	}
+	for room := range rooms {
+		tests, err := filepath.Glob(room + "/*_test.go")
+		require.NoError(t, err)
+		found := false
+		for _, file := range tests {
+			source, err := os.ReadFile(file)
+			require.NoError(t, err)
+			found = found || strings.Contains(string(source), "\nfunc Fuzz")
+		}
+		require.True(t, found, "%s has no fuzz target", room)
+	}
+}

@@ -89,3 +89,24 @@ func FuzzAddress(f *testing.F) {
 		require.Regexp(t, `^[0-9a-f.:]{2,39}$`, string(raw.Response.Body()))
 	})
 }
+
+// FuzzApplication: whatever a caller of the itsm family says of itself, it is text or refused.
+func FuzzApplication(f *testing.F) {
+	for _, seed := range []string{`{"bk_app_code":"a","bk_app_secret":"b","bk_username":"c"}`, `{"app_code":1,"app_secret":null,"username":["x"]}`, "null", "[]", "{", "{\"app_code\":\"\xff\"}", `{"app_code":"\ud800"}`, ""} {
+		f.Add([]byte(seed))
+	}
+	app := fiber.New(fiber.Config{Immutable: true})
+	f.Fuzz(func(t *testing.T, header []byte) {
+		var raw fasthttp.RequestCtx
+		raw.Request.Header.SetBytesV(api.HeaderApplication, header)
+		c := app.AcquireCtx(&raw)
+		defer app.ReleaseCtx(c)
+		given, err := api.ApplicationOf(c, func(string) string { return "" })
+		if err != nil {
+			require.True(t, ticket.Is(err, ticket.Invalid))
+			require.Zero(t, given)
+			return
+		}
+		require.True(t, utf8.ValidString(given.Code+given.Secret+given.User))
+	})
+}

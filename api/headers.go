@@ -47,7 +47,7 @@ func (s *Server) cors() fiber.Handler {
 		AllowOrigins: strings.Join(s.config.CORSOrigins, ","),
 		AllowMethods: "GET,HEAD,POST,PUT,DELETE",
 		AllowHeaders: strings.Join([]string{fiber.HeaderAuthorization, fiber.HeaderContentType, HeaderToken, HeaderKey, HeaderXKey, fiber.HeaderXRequestID,
-			"X-Sdk-Date", "X-Sdk-Content-Sha256", "X-Bkapi-Authorization"}, ","),
+			"X-Sdk-Date", "X-Sdk-Content-Sha256", HeaderApplication}, ","),
 		ExposeHeaders: strings.Join([]string{fiber.HeaderXRequestID, HeaderReplayed, fiber.HeaderRetryAfter, HeaderRateLimit, HeaderRateRemaining,
 			HeaderRateReset}, ","),
 		MaxAge: 600,

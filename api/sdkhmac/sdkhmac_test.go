@@ -3,6 +3,8 @@ package sdkhmac
 import (
 	"bufio"
 	"bytes"
+	"crypto/hmac"
+	"crypto/sha256"
 	"io"
 	"net/http"
 	"os"
@@ -246,5 +248,49 @@ func FuzzParse(f *testing.F) {
 				t.Fatalf("%q became %q and then %q", path, once, twice)
 			}
 		}
+	})
+}
+
+// FuzzVerify: whatever a request is, its signature fits it or is refused with a sentence, and one that was made for it fits under its secret
+// alone.
+func FuzzVerify(f *testing.F) {
+	f.Add("/v1/external/incident/handle", "a=b&a=%e4%b8%ad&=", "host", "a", "", []byte(`{}`))
+	f.Add("/%zz//..%2f", "a;b&%", "x-sdk-content-sha256", " ABC ", "x", []byte("\xff"))
+	f.Add("", "+=+&%00", "x-sdk-date", "20260102T030405Z", "20260102T030405Z", []byte{})
+	f.Fuzz(func(t *testing.T, path, query, name, value, claimed string, body []byte) {
+		headers := map[string][]string{"x-sdk-date": {"20260102T030405Z"}}
+		if isHeaderName(name) {
+			headers[name] = append(headers[name], value)
+		}
+		if claimed != "" {
+			headers["x-sdk-content-sha256"] = append(headers["x-sdk-content-sha256"], claimed)
+		}
+		r := Request{Method: "POST", Path: path, Query: query, Body: body, Header: func(name string) []string { return headers[name] }}
+		signed := []string{"x-sdk-date"}
+		if isHeaderName(name) && name != "x-sdk-date" {
+			signed = append(signed, name)
+		}
+		now := time.Date(2026, 1, 2, 3, 4, 5, 0, time.UTC)
+		a := Authorization{Access: "a", SignedHeaders: signed, Signature: make([]byte, 32)}
+		require.Error(t, a.Verify(r, []string{"secret"}, now), "nobody signed it")
+		date, err := r.date(now)
+		if err != nil {
+			return
+		}
+		hashed, err := r.bodyHash()
+		if err != nil {
+			return
+		}
+		canonical, err := r.canonical(signed, hashed)
+		if err != nil {
+			return
+		}
+		mac := hmac.New(sha256.New, []byte("secret"))
+		mac.Write([]byte(Algorithm + "\n" + date + "\n" + hash([]byte(canonical))))
+		a.Signature = mac.Sum(nil)
+		require.NoError(t, a.Verify(r, []string{"other", "secret"}, now))
+		require.Error(t, a.Verify(r, []string{"other"}, now))
+		r.Body = append([]byte("x"), body...)
+		require.Error(t, a.Verify(r, []string{"secret"}, now), "another body")
 	})
 }
