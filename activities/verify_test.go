@@ -51,7 +51,7 @@ func examples(t *testing.T) map[string]string {
 	return out
 }
 
-// Receivers in three languages take what our sender makes, and nothing else.
+// Receivers in three languages take what our sender makes, deliveries and requests of processes, and nothing else.
 func TestReceiversCanVerifyWhatWeSend(t *testing.T) {
 	const other = "whsec_b3RoZXIgc2VjcmV0IG9mIHRoaXJ0eS10d28gYnl0ZXM="
 	slow := func(o *activities.SenderOptions) { o.Timeout, o.Connect = 10*time.Second, 5*time.Second }
@@ -77,6 +77,22 @@ func TestReceiversCanVerifyWhatWeSend(t *testing.T) {
 			require.Equal(t, 401, post(func(w *activities.Work) { w.Subscription.Secret = "" }), "unsigned")
 			require.Equal(t, 401, post(same, at(-6*time.Minute)), "played back later")
 			require.Equal(t, 401, post(same, at(6*time.Minute)))
+
+			// The requests of processes as well.
+			at, v := time.Now(), &vault{}
+			d, in := caller(v, &at), callTo(address)
+			d.Sender = newSender(slow)
+			for _, c := range []struct {
+				older []string
+				body  string
+				after time.Duration
+				want  int
+			}{{nil, in.Owed.Body, 0, 200}, {[]string{other}, "", 0, 200}, {nil, in.Owed.Body, 6 * time.Minute, 401}} {
+				v.older, in.Owed.Body, at = c.older, c.body, time.Now().Add(c.after)
+				answer, err := d.CallService(t.Context(), in)
+				require.NoError(t, err)
+				require.Equal(t, c.want, answer.Status)
+			}
 
 			// What was signed, and then changed on its way.
 			signed, err := notice.Sign(secret, "msg_1", time.Now(), []byte(`{"a":1}`))

@@ -10,6 +10,7 @@ import (
 	"testing"
 	"time"
 
+	standardwebhooks "github.com/standard-webhooks/standard-webhooks/libraries/go"
 	"github.com/stretchr/testify/require"
 
 	"signalbox/cmd/dev/e2e/harness"
@@ -108,6 +109,20 @@ nodes:
   - {id: over, name: Over, type: end}
 `
 
+// told has a secret replaced, and gives the new one.
+func (c *caller) told(t testing.TB, path string) string {
+	t.Helper()
+	return result[struct{ Secret string }](t, c.must(t, "POST", path+"/rotate", nil)).Secret
+}
+
+// verified reports whether a request was signed with that secret just now, by the library that receivers have.
+func verified(t testing.TB, secret string, r harness.Request) error {
+	t.Helper()
+	hook, err := standardwebhooks.NewWebhook(secret)
+	require.NoError(t, err)
+	return hook.Verify(r.Body, r.Header)
+}
+
 func TestAProcessEndToEnd(t *testing.T) {
 	t.Parallel()
 	d := startDev(t)
@@ -116,6 +131,9 @@ func TestAProcessEndToEnd(t *testing.T) {
 	r.Answer("/pay", harness.Response{Status: 503}, harness.Response{Status: 201, Body: `{"receipt":"R-1"}`})
 	require.Equal(t, 1, c.publish(t, strings.Replace(purchase, "PAY", r.URL("/pay"), 1)))
 	number := c.openService(t, "purchase", map[string]any{"amount": 50})
+	notification := "/api/issue/" + number + "/notification"
+	address := notification + "/" + result[struct{ ID string }](t, c.must(t, "POST", notification, map[string]any{"url": r.URL("/told")})).ID
+	secrets := map[string][]string{"/pay": {c.told(t, "/api/service/purchase"), c.told(t, "/api/service/purchase")}, "/told": {c.told(t, address), c.told(t, address)}}
 
 	// A rejection goes back, out of both branches.
 	c.act(t, number, "lisa", "reject", "law", map[string]any{"comment": "太便宜"})
@@ -153,6 +171,22 @@ func TestAProcessEndToEnd(t *testing.T) {
 		}
 		return nil
 	})
+
+	// Whoever knows a secret that was replaced just now, or the one in its place, can verify every attempt.
+	r.Await(t, "/told", 1, 20*time.Second)
+	for path, known := range secrets {
+		for i, request := range r.Requests(path) {
+			for _, secret := range known {
+				require.NoError(t, verified(t, secret, request), "%s %d", path, i)
+			}
+			require.Error(t, verified(t, "whsec_AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA", request))
+			request.Body = append(request.Body, ' ')
+			require.Error(t, verified(t, known[1], request))
+		}
+	}
+	require.Equal(t, paid[0].Header.Get("Idempotency-Key"), paid[1].Header.Get("webhook-id"))
+	require.Equal(t, paid[0].Header.Get("webhook-id"), paid[1].Header.Get("webhook-id"), "the same on every attempt")
+
 	v := c.issue(t, number)
 	require.Equal(t, "completed", v.Phase)
 	require.Equal(t, map[string]any{"amount": 500.0, "receipt": "R-1"}, v.Fields)
