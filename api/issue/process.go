@@ -61,15 +61,33 @@ func canBeNamed(def flow.Definition, named map[string][]string) error {
 
 // diagram draws the process of an issue, with what of it is done, current and skipped.
 func (w *Wing) diagram(c *fiber.Ctx) error {
-	t, err := w.ticket(c)
+	def, at, err := w.drawn(c)
 	if err != nil {
 		return err
+	}
+	return api.Picture(c, diagram.SVG(def, at))
+}
+
+// graph is diagram for those who lay out with Graphviz.
+func (w *Wing) graph(c *fiber.Ctx) error {
+	def, at, err := w.drawn(c)
+	if err != nil {
+		return err
+	}
+	return api.Graph(c, flow.Draw(def, at).DOT())
+}
+
+// drawn is what a drawing of an issue shows.
+func (w *Wing) drawn(c *fiber.Ctx) (flow.Definition, *flow.Position, error) {
+	t, err := w.ticket(c)
+	if err != nil {
+		return flow.Definition{}, nil, err
 	}
 	process, err := t.Process()
 	if err != nil {
-		return err
+		return flow.Definition{}, nil, err
 	}
-	return api.Picture(c, diagram.SVG(process.Definition(), &t.Position))
+	return process.Definition(), &t.Position, nil
 }
 
 // migrate moves an issue to another version of its service, or tells what that would do.

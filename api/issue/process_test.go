@@ -215,6 +215,12 @@ func TestDiagramOfAnIssue(t *testing.T) {
 		require.Contains(t, string(answer.Body), says)
 	}
 	b.refused(b.As(apitest.Stranger).Do("GET", "/api/issue/"+number+"/diagram.svg", nil), 404, "no such")
+
+	graph := b.As(apitest.Reader).Do("GET", "/api/issue/"+number+"/diagram.dot", nil)
+	require.Equal(t, http.StatusOK, graph.Status)
+	require.Equal(t, "text/vnd.graphviz; charset=utf-8", graph.Header.Get("Content-Type"))
+	require.Contains(t, string(graph.Body), `"split" [shape=trapezium style="filled,rounded" fillcolor="#e6f4ea" label="分头" tooltip="分头 (parallel, done)"]`, "what is done is marked")
+	b.refused(b.As(apitest.Stranger).Do("GET", "/api/issue/"+number+"/diagram.dot", nil), 404, "no such")
 }
 
 func TestMovedToAnotherVersion(t *testing.T) {

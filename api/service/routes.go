@@ -46,9 +46,11 @@ func (w *Wing) Family() api.Family {
 			{Method: http.MethodPut, Path: one, Scope: desk.Admin, Handler: w.enable},
 			{Method: http.MethodPost, Path: one + "/rotate", Scope: desk.Admin, Handler: w.rotate},
 			{Method: http.MethodGet, Path: one + "/diagram.svg", Scope: desk.Read, Handler: w.diagram},
+			{Method: http.MethodGet, Path: one + "/diagram.dot", Scope: desk.Read, Handler: w.graph},
 			{Method: http.MethodGet, Path: one + "/versions", Scope: desk.Read, Handler: w.versions},
 			{Method: http.MethodGet, Path: one + "/versions/:version", Scope: desk.Read, Handler: w.read},
 			{Method: http.MethodGet, Path: one + "/versions/:version/diagram.svg", Scope: desk.Read, Handler: w.diagram},
+			{Method: http.MethodGet, Path: one + "/versions/:version/diagram.dot", Scope: desk.Read, Handler: w.graph},
 		},
 	}
 }
@@ -147,6 +149,15 @@ func (w *Wing) diagram(c *fiber.Ctx) error {
 		return err
 	}
 	return api.Picture(c, diagram.SVG(def, nil))
+}
+
+// graph is diagram for those who lay out with Graphviz.
+func (w *Wing) graph(c *fiber.Ctx) error {
+	def, err := w.definition(c)
+	if err != nil {
+		return err
+	}
+	return api.Graph(c, flow.Draw(def, nil).DOT())
 }
 
 // enable says whether a service opens new tickets.

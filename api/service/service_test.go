@@ -192,6 +192,11 @@ func TestADefinitionThatIsShownCanBePublishedAgain(t *testing.T) {
 		require.Contains(t, picture.Header.Get("Content-Security-Policy"), "default-src 'none'")
 		require.Contains(t, string(picture.Body), "<svg")
 		require.Equal(t, picture.Body, b.Do("GET", path+"/versions/1/diagram.svg", nil).Body)
+		graph := b.Do("GET", path+"/diagram.dot", nil)
+		require.Equal(t, 200, graph.Status)
+		require.Equal(t, "text/vnd.graphviz; charset=utf-8", graph.Header.Get("Content-Type"))
+		require.True(t, strings.HasPrefix(string(graph.Body), `digraph "`+first.Key+`" {`), "%s", graph.Body)
+		require.Equal(t, graph.Body, b.Do("GET", path+"/versions/1/diagram.dot", nil).Body)
 	}
 }
 
@@ -273,6 +278,7 @@ func TestPublishingWhenWrong(t *testing.T) {
 	b.refused(b.Do("GET", "/api/service/a%20b", nil), 404, "service")
 	b.refused(b.Do("GET", "/api/service/nothing/versions", nil), 404, "service")
 	b.refused(b.Do("GET", "/api/service/nothing/diagram.svg", nil), 404, "service")
+	b.refused(b.Do("GET", "/api/service/nothing/diagram.dot", nil), 404, "service")
 	b.refused(b.Do("DELETE", "/api/service/incident", nil), 405, "method")
 	b.house.Err = ticket.Refuse(ticket.Unavailable, "come back later")
 	b.refused(b.yaml("POST", "/api/service", leave), 503, "come back later")
