@@ -62,6 +62,9 @@ func (q *session) claim(ctx context.Context, op desk.Operation, prepare func(*de
 	if err := prepare(&op); err != nil {
 		return desk.Operation{}, false, err
 	}
+	if err := q.sealOpening(ctx, op.Opening); err != nil {
+		return desk.Operation{}, false, err
+	}
 	added, err := q.add(ctx, op)
 	if err == nil && !added {
 		err = errTaken

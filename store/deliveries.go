@@ -139,7 +139,14 @@ func (q *session) deliver(ctx context.Context, tenant string, lane int64, follow
 			if err != nil {
 				return fmt.Errorf("make an id: %w", err)
 			}
-			rows = append(rows, []any{"msg_" + id.String(), tenant, f.ID, lane, part, d.At, d.Seq, d.Type, d.Body, string(state), 0, f.Format == string(notice.FormatITSM), now, ended})
+			name, body, itsm := "msg_"+id.String(), d.Body, f.Format == string(notice.FormatITSM)
+			if itsm { // its body tells a token
+				if body, err = q.keep(ctx, body, name); err != nil {
+					return fmt.Errorf("seal a body: %w", err)
+				}
+				body = sealedBody + body
+			}
+			rows = append(rows, []any{name, tenant, f.ID, lane, part, d.At, d.Seq, d.Type, body, string(state), 0, itsm, now, ended})
 		}
 	}
 	return q.insert(ctx, `deliveries (id, tenant, subscription_id, ticket_id, part, at, seq, type, body, state, tries, listed, created_at, ended_at)`, rows)

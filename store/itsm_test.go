@@ -1,7 +1,11 @@
 package store_test
 
 import (
+	"crypto/hkdf"
+	"crypto/hmac"
+	"crypto/sha256"
 	"encoding/base64"
+	"encoding/binary"
 	"encoding/json"
 	"fmt"
 	"path/filepath"
@@ -129,14 +133,84 @@ func TestTokensHoldForOneTicketOfOneTenant(t *testing.T) {
 		for _, text := range []string{"", "x", token + "=", token + "A", " " + token, token[:len(token)-1], base64.StdEncoding.EncodeToString(raw)} {
 			require.False(t, verify(b.Store, "a", text), text)
 		}
-		// After a change of the master key old tokens hold as long as the old key is there.
+		// A new master key changes nothing, given the old one.
 		fresh := []byte("fedcba9876543210fedcba9876543210")
-		for _, old := range [][][]byte{nil, {masterKey}} {
-			s, err := store.Open(t.Context(), b.dsn, store.Options{MasterKey: fresh, OldKeys: old})
+		require.True(t, verify(b.under(fresh, masterKey), "a", token))
+		_, err = b.under(fresh).VerifyToken(t.Context(), "a", token)
+		require.ErrorContains(t, err, "sealed with a key that is not here")
+	})
+}
+
+// Before there were data keys, tokens were made with a key derived from the master key.
+func TestTokensOfEarlierVersionsHold(t *testing.T) {
+	both(t, func(t *testing.T, b *bench) {
+		s := b.opened("a", asked("1", "w", "x"))
+		for _, query := range []string{`DELETE FROM data_keys WHERE purpose = 'token'`, `INSERT INTO counters (name, value) VALUES ('tickets', 1)`} {
+			_, err := b.raw().Exec(query)
 			require.NoError(t, err)
-			require.Equal(t, old != nil, verify(s, "a", token))
-			require.NoError(t, s.Close())
 		}
+		earlier, later := []byte("fedcba9876543210fedcba9876543210"), masterKey
+		of := func(master []byte) string {
+			key, err := hkdf.Key(sha256.New, master, nil, "signalbox callback token", sha256.Size)
+			require.NoError(t, err)
+			raw := binary.BigEndian.AppendUint64(nil, uint64(s.ticket.ID))
+			mac := hmac.New(sha256.New, key)
+			for _, part := range []string{"a", s.ticket.Number} {
+				mac.Write(binary.BigEndian.AppendUint64(nil, uint64(len(part))))
+				mac.Write([]byte(part))
+			}
+			return base64.RawURLEncoding.EncodeToString(mac.Sum(raw))
+		}
+		upgraded := b.under(later, earlier)
+		for _, master := range [][]byte{earlier, later} {
+			passed, err := upgraded.VerifyToken(t.Context(), "a", of(master))
+			require.NoError(t, err)
+			require.True(t, passed)
+		}
+		b.act(s, ticket.Command{Action: ticket.Close})
+		var body struct{ Token string }
+		require.NoError(t, json.Unmarshal(b.pending()[0].Delivery.Body, &body))
+		require.Equal(t, of(later), body.Token, "processes of the earlier version take it")
+		passed, err := b.VerifyToken(t.Context(), "a", of([]byte("a key that was never ours.......")))
+		require.NoError(t, err)
+		require.False(t, passed)
+	})
+}
+
+// What an opening wants sent along may be a credential, and an opening is kept in many places.
+func TestWhatMayBeACredentialIsNowhereInPlain(t *testing.T) {
+	both(t, func(t *testing.T, b *bench) {
+		d := asked("1", "w", "x")
+		op := desk.Operation{ID: b.id(), Request: request("k"), Kind: desk.KindOpen, Series: ticket.SeriesREQ, State: desk.Running, CreatedAt: b.clock.Now(),
+			Lease: b.clock.Now().Add(time.Minute), Answer: desk.Answer{Status: 200}}
+		claimed, fresh, err := b.ledger.Claim(t.Context(), op, func(op *desk.Operation) (err error) {
+			op.Ticket.UUID, op.Ticket.Tenant = b.id(), "a"
+			op.Opening, err = ticket.Open(d, op.Ticket, op.ID, b.clock.Now())
+			return err
+		})
+		require.NoError(t, err)
+		require.True(t, fresh)
+		input, err := json.Marshal(claimed.Opening)
+		require.NoError(t, err)
+		require.NotContains(t, string(input), "very-secret", "what Temporal is given")
+		require.Equal(t, "Bearer very-secret", d.Callback.Headers["Authorization"], "the draft stays as it was")
+		require.NoError(t, b.ledger.Finish(t.Context(), claimed, claimed.Opening))
+
+		s := &story{t: t, ticket: ticket.Fold(ticket.Ticket{}, claimed.Opening), at: b.clock.Now()}
+		b.act(s, ticket.Command{Action: ticket.Close})
+		works := b.pending()
+		require.Len(t, works, 1)
+		require.Equal(t, map[string]string{"Authorization": "Bearer very-secret"}, works[0].Subscription.Headers)
+		var body struct{ Token string }
+		require.NoError(t, json.Unmarshal(works[0].Delivery.Body, &body))
+		require.NotEmpty(t, body.Token)
+		looked := 0
+		b.cells(func(table, column, text string) {
+			looked++
+			require.NotContains(t, text, "very-secret", "%s.%s", table, column)
+			require.NotContains(t, text, body.Token, "%s.%s", table, column)
+		})
+		require.Greater(t, looked, 100)
 	})
 }
 

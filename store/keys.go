@@ -15,10 +15,12 @@ type Purpose string
 const (
 	KeyAudit   Purpose = "audit"   // chains the timelines, so that a changed row is found
 	KeyPayload Purpose = "payload" // encrypts what Temporal keeps
+	KeyToken   Purpose = "token"   // makes the tokens of callbacks, which hold for as long as their tickets exist
+	KeyKept    Purpose = "kept"    // seals what cannot be sealed anew, because it is part of an event, or is too much
 )
 
 // Purposes lists every purpose.
-var Purposes = []Purpose{KeyAudit, KeyPayload}
+var Purposes = []Purpose{KeyAudit, KeyPayload, KeyToken, KeyKept}
 
 // DataKey is a key of 32 bytes that outlives the master key: it lies in the database sealed, and a new master key seals it anew.
 type DataKey struct {
@@ -54,6 +56,18 @@ func (s *Store) EnsureDataKeys(ctx context.Context) error {
 	return errors.Join(failed...)
 }
 
+// keysOf is DataKeys that remembers, for use outside a transaction.
+func (s *Store) keysOf(ctx context.Context, purpose Purpose) ([]DataKey, error) {
+	if keys := s.keys.get(purpose); len(keys) > 0 {
+		return keys, nil
+	}
+	keys, err := s.DataKeys(ctx, purpose)
+	if err == nil && s.carried(ctx) == nil {
+		s.keys.put(purpose, keys)
+	}
+	return keys, err
+}
+
 // dataKey gives the key of a purpose that is in force, as DataKeys does, but remembers it. It is for use within a transaction.
 func (q *session) dataKey(ctx context.Context, purpose Purpose) (DataKey, error) {
 	keys, err := q.dataKeys(ctx, purpose)
@@ -70,7 +84,7 @@ func (q *session) dataKeys(ctx context.Context, purpose Purpose) ([]DataKey, err
 	}
 	keys, err := q.readKeys(ctx, purpose)
 	if err == nil && len(keys) == 0 {
-		if err = q.makeKey(ctx, purpose); err != nil {
+		if err = q.makeKeys(ctx, purpose); err != nil {
 			return nil, err
 		}
 		keys, err = q.readKeys(ctx, purpose)
@@ -105,20 +119,68 @@ func (q *session) readKeys(ctx context.Context, purpose Purpose) ([]DataKey, err
 	return keys, nil
 }
 
-// makeKey makes the first key of a purpose, unless somebody else does so at this moment: then it waits for them.
-func (q *session) makeKey(ctx context.Context, purpose Purpose) error {
-	id, key := make([]byte, 8), make([]byte, 32)
-	_, _ = rand.Read(id)
+// makeKeys makes the first key of a purpose, unless somebody else does so at this moment: then it waits for them.
+func (q *session) makeKeys(ctx context.Context, purpose Purpose) error {
+	keys, err := q.firstKeys(ctx, purpose)
+	if err != nil {
+		return err
+	}
+	for i, key := range keys {
+		raw := make([]byte, 8)
+		_, _ = rand.Read(raw)
+		id := hex.EncodeToString(raw)
+		n, err := q.exec(ctx, `INSERT INTO data_keys (id, purpose, n, sealed, created_at) VALUES (?, ?, ?, ?, ?) ON CONFLICT (purpose, n) DO NOTHING`,
+			id, string(purpose), i+1, q.seals.seal(string(key), dataKeyOf(purpose, id)), at(q.now()))
+		if err != nil {
+			return wrap("make a data key", err)
+		}
+		q.madeKey = q.madeKey || n > 0
+	}
+	return nil
+}
+
+// firstKeys gives what a purpose begins with, the key in force last: random bytes, but where tokens have been given out before there were data
+// keys, what those were made with.
+func (q *session) firstKeys(ctx context.Context, purpose Purpose) ([][]byte, error) {
+	if purpose == KeyToken {
+		var tickets int64
+		if had, err := q.find(ctx, &tickets, `SELECT value FROM counters WHERE name = ?`, counterTickets); err != nil || had {
+			return q.derived, wrap("look whether there are tickets", err)
+		}
+	}
+	key := make([]byte, 32)
 	_, _ = rand.Read(key)
-	name := hex.EncodeToString(id)
-	n, err := q.exec(ctx, `INSERT INTO data_keys (id, purpose, n, sealed, created_at) VALUES (?, ?, 1, ?, ?) ON CONFLICT (purpose, n) DO NOTHING`,
-		name, string(purpose), q.seals.seal(string(key), dataKeyOf(purpose, name)), at(q.now()))
-	q.madeKey = q.madeKey || n > 0
-	return wrap("make a data key", err)
+	return [][]byte{key}, nil
 }
 
 // dataKeyOf is the owner of a sealed data key.
 func dataKeyOf(purpose Purpose, id string) string { return "data key:" + string(purpose) + ":" + id }
+
+// keep seals what an event or a delivery keeps of a secret.
+func (q *session) keep(ctx context.Context, secret, owner string) (string, error) {
+	keys, err := q.dataKeys(ctx, KeyKept)
+	if err != nil {
+		return "", err
+	}
+	s, err := sealsOf(keys)
+	if err != nil {
+		return "", err
+	}
+	return s.seal(secret, owner), nil
+}
+
+// kept gives back what keep sealed for that owner.
+func (q *session) kept(ctx context.Context, sealed, owner string) (string, error) {
+	keys, err := q.dataKeys(ctx, KeyKept)
+	if err != nil {
+		return "", err
+	}
+	s, err := sealsOf(keys)
+	if err != nil {
+		return "", err
+	}
+	return s.open(sealed, owner)
+}
 
 // keyring remembers data keys.
 type keyring struct {

@@ -3,6 +3,7 @@ package store_test
 import (
 	"context"
 	"errors"
+	"fmt"
 	"strings"
 	"sync"
 	"testing"
@@ -21,6 +22,50 @@ func (b *bench) under(master []byte, old ...[]byte) *store.Store {
 	require.NoError(b.t, err)
 	b.t.Cleanup(func() { require.NoError(b.t, s.Close()) })
 	return s
+}
+
+// cells shows everything that the database holds.
+func (b *bench) cells(f func(table, column, text string)) {
+	b.t.Helper()
+	db := b.raw()
+	query := `SELECT tablename FROM pg_tables WHERE schemaname = 'public'`
+	if strings.HasPrefix(b.dsn, "sqlite") {
+		query = `SELECT name FROM sqlite_master WHERE type = 'table'`
+	}
+	texts := func(query string, each func(columns []string, row []any)) {
+		rows, err := db.Query(query)
+		require.NoError(b.t, err)
+		defer rows.Close()
+		columns, err := rows.Columns()
+		require.NoError(b.t, err)
+		for rows.Next() {
+			row := make([]any, len(columns))
+			for i := range row {
+				row[i] = new(any)
+			}
+			require.NoError(b.t, rows.Scan(row...))
+			each(columns, row)
+		}
+		require.NoError(b.t, rows.Err())
+	}
+	show := func(cell any) string {
+		switch v := (*cell.(*any)).(type) {
+		case []byte:
+			return string(v)
+		default:
+			return fmt.Sprint(v)
+		}
+	}
+	var tables []string
+	texts(query, func(_ []string, row []any) { tables = append(tables, show(row[0])) })
+	require.Greater(b.t, len(tables), 15)
+	for _, table := range tables {
+		texts(`SELECT * FROM `+table, func(columns []string, row []any) {
+			for i, column := range columns {
+				f(table, column, show(row[i]))
+			}
+		})
+	}
 }
 
 func TestAllProcessesHaveOneDataKey(t *testing.T) {

@@ -44,7 +44,7 @@ func (q *session) next(ctx context.Context, lane notice.Lane) (notice.Work, bool
 	if err != nil || !found {
 		return notice.Work{}, false, wrap("look into the lane", err)
 	}
-	return q.work(row), true, nil
+	return q.work(ctx, row), true, nil
 }
 
 type laneRow struct {

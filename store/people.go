@@ -2,6 +2,7 @@ package store
 
 import (
 	"context"
+	"errors"
 	"slices"
 	"strings"
 
@@ -102,10 +103,14 @@ func (q *session) actors(ctx context.Context, tickets []int64) (rows []actorRow,
 // body tells of it; done gives the error that came up.
 func (q *session) renders(ctx context.Context, t ticket.Ticket) (c notice.Context, done func() error) {
 	var rows []actorRow
-	var err error
+	var err, tokenErr error
 	asked := false
 	return notice.Context{
-		TicketURL: q.TicketURL, Token: q.tokens.of, Zone: q.zone,
+		TicketURL: q.TicketURL, Zone: q.zone,
+		Token: func(id ticket.Identity) (token string) {
+			token, tokenErr = q.token(ctx, id)
+			return token
+		},
 		Actors: func(seq int64) (names []string) {
 			if !asked {
 				asked = true
@@ -118,7 +123,7 @@ func (q *session) renders(ctx context.Context, t ticket.Ticket) (c notice.Contex
 			}
 			return names
 		},
-	}, func() error { return err }
+	}, func() error { return errors.Join(err, tokenErr) }
 }
 
 // TicketURL is where people see a ticket.

@@ -30,15 +30,30 @@ func newSeals(master []byte, old [][]byte) (*seals, error) {
 		if len(key) != 32 {
 			return nil, fmt.Errorf("a master key has 32 bytes, not %d", len(key))
 		}
-		block, err := aes.NewCipher(key)
-		if err != nil {
-			return nil, fmt.Errorf("use the master key: %w", err)
-		}
-		if s.keys[keyID(key)], err = cipher.NewGCM(block); err != nil {
+		if err := s.add(keyID(key), key); err != nil {
 			return nil, fmt.Errorf("use the master key: %w", err)
 		}
 	}
 	return s, nil
+}
+
+// sealsOf seals with data keys, the first of which is in force.
+func sealsOf(keys []DataKey) (*seals, error) {
+	s := &seals{first: keys[0].ID, keys: map[string]cipher.AEAD{}}
+	for _, key := range keys {
+		if err := s.add(key.ID, key.Key); err != nil {
+			return nil, fmt.Errorf("use the data key %s: %w", key.ID, err)
+		}
+	}
+	return s, nil
+}
+
+func (s *seals) add(id string, key []byte) error {
+	block, err := aes.NewCipher(key)
+	if err == nil {
+		s.keys[id], err = cipher.NewGCM(block)
+	}
+	return err
 }
 
 // keyID names a key without telling anything of it.

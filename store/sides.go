@@ -108,8 +108,12 @@ func (q *session) begin(ctx context.Context, t ticket.Ticket, callback *ticket.C
 	if callback == nil {
 		return nil
 	}
-	_, err := q.subscribe(ctx, t, notice.Subscription{URL: callback.URL, Format: notice.Format(callback.Format), Profile: callback.Profile,
-		Headers: callback.Headers})
+	headers, err := q.openHeaders(ctx, t.Identity, *callback)
+	if err != nil {
+		return err
+	}
+	_, err = q.subscribe(ctx, t, notice.Subscription{URL: callback.URL, Format: notice.Format(callback.Format), Profile: callback.Profile,
+		Headers: headers})
 	return err
 }
 

@@ -27,7 +27,7 @@ import (
 
 // Options of a store.
 type Options struct {
-	MasterKey   []byte           // required, 32 random bytes; seals the secrets of apps and subscriptions
+	MasterKey   []byte           // required, 32 random bytes; seals the secrets of apps and subscriptions, and the data keys
 	OldKeys     [][]byte         // keys that older secrets were sealed with; they are read, never used to seal
 	Partitions  int              // how many partitions new deliveries are spread over; 16. The same in every process
 	PublicURL   string           // where people find us, without a slash at the end; part of what callbacks say
@@ -44,7 +44,7 @@ type Store struct {
 	dialect    migrations.Dialect
 	dsn        string
 	seals      *seals
-	tokens     *tokens
+	derived    [][]byte // what tokens were made with before there were data keys, oldest first
 	keys       *keyring
 	publicURL  string
 	zone       *time.Location
@@ -63,11 +63,11 @@ func Open(ctx context.Context, dsn string, o Options) (*Store, error) {
 	if err != nil {
 		return nil, err
 	}
-	tokens, err := newTokens(o.MasterKey, o.OldKeys)
+	derived, err := tokenKeys(o.MasterKey, o.OldKeys)
 	if err != nil {
 		return nil, err
 	}
-	s := &Store{dsn: dsn, seals: seals, tokens: tokens, publicURL: strings.TrimSuffix(o.PublicURL, "/"), zone: o.Zone, partitions: o.Partitions,
+	s := &Store{dsn: dsn, seals: seals, derived: derived, publicURL: strings.TrimSuffix(o.PublicURL, "/"), zone: o.Zone, partitions: o.Partitions,
 		now: o.Now, log: o.Log, known: newCache(), keys: &keyring{keys: map[Purpose][]DataKey{}}}
 	if s.zone == nil {
 		s.zone = time.UTC

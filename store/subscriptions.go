@@ -85,6 +85,44 @@ func (q *session) subscribe(ctx context.Context, t ticket.Ticket, want notice.Su
 	return row.subscription(), err
 }
 
+// sealOpening seals the headers that an opening wants sent along, which may hold a credential, before anybody writes the opening down: it is
+// kept with its operation, in the ticket's events and in Temporal.
+func (q *session) sealOpening(ctx context.Context, events []ticket.Event) error {
+	for i := range events {
+		o := events[i].After.Opening
+		if o == nil || o.Callback == nil || len(o.Callback.Headers) == 0 {
+			continue
+		}
+		headers, err := json.Marshal(o.Callback.Headers)
+		if err != nil {
+			return fmt.Errorf("write headers: %w", err)
+		}
+		sealed, err := q.keep(ctx, string(headers), openingOf(o.Identity))
+		if err != nil {
+			return fmt.Errorf("seal headers: %w", err)
+		}
+		opening, callback := *o, *o.Callback
+		callback.Headers, callback.Sealed = nil, sealed
+		opening.Callback, events[i].After.Opening = &callback, &opening
+	}
+	return nil
+}
+
+// openHeaders gives what sealOpening sealed, or what an opening from before it has in plain.
+func (q *session) openHeaders(ctx context.Context, id ticket.Identity, c ticket.Callback) (headers map[string]string, err error) {
+	if c.Sealed == "" {
+		return c.Headers, nil
+	}
+	text, err := q.kept(ctx, c.Sealed, openingOf(id))
+	if err == nil {
+		err = json.Unmarshal([]byte(text), &headers)
+	}
+	return headers, wrap("open the headers of a callback", err)
+}
+
+// openingOf is the owner of what is sealed in a ticket's opening.
+func openingOf(id ticket.Identity) string { return "opening:" + id.Number }
+
 // headersOf is the owner of a subscription's sealed headers.
 func headersOf(subscription string) string { return subscription + ":headers" }
 

@@ -12,28 +12,34 @@ import (
 	"signalbox/ticket"
 )
 
-// tokens makes the tokens by which the receiver of a callback makes sure that it is ours: the ticket's integer id, so that the ticket is
-// found, and a keyed digest of its tenant and number. The keys are derived from the master keys, the first from the one in force.
-type tokens struct{ keys [][]byte }
+// A token is that by which the receiver of a callback makes sure that it is ours: the ticket's integer id, so that the ticket is found, and a
+// digest of its tenant and number under a data key. No token is kept outside the bodies that tell it.
 
 // tokenSize is that of a token in bytes: 8 for the id, and the digest.
 const tokenSize = 8 + sha256.Size
 
 var tokenText = base64.RawURLEncoding.Strict()
 
-func newTokens(master []byte, old [][]byte) (*tokens, error) {
-	t := &tokens{}
+// tokenKeys gives what tokens were made with before there were data keys: keys derived from the master keys, that in force last.
+func tokenKeys(master []byte, old [][]byte) (keys [][]byte, err error) {
 	for _, key := range append([][]byte{master}, old...) {
 		derived, err := hkdf.Key(sha256.New, key, nil, "signalbox callback token", sha256.Size)
 		if err != nil {
 			return nil, fmt.Errorf("derive the key of tokens: %w", err)
 		}
-		t.keys = append(t.keys, derived)
+		keys = append([][]byte{derived}, keys...)
 	}
-	return t, nil
+	return keys, nil
 }
 
-func (t *tokens) of(id ticket.Identity) string { return tokenText.EncodeToString(sign(t.keys[0], id)) }
+// token gives the token of a ticket.
+func (q *session) token(ctx context.Context, id ticket.Identity) (string, error) {
+	key, err := q.dataKey(ctx, KeyToken)
+	if err != nil {
+		return "", err
+	}
+	return tokenText.EncodeToString(sign(key.Key, id)), nil
+}
 
 func sign(key []byte, id ticket.Identity) []byte {
 	out := binary.BigEndian.AppendUint64(make([]byte, 0, tokenSize), uint64(id.ID))
@@ -58,9 +64,13 @@ func (s *Store) VerifyToken(ctx context.Context, tenant, token string) (bool, er
 		found, err = q.find(ctx, &id.Number, `SELECT number FROM tickets WHERE id = ? AND tenant = ?`, id.ID, tenant)
 		return wrap("read a ticket's number", err)
 	})
+	if err != nil {
+		return false, err
+	}
+	keys, err := s.keysOf(ctx, KeyToken)
 	passed := false
-	for _, key := range s.tokens.keys {
-		passed = hmac.Equal(raw, sign(key, id)) || passed
+	for _, key := range keys {
+		passed = hmac.Equal(raw, sign(key.Key, id)) || passed
 	}
 	return passed && found, err
 }

@@ -82,6 +82,7 @@ type Callback struct {
 	Format  string            `json:"format"`
 	Profile string            `json:"profile"`
 	Headers map[string]string `json:"headers,omitempty"` // sent along with every delivery
+	Sealed  string            `json:"sealed,omitempty"`  // the same, once they have been sealed; then Headers is empty
 }
 
 // Change is the part of a ticket that an event touches; what is nil or empty is untouched.

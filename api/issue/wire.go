@@ -143,7 +143,7 @@ func entryOf(e ticket.Event) entry {
 		if o.Callback != nil {
 			// Headers are for the address alone: they may carry a credential of its owner's.
 			callback := *o.Callback
-			callback.Headers = nil
+			callback.Headers, callback.Sealed = nil, ""
 			shown.Callback = &callback
 		}
 		e.After.Opening = &shown
