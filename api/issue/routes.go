@@ -59,6 +59,7 @@ func (w *Wing) Family() api.Family {
 			{Method: http.MethodPost, Path: one + "/migrate", Scope: desk.Admin, Handler: w.migrate},
 			{Method: http.MethodGet, Path: one + "/diagram.svg", Scope: desk.Read, Handler: w.diagram},
 			{Method: http.MethodGet, Path: one + "/diagram.dot", Scope: desk.Read, Handler: w.graph},
+			{Method: http.MethodGet, Path: one + "/diagram.dot", Scope: desk.Read, Handler: w.graph},
 			{Method: http.MethodGet, Path: one + "/relations/:type", Scope: desk.Read, Handler: w.relation},
 			{Method: http.MethodPut, Path: one + "/relations/:type", Scope: desk.Write, Handler: w.relate},
 			{Method: http.MethodGet, Path: one + "/conversation", Scope: desk.Read, Handler: w.messages},
