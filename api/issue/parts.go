@@ -2,7 +2,6 @@ package issue
 
 import (
 	"context"
-	"errors"
 	"net/http"
 	"slices"
 
@@ -136,9 +135,9 @@ func (w *Wing) register(c *fiber.Ctx) error {
 	if err := w.checkURL("url", value(in.URL)); err != nil {
 		return err
 	}
-	return w.record(c, func(ctx context.Context, t ticket.Ticket) (envelope, error) {
+	return w.record(c, func(ctx context.Context, t ticket.Ticket) (any, error) {
 		s, err := w.Addresses.Register(ctx, t, *in.URL)
-		return done(id{ID: s.ID}), err
+		return id{ID: s.ID}, err
 	})
 }
 
@@ -158,8 +157,8 @@ func (w *Wing) unregister(c *fiber.Ctx) error {
 	if err != nil {
 		return errNoAddress
 	}
-	return w.record(c, func(ctx context.Context, t ticket.Ticket) (envelope, error) {
-		return done(nil), w.Addresses.Unregister(ctx, t.ID, nid)
+	return w.record(c, func(ctx context.Context, t ticket.Ticket) (any, error) {
+		return nil, w.Addresses.Unregister(ctx, t.ID, nid)
 	})
 }
 
@@ -169,46 +168,8 @@ func (w *Wing) rotate(c *fiber.Ctx) error {
 	if err != nil {
 		return errNoAddress
 	}
-	return w.keep(c, true, func(ctx context.Context, t ticket.Ticket) (envelope, error) {
+	return w.keep(c, true, func(ctx context.Context, t ticket.Ticket) (any, error) {
 		secret, err := w.Addresses.RotateAddress(ctx, t.ID, nid)
-		return done(api.Rotated{ID: nid, Secret: secret}), err
-	})
-}
-
-func (w *Wing) deliveries(c *fiber.Ctx) error {
-	nid, err := word(c, "nid")
-	if err != nil {
-		return errNoAddress
-	}
-	q, err := api.ReadQuery(c)
-	if err != nil {
-		return err
-	}
-	limit, cursor := q.Page()
-	if err := q.Err(); err != nil {
-		return err
-	}
-	t, err := w.ticket(c)
-	if err != nil {
-		return err
-	}
-	if _, err := w.Addresses.Registration(api.Context(c), t.ID, nid); err != nil {
-		return err
-	}
-	records, next, err := w.Addresses.Deliveries(api.Context(c), nid, cursor, limit)
-	if err != nil {
-		return err
-	}
-	return api.Respond(c, http.StatusOK, done(list[api.DeliveryView]{Items: each(records, api.DeliveryOf), Next: next}))
-}
-
-func (w *Wing) redeliver(c *fiber.Ctx) error {
-	nid, err1 := word(c, "nid")
-	did, err2 := word(c, "did")
-	if err := errors.Join(err1, err2); err != nil {
-		return errNoDelivery
-	}
-	return w.record(c, func(ctx context.Context, t ticket.Ticket) (envelope, error) {
-		return done(id{ID: did}), w.Addresses.Redeliver(ctx, t.ID, nid, did)
+		return api.Rotated{ID: nid, Secret: secret}, err
 	})
 }

@@ -4,6 +4,7 @@ package issue
 import (
 	"context"
 
+	"signalbox/api"
 	"signalbox/flow"
 	"signalbox/notice"
 	"signalbox/ticket"
@@ -44,12 +45,9 @@ type Addresses interface {
 	// RotateAddress gives one a new secret; the one before it signs on for 24 hours. NotFound as above; Conflict: the address is dropped;
 	// TooMany: too often within these. Joins the transaction of ctx.
 	RotateAddress(ctx context.Context, ticketID int64, subscription string) (secret string, err error)
-	// Deliveries lists what was and is owed to one subscription, newest first, with every attempt. cursor as in ticket.Filter.
-	Deliveries(ctx context.Context, subscription, cursor string, limit int) (items []notice.Record, next string, err error)
-	// Delivery is one of them; NotFound.
-	Delivery(ctx context.Context, subscription, delivery string) (notice.Record, error)
 	// Redeliver starts a new round of tries under the same ID. NotFound: the subscription has no such delivery; Conflict: it is still being
 	// tried, or the address is dropped. Joins the transaction of ctx.
 	Redeliver(ctx context.Context, ticketID int64, subscription, delivery string) error
-	Redeliveries
+	// What is owed to them. A deleted address has nothing more.
+	api.Deliveries
 }

@@ -44,6 +44,7 @@ type Wing struct {
 // Family gives the wing as the server mounts it.
 func (w *Wing) Family() api.Family {
 	const one = "/api/issue/:id"
+	owed := w.owed()
 	return api.Family{
 		Door:     ticket.DoorIssue,
 		Prefixes: []string{"/api/issue"},
@@ -68,11 +69,11 @@ func (w *Wing) Family() api.Family {
 			{Method: http.MethodPost, Path: one + "/notification", Scope: desk.Write, Handler: w.register},
 			{Method: http.MethodDelete, Path: one + "/notification/:nid", Scope: desk.Write, Handler: w.unregister},
 			{Method: http.MethodPost, Path: one + "/notification/:nid/rotate", Scope: desk.Write, Handler: w.rotate},
-			{Method: http.MethodGet, Path: one + "/notification/:nid/deliveries", Scope: desk.Read, Handler: w.deliveries},
-			{Method: http.MethodGet, Path: one + "/notification/:nid/deliveries/:did", Scope: desk.Read, Handler: w.delivery},
-			{Method: http.MethodPost, Path: one + "/notification/:nid/deliveries/:did/redeliver", Scope: desk.Write, Handler: w.redeliver},
-			{Method: http.MethodPost, Path: one + "/notification/:nid/redeliver", Scope: desk.Write, Handler: w.redeliverMany},
-			{Method: http.MethodGet, Path: one + "/notification/:nid/redeliver/:rid", Scope: desk.Read, Handler: w.redelivery},
+			{Method: http.MethodGet, Path: one + "/notification/:nid/deliveries", Scope: desk.Read, Handler: owed.List},
+			{Method: http.MethodGet, Path: one + "/notification/:nid/deliveries/:did", Scope: desk.Read, Handler: owed.Show},
+			{Method: http.MethodPost, Path: one + "/notification/:nid/deliveries/:did/redeliver", Scope: desk.Write, Handler: owed.SendAgain},
+			{Method: http.MethodPost, Path: one + "/notification/:nid/redeliver", Scope: desk.Write, Handler: owed.SendManyAgain},
+			{Method: http.MethodGet, Path: one + "/notification/:nid/redeliver/:rid", Scope: desk.Read, Handler: owed.HowFar},
 		},
 	}
 }
@@ -208,26 +209,17 @@ func (w *Wing) do(c *fiber.Ctx, cmd ticket.Command, answer envelope) error {
 }
 
 // record hands the desk what touches the database alone, for the ticket that the path names.
-func (w *Wing) record(c *fiber.Ctx, effect func(ctx context.Context, t ticket.Ticket) (envelope, error)) error {
+func (w *Wing) record(c *fiber.Ctx, effect func(ctx context.Context, t ticket.Ticket) (result any, err error)) error {
 	return w.keep(c, false, effect)
 }
 
 // keep is record; secret tells that the answer has one.
-func (w *Wing) keep(c *fiber.Ctx, secret bool, effect func(ctx context.Context, t ticket.Ticket) (envelope, error)) error {
+func (w *Wing) keep(c *fiber.Ctx, secret bool, effect func(ctx context.Context, t ticket.Ticket) (result any, err error)) error {
 	t, err := w.ticket(c)
 	if err != nil {
 		return err
 	}
-	reply, err := w.Desk.Record(api.Context(c), api.Request(c), func(ctx context.Context) (desk.Answer, error) {
-		told, err := effect(ctx, t)
-		if err != nil {
-			return desk.Answer{}, err
-		}
-		answer, err := api.Answer(http.StatusOK, told)
-		answer.Secret = secret
-		return answer, err
-	})
-	return send(c, reply, err)
+	return api.Record(c, w.Desk, secret, func(ctx context.Context) (any, error) { return effect(ctx, t) })
 }
 
 // ticket finds the ticket that the path names, among the caller's own.

@@ -16,12 +16,7 @@ import (
 	"signalbox/ticket"
 )
 
-// Desk is the counter as this wing sees it.
-type Desk interface {
-	Record(ctx context.Context, r desk.Request, effect func(ctx context.Context) (desk.Answer, error)) (desk.Reply, error)
-}
-
-var _ Desk = (*desk.Desk)(nil)
+var _ api.Recorder = (*desk.Desk)(nil)
 
 // Subscriptions is the lasting subscriptions of all tenants. NotFound stands for what the tenant does not have, or had until it was deleted.
 // All that changes something joins the transaction that ctx carries.
@@ -40,21 +35,15 @@ type Subscriptions interface {
 	Unsubscribe(ctx context.Context, tenant, id string) error
 	// Try publishes an event to it alone and gives the delivery's ID. Conflict: it is not active.
 	Try(ctx context.Context, tenant, app, id string, p notice.Published) (delivery string, err error)
-	// Deliveries lists what was and is owed to it, newest first, with every attempt.
-	Deliveries(ctx context.Context, subscription, cursor string, limit int) (items []notice.Record, next string, err error)
-	// Delivery is one of them.
-	Delivery(ctx context.Context, subscription, delivery string) (notice.Record, error)
-	// BeginRedelivery has many of them delivered again, or only counts them (dry). Its ticketID is zero. Conflict: it is not active.
-	BeginRedelivery(ctx context.Context, tenant string, ticketID int64, subscription string, s notice.Selection, dry bool) (notice.Redelivery, error)
-	// RedeliveryOf tells how far one is.
-	RedeliveryOf(ctx context.Context, tenant, subscription, id string) (notice.Redelivery, error)
 	// Resend starts a new round of tries under the same ID. Conflict: it is still being tried, or the subscription is not active.
 	Resend(ctx context.Context, tenant, subscription, delivery string) error
+	// What is owed to them. A deleted one has nothing more; one that is not active is sent nothing again.
+	api.Deliveries
 }
 
 // Wing is the lasting subscriptions.
 type Wing struct {
-	Desk          Desk
+	Desk          api.Recorder
 	Subscriptions Subscriptions
 	Allow         []netip.Prefix // networks that addresses may name although they are not public; api.Config.CallbackAllow
 	// Begin has a redelivery that was asked for begun at once. What it cannot do the sweep does; it may be nil.
@@ -64,6 +53,7 @@ type Wing struct {
 // Family gives the wing as the server mounts it.
 func (w *Wing) Family() api.Family {
 	const all, one = "/api/subscription", "/api/subscription/:id"
+	owed := w.owed()
 	return api.Family{
 		Door:     ticket.DoorPublish,
 		Prefixes: []string{all},
@@ -78,11 +68,11 @@ func (w *Wing) Family() api.Family {
 			{Method: http.MethodPost, Path: one + "/resume", Scope: desk.Write, Handler: w.turn(notice.Active)},
 			{Method: http.MethodPost, Path: one + "/rotate", Scope: desk.Write, Handler: w.rotate},
 			{Method: http.MethodPost, Path: one + "/test", Scope: desk.Write, Handler: w.test},
-			{Method: http.MethodGet, Path: one + "/deliveries", Scope: desk.Read, Handler: w.deliveries},
-			{Method: http.MethodGet, Path: one + "/deliveries/:did", Scope: desk.Read, Handler: w.delivery},
-			{Method: http.MethodPost, Path: one + "/redeliver", Scope: desk.Write, Handler: w.redeliverMany},
-			{Method: http.MethodGet, Path: one + "/redeliver/:rid", Scope: desk.Read, Handler: w.redelivery},
-			{Method: http.MethodPost, Path: one + "/deliveries/:did/redeliver", Scope: desk.Write, Handler: w.redeliver},
+			{Method: http.MethodGet, Path: one + "/deliveries", Scope: desk.Read, Handler: owed.List},
+			{Method: http.MethodGet, Path: one + "/deliveries/:did", Scope: desk.Read, Handler: owed.Show},
+			{Method: http.MethodPost, Path: one + "/redeliver", Scope: desk.Write, Handler: owed.SendManyAgain},
+			{Method: http.MethodGet, Path: one + "/redeliver/:rid", Scope: desk.Read, Handler: owed.HowFar},
+			{Method: http.MethodPost, Path: one + "/deliveries/:did/redeliver", Scope: desk.Write, Handler: owed.SendAgain},
 		},
 	}
 }
@@ -200,101 +190,22 @@ func (w *Wing) test(c *fiber.Ctx) error {
 	})
 }
 
-func (w *Wing) deliveries(c *fiber.Ctx) error {
-	q, err := api.ReadQuery(c)
-	if err != nil {
-		return err
+// owed is the calls about what a subscription is owed.
+func (w *Wing) owed() api.Owed {
+	return api.Owed{
+		Desk: w.Desk, Deliveries: w.Subscriptions, Begin: w.Begin,
+		Named: func(c *fiber.Ctx) (api.Addressed, error) {
+			id, err := word(c, "id")
+			return api.Addressed{Tenant: api.Caller(c).Tenant, ID: id}, err
+		},
+		Exists: func(ctx context.Context, a api.Addressed) error {
+			_, err := w.Subscriptions.Subscription(ctx, a.Tenant, a.ID)
+			return err
+		},
+		Resend: func(ctx context.Context, a api.Addressed, delivery string) error {
+			return w.Subscriptions.Resend(ctx, a.Tenant, a.ID, delivery)
+		},
 	}
-	limit, cursor := q.Page()
-	if err := q.Err(); err != nil {
-		return err
-	}
-	r, err := w.find(c)
-	if err != nil {
-		return err
-	}
-	records, next, err := w.Subscriptions.Deliveries(api.Context(c), r.ID, cursor, limit)
-	if err != nil {
-		return err
-	}
-	views := make([]api.DeliveryView, len(records))
-	for i, record := range records {
-		views[i] = api.DeliveryOf(record)
-	}
-	return api.Respond(c, http.StatusOK, api.Done(api.Items[api.DeliveryView]{Items: views, Next: next}))
-}
-
-// delivery shows one with all that is kept of it.
-func (w *Wing) delivery(c *fiber.Ctx) error {
-	did, err := word(c, "did")
-	if err != nil {
-		return err
-	}
-	sub, err := w.find(c)
-	if err != nil {
-		return err
-	}
-	r, err := w.Subscriptions.Delivery(api.Context(c), sub.ID, did)
-	if err != nil {
-		return err
-	}
-	return api.Respond(c, http.StatusOK, api.Done(api.WholeDeliveryOf(r)))
-}
-
-// redeliverMany answers once it is written down that it is to be done. It is begun right away; where that fails, the sweep begins it.
-func (w *Wing) redeliverMany(c *fiber.Ctx) error {
-	id, err := word(c, "id")
-	if err != nil {
-		return err
-	}
-	var in api.RedeliveryRequest
-	if err := api.Decode(c, &in); err != nil {
-		return err
-	}
-	selection, dry, err := in.Selection()
-	if err != nil {
-		return err
-	}
-	begun := ""
-	err = w.record(c, false, func(ctx context.Context) (any, error) {
-		r, err := w.Subscriptions.BeginRedelivery(ctx, api.Caller(c).Tenant, 0, id, selection, dry)
-		begun = r.ID
-		return api.RedeliveryOf(r), err
-	})
-	if err == nil && begun != "" && w.Begin != nil {
-		w.Begin(api.Context(c), begun)
-	}
-	return err
-}
-
-func (w *Wing) redelivery(c *fiber.Ctx) error {
-	rid, err := word(c, "rid")
-	if err != nil {
-		return err
-	}
-	sub, err := w.find(c)
-	if err != nil {
-		return err
-	}
-	r, err := w.Subscriptions.RedeliveryOf(api.Context(c), sub.Tenant, sub.ID, rid)
-	if err != nil {
-		return err
-	}
-	return api.Respond(c, http.StatusOK, api.Done(api.RedeliveryOf(r)))
-}
-
-func (w *Wing) redeliver(c *fiber.Ctx) error {
-	id, err := word(c, "id")
-	if err != nil {
-		return err
-	}
-	did, err := word(c, "did")
-	if err != nil {
-		return err
-	}
-	return w.record(c, false, func(ctx context.Context) (any, error) {
-		return api.ID{ID: did}, w.Subscriptions.Resend(ctx, api.Caller(c).Tenant, id, did)
-	})
 }
 
 // find reads the subscription that the path names, among the caller's own.
@@ -308,19 +219,7 @@ func (w *Wing) find(c *fiber.Ctx) (notice.Registration, error) {
 
 // record hands the desk a change and answers with its result; secret tells that the answer has one.
 func (w *Wing) record(c *fiber.Ctx, secret bool, effect func(ctx context.Context) (any, error)) error {
-	reply, err := w.Desk.Record(api.Context(c), api.Request(c), func(ctx context.Context) (desk.Answer, error) {
-		result, err := effect(ctx)
-		if err != nil {
-			return desk.Answer{}, err
-		}
-		answer, err := api.Answer(http.StatusOK, api.Done(result))
-		answer.Secret = secret
-		return answer, err
-	})
-	if err != nil {
-		return err
-	}
-	return api.Send(c, reply)
+	return api.Record(c, w.Desk, secret, effect)
 }
 
 // word gives a parameter of the path that names something. What cannot be a name names nothing.
@@ -329,7 +228,7 @@ func word(c *fiber.Ctx, name string) (string, error) {
 	var f ticket.Faults
 	f.Word(name, value, ticket.MaxName)
 	if err != nil || f.Err() != nil {
-		return "", ticket.Refuse(ticket.NotFound, "there is no such subscription or delivery")
+		return "", ticket.Refuse(ticket.NotFound, "there is no such subscription")
 	}
 	return value, nil
 }

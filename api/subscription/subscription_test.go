@@ -23,14 +23,16 @@ type bench struct {
 	apitest.Client
 	stream *apitest.Stream
 	wing   *subscription.Wing
+	begun  *[]string // redeliveries that were begun
 }
 
 func setup(t testing.TB) bench {
 	t.Helper()
 	stream := &apitest.Stream{House: apitest.NewHouse()}
-	wing := &subscription.Wing{Desk: stream, Subscriptions: stream}
+	begun := new([]string)
+	wing := &subscription.Wing{Desk: stream, Subscriptions: stream, Begin: func(_ context.Context, id string) { *begun = append(*begun, id) }}
 	server := api.New(api.Config{}, apitest.NewApps(), nil, slog.New(slog.NewTextHandler(io.Discard, nil)), wing.Family())
-	return bench{apitest.Client{T: t, App: server.App(), Contract: apitest.LoadContract(t, "subscription"), Secret: apitest.Writer}, stream, wing}
+	return bench{apitest.Client{T: t, App: server.App(), Contract: apitest.LoadContract(t, "subscription"), Secret: apitest.Writer}, stream, wing, begun}
 }
 
 // made is a subscription as it is answered.
@@ -194,15 +196,13 @@ func TestPausedResumedTestedAndSentAgain(t *testing.T) {
 		ID          string
 		Total, Done int
 	}
-	begun := ""
-	b.wing.Begin = func(_ context.Context, id string) { begun = id }
 	b.stream.Settle(m.ID, notice.Failed, notice.Attempt{N: 2})
 	b.result(b.Do("POST", path+"/redeliver", `{"state":"failed","dry_run":true}`), &many)
 	require.Equal(t, 2, many.Total)
 	require.Empty(t, many.ID)
-	require.Empty(t, begun)
+	require.Empty(t, *b.begun)
 	b.result(b.Do("POST", path+"/redeliver", `{"state":"failed"}`), &many)
-	require.Equal(t, many.ID, begun)
+	require.Equal(t, []string{many.ID}, *b.begun)
 	require.Equal(t, 2, b.read(m.ID).Counts["pending"])
 	b.result(b.Do("GET", path+"/redeliver/"+many.ID, nil), &many)
 	require.Equal(t, 2, many.Done)
