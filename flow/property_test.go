@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"maps"
 	"math/rand/v2"
+	"slices"
 	"testing"
 	"time"
 
@@ -90,7 +91,9 @@ func (w *world) moves() {
 // something lets anything happen: mostly what can, sometimes nonsense.
 func (w *world) something(t *rapid.T) {
 	who := rapid.SampledFrom(append([]string{"", "eve"}, people...)).Draw(t, "who")
-	switch rapid.IntRange(0, 19).Draw(t, "what") {
+	switch rapid.IntRange(0, 20).Draw(t, "what") {
+	case 20:
+		w.migrate()
 	case 0:
 		w.do(Suspend{})
 	case 1, 2:
@@ -124,6 +127,61 @@ func (w *world) something(t *rapid.T) {
 	default:
 		w.sensible(t)
 	}
+}
+
+// migrate moves the ticket to a version in which every node has another id, and holds what it finds there against where it was. Timers and
+// calls of before are not forgotten: from now on they come too late.
+func (w *world) migrate() {
+	nodes, def := map[string]string{}, w.p.def
+	for _, n := range def.Nodes {
+		nodes[n.ID] = n.ID + "v"
+	}
+	def.Version++
+	def.Nodes = slices.Clone(def.Nodes)
+	for i := range def.Nodes {
+		n := &def.Nodes[i]
+		n.ID, n.Next, n.Default, n.Join = nodes[n.ID], nodes[n.Next], nodes[n.Default], nodes[n.Join]
+		n.Cases, n.Branches = slices.Clone(n.Cases), slices.Clone(n.Branches)
+		for j := range n.Cases {
+			n.Cases[j].Next = nodes[n.Cases[j].Next]
+		}
+		for j := range n.Branches {
+			n.Branches[j].Next = nodes[n.Branches[j].Next]
+		}
+		if n.Reject != nil {
+			n.Reject = &Rejection{n.Reject.Then, nodes[n.Reject.To]}
+		}
+	}
+	target, err := Compile(def)
+	require.NoError(w.t, err)
+	_, reasons := Migrate(w.p, target, w.pos, nil)
+	require.Equal(w.t, w.pos.Running(), len(reasons) > 0, "open nodes have no target without a map")
+	moved, reasons := Migrate(w.p, target, w.pos, nodes)
+	require.Empty(w.t, reasons)
+	require.Empty(w.t, target.fits(moved))
+
+	before, after := w.p.Waiting(w.pos), target.Waiting(moved)
+	for i := range before {
+		before[i].Node = nodes[before[i].Node]
+	}
+	require.Equal(w.t, before, after, "the same people are asked for the same, until the same time")
+	timers := Due(w.pos)
+	for i := range timers {
+		timers[i].Node = nodes[timers[i].Node]
+	}
+	require.ElementsMatch(w.t, timers, Due(moved))
+	require.Equal(w.t, ApproveResult(w.pos), ApproveResult(moved))
+	if w.env.Named != nil { // the ticket renames those itself
+		named := map[string][]string{}
+		for id, who := range w.env.Named {
+			named[nodes[id]] = who
+		}
+		w.env.Named = named
+	}
+	w.p, w.pos = target, moved
+	w.owed = append(w.owed, w.p.Calls(w.pos, w.env)...)
+	w.fired = append(w.fired, Due(w.pos)...)
+	w.moves()
 }
 
 // sensible does what one of those who are asked can do.
