@@ -219,7 +219,7 @@ func (r *run) call(ctx workflow.Context, owed flow.Owed) flow.Called {
 		return answer
 	}
 	ctx = workflow.WithActivityOptions(ctx, workflow.ActivityOptions{
-		TaskQueue:           QueueDeliveries, // slow receivers never delay a ticket
+		TaskQueue:           QueueDeliveries,              // slow receivers never delay a ticket
 		StartToCloseTimeout: owed.Timeout + 5*time.Second, // to read what it is signed with, and to tell how it came out
 		RetryPolicy: &temporal.RetryPolicy{InitialInterval: owed.Interval, BackoffCoefficient: owed.Coefficient,
 			MaximumInterval: 24 * time.Hour, MaximumAttempts: int32(owed.Attempts)},
