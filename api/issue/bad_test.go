@@ -75,21 +75,21 @@ func TestOpeningsThatAreWrong(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			b := bench{t, b.On(t), b.house}
-			b.refused(b.Do("POST", "/api/issue", c.body), 400, c.says)
+			b.Refused(b.Do("POST", "/api/issue", c.body), 400, c.says)
 		})
 	}
 	var page struct{ Items []any }
-	b.result(b.Do("GET", "/api/issue", nil), &page)
+	b.Result(b.Do("GET", "/api/issue", nil), &page)
 	require.Empty(t, page.Items, "a refused call touches nothing")
 
 	t.Run("gives characters their full allowance", func(t *testing.T) {
 		b := bench{t, b.On(t), b.house}
-		b.result(b.Do("POST", "/api/issue", fmt.Sprintf(`{"origin":%q,"title":%q,"description":%q}`,
+		b.Result(b.Do("POST", "/api/issue", fmt.Sprintf(`{"origin":%q,"title":%q,"description":%q}`,
 			strings.Repeat("源", 255), strings.Repeat("题", 255), strings.Repeat("述", 65_536))), nil)
 	})
-	b.refused(b.Do("POST", "/api/issue", `{"origin":"a","title":"b","description":"`+strings.Repeat("x", 1<<20)+`"}`), 413, "too large")
-	b.refused(b.Do("POST", "/api/issue", `{"origin":"a","title":"b"}`, "Content-Encoding", "gzip"), 400, "Content-Encoding")
-	b.refused(b.Do("POST", "/api/issue", `{"origin":"a","title":"b"}`, "X-Idempotency-Key", "blank in it"), 400, "X-Idempotency-Key")
+	b.Refused(b.Do("POST", "/api/issue", `{"origin":"a","title":"b","description":"`+strings.Repeat("x", 1<<20)+`"}`), 413, "too large")
+	b.Refused(b.Do("POST", "/api/issue", `{"origin":"a","title":"b"}`, "Content-Encoding", "gzip"), 400, "Content-Encoding")
+	b.Refused(b.Do("POST", "/api/issue", `{"origin":"a","title":"b"}`, "X-Idempotency-Key", "blank in it"), 400, "X-Idempotency-Key")
 }
 
 func TestQueriesThatAreWrong(t *testing.T) {
@@ -101,10 +101,10 @@ func TestQueriesThatAreWrong(t *testing.T) {
 		"updated_before=2026-01-01": "updated_before", "q=%ff": "q", "origin=%00": "origin", "tag=" + strings.Repeat("a", 65): "tag",
 		"origin=%zz": "query", "status=OPEN;phase=triggered": "query", "q=" + strings.Repeat("a", 256): "q",
 	} {
-		b.refused(b.Do("GET", "/api/issue?"+query, nil), 400, says)
+		b.Refused(b.Do("GET", "/api/issue?"+query, nil), 400, says)
 	}
 	for query, says := range map[string]string{"after=-1": "after", "after=x": "after", "limit=1000": "limit"} {
-		b.refused(b.Do("GET", "/api/issue/"+b.open()+"/timeline?"+query, nil), 400, says)
+		b.Refused(b.Do("GET", "/api/issue/"+b.open()+"/timeline?"+query, nil), 400, says)
 	}
 }
 
@@ -116,14 +116,14 @@ func TestListFiltersAndPages(t *testing.T) {
 	for i := range 5 {
 		at = at.Add(time.Hour)
 		var number string
-		b.result(b.Do("POST", "/api/issue", map[string]any{
+		b.Result(b.Do("POST", "/api/issue", map[string]any{
 			"origin": fmt.Sprintf("系统%d", i%2), "title": fmt.Sprintf("题 %d", i), "tag": []string{fmt.Sprintf("t%d", i)}, "assignee": "a" + fmt.Sprint(i),
 			"relations": []any{map[string]any{"type": "manifest", "content": []string{fmt.Sprintf("a:%d", i)}}},
 		}), &number)
 		numbers = append(numbers, number)
 	}
-	b.result(b.handle(numbers[1], "accept", nil), nil)
-	b.result(b.Do("PUT", "/api/issue/"+numbers[2]+"/status", `{"status":"CLOSED","operator":"x"}`), nil)
+	b.Result(b.handle(numbers[1], "accept", nil), nil)
+	b.Result(b.Do("PUT", "/api/issue/"+numbers[2]+"/status", `{"status":"CLOSED","operator":"x"}`), nil)
 
 	for query, want := range map[string][]int{
 		"":                                   {4, 3, 2, 1, 0},
@@ -143,7 +143,7 @@ func TestListFiltersAndPages(t *testing.T) {
 		"created_after=2026-03-01T01:00:00Z&created_before=2026-03-01T03:00:00.5Z&q=题": {2, 1},
 	} {
 		var page struct{ Items []struct{ ID string } }
-		b.result(b.Do("GET", "/api/issue?"+query, nil), &page)
+		b.Result(b.Do("GET", "/api/issue?"+query, nil), &page)
 		got := []string{}
 		for _, item := range page.Items {
 			got = append(got, item.ID)
@@ -161,7 +161,7 @@ func TestListFiltersAndPages(t *testing.T) {
 			Items []struct{ ID string }
 			Next  string `json:"next_cursor"`
 		}
-		b.result(b.Do("GET", "/api/issue?limit=2&cursor="+cursor, nil), &page)
+		b.Result(b.Do("GET", "/api/issue?limit=2&cursor="+cursor, nil), &page)
 		for _, item := range page.Items {
 			seen = append([]string{item.ID}, seen...)
 		}
@@ -173,13 +173,13 @@ func TestListFiltersAndPages(t *testing.T) {
 		Items []struct{ Seq int }
 		Next  string `json:"next_cursor"`
 	}
-	b.result(b.Do("GET", "/api/issue/"+numbers[1]+"/timeline?limit=1", nil), &events)
+	b.Result(b.Do("GET", "/api/issue/"+numbers[1]+"/timeline?limit=1", nil), &events)
 	require.Equal(t, "1", events.Next)
 	var last struct {
 		Items []struct{ Seq int }
 		Next  string `json:"next_cursor"`
 	}
-	b.result(b.Do("GET", "/api/issue/"+numbers[1]+"/timeline?limit=1&after="+events.Next, nil), &last)
+	b.Result(b.Do("GET", "/api/issue/"+numbers[1]+"/timeline?limit=1&after="+events.Next, nil), &last)
 	require.Equal(t, 2, last.Items[0].Seq)
 	require.Empty(t, last.Next)
 }
@@ -217,15 +217,15 @@ func TestWhoMayCall(t *testing.T) {
 			b := bench{t, b.On(t), b.house}
 			for _, secret := range []string{"", "nonsense", apitest.Gone} {
 				answer := bench{t, b.As(secret), b.house}.call(c)
-				b.refused(answer, 401, "credential")
+				b.Refused(answer, 401, "credential")
 				require.NotEmpty(t, answer.Header.Get("WWW-Authenticate"))
 			}
-			b.refused(b.call(c, "Authorization", "Basic "+apitest.Writer), 401, "credential")
+			b.Refused(b.call(c, "Authorization", "Basic "+apitest.Writer), 401, "credential")
 			if c[0] != http.MethodGet {
-				b.refused(bench{t, b.As(apitest.Reader), b.house}.call(c), 403, "scope write")
+				b.Refused(bench{t, b.As(apitest.Reader), b.house}.call(c), 403, "scope write")
 			}
 			if c[1] != "/api/issue" {
-				b.refused(bench{t, b.As(apitest.Stranger), b.house}.call(c), 404, "no such")
+				b.Refused(bench{t, b.As(apitest.Stranger), b.house}.call(c), 404, "no such")
 			}
 		})
 	}
@@ -237,7 +237,7 @@ func TestWhoMayCall(t *testing.T) {
 	}
 	var page struct{ Items []any }
 	stranger := bench{t, b.As(apitest.Stranger), b.house}
-	stranger.result(stranger.Do("GET", "/api/issue", nil), &page)
+	stranger.Result(stranger.Do("GET", "/api/issue", nil), &page)
 	require.Empty(t, page.Items)
 }
 
@@ -249,12 +249,12 @@ func TestNothingBehindAnswers(t *testing.T) {
 			b := bench{t, b.On(t), b.house}
 			b.house.Err = fmt.Errorf("read: %w", errUnavailable)
 			answer := b.call(c)
-			b.refused(answer, 503, "later")
+			b.Refused(answer, 503, "later")
 			require.NotEmpty(t, answer.Header.Get("Retry-After"))
 			require.NotContains(t, string(answer.Body), "read:")
 			b.house.Err = errors.New("password=hunter2")
 			answer = b.call(c)
-			b.refused(answer, 500, "internal error")
+			b.Refused(answer, 500, "internal error")
 			require.NotContains(t, string(answer.Body), "hunter2")
 		})
 	}
@@ -275,7 +275,7 @@ func TestWrongPathsAndMethods(t *testing.T) {
 		{"GET", "/api/issue/" + strings.Repeat("a", 300), 404}, {"GET", "/API/issue", 404},
 	} {
 		answer := b.Do(c.method, c.path, nil)
-		b.refused(answer, c.status, "")
+		b.Refused(answer, c.status, "")
 		require.True(t, json.Valid(answer.Body), string(answer.Body))
 	}
 	require.Equal(t, 200, b.Do("GET", "/api/issue/"+number+"/", nil).Status, "a last slash does not matter")

@@ -35,12 +35,6 @@ func setup(t *testing.T) bench {
 	return bench{t, apitest.Client{T: t, App: server.App(), Contract: apitest.LoadContract(t, "issue"), Secret: apitest.Writer}, house}
 }
 
-type envelope struct {
-	Success bool            `json:"success"`
-	Message string          `json:"message"`
-	Result  json.RawMessage `json:"result"`
-}
-
 func (b bench) sample(name string) []byte {
 	b.T.Helper()
 	raw, err := os.ReadFile(filepath.Join("testdata", name))
@@ -52,28 +46,8 @@ func (b bench) sample(name string) []byte {
 func (b bench) open() string {
 	b.T.Helper()
 	var number string
-	b.result(b.Do("POST", "/api/issue", b.sample("open.json")), &number)
+	b.Result(b.Do("POST", "/api/issue", b.sample("open.json")), &number)
 	return number
-}
-
-func (b bench) result(a apitest.Answer, v any) {
-	b.T.Helper()
-	var e envelope
-	a.Into(http.StatusOK, &e)
-	require.True(b.T, e.Success)
-	require.Empty(b.T, e.Message)
-	if v != nil {
-		require.NoError(b.T, json.Unmarshal(e.Result, v))
-	}
-}
-
-func (b bench) refused(a apitest.Answer, status int, says string) {
-	b.T.Helper()
-	var e envelope
-	a.Into(status, &e)
-	require.False(b.T, e.Success)
-	require.Contains(b.T, e.Message, says)
-	require.Nil(b.T, e.Result)
 }
 
 func (b bench) read(number string) map[string]any {
@@ -122,7 +96,7 @@ func TestOpenedAsTheSeedShows(t *testing.T) {
 func TestOpenedWithWhatIsNeededAlone(t *testing.T) {
 	b := setup(t)
 	var number string
-	b.result(b.Do("POST", "/api/issue", `{"origin":"a","title":"<b> & c","tag":null,"relations":null,"unknown":1}`, "Content-Type", ""), &number)
+	b.Result(b.Do("POST", "/api/issue", `{"origin":"a","title":"<b> & c","tag":null,"relations":null,"unknown":1}`, "Content-Type", ""), &number)
 	require.Contains(t, string(b.Do("GET", "/api/issue/"+number, nil).Body), `{"origin":"a","title":"<b> & c","description":"","tag":[],"relations":[],"id"`)
 }
 
@@ -140,40 +114,40 @@ func TestRelations(t *testing.T) {
 	require.Equal(t, `{"success":true,"message":""}`, string(answer.Body))
 	require.Equal(t, compact("relation-replaced.json"), string(b.Do("GET", path+"manifest", nil).Body))
 
-	b.result(b.Do("PUT", path+"new.type", `{"content":["x","y","x"]}`), nil)
+	b.Result(b.Do("PUT", path+"new.type", `{"content":["x","y","x"]}`), nil)
 	require.Equal(t, `{"type":"new.type","content":["x","y"]}`, string(b.Do("GET", path+"new%2Etype", nil).Body))
-	b.result(b.Do("PUT", path+"manifest", `{"content":[]}`), nil)
+	b.Result(b.Do("PUT", path+"manifest", `{"content":[]}`), nil)
 	require.Equal(t, `{"type":"manifest","content":[]}`, string(b.Do("GET", path+"manifest", nil).Body))
 
-	b.refused(b.Do("GET", path+"nothing", nil), 404, "type")
-	b.refused(b.Do("PUT", path+"manifest", `{"type":"other","content":[]}`), 400, "type: must agree with the path")
-	b.refused(b.Do("PUT", path+"manifest", `{"type":"manifest"}`), 400, "content: is required")
-	b.refused(b.Do("PUT", path+"manifest", `{"content":["a",""]}`), 400, "content[1]")
-	b.refused(b.Do("PUT", path+"manifest", `{"content":["a",7]}`), 400, "content[1]: must be a string")
-	b.refused(b.Do("PUT", path+"ma%20nifest", `{"content":[]}`), 400, "type")
-	b.refused(b.Do("GET", path+"%ff", nil), 400, "type")
-	b.refused(b.Do("GET", path+strings.Repeat("a", 65), nil), 400, "type")
+	b.Refused(b.Do("GET", path+"nothing", nil), 404, "type")
+	b.Refused(b.Do("PUT", path+"manifest", `{"type":"other","content":[]}`), 400, "type: must agree with the path")
+	b.Refused(b.Do("PUT", path+"manifest", `{"type":"manifest"}`), 400, "content: is required")
+	b.Refused(b.Do("PUT", path+"manifest", `{"content":["a",""]}`), 400, "content[1]")
+	b.Refused(b.Do("PUT", path+"manifest", `{"content":["a",7]}`), 400, "content[1]: must be a string")
+	b.Refused(b.Do("PUT", path+"ma%20nifest", `{"content":[]}`), 400, "type")
+	b.Refused(b.Do("GET", path+"%ff", nil), 400, "type")
+	b.Refused(b.Do("GET", path+strings.Repeat("a", 65), nil), 400, "type")
 }
 
 func TestHandledToItsEnd(t *testing.T) {
 	b := setup(t)
 	number := b.open()
-	b.refused(b.handle(number, "commit-solution", solution), 409, "commit-solution")
-	b.result(b.handle(number, "accept", nil), nil)
+	b.Refused(b.handle(number, "commit-solution", solution), 409, "commit-solution")
+	b.Result(b.handle(number, "accept", nil), nil)
 	v := b.read(number)
 	require.Equal(t, []any{"acknowledged", "zhang.san", "OPEN"}, []any{v["phase"], v["assignee"], v["status"]})
-	b.refused(b.handle(number, "accept", nil), 409, "already done")
+	b.Refused(b.handle(number, "accept", nil), 409, "already done")
 
-	b.result(b.handle(number, "commit-solution", solution), nil)
+	b.Result(b.handle(number, "commit-solution", solution), nil)
 	require.Equal(t, "resolved", b.read(number)["phase"])
-	b.result(b.handle(number, "confirm", map[string]any{"virtual_confirm_result": "false", "virtual_confirm_comment": "不行"}), nil)
+	b.Result(b.handle(number, "confirm", map[string]any{"virtual_confirm_result": "false", "virtual_confirm_comment": "不行"}), nil)
 	require.Equal(t, "acknowledged", b.read(number)["phase"])
-	b.result(b.handle(number, "suspend", map[string]any{"reason": "等待"}), nil)
+	b.Result(b.handle(number, "suspend", map[string]any{"reason": "等待"}), nil)
 	require.Equal(t, "suspended", b.read(number)["phase"])
-	b.refused(b.handle(number, "commit-solution", solution), 409, "suspended")
-	b.result(b.handle(number, "unsuspend", map[string]any{}), nil)
-	b.result(b.handle(number, "commit-solution", solution), nil)
-	b.result(b.handle(number, "confirm", verdict), nil)
+	b.Refused(b.handle(number, "commit-solution", solution), 409, "suspended")
+	b.Result(b.handle(number, "unsuspend", map[string]any{}), nil)
+	b.Result(b.handle(number, "commit-solution", solution), nil)
+	b.Result(b.handle(number, "confirm", verdict), nil)
 	v = b.read(number)
 	require.Equal(t, []any{"completed", "CLOSED", []any{}}, []any{v["phase"], v["status"], v["current_nodes"]})
 
@@ -185,7 +159,7 @@ func TestHandledToItsEnd(t *testing.T) {
 			Before, After     map[string]any
 		}
 	}
-	b.result(b.Do("GET", "/api/issue/"+number+"/timeline", nil), &page)
+	b.Result(b.Do("GET", "/api/issue/"+number+"/timeline", nil), &page)
 	var types []string
 	for i, e := range page.Items {
 		require.Equal(t, i+1, e.Seq)
@@ -231,7 +205,7 @@ func TestHandleWhenWrong(t *testing.T) {
 			if name == "no issue" {
 				at = "/api/issue/IM000000000000000000000000/handle"
 			}
-			b.refused(b.Do("POST", at, c.body), c.status, c.says)
+			b.Refused(b.Do("POST", at, c.body), c.status, c.says)
 		})
 	}
 }
@@ -242,32 +216,32 @@ func TestStatus(t *testing.T) {
 	path := "/api/issue/" + number + "/status"
 	require.Equal(t, `{"success":true,"message":""}`, string(b.Do("PUT", path, `{"status":"CLOSED","operator":"a","reason":"放行"}`).Body))
 	require.Equal(t, "CLOSED", b.read(number)["status"])
-	b.result(b.Do("PUT", path, `{"status":"CLOSED","operator":"a"}`), nil)
-	b.result(b.Do("PUT", path, `{"status":"OPEN","operator":"a"}`), nil)
+	b.Result(b.Do("PUT", path, `{"status":"CLOSED","operator":"a"}`), nil)
+	b.Result(b.Do("PUT", path, `{"status":"OPEN","operator":"a"}`), nil)
 	require.Equal(t, "triggered", b.read(number)["phase"])
-	b.refused(b.Do("PUT", path, `{"status":"closed","operator":"a"}`), 400, "status")
-	b.refused(b.Do("PUT", path, `{"operator":"a"}`), 400, "status: is required")
-	b.refused(b.Do("PUT", path, `{"status":"OPEN"}`), 400, "operator")
-	b.result(b.handle(number, "terminate", nil), nil)
-	b.refused(b.Do("PUT", path, `{"status":"OPEN","operator":"a"}`), 409, "cannot be reopened")
+	b.Refused(b.Do("PUT", path, `{"status":"closed","operator":"a"}`), 400, "status")
+	b.Refused(b.Do("PUT", path, `{"operator":"a"}`), 400, "status: is required")
+	b.Refused(b.Do("PUT", path, `{"status":"OPEN"}`), 400, "operator")
+	b.Result(b.handle(number, "terminate", nil), nil)
+	b.Refused(b.Do("PUT", path, `{"status":"OPEN","operator":"a"}`), 409, "cannot be reopened")
 }
 
 func TestConversation(t *testing.T) {
 	b := setup(t)
 	path := "/api/issue/" + b.open() + "/conversation"
 	var none struct{ Items []any }
-	b.result(b.Do("GET", path, nil), &none)
+	b.Result(b.Do("GET", path, nil), &none)
 	require.NotNil(t, none.Items)
 
 	var made, edited struct{ ID string }
-	b.result(b.Do("POST", path, `{"author":"li.si","content":"第一"}`), &made)
-	b.result(b.Do("PUT", path+"/"+made.ID, `{"author":"li.si","content":"改了"}`), &edited)
+	b.Result(b.Do("POST", path, `{"author":"li.si","content":"第一"}`), &made)
+	b.Result(b.Do("PUT", path+"/"+made.ID, `{"author":"li.si","content":"改了"}`), &edited)
 	require.Equal(t, made, edited)
 	var m struct {
 		ID, Author, Content  string
 		CreatedAt, UpdatedAt time.Time
 	}
-	b.result(b.Do("GET", path+"/"+made.ID, nil), &m)
+	b.Result(b.Do("GET", path+"/"+made.ID, nil), &m)
 	require.Equal(t, []string{made.ID, "li.si", "改了"}, []string{m.ID, m.Author, m.Content})
 	var page struct {
 		Items []struct {
@@ -275,18 +249,18 @@ func TestConversation(t *testing.T) {
 			Before, After struct{ Message struct{ Content string } }
 		}
 	}
-	b.result(b.Do("GET", strings.TrimSuffix(path, "conversation")+"timeline?after=2", nil), &page)
+	b.Result(b.Do("GET", strings.TrimSuffix(path, "conversation")+"timeline?after=2", nil), &page)
 	require.Equal(t, "li.si", page.Items[0].Actor)
 	require.Equal(t, "第一", page.Items[0].Before.Message.Content)
 	require.Equal(t, "改了", page.Items[0].After.Message.Content)
 
-	b.refused(b.Do("GET", path+"/nothing", nil), 404, "message")
-	b.refused(b.Do("PUT", path+"/nothing", `{"author":"a","content":"b"}`), 404, "message")
-	b.refused(b.Do("POST", path, `{"content":"b"}`), 400, "author")
-	b.refused(b.Do("POST", path, `{"author":"a","content":""}`), 400, "content")
+	b.Refused(b.Do("GET", path+"/nothing", nil), 404, "message")
+	b.Refused(b.Do("PUT", path+"/nothing", `{"author":"a","content":"b"}`), 404, "message")
+	b.Refused(b.Do("POST", path, `{"content":"b"}`), 400, "author")
+	b.Refused(b.Do("POST", path, `{"author":"a","content":""}`), 400, "content")
 	answer := b.Do("POST", path, fmt.Sprintf(`{"author":%q,"content":"b"}`, strings.Repeat("名", 256)))
-	b.refused(answer, 400, "author")
+	b.Refused(answer, 400, "author")
 	require.NotContains(t, string(answer.Body), "operator", "nobody named an operator")
-	b.result(b.Do("POST", path, fmt.Sprintf(`{"author":"a","content":%q}`, strings.Repeat("字", 10_000))), nil)
-	b.refused(b.Do("POST", path, fmt.Sprintf(`{"author":"a","content":%q}`, strings.Repeat("字", 10_001))), 400, "content")
+	b.Result(b.Do("POST", path, fmt.Sprintf(`{"author":"a","content":%q}`, strings.Repeat("字", 10_000))), nil)
+	b.Refused(b.Do("POST", path, fmt.Sprintf(`{"author":"a","content":%q}`, strings.Repeat("字", 10_001))), 400, "content")
 }

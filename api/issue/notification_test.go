@@ -21,7 +21,7 @@ type registration struct {
 func (b bench) registered(path string) []registration {
 	b.T.Helper()
 	var page struct{ Items []registration }
-	b.result(b.Do("GET", path, nil), &page)
+	b.Result(b.Do("GET", path, nil), &page)
 	return page.Items
 }
 
@@ -32,13 +32,13 @@ func TestNotifications(t *testing.T) {
 
 	var made, again struct{ ID string }
 	answer := b.Do("POST", path, b.sample("notification.json"))
-	b.result(answer, &made)
+	b.Result(answer, &made)
 	require.Equal(t, `{"success":true,"message":"","result":{"id":"`+made.ID+`"}}`, string(answer.Body))
-	b.result(b.Do("POST", path, b.sample("notification.json")), &again)
+	b.Result(b.Do("POST", path, b.sample("notification.json")), &again)
 	require.Equal(t, made, again, "an active address gives its id again")
 
 	b.house.Drop(made.ID, "ten minutes of failures")
-	b.result(b.Do("POST", path, b.sample("notification.json")), &again)
+	b.Result(b.Do("POST", path, b.sample("notification.json")), &again)
 	require.NotEqual(t, made, again, "a dropped address gets a new id")
 	list := b.registered(path)
 	require.Len(t, list, 2)
@@ -49,9 +49,9 @@ func TestNotifications(t *testing.T) {
 	require.Len(t, list[1].Counts, 6)
 
 	require.Equal(t, `{"success":true,"message":""}`, string(b.Do("DELETE", path+"/"+again.ID, nil).Body))
-	b.refused(b.Do("DELETE", path+"/"+again.ID, nil), 404, "notification")
+	b.Refused(b.Do("DELETE", path+"/"+again.ID, nil), 404, "notification")
 	require.Len(t, b.registered(path), 1)
-	b.refused(b.Do("DELETE", path+"/%00", nil), 404, "notification")
+	b.Refused(b.Do("DELETE", path+"/%00", nil), 404, "notification")
 }
 
 func TestTheSecretOfAnAddressIsToldByRotatingIt(t *testing.T) {
@@ -59,32 +59,32 @@ func TestTheSecretOfAnAddressIsToldByRotatingIt(t *testing.T) {
 	number := b.open()
 	path := "/api/issue/" + number + "/notification"
 	var made struct{ ID string }
-	b.result(b.Do("POST", path, b.sample("notification.json")), &made)
+	b.Result(b.Do("POST", path, b.sample("notification.json")), &made)
 	var first, second struct{ ID, Secret string }
 	a := b.Do("POST", path+"/"+made.ID+"/rotate", nil, "X-Idempotency-Key", "k")
-	b.result(a, &first)
+	b.Result(a, &first)
 	require.NoError(t, notice.CheckSecret("secret", first.Secret))
 	require.Equal(t, `{"success":true,"message":"","result":{"id":"`+made.ID+`","secret":"`+first.Secret+`"}}`, string(a.Body))
 	require.Equal(t, a.Body, b.Do("POST", path+"/"+made.ID+"/rotate", nil, "X-Idempotency-Key", "k").Body, "the answer to a key is told again")
-	b.result(b.Do("POST", path+"/"+made.ID+"/rotate", nil), &second)
+	b.Result(b.Do("POST", path+"/"+made.ID+"/rotate", nil), &second)
 	require.NotEqual(t, first.Secret, second.Secret)
 	require.NotContains(t, string(b.Do("GET", path, nil).Body), "whsec_")
 
-	b.refused(b.Do("POST", path+"/nothing/rotate", nil), 404, "notification")
-	b.refused(b.Do("POST", path+"/%00/rotate", nil), 404, "notification")
-	b.refused(b.Do("POST", "/api/issue/"+b.open()+"/notification/"+made.ID+"/rotate", nil), 404, "notification")
-	b.refused(b.As(apitest.Reader).Do("POST", path+"/"+made.ID+"/rotate", nil), 403, "write")
+	b.Refused(b.Do("POST", path+"/nothing/rotate", nil), 404, "notification")
+	b.Refused(b.Do("POST", path+"/%00/rotate", nil), 404, "notification")
+	b.Refused(b.Do("POST", "/api/issue/"+b.open()+"/notification/"+made.ID+"/rotate", nil), 404, "notification")
+	b.Refused(b.As(apitest.Reader).Do("POST", path+"/"+made.ID+"/rotate", nil), 403, "write")
 	b.house.Drop(made.ID, "ten minutes of failures")
-	b.refused(b.Do("POST", path+"/"+made.ID+"/rotate", nil), 409, "dropped")
+	b.Refused(b.Do("POST", path+"/"+made.ID+"/rotate", nil), 409, "dropped")
 }
 
 func TestAddressGivenAtTheOpening(t *testing.T) {
 	b := setup(t)
 	var number string
-	b.result(b.Do("POST", "/api/issue", `{"origin":"a","title":"b","callback_url":"https://example.com/x"}`), &number)
+	b.Result(b.Do("POST", "/api/issue", `{"origin":"a","title":"b","callback_url":"https://example.com/x"}`), &number)
 	require.Equal(t, "https://example.com/x", b.registered("/api/issue/" + number + "/notification")[0].URL)
-	b.refused(b.Do("POST", "/api/issue", `{"origin":"a","title":"b","callback_url":"ftp://example.com"}`), 400, "callback_url: must begin with http:// or https://")
-	b.refused(b.Do("POST", "/api/issue", `{"origin":"a","title":"b","callback_url":""}`), 400, "callback_url")
+	b.Refused(b.Do("POST", "/api/issue", `{"origin":"a","title":"b","callback_url":"ftp://example.com"}`), 400, "callback_url: must begin with http:// or https://")
+	b.Refused(b.Do("POST", "/api/issue", `{"origin":"a","title":"b","callback_url":""}`), 400, "callback_url")
 }
 
 func TestBadAddresses(t *testing.T) {
@@ -95,7 +95,7 @@ func TestBadAddresses(t *testing.T) {
 		`{"url":"http://` + strings.Repeat("a", 2048) + `"}`, `{"url":["http://a"]}`,
 		`{"url":"http://127.0.0.1/x"}`, `{"url":"http://[::1]/"}`, `{"url":"https://u:p@example.com/"}`, `{"url":"//example.com"}`,
 	} {
-		b.refused(b.Do("POST", path, body), 400, "url")
+		b.Refused(b.Do("POST", path, body), 400, "url")
 	}
 }
 
@@ -103,7 +103,7 @@ func TestDeliveries(t *testing.T) {
 	b := setup(t)
 	path := "/api/issue/" + b.open() + "/notification"
 	var made struct{ ID string }
-	b.result(b.Do("POST", path, b.sample("notification.json")), &made)
+	b.Result(b.Do("POST", path, b.sample("notification.json")), &made)
 	path += "/" + made.ID + "/deliveries"
 	require.Equal(t, `{"success":true,"message":"","result":{"items":[]}}`, string(b.Do("GET", path, nil).Body))
 
@@ -127,10 +127,10 @@ func TestDeliveries(t *testing.T) {
 		}
 		Next string `json:"next_cursor"`
 	}
-	b.result(b.Do("GET", path+"?limit=1", nil), &page)
+	b.Result(b.Do("GET", path+"?limit=1", nil), &page)
 	require.Equal(t, pending, page.Items[0].ID)
 	require.NotNil(t, page.Items[0].Attempts)
-	b.result(b.Do("GET", path+"?limit=1&cursor="+page.Next, nil), &page)
+	b.Result(b.Do("GET", path+"?limit=1&cursor="+page.Next, nil), &page)
 	require.Equal(t, failed, page.Items[0].ID)
 	tries := page.Items[0].Attempts
 	require.Len(t, tries, 2)
@@ -141,11 +141,11 @@ func TestDeliveries(t *testing.T) {
 	require.LessOrEqual(t, len(tries[1].Answer), 1<<10+3)
 
 	require.Equal(t, `{"success":true,"message":"","result":{"id":"`+failed+`"}}`, string(b.Do("POST", path+"/"+failed+"/redeliver", nil).Body))
-	b.refused(b.Do("POST", path+"/"+pending+"/redeliver", nil), 409, "still being tried")
-	b.refused(b.Do("POST", path+"/nothing/redeliver", nil), 404, "delivery")
-	b.refused(b.Do("GET", path+"?limit=0", nil), 400, "limit")
-	b.refused(b.Do("GET", path+"?cursor=x", nil), 400, "cursor")
-	b.refused(b.Do("GET", strings.Replace(path, made.ID, "nothing", 1), nil), 404, "notification")
+	b.Refused(b.Do("POST", path+"/"+pending+"/redeliver", nil), 409, "still being tried")
+	b.Refused(b.Do("POST", path+"/nothing/redeliver", nil), 404, "delivery")
+	b.Refused(b.Do("GET", path+"?limit=0", nil), 400, "limit")
+	b.Refused(b.Do("GET", path+"?cursor=x", nil), 400, "cursor")
+	b.Refused(b.Do("GET", strings.Replace(path, made.ID, "nothing", 1), nil), 404, "notification")
 }
 
 func TestARepeatedRegistrationGivesTheFirstAnswer(t *testing.T) {
@@ -154,11 +154,11 @@ func TestARepeatedRegistrationGivesTheFirstAnswer(t *testing.T) {
 	first := b.Do("POST", path, b.sample("notification.json"), "X-Idempotency-Key", "k:1")
 	require.Equal(t, "false", first.Header.Get("X-Idempotency-Replayed"))
 	var made struct{ ID string }
-	b.result(first, &made)
-	b.result(b.Do("DELETE", path+"/"+made.ID, nil), nil)
+	b.Result(first, &made)
+	b.Result(b.Do("DELETE", path+"/"+made.ID, nil), nil)
 	second := b.Do("POST", path, b.sample("notification.json"), "Idempotency-Key", " k:1 ")
 	require.Equal(t, "true", second.Header.Get("X-Idempotency-Replayed"))
 	require.Equal(t, string(first.Body), string(second.Body))
 	require.Empty(t, b.registered(path), "the replay registers nothing")
-	b.refused(b.Do("POST", path, json.RawMessage(`{"url":"http://other"}`), "Idempotency-Key", "k:1"), 422, "key")
+	b.Refused(b.Do("POST", path, json.RawMessage(`{"url":"http://other"}`), "Idempotency-Key", "k:1"), 422, "key")
 }

@@ -33,7 +33,7 @@ func (b bench) trip(more map[string]any) string {
 		body[name] = value
 	}
 	var number string
-	b.result(b.Do("POST", "/api/issue", body), &number)
+	b.Result(b.Do("POST", "/api/issue", body), &number)
 	return number
 }
 
@@ -73,7 +73,7 @@ func (b bench) act(number, who, action, node string, parameter any) apitest.Answ
 func (b bench) waitingFor(who string) []string {
 	b.T.Helper()
 	var page struct{ Items []struct{ ID string } }
-	b.result(b.Do("GET", "/api/issue?waiting_for="+who, nil), &page)
+	b.Result(b.Do("GET", "/api/issue?waiting_for="+who, nil), &page)
 	var out []string
 	for _, item := range page.Items {
 		out = append(out, item.ID)
@@ -98,9 +98,9 @@ func TestAnIssueOfAPublishedService(t *testing.T) {
 	require.Equal(t, []string{"claim"}, front.Actions)
 	require.Equal(t, "hotel", front.Fields[0].Key)
 
-	b.result(b.act(number, "wang", "approve", "boss", map[string]any{"comment": "同意"}), nil)
-	b.refused(b.act(number, "wang", "approve", "boss", nil), 409, "wang has voted already")
-	b.refused(b.act(number, "qian", "approve", "boss", nil), 403, "asks zhao")
+	b.Result(b.act(number, "wang", "approve", "boss", map[string]any{"comment": "同意"}), nil)
+	b.Refused(b.act(number, "wang", "approve", "boss", nil), 409, "wang has voted already")
+	b.Refused(b.act(number, "qian", "approve", "boss", nil), 403, "asks zhao")
 	boss = b.nodes(number)["boss"]
 	require.Equal(t, []string{"wang", "zhao"}, boss.Processors, "who has voted is still among those asked")
 	require.Equal(t, []string{"zhao"}, boss.Pending)
@@ -109,22 +109,22 @@ func TestAnIssueOfAPublishedService(t *testing.T) {
 	require.Empty(t, b.waitingFor("wang"))
 	require.Equal(t, []string{number}, b.waitingFor("zhao"))
 
-	b.result(b.act(number, "zhao", "deliver", "boss", map[string]any{"targets": []string{"zhou"}, "reason": "出差"}), nil)
-	b.refused(b.act(number, "wu", "claim", "desk", nil), 403, "asks qian, sun")
-	b.result(b.act(number, "qian", "claim", "", nil), nil)
+	b.Result(b.act(number, "zhao", "deliver", "boss", map[string]any{"targets": []string{"zhou"}, "reason": "出差"}), nil)
+	b.Refused(b.act(number, "wu", "claim", "desk", nil), 403, "asks qian, sun")
+	b.Result(b.act(number, "qian", "claim", "", nil), nil)
 	require.Empty(t, b.waitingFor("sun"), "who has lost the claim is not asked any more")
-	b.refused(b.act(number, "qian", "submit", "desk", map[string]any{"fields": map[string]any{"hotel": ""}}), 400, "hotel")
-	b.refused(b.act(number, "qian", "submit", "desk", map[string]any{"fields": map[string]any{"hotel": "a", "x": 1}}), 400, "x")
-	b.result(b.act(number, "qian", "submit", "desk", map[string]any{"fields": map[string]any{"hotel": "北京饭店"}}), nil)
+	b.Refused(b.act(number, "qian", "submit", "desk", map[string]any{"fields": map[string]any{"hotel": ""}}), 400, "hotel")
+	b.Refused(b.act(number, "qian", "submit", "desk", map[string]any{"fields": map[string]any{"hotel": "a", "x": 1}}), 400, "x")
+	b.Result(b.act(number, "qian", "submit", "desk", map[string]any{"fields": map[string]any{"hotel": "北京饭店"}}), nil)
 	require.Equal(t, "waiting", b.nodes(number)["joined"].State)
 
 	// A rejection goes back, out of the parallel, and around again; a vote in somebody's name is an admin's.
-	b.refused(b.act(number, "chief", "reject", "boss", map[string]any{"on_behalf": "zhou"}), 403, "on_behalf")
-	b.result(bench{b.T, b.As(apitest.Boss), b.house}.act(number, "chief", "reject", "boss", map[string]any{"on_behalf": "zhou", "comment": "太贵"}), nil)
+	b.Refused(b.act(number, "chief", "reject", "boss", map[string]any{"on_behalf": "zhou"}), 403, "on_behalf")
+	b.Result(bench{b.T, b.As(apitest.Boss), b.house}.act(number, "chief", "reject", "boss", map[string]any{"on_behalf": "zhou", "comment": "太贵"}), nil)
 	nodes = b.nodes(number)
 	require.Len(t, nodes, 1)
 	require.Equal(t, []string{"li"}, nodes["ask"].Pending)
-	b.result(b.act(number, "li", "submit", "ask", nil), nil)
+	b.Result(b.act(number, "li", "submit", "ask", nil), nil)
 	require.Empty(t, b.nodes(number)["boss"].Votes, "votes are those of this round")
 
 	type entry struct {
@@ -133,7 +133,7 @@ func TestAnIssueOfAPublishedService(t *testing.T) {
 		After      map[string]json.RawMessage
 	}
 	var page struct{ Items []entry }
-	b.result(b.Do("GET", "/api/issue/"+number+"/timeline", nil), &page)
+	b.Result(b.Do("GET", "/api/issue/"+number+"/timeline", nil), &page)
 	require.NotContains(t, string(page.Items[0].After["opening"]), `"definition"`, "a definition is read by its version")
 	i := slices.IndexFunc(page.Items, func(e entry) bool { return e.Type == "rejected" })
 	vote := page.Items[i].Happenings[0]
@@ -168,11 +168,11 @@ func TestOpeningsOfServicesThatAreWrong(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			b := bench{t, b.On(t), b.house}
-			b.refused(b.Do("POST", "/api/issue", `{"origin":"a","title":"b",`+c.body+`}`), 400, c.says)
-			b.refused(b.Do("POST", "/api/issue", `{"origin":"a","title":"b",`+c.body+`}`, "X-Idempotency-Key", "k"), 400, c.says)
+			b.Refused(b.Do("POST", "/api/issue", `{"origin":"a","title":"b",`+c.body+`}`), 400, c.says)
+			b.Refused(b.Do("POST", "/api/issue", `{"origin":"a","title":"b",`+c.body+`}`, "X-Idempotency-Key", "k"), 400, c.says)
 		})
 	}
-	b.refused(b.As(apitest.Stranger).Do("POST", "/api/issue", `{"origin":"a","title":"b","service":"trip","fields":{"city":"a"}}`), 400, "no service")
+	b.Refused(b.As(apitest.Stranger).Do("POST", "/api/issue", `{"origin":"a","title":"b","service":"trip","fields":{"city":"a"}}`), 400, "no service")
 }
 
 func TestActsThatAreWrong(t *testing.T) {
@@ -198,7 +198,7 @@ func TestActsThatAreWrong(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			b := bench{t, b.On(t), b.house}
-			b.refused(b.act(number, "wang", c.action, c.node, json.RawMessage(c.parameter)), c.status, c.says)
+			b.Refused(b.act(number, "wang", c.action, c.node, json.RawMessage(c.parameter)), c.status, c.says)
 		})
 	}
 }
@@ -206,7 +206,7 @@ func TestActsThatAreWrong(t *testing.T) {
 func TestDiagramOfAnIssue(t *testing.T) {
 	b := setup(t)
 	number := b.trip(nil)
-	b.result(b.act(number, "wang", "approve", "boss", nil), nil)
+	b.Result(b.act(number, "wang", "approve", "boss", nil), nil)
 	answer := b.As(apitest.Reader).Do("GET", "/api/issue/"+number+"/diagram.svg", nil)
 	require.Equal(t, http.StatusOK, answer.Status)
 	require.Equal(t, "image/svg+xml; charset=utf-8", answer.Header.Get("Content-Type"))
@@ -214,19 +214,19 @@ func TestDiagramOfAnIssue(t *testing.T) {
 	for _, says := range []string{"<svg", "领导", "current", "done"} {
 		require.Contains(t, string(answer.Body), says)
 	}
-	b.refused(b.As(apitest.Stranger).Do("GET", "/api/issue/"+number+"/diagram.svg", nil), 404, "no such")
+	b.Refused(b.As(apitest.Stranger).Do("GET", "/api/issue/"+number+"/diagram.svg", nil), 404, "no such")
 
 	graph := b.As(apitest.Reader).Do("GET", "/api/issue/"+number+"/diagram.dot", nil)
 	require.Equal(t, http.StatusOK, graph.Status)
 	require.Equal(t, "text/vnd.graphviz; charset=utf-8", graph.Header.Get("Content-Type"))
 	require.Contains(t, string(graph.Body), `"split" [shape=trapezium style="filled,rounded" fillcolor="#e6f4ea" label="分头" tooltip="分头 (parallel, done)"]`, "what is done is marked")
-	b.refused(b.As(apitest.Stranger).Do("GET", "/api/issue/"+number+"/diagram.dot", nil), 404, "no such")
+	b.Refused(b.As(apitest.Stranger).Do("GET", "/api/issue/"+number+"/diagram.dot", nil), 404, "no such")
 }
 
 func TestMovedToAnotherVersion(t *testing.T) {
 	b := setup(t)
 	number := b.trip(nil)
-	b.result(b.act(number, "wang", "approve", "boss", map[string]any{"comment": "同意"}), nil)
+	b.Result(b.act(number, "wang", "approve", "boss", map[string]any{"comment": "同意"}), nil)
 	b.publish(strings.NewReplacer("id: boss", "id: chief", "next: boss", "next: chief").Replace(string(b.sample("trip.yaml"))))
 	require.Equal(t, float64(1), b.read(number)["service_version"], "publishing moves no ticket")
 
@@ -242,12 +242,12 @@ func TestMovedToAnotherVersion(t *testing.T) {
 		Nodes         []struct{ From, To, State string }
 		CurrentNodes  []currentNode `json:"current_nodes"`
 	}
-	b.result(migrate(`{"version":2,"operator":"chief","dry_run":true}`), &dry)
+	b.Result(migrate(`{"version":2,"operator":"chief","dry_run":true}`), &dry)
 	require.False(t, dry.Possible)
 	require.Equal(t, []int{1, 2}, []int{dry.From, dry.Version})
 	require.Equal(t, "boss", dry.Reasons[0].Node)
-	b.refused(migrate(`{"version":2,"operator":"chief"}`), 409, "boss: it is open")
-	b.result(migrate(`{"version":2,"operator":"chief","nodes":{"boss":"chief"},"dry_run":true}`), &dry)
+	b.Refused(migrate(`{"version":2,"operator":"chief"}`), 409, "boss: it is open")
+	b.Result(migrate(`{"version":2,"operator":"chief","nodes":{"boss":"chief"},"dry_run":true}`), &dry)
 	require.True(t, dry.Possible)
 	require.Empty(t, dry.Reasons)
 	require.Contains(t, dry.Nodes, struct{ From, To, State string }{"boss", "chief", "active"})
@@ -261,7 +261,7 @@ func TestMovedToAnotherVersion(t *testing.T) {
 
 	const real = `{"version":2,"operator":"chief","nodes":{"boss":"chief"},"reason":"新流程"}`
 	first := migrate(real, "X-Idempotency-Key", "k")
-	b.result(first, nil)
+	b.Result(first, nil)
 	again := migrate(real, "X-Idempotency-Key", "k")
 	require.Equal(t, first.Body, again.Body)
 	require.Equal(t, "true", again.Header.Get("X-Idempotency-Replayed"))
@@ -269,17 +269,17 @@ func TestMovedToAnotherVersion(t *testing.T) {
 	require.Equal(t, []string{"zhao"}, b.nodes(number)["chief"].Pending, "the vote that was given counts")
 	require.Equal(t, "同意", b.nodes(number)["chief"].Votes[0].Comment)
 	require.Equal(t, []string{"opened", "approved", "migrated"}, b.timeline(number))
-	b.result(b.act(number, "zhao", "approve", "chief", nil), nil)
+	b.Result(b.act(number, "zhao", "approve", "chief", nil), nil)
 
-	b.refused(migrate(real), 409, "version 2 already")
-	b.refused(migrate(`{"version":3,"operator":"chief"}`), 400, `version: the service "trip" has no version 3`)
-	b.refused(migrate(`{"operator":"chief"}`), 400, "version: is required")
-	b.refused(migrate(`{"version":1}`), 400, "operator")
-	b.refused(migrate(`{"version":"1","operator":"chief"}`), 400, "version: must be a whole number")
-	b.refused(migrate(`{"version":1,"operator":"chief","nodes":["a"]}`), 400, "nodes: must be an object")
-	b.refused(migrate(`{"version":1,"operator":"chief","nodes":{"a":""}}`), 400, "nodes.a")
-	b.refused(b.Do("POST", "/api/issue/"+number+"/migrate", real), 403, "admin")
-	b.result(migrate(`{"version":2,"operator":"chief","dry_run":true}`), &dry)
+	b.Refused(migrate(real), 409, "version 2 already")
+	b.Refused(migrate(`{"version":3,"operator":"chief"}`), 400, `version: the service "trip" has no version 3`)
+	b.Refused(migrate(`{"operator":"chief"}`), 400, "version: is required")
+	b.Refused(migrate(`{"version":1}`), 400, "operator")
+	b.Refused(migrate(`{"version":"1","operator":"chief"}`), 400, "version: must be a whole number")
+	b.Refused(migrate(`{"version":1,"operator":"chief","nodes":["a"]}`), 400, "nodes: must be an object")
+	b.Refused(migrate(`{"version":1,"operator":"chief","nodes":{"a":""}}`), 400, "nodes.a")
+	b.Refused(b.Do("POST", "/api/issue/"+number+"/migrate", real), 403, "admin")
+	b.Result(migrate(`{"version":2,"operator":"chief","dry_run":true}`), &dry)
 	require.False(t, dry.Possible)
 	require.Contains(t, dry.Reasons[0].Message, "version 2 already")
 }
@@ -287,7 +287,7 @@ func TestMovedToAnotherVersion(t *testing.T) {
 func (b bench) timeline(number string) []string {
 	b.T.Helper()
 	var page struct{ Items []struct{ Type string } }
-	b.result(b.Do("GET", "/api/issue/"+number+"/timeline", nil), &page)
+	b.Result(b.Do("GET", "/api/issue/"+number+"/timeline", nil), &page)
 	var types []string
 	for _, e := range page.Items {
 		types = append(types, e.Type)

@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"io"
 	"log/slog"
-	"net/http"
 	"os"
 	"path/filepath"
 	"strings"
@@ -43,31 +42,6 @@ func setup(t *testing.T) bench {
 	issues := issue.Wing{Desk: house, Tickets: house, Services: house, Addresses: house, Types: api.DefaultIncidentTypes}
 	server := api.New(api.Config{}, apitest.NewApps(), nil, slog.New(slog.NewTextHandler(io.Discard, nil)), issues.Family(), services.Family())
 	return bench{t, apitest.Client{T: t, App: server.App(), Contract: apitest.LoadContract(t, "service", "issue"), Secret: apitest.Boss}, house}
-}
-
-type envelope struct {
-	Success bool            `json:"success"`
-	Message string          `json:"message"`
-	Result  json.RawMessage `json:"result"`
-}
-
-func (b bench) result(a apitest.Answer, v any) {
-	b.T.Helper()
-	var e envelope
-	a.Into(http.StatusOK, &e)
-	require.True(b.T, e.Success)
-	require.Empty(b.T, e.Message)
-	if v != nil {
-		require.NoError(b.T, json.Unmarshal(e.Result, v))
-	}
-}
-
-func (b bench) refused(a apitest.Answer, status int, says string) {
-	b.T.Helper()
-	var e envelope
-	a.Into(status, &e)
-	require.False(b.T, e.Success)
-	require.Contains(b.T, e.Message, says)
 }
 
 func (b bench) as(secret string) bench { return bench{b.T, b.As(secret), b.house} }
@@ -112,14 +86,14 @@ func TestEveryCallIsInTheDocumentAndTheOtherWayRound(t *testing.T) {
 func TestPublishedVersionByVersion(t *testing.T) {
 	b := setup(t)
 	var first, again, second published
-	b.result(b.yaml("POST", "/api/service", leave), &first)
+	b.Result(b.yaml("POST", "/api/service", leave), &first)
 	require.Equal(t, "leave", first.Key)
 	require.Equal(t, 1, first.Version)
 	require.GreaterOrEqual(t, first.Number, int64(flow.FirstNumber))
 	require.Len(t, first.Nodes, 3)
-	b.result(b.yaml("POST", "/api/service", leave), &again)
+	b.Result(b.yaml("POST", "/api/service", leave), &again)
 	require.Equal(t, first, again)
-	b.result(b.yaml("POST", "/api/service", strings.Replace(leave, "after: 1h", "after: 2h", 1)), &second)
+	b.Result(b.yaml("POST", "/api/service", strings.Replace(leave, "after: 1h", "after: 2h", 1)), &second)
 	require.Equal(t, 2, second.Version)
 	require.Equal(t, first.Nodes, second.Nodes)
 	require.Equal(t, first.Number, second.Number)
@@ -138,7 +112,7 @@ func TestPublishedVersionByVersion(t *testing.T) {
 			PublishedAt time.Time `json:"published_at"`
 		}
 	}
-	b.result(b.Do("GET", "/api/service/leave/versions", nil), &versions)
+	b.Result(b.Do("GET", "/api/service/leave/versions", nil), &versions)
 	require.Len(t, versions.Items, 2)
 	require.Equal(t, 2, versions.Items[0].Version)
 	require.Equal(t, "boss", versions.Items[0].PublishedBy)
@@ -152,14 +126,14 @@ func TestPublishedVersionByVersion(t *testing.T) {
 			Enabled     bool
 		}
 	}
-	b.result(b.As(apitest.Reader).Do("GET", "/api/service", nil), &list)
+	b.Result(b.As(apitest.Reader).Do("GET", "/api/service", nil), &list)
 	require.Len(t, list.Items, 3)
 	require.True(t, list.Items[0].BuiltIn && list.Items[0].Key == "incident")
 	mine := list.Items[2]
 	require.Equal(t, []any{"leave", "请假 😀", "request", 2, false, true}, []any{mine.Key, mine.Name, mine.ServiceType, mine.Version, mine.BuiltIn, mine.Enabled})
-	b.result(b.As(apitest.Stranger).Do("GET", "/api/service", nil), &list)
+	b.Result(b.As(apitest.Stranger).Do("GET", "/api/service", nil), &list)
 	require.Len(t, list.Items, 2, "another tenant's services are not there")
-	b.refused(b.As(apitest.Stranger).Do("GET", "/api/service/leave", nil), 404, "no such service")
+	b.Refused(b.As(apitest.Stranger).Do("GET", "/api/service/leave", nil), 404, "no such service")
 }
 
 func TestADefinitionThatIsShownCanBePublishedAgain(t *testing.T) {
@@ -175,15 +149,15 @@ func TestADefinitionThatIsShownCanBePublishedAgain(t *testing.T) {
 	}
 	for _, source := range sources {
 		var first, again published
-		b.result(b.yaml("POST", "/api/service", source), &first)
+		b.Result(b.yaml("POST", "/api/service", source), &first)
 		path := "/api/service/" + first.Key
 		shown := b.Do("GET", path, nil, "Accept", "application/yaml")
 		require.Equal(t, 200, shown.Status)
 		require.Equal(t, "application/yaml; charset=utf-8", shown.Header.Get("Content-Type"))
 		require.True(t, strings.HasPrefix(string(shown.Body), "key: "+first.Key+"\n"), "%s", shown.Body)
-		b.result(b.yaml("POST", "/api/service", string(shown.Body)), &again)
+		b.Result(b.yaml("POST", "/api/service", string(shown.Body)), &again)
 		require.Equal(t, first, again, "%s", shown.Body)
-		b.result(b.Do("POST", "/api/service", b.Do("GET", path, nil).Body), &again)
+		b.Result(b.Do("POST", "/api/service", b.Do("GET", path, nil).Body), &again)
 		require.Equal(t, first, again)
 
 		picture := b.Do("GET", path+"/diagram.svg", nil)
@@ -206,12 +180,12 @@ func TestJSONThatYAMLReadsDifferently(t *testing.T) {
 		var want string
 		require.NoError(t, json.Unmarshal([]byte(`"`+text+`"`), &want))
 		path := fmt.Sprintf("/api/service/text%d", i)
-		b.result(b.Do("POST", "/api/service", fmt.Sprintf(`{"key":"text%d","name":"N","description":"a%s.","nodes":[{"id":"a","name":"A","type":"end"}]}`, i, text)), nil)
+		b.Result(b.Do("POST", "/api/service", fmt.Sprintf(`{"key":"text%d","name":"N","description":"a%s.","nodes":[{"id":"a","name":"A","type":"end"}]}`, i, text)), nil)
 		var def flow.Definition
 		b.Do("GET", path, nil).Into(200, &def)
 		require.Equal(t, "a"+want+".", def.Description, text)
 		var again published
-		b.result(b.yaml("POST", "/api/service", string(b.Do("GET", path, nil, "Accept", "application/yaml").Body)), &again)
+		b.Result(b.yaml("POST", "/api/service", string(b.Do("GET", path, nil, "Accept", "application/yaml").Body)), &again)
 		require.Equal(t, 1, again.Version, text)
 	}
 }
@@ -233,20 +207,20 @@ func TestFaultsAreNamedWithTheirPlaces(t *testing.T) {
 	want, err := os.ReadFile("testdata/faulty.json")
 	require.NoError(t, err)
 	require.Equal(t, string(want), indented.String())
-	b.refused(b.Do("GET", "/api/service/leave", nil), 404, "no such service")
+	b.Refused(b.Do("GET", "/api/service/leave", nil), 404, "no such service")
 
 	var checked struct {
 		Valid  bool
 		Faults flow.Faults
 	}
-	b.result(b.as(apitest.Reader).yaml("POST", "/api/service/check", string(source)), &checked)
+	b.Result(b.as(apitest.Reader).yaml("POST", "/api/service/check", string(source)), &checked)
 	require.False(t, checked.Valid)
 	var refused struct{ Result struct{ Faults flow.Faults } }
 	require.NoError(t, json.Unmarshal(answer.Body, &refused))
 	require.Equal(t, refused.Result.Faults, checked.Faults)
-	b.result(b.yaml("POST", "/api/service/check", leave), &checked)
+	b.Result(b.yaml("POST", "/api/service/check", leave), &checked)
 	require.True(t, checked.Valid)
-	b.refused(b.Do("GET", "/api/service/leave", nil), 404, "no such service")
+	b.Refused(b.Do("GET", "/api/service/leave", nil), 404, "no such service")
 }
 
 func TestPublishingWhenWrong(t *testing.T) {
@@ -266,23 +240,23 @@ func TestPublishingWhenWrong(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			b := bench{t, b.On(t), b.house}
-			b.refused(b.yaml("POST", "/api/service", c.body), c.status, c.says)
+			b.Refused(b.yaml("POST", "/api/service", c.body), c.status, c.says)
 		})
 	}
-	b.refused(b.as(apitest.Writer).yaml("POST", "/api/service", leave), 403, "admin")
-	b.refused(b.as("").yaml("POST", "/api/service", leave), 401, "credential")
-	b.refused(b.yaml("POST", "/api/service", leave, "Content-Encoding", "gzip"), 400, "Content-Encoding")
-	b.refused(b.Do("GET", "/api/service/incident/versions/2", nil), 404, "version")
-	b.refused(b.Do("GET", "/api/service/incident/versions/x", nil), 404, "version")
-	b.refused(b.Do("GET", "/api/service/incident/versions/99999999999999999999", nil), 404, "version")
-	b.refused(b.Do("GET", "/api/service/a%20b", nil), 404, "service")
-	b.refused(b.Do("GET", "/api/service/nothing/versions", nil), 404, "service")
-	b.refused(b.Do("GET", "/api/service/nothing/diagram.svg", nil), 404, "service")
-	b.refused(b.Do("GET", "/api/service/nothing/diagram.dot", nil), 404, "service")
-	b.refused(b.Do("DELETE", "/api/service/incident", nil), 405, "method")
+	b.Refused(b.as(apitest.Writer).yaml("POST", "/api/service", leave), 403, "admin")
+	b.Refused(b.as("").yaml("POST", "/api/service", leave), 401, "credential")
+	b.Refused(b.yaml("POST", "/api/service", leave, "Content-Encoding", "gzip"), 400, "Content-Encoding")
+	b.Refused(b.Do("GET", "/api/service/incident/versions/2", nil), 404, "version")
+	b.Refused(b.Do("GET", "/api/service/incident/versions/x", nil), 404, "version")
+	b.Refused(b.Do("GET", "/api/service/incident/versions/99999999999999999999", nil), 404, "version")
+	b.Refused(b.Do("GET", "/api/service/a%20b", nil), 404, "service")
+	b.Refused(b.Do("GET", "/api/service/nothing/versions", nil), 404, "service")
+	b.Refused(b.Do("GET", "/api/service/nothing/diagram.svg", nil), 404, "service")
+	b.Refused(b.Do("GET", "/api/service/nothing/diagram.dot", nil), 404, "service")
+	b.Refused(b.Do("DELETE", "/api/service/incident", nil), 405, "method")
 	b.house.Err = ticket.Refuse(ticket.Unavailable, "come back later")
-	b.refused(b.yaml("POST", "/api/service", leave), 503, "come back later")
-	b.refused(b.Do("GET", "/api/service", nil), 503, "come back later")
+	b.Refused(b.yaml("POST", "/api/service", leave), 503, "come back later")
+	b.Refused(b.Do("GET", "/api/service", nil), 503, "come back later")
 }
 
 // large is a definition that fits as YAML and does not as JSON.
@@ -309,7 +283,7 @@ func TestTwoPublishAtOnceAndOneRepeats(t *testing.T) {
 	wait.Wait()
 	for _, a := range answers {
 		var p published
-		b.result(a, &p)
+		b.Result(a, &p)
 		require.Equal(t, int64(flow.FirstNumber)+1, p.Number)
 	}
 
@@ -319,54 +293,54 @@ func TestTwoPublishAtOnceAndOneRepeats(t *testing.T) {
 	again := b.yaml("POST", "/api/service", strings.Replace(leave, "after: 1h", "after: 3h", 1), key, "k1")
 	require.Equal(t, first.Body, again.Body)
 	require.Equal(t, "true", again.Header.Get("X-Idempotency-Replayed"))
-	b.refused(b.yaml("POST", "/api/service", leave, key, "k1"), 422, "another request")
+	b.Refused(b.yaml("POST", "/api/service", leave, key, "k1"), 422, "another request")
 }
 
 func TestDisabled(t *testing.T) {
 	b := setup(t)
-	b.result(b.yaml("POST", "/api/service", leave), nil)
+	b.Result(b.yaml("POST", "/api/service", leave), nil)
 	open := func(headers ...string) apitest.Answer {
 		return b.Do("POST", "/api/issue", `{"origin":"hr","title":"a week","service":"leave","fields":{"days":5}}`, headers...)
 	}
-	b.result(open("X-Idempotency-Key", "first"), nil)
-	b.result(b.Do("PUT", "/api/service/leave", `{"enabled":false}`), nil)
-	b.refused(open(), 400, `service: the service "leave" is disabled`)
+	b.Result(open("X-Idempotency-Key", "first"), nil)
+	b.Result(b.Do("PUT", "/api/service/leave", `{"enabled":false}`), nil)
+	b.Refused(open(), 400, `service: the service "leave" is disabled`)
 	replay := open("X-Idempotency-Key", "first")
-	b.result(replay, nil)
+	b.Result(replay, nil)
 	require.Equal(t, "true", replay.Header.Get("X-Idempotency-Replayed"), "what was opened is opened")
-	b.result(b.Do("PUT", "/api/service/leave", `{"enabled":true}`), nil)
-	b.result(open(), nil)
+	b.Result(b.Do("PUT", "/api/service/leave", `{"enabled":true}`), nil)
+	b.Result(open(), nil)
 
-	b.refused(b.Do("PUT", "/api/service/leave", `{}`), 400, "enabled: is required")
-	b.refused(b.Do("PUT", "/api/service/leave", `{"enabled":1}`), 400, "enabled: must be true or false")
-	b.refused(b.Do("PUT", "/api/service/nothing", `{"enabled":false}`), 404, "no such service")
-	b.refused(b.Do("PUT", "/api/service/incident", `{"enabled":false}`), 409, "built-in")
-	b.refused(b.As(apitest.Writer).Do("PUT", "/api/service/leave", `{"enabled":false}`), 403, "admin")
+	b.Refused(b.Do("PUT", "/api/service/leave", `{}`), 400, "enabled: is required")
+	b.Refused(b.Do("PUT", "/api/service/leave", `{"enabled":1}`), 400, "enabled: must be true or false")
+	b.Refused(b.Do("PUT", "/api/service/nothing", `{"enabled":false}`), 404, "no such service")
+	b.Refused(b.Do("PUT", "/api/service/incident", `{"enabled":false}`), 409, "built-in")
+	b.Refused(b.As(apitest.Writer).Do("PUT", "/api/service/leave", `{"enabled":false}`), 403, "admin")
 }
 
 func TestTheSecretOfAServiceIsToldByRotatingIt(t *testing.T) {
 	b := setup(t)
-	b.result(b.yaml("POST", "/api/service", leave), nil)
+	b.Result(b.yaml("POST", "/api/service", leave), nil)
 	var first, second struct{ Key, Secret string }
 	a := b.Do("POST", "/api/service/leave/rotate", nil)
-	b.result(a, &first)
+	b.Result(a, &first)
 	require.NoError(t, notice.CheckSecret("secret", first.Secret))
 	require.Equal(t, `{"success":true,"message":"","result":{"key":"leave","secret":"`+first.Secret+`"}}`, string(a.Body))
-	b.result(b.Do("POST", "/api/service/leave/rotate", nil), &second)
+	b.Result(b.Do("POST", "/api/service/leave/rotate", nil), &second)
 	require.NotEqual(t, first.Secret, second.Secret)
 	for _, path := range []string{"", "/leave", "/leave/versions"} {
 		require.NotContains(t, string(b.Do("GET", "/api/service"+path, nil).Body), "whsec_")
 	}
 
-	b.refused(b.Do("POST", "/api/service/nothing/rotate", nil), 404, "no such service")
-	b.refused(b.Do("POST", "/api/service/a%20b/rotate", nil), 404, "service")
-	b.refused(b.Do("POST", "/api/service/incident/rotate", nil), 409, "makes no requests")
-	b.refused(b.As(apitest.Writer).Do("POST", "/api/service/leave/rotate", nil), 403, "admin")
+	b.Refused(b.Do("POST", "/api/service/nothing/rotate", nil), 404, "no such service")
+	b.Refused(b.Do("POST", "/api/service/a%20b/rotate", nil), 404, "service")
+	b.Refused(b.Do("POST", "/api/service/incident/rotate", nil), 409, "makes no requests")
+	b.Refused(b.As(apitest.Writer).Do("POST", "/api/service/leave/rotate", nil), 403, "admin")
 }
 
 // What a node must not set is named when it is published.
 func TestReservedHeadersAreFaults(t *testing.T) {
 	b := setup(t)
 	source := strings.Replace(leave, "call: {url:", "call: {headers: {webhook-signature: x}, url:", 1)
-	b.refused(b.yaml("POST", "/api/service", source), 400, "nodes[1].call.headers.webhook-signature: cannot be set")
+	b.Refused(b.yaml("POST", "/api/service", source), 400, "nodes[1].call.headers.webhook-signature: cannot be set")
 }

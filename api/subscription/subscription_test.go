@@ -2,10 +2,8 @@ package subscription_test
 
 import (
 	"context"
-	"encoding/json"
 	"io"
 	"log/slog"
-	"net/http"
 	"strings"
 	"testing"
 	"time"
@@ -41,38 +39,16 @@ type made struct {
 	Counts                                                                            map[string]int
 }
 
-func (b bench) result(a apitest.Answer, to any) {
-	b.T.Helper()
-	var e struct {
-		Success bool
-		Result  json.RawMessage
-	}
-	a.Into(http.StatusOK, &e)
-	require.True(b.T, e.Success)
-	require.NoError(b.T, json.Unmarshal(e.Result, to))
-}
-
 func (b bench) add(body string) (m made) {
 	b.T.Helper()
-	b.result(b.Do("POST", "/api/subscription", body), &m)
+	b.Result(b.Do("POST", "/api/subscription", body), &m)
 	return m
 }
 
 func (b bench) read(id string) (m made) {
 	b.T.Helper()
-	b.result(b.Do("GET", "/api/subscription/"+id, nil), &m)
+	b.Result(b.Do("GET", "/api/subscription/"+id, nil), &m)
 	return m
-}
-
-func (b bench) refused(a apitest.Answer, status int, says string) {
-	b.T.Helper()
-	var e struct {
-		Success *bool
-		Message string
-	}
-	a.Into(status, &e)
-	require.False(b.T, *e.Success)
-	require.Contains(b.T, e.Message, says)
 }
 
 const address = "https://example.com/hook"
@@ -113,11 +89,11 @@ func TestWhatCannotBeSubscribed(t *testing.T) {
 		`{"url":"` + address + `","source":"a\u0000"}`: "source", `{"url":"` + address + `","topic":["a"]}`: "topic", `[]`: "body", `{`: "body", ``: "body",
 		`{"url":"x","format":"y","profile":"z","secret":"s"}`: "secret: must be whsec_", // all at once
 	} {
-		b.refused(b.Do("POST", "/api/subscription", body), 400, says)
+		b.Refused(b.Do("POST", "/api/subscription", body), 400, says)
 	}
 	b.stream.Most = 1
 	b.add(`{"url":"` + address + `"}`)
-	b.refused(b.Do("POST", "/api/subscription", `{"url":"`+address+`"}`), 429, "no more")
+	b.Refused(b.Do("POST", "/api/subscription", `{"url":"`+address+`"}`), 429, "no more")
 	require.Equal(t, 200, b.As(apitest.Stranger).Do("POST", "/api/subscription", `{"url":"`+address+`"}`).Status, "by tenant")
 }
 
@@ -126,20 +102,20 @@ func TestASubscriptionIsChanged(t *testing.T) {
 	m := b.add(`{"url":"` + address + `","source":"a","topic":"gs","key":"a.*"}`)
 	path := "/api/subscription/" + m.ID
 	var changed made
-	b.result(b.Do("PUT", path, `{"url":"`+address+`/2","topic":"","status":"1","profile":"minutely"}`), &changed)
+	b.Result(b.Do("PUT", path, `{"url":"`+address+`/2","topic":"","status":"1","profile":"minutely"}`), &changed)
 	want := made{ID: m.ID, URL: address + "/2", Format: "event", Source: "a", Status: "1", Key: "a.*", Profile: "minutely", State: "active"}
 	require.Equal(t, want, changed)
-	b.result(b.Do("PUT", path, `{"source":null}`), &changed)
+	b.Result(b.Do("PUT", path, `{"source":null}`), &changed)
 	require.Equal(t, want, changed, "null is not there")
-	b.result(b.Do("PUT", path, `{"state":"paused"}`), &changed)
+	b.Result(b.Do("PUT", path, `{"state":"paused"}`), &changed)
 	require.Equal(t, "paused", changed.State)
-	b.result(b.Do("PUT", path, `{"state":"active","format":"event"}`), &changed)
+	b.Result(b.Do("PUT", path, `{"state":"active","format":"event"}`), &changed)
 	require.Equal(t, "active", changed.State)
 	for body, says := range map[string]string{
 		`{"url":""}`: "url", `{"url":"ftp://x"}`: "url", `{"profile":"x"}`: "profile", `{"profile":""}`: "profile", `{"state":"dropped"}`: "state", `{"state":""}`: "state",
 		`{"format":"publish"}`: "format", `{"secret":"x"}`: "secret", `{"key":"a\nb"}`: "key", `{"status":1}`: "status: must be a string",
 	} {
-		b.refused(b.Do("PUT", path, body), 400, says)
+		b.Refused(b.Do("PUT", path, body), 400, says)
 	}
 	now := b.read(m.ID)
 	now.Counts = nil
@@ -152,20 +128,20 @@ func TestPausedResumedTestedAndSentAgain(t *testing.T) {
 	path := "/api/subscription/" + m.ID
 	var changed made
 	for range 2 { // it may be said twice
-		b.result(b.Do("POST", path+"/pause", nil), &changed)
+		b.Result(b.Do("POST", path+"/pause", nil), &changed)
 		require.Equal(t, "paused", changed.State)
 	}
 	require.NoError(t, b.stream.Publish(t.Context(), "north", "x", notice.Published{Type: "cert", Changes: []string{"1"}}))
 	require.Equal(t, 1, b.read(m.ID).Counts["held"])
-	b.refused(b.Do("POST", path+"/test", nil), 409, "paused")
+	b.Refused(b.Do("POST", path+"/test", nil), 409, "paused")
 	for range 2 {
-		b.result(b.Do("POST", path+"/resume", nil), &changed)
+		b.Result(b.Do("POST", path+"/resume", nil), &changed)
 		require.Equal(t, "active", changed.State)
 	}
 	require.Equal(t, 1, b.read(m.ID).Counts["pending"])
 
 	var sent struct{ ID string }
-	b.result(b.Do("POST", path+"/test", nil), &sent)
+	b.Result(b.Do("POST", path+"/test", nil), &sent)
 	var page struct {
 		Items []struct {
 			ID, Type, State, Body string
@@ -174,48 +150,48 @@ func TestPausedResumedTestedAndSentAgain(t *testing.T) {
 			}
 		}
 	}
-	b.result(b.Do("GET", path+"/deliveries", nil), &page)
+	b.Result(b.Do("GET", path+"/deliveries", nil), &page)
 	require.Len(t, page.Items, 2)
 	require.Equal(t, sent.ID, page.Items[0].ID)
 	require.Equal(t, "test", page.Items[0].Type)
 	require.Contains(t, page.Items[0].Body, `"event_key":"subscription.`+m.ID+`"`)
-	b.refused(b.Do("POST", path+"/deliveries/"+sent.ID+"/redeliver", nil), 409, "still being tried")
+	b.Refused(b.Do("POST", path+"/deliveries/"+sent.ID+"/redeliver", nil), 409, "still being tried")
 	b.stream.Settle(m.ID, notice.Failed, notice.Attempt{N: 1, Status: 500, Class: notice.ErrorStatus, Error: "no", StartedAt: time.Now(), FinishedAt: time.Now()})
-	b.result(b.Do("GET", path+"/deliveries", nil), &page)
+	b.Result(b.Do("GET", path+"/deliveries", nil), &page)
 	require.Equal(t, "failed", page.Items[0].State)
 	require.Equal(t, 500, page.Items[0].Attempts[0].HTTPStatus)
 	require.Equal(t, `{"success":true,"message":"","result":{"id":"`+sent.ID+`"}}`, string(b.Do("POST", path+"/deliveries/"+sent.ID+"/redeliver", nil).Body))
-	b.refused(b.Do("POST", path+"/deliveries/nothing/redeliver", nil), 404, "no such delivery")
+	b.Refused(b.Do("POST", path+"/deliveries/nothing/redeliver", nil), 404, "no such delivery")
 
 	var one struct{ ID, State, Body string }
-	b.result(b.Do("GET", path+"/deliveries/"+sent.ID, nil), &one)
+	b.Result(b.Do("GET", path+"/deliveries/"+sent.ID, nil), &one)
 	require.Equal(t, "pending", one.State)
-	b.refused(b.Do("GET", path+"/deliveries/nothing", nil), 404, "no such delivery")
+	b.Refused(b.Do("GET", path+"/deliveries/nothing", nil), 404, "no such delivery")
 
 	var many struct {
 		ID          string
 		Total, Done int
 	}
 	b.stream.Settle(m.ID, notice.Failed, notice.Attempt{N: 2})
-	b.result(b.Do("POST", path+"/redeliver", `{"state":"failed","dry_run":true}`), &many)
+	b.Result(b.Do("POST", path+"/redeliver", `{"state":"failed","dry_run":true}`), &many)
 	require.Equal(t, 2, many.Total)
 	require.Empty(t, many.ID)
 	require.Empty(t, *b.begun)
-	b.result(b.Do("POST", path+"/redeliver", `{"state":"failed"}`), &many)
+	b.Result(b.Do("POST", path+"/redeliver", `{"state":"failed"}`), &many)
 	require.Equal(t, []string{many.ID}, *b.begun)
 	require.Equal(t, 2, b.read(m.ID).Counts["pending"])
-	b.result(b.Do("GET", path+"/redeliver/"+many.ID, nil), &many)
+	b.Result(b.Do("GET", path+"/redeliver/"+many.ID, nil), &many)
 	require.Equal(t, 2, many.Done)
-	b.refused(b.Do("GET", path+"/redeliver/nothing", nil), 404, "no such redelivery")
-	b.refused(b.Do("POST", path+"/redeliver", `{}`), 400, "state")
-	b.refused(b.Do("POST", path+"/redeliver", `{"from":"yesterday"}`), 400, "from")
+	b.Refused(b.Do("GET", path+"/redeliver/nothing", nil), 404, "no such redelivery")
+	b.Refused(b.Do("POST", path+"/redeliver", `{}`), 400, "state")
+	b.Refused(b.Do("POST", path+"/redeliver", `{"from":"yesterday"}`), 400, "from")
 
 	b.stream.GiveUp(m.ID, "the receiver answered 410 Gone")
 	a := b.Do("GET", path, nil)
 	require.Contains(t, string(a.Body), `"dropped_at"`)
 	require.Equal(t, "the receiver answered 410 Gone", b.read(m.ID).Reason)
-	b.refused(b.Do("POST", path+"/redeliver", `{"state":"failed"}`), 409, "dropped")
-	b.result(b.Do("POST", path+"/resume", nil), &changed)
+	b.Refused(b.Do("POST", path+"/redeliver", `{"state":"failed"}`), 409, "dropped")
+	b.Result(b.Do("POST", path+"/resume", nil), &changed)
 	require.Equal(t, "active", changed.State)
 }
 
@@ -224,7 +200,7 @@ func TestASecretIsRotated(t *testing.T) {
 	m := b.add(`{"url":"` + address + `"}`)
 	var fresh made
 	a := b.Do("POST", "/api/subscription/"+m.ID+"/rotate", nil)
-	b.result(a, &fresh)
+	b.Result(a, &fresh)
 	require.NotEqual(t, m.Secret, fresh.Secret)
 	require.Equal(t, `{"success":true,"message":"","result":{"id":"`+m.ID+`","secret":"`+fresh.Secret+`"}}`, string(a.Body))
 }
@@ -238,16 +214,16 @@ func TestListsInPages(t *testing.T) {
 		Items []made
 		Next  string `json:"next_cursor"`
 	}
-	b.result(b.Do("GET", "/api/subscription?limit=1", nil), &page)
+	b.Result(b.Do("GET", "/api/subscription?limit=1", nil), &page)
 	require.Equal(t, second.ID, page.Items[0].ID)
-	b.result(b.Do("GET", "/api/subscription?limit=1&cursor="+page.Next, nil), &page)
+	b.Result(b.Do("GET", "/api/subscription?limit=1&cursor="+page.Next, nil), &page)
 	require.Equal(t, first.ID, page.Items[0].ID)
-	b.result(b.Do("GET", "/api/subscription?state=active", nil), &page)
+	b.Result(b.Do("GET", "/api/subscription?state=active", nil), &page)
 	require.Len(t, page.Items, 1)
 	for query, says := range map[string]string{"limit=0": "limit", "limit=201": "limit", "state=x": "state", "cursor=x": "cursor", "limit=1&limit=2": "limit"} {
-		b.refused(b.Do("GET", "/api/subscription?"+query, nil), 400, says)
+		b.Refused(b.Do("GET", "/api/subscription?"+query, nil), 400, says)
 	}
-	b.refused(b.Do("GET", "/api/subscription/"+first.ID+"/deliveries?cursor=x", nil), 400, "cursor")
+	b.Refused(b.Do("GET", "/api/subscription/"+first.ID+"/deliveries?cursor=x", nil), 400, "cursor")
 }
 
 func TestWhoMay(t *testing.T) {
@@ -266,23 +242,23 @@ func TestWhoMay(t *testing.T) {
 					body = `{"state":"failed"}`
 				}
 			}
-			b.refused(b.As("").Do(method, "/api/subscription"+path, body), 401, "credential")
+			b.Refused(b.As("").Do(method, "/api/subscription"+path, body), 401, "credential")
 			if method != "GET" {
-				b.refused(b.As(apitest.Reader).Do(method, "/api/subscription"+path, body), 403, "scope")
+				b.Refused(b.As(apitest.Reader).Do(method, "/api/subscription"+path, body), 403, "scope")
 			} else {
 				require.Equal(t, 200, b.As(apitest.Reader).Do(method, "/api/subscription"+path, nil).Status)
 			}
 			if path != "" {
-				b.refused(b.As(apitest.Stranger).Do(method, "/api/subscription"+path, body), 404, "no such")
-				b.refused(b.Do(method, "/api/subscription"+strings.Replace(path, m.ID, "%00", 1), body), 404, "no such")
+				b.Refused(b.As(apitest.Stranger).Do(method, "/api/subscription"+path, body), 404, "no such")
+				b.Refused(b.Do(method, "/api/subscription"+strings.Replace(path, m.ID, "%00", 1), body), 404, "no such")
 			}
 		}
 	}
 	require.Equal(t, "active", b.read(m.ID).State)
-	b.refused(b.Do("PATCH", "/api/subscription/"+m.ID, `{}`), 405, "method")
-	b.refused(b.Do("GET", "/api/subscription/"+m.ID+"/nothing", nil), 404, "no such path")
+	b.Refused(b.Do("PATCH", "/api/subscription/"+m.ID, `{}`), 405, "method")
+	b.Refused(b.Do("GET", "/api/subscription/"+m.ID+"/nothing", nil), 404, "no such path")
 	require.Equal(t, `{"success":true,"message":""}`, string(b.Do("DELETE", "/api/subscription/"+m.ID, nil).Body))
-	b.refused(b.Do("DELETE", "/api/subscription/"+m.ID, nil), 404, "no such subscription")
+	b.Refused(b.Do("DELETE", "/api/subscription/"+m.ID, nil), 404, "no such subscription")
 	b.stream.Err = ticket.Refuse(ticket.Unavailable, "down")
-	b.refused(b.Do("POST", "/api/subscription", `{"url":"`+address+`"}`), 503, "down")
+	b.Refused(b.Do("POST", "/api/subscription", `{"url":"`+address+`"}`), 503, "down")
 }
