@@ -65,7 +65,11 @@ func (f Family) reach(path string) int {
 	return longest
 }
 
-// writes reports whether requests with this method take an idempotency key.
+// writes reports whether requests with this method are meant to change something.
 func writes(method string) bool {
 	return method == http.MethodPost || method == http.MethodPut || method == http.MethodDelete
 }
+
+// keyed reports whether a call takes an idempotency key: by its method, or because it changes something although it is a GET, as contracts
+// of old have it.
+func keyed(method string, scope desk.Scope) bool { return writes(method) || scope != desk.Read }

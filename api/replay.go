@@ -1,8 +1,11 @@
 package api
 
 import (
+	"bytes"
+	"context"
 	"crypto/sha256"
 	"encoding/hex"
+	"errors"
 	"time"
 
 	"github.com/gofiber/fiber/v2"
@@ -10,6 +13,44 @@ import (
 	"signalbox/desk"
 	"signalbox/ticket"
 )
+
+// Remember has the server keep the answers of calls that only read, where their method takes an idempotency key and the caller sent one. Calls
+// that change something keep their own. It must be called before serving.
+func (s *Server) Remember(r Recorder) { s.recorder = r }
+
+// errRefused tells the recorder that a handler has answered with a refusal by itself.
+var errRefused = errors.New("api: the answer is a refusal")
+
+// remember answers a call that only reads with what the first request with its key was told.
+func (s *Server) remember(c *fiber.Ctx, handler fiber.Handler) error {
+	if s.recorder == nil {
+		return handler(c)
+	}
+	outer := c.UserContext()
+	defer c.SetUserContext(outer)
+	var failed error // the handler's own: its words are not the recorder's to choose
+	reply, err := s.recorder.Record(outer, Request(c), func(ctx context.Context) (desk.Answer, error) {
+		c.SetUserContext(ctx) // it reads in the transaction that keeps its answer
+		c.Response().ResetBody()
+		if failed = handler(c); failed != nil {
+			return desk.Answer{}, failed
+		}
+		answer := desk.Answer{Status: c.Response().StatusCode(), Body: bytes.Clone(c.Response().Body())}
+		if answer.Status >= fiber.StatusBadRequest {
+			return answer, errRefused
+		}
+		return answer, nil
+	})
+	switch {
+	case failed != nil:
+		return failed
+	case errors.Is(err, errRefused):
+		return nil
+	case err != nil:
+		return err
+	}
+	return Send(c, reply)
+}
 
 // seal is the signature that a request was known by.
 type seal struct {

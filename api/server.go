@@ -27,6 +27,7 @@ type Server struct {
 	app      *fiber.App
 	meter    *meter // nil: nothing is counted
 	shared   Shared
+	recorder Recorder // nil: reading is not remembered
 	limiter  *limiter
 	attempts *attempts
 	underway atomic.Int64 // requests
@@ -140,7 +141,7 @@ func (s *Server) serve(family *Family, route Route) fiber.Handler {
 		if v.app, err = s.admit(c, family, route.Scope); err != nil {
 			return err
 		}
-		if writes(c.Method()) {
+		if keyed(c.Method(), route.Scope) {
 			c.Set(HeaderReplayed, "false")
 			if v.key, err = idempotencyKey(c); err != nil {
 				return err
@@ -148,6 +149,9 @@ func (s *Server) serve(family *Family, route Route) fiber.Handler {
 		}
 		if err := s.once(c, route.Scope); err != nil {
 			return err
+		}
+		if v.key != "" && route.Scope == desk.Read {
+			return s.remember(c, route.Handler)
 		}
 		return route.Handler(c)
 	}

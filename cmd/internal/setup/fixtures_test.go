@@ -27,12 +27,13 @@ var preparations = map[string]func(p product, x *exhibit, secret string){
 	"comment":                 rated,
 	"get_approver":            voted,
 	"get_approve_node_result": voted,
+	"ticket_approval_result": func(p product, x *exhibit, secret string) {
+		x.request = p.terminated(secret)
+		_, err := p.raw.Exec(`UPDATE deliveries SET state = 'failed', ended_at = created_at, listed = TRUE`)
+		require.NoError(p, err)
+	},
 	"token/verify": func(p product, x *exhibit, secret string) {
-		a := p.must(p.call("POST", "/openapi/ticket/create_ticket/", secret, object{"creator": marker, "fast_approval": true, "fields": []object{
-			{"key": "title", "value": marker}, {"key": "APPROVER", "value": "ann"}, {"key": "APPROVAL_CONTENT", "value": marker},
-		}, "meta": object{"callback_url": "https://hooks.example.com/" + marker}}))
-		sn := regexp.MustCompile(`"sn":"([^"]+)"`).FindStringSubmatch(a.body)[1]
-		p.must(p.call("POST", "/openapi/ticket/operate_ticket/", secret, object{"sn": sn, "operator": "admin", "action_type": "TERMINATE", "action_message": "x"}))
+		sn := p.terminated(secret)
 		x.token = regexp.MustCompile(`"token": ?"([^"]+)"`).FindStringSubmatch(p.owed(sn))[1]
 	},
 }
@@ -53,6 +54,16 @@ func (p product) owed(text string) string {
 	}
 	p.Fatal("nothing is owed that tells ", text)
 	return ""
+}
+
+// terminated gives the number of a ticket that is over, and whose callback is owed.
+func (p product) terminated(secret string) string {
+	a := p.must(p.call("POST", "/openapi/ticket/create_ticket/", secret, object{"creator": marker, "fast_approval": true, "fields": []object{
+		{"key": "title", "value": marker}, {"key": "APPROVER", "value": "ann"}, {"key": "APPROVAL_CONTENT", "value": marker},
+	}, "meta": object{"callback_url": "https://hooks.example.com/" + marker}}))
+	sn := regexp.MustCompile(`"sn":"([^"]+)"`).FindStringSubmatch(a.body)[1]
+	p.must(p.call("POST", "/openapi/ticket/operate_ticket/", secret, object{"sn": sn, "operator": "admin", "action_type": "TERMINATE", "action_message": "x"}))
+	return sn
 }
 
 // redelivery asks for all that has failed to be sent again.

@@ -119,6 +119,7 @@ func (h *House) API(s APISettings, metrics *prometheus.Registry, log *slog.Logge
 	server := api.New(config, h.Store, h.Ready, log, append(tickets.Families(), issues.Family(), services.Family(), incidents.Family(),
 		exceptions.Family(), publishes.Family(), subscriptions.Family())...)
 	server.Share(h.Store)
+	server.Remember(h.Desk)
 	openapi.Mount(server)
 	server.Measure(metrics)
 	pages, err := console.New(console.Config{
