@@ -45,6 +45,13 @@ type Report struct {
 	Position      Position       `json:"position"`           //
 	Began         time.Time      `json:"began"`              //
 	Until         time.Time      `json:"until"`              // when the last thing happened
+	Steps         []Taken        `json:"-"`                  // what each step changed, for those who work out what follows from it
+}
+
+// Taken is a step of a simulation and its time.
+type Taken struct {
+	At time.Time
+	Outcome
 }
 
 // Moment is a happening and its time.
@@ -224,6 +231,7 @@ func (s *simulation) take(in Input) error {
 	if out.Ending != nil {
 		s.report.Ending = out.Ending
 	}
+	s.report.Steps = append(s.report.Steps, Taken{s.env.Now, out})
 	for _, h := range out.Happenings {
 		m := Moment{s.env.Now, h}
 		s.report.Path = append(s.report.Path, m)

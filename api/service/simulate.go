@@ -73,11 +73,15 @@ func (w *Wing) simulate(c *fiber.Ctx) error {
 	if in.Assignee != nil {
 		env.Assignee = *in.Assignee
 	}
-	report, err := process.Simulate(env, in.Script)
+	simulated, err := process.Simulate(env, in.Script)
 	if err != nil {
 		return refused("script.", err)
 	}
-	return api.Respond(c, http.StatusOK, api.Done(reportOf(report)))
+	told, err := reportOf(simulated)
+	if err != nil {
+		return err
+	}
+	return api.Respond(c, http.StatusOK, api.Done(told))
 }
 
 // simulated finds the definition that a simulation is about.

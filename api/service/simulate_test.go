@@ -1,6 +1,8 @@
 package service_test
 
 import (
+	"encoding/json"
+	"fmt"
 	"strings"
 	"testing"
 	"time"
@@ -22,11 +24,16 @@ type report struct {
 	Endless             bool
 	Fields              map[string]any
 	Began, Until        time.Time
+	Deliveries          []struct {
+		At                   time.Time
+		Format, Type, Status string
+		Body                 json.RawMessage
+	}
 }
 
 func TestSimulatedWithoutAnyEffect(t *testing.T) {
 	b := setup(t)
-	b.Result(b.yaml("POST", "/api/service", leave), nil)
+	b.result(b.yaml("POST", "/api/service", leave), nil)
 	var def map[string]any
 	b.Do("GET", "/api/service/leave", nil).Into(200, &def)
 	var bodies []map[string]any
@@ -44,7 +51,7 @@ func TestSimulatedWithoutAnyEffect(t *testing.T) {
 	}
 	for _, body := range bodies {
 		var r report
-		b.Result(b.As(apitest.Reader).Do("POST", "/api/service/simulate", body), &r)
+		b.result(b.As(apitest.Reader).Do("POST", "/api/service/simulate", body), &r)
 		require.Equal(t, &flow.Ending{Status: flow.Completed, ApproveResult: true}, r.Ending)
 		require.Equal(t, start, r.Began)
 		require.Equal(t, start.Add(90*time.Minute+5*time.Second), r.Until)
@@ -60,13 +67,25 @@ func TestSimulatedWithoutAnyEffect(t *testing.T) {
 		}
 		require.Subset(t, kinds, []string{flow.Entered, flow.Reminded, flow.Voted, flow.CallDone, flow.Finished})
 		require.Equal(t, []string{"wang"}, r.Notifications[0].To)
+
+		// Who follows the stream hears of every move, an address of the ticket and its callback of the end.
+		var sent []string
+		for _, d := range r.Deliveries {
+			sent = append(sent, strings.TrimSpace(fmt.Sprintf("%s %s %s %s %s", d.At.Sub(start), d.Format, d.Type, d.Status, d.Body)))
+		}
+		require.Equal(t, []string{
+			"0s event status OPEN", "1h0m0s event node triggered", "1h30m0s event node triggered",
+			`1h30m5s issue status  {"details":{"from":"OPEN","to":"CLOSED"},"type":"status"}`,
+			`1h30m5s itsm FINISHED  {"approve_result":true,"current_status":"FINISHED","last_approver":"wang"}`,
+			"1h30m5s event status CLOSED",
+		}, sent)
 	}
 	page, err := b.house.Tickets(t.Context(), "north", ticket.Filter{Limit: 1})
 	require.NoError(t, err)
 	require.Empty(t, page.Items)
 
 	var r report
-	b.Result(b.Do("POST", "/api/service/simulate", `{"service":"leave","fields":{"days":1},"state_processors":{"lead":["zhao"]},"start":"2026-05-01T00:00:00+08:00"}`), &r)
+	b.result(b.Do("POST", "/api/service/simulate", `{"service":"leave","fields":{"days":1},"state_processors":{"lead":["zhao"]},"start":"2026-05-01T00:00:00+08:00"}`), &r)
 	require.Equal(t, []string{"zhao"}, r.Rests[0].Pending)
 	require.Nil(t, r.Ending)
 	require.Equal(t, time.Date(2026, 4, 30, 16, 0, 0, 0, time.UTC), r.Began)
@@ -75,7 +94,7 @@ func TestSimulatedWithoutAnyEffect(t *testing.T) {
 func TestASimulationWithoutEndIsCutOff(t *testing.T) {
 	b := setup(t)
 	var r report
-	b.Result(b.Do("POST", "/api/service/simulate", map[string]any{"definition": `
+	b.result(b.Do("POST", "/api/service/simulate", map[string]any{"definition": `
 key: poll
 name: Poll
 nodes:
@@ -89,7 +108,7 @@ nodes:
 
 func TestSimulationsThatAreWrong(t *testing.T) {
 	b := setup(t)
-	b.Result(b.yaml("POST", "/api/service", leave), nil)
+	b.result(b.yaml("POST", "/api/service", leave), nil)
 	many := strings.TrimSuffix(strings.Repeat(`{"node":"lead","action":"approve"},`, 201), ",")
 	for name, c := range map[string]struct{ body, says string }{
 		"nothing":             {`{}`, "definition: either this or service"},
@@ -111,7 +130,7 @@ func TestSimulationsThatAreWrong(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			b := bench{t, b.On(t), b.house}
-			b.Refused(b.Do("POST", "/api/service/simulate", c.body), 400, c.says)
+			b.refused(b.Do("POST", "/api/service/simulate", c.body), 400, c.says)
 		})
 	}
 }

@@ -102,6 +102,7 @@ type report struct {
 	Notifications []flow.Moment `json:"notifications"`
 	Timers        []flow.Timer  `json:"timers"`
 	Calls         []call        `json:"calls"`
+	Deliveries    []delivery    `json:"deliveries"`
 }
 
 type call struct {
@@ -110,12 +111,13 @@ type call struct {
 	Interval string `json:"interval"`
 }
 
-func reportOf(r flow.Report) report {
-	out := report{Report: r, Path: list(r.Path), Notifications: list(r.Notifications), Timers: list(r.Timers), Calls: []call{}}
+func reportOf(r flow.Report) (report, error) {
+	deliveries, err := deliveriesOf(r)
+	out := report{Deliveries: deliveries, Report: r, Path: list(r.Path), Notifications: list(r.Notifications), Timers: list(r.Timers), Calls: []call{}}
 	for _, owed := range r.Calls {
 		out.Calls = append(out.Calls, call{Owed: owed, Timeout: owed.Timeout.String(), Interval: owed.Interval.String()})
 	}
-	return out
+	return out, err
 }
 
 // list gives an empty list for nil, which JSON would write as null.
