@@ -13,6 +13,17 @@ func (s *Store) InTransaction(ctx context.Context, f func(ctx context.Context, k
 	})
 }
 
+// SealedColumns lists where text sealed under the master key lies, as table.column, and WalkSize is how many rows are looked at in a step.
+var (
+	SealedColumns = func() (list []string) {
+		for _, c := range sealedColumns {
+			list = append(list, c.table+"."+c.column)
+		}
+		return list
+	}()
+	WalkSize = &walkSize
+)
+
 // ListQuery is the query that Tickets runs, for looking at its plan.
 func ListQuery(tenant string, f ticket.Filter) (string, []any, error) {
 	l, err := listingOf(tenant, f)

@@ -166,7 +166,8 @@ func (s *Store) Migrate(ctx context.Context) (applied int, err error) {
 	return applied, told(err)
 }
 
-// Ping reports whether the store can work: the database answers, and its schema is at least what this build needs.
+// Ping reports whether the store can work: the database answers, its schema is at least what this build needs, and the master key opens its data
+// keys.
 func (s *Store) Ping(ctx context.Context) error {
 	if err := s.writes.PingContext(ctx); err != nil {
 		return told(fmt.Errorf("reach the database: %w", err))
@@ -178,6 +179,11 @@ func (s *Store) Ping(ctx context.Context) error {
 	case err != nil, version < migrations.Latest:
 		return ticket.Refuse(ticket.Unavailable, fmt.Sprintf("the database has version %d of the schema, and version %d is needed: migrate it",
 			version, migrations.Latest))
+	}
+	for _, purpose := range Purposes {
+		if _, err := s.keysOf(ctx, purpose); err != nil {
+			return err
+		}
 	}
 	return nil
 }

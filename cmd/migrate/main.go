@@ -6,6 +6,8 @@
 //	migrate app limit -code C -rate N         take at most N requests a minute from an app
 //	migrate app disable|enable -code C        refuse an app from now on, or let it in again
 //	migrate app rotate -code C -overlap D     give an app a new secret; the old one goes on for that long
+//	migrate reseal                            seal everything anew under the master key in force, once there is a new one
+//	migrate reseal -check                     tell what is sealed under which master key
 //
 // Settings come from the environment; -help prints them.
 package main
@@ -27,6 +29,9 @@ func main() {
 func run(ctx context.Context, args []string, out io.Writer) error {
 	if len(args) > 0 && args[0] == "app" {
 		return runApp(ctx, args[1:], out)
+	}
+	if len(args) > 0 && args[0] == "reseal" {
+		return runReseal(ctx, args[1:], out)
 	}
 	var s setup.Migrate
 	if done, err := setup.Load("migrate", args, &s, out); done || err != nil {

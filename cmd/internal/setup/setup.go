@@ -33,11 +33,12 @@ const Prefix = "signalbox"
 
 // Base is what every process needs to know.
 type Base struct {
-	DatabaseURL string     `split_words:"true" required:"true" desc:"postgres://… (production) or sqlite:<file> (development)"`
-	MasterKey   Key        `split_words:"true" required:"true" desc:"32 random bytes in base64; encrypts secrets at rest"`
-	LogLevel    slog.Level `split_words:"true" default:"info" desc:"debug, info, warn or error"`
-	Temporal    workflows.Connection
-	Partitions  int `default:"16" desc:"how many partitions deliveries are spread over; the same in every process"`
+	DatabaseURL   string     `split_words:"true" required:"true" desc:"postgres://… (production) or sqlite:<file> (development)"`
+	MasterKey     Key        `split_words:"true" required:"true" desc:"32 random bytes in base64; encrypts secrets at rest"`
+	OldMasterKeys []Key      `split_words:"true" desc:"other master keys, earlier ones or the next, with commas between; they only open what was encrypted with them"`
+	LogLevel      slog.Level `split_words:"true" default:"info" desc:"debug, info, warn or error"`
+	Temporal      workflows.Connection
+	Partitions    int `default:"16" desc:"how many partitions deliveries are spread over; the same in every process"`
 	Outside
 }
 
@@ -119,7 +120,11 @@ type House struct {
 
 // OpenStore opens the database alone.
 func (b Base) OpenStore(ctx context.Context, log *slog.Logger) (*store.Store, error) {
-	return store.Open(ctx, b.DatabaseURL, store.Options{MasterKey: b.MasterKey, Partitions: b.Partitions, PublicURL: string(b.PublicURL),
+	old := make([][]byte, len(b.OldMasterKeys))
+	for i, key := range b.OldMasterKeys {
+		old[i] = key
+	}
+	return store.Open(ctx, b.DatabaseURL, store.Options{MasterKey: b.MasterKey, OldKeys: old, Partitions: b.Partitions, PublicURL: string(b.PublicURL),
 		Zone: b.TimeZone.Location, Now: time.Now, Log: log})
 }
 
