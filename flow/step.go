@@ -62,6 +62,10 @@ const (
 	Finished     = "finished"      // the process is over
 )
 
+// Kinds lists every kind of Happening.
+var Kinds = []string{Entered, Left, Acted, Voted, Claimed, Assigned, Delivered, Added, Reassigned, Reminded, Escalated, Expired, CallDone, CallFailed,
+	BranchFailed, Retried, Passed, WentBack, Dropped, Finished}
+
 // Happening is one entry for the timeline. Who is empty where the process itself acted.
 type Happening struct {
 	Kind   string   `json:"kind"`
