@@ -6,7 +6,6 @@ import (
 	"log/slog"
 	"math/rand/v2"
 	"net/url"
-	"strings"
 	"sync"
 	"time"
 
@@ -258,15 +257,7 @@ func (d *Deliveries) log() *slog.Logger {
 }
 
 // host is whom a delivery goes to, as far as sharing out our connections is concerned.
-func host(w Work) string { return hostOf(w.Subscription.URL) }
-
-func hostOf(address string) string {
-	u, err := url.Parse(address)
-	if err != nil {
-		return address
-	}
-	return strings.ToLower(u.Host)
-}
+func host(w Work) string { return notice.HostOf(w.Subscription.URL) }
 
 // origin is what the address begins with: all that belongs to its host begins like it, but for how it is spelled.
 func origin(w Work) string {

@@ -73,7 +73,7 @@ func (s *shift) crowded() (origins []string) {
 // roomAgain lets those go on whose host has room.
 func (s *shift) roomAgain() {
 	told := s.room.take()
-	maps.DeleteFunc(s.later, func(_ notice.Lane, origin string) bool { return told[hostOf(origin)] })
+	maps.DeleteFunc(s.later, func(_ notice.Lane, origin string) bool { return told[notice.HostOf(origin)] })
 	s.look = true
 }
 

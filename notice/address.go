@@ -188,3 +188,12 @@ func number(label string) bool {
 	}
 	return label != "" && strings.Trim(label, "0123456789") == ""
 }
+
+// HostOf gives an address's host, and port where it names one, in lower case; the address itself where it is none.
+func HostOf(address string) string {
+	u, err := url.Parse(address)
+	if err != nil {
+		return address
+	}
+	return strings.ToLower(u.Host)
+}

@@ -56,7 +56,7 @@ const (
 	Parked    DeliveryState = "parked"    // it, or one before it in its lane, failed; the lane's workflow goes on with it
 	Sent      DeliveryState = "sent"      // arrived, by its profile's rule
 	Failed    DeliveryState = "failed"    // given up
-	Held      DeliveryState = "held"      // its address was dropped before its turn came, or its subscription is paused
+	Held      DeliveryState = "held"      // its address is dropped, or its subscription paused; kept until that is over
 	Cancelled DeliveryState = "cancelled" // its subscription was deleted
 )
 
@@ -81,6 +81,7 @@ type Delivery struct {
 	Seq       int64  // of the event it tells of
 	Type      string // in the words of its format: relations, status, conversation
 	Body      []byte
+	Alert     bool // it tells of an alert
 	State     DeliveryState
 	Tries     int        // made in this round; a redelivery starts a new round
 	FirstTry  *time.Time // of this round

@@ -37,6 +37,8 @@ const (
 	TopicTicket = "ticket" // type status, relations, conversation or node; key "ticket.<number>"; changes the number
 	KindNode    = "node"   // the ticket moved within its process
 
+	TopicDelivery = "delivery" // an alert: type an AlertKind; key "ticket.<number>" or "subscription.<id>"; changes both ids
+
 	TopicSubscription = "subscription" // a test that its owner asked for; key "subscription.<id>"; changes the id
 	KindTest          = "test"
 	StatusTest        = "OK"

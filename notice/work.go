@@ -27,4 +27,6 @@ type Result struct {
 	// PutOff tells of a try that was not made, because its host answers nobody: Then is Parked, and nothing of Attempt counts but StartedAt,
 	// from which the round is counted all the same.
 	PutOff bool
+	// BreakerOpened tells that the breaker of its host opened a moment ago, and that its tenant has not been told of that yet.
+	BreakerOpened bool
 }

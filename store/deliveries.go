@@ -22,6 +22,7 @@ type deliveryRow struct {
 	Seq          int64   `db:"seq"`
 	Type         string  `db:"type"`
 	Body         string  `db:"body"`
+	Alert        bool    `db:"alert"`
 	State        string  `db:"state"`
 	Tries        int     `db:"tries"`
 	FirstTry     *moment `db:"first_try"`
@@ -31,7 +32,7 @@ type deliveryRow struct {
 }
 
 // deliveryColumns are those of deliveries d.
-const deliveryColumns = `d.id, d.tenant, d.subscription_id, d.ticket_id, d.part, d.at, d.seq, d.type, d.body, d.state, d.tries, d.first_try,
+const deliveryColumns = `d.id, d.tenant, d.subscription_id, d.ticket_id, d.part, d.at, d.seq, d.type, d.body, d.alert, d.state, d.tries, d.first_try,
 	d.next_try, d.created_at, d.ended_at`
 
 func (r deliveryRow) lane() notice.Lane {
@@ -40,7 +41,7 @@ func (r deliveryRow) lane() notice.Lane {
 
 func (r deliveryRow) delivery() notice.Delivery {
 	return notice.Delivery{
-		ID: r.ID, Tenant: r.Tenant, Lane: r.lane(), Partition: r.Part, Seq: r.Seq, Type: r.Type, Body: []byte(r.Body),
+		ID: r.ID, Tenant: r.Tenant, Lane: r.lane(), Partition: r.Part, Seq: r.Seq, Type: r.Type, Body: []byte(r.Body), Alert: r.Alert,
 		State: notice.DeliveryState(r.State), Tries: r.Tries, FirstTry: r.FirstTry.pointer(), NextTry: r.NextTry.pointer(),
 		CreatedAt: r.CreatedAt.Time, EndedAt: r.EndedAt.pointer(),
 	}
@@ -146,10 +147,10 @@ func (q *session) deliver(ctx context.Context, tenant string, lane int64, follow
 				}
 				body = sealedBody + body
 			}
-			rows = append(rows, []any{name, tenant, f.ID, lane, part, d.At, d.Seq, d.Type, body, string(state), 0, itsm, now, ended})
+			rows = append(rows, []any{name, tenant, f.ID, lane, part, d.At, d.Seq, d.Type, body, d.Alert, string(state), 0, itsm, now, ended})
 		}
 	}
-	return q.insert(ctx, `deliveries (id, tenant, subscription_id, ticket_id, part, at, seq, type, body, state, tries, listed, created_at, ended_at)`, rows)
+	return q.insert(ctx, `deliveries (id, tenant, subscription_id, ticket_id, part, at, seq, type, body, alert, state, tries, listed, created_at, ended_at)`, rows)
 }
 
 // parked gives the subscriptions whose lane with the ticket is parked.

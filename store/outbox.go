@@ -1,6 +1,7 @@
 package store
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"fmt"
@@ -100,17 +101,18 @@ func (o *Outbox) Record(ctx context.Context, results []notice.Result) error {
 		if err != nil || len(results) == 0 {
 			return err
 		}
-		for _, hold := range []func(context.Context, []notice.Result) error{q.holdTickets, q.judge, q.holdDeliveries} {
-			if err := hold(ctx, results); err != nil {
+		outcomes := outcomesOf(results)
+		for _, hold := range []func(context.Context, []*outcome) error{q.holdTickets, q.judge, q.holdDeliveries} {
+			if err := hold(ctx, outcomes); err != nil {
 				return err
 			}
 		}
-		for _, r := range results {
+		for _, r := range outcomes {
 			if err := q.try(ctx, r); err != nil {
 				return fmt.Errorf("record a try at %s: %w", r.Work.Delivery.ID, err)
 			}
 		}
-		return nil
+		return q.raise(ctx, outcomes)
 	})
 }
 
@@ -138,20 +140,35 @@ func deliveriesOf(results []notice.Result) []string {
 	return ids
 }
 
-// holdTickets locks the tickets whose lanes are going to be parked or ended as a whole.
-func (q *session) holdTickets(ctx context.Context, results []notice.Result) error {
-	ids := map[int64]bool{}
-	for _, r := range results {
-		if r.Then == notice.Parked || r.Drop != "" {
-			ids[r.Work.Delivery.Lane.TicketID] = true
+// holdTickets locks the tickets whose lanes are going to be parked or ended as a whole, and those whose timelines are told of it. Then it finds
+// out who follows the alerts in the stream, and locks what is like a ticket there.
+func (q *session) holdTickets(ctx context.Context, outcomes []*outcome) error {
+	var tickets, lanes []int64
+	for _, r := range outcomes {
+		switch id := r.Work.Delivery.Lane.TicketID; {
+		case r.Then != notice.Parked && len(r.alarms) == 0:
+		case id > 0:
+			tickets = append(tickets, id)
+		case r.Then == notice.Parked || r.Drop != "":
+			lanes = append(lanes, id)
 		}
 	}
-	for _, id := range slices.Sorted(maps.Keys(ids)) {
-		if err := q.holdTicket(ctx, id); err != nil {
-			return err
+	var heads []headRow
+	if len(tickets) > 0 {
+		err := q.any(ctx, &heads, q.forUpdate(`SELECT id, number, seq FROM tickets WHERE id IN (?) ORDER BY id`), distinct(tickets))
+		if err != nil {
+			return wrap("lock tickets", err)
 		}
 	}
-	return nil
+	if err := q.placeAlarms(ctx, outcomes, heads); err != nil {
+		return err
+	}
+	return q.holdLanes(ctx, outcomes, lanes)
+}
+
+// distinct gives a list sorted, each once.
+func distinct[T cmp.Ordered](list []T) []T {
+	return slices.Compact(slices.Sorted(slices.Values(list)))
 }
 
 // holdTicket locks a ticket's row without reading it, or what is its like for events of the stream.
@@ -164,39 +181,69 @@ func (q *session) holdTicket(ctx context.Context, id int64) error {
 	return wrap("lock a ticket", err)
 }
 
-// judge writes down what the tries say about their addresses: since when every try failed, and which are given up.
-func (q *session) judge(ctx context.Context, results []notice.Result) error {
-	results = slices.Clone(results)
-	slices.SortStableFunc(results, func(a, b notice.Result) int { return strings.Compare(a.Work.Subscription.ID, b.Work.Subscription.ID) })
-	for _, r := range results {
-		id, err := r.Work.Subscription.ID, error(nil)
+// judge writes down what the tries say about their addresses: since when every try failed, and which are given up. With them it holds those
+// who follow what is told of it, all by id.
+func (q *session) judge(ctx context.Context, outcomes []*outcome) error {
+	byID, followers := map[string][]*outcome{}, map[string][]*follower{}
+	for _, r := range outcomes {
 		if r.PutOff || r.Attempt.Class == notice.ErrorUnsendable {
-			continue // it says nothing of the address
-		}
-		if r.Attempt.Succeeded {
-			_, err = q.exec(ctx, `UPDATE subscriptions SET failing_since = NULL WHERE id = ? AND failing_since IS NOT NULL`, id)
+			// It says nothing of the address.
 		} else {
-			_, err = q.exec(ctx, `UPDATE subscriptions SET failing_since = ? WHERE id = ? AND failing_since IS NULL`, at(r.Attempt.StartedAt), id)
+			byID[r.Work.Subscription.ID] = append(byID[r.Work.Subscription.ID], r)
 		}
-		if err == nil && r.Drop != "" {
-			_, err = q.exec(ctx, `UPDATE subscriptions SET state = 'dropped', reason = ?, ended_at = ? WHERE id = ? AND state = 'active'`,
-				tidy(r.Drop), at(r.Attempt.FinishedAt), id)
+		for _, a := range r.alarms {
+			for i := range a.followers {
+				followers[a.followers[i].ID] = append(followers[a.followers[i].ID], &a.followers[i])
+			}
 		}
-		if err != nil {
-			return wrap("judge an address", err)
+	}
+	for _, id := range distinct(slices.AppendSeq(slices.Collect(maps.Keys(byID)), maps.Keys(followers))) {
+		for _, r := range byID[id] {
+			if err := q.blame(ctx, id, r); err != nil {
+				return wrap("judge an address", err)
+			}
+		}
+		if len(followers[id]) == 0 {
+			continue
+		}
+		var state string
+		if _, err := q.find(ctx, &state, q.forShare(`SELECT state FROM subscriptions WHERE id = ? AND `+following), id); err != nil {
+			return wrap("hold a follower", err)
+		}
+		for _, f := range followers[id] {
+			f.State = state
 		}
 	}
 	return nil
 }
 
+// blame writes down what one try says about its address.
+func (q *session) blame(ctx context.Context, id string, r *outcome) (err error) {
+	if r.Attempt.Succeeded {
+		_, err = q.exec(ctx, `UPDATE subscriptions SET failing_since = NULL WHERE id = ? AND failing_since IS NOT NULL`, id)
+	} else {
+		_, err = q.exec(ctx, `UPDATE subscriptions SET failing_since = ? WHERE id = ? AND failing_since IS NULL`, at(r.Attempt.StartedAt), id)
+	}
+	if err != nil || r.Drop == "" {
+		return err
+	}
+	n, err := q.exec(ctx, `UPDATE subscriptions SET state = 'dropped', reason = ?, ended_at = ? WHERE id = ? AND state = 'active'`,
+		tidy(r.Drop), at(r.Attempt.FinishedAt), id)
+	r.did[notice.AddressDropped] = n > 0
+	return err
+}
+
 // holdDeliveries locks the deliveries, so that their tries are numbered one after the other.
-func (q *session) holdDeliveries(ctx context.Context, results []notice.Result) error {
-	var ids []string
-	return wrap("lock deliveries", q.any(ctx, &ids, q.forUpdate(`SELECT id FROM deliveries WHERE id IN (?) ORDER BY id`), deliveriesOf(results)))
+func (q *session) holdDeliveries(ctx context.Context, outcomes []*outcome) error {
+	ids := make([]string, len(outcomes))
+	for i, r := range outcomes {
+		ids[i] = r.Work.Delivery.ID
+	}
+	return wrap("lock deliveries", q.any(ctx, new([]string), q.forUpdate(`SELECT id FROM deliveries WHERE id IN (?) ORDER BY id`), ids))
 }
 
 // try writes one try down and what follows from it for its lane.
-func (q *session) try(ctx context.Context, r notice.Result) error {
+func (q *session) try(ctx context.Context, r *outcome) error {
 	d, a := r.Work.Delivery, r.Attempt
 	if r.PutOff {
 		return q.putOff(ctx, r)
@@ -227,8 +274,9 @@ func (q *session) try(ctx context.Context, r notice.Result) error {
 	if r.Then.Over() {
 		ended = maybe(&a.FinishedAt)
 	}
-	_, err = q.exec(ctx, `UPDATE deliveries SET state = ?, tries = tries + 1, first_try = COALESCE(first_try, ?), next_try = ?, ended_at = ?
+	n, err := q.exec(ctx, `UPDATE deliveries SET state = ?, tries = tries + 1, first_try = COALESCE(first_try, ?), next_try = ?, ended_at = ?
 		WHERE id = ? AND state IN `+from, string(r.Then), at(a.StartedAt), maybe(r.NextTry), ended, d.ID)
+	r.did[notice.DeliveryFailed] = n > 0
 	switch {
 	case err != nil:
 		return wrap("move the delivery on", err)
@@ -241,7 +289,7 @@ func (q *session) try(ctx context.Context, r notice.Result) error {
 }
 
 // putOff begins a round without a try.
-func (q *session) putOff(ctx context.Context, r notice.Result) error {
+func (q *session) putOff(ctx context.Context, r *outcome) error {
 	_, err := q.exec(ctx, `UPDATE deliveries SET state = 'parked', first_try = COALESCE(first_try, ?), next_try = ? WHERE id = ? AND state IN ('pending', 'parked')`,
 		at(r.Attempt.StartedAt), maybe(r.NextTry), r.Work.Delivery.ID)
 	if err != nil {

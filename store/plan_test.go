@@ -47,6 +47,7 @@ func crowd(t *testing.T, db *sql.DB) {
 			CASE WHEN i % 100 = 0 THEN 'pending' WHEN i % 100 = 1 THEN 'parked' ELSE 'sent' END, 1, NULL, NULL, ` + at + `, NULL FROM ` + n + `, generate_series(2, 4) seq`,
 		`INSERT INTO lanes (ticket_id, subscription_id, parked_at) SELECT i, 'sub-' || i, ` + at + ` FROM ` + n,
 		`INSERT INTO attempts SELECT 'msg_' || i || '-' || 2, 1, ` + at + `, ` + at + `, 200, '', '', '', true FROM ` + n,
+		`INSERT INTO alerts SELECT 'alert-' || i || '-' || n, 'a', i, 5, n, ` + at + `, 'delivery_failed', 'sub-' || i, 'msg_' || i || '-2', 'example.com', 'timeout' FROM ` + n + `, generate_series(1, 2) n`,
 		`INSERT INTO redeliveries SELECT 'r-' || i, 'a', 'sub-' || i, 'sub-' || i, 'failed', NULL, NULL, 'done', 1, 1, NULL, 0, '', ` + at + `, ` + at + ` FROM ` + n,
 		`INSERT INTO apps SELECT 'app' || i, 'a', '["read"]', false, now(), now() FROM ` + n,
 		`INSERT INTO app_secrets SELECT 'hash' || i, 'app' || i, '', now(), NULL FROM ` + n,
@@ -213,6 +214,14 @@ func exercise(t *testing.T, b *bench) {
 	require.NoError(t, err)
 	_, err = b.Messages(t.Context(), s.ticket.ID)
 	require.NoError(t, err)
+	for _, place := range []notice.Place{{}, {Seq: 1}, {Seq: 5, N: 1}} {
+		for _, ticketID := range []int64{s.ticket.ID, 7} {
+			_, err = b.Entries(t.Context(), ticketID, place, 10)
+			require.NoError(t, err)
+			_, err = b.EntriesBefore(t.Context(), ticketID, place, 10)
+			require.NoError(t, err)
+		}
+	}
 	_, err = b.Timeline(t.Context(), s.ticket.ID, 1, 10)
 	require.NoError(t, err)
 

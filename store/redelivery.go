@@ -1,6 +1,7 @@
 package store
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"maps"
@@ -217,7 +218,13 @@ func (q *session) putBack(ctx context.Context, row *redeliveryRow, batch []again
 	for _, d := range batch {
 		lanes[d.TicketID] = append(lanes[d.TicketID], d.ID)
 	}
-	for _, lane := range slices.Sorted(maps.Keys(lanes)) {
+	inOrder := slices.SortedFunc(maps.Keys(lanes), func(a, b int64) int {
+		if a > 0 != (b > 0) {
+			return cmp.Compare(b, a) // tickets before lanes of the stream
+		}
+		return cmp.Compare(a, b)
+	})
+	for _, lane := range inOrder {
 		if err := q.holdTicket(ctx, lane); err != nil {
 			return err
 		}

@@ -3,9 +3,9 @@
 // Exported methods open a transaction unless their context carries one; lower-case helpers take it. A database that does not answer is an
 // Unavailable refusal, with the cause inside for the log.
 //
-// Rows are locked in one order, so that transactions wait for each other instead of dead-locking: tickets by id, then subscriptions by id,
-// then lanes and deliveries. Whoever creates deliveries of a ticket, or moves a whole lane, holds the ticket's row. For what is published, the
-// row in stream_lanes is what a ticket's row is for a ticket, and its id is below zero.
+// Rows are locked in one order, so that transactions wait for each other instead of dead-locking: tickets by id, then stream_lanes by id, then
+// subscriptions by id, then lanes and deliveries. Whoever creates deliveries of a ticket, or moves a whole lane, holds the ticket's row. For
+// what is published, the row in stream_lanes is what a ticket's row is for a ticket, and its id is below zero.
 package store
 
 import (

@@ -2,8 +2,6 @@ package store
 
 import (
 	"context"
-	"encoding/json"
-	"fmt"
 
 	"github.com/google/uuid"
 
@@ -81,23 +79,4 @@ func (s *Store) Messages(ctx context.Context, ticketID int64) (list []ticket.Mes
 		return wrap("list messages", err)
 	})
 	return list, err
-}
-
-// Timeline gives at most limit events after a sequence number, oldest first, with Before completed.
-func (s *Store) Timeline(ctx context.Context, ticketID int64, after int64, limit int) (events []ticket.Event, err error) {
-	err = s.read(ctx, func(q *session) error {
-		var rows []string
-		if err := q.all(ctx, &rows, `SELECT content FROM events WHERE ticket_id = ? AND seq > ? ORDER BY seq LIMIT ?`, ticketID, after, limit); err != nil {
-			return wrap("list events", err)
-		}
-		for _, row := range rows {
-			var e ticket.Event
-			if err := json.Unmarshal([]byte(row), &e); err != nil {
-				return fmt.Errorf("read an event of ticket %d: %w", ticketID, err)
-			}
-			events = append(events, e)
-		}
-		return nil
-	})
-	return events, err
 }

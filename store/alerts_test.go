@@ -1,0 +1,359 @@
+package store_test
+
+import (
+	"encoding/json"
+	"fmt"
+	"sync"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"signalbox/notice"
+	"signalbox/ticket"
+)
+
+// told is an event of the stream as a subscription of format event gets it.
+type told struct {
+	Topic   string   `json:"event_topic"`
+	Type    string   `json:"event_type"`
+	Status  string   `json:"event_status"`
+	Key     string   `json:"event_key"`
+	Changes []string `json:"changes"`
+}
+
+// alertsTo are the alerts that a subscription is owed, oldest first.
+func (b *bench) alertsTo(sub notice.Subscription) (list []told) {
+	b.t.Helper()
+	for _, body := range b.bodies(sub) {
+		var e told
+		require.NoError(b.t, json.Unmarshal([]byte(body), &e))
+		if e.Topic == notice.TopicDelivery {
+			list = append(list, e)
+		}
+	}
+	return list
+}
+
+// timeline is all of a ticket's, read page by page; after each page more is written by meanwhile, if there is one.
+func (b *bench) timeline(s *story, page int, meanwhile ...func()) (list []notice.Entry) {
+	b.t.Helper()
+	var after notice.Place
+	for {
+		entries, err := b.Entries(b.t.Context(), s.ticket.ID, after, page)
+		require.NoError(b.t, err)
+		if len(entries) == 0 {
+			return list
+		}
+		list = append(list, entries...)
+		after = entries[len(entries)-1].Place()
+		if len(meanwhile) > 0 {
+			meanwhile[0]()
+			meanwhile = meanwhile[1:]
+		}
+	}
+}
+
+// words tells a timeline briefly.
+func words(entries []notice.Entry) (list []string) {
+	for _, e := range entries {
+		if e.Alert != nil {
+			list = append(list, e.Place().String()+" "+string(e.Alert.Kind))
+		} else {
+			list = append(list, e.Place().String()+" "+string(e.Event.Type))
+		}
+	}
+	return list
+}
+
+func TestAGivenUpDeliveryIsInTheTimelineAndTheStream(t *testing.T) {
+	both(t, func(t *testing.T, b *bench) {
+		s, sub := b.subscribed()
+		all, drops := b.follow(notice.Filter{Topic: notice.TopicDelivery}), b.follow(notice.Filter{Type: string(notice.AddressDropped)})
+		stranger := b.followAs("b", notice.FormatEvent, notice.Filter{})
+		b.project(s, s.relate("manifest", "1")...)
+		b.project(s, s.relate("manifest", "2")...)
+		works := b.pending()
+		b.record(b.tried(works[0], notice.Parked))
+		require.Zero(t, b.count(`SELECT COUNT(*) FROM alerts`), "it goes on")
+
+		w, more, err := b.outbox.Next(t.Context(), works[0].Delivery.Lane)
+		require.NoError(t, err)
+		require.True(t, more)
+		failed := b.tried(w, notice.Failed)
+		failed.Drop = "failed 11 times"
+		b.record(failed)
+		b.record(failed) // a lost answer: recorded again
+		b.act(s, ticket.Command{Action: ticket.Accept})
+
+		entries := b.timeline(s, 2)
+		require.Equal(t, []string{"1 opened", "2 related", "3 related", "3.1 delivery_failed", "3.2 address_dropped", "4 accepted"}, words(entries))
+		alert := *entries[3].Alert
+		require.NotEmpty(t, alert.ID)
+		require.NotEqual(t, alert.ID, entries[4].Alert.ID)
+		require.Equal(t, notice.Alert{ID: alert.ID, Tenant: "a", TicketID: s.ticket.ID, Place: notice.Place{Seq: 3, N: 1}, At: failed.Attempt.FinishedAt,
+			Kind: notice.DeliveryFailed, Subscription: sub.ID, Delivery: w.Delivery.ID, Host: "example.com", Reason: "no  answer"}, alert)
+		require.Equal(t, "failed 11 times", entries[4].Alert.Reason)
+
+		key := "ticket." + s.ticket.Number
+		gone := told{"delivery", "address_dropped", "dropped", key, []string{sub.ID, w.Delivery.ID}}
+		require.Equal(t, []told{{"delivery", "delivery_failed", "timeout", key, []string{sub.ID, w.Delivery.ID}}, gone}, b.alertsTo(all))
+		require.Equal(t, []told{gone}, b.alertsTo(drops))
+		require.Empty(t, b.deliveries(stranger))
+		require.Equal(t, 2, b.count(`SELECT COUNT(*) FROM stream WHERE tenant = 'a' AND source = 'signalbox' AND topic = 'delivery'`))
+		require.Len(t, b.pending(), 3, "and is sent like everything else")
+	})
+}
+
+func TestOfWhatWasHeldOrDroppedBeforeNobodyIsTold(t *testing.T) {
+	both(t, func(t *testing.T, b *bench) {
+		s, other := b.opened("a", draft("x")), b.opened("a", draft("y"))
+		all := b.follow(notice.Filter{})
+		b.project(s, s.relate("manifest", "1")...)
+		b.project(other, other.relate("manifest", "1")...)
+		works := b.of(all, b.pending())
+		require.Len(t, works, 2)
+		// Both tries end after the subscription was paused, and both would have dropped it.
+		b.amend(all, notice.Paused)
+		for _, w := range works {
+			r := b.tried(w, notice.Failed)
+			r.Drop = "gone"
+			b.record(r)
+		}
+		require.Zero(t, b.count(`SELECT COUNT(*) FROM alerts`))
+		require.Zero(t, b.count(`SELECT COUNT(*) FROM stream`))
+
+		// Of two tries that drop an address one did.
+		b.amend(all, notice.Active)
+		works = b.of(all, b.pending())
+		var results []notice.Result
+		for _, w := range works {
+			r := b.tried(w, notice.Failed)
+			r.Drop = "gone"
+			results = append(results, r)
+		}
+		b.record(results...)
+		require.Equal(t, 1, b.count(`SELECT COUNT(*) FROM alerts WHERE kind = 'address_dropped'`))
+		require.Equal(t, 2, b.count(`SELECT COUNT(*) FROM alerts`), "the other delivery is held, and not given up")
+	})
+}
+
+func TestPagesOfATimelineAreExactWhileItGrows(t *testing.T) {
+	both(t, func(t *testing.T, b *bench) {
+		s, _ := b.subscribed()
+		fail := func() {
+			b.t.Helper()
+			b.project(s, s.relate("manifest", b.id())...)
+			b.record(b.tried(b.pending()[0], notice.Failed))
+		}
+		for range 3 {
+			fail()
+		}
+		// The place where a page ends may be an event, whose alerts come later.
+		entries := b.timeline(s, 1, func() {}, func() {}, fail, func() {}, fail)
+		require.Equal(t, []string{"1 opened", "2 related", "2.1 delivery_failed", "3 related", "3.1 delivery_failed", "4 related", "4.1 delivery_failed",
+			"5 related", "5.1 delivery_failed", "6 related", "6.1 delivery_failed"}, words(entries))
+		for _, page := range []int{1, 2, 3, 100} {
+			require.Equal(t, words(entries), words(b.timeline(s, page)))
+			var back []notice.Entry
+			var before notice.Place
+			for {
+				part, err := b.EntriesBefore(t.Context(), s.ticket.ID, before, page)
+				require.NoError(t, err)
+				if len(part) == 0 {
+					break
+				}
+				back = append(part, back...)
+				before = part[0].Place()
+			}
+			require.Equal(t, words(entries), words(back), "%d at a time", page)
+		}
+		events, err := b.Timeline(t.Context(), s.ticket.ID, 0, 100)
+		require.NoError(t, err)
+		require.Len(t, events, 6, "logs and histories are told of events alone")
+	})
+}
+
+// Whoever follows everything and whose receiver is dead is not told of that for ever.
+func TestAlertsAboutAlertsComeToAnEnd(t *testing.T) {
+	both(t, func(t *testing.T, b *bench) {
+		s, _ := b.subscribed()
+		for range 3 {
+			b.follow(notice.Filter{})
+		}
+		b.project(s, s.relate("manifest", "1")...)
+		rounds := 0
+		for ; ; rounds++ {
+			works := b.pending()
+			if len(works) == 0 {
+				break
+			}
+			require.Less(t, rounds, 10, "%d still pending", len(works))
+			for _, w := range works {
+				r := b.tried(w, notice.Failed)
+				r.BreakerOpened = true
+				b.record(r)
+			}
+		}
+		// It is told to the address and the three: 4 deliveries that failed, and of each of them those hear who are not meant themselves.
+		require.Equal(t, 4, b.count(`SELECT COUNT(*) FROM stream WHERE type = 'delivery_failed'`))
+		require.Equal(t, 4, b.count(`SELECT COUNT(*) FROM stream WHERE type = 'breaker_opened'`))
+		require.Equal(t, 2*(3+3*2), b.count(`SELECT COUNT(*) FROM deliveries WHERE alert`))
+		require.Equal(t, 2*4, b.count(`SELECT COUNT(*) FROM alerts`))
+		require.Equal(t, 2, rounds)
+
+		// Dropping is always told, and there is an end to it all the same.
+		b.project(s, s.relate("manifest", "2")...)
+		for rounds = 0; ; rounds++ {
+			works := b.pending()
+			if len(works) == 0 {
+				break
+			}
+			require.Less(t, rounds, 10, "%d still pending", len(works))
+			r := b.tried(works[0], notice.Failed)
+			r.Drop = "gone"
+			b.record(r)
+		}
+		require.Equal(t, 4, b.count(`SELECT COUNT(*) FROM stream WHERE type = 'address_dropped'`))
+	})
+}
+
+func TestABreakerIsToldOfOnce(t *testing.T) {
+	both(t, func(t *testing.T, b *bench) {
+		s, sub := b.subscribed()
+		all := b.follow(notice.Filter{Topic: notice.TopicDelivery})
+		b.project(s, s.relate("manifest", "1")...)
+		w := b.pending()[0]
+		next := b.clock.Now().Add(time.Minute)
+		off := notice.Result{Work: w, Then: notice.Parked, PutOff: true, BreakerOpened: true, NextTry: &next, Attempt: notice.Attempt{StartedAt: b.clock.Now()}}
+		b.record(off)
+		b.record(off) // a lost answer: recorded again
+		require.Equal(t, []string{"1 opened", "2 related", "2.1 breaker_opened"}, words(b.timeline(s, 10)))
+		require.Equal(t, []told{{"delivery", "breaker_opened", "open", "ticket." + s.ticket.Number, []string{sub.ID, w.Delivery.ID}}}, b.alertsTo(all))
+	})
+}
+
+func TestAlertsOfNoTicketAreInTheStreamAlone(t *testing.T) {
+	both(t, func(t *testing.T, b *bench) {
+		gone, all := b.follow(notice.Filter{Source: "a"}), b.follow(notice.Filter{Topic: notice.TopicDelivery})
+		b.publish(seed())
+		w := b.pending()[0]
+		b.record(b.tried(w, notice.Failed))
+		require.Zero(t, b.count(`SELECT COUNT(*) FROM alerts`))
+		require.Equal(t, []told{{"delivery", "delivery_failed", "timeout", "subscription." + gone.ID, []string{gone.ID, w.Delivery.ID}}}, b.alertsTo(all))
+	})
+}
+
+// Projecting, publishing, trying, giving up, dropping and pausing hold rows of the same kinds, many of them at once.
+func TestAlertsDeadlockWithNobody(t *testing.T) {
+	both(t, func(t *testing.T, b *bench) {
+		var subs []notice.Subscription
+		for range 4 {
+			subs = append(subs, b.follow(notice.Filter{}))
+		}
+		stories := make([]*story, 3)
+		for i := range stories {
+			stories[i], _ = b.subscribed()
+		}
+		before := b.deadlocks()
+		check := func(err error) {
+			if err != nil {
+				t.Error(err)
+			}
+		}
+		var working, writing sync.WaitGroup
+		stop := make(chan struct{})
+		again := func(job func()) {
+			working.Go(func() {
+				for {
+					select {
+					case <-stop:
+						return
+					default:
+						job()
+					}
+				}
+			})
+		}
+		var tries atomic.Int64
+		drain := func() {
+			parts, err := b.outbox.Partitions(t.Context())
+			check(err)
+			var batch []notice.Result
+			seen := map[notice.Lane]bool{}
+			for _, part := range parts {
+				works, err := b.outbox.Pending(t.Context(), part, nil, 20)
+				check(err)
+				for _, w := range works {
+					if seen[w.Delivery.Lane] {
+						continue
+					}
+					seen[w.Delivery.Lane] = true
+					n := tries.Add(1)
+					r := b.tried(w, []notice.DeliveryState{notice.Sent, notice.Failed, notice.Parked, notice.Failed}[n%4])
+					if n%31 == 1 && r.Then == notice.Failed {
+						r.Drop = "gone"
+					}
+					batch = append(batch, r)
+				}
+			}
+			check(b.outbox.Record(t.Context(), batch))
+		}
+		again(drain)
+		again(drain)
+		again(func() {
+			lanes, err := b.outbox.Parked(t.Context(), notice.Lane{}, 20)
+			check(err)
+			for _, lane := range lanes {
+				if w, more, err := b.outbox.Next(t.Context(), lane); more {
+					check(b.outbox.Record(t.Context(), []notice.Result{b.tried(w, notice.Failed)}))
+				} else {
+					check(err)
+				}
+			}
+		})
+		n := 0
+		again(func() {
+			n++
+			b.amend(subs[n%len(subs)], []notice.SubscriptionState{notice.Paused, notice.Active}[n%2])
+		})
+		for _, s := range stories {
+			writing.Go(func() {
+				for i := range 40 {
+					check(b.ledger.Project(t.Context(), s.ticket.Identity, s.relate("manifest", fmt.Sprint(i))))
+				}
+			})
+		}
+		writing.Go(func() {
+			for i := range 80 {
+				p := seed()
+				p.Key = "ticket." + stories[i%3].ticket.Number // the lanes that alerts enter
+				check(b.Publish(t.Context(), "a", "demo", p))
+			}
+		})
+		writing.Wait()
+		close(stop)
+		working.Wait()
+		require.Equal(t, before, b.deadlocks())
+		require.Positive(t, b.count(`SELECT COUNT(*) FROM alerts WHERE kind = 'delivery_failed'`))
+		require.Positive(t, b.count(`SELECT COUNT(*) FROM alerts WHERE kind = 'address_dropped'`))
+		for _, s := range stories {
+			last := notice.Place{}
+			for _, e := range b.timeline(s, 50) {
+				p := e.Place()
+				require.True(t, last.Before(p))
+				require.True(t, p.N <= 1 || last == notice.Place{Seq: p.Seq, N: p.N - 1}, "%v after %v", p, last)
+				last = p
+			}
+		}
+	})
+}
+
+// deadlocks is how many the database had to break up; those that the store repeated after are among them.
+func (b *bench) deadlocks() int {
+	if b.dsn[:6] == "sqlite" {
+		return 0
+	}
+	return b.count(`SELECT deadlocks FROM pg_stat_database WHERE datname = current_database()`)
+}
