@@ -41,6 +41,7 @@ func newAttempts(rate int, now func() time.Time) *attempts {
 type attempt struct {
 	address, code string
 	credential    [sha256.Size]byte // digest of what the caller is known by
+	earlier       [sha256.Size]byte // likewise, of less, before it was looked at
 }
 
 // against gives what a failure counts against, and how many a minute may count there.
@@ -95,12 +96,17 @@ func (a *attempts) work(t attempt) {
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	now := a.now()
-	until, known := a.worked[t.credential]
-	if !known {
-		makeRoom(a.worked, func(until time.Time) bool { return !now.Before(until) })
-	}
-	if until.Sub(now) < workedFor/2 {
-		a.worked[t.credential] = now.Add(workedFor)
+	for _, credential := range [][sha256.Size]byte{t.credential, t.earlier} {
+		if credential == ([sha256.Size]byte{}) {
+			continue
+		}
+		until, known := a.worked[credential]
+		if !known {
+			makeRoom(a.worked, func(until time.Time) bool { return !now.Before(until) })
+		}
+		if until.Sub(now) < workedFor/2 {
+			a.worked[credential] = now.Add(workedFor)
+		}
 	}
 }
 
@@ -123,24 +129,23 @@ func makeRoom[K comparable, V any](m map[K]V, over func(V) bool) {
 }
 
 // Claim notes as which app a request wants to log in, before its credential is checked. Its error is the answer: too many have failed.
-// A family's own Authenticator calls it whenever the credential names a code.
-func Claim(c *fiber.Ctx, code string) error {
+// A family's own Authenticator calls it whenever the credential names a code. secret is what the caller shows with it. Where that cannot be told
+// before it was looked at, as with a signature, it is called without one first, and again with the secret that was found to fit, or with whatever
+// did not: then a guess that fits is answered like any other.
+func Claim(c *fiber.Ctx, code, secret string) error {
+	visitOf(c).claimed = code
+	if secret == "" {
+		return claim(c, code, fmt.Sprintf("code %q at %q", code, network(visitOf(c).address)))
+	}
+	return claim(c, code, fmt.Sprintf("code %q secret %q", code, secret))
+}
+
+func claim(c *fiber.Ctx, code, credential string) error {
 	v := visitOf(c)
-	v.claimed = code
 	if v.attempts == nil || v.attempts.rate < 0 {
 		return nil
 	}
-	v.attempt = attempt{v.address, code, sha256.Sum256(fmt.Appendf(nil, "code %q at %q", code, network(v.address)))}
-	return v.attempts.check(v.attempt)
-}
-
-// claimSecret is Claim for a secret that comes alone.
-func claimSecret(c *fiber.Ctx, secret string) error {
-	v := visitOf(c)
-	if v.attempts.rate < 0 {
-		return nil
-	}
-	v.attempt = attempt{v.address, "", sha256.Sum256([]byte("secret " + secret))}
+	v.attempt = attempt{v.address, code, sha256.Sum256([]byte(credential)), v.attempt.credential}
 	return v.attempts.check(v.attempt)
 }
 

@@ -1,6 +1,7 @@
 package api
 
 import (
+	"fmt"
 	"strings"
 
 	"github.com/gofiber/fiber/v2"
@@ -34,7 +35,7 @@ func (s *Server) authenticate(c *fiber.Ctx, family *Family) (desk.App, error) {
 	if secret == "" {
 		return desk.App{}, ticket.Refuse(ticket.Unauthorized, "a credential is required")
 	}
-	if err := claimSecret(c, secret); err != nil {
+	if err := claim(c, "", fmt.Sprintf("secret %q", secret)); err != nil {
 		return desk.App{}, err
 	}
 	app, err := s.apps.BySecret(c.UserContext(), secret)

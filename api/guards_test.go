@@ -69,6 +69,28 @@ func TestFailedLogInsAreLimited(t *testing.T) {
 	require.Equal(t, 200, c.As(apitest.Boss).Do("GET", "/issue/1", nil, "X-Forwarded-For", "203.0.113.10").Status)
 }
 
+func TestGuessingWhereTheAppLoggedInIsOfNoUse(t *testing.T) {
+	apps := apitest.NewApps()
+	family := family(ticket.DoorIssue, api.Route{Method: "GET", Path: "/issue", Scope: desk.Read, Handler: ok})
+	family.Authenticate = []api.Authenticator{func(c *fiber.Ctx) (desk.App, bool, error) {
+		given, err := api.ApplicationOf(c, nil)
+		require.NoError(t, err)
+		return given.LogIn(c, apps)
+	}}
+	server := api.New(api.Config{FailedLogins: 5}, apps, nil, slog.New(slog.DiscardHandler), family)
+	c := apitest.Client{T: t, App: server.App()}
+	ask := func(code, secret string) int {
+		return c.Do("GET", "/issue", nil, api.HeaderApplication, `{"bk_app_code":"`+code+`","bk_app_secret":"`+secret+`"}`).Status
+	}
+	require.Equal(t, 200, ask("writer", apitest.Writer))
+	for range 5 {
+		require.Equal(t, 401, ask("writer", "guess"))
+	}
+	require.Equal(t, 429, ask("writer", "guess"))
+	require.Equal(t, 429, ask("boss", apitest.Boss), "a right guess")
+	require.Equal(t, 200, ask("writer", apitest.Writer))
+}
+
 func TestTheRateOfAnApp(t *testing.T) {
 	apps := apitest.NewApps()
 	limited := apps[apitest.Writer]

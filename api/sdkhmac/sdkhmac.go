@@ -108,32 +108,37 @@ func isHeaderName(s string) bool {
 	return s != ""
 }
 
-// Verify checks that the request was signed with one of the secrets, and lately. Its errors are sentences for the caller. How long it takes
-// does not depend on which secret fits, or how well.
+// Verify checks that the request was signed with one of the secrets, and lately. Its errors are sentences for the caller.
 func (a Authorization) Verify(r Request, secrets []string, now time.Time) error {
+	_, err := a.Match(r, secrets, now)
+	return err
+}
+
+// Match is Verify, and gives the secret that fits. How long it takes does not depend on which one does, or how well.
+func (a Authorization) Match(r Request, secrets []string, now time.Time) (secret string, err error) {
 	date, err := r.date(now)
 	if err != nil {
-		return err
+		return "", err
 	}
 	body, err := r.bodyHash()
 	if err != nil {
-		return err
+		return "", err
 	}
 	canonical, err := r.canonical(a.SignedHeaders, body)
 	if err != nil {
-		return err
+		return "", err
 	}
 	signed := Algorithm + "\n" + date + "\n" + hash([]byte(canonical))
-	matches := 0
-	for _, secret := range secrets {
+	match := -1
+	for i, secret := range secrets {
 		mac := hmac.New(sha256.New, []byte(secret))
 		mac.Write([]byte(signed))
-		matches |= subtle.ConstantTimeCompare(mac.Sum(nil), a.Signature)
+		match = subtle.ConstantTimeSelect(subtle.ConstantTimeCompare(mac.Sum(nil), a.Signature), i, match)
 	}
-	if matches == 0 {
-		return errors.New("the signature does not fit the request")
+	if match < 0 {
+		return "", errors.New("the signature does not fit the request")
 	}
-	return nil
+	return secrets[match], nil
 }
 
 // date gives the date as it was sent.
