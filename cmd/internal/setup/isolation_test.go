@@ -1,6 +1,7 @@
 package setup
 
 import (
+	"encoding/json"
 	"fmt"
 	"net/http"
 	"net/http/cookiejar"
@@ -126,6 +127,31 @@ func (x exhibit) path(t *testing.T, path string) string {
 }
 
 type object = map[string]any
+
+// uuids gives a request with the UUIDs of tickets in the place of their numbers; the path as it is and nil where it names none.
+func (x exhibit) uuids(p product, path string, body any) (string, any) {
+	p.Helper()
+	text := ""
+	if body != nil {
+		raw, err := json.Marshal(body)
+		require.NoError(p, err)
+		text = string(raw)
+	}
+	pairs := []string{}
+	for _, number := range []string{x.number, x.staged, x.request} {
+		var uuid string
+		require.NoError(p, p.raw.QueryRow(`SELECT uuid FROM tickets WHERE number = ?`, number).Scan(&uuid))
+		pairs = append(pairs, number, uuid)
+	}
+	spell := strings.NewReplacer(pairs...)
+	if spelled := spell.Replace(text); spelled != text {
+		return spell.Replace(path), spelled
+	}
+	if spelled := spell.Replace(path); spelled != path {
+		return spelled, body
+	}
+	return path, nil
+}
 
 // bodies are what calls need to be done for the one whom the exhibit belongs to. Those of the itsm family are in itsmBodies.
 var bodies = map[string]func(x exhibit) any{
@@ -264,7 +290,7 @@ func TestNoTenantReachesAnother(t *testing.T) {
 		require.NoError(t, err)
 		secrets[tenant] = secret
 	}
-	n, revealing := 0, 0
+	n, revealing, named := 0, 0, 0
 	var shared *exhibit // by calls that only read
 	for _, f := range p.server.Families() {
 		for _, r := range f.Routes {
@@ -299,6 +325,15 @@ func TestNoTenantReachesAnother(t *testing.T) {
 					require.NotContains(t, a.body, name, route)
 				}
 			}
+			if byUUID, other := x.uuids(p, path, body); byUUID != path || other != nil {
+				a := p.call(r.Method, byUUID, secrets["south"], other)
+				require.True(t, a.refused() || !strings.Contains(a.body, marker) && !strings.Contains(r.Path, ":"), "%s by UUID: %d %s", route, a.status, a.body)
+				if r.Scope == desk.Read {
+					own := p.call(r.Method, byUUID, secrets["north"], other)
+					require.False(t, own.refused(), "%s does not find by UUID: %d %s", route, own.status, own.body)
+				}
+				named++
+			}
 			p.untouched(before, *x, route)
 
 			own := p.call(r.Method, path, secrets["north"], body)
@@ -314,6 +349,7 @@ func TestNoTenantReachesAnother(t *testing.T) {
 	}
 	t.Logf("%d routes; %d of them tell the owner what a stranger must not read", n, revealing)
 	require.Greater(t, revealing, 10)
+	require.Greater(t, named, 50, "by their UUIDs as well")
 }
 
 // TestNoTenantSeesAnothersPages does the same with the operators' pages.
