@@ -187,9 +187,12 @@ func (d *Deliveries) record(ctx context.Context, r Result) error {
 }
 
 // attempt makes one try, gives the leave back and judges. An error means that ctx ended first, and nothing is known.
-func (d *Deliveries) attempt(ctx context.Context, w Work, leave *pass) (Result, error) {
+func (d *Deliveries) attempt(ctx context.Context, w Work, leave *pass) (r Result, err error) {
 	verdict := nothing
-	defer func() { leave.done(verdict) }()
+	defer func() {
+		leave.done(verdict)
+		r.BreakerOpened = verdict == dead && d.hosts().news(host(w), w.Delivery.Tenant)
+	}()
 	answer, err := d.Sender.Send(ctx, w)
 	if err != nil {
 		return Result{}, err
@@ -210,7 +213,8 @@ func (d *Deliveries) attempt(ctx context.Context, w Work, leave *pass) (Result, 
 
 // putOff is the result of a first try that is not made because its host answers nobody. Its lane's workflow makes it.
 func (d *Deliveries) putOff(w Work, until time.Time) Result {
-	return Result{Work: w, Attempt: notice.Attempt{DeliveryID: w.Delivery.ID, StartedAt: d.Now()}, Then: notice.Parked, NextTry: &until, PutOff: true}
+	return Result{Work: w, Attempt: notice.Attempt{DeliveryID: w.Delivery.ID, StartedAt: d.Now()}, Then: notice.Parked, NextTry: &until, PutOff: true,
+		BreakerOpened: d.hosts().news(host(w), w.Delivery.Tenant)}
 }
 
 // tell says in log and metrics what somebody may want to do something about, once it is written down.

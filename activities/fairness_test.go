@@ -27,6 +27,9 @@ func TestAHostThatAnswersNobodyIsLeftAlone(t *testing.T) {
 	healthy := newReceiver(t, ok)
 	for i := range 40 {
 		b.outbox.Subscribe(fmt.Sprint("f", i), failing.URL, notice.Minutely)
+		if i%2 == 1 {
+			b.outbox.Give(fmt.Sprint("f", i), "b")
+		}
 		b.outbox.Owe(fmt.Sprint("f", i), 1, 2)
 		b.outbox.Subscribe(fmt.Sprint("s", i), healthy.URL, notice.Minutely)
 		b.outbox.Owe(fmt.Sprint("s", i), 1, 1)
@@ -54,6 +57,13 @@ func TestAHostThatAnswersNobodyIsLeftAlone(t *testing.T) {
 	require.Equal(t, 40-tries, putOff)
 	require.Len(t, b.lanes.started, 40)
 	require.Len(t, b.Hosts.Open(), 1)
+	var told []string
+	for _, a := range b.outbox.Alerts() {
+		require.Equal(t, notice.BreakerOpened, a.Kind)
+		require.Equal(t, notice.HostOf(failing.URL), a.Host)
+		told = append(told, a.Tenant)
+	}
+	require.ElementsMatch(t, []string{"a", "b"}, told, "each tenant once")
 	require.Equal(t, map[string]float64{"sent": 40, "parked": float64(tries), "put_off": float64(putOff), "failed": 0}, counted(t, registry, "signalbox_deliveries_total"))
 	require.Equal(t, map[string]float64{"ok": 40, "status": float64(tries)}, counted(t, registry, "signalbox_delivery_attempts_total"))
 	require.EqualValues(t, 1, counted(t, registry, "signalbox_breakers_open")[""])

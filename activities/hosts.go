@@ -191,6 +191,19 @@ func (p *pass) done(v verdict) {
 	}
 }
 
+// news reports whether a host's breaker is open and this is the first time that anybody asks for the tenant since it opened: each tenant is
+// told once of each opening, by each process.
+func (h *Hosts) news(host, tenant string) bool {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	t, known := h.known[host]
+	if !known || !t.isOpen() || t.told[tenant] {
+		return false
+	}
+	t.told[tenant] = true
+	return true
+}
+
 // forget takes a waiter out.
 func (h *Hosts) forget(w *waiter) {
 	h.mu.Lock()
@@ -226,8 +239,9 @@ func (h *Hosts) now() time.Time {
 // breaker counts what tries say of a host, and says when to leave it alone.
 type breaker struct {
 	slots   [breakerSlots]struct{ good, bad int }
-	slot    int64     // the newest, counted since 1970
-	opened  time.Time // zero: closed
+	slot    int64           // the newest, counted since 1970
+	opened  time.Time       // zero: closed
+	told    map[string]bool // tenants, of this opening
 	probing bool
 }
 
@@ -260,7 +274,7 @@ func (b *breaker) note(now time.Time, v verdict, probe bool) {
 		good, bad = good+s.good, bad+s.bad
 	}
 	if good+bad >= breakerTries && bad*100 >= (good+bad)*breakerPercent {
-		*b = breaker{opened: now}
+		*b = breaker{opened: now, told: map[string]bool{}}
 	}
 }
 

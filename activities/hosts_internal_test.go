@@ -75,6 +75,29 @@ func TestOneProbeShowsWhetherAHostIsBack(t *testing.T) {
 	require.Equal(t, []bool{true, false}, changes)
 }
 
+func TestEachOpeningIsNewsOnceForEachTenant(t *testing.T) {
+	h, pass := clocked(0)
+	require.False(t, h.news("a", "x"), "nobody knows it")
+	for range 9 {
+		h.try("a", dead)
+	}
+	require.False(t, h.news("a", "x"), "it is not open yet")
+	h.try("a", dead)
+	require.True(t, h.news("a", "x"))
+	require.False(t, h.news("a", "x"))
+	require.True(t, h.news("a", "y"))
+	pass(BreakerPause)
+	require.Equal(t, admitted, h.try("a", dead), "the probe")
+	require.False(t, h.news("a", "x"), "still the same opening")
+	pass(BreakerPause)
+	require.Equal(t, admitted, h.try("a", answered))
+	require.False(t, h.news("a", "x"), "it is closed")
+	for range 10 {
+		h.try("a", dead)
+	}
+	require.True(t, h.news("a", "x"), "another opening")
+}
+
 func TestWhatMustBeTriedIsTriedWhateverTheBreakerSays(t *testing.T) {
 	h, _ := clocked(1)
 	for range 10 {

@@ -23,6 +23,7 @@ type Outbox struct {
 	subscriptions map[string]notice.Subscription
 	deliveries    []*notice.Delivery // in the order in which they came to be
 	attempts      []notice.Attempt
+	alerts        []notice.Alert
 	parked        map[notice.Lane]bool
 	spoilt        map[string]string
 	down          bool
@@ -45,6 +46,22 @@ func (o *Outbox) Subscribe(id, url, profile string) {
 	})
 }
 
+// Give makes a subscription another tenant's than a.
+func (o *Outbox) Give(subscription, tenant string) {
+	o.change(func() {
+		s := o.subscriptions[subscription]
+		s.Tenant = tenant
+		o.subscriptions[subscription] = s
+	})
+}
+
+// Alerts are what results were told of, as they were written down.
+func (o *Outbox) Alerts() []notice.Alert {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	return slices.Clone(o.alerts)
+}
+
 // Owe adds deliveries to a lane, and wakes the drain. Their ids are the lane's name and a running number.
 func (o *Outbox) Owe(subscription string, ticket int64, n int) {
 	o.change(func() {
@@ -57,7 +74,7 @@ func (o *Outbox) Owe(subscription string, ticket int64, n int) {
 				}
 			}
 			id := fmt.Sprintf("%s:%d", lane, seq)
-			d := &notice.Delivery{ID: id, Tenant: "a", Lane: lane, Seq: seq, Type: "relations", Body: []byte(`{"id":"` + id + `"}`), State: notice.Pending}
+			d := &notice.Delivery{ID: id, Tenant: o.subscriptions[subscription].Tenant, Lane: lane, Seq: seq, Type: "relations", Body: []byte(`{"id":"` + id + `"}`), State: notice.Pending}
 			if o.parked[lane] {
 				d.State = notice.Parked
 			}
@@ -202,6 +219,7 @@ func (o *Outbox) Record(_ context.Context, results []activities.Result) error {
 			if !r.PutOff {
 				o.attempts = append(o.attempts, r.Attempt)
 			}
+			o.alerts = append(o.alerts, r.Alerts()...)
 			i := slices.IndexFunc(o.deliveries, func(d *notice.Delivery) bool { return d.ID == r.Work.Delivery.ID })
 			o.settle(o.deliveries[i], r)
 		}
