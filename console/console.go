@@ -36,8 +36,9 @@ type Records interface {
 	Relations(ctx context.Context, ticketID int64) ([]ticket.Relation, error)
 	// Messages gives the conversation, oldest first.
 	Messages(ctx context.Context, ticketID int64) ([]ticket.MessageRecord, error)
-	// Timeline gives events after a sequence number, oldest first, with Before completed.
-	Timeline(ctx context.Context, ticketID int64, after int64, limit int) ([]ticket.Event, error)
+	// EntriesBefore gives the entries of a timeline that stand right before a place, oldest first: events, with Before completed, and alerts.
+	// Before the zero place stand all.
+	EntriesBefore(ctx context.Context, ticketID int64, before notice.Place, limit int) ([]notice.Entry, error)
 	// Registered lists the addresses of a ticket that are active or dropped, oldest first, with counts of their deliveries by state.
 	Registered(ctx context.Context, ticketID int64) ([]notice.Registration, error)
 	// Deliveries lists what was and is owed to one subscription, newest first, with every attempt. cursor as in ticket.Filter.

@@ -6,6 +6,7 @@ import (
 	"slices"
 	"strconv"
 
+	"signalbox/notice"
 	"signalbox/ticket"
 )
 
@@ -28,15 +29,21 @@ var titles = map[ticket.Type]string{
 	ticket.Finished: "Finished", ticket.Migrated: "Moved to another version",
 }
 
+// alertTitles say what went wrong with a delivery.
+var alertTitles = map[notice.AlertKind]string{
+	notice.DeliveryFailed: "Delivery given up", notice.AddressDropped: "Address dropped", notice.BreakerOpened: "Host left alone",
+}
+
 // doors say through which door something came.
 var doors = map[ticket.Door]string{
 	ticket.DoorIssue: "issue API", ticket.DoorIncident: "incident API", ticket.DoorITSM: "ITSM API", ticket.DoorPublish: "publish API",
 	ticket.DoorException: "exception API", ticket.DoorSignal: "Temporal signal", ticket.DoorSystem: "Signalbox itself",
 }
 
-// eventView is one event, readable.
+// eventView is one entry of a timeline, readable: an event, or an alert, which has only the members that are common to both.
 type eventView struct {
 	ticket.Event
+	Alert       *notice.Alert
 	Title, Door string
 	Moves       []moveView
 	Opening     *openingView
@@ -95,6 +102,28 @@ type messageView struct {
 	Text          folded
 	Earlier       *folded
 	EarlierAuthor string // where the author changed
+}
+
+// entryOf makes an entry readable; see eventOf.
+func entryOf(e notice.Entry, names func(string) string) eventView {
+	a := e.Alert
+	if a == nil {
+		return eventOf(*e.Event, names)
+	}
+	out := eventView{Alert: a, Title: alertTitles[a.Kind], Door: doors[ticket.DoorSystem],
+		Event: ticket.Event{Seq: a.Place.Seq, At: a.At, Type: ticket.Type(a.Kind), Actor: notice.OurSource, Door: ticket.DoorSystem, Note: a.Reason}}
+	if out.Title == "" {
+		out.Title = string(a.Kind)
+	}
+	return out
+}
+
+// Place is where the entry stands, as its page and others name it.
+func (v eventView) Place() string {
+	if v.Alert != nil {
+		return v.Alert.Place.String()
+	}
+	return notice.Place{Seq: v.Seq}.String()
 }
 
 // eventOf makes an event readable. names tells what the nodes of the process are called.

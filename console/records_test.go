@@ -35,6 +35,7 @@ type kept struct {
 	relations []ticket.Relation
 	messages  []ticket.MessageRecord
 	told      []notice.Registration
+	alerts    []notice.Alert
 }
 
 func newRecords() *records { return &records{now: began, owed: map[string][]notice.Record{}} }
@@ -158,10 +159,20 @@ func (r *records) Messages(_ context.Context, id int64) ([]ticket.MessageRecord,
 	return r.find(id).messages, r.err
 }
 
-func (r *records) Timeline(_ context.Context, id, after int64, limit int) ([]ticket.Event, error) {
-	events := r.find(id).events
-	events = events[min(int(after), len(events)):]
-	return slices.Clone(events[:min(limit, len(events))]), r.err
+func (r *records) EntriesBefore(_ context.Context, id int64, before notice.Place, limit int) (list []notice.Entry, err error) {
+	k := r.find(id)
+	for i := range k.events {
+		list = append(list, notice.Entry{Event: &k.events[i]})
+		for j := range k.alerts {
+			if k.alerts[j].Place.Seq == k.events[i].Seq {
+				list = append(list, notice.Entry{Alert: &k.alerts[j]})
+			}
+		}
+	}
+	if before != (notice.Place{}) {
+		list = slices.DeleteFunc(list, func(e notice.Entry) bool { return !e.Place().Before(before) })
+	}
+	return list[max(0, len(list)-limit):], r.err
 }
 
 func (r *records) Registered(_ context.Context, id int64) ([]notice.Registration, error) {

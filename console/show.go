@@ -75,7 +75,7 @@ func (s *Console) show(v *visit) error {
 		return err
 	}
 	p := ticketView{head: h, Nodes: nodesOf(h.Ticket), Fields: fieldsOf(h.Fields), Picture: s.picture(v, h)}
-	if p.Events, err = s.events(v, h, h.Seq+1); err != nil {
+	if p.Events, err = s.events(v, h, notice.Place{}); err != nil {
 		return err
 	}
 	messages, err := s.Records.Messages(v.ctx, h.ID)

@@ -4,7 +4,9 @@ import (
 	"net/http"
 	"net/url"
 	"slices"
-	"strconv"
+
+	"signalbox/notice"
+	"signalbox/ticket"
 )
 
 const pageEvents = 30
@@ -12,28 +14,27 @@ const pageEvents = 30
 // eventsView is a part of a timeline, newest first.
 type eventsView struct {
 	Items   []eventView
-	Total   int64
 	Earlier string // address
 	Later   string // address of the newest, when these are not
 }
 
-// events gives the part of a timeline that lies before a sequence number.
-func (s *Console) events(v *visit, h head, before int64) (eventsView, error) {
-	out := eventsView{Total: h.Seq}
-	after := max(0, before-1-pageEvents)
-	events, err := s.Records.Timeline(v.ctx, h.ID, after, int(before-1-after))
+// events gives the part of a timeline that lies before a place; the zero place is behind all.
+func (s *Console) events(v *visit, h head, before notice.Place) (out eventsView, err error) {
+	// One more than is shown tells whether there are earlier ones.
+	entries, err := s.Records.EntriesBefore(v.ctx, h.ID, before, pageEvents+1)
 	if err != nil {
 		return out, err
 	}
-	names := namesOf(h.Ticket)
-	for _, e := range slices.Backward(events) {
-		out.Items = append(out.Items, eventOf(e, names))
-	}
 	path := h.Path + "/timeline"
-	if after > 0 {
-		out.Earlier = address(path, url.Values{"before": {strconv.FormatInt(after+1, 10)}})
+	if len(entries) > pageEvents {
+		entries = entries[1:]
+		out.Earlier = address(path, url.Values{"before": {entries[0].Place().String()}})
 	}
-	if before <= h.Seq {
+	names := namesOf(h.Ticket)
+	for _, e := range slices.Backward(entries) {
+		out.Items = append(out.Items, entryOf(e, names))
+	}
+	if before != (notice.Place{}) {
 		out.Later = path
 	}
 	return out, nil
@@ -44,22 +45,35 @@ type timelinePage struct {
 	Events eventsView
 }
 
+// maxPlace is as long as a place in a timeline can be: two numbers and a point.
+const maxPlace = 39
+
 // timeline shows the timeline alone, page by page.
 func (s *Console) timeline(v *visit) error {
 	h, err := s.head(v)
 	if err != nil {
 		return err
 	}
-	before, err := v.number("before", h.Seq+1)
+	var before notice.Place
+	text, err := v.query("before", maxPlace)
 	if err != nil {
 		return err
 	}
-	if before < 2 || before > h.Seq+1 {
-		return errNoPage
+	if text != "" {
+		var ok bool
+		if before, ok = notice.ParsePlace(text); !ok {
+			return ticket.RefuseField(ticket.Invalid, "before", "must be a place in the timeline")
+		}
+		if before.Seq < 1 || before.Seq > h.Seq+1 {
+			return errNoPage
+		}
 	}
 	events, err := s.events(v, h, before)
 	if err != nil {
 		return err
+	}
+	if len(events.Items) == 0 {
+		return errNoPage
 	}
 	return v.render(http.StatusOK, "timeline", "Timeline of "+h.Number, timelinePage{h, events})
 }

@@ -8,6 +8,7 @@ import (
 
 	"github.com/stretchr/testify/require"
 
+	"signalbox/notice"
 	"signalbox/ticket"
 )
 
@@ -15,7 +16,7 @@ func TestTimelineTellsEverything(t *testing.T) {
 	h, inc, buy, _ := sampled(t)
 	b := h.visitor(t, "shop")
 	first := b.get(at(inc))
-	require.Contains(t, first.section("timeline"), "Timeline 30 entries of 35, newest first Accepted by li.lei issue API, app shop , life 2 #35 2026-11-24")
+	require.Contains(t, first.section("timeline"), "Timeline 30 entries, newest first Accepted by li.lei issue API, app shop , life 2 #35 2026-11-24")
 	require.Len(t, first.class("event"), 30)
 	second := b.get(at(inc) + "/timeline?before=6")
 	require.Len(t, second.class("event"), 5)
@@ -96,4 +97,39 @@ func TestLongListsOfAnEntryAreCut(t *testing.T) {
 	require.Equal(t, http.StatusNotFound, b.get(at(k)+"/relations?type=order&page=21").Status)
 	require.Len(t, b.get(at(k)+"/conversation?page=1").class("long"), 50)
 	require.Len(t, b.get(at(k)+"/conversation").class("long"), 10, "the last page is shown first")
+}
+
+func TestTheTimelineTellsOfDeliveries(t *testing.T) {
+	h := newHouse(t)
+	k := h.records.open(t, "north", ticket.Draft{Door: ticket.DoorIssue, App: "shop", Origin: "x", Title: "y"})
+	for n := range int64(64) {
+		k.alerts = append(k.alerts, notice.Alert{Place: notice.Place{Seq: 1, N: n + 1}, Kind: notice.AlertKinds[n%3], At: began, Subscription: "sub-7",
+			Delivery: fmt.Sprintf("msg_%d", n+1), Host: "shop.example.com:8443", Reason: "<b>no answer</b>"})
+	}
+	h.records.do(t, k, ticket.Command{Action: ticket.Accept, Operator: "li.lei"})
+	b := h.visitor(t, "shop")
+	p := b.get(at(k))
+	seen := map[string]string{}
+	for pages := 1; ; pages++ {
+		for _, e := range p.class("event") {
+			seen[attr(e, "id")] = words(e)
+		}
+		more := p.class("more")
+		if len(more) == 0 {
+			require.Equal(t, 3, pages)
+			break
+		}
+		require.Len(t, p.class("event"), 30)
+		p = b.get(attr(more[0].FirstChild, "href"))
+	}
+	require.Len(t, seen, 66, "every entry on one of the pages, once")
+	for id, want := range map[string]string{
+		"event-1.1": "Delivery given up Signalbox itself 2026-11-24 09:15:04 Host shop.example.com:8443 Subscription sub-7 Delivery msg_1 <b>no answer</b>",
+		"event-1.2": "Address dropped", "event-1.3": "Host left alone", "event-2": "Accepted by li.lei", "event-1": "Opened by shop",
+	} {
+		require.Contains(t, seen[id], want)
+	}
+	for query, status := range map[string]int{"1": 404, "2": 200, "1.1": 200, "x": 400, "1.0": 400, "0": 404} {
+		require.Equal(t, status, b.get(at(k)+"/timeline?before="+query).Status, query)
+	}
 }

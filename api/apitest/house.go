@@ -39,6 +39,7 @@ type kept struct {
 	messages  []ticket.MessageRecord
 	rating    ticket.Rating
 	failed    bool // its callback was given up
+	alerts    []notice.Alert
 }
 
 type answered struct {

@@ -7,6 +7,7 @@ import (
 	"strings"
 	"time"
 
+	"signalbox/notice"
 	"signalbox/ticket"
 )
 
@@ -90,4 +91,39 @@ func (h *House) Timeline(_ context.Context, ticketID int64, after int64, limit i
 	events := h.cases[ticketID-1].events
 	events = events[min(int(after), len(events)):]
 	return slices.Clone(events[:min(limit, len(events))]), h.Err
+}
+
+// Entries gives events and alerts after a place.
+func (h *House) Entries(_ context.Context, ticketID int64, after notice.Place, limit int) (list []notice.Entry, err error) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	k := h.cases[ticketID-1]
+	for i := range k.events {
+		list = append(list, notice.Entry{Event: &k.events[i]})
+		for j := range k.alerts {
+			if k.alerts[j].Place.Seq == k.events[i].Seq {
+				list = append(list, notice.Entry{Alert: &k.alerts[j]})
+			}
+		}
+	}
+	list = slices.DeleteFunc(list, func(e notice.Entry) bool { return !after.Before(e.Place()) })
+	return list[:min(limit, len(list))], h.Err
+}
+
+// Raise writes an alert into the timeline of a ticket, after its last event.
+func (h *House) Raise(number string, a notice.Alert) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	for _, k := range h.cases {
+		if k.ticket.Number != number {
+			continue
+		}
+		a.Place = notice.Place{Seq: k.ticket.Seq, N: 1}
+		for _, earlier := range k.alerts {
+			if earlier.Place.Seq == a.Place.Seq {
+				a.Place.N++
+			}
+		}
+		k.alerts = append(k.alerts, a)
+	}
 }

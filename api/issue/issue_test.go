@@ -18,6 +18,7 @@ import (
 	"signalbox/api"
 	"signalbox/api/apitest"
 	"signalbox/api/issue"
+	"signalbox/notice"
 )
 
 // bench is a server with the issue family alone, over a house in memory.
@@ -263,4 +264,44 @@ func TestConversation(t *testing.T) {
 	require.NotContains(t, string(answer.Body), "operator", "nobody named an operator")
 	b.Result(b.Do("POST", path, fmt.Sprintf(`{"author":"a","content":%q}`, strings.Repeat("字", 10_000))), nil)
 	b.Refused(b.Do("POST", path, fmt.Sprintf(`{"author":"a","content":%q}`, strings.Repeat("字", 10_001))), 400, "content")
+}
+
+// What went wrong with deliveries is part of the timeline, and pages go on from it exactly.
+func TestTheTimelineTellsOfDeliveries(t *testing.T) {
+	b := setup(t)
+	number := b.open()
+	at := time.Date(2026, 1, 2, 3, 4, 5, 0, time.FixedZone("", 3600))
+	for i, kind := range notice.AlertKinds {
+		b.house.Raise(number, notice.Alert{ID: fmt.Sprintf("00000000-0000-4000-8000-%012d", i), Kind: kind, At: at, Subscription: "s", Delivery: "msg_1",
+			Host: "example.com", Reason: "no answer", Status: "timeout"})
+	}
+	b.Result(b.Do("POST", "/api/issue/"+number+"/handle", `{"action":"accept","operator":"li"}`), nil)
+	b.house.Raise(number, notice.Alert{ID: "00000000-0000-4000-8000-000000000009", Kind: notice.DeliveryFailed, At: at})
+
+	var all struct{ Items []json.RawMessage }
+	b.Result(b.Do("GET", "/api/issue/"+number+"/timeline", nil), &all)
+	require.Len(t, all.Items, 6)
+	require.JSONEq(t, `{"id":"00000000-0000-4000-8000-000000000000","at":"2026-01-02T02:04:05Z","type":"delivery_failed","actor":"signalbox","door":"system",
+		"before":{},"after":{},"note":"no answer","subscription":"s","delivery":"msg_1","host":"example.com"}`, string(all.Items[1]))
+	for limit := 1; limit <= 6; limit++ {
+		var got []string
+		for cursor, more := "0", true; more; more = cursor != "" {
+			var page struct {
+				Items []json.RawMessage
+				Next  string `json:"next_cursor"`
+			}
+			b.Result(b.Do("GET", fmt.Sprintf("/api/issue/%s/timeline?limit=%d&after=%s", number, limit, cursor), nil), &page)
+			for _, item := range page.Items {
+				got = append(got, string(item))
+			}
+			cursor = page.Next
+		}
+		require.Len(t, got, 6)
+		for i, item := range all.Items {
+			require.JSONEq(t, string(item), got[i], "%d at a time", limit)
+		}
+	}
+	for _, after := range []string{"1.", ".1", "1.x", "1.2.3", "01", "1.0", "99999999999999999999", "-1.1"} {
+		b.Refused(b.Do("GET", "/api/issue/"+number+"/timeline?after="+after, nil), 400, "after")
+	}
 }

@@ -2,12 +2,12 @@ package issue
 
 import (
 	"net/http"
-	"strconv"
 	"strings"
 
 	"github.com/gofiber/fiber/v2"
 
 	"signalbox/api"
+	"signalbox/notice"
 	"signalbox/ticket"
 )
 
@@ -46,12 +46,22 @@ func (w *Wing) list(c *fiber.Ctx) error {
 	return api.Respond(c, http.StatusOK, done(list[line]{Items: each(page.Items, lineOf), Next: page.Next}))
 }
 
+// maxPlace is as long as a place in a timeline can be: two numbers and a point.
+const maxPlace = 39
+
 func (w *Wing) timeline(c *fiber.Ctx) error {
 	q, err := api.ReadQuery(c)
 	if err != nil {
 		return err
 	}
-	after, limit := q.Number("after", 0, 0, 1<<53), q.Limit()
+	var after notice.Place
+	if text := q.Text("after", maxPlace); text != "" {
+		var ok bool
+		if after, ok = notice.ParsePlace(text); !ok {
+			q.Fault("after", "must be the next_cursor of a page, or the seq of an entry")
+		}
+	}
+	limit := q.Limit()
 	if err := q.Err(); err != nil {
 		return err
 	}
@@ -60,14 +70,14 @@ func (w *Wing) timeline(c *fiber.Ctx) error {
 		return err
 	}
 	// One more than asked for tells whether there is another page.
-	events, err := w.Tickets.Timeline(api.Context(c), t.ID, after, limit+1)
+	entries, err := w.Tickets.Entries(api.Context(c), t.ID, after, limit+1)
 	if err != nil {
 		return err
 	}
 	var next string
-	if len(events) > limit {
-		events = events[:limit]
-		next = strconv.FormatInt(events[limit-1].Seq, 10)
+	if len(entries) > limit {
+		entries = entries[:limit]
+		next = entries[limit-1].Place().String()
 	}
-	return api.Respond(c, http.StatusOK, done(list[entry]{Items: each(events, entryOf), Next: next}))
+	return api.Respond(c, http.StatusOK, done(list[any]{Items: each(entries, entryOf), Next: next}))
 }

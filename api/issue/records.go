@@ -20,8 +20,8 @@ type Tickets interface {
 	Relations(ctx context.Context, ticketID int64) ([]ticket.Relation, error)
 	// Messages gives the conversation, oldest first.
 	Messages(ctx context.Context, ticketID int64) ([]ticket.MessageRecord, error)
-	// Timeline gives events after a sequence number, oldest first, with Before completed.
-	Timeline(ctx context.Context, ticketID int64, after int64, limit int) ([]ticket.Event, error)
+	// Entries gives the timeline after a place, oldest first: events, with Before completed, and alerts.
+	Entries(ctx context.Context, ticketID int64, after notice.Place, limit int) ([]notice.Entry, error)
 }
 
 // Services is what tickets can run through, as this family sees it. Built-in services are there for every tenant.

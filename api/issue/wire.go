@@ -121,8 +121,8 @@ func messageOf(m ticket.MessageRecord) message {
 	return message{ID: m.ID, Author: m.Author, Content: m.Content, CreatedAt: m.CreatedAt.UTC(), UpdatedAt: m.UpdatedAt.UTC()}
 }
 
-// entry is one event of the timeline, in the words of the house.
-type entry struct {
+// event is an entry of the timeline that happened to the issue, in the words of the house.
+type event struct {
 	Seq    int64         `json:"seq"`
 	At     time.Time     `json:"at"`
 	Type   ticket.Type   `json:"type"`
@@ -135,8 +135,32 @@ type entry struct {
 	Happenings []flow.Happening `json:"happenings,omitempty"` // what went on in the process, in order
 }
 
-// entryOf leaves out what is not of the event but around it: the definition that a ticket runs through, which can be read by its version.
-func entryOf(e ticket.Event) entry {
+// alert is an entry that is ours: what went wrong with a delivery that tells of the issue. It has no seq, which events alone have.
+type alert struct {
+	ID     string           `json:"id"`
+	At     time.Time        `json:"at"`
+	Type   notice.AlertKind `json:"type"`
+	Actor  string           `json:"actor"`
+	Door   ticket.Door      `json:"door"`
+	Before ticket.Change    `json:"before"` // empty, as it changed nothing
+	After  ticket.Change    `json:"after"`  // likewise
+	Note   string           `json:"note"`   // why
+
+	Subscription string `json:"subscription"` // a notification of this issue, or a lasting subscription
+	Delivery     string `json:"delivery"`     // that was tried
+	Host         string `json:"host"`
+}
+
+func entryOf(e notice.Entry) any {
+	if a := e.Alert; a != nil {
+		return alert{ID: a.ID, At: a.At.UTC(), Type: a.Kind, Actor: notice.OurSource, Door: ticket.DoorSystem, Note: a.Reason,
+			Subscription: a.Subscription, Delivery: a.Delivery, Host: a.Host}
+	}
+	return eventOf(*e.Event)
+}
+
+// eventOf leaves out what is not of the event but around it: the definition that a ticket runs through, which can be read by its version.
+func eventOf(e ticket.Event) event {
 	if o := e.After.Opening; o != nil {
 		shown := *o
 		shown.Definition = nil
@@ -156,7 +180,7 @@ func entryOf(e ticket.Event) entry {
 	if r := e.Before.Relation; r != nil && r.Content == nil {
 		e.Before.Relation = &ticket.Relation{Type: r.Type, Content: []string{}}
 	}
-	return entry{Seq: e.Seq, At: e.At.UTC(), Type: e.Type, Actor: e.Actor, Door: e.Door, Before: e.Before, After: e.After, Note: e.Note, Happenings: e.Happenings}
+	return event{Seq: e.Seq, At: e.At.UTC(), Type: e.Type, Actor: e.Actor, Door: e.Door, Before: e.Before, After: e.After, Note: e.Note, Happenings: e.Happenings}
 }
 
 // address is a notification that was registered.

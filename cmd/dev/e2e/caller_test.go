@@ -137,20 +137,44 @@ type entry struct {
 	}
 }
 
-// timeline reads all of it.
-func (c *caller) timeline(t testing.TB, number string) (all []entry) {
+// timeline reads all events of it.
+func (c *caller) timeline(t testing.TB, number string) (events []entry) {
 	t.Helper()
-	const most = 200
-	for {
-		page := items[entry](t, c.must(t, "GET", fmt.Sprintf("/api/issue/%s/timeline?limit=%d&after=%d", number, most, len(all)), nil))
-		for _, e := range page {
-			all = append(all, e)
-			require.EqualValues(t, len(all), e.Seq, "the timeline has no gap and no double")
+	events, _ = c.wholeTimeline(t, number)
+	return events
+}
+
+// alert is an entry of the timeline that tells of a delivery.
+type alert struct {
+	ID, Type, Note, Subscription, Delivery, Host string
+	after                                        int // how many events stand before it
+}
+
+// wholeTimeline reads all of it.
+func (c *caller) wholeTimeline(t testing.TB, number string) (events []entry, alerts []alert) {
+	t.Helper()
+	for after := "0"; after != ""; {
+		page := result[struct {
+			Items []struct {
+				entry
+				alert
+				Type string
+			}
+			Next string `json:"next_cursor"`
+		}](t, c.must(t, "GET", fmt.Sprintf("/api/issue/%s/timeline?limit=200&after=%s", number, after), nil))
+		for _, e := range page.Items {
+			if e.ID != "" {
+				e.alert.Type, e.alert.after = e.Type, len(events)
+				alerts = append(alerts, e.alert)
+				continue
+			}
+			e.entry.Type = e.Type
+			events = append(events, e.entry)
+			require.EqualValues(t, len(events), e.Seq, "the timeline has no gap and no double")
 		}
-		if len(page) < most {
-			return all
-		}
+		after = page.Next
 	}
+	return events, alerts
 }
 
 // delivery is one body owed to an address, as the API shows it.
