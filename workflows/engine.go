@@ -1,6 +1,7 @@
 package workflows
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -23,24 +24,27 @@ import (
 type Engine struct {
 	Client    client.Client
 	Namespace string
-	MoveAfter int // updates after which a run rolls over; zero: the workflow's own default
+	Dormant   time.Duration // how long a life at which nobody acts may wait for its first workflow task; zero: a minute
+	MoveAfter int           // updates after which a run rolls over; zero: the workflow's own default
 }
 
 var _ desk.Engine = (*Engine)(nil)
 
-// dormant is how long a life at which nobody acts and nothing is due waits for its first workflow task. An update or signal wakes it at once,
-// so until then it costs the server nothing.
-const dormant = 365 * 24 * time.Hour
+// dormant is how long a life at which nobody acts and nothing is due waits for its first workflow task, unless Engine.Dormant says otherwise. An
+// update wakes it at once, so a ticket that is handled sooner is spared a task. A signal does not, whatever the API says of it (server 1.32):
+// it is heard when this is over.
+const dormant = time.Minute
 
 // sleep is how long a ticket can wait for its first workflow task: until something of its process is due.
-func sleep(t ticket.Ticket, now time.Time) time.Duration {
+func (g *Engine) sleep(t ticket.Ticket, now time.Time) time.Duration {
 	if len(t.Calls(now)) > 0 {
 		return 0
 	}
+	most := cmp.Or(g.Dormant, dormant)
 	if timers := t.Timers(); len(timers) > 0 {
-		return max(0, min(dormant, timers[0].At.Sub(now)))
+		return max(0, min(most, timers[0].At.Sub(now)))
 	}
-	return dormant
+	return most
 }
 
 // outcomeWait bounds how long Outcome waits for an update that no worker has taken yet.
@@ -60,7 +64,7 @@ func (g *Engine) Begin(ctx context.Context, before ticket.Ticket, events []ticke
 		StaticSummary: summary(t.Title),
 	}
 	if !t.Ended() {
-		options.StartDelay = sleep(t, events[len(events)-1].At)
+		options.StartDelay = g.sleep(t, events[len(events)-1].At)
 	}
 	_, err := g.Client.ExecuteWorkflow(ctx, options, Ticket, TicketInput{Before: before, Events: events, MoveAfter: g.MoveAfter})
 	var already *serviceerror.WorkflowExecutionAlreadyStarted
@@ -114,9 +118,21 @@ func (g *Engine) Update(ctx context.Context, id ticket.Identity, life int, c tic
 	}
 	var result HandleResult
 	if err := handle.Get(ctx, &result); err != nil {
+		if untouched(err) {
+			g.unstick(ctx, id, life)
+		}
 		return nil, fromWire(err)
 	}
 	return result.Events, nil
+}
+
+// unstick has a run's next task go to the queue that all workers share. A refused update leaves no workflow task in the history, and a run
+// that has none the server cannot hand to the worker that it remembers all the same: the next command would wait five seconds for nobody
+// (server 1.32). Where this fails, it does.
+func (g *Engine) unstick(ctx context.Context, id ticket.Identity, life int) {
+	_, _ = g.Client.WorkflowService().ResetStickyTaskQueue(ctx, &workflowservice.ResetStickyTaskQueueRequest{
+		Namespace: g.Namespace, Execution: &commonpb.WorkflowExecution{WorkflowId: TicketID(id.Number, life)},
+	})
 }
 
 // Outcome asks the server for the result of an update; see desk.Engine.
@@ -163,12 +179,19 @@ func (g *Engine) Peek(ctx context.Context, id ticket.Identity, life int, after i
 	return result.Events, result.More, nil
 }
 
-// toWire makes a refusal an application error whose type is our code, so that the client can rebuild it exactly.
-func toWire(err error) error {
+// toWire makes a refusal an application error whose type is our code, so that the client can rebuild it exactly. More comes after it.
+func toWire(err error, more ...any) error {
 	if refusal := ticket.AsError(err); refusal != nil {
-		return temporal.NewNonRetryableApplicationError(refusal.Error(), string(refusal.Code), nil, *refusal)
+		return temporal.NewNonRetryableApplicationError(refusal.Error(), string(refusal.Code), nil, append([]any{*refusal}, more...)...)
 	}
 	return err
+}
+
+// untouched reads what a validator adds to a refusal: whether nothing has been decided in its run yet.
+func untouched(err error) (yes bool) {
+	var app *temporal.ApplicationError
+	var refusal ticket.Error
+	return errors.As(err, &app) && app.HasDetails() && app.Details(&refusal, &yes) == nil && yes
 }
 
 // fromWire reads what the server or the workflow said back into the desk's words. It never reads message texts.

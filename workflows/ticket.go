@@ -62,6 +62,7 @@ const (
 // truth that the read model follows. It returns when the ticket has ended.
 func Ticket(ctx workflow.Context, in TicketInput) error {
 	r := &run{ticket: ticket.Fold(in.Before, in.Events), events: in.Events, recent: in.Recent, limit: in.MoveAfter, calling: map[call]bool{}}
+	r.began = r.ticket.Seq
 	if r.limit == 0 {
 		r.limit = moveAfter
 	}
@@ -78,6 +79,7 @@ func Ticket(ctx workflow.Context, in TicketInput) error {
 // run is one run of a ticket's workflow.
 type run struct {
 	ticket  ticket.Ticket
+	began   int64          // the last event before anything was decided in this run
 	events  []ticket.Event // of this run
 	recent  []string
 	handled int
@@ -250,7 +252,7 @@ func (r *run) validate(ctx workflow.Context, q HandleRequest) error {
 		return temporal.NewNonRetryableApplicationError("the ticket is moving to its next run", typeMoving, nil)
 	}
 	_, err := ticket.Decide(r.ticket, q.Command, workflow.Now(ctx))
-	return toWire(err)
+	return toWire(err, r.ticket.Seq == r.began)
 }
 
 // handle decides and evolves with no yield in between, so that interleaved commands cannot hurt and no mutex is needed.
