@@ -33,7 +33,7 @@ type report struct {
 
 func TestSimulatedWithoutAnyEffect(t *testing.T) {
 	b := setup(t)
-	b.result(b.yaml("POST", "/api/service", leave), nil)
+	b.Result(b.yaml("POST", "/api/service", leave), nil)
 	var def map[string]any
 	b.Do("GET", "/api/service/leave", nil).Into(200, &def)
 	var bodies []map[string]any
@@ -51,7 +51,7 @@ func TestSimulatedWithoutAnyEffect(t *testing.T) {
 	}
 	for _, body := range bodies {
 		var r report
-		b.result(b.As(apitest.Reader).Do("POST", "/api/service/simulate", body), &r)
+		b.Result(b.As(apitest.Reader).Do("POST", "/api/service/simulate", body), &r)
 		require.Equal(t, &flow.Ending{Status: flow.Completed, ApproveResult: true}, r.Ending)
 		require.Equal(t, start, r.Began)
 		require.Equal(t, start.Add(90*time.Minute+5*time.Second), r.Until)
@@ -85,7 +85,7 @@ func TestSimulatedWithoutAnyEffect(t *testing.T) {
 	require.Empty(t, page.Items)
 
 	var r report
-	b.result(b.Do("POST", "/api/service/simulate", `{"service":"leave","fields":{"days":1},"state_processors":{"lead":["zhao"]},"start":"2026-05-01T00:00:00+08:00"}`), &r)
+	b.Result(b.Do("POST", "/api/service/simulate", `{"service":"leave","fields":{"days":1},"state_processors":{"lead":["zhao"]},"start":"2026-05-01T00:00:00+08:00"}`), &r)
 	require.Equal(t, []string{"zhao"}, r.Rests[0].Pending)
 	require.Nil(t, r.Ending)
 	require.Equal(t, time.Date(2026, 4, 30, 16, 0, 0, 0, time.UTC), r.Began)
@@ -94,7 +94,7 @@ func TestSimulatedWithoutAnyEffect(t *testing.T) {
 func TestASimulationWithoutEndIsCutOff(t *testing.T) {
 	b := setup(t)
 	var r report
-	b.result(b.Do("POST", "/api/service/simulate", map[string]any{"definition": `
+	b.Result(b.Do("POST", "/api/service/simulate", map[string]any{"definition": `
 key: poll
 name: Poll
 nodes:
@@ -108,7 +108,7 @@ nodes:
 
 func TestSimulationsThatAreWrong(t *testing.T) {
 	b := setup(t)
-	b.result(b.yaml("POST", "/api/service", leave), nil)
+	b.Result(b.yaml("POST", "/api/service", leave), nil)
 	many := strings.TrimSuffix(strings.Repeat(`{"node":"lead","action":"approve"},`, 201), ",")
 	for name, c := range map[string]struct{ body, says string }{
 		"nothing":             {`{}`, "definition: either this or service"},
@@ -130,7 +130,7 @@ func TestSimulationsThatAreWrong(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			b := bench{t, b.On(t), b.house}
-			b.refused(b.Do("POST", "/api/service/simulate", c.body), 400, c.says)
+			b.Refused(b.Do("POST", "/api/service/simulate", c.body), 400, c.says)
 		})
 	}
 }
