@@ -7,7 +7,6 @@ import (
 	"log/slog"
 	"os"
 	"path/filepath"
-	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -106,5 +105,6 @@ func TestVocabularyNamesWhatIsMissing(t *testing.T) {
 	require.Equal(t, []string{`rule "any"`, `type "task"`}, lists.without(used))
 	require.Equal(t, []string{`rule "most"`}, used.unknown(lists))
 	require.Empty(t, lists.without(lists))
-	require.False(t, slices.Contains(vocabulary().without(words{}), ""), "an empty word cannot be exercised")
+	require.Subset(t, vocabulary().without(words{}), []string{`rule "percent"`, `member "node.veto"`, `member "tries.attempts"`, `action of handle "retry"`,
+		`signal "reject"`, `event "migrated"`, `happening "went_back"`})
 }
