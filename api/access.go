@@ -22,7 +22,10 @@ var safeRequestID = regexp.MustCompile(`^[A-Za-z0-9._:/+=-]{1,128}$`)
 func (s *Server) greet(c *fiber.Ctx) error {
 	began := time.Now()
 	v := s.begin(c)
-	err := s.next(c)
+	err := s.takeIn(c)
+	if err == nil {
+		err = s.next(c)
+	}
 	if c.Method() == http.MethodOptions && len(c.Response().Header.Peek(fiber.HeaderAllow)) > 0 {
 		err = c.SendStatus(http.StatusNoContent)
 	}

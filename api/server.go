@@ -31,6 +31,7 @@ type Server struct {
 	limiter  *limiter
 	attempts *attempts
 	underway atomic.Int64 // requests
+	large    tally        // bodies
 }
 
 // New makes a server for the families. ready reports whether what stands behind the families answers; nil means it always does.
@@ -51,6 +52,7 @@ func New(config Config, apps Apps, ready func(ctx context.Context) error, log *s
 		Immutable:             true,
 		CaseSensitive:         true,
 		BodyLimit:             config.BodyLimit,
+		StreamRequestBody:     true, // takeIn reads it
 		ReadBufferSize:        config.HeaderLimit,
 		ReadTimeout:           config.ReadTimeout,
 		WriteTimeout:          config.WriteTimeout,
@@ -79,6 +81,7 @@ func New(config Config, apps Apps, ready func(ctx context.Context) error, log *s
 	}
 	s.health()
 	s.guardMethods()
+	s.refuseUnread()
 	return s
 }
 

@@ -19,7 +19,7 @@ import (
 // transport puts the limit of connections, and TLS where it is wanted, around a listener. stop ends what it keeps running.
 func (s *Server) transport(l net.Listener) (around net.Listener, stop func(), err error) {
 	stop = func() {}
-	l = &crowd{Listener: l, most: s.config.ConnectionsPerAddress, exempt: s.trustedPeer, log: s.log, open: map[string]int{}}
+	l = &crowd{Listener: l, most: s.config.ConnectionsPerAddress, exempt: s.trustedPeer, log: s.log}
 	if s.config.TLSCert == "" && s.config.TLSKey == "" {
 		return l, stop, nil
 	}
@@ -115,9 +115,10 @@ type crowd struct {
 	exempt func(net.Addr) bool
 	log    *slog.Logger
 
-	mu     sync.Mutex
-	open   map[string]int // by network
-	warned time.Time
+	tally
+
+	warning sync.Mutex
+	warned  time.Time
 }
 
 // Accept implements net.Listener.
@@ -134,32 +135,21 @@ func (l *crowd) Accept() (net.Conn, error) {
 		if host, _, err := net.SplitHostPort(conn.RemoteAddr().String()); err == nil {
 			from = network(host)
 		}
-		if l.enter(from) {
+		if l.enter(from, l.most) {
 			return &guest{Conn: conn, leave: sync.OnceFunc(func() { l.leave(from) })}, nil
 		}
+		l.warn(from)
 		_ = conn.Close()
 	}
 }
 
-func (l *crowd) enter(from string) bool {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	if l.open[from] >= l.most {
-		if now := time.Now(); now.Sub(l.warned) > time.Minute {
-			l.warned = now
-			l.log.Warn("http.crowded", "remote", from, "connections", l.open[from])
-		}
-		return false
-	}
-	l.open[from]++
-	return true
-}
-
-func (l *crowd) leave(from string) {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	if l.open[from]--; l.open[from] == 0 {
-		delete(l.open, from)
+// warn says now and then whose connections are closed.
+func (l *crowd) warn(from string) {
+	l.warning.Lock()
+	defer l.warning.Unlock()
+	if now := time.Now(); now.Sub(l.warned) > time.Minute {
+		l.warned = now
+		l.log.Warn("http.crowded", "remote", from, "connections", l.most)
 	}
 }
 

@@ -1,0 +1,110 @@
+package api
+
+import (
+	"bytes"
+	"errors"
+	"fmt"
+	"io"
+	"net"
+	"net/http"
+	"sync"
+	"time"
+
+	"github.com/gofiber/fiber/v2"
+	"github.com/valyala/fasthttp"
+
+	"signalbox/ticket"
+)
+
+// Bodies larger than this are large, and so many of them are taken from one address at once. Ordinary ones are small: an address has to open very
+// many connections, and send all that it holds in memory, before it takes much of it.
+const (
+	largeBody       = 64 << 10
+	largeAtOnce     = 64
+	largeRetryAfter = time.Second
+)
+
+// takeIn reads the body of a request. The HTTP layer would do it before anybody is asked, and set aside at once what a caller only announces: a
+// thousand connections that send a header each would take a gigabyte.
+func (s *Server) takeIn(c *fiber.Ctx) error {
+	if c.Request().Header.Peek(headerTooLarge) != nil {
+		return cutOff(c, fiber.ErrRequestEntityTooLarge)
+	}
+	stream := c.Context().RequestBodyStream()
+	if stream == nil {
+		return nil
+	}
+	var body bytes.Buffer
+	_, err := io.CopyN(&body, stream, largeBody)
+	if err == nil {
+		from := network(visitOf(c).address)
+		if !s.large.enter(from, largeAtOnce) {
+			hearOut(c.Context().Conn())
+			return cutOff(c, Later(ticket.Refuse(ticket.Unavailable, "too many large bodies are under way; the request may be repeated"), largeRetryAfter))
+		}
+		defer s.large.leave(from)
+		_, err = io.CopyN(&body, stream, int64(s.config.BodyLimit-largeBody+1))
+	}
+	switch fault := net.Error(nil); {
+	case body.Len() > s.config.BodyLimit:
+		return cutOff(c, fiber.ErrRequestEntityTooLarge)
+	case errors.As(err, &fault) && fault.Timeout():
+		return cutOff(c, fiber.ErrRequestTimeout)
+	case err != nil && !errors.Is(err, io.EOF):
+		return cutOff(c, fiber.NewError(http.StatusBadRequest, fmt.Sprintf("read the body: %v", err)))
+	}
+	c.Request().SetBodyRaw(body.Bytes())
+	return nil
+}
+
+// headerTooLarge marks a request that announces too large a body.
+const headerTooLarge = "X-Signalbox-Too-Large"
+
+// refuseUnread has a request that announces too large a body refused at once: the HTTP layer would wait for the beginning of it, or even ask
+// for it.
+func (s *Server) refuseUnread() {
+	s.app.Server().HeaderReceived = func(h *fasthttp.RequestHeader) fasthttp.RequestConfig {
+		h.Del(headerTooLarge)
+		if h.ContentLength() > s.config.BodyLimit {
+			h.SetContentLength(0)
+			h.Del(fiber.HeaderExpect)
+			h.Set(headerTooLarge, "true")
+		}
+		return fasthttp.RequestConfig{}
+	}
+}
+
+// cutOff refuses a request whose body was not read to its end. What follows on the connection is no request.
+func cutOff(c *fiber.Ctx, err error) error {
+	c.Context().SetConnectionClose()
+	return err
+}
+
+// tally counts what is open, by address. The zero tally is ready for use.
+type tally struct {
+	mu   sync.Mutex
+	open map[string]int
+}
+
+// enter counts one more, unless there are as many as there may be.
+func (t *tally) enter(from string, most int) bool {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	if t.open == nil {
+		t.open = map[string]int{}
+	}
+	if t.open[from] >= most {
+		return false
+	}
+	t.open[from]++
+	return true
+}
+
+// leave counts one less.
+func (t *tally) leave(from string) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	if t.open[from]--; t.open[from] == 0 {
+		delete(t.open, from)
+	}
+}
