@@ -34,8 +34,8 @@ type Records interface {
 	Tickets(ctx context.Context, tenant string, f ticket.Filter) (ticket.Page, error)
 	// Relations gives all relations of a ticket in the order in which the types were first added.
 	Relations(ctx context.Context, ticketID int64) ([]ticket.Relation, error)
-	// Messages gives the conversation, oldest first.
-	Messages(ctx context.Context, ticketID int64) ([]ticket.MessageRecord, error)
+	// Messages gives a part of the conversation, oldest first: at most limit messages after the first so many.
+	Messages(ctx context.Context, ticketID int64, after, limit int) ([]ticket.MessageRecord, error)
 	// EntriesBefore gives the entries of a timeline that stand right before a place, oldest first: events, with Before completed, and alerts.
 	// Before the zero place stand all.
 	EntriesBefore(ctx context.Context, ticketID int64, before notice.Place, limit int) ([]notice.Entry, error)

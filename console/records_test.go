@@ -155,8 +155,10 @@ func (r *records) Relations(_ context.Context, id int64) ([]ticket.Relation, err
 	return r.find(id).relations, r.err
 }
 
-func (r *records) Messages(_ context.Context, id int64) ([]ticket.MessageRecord, error) {
-	return r.find(id).messages, r.err
+func (r *records) Messages(_ context.Context, id int64, after, limit int) ([]ticket.MessageRecord, error) {
+	messages := r.find(id).messages
+	messages = messages[min(after, len(messages)):]
+	return messages[:min(limit, len(messages))], r.err
 }
 
 func (r *records) EntriesBefore(_ context.Context, id int64, before notice.Place, limit int) (list []notice.Entry, err error) {

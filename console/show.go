@@ -78,11 +78,12 @@ func (s *Console) show(v *visit) error {
 	if p.Events, err = s.events(v, h, notice.Place{}); err != nil {
 		return err
 	}
-	messages, err := s.Records.Messages(v.ctx, h.ID)
-	if err != nil {
+	// The ticket remembers a head of each message: so many there are, though the newest may have come since it was read.
+	said := len(h.Ticket.Messages)
+	p.Messages.Total = said
+	if p.Messages.Items, err = s.Records.Messages(v.ctx, h.ID, max(0, said-shownMessages), shownMessages); err != nil {
 		return err
 	}
-	p.Messages = messagesView{Total: len(messages), Items: messages[max(0, len(messages)-shownMessages):]}
 	relations, err := s.Records.Relations(v.ctx, h.ID)
 	if err != nil {
 		return err
@@ -181,11 +182,8 @@ func (s *Console) conversation(v *visit) error {
 	if err != nil {
 		return err
 	}
-	messages, err := s.Records.Messages(v.ctx, h.ID)
-	if err != nil {
-		return err
-	}
-	last := max(1, (len(messages)+pageMessages-1)/pageMessages)
+	said := len(h.Ticket.Messages)
+	last := max(1, (said+pageMessages-1)/pageMessages)
 	n, err := v.number("page", int64(last))
 	if err != nil {
 		return err
@@ -194,7 +192,11 @@ func (s *Console) conversation(v *visit) error {
 		return errNoPage
 	}
 	from := (int(n) - 1) * pageMessages
-	p := conversationPage{h, messagesView{Total: len(messages), Items: messages[from:min(len(messages), from+pageMessages)]}}
+	messages, err := s.Records.Messages(v.ctx, h.ID, from, pageMessages)
+	if err != nil {
+		return err
+	}
+	p := conversationPage{h, messagesView{Total: said, Items: messages}}
 	path := h.Path + "/conversation?page="
 	if n > 1 {
 		p.Messages.Older = path + strconv.FormatInt(n-1, 10)

@@ -212,7 +212,9 @@ func exercise(t *testing.T, b *bench) {
 	b.act(s, ticket.Command{Action: ticket.Revise, Message: &ticket.Message{ID: "m", Author: "li", Content: "y"}})
 	_, err = b.Relations(t.Context(), s.ticket.ID)
 	require.NoError(t, err)
-	_, err = b.Messages(t.Context(), s.ticket.ID)
+	_, err = b.Messages(t.Context(), s.ticket.ID, 1, 10)
+	require.NoError(t, err)
+	_, err = b.Message(t.Context(), s.ticket.ID, "m")
 	require.NoError(t, err)
 	for _, place := range []notice.Place{{}, {Seq: 1}, {Seq: 5, N: 1}} {
 		for _, ticketID := range []int64{s.ticket.ID, 7} {

@@ -35,10 +35,30 @@ func TestARowIsTheFoldOfItsEvents(t *testing.T) {
 		relations, err := b.Relations(t.Context(), s.ticket.ID)
 		require.NoError(t, err)
 		require.Equal(t, []ticket.Relation{{Type: "manifest", Content: []string{"B", "C"}}, {Type: "empty", Content: []string{}}}, relations)
-		messages, err := b.Messages(t.Context(), s.ticket.ID)
+		messages, err := b.Messages(t.Context(), s.ticket.ID, 0, 10)
 		require.NoError(t, err)
 		require.Equal(t, []ticket.MessageRecord{{Message: ticket.Message{ID: "m1", Author: "wang", Content: "second"},
 			CreatedAt: s.events[3].At, UpdatedAt: s.events[4].At}}, messages)
+
+		for i := range 4 {
+			b.act(s, ticket.Command{Action: ticket.Say, Message: &ticket.Message{ID: fmt.Sprint("n", i), Author: "li", Content: "x"}})
+		}
+		for after, want := range map[int][]string{0: {"m1", "n0"}, 2: {"n1", "n2"}, 4: {"n3"}, 5: nil} {
+			part, err := b.Messages(t.Context(), s.ticket.ID, after, 2)
+			require.NoError(t, err)
+			var ids []string
+			for _, m := range part {
+				ids = append(ids, m.ID)
+			}
+			require.Equal(t, want, ids)
+		}
+		one, err := b.Message(t.Context(), s.ticket.ID, "m1")
+		require.NoError(t, err)
+		require.Equal(t, messages[0], one)
+		_, err = b.Message(t.Context(), s.ticket.ID, "m2")
+		require.True(t, ticket.Is(err, ticket.NotFound), err)
+		_, err = b.Message(t.Context(), s.ticket.ID+1, "m1")
+		require.True(t, ticket.Is(err, ticket.NotFound), err)
 
 		timeline, err := b.Timeline(t.Context(), s.ticket.ID, 0, 100)
 		require.NoError(t, err)
@@ -279,7 +299,7 @@ func (b *bench) same(t require.TestingT, s *story) {
 	for _, r := range stored {
 		require.ElementsMatch(t, relations[r.Type], r.Content)
 	}
-	said, err := b.Messages(ctx, id)
+	said, err := b.Messages(ctx, id, 0, ticket.MaxMessages)
 	require.NoError(t, err)
 	require.Len(t, said, len(messages))
 	for _, m := range said {

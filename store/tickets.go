@@ -67,16 +67,38 @@ type messageRow struct {
 	UpdatedAt moment `db:"updated_at"`
 }
 
-// Messages gives the conversation, oldest first.
-func (s *Store) Messages(ctx context.Context, ticketID int64) (list []ticket.MessageRecord, err error) {
+func (r messageRow) record() ticket.MessageRecord {
+	return ticket.MessageRecord{Message: ticket.Message{ID: r.ID, Author: r.Author, Content: r.Content}, CreatedAt: r.CreatedAt.Time, UpdatedAt: r.UpdatedAt.Time}
+}
+
+// Messages gives a part of the conversation, oldest first: at most limit messages after the first so many. Messages are never taken away, so
+// that a place in the list stays what it is.
+func (s *Store) Messages(ctx context.Context, ticketID int64, after, limit int) (list []ticket.MessageRecord, err error) {
 	err = s.read(ctx, func(q *session) error {
 		var rows []messageRow
-		err := q.all(ctx, &rows, `SELECT id, author, content, created_at, updated_at FROM messages WHERE ticket_id = ? ORDER BY seq`, ticketID)
+		err := q.all(ctx, &rows, `SELECT id, author, content, created_at, updated_at FROM messages WHERE ticket_id = ? ORDER BY seq LIMIT ? OFFSET ?`,
+			ticketID, limit, after)
 		for _, r := range rows {
-			list = append(list, ticket.MessageRecord{Message: ticket.Message{ID: r.ID, Author: r.Author, Content: r.Content},
-				CreatedAt: r.CreatedAt.Time, UpdatedAt: r.UpdatedAt.Time})
+			list = append(list, r.record())
 		}
 		return wrap("list messages", err)
 	})
 	return list, err
+}
+
+// Message gives one message of a ticket; NotFound.
+func (s *Store) Message(ctx context.Context, ticketID int64, id string) (m ticket.MessageRecord, err error) {
+	err = s.read(ctx, func(q *session) error {
+		var row messageRow
+		found, err := q.find(ctx, &row, `SELECT id, author, content, created_at, updated_at FROM messages WHERE ticket_id = ? AND id = ?`, ticketID, id)
+		switch {
+		case err != nil:
+			return wrap("read a message", err)
+		case !found:
+			return ticket.Refuse(ticket.NotFound, "the ticket has no such message")
+		}
+		m = row.record()
+		return nil
+	})
+	return m, err
 }

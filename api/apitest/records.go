@@ -77,11 +77,25 @@ func (h *House) Relations(_ context.Context, ticketID int64) ([]ticket.Relation,
 	return slices.Clone(h.cases[ticketID-1].relations), h.Err
 }
 
-// Messages gives the conversation.
-func (h *House) Messages(_ context.Context, ticketID int64) ([]ticket.MessageRecord, error) {
+// Messages gives a part of the conversation.
+func (h *House) Messages(_ context.Context, ticketID int64, after, limit int) ([]ticket.MessageRecord, error) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
-	return slices.Clone(h.cases[ticketID-1].messages), h.Err
+	messages := h.cases[ticketID-1].messages
+	messages = messages[min(after, len(messages)):]
+	return slices.Clone(messages[:min(limit, len(messages))]), h.Err
+}
+
+// Message gives one message.
+func (h *House) Message(_ context.Context, ticketID int64, id string) (ticket.MessageRecord, error) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	for _, m := range h.cases[ticketID-1].messages {
+		if m.ID == id {
+			return m, h.Err
+		}
+	}
+	return ticket.MessageRecord{}, ticket.Refuse(ticket.NotFound, "the ticket has no such message")
 }
 
 // Timeline gives events after a sequence number.

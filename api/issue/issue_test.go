@@ -255,6 +255,28 @@ func TestConversation(t *testing.T) {
 	require.Equal(t, "第一", page.Items[0].Before.Message.Content)
 	require.Equal(t, "改了", page.Items[0].After.Message.Content)
 
+	for i := range 204 {
+		b.Result(b.Do("POST", path, fmt.Sprintf(`{"author":"li.si","content":"%d"}`, i)), &edited)
+	}
+	var said struct {
+		Items []struct{ Content string }
+		Next  string `json:"next_cursor"`
+	}
+	var heard []string
+	for after, sizes := "0", []int{200, 5}; after != ""; after, sizes = said.Next, sizes[1:] {
+		said.Items, said.Next = nil, ""
+		b.Result(b.Do("GET", path+"?after="+after, nil), &said)
+		require.Len(t, said.Items, sizes[0])
+		for _, m := range said.Items {
+			heard = append(heard, m.Content)
+		}
+	}
+	require.Equal(t, []string{"改了", "0", "203"}, []string{heard[0], heard[1], heard[204]}, "each once, oldest first")
+	b.Result(b.Do("GET", path+"?limit=2&after=3", nil), &said)
+	require.Equal(t, []string{"2", "3", "5"}, []string{said.Items[0].Content, said.Items[1].Content, said.Next})
+	for _, wrong := range []string{"limit=0", "limit=201", "limit=x", "after=-1", "after=1001"} {
+		b.Refused(b.Do("GET", path+"?"+wrong, nil), 400, wrong[:5])
+	}
 	b.Refused(b.Do("GET", path+"/nothing", nil), 404, "message")
 	b.Refused(b.Do("PUT", path+"/nothing", `{"author":"a","content":"b"}`), 404, "message")
 	b.Refused(b.Do("POST", path, `{"content":"b"}`), 400, "author")

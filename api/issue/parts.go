@@ -4,6 +4,7 @@ import (
 	"context"
 	"net/http"
 	"slices"
+	"strconv"
 
 	"github.com/gofiber/fiber/v2"
 
@@ -56,16 +57,30 @@ func (w *Wing) relate(c *fiber.Ctx) error {
 	return w.do(c, ticket.Command{Action: ticket.Relate, Relation: &ticket.Relation{Type: kind, Content: *in.Content}}, done(nil))
 }
 
+// messages lists a conversation. A page is as large as pages can be unless asked for smaller: most conversations are one page.
 func (w *Wing) messages(c *fiber.Ctx) error {
+	q, err := api.ReadQuery(c)
+	if err != nil {
+		return err
+	}
+	limit, after := int(q.Number("limit", ticket.MaxPage, 1, ticket.MaxPage)), int(q.Number("after", 0, 0, ticket.MaxMessages))
+	if err := q.Err(); err != nil {
+		return err
+	}
 	t, err := w.ticket(c)
 	if err != nil {
 		return err
 	}
-	records, err := w.Tickets.Messages(api.Context(c), t.ID)
+	// One more than asked for tells whether there is another page.
+	records, err := w.Tickets.Messages(api.Context(c), t.ID, after, limit+1)
 	if err != nil {
 		return err
 	}
-	return api.Respond(c, http.StatusOK, done(list[message]{Items: each(records, messageOf)}))
+	var next string
+	if len(records) > limit {
+		records, next = records[:limit], strconv.Itoa(after+limit)
+	}
+	return api.Respond(c, http.StatusOK, done(list[message]{Items: each(records, messageOf), Next: next}))
 }
 
 var errNoMessage = ticket.Refuse(ticket.NotFound, "the issue has no such message")
@@ -79,15 +94,14 @@ func (w *Wing) message(c *fiber.Ctx) error {
 	if err != nil {
 		return err
 	}
-	records, err := w.Tickets.Messages(api.Context(c), t.ID)
-	if err != nil {
+	m, err := w.Tickets.Message(api.Context(c), t.ID, cid)
+	switch {
+	case ticket.Is(err, ticket.NotFound):
+		return errNoMessage
+	case err != nil:
 		return err
 	}
-	i := slices.IndexFunc(records, func(m ticket.MessageRecord) bool { return m.ID == cid })
-	if i < 0 {
-		return errNoMessage
-	}
-	return api.Respond(c, http.StatusOK, done(messageOf(records[i])))
+	return api.Respond(c, http.StatusOK, done(messageOf(m)))
 }
 
 func (w *Wing) say(c *fiber.Ctx) error { return w.speak(c, ticket.Say, w.newID()) }

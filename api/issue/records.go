@@ -18,8 +18,10 @@ type Tickets interface {
 	Tickets(ctx context.Context, tenant string, f ticket.Filter) (ticket.Page, error)
 	// Relations gives all relations of a ticket in the order in which the types were first added.
 	Relations(ctx context.Context, ticketID int64) ([]ticket.Relation, error)
-	// Messages gives the conversation, oldest first.
-	Messages(ctx context.Context, ticketID int64) ([]ticket.MessageRecord, error)
+	// Messages gives a part of the conversation, oldest first: at most limit messages after the first so many.
+	Messages(ctx context.Context, ticketID int64, after, limit int) ([]ticket.MessageRecord, error)
+	// Message gives one message; NotFound.
+	Message(ctx context.Context, ticketID int64, id string) (ticket.MessageRecord, error)
 	// Entries gives the timeline after a place, oldest first: events, with Before completed, and alerts.
 	Entries(ctx context.Context, ticketID int64, after notice.Place, limit int) ([]notice.Entry, error)
 }
