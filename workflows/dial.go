@@ -32,9 +32,13 @@ type Connection struct {
 	TLSServerName string `split_words:"true" desc:"name to expect in the server's certificate"`
 }
 
-// Dial makes a client. It does not connect yet: an unreachable Temporal is found out by the first call, and got over by later ones.
-func (c Connection) Dial(log *slog.Logger) (client.Client, error) {
+// Dial makes a client, whose payloads go through the codec, and so do those of workers that use it; nil: they stay as they are. It does not
+// connect yet: an unreachable Temporal is found out by the first call, and got over by later ones.
+func (c Connection) Dial(log *slog.Logger, codec *Codec) (client.Client, error) {
 	options := client.Options{HostPort: c.Address, Namespace: c.Namespace, Logger: sdklog.NewStructuredLogger(log)}
+	if codec != nil {
+		options.DataConverter, options.FailureConverter = codec.DataConverter(), codec.failures()
+	}
 	if c.APIKey != "" {
 		options.Credentials = client.NewAPIKeyStaticCredentials(c.APIKey)
 	}

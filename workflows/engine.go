@@ -26,6 +26,7 @@ type Engine struct {
 	Namespace string
 	Dormant   time.Duration // how long a life at which nobody acts may wait for its first workflow task; zero: a minute
 	MoveAfter int           // updates after which a run rolls over; zero: the workflow's own default
+	Codec     *Codec        // of the client; nil: it has none
 }
 
 var _ desk.Engine = (*Engine)(nil)
@@ -100,11 +101,19 @@ func (g *Engine) Begun(ctx context.Context, id ticket.Identity, life int) ([]tic
 			continue
 		}
 		var in TicketInput
-		if err := converter.GetDefaultDataConverter().FromPayloads(started.GetInput(), &in); err != nil {
+		if err := g.converter().FromPayloads(started.GetInput(), &in); err != nil {
 			return nil, fmt.Errorf("read the input of %s: %w", execution.WorkflowId, err)
 		}
 		return in.Events, nil
 	}
+}
+
+// converter converts as the client does, for what the client does not convert itself.
+func (g *Engine) converter() converter.DataConverter {
+	if g.Codec == nil {
+		return converter.GetDefaultDataConverter()
+	}
+	return g.Codec.DataConverter()
 }
 
 // Update sends a command; see desk.Engine.

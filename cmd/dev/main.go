@@ -25,12 +25,13 @@ import (
 )
 
 type settings struct {
-	HTTPAddress  string     `envconfig:"HTTP_ADDRESS" default:"127.0.0.1:8080" desc:"host:port to serve the API on"`
-	DataDir      string     `split_words:"true" default:".data" desc:"folder for the data files; removing it starts afresh"`
-	TemporalPort int        `split_words:"true" default:"7233" desc:"port of the embedded Temporal server on loopback; 0 takes a free one"`
-	UIPort       int        `envconfig:"UI_PORT" default:"8233" desc:"port of the Temporal web UI on loopback; -1 takes a free one, 0 leaves it out"`
-	LogLevel     slog.Level `split_words:"true" default:"warn" desc:"debug, info, warn or error"`
-	Partitions   int        `default:"4" desc:"how many partitions deliveries are spread over"`
+	HTTPAddress     string     `envconfig:"HTTP_ADDRESS" default:"127.0.0.1:8080" desc:"host:port to serve the API on"`
+	DataDir         string     `split_words:"true" default:".data" desc:"folder for the data files; removing it starts afresh"`
+	TemporalPort    int        `split_words:"true" default:"7233" desc:"port of the embedded Temporal server on loopback; 0 takes a free one"`
+	UIPort          int        `envconfig:"UI_PORT" default:"8233" desc:"port of the Temporal web UI on loopback; -1 takes a free one, 0 leaves it out"`
+	LogLevel        slog.Level `split_words:"true" default:"warn" desc:"debug, info, warn or error"`
+	Partitions      int        `default:"4" desc:"how many partitions deliveries are spread over"`
+	EncryptPayloads bool       `split_words:"true" desc:"keep what Temporal stores and shows encrypted"`
 	setup.Outside
 	setup.APISettings
 	setup.WorkerSettings
@@ -88,7 +89,8 @@ func run(ctx context.Context, s settings, out io.Writer) (err error) {
 
 	base := setup.Base{
 		DatabaseURL: "sqlite:" + filepath.Join(s.DataDir, "signalbox.db"), MasterKey: key, LogLevel: s.LogLevel, Partitions: s.Partitions, Outside: s.Outside,
-		Temporal: workflows.Connection{Address: temporal.HostPort(), Namespace: "default"},
+		EncryptPayloads: s.EncryptPayloads,
+		Temporal:        workflows.Connection{Address: temporal.HostPort(), Namespace: "default"},
 	}
 	if err := base.Migrate(ctx, log); err != nil {
 		return err

@@ -30,7 +30,7 @@ func temporalServer(t *testing.T) (client.Client, *embedded.Server) {
 	require.NoError(t, err)
 	t.Cleanup(func() { require.NoError(t, server.Close()) })
 	log := slog.New(slog.NewTextHandler(os.Stderr, &slog.HandlerOptions{Level: slog.LevelError}))
-	c, err := workflows.Connection{Address: server.HostPort(), Namespace: "default"}.Dial(log)
+	c, err := workflows.Connection{Address: server.HostPort(), Namespace: "default"}.Dial(log, nil)
 	require.NoError(t, err)
 	t.Cleanup(c.Close)
 	return c, server
@@ -199,7 +199,7 @@ func TestANamespaceThatWasJustMadeTakesTickets(t *testing.T) {
 	defer cancel()
 	for i := range 3 { // a server looks for what is new every second; it is not always late
 		namespace := fmt.Sprint("new-", i)
-		c, err := workflows.Connection{Address: server.HostPort(), Namespace: namespace}.Dial(slog.New(slog.DiscardHandler))
+		c, err := workflows.Connection{Address: server.HostPort(), Namespace: namespace}.Dial(slog.New(slog.DiscardHandler), nil)
 		require.NoError(t, err)
 		t.Cleanup(c.Close)
 		for range 2 { // it may be repeated

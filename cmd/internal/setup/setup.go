@@ -33,12 +33,13 @@ const Prefix = "signalbox"
 
 // Base is what every process needs to know.
 type Base struct {
-	DatabaseURL   string     `split_words:"true" required:"true" desc:"postgres://… (production) or sqlite:<file> (development)"`
-	MasterKey     Key        `split_words:"true" required:"true" desc:"32 random bytes in base64; encrypts secrets at rest"`
-	OldMasterKeys []Key      `split_words:"true" desc:"other master keys, earlier ones or the next, with commas between; they only open what was encrypted with them"`
-	LogLevel      slog.Level `split_words:"true" default:"info" desc:"debug, info, warn or error"`
-	Temporal      workflows.Connection
-	Partitions    int `default:"16" desc:"how many partitions deliveries are spread over; the same in every process"`
+	DatabaseURL     string     `split_words:"true" required:"true" desc:"postgres://… (production) or sqlite:<file> (development)"`
+	MasterKey       Key        `split_words:"true" required:"true" desc:"32 random bytes in base64; encrypts secrets at rest"`
+	OldMasterKeys   []Key      `split_words:"true" desc:"other master keys, earlier ones or the next, with commas between; they only open what was encrypted with them"`
+	LogLevel        slog.Level `split_words:"true" default:"info" desc:"debug, info, warn or error"`
+	Temporal        workflows.Connection
+	EncryptPayloads bool `split_words:"true" desc:"keep what Temporal stores and shows encrypted; what is encrypted is read with or without"`
+	Partitions      int  `default:"16" desc:"how many partitions deliveries are spread over; the same in every process"`
 	Outside
 }
 
@@ -130,19 +131,35 @@ func (b Base) OpenStore(ctx context.Context, log *slog.Logger) (*store.Store, er
 
 // Open opens the store, makes the Temporal client and puts the desk on top of both.
 func (b Base) Open(ctx context.Context, log *slog.Logger) (*House, error) {
+	var s *store.Store
+	codec := &workflows.Codec{Encrypt: b.EncryptPayloads, Keys: func(ctx context.Context) ([]workflows.PayloadKey, error) { return payloadKeys(ctx, s) }}
 	// This connects to nothing yet, so a wrong setting is found out even while the database is away.
-	c, err := b.Temporal.Dial(log)
+	c, err := b.Temporal.Dial(log, codec)
 	if err != nil {
 		return nil, fmt.Errorf("temporal: %w", err)
 	}
-	s, err := b.OpenStore(ctx, log)
-	if err != nil {
+	if s, err = b.OpenStore(ctx, log); err != nil {
 		c.Close()
 		return nil, err
 	}
-	engine := &workflows.Engine{Client: c, Namespace: b.Temporal.Namespace}
+	// Nothing is taken up before the keys are here: what is encrypted is read with the setting or without.
+	if err := codec.Load(ctx); err != nil {
+		c.Close()
+		return nil, errors.Join(err, s.Close())
+	}
+	engine := &workflows.Engine{Client: c, Namespace: b.Temporal.Namespace, Codec: codec}
 	return &House{Store: s, Client: c, Engine: engine, Desk: desk.New(s.Ledger(), engine, desk.Options{Log: log}), key: b.MasterKey,
 		zone: b.TimeZone.Location}, nil
+}
+
+// payloadKeys reads the keys for what Temporal stores.
+func payloadKeys(ctx context.Context, s *store.Store) ([]workflows.PayloadKey, error) {
+	keys, err := s.DataKeys(ctx, store.KeyPayload)
+	out := make([]workflows.PayloadKey, len(keys))
+	for i, key := range keys {
+		out[i] = workflows.PayloadKey(key)
+	}
+	return out, err
 }
 
 // Migrate brings the database's schema to what this build needs.
