@@ -43,6 +43,7 @@ func (s *Server) takeIn(c *fiber.Ctx) error {
 			return cutOff(c, Later(ticket.Refuse(ticket.Unavailable, "too many large bodies are under way; the request may be repeated"), largeRetryAfter))
 		}
 		defer s.large.leave(from)
+		body.Grow(max(0, c.Request().Header.ContentLength()-largeBody))
 		_, err = io.CopyN(&body, stream, int64(s.config.BodyLimit-largeBody+1))
 	}
 	switch fault := net.Error(nil); {
@@ -74,9 +75,11 @@ func (s *Server) refuseUnread() {
 	}
 }
 
-// cutOff refuses a request whose body was not read to its end. What follows on the connection is no request.
+// cutOff refuses a request whose body was not read to its end. What follows on the connection is no request, and nobody is to read it: whoever
+// asks for the body of such a request would wait for all of it.
 func cutOff(c *fiber.Ctx, err error) error {
 	c.Context().SetConnectionClose()
+	c.Request().ResetBody()
 	return err
 }
 

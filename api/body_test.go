@@ -165,6 +165,16 @@ func TestSoManyLargeBodiesOfOneAddress(t *testing.T) {
 	}
 	require.Eventually(t, func() bool { return ask(100<<10) == http.StatusServiceUnavailable }, 10*time.Second, 10*time.Millisecond)
 	require.Equal(t, http.StatusOK, ask(64<<10-1))
+	one, err := net.Dial("tcp", address)
+	require.NoError(t, err)
+	defer one.Close()
+	require.NoError(t, one.SetDeadline(time.Now().Add(10*time.Second)))
+	_, err = io.WriteString(one, put(1<<20)+strings.Repeat("x", 100<<10))
+	require.NoError(t, err)
+	response, err := http.ReadResponse(bufio.NewReader(one), nil)
+	require.NoError(t, err, "nobody waits for the rest of what is refused")
+	response.Body.Close()
+	require.Equal(t, http.StatusServiceUnavailable, response.StatusCode)
 	require.NoError(t, held[0].Close())
 	require.Eventually(t, func() bool { return ask(100<<10) == http.StatusOK }, 10*time.Second, 10*time.Millisecond)
 }
