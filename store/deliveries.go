@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"strings"
 
 	"github.com/google/uuid"
 
@@ -199,6 +200,19 @@ func readHeaders(text string, to *map[string]string) error {
 	return wrap("read headers", json.Unmarshal([]byte(text), to))
 }
 
+// delivery gives a row's delivery with its body as it is sent.
+func (q *session) delivery(ctx context.Context, r deliveryRow) (notice.Delivery, error) {
+	d := r.delivery()
+	if sealed, is := strings.CutPrefix(r.Body, sealedBody); is {
+		body, err := q.kept(ctx, sealed, r.ID)
+		if err != nil {
+			return d, fmt.Errorf("open the body of %s: %w", r.ID, err)
+		}
+		d.Body = []byte(body)
+	}
+	return d, nil
+}
+
 // Deliveries lists what was and is owed to one subscription, newest first, with every attempt. cursor is empty or next of the page before;
 // anything else is Invalid, field "cursor". limit is 1 to ticket.MaxPage; 0 is ticket.DefaultPage.
 func (s *Store) Deliveries(ctx context.Context, subscription, cursor string, limit int) (items []notice.Record, next string, err error) {
@@ -224,10 +238,17 @@ func (s *Store) Deliveries(ctx context.Context, subscription, cursor string, lim
 			next = position{At: last.At.Time, N: last.Seq, ID: last.ID}.String()
 		}
 		attempts, err := q.attempts(ctx, rows)
-		for _, row := range rows {
-			items = append(items, notice.Record{Delivery: row.delivery(), Attempts: attempts[row.ID]})
+		if err != nil {
+			return err
 		}
-		return err
+		for _, row := range rows {
+			d, err := q.delivery(ctx, row)
+			if err != nil {
+				return err
+			}
+			items = append(items, notice.Record{Delivery: d, Attempts: attempts[row.ID]})
+		}
+		return nil
 	})
 	return items, next, err
 }
@@ -244,7 +265,11 @@ func (s *Store) Delivery(ctx context.Context, subscription, delivery string) (ou
 			return errNoDelivery
 		}
 		attempts, err := q.attempts(ctx, []deliveryRow{row})
-		out = notice.Record{Delivery: row.delivery(), Attempts: attempts[row.ID]}
+		if err != nil {
+			return err
+		}
+		out.Attempts = attempts[row.ID]
+		out.Delivery, err = q.delivery(ctx, row)
 		return err
 	})
 	return out, err

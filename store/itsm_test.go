@@ -204,6 +204,12 @@ func TestWhatMayBeACredentialIsNowhereInPlain(t *testing.T) {
 		var body struct{ Token string }
 		require.NoError(t, json.Unmarshal(works[0].Delivery.Body, &body))
 		require.NotEmpty(t, body.Token)
+		listed, _, err := b.Deliveries(t.Context(), works[0].Subscription.ID, "", 0)
+		require.NoError(t, err)
+		one, err := b.Delivery(t.Context(), works[0].Subscription.ID, works[0].Delivery.ID)
+		require.NoError(t, err)
+		require.Equal(t, []string{string(works[0].Delivery.Body), string(works[0].Delivery.Body)}, []string{string(listed[0].Delivery.Body), string(one.Delivery.Body)},
+			"those who look see it as it is sent")
 		looked := 0
 		b.cells(func(table, column, text string) {
 			looked++

@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"maps"
 	"slices"
@@ -33,14 +34,9 @@ const workColumns = deliveryColumns + `, s.id AS "sub.id", s.tenant AS "sub.tena
 // work completes a row. Where a secret cannot be read, it is work that cannot be sent: unsigned it would be worthless, and one lost key must
 // not hold everybody else up.
 func (q *session) work(ctx context.Context, r workRow) notice.Work {
-	w := notice.Work{Delivery: r.delivery(), Subscription: r.Sub.subscription()}
-	err := q.secrets(r.Sub, &w.Subscription)
-	if sealed, is := strings.CutPrefix(r.Body, sealedBody); is && err == nil {
-		var body string
-		body, err = q.kept(ctx, sealed, r.ID)
-		w.Delivery.Body = []byte(body)
-	}
-	if err != nil {
+	d, err := q.delivery(ctx, r.deliveryRow)
+	w := notice.Work{Delivery: d, Subscription: r.Sub.subscription()}
+	if err = errors.Join(err, q.secrets(r.Sub, &w.Subscription)); err != nil {
 		q.log.Error("delivery.unsendable", "delivery", r.ID, "subscription", r.Sub.ID, "error", err)
 		w.Unsendable = "the secrets of its address cannot be read; an operator has to give back the key they were sealed with"
 	}

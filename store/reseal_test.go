@@ -37,19 +37,17 @@ func (b *bench) seals() map[string][]string {
 	return found
 }
 
-// secret is everything secret that a deployment has, and what is asked of a store that can read it.
+// secrets is what a store that can read everything reads.
 type secrets struct {
 	apps      map[string][]string
 	services  map[string][]string
-	answer    string
 	delivered map[string]notice.Work // by subscription
 	token     string
 	keys      map[store.Purpose][]store.DataKey
-	replayed  desk.Operation
 }
 
-// fill gives the database some of everything that is sealed.
-func (b *bench) fill() (apps, tenants []string, replayed desk.Operation) {
+// fill gives the database some of everything that is sealed, and tells of which apps and tenants, and which request was answered with a secret.
+func (b *bench) fill() (apps, tenants []string, told desk.Operation) {
 	t := b.t
 	for _, code := range []string{"one", "two", "three"} {
 		_, err := b.CreateApp(t.Context(), demo(code))
@@ -76,14 +74,14 @@ func (b *bench) fill() (apps, tenants []string, replayed desk.Operation) {
 	require.NoError(t, err)
 	b.act(s, ticket.Command{Action: ticket.Close})
 	op := b.operation("secret")
-	replayed, _, err = b.ledger.Record(t.Context(), op, func(context.Context) (desk.Answer, error) {
+	_, _, err = b.ledger.Record(t.Context(), op, func(context.Context) (desk.Answer, error) {
 		return desk.Answer{Status: 200, Body: json.RawMessage(`{"secret":"whsec_told"}`), Secret: true}, nil
 	})
 	require.NoError(t, err)
 	return []string{"one", "two", "three"}, []string{"a", "b", "c"}, op
 }
 
-// read reads everything that fill left.
+// secrets reads everything that fill left.
 func (b *bench) secrets(s *store.Store, apps, tenants []string, op desk.Operation) secrets {
 	t := b.t
 	t.Helper()
@@ -185,6 +183,7 @@ func TestEverythingIsSealedAnewUnderANewMasterKey(t *testing.T) {
 		require.NoError(t, err)
 		_, list, err := during.Secrets(t.Context(), "one")
 		require.NoError(t, err)
+		b.clock.pass(time.Second)
 		_, err = b.under(masterKey, newKey).RotateSecret(t.Context(), "one", time.Hour) // a process that was given the next key beforehand
 		require.NoError(t, err)
 		_, both, err := during.Secrets(t.Context(), "one")
