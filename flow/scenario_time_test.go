@@ -92,12 +92,23 @@ fields: [{key: WHEN, type: DATETIME}]`, `
 	submit by ann => refused conflict suspended
 	pass 10h      => j:waiting() t[ann] w:waiting
 	resume        => j:waiting() t[ann] w:waiting
-	pass 29m      => j:waiting() t[ann] w:waiting
-	due           => j:waiting() t[ann] w:waiting
+	# 30m had passed: of 1h, 2h and 3h so much is left, to the second. late fires what is due and nothing else
+	pass 29m59s   => j:waiting() t[ann] w:waiting
+	late          => j:waiting() t[ann] w:waiting
+	says          =>
+	pass 1s       => j:waiting() t[ann] w:waiting
+	late          => j:waiting() t[ann] w:waiting
 	says          => reminded(t >ann)
-	pass 89m59s   => j:waiting() t[ann] w:waiting
-	due           => j:waiting(r) t[ann]
-	due           => j:waiting(r) t[ann]
+	pass 59m59s   => j:waiting() t[ann] w:waiting
+	late          => j:waiting() t[ann] w:waiting
+	says          =>
+	pass 1s       => j:waiting() t[ann] w:waiting
+	late          => j:waiting(r) t[ann]
+	pass 59m59s   => j:waiting(r) t[ann]
+	late          => j:waiting(r) t[ann]
+	says          =>
+	pass 1s       => j:waiting(r) t[ann]
+	late          => j:waiting(r) t[ann]
 	says          => reminded(t >ann)
 	submit by ann => completed approved`},
 
