@@ -51,17 +51,17 @@ func (r deliveryRow) delivery() notice.Delivery {
 type follower struct {
 	ID       string `db:"id"`
 	Format   string `db:"format"`
-	State    string `db:"state"` // of a lasting one; known once it is held
+	State    string `db:"state"` // of a lasting one known once it is held
 	Selector string `db:"selector"`
 }
 
-// owe creates the deliveries that the steps of a projection owe to the ticket's active subscriptions, and to the lasting ones that follow them
-// in the stream, each body rendered once. The ticket's row is held, which keeps the ticket's own subscriptions and all of its lanes as they are.
+// owe creates the deliveries that the steps of a projection owe to the ticket's own subscriptions, and to the lasting ones that follow them
+// in the stream, each body rendered once. An address that was dropped is owed what comes until it is registered again. The ticket's row is held, which keeps the ticket's own subscriptions and all of its lanes as they are.
 func (q *session) owe(ctx context.Context, steps []step) error {
 	last := steps[len(steps)-1].after
 	var followers []follower
-	err := q.all(ctx, &followers, `SELECT id, format FROM subscriptions WHERE tenant = ? AND ticket_id = ? AND state = 'active' ORDER BY created_at, id`,
-		last.Tenant, last.ID)
+	err := q.all(ctx, &followers, `SELECT id, format, state FROM subscriptions WHERE tenant = ? AND ticket_id = ? AND state IN ('active', 'dropped') AND successor = ''
+		ORDER BY created_at, id`, last.Tenant, last.ID)
 	if err != nil {
 		return wrap("list subscriptions", err)
 	}
@@ -89,8 +89,8 @@ func (q *session) owe(ctx context.Context, steps []step) error {
 	return q.deliver(ctx, last.Tenant, last.ID, append(followers, lasting...), owed)
 }
 
-// holdShared keeps lasting subscriptions from being paused, resumed, dropped or deleted until the transaction ends, and leaves out those for
-// which nothing is kept any more.
+// holdShared keeps lasting subscriptions from being paused, resumed, dropped or deleted until the transaction ends, and leaves out those that
+// are deleted.
 func (q *session) holdShared(ctx context.Context, followers []follower) ([]follower, error) {
 	if len(followers) == 0 {
 		return nil, nil
@@ -101,7 +101,7 @@ func (q *session) holdShared(ctx context.Context, followers []follower) ([]follo
 	}
 	slices.Sort(ids)
 	var held []follower
-	if err := q.any(ctx, &held, q.forShare(`SELECT id, state FROM subscriptions WHERE id IN (?) AND state IN ('active', 'paused') ORDER BY id`), ids); err != nil {
+	if err := q.any(ctx, &held, q.forShare(`SELECT id, state FROM subscriptions WHERE id IN (?) AND `+following+` ORDER BY id`), ids); err != nil {
 		return nil, wrap("hold subscriptions", err)
 	}
 	states := map[string]string{}
@@ -117,8 +117,8 @@ func (q *session) holdShared(ctx context.Context, followers []follower) ([]follo
 	return out, nil
 }
 
-// deliver inserts deliveries of a lane that is held: a ticket's, or one of the stream. In a parked lane they are born parked, for a paused
-// subscription held.
+// deliver inserts deliveries of a lane that is held: a ticket's, or one of the stream. In a parked lane they are born parked, for a
+// subscription that is paused or dropped held.
 func (q *session) deliver(ctx context.Context, tenant string, lane int64, followers []follower, owed map[string][]deliveryRow) error {
 	parked, err := q.parked(ctx, lane)
 	if err != nil {
@@ -129,7 +129,7 @@ func (q *session) deliver(ctx context.Context, tenant string, lane int64, follow
 	for _, f := range followers {
 		state, ended := notice.Pending, (*moment)(nil)
 		switch {
-		case f.State == string(notice.Paused):
+		case f.State != string(notice.Active):
 			state, ended = notice.Held, &now
 		case parked[f.ID]:
 			state = notice.Parked

@@ -96,6 +96,48 @@ func TestCallbacksOfEndingsAndTheListOfThoseThatFailed(t *testing.T) {
 	})
 }
 
+// A callback whose address was dropped is kept, listed as failed, and sent when somebody asks for it: nobody can register it again.
+func TestADroppedCallbackIsTakenUpAgain(t *testing.T) {
+	both(t, func(t *testing.T, b *bench) {
+		s := b.opened("a", asked("x", "wang", "alice"))
+		b.act(s, ticket.Command{Action: ticket.Close})
+		w := b.pending()[0]
+		r := b.tried(w, notice.Failed)
+		r.Drop = "failed 11 times"
+		b.record(r)
+		require.NoError(t, b.Unlist(t.Context(), "a", []int64{s.ticket.ID}))
+		b.act(s, ticket.Command{Action: ticket.Reopen})
+		b.act(s, ticket.Command{Action: ticket.Close})
+		require.Empty(t, b.pending())
+		numbers, err := b.FailedCallbacks(t.Context(), "a")
+		require.NoError(t, err)
+		require.Equal(t, []string{s.ticket.Number}, numbers, "it has not been called back")
+		require.Equal(t, map[notice.DeliveryState]int{notice.Failed: 1, notice.Held: 1}, b.counts(s, w.Subscription))
+
+		b.clock.pass(time.Second)
+		dry, err := b.BeginRedelivery(t.Context(), "a", s.ticket.ID, w.Subscription.ID, notice.Selection{State: notice.Held}, true)
+		require.NoError(t, err)
+		require.Equal(t, 1, dry.Total)
+		registered, err := b.Registration(t.Context(), s.ticket.ID, w.Subscription.ID)
+		require.NoError(t, err)
+		require.Equal(t, notice.Dropped, registered.State, "it was only counted")
+		other := b.opened("a", asked("y", "wang", "alice"))
+		require.True(t, ticket.Is(b.Redeliver(t.Context(), other.ticket.ID, w.Subscription.ID, w.Delivery.ID), ticket.NotFound))
+		require.Equal(t, 1, b.count(`SELECT COUNT(*) FROM subscriptions WHERE state = 'dropped'`), "another ticket's is not touched")
+
+		b.goOn(b.again(s, w.Subscription, notice.Selection{State: notice.Held}), 10, 100)
+		works := b.pending()
+		require.Len(t, works, 1)
+		require.Equal(t, notice.Active, works[0].Subscription.State)
+		b.record(b.tried(works[0], notice.Sent))
+		numbers, err = b.FailedCallbacks(t.Context(), "a")
+		require.NoError(t, err)
+		require.Empty(t, numbers)
+		require.NoError(t, b.Redeliver(t.Context(), s.ticket.ID, w.Subscription.ID, w.Delivery.ID))
+		require.Len(t, b.pending(), 1)
+	})
+}
+
 func TestTokensHoldForOneTicketOfOneTenant(t *testing.T) {
 	both(t, func(t *testing.T, b *bench) {
 		tokenOf := func(s *story) string {

@@ -127,8 +127,8 @@ func (q *session) lasting(ctx context.Context, tenant, id, lock string) (notice.
 // Amend changes a lasting subscription to what change makes of it: address, profile, filter and state. Other members stay as they are, and
 // what is on its way goes to the new address. NotFound as with Subscription.
 //
-// Paused: nothing is sent, and whatever comes and what was on its way is held. Active again, all that is held is sent, in order; so it is when
-// a dropped subscription is made active, for which nothing was kept since it was dropped.
+// Paused: nothing is sent, and whatever comes and what was on its way is held, as it is for one that is dropped. Active again, all that is
+// held is sent, in order.
 func (s *Store) Amend(ctx context.Context, tenant, id string, change func(notice.Subscription) (notice.Subscription, error)) (sub notice.Subscription, err error) {
 	err = s.write(ctx, func(ctx context.Context, q *session) error {
 		was, err := q.lasting(ctx, tenant, id, " FOR UPDATE")
@@ -188,11 +188,7 @@ func (s *Store) Unsubscribe(ctx context.Context, tenant, id string) error {
 		case n == 0:
 			return errNoLasting
 		}
-		if err := q.end(ctx, id, notice.Cancelled); err != nil {
-			return err
-		}
-		_, err = q.exec(ctx, `UPDATE deliveries SET state = 'cancelled' WHERE subscription_id = ? AND state = 'held' AND state IN ('held', 'failed')`, id)
-		return wrap("cancel what is held", err)
+		return q.cancel(ctx, id)
 	})
 }
 

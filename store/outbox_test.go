@@ -218,7 +218,9 @@ func TestADroppedAddressHoldsTheRest(t *testing.T) {
 		require.False(t, more)
 		require.Equal(t, []notice.DeliveryState{notice.Failed, notice.Held, notice.Held}, states(b.deliveries(sub)))
 		b.project(s, s.relate("manifest", "later")...)
-		require.Len(t, b.deliveries(sub), 3, "nothing more is owed")
+		require.Equal(t, []notice.DeliveryState{notice.Failed, notice.Held, notice.Held, notice.Held}, states(b.deliveries(sub)), "what comes is kept")
+		require.Equal(t, map[notice.DeliveryState]int{notice.Failed: 1, notice.Held: 3}, b.counts(s, sub))
+		require.Empty(t, b.pending(), "and not sent")
 		registered, err := b.Registered(t.Context(), s.ticket.ID)
 		require.NoError(t, err)
 		require.Len(t, registered, 1)
@@ -232,17 +234,111 @@ func TestADroppedAddressHoldsTheRest(t *testing.T) {
 		require.NoError(t, err)
 		require.NotEqual(t, sub.ID, again.ID)
 		b.project(s, s.relate("manifest", "again")...)
-		require.Len(t, b.pending(), 1)
+		require.Len(t, b.pending(), 1, "nothing of what is held is sent unasked")
+		require.Len(t, b.deliveries(sub), 4, "the new one is told, and the old one holds nothing further")
 
 		// One that did arrive before the address was dropped is not waiting any more.
 		held := b.deliveries(sub)[1]
 		b.record(b.tried(notice.Work{Delivery: held.Delivery, Subscription: sub}, notice.Sent))
-		require.Equal(t, []notice.DeliveryState{notice.Failed, notice.Sent, notice.Held}, states(b.deliveries(sub)))
+		require.Equal(t, []notice.DeliveryState{notice.Failed, notice.Sent, notice.Held, notice.Held}, states(b.deliveries(sub)))
 		b.record(b.tried(notice.Work{Delivery: b.deliveries(sub)[2].Delivery, Subscription: sub}, notice.Parked))
 		require.Equal(t, notice.Held, b.deliveries(sub)[2].State)
 		parked, err := b.outbox.Parked(t.Context(), notice.Lane{}, 10)
 		require.NoError(t, err)
 		require.Empty(t, parked)
+	})
+}
+
+// What an address was owed while it was dropped is delivered in order, under the ids that it had, once somebody asks for it.
+func TestWhatCameWhileAnAddressWasDroppedIsReleasedInOrder(t *testing.T) {
+	both(t, func(t *testing.T, b *bench) {
+		s, sub := b.subscribed()
+		drop := func(sub notice.Subscription) {
+			t.Helper()
+			b.project(s, s.relate("manifest", b.id())...)
+			works := b.of(sub, b.pending())
+			require.Len(t, works, 1)
+			r := b.tried(works[0], notice.Failed)
+			r.Drop = "failed 11 times"
+			b.record(r)
+		}
+		drop(sub)
+		for i := range 3 {
+			b.project(s, s.relate("manifest", fmt.Sprint(i))...)
+			b.clock.pass(time.Second)
+		}
+		second, err := b.Register(t.Context(), s.ticket, hook)
+		require.NoError(t, err)
+		drop(second)
+		b.project(s, s.relate("manifest", "second")...)
+		require.Equal(t, map[notice.DeliveryState]int{notice.Failed: 1, notice.Held: 3}, b.counts(s, sub), "owed to its successor alone, though that was dropped too")
+		require.Equal(t, map[notice.DeliveryState]int{notice.Failed: 1, notice.Held: 1}, b.counts(s, second))
+
+		third, err := b.Register(t.Context(), s.ticket, hook)
+		require.NoError(t, err)
+		b.clock.pass(time.Second)
+		var want []string
+		for _, old := range []notice.Subscription{sub, second} {
+			for _, d := range b.deliveries(old) {
+				if d.State == notice.Held {
+					want = append(want, d.ID)
+				}
+			}
+			r := b.goOn(b.again(s, old, notice.Selection{State: notice.Held}), 10, 100)
+			require.Equal(t, notice.Redelivered, r.State)
+		}
+		require.Len(t, want, 4)
+		var got []string
+		for _, w := range b.pending() {
+			require.Equal(t, third.ID, w.Subscription.ID)
+			got = append(got, w.Delivery.ID)
+		}
+		require.Equal(t, want, got)
+	})
+}
+
+// A receiver that never comes back does not fill the database: what is held goes when it is old, like all that is over.
+func TestWhatIsHeldForADroppedAddressIsPruned(t *testing.T) {
+	both(t, func(t *testing.T, b *bench) {
+		s, sub := b.subscribed()
+		all := b.follow(notice.Filter{})
+		b.project(s, s.relate("manifest", "1")...)
+		for _, w := range b.pending() {
+			r := b.tried(w, notice.Failed)
+			r.Drop = "gone"
+			b.record(r)
+		}
+		b.project(s, s.relate("manifest", "2")...)
+		held := func(sub notice.Subscription) (n int) {
+			for _, d := range b.deliveries(sub) {
+				if d.State == notice.Held {
+					n++
+				}
+			}
+			return n
+		}
+		require.Equal(t, 1, held(sub))
+		require.GreaterOrEqual(t, held(all), 1)
+		b.clock.pass(time.Hour)
+		_, err := b.PruneDeliveries(t.Context(), b.clock.Now().Add(-time.Minute), 100)
+		require.NoError(t, err)
+		require.Zero(t, b.count(`SELECT COUNT(*) FROM deliveries`))
+		require.NotEmpty(t, b.timeline(s, 10), "alerts stay as long as their ticket")
+		require.Positive(t, b.count(`SELECT COUNT(*) FROM alerts`))
+	})
+}
+
+func TestADeletedAddressHoldsNothing(t *testing.T) {
+	both(t, func(t *testing.T, b *bench) {
+		s, sub := b.subscribed()
+		b.project(s, s.relate("manifest", "1")...)
+		r := b.tried(b.pending()[0], notice.Failed)
+		r.Drop = "gone"
+		b.record(r)
+		b.project(s, s.relate("manifest", "2")...)
+		require.NoError(t, b.Unregister(t.Context(), s.ticket.ID, sub.ID))
+		b.project(s, s.relate("manifest", "3")...)
+		require.Equal(t, []notice.DeliveryState{notice.Failed, notice.Cancelled}, states(b.deliveries(sub)))
 	})
 }
 

@@ -66,15 +66,25 @@ func words[T ~string](list []T) []string {
 // RedeliverSome's. ticketID is zero for a lasting subscription. dry: they are only counted, and the ID is empty.
 //
 // What is owed to an address that was dropped goes to what the same address was registered as again, on the same ticket and in the same format.
-// NotFound: the tenant has no such subscription there; Conflict: it is not active, and neither is another of its address.
+// A ticket's callback, which nobody can register, is taken up again instead; see takeUp. NotFound: the tenant has no such subscription there; Conflict: it is not active, and neither is another of its address.
 func (s *Store) BeginRedelivery(ctx context.Context, tenant string, ticketID int64, subscription string, sel notice.Selection, dry bool) (out notice.Redelivery, err error) {
 	if err := sel.Check(); err != nil {
 		return out, err
 	}
 	err = s.write(ctx, func(ctx context.Context, q *session) error {
+		if !dry && ticketID > 0 {
+			if err := q.holdTicket(ctx, ticketID); err != nil {
+				return err
+			}
+		}
 		target, err := q.target(ctx, tenant, ticketID, subscription)
 		if err != nil {
 			return err
+		}
+		if !dry {
+			if err := q.takeUp(ctx, ticketID, target); err != nil {
+				return err
+			}
 		}
 		row := redeliveryRow{ID: uuid.NewString(), Tenant: tenant, Subscription: subscription, Target: target, Wanted: string(sel.State), From: maybe(sel.From),
 			To: maybe(sel.To), State: string(notice.Redelivering), CreatedAt: at(q.now())}
@@ -108,7 +118,7 @@ func (q *session) target(ctx context.Context, tenant string, ticketID int64, sub
 		return "", errNoLasting
 	case !found:
 		return "", errNoSubscription
-	case row.State == string(notice.Active):
+	case row.State == string(notice.Active), row.Format == string(notice.FormatITSM):
 		return row.ID, nil
 	case ticketID == 0:
 		return "", notActive(notice.SubscriptionState(row.State))
@@ -120,6 +130,15 @@ func (q *session) target(ctx context.Context, tenant string, ticketID int64, sub
 		err = errDropped
 	}
 	return again, wrap("look for the address", err)
+}
+
+// takeUp makes a ticket's callback that was dropped active again. Seed 000 has notifications wait until they are registered again, and that is how
+// their owner says that the address is back; a callback is part of its ticket's opening, and its owner says so by asking for what it is owed. The
+// ticket's row is held.
+func (q *session) takeUp(ctx context.Context, ticketID int64, callback string) error {
+	_, err := q.exec(ctx, `UPDATE subscriptions SET state = 'active', reason = '', ended_at = NULL, failing_since = NULL
+		WHERE id = ? AND ticket_id = ? AND state = 'dropped' AND format = ?`, callback, ticketID, string(notice.FormatITSM))
+	return wrap("take up a callback", err)
 }
 
 // RedeliveryOf tells how far a redelivery is. NotFound: the subscription has none under that ID.

@@ -183,11 +183,11 @@ func (s *Store) Rate(ctx context.Context, tenant, key string, r ticket.Rating) e
 // maxFailed bounds the list of failed callbacks.
 const maxFailed = 10_000
 
-// FailedCallbacks lists the numbers of a tenant's tickets whose callback was given up, the longest ago first, until Unlist.
+// FailedCallbacks lists the numbers of a tenant's tickets whose callback was given up or is held, since its address was dropped, the longest ago first, until Unlist.
 func (s *Store) FailedCallbacks(ctx context.Context, tenant string) (numbers []string, err error) {
 	err = s.read(ctx, func(q *session) error {
 		err := q.all(ctx, &numbers, `SELECT t.number FROM deliveries d JOIN tickets t ON t.id = d.ticket_id
-			WHERE d.tenant = ? AND d.state = 'failed' AND d.listed GROUP BY t.number ORDER BY MIN(d.at), t.number LIMIT ?`, tenant, maxFailed)
+			WHERE d.tenant = ? AND d.state IN ('failed', 'held') AND d.listed GROUP BY t.number ORDER BY MIN(d.at), t.number LIMIT ?`, tenant, maxFailed)
 		return wrap("list failed callbacks", err)
 	})
 	return numbers, err
@@ -198,7 +198,7 @@ func (s *Store) Unlist(ctx context.Context, tenant string, tickets []int64) erro
 	return s.write(ctx, func(ctx context.Context, q *session) error {
 		for chunk := range slices.Chunk(tickets, maxParameters) {
 			var ids []string
-			err := q.any(ctx, &ids, q.forUpdate(`SELECT d.id FROM deliveries d WHERE d.tenant = ? AND d.state = 'failed' AND d.listed AND d.ticket_id IN (?)
+			err := q.any(ctx, &ids, q.forUpdate(`SELECT d.id FROM deliveries d WHERE d.tenant = ? AND d.state IN ('failed', 'held') AND d.listed AND d.ticket_id IN (?)
 				AND EXISTS (SELECT 1 FROM tickets t WHERE t.id = d.ticket_id AND NOT t.open) ORDER BY d.id`), tenant, chunk)
 			if err != nil {
 				return wrap("look for failed callbacks", err)

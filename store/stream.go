@@ -129,8 +129,8 @@ func requestOf(t ticket.Ticket, e ticket.Event) string {
 	return uuid.NewSHA1(uuid.NameSpaceOID, []byte(t.UUID+"/"+strconv.FormatInt(e.Seq, 10))).String()
 }
 
-// following is the condition for lasting subscriptions that events are still kept for. It is spelled like the indexes' own.
-const following = `ticket_id = 0 AND state IN ('active', 'paused')`
+// following is the condition for lasting subscriptions that events are kept for. It is spelled like the indexes' own.
+const following = `ticket_id = 0 AND state IN ('active', 'paused', 'dropped')`
 
 // followers gives, for each of some events of one tenant, the lasting subscriptions that it is for, oldest first. What it costs depends on
 // how many those are and on how many shapes of filters the tenant uses, not on how many subscriptions there are.

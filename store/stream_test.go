@@ -328,8 +328,19 @@ func TestADroppedSubscriptionIsTakenUpAgain(t *testing.T) {
 		require.Equal(t, last.Drop, r.Reason)
 		require.Equal(t, map[notice.DeliveryState]int{notice.Held: 2, notice.Failed: 1}, r.Counts)
 		require.NotNil(t, r.FailingSince)
-		b.publish(seed())
-		require.Len(t, b.deliveries(sub), 3, "nothing is kept for a dropped one")
+		for i := range 3 {
+			p := seed()
+			p.Status = fmt.Sprint("later ", i)
+			b.publish(p)
+		}
+		require.Empty(t, b.pending())
+		require.Equal(t, []notice.DeliveryState{notice.Failed, notice.Held, notice.Held, notice.Held, notice.Held, notice.Held}, states(b.deliveries(sub)), "what comes is kept")
+		var want []string
+		for _, d := range b.deliveries(sub) {
+			if d.State == notice.Held && d.Lane == works[0].Delivery.Lane {
+				want = append(want, d.ID)
+			}
+		}
 
 		b.amend(sub, notice.Active)
 		r, err = b.Subscription(t.Context(), "a", sub.ID)
@@ -338,9 +349,16 @@ func TestADroppedSubscriptionIsTakenUpAgain(t *testing.T) {
 		require.Empty(t, r.Reason)
 		require.Nil(t, r.EndedAt)
 		require.Nil(t, r.FailingSince)
-		require.Equal(t, map[notice.DeliveryState]int{notice.Pending: 2, notice.Failed: 1}, r.Counts)
+		require.Equal(t, map[notice.DeliveryState]int{notice.Pending: 5, notice.Failed: 1}, r.Counts)
+		var got []string
+		for _, w := range b.pending() {
+			if w.Delivery.Lane == works[0].Delivery.Lane {
+				got = append(got, w.Delivery.ID)
+			}
+		}
+		require.Equal(t, want, got, "in the order in which it happened")
 		require.NoError(t, b.Resend(t.Context(), "a", sub.ID, works[0].Delivery.ID))
-		require.Len(t, b.pending(), 3)
+		require.Len(t, b.pending(), 6)
 		require.True(t, ticket.Is(b.Resend(t.Context(), "a", sub.ID, works[0].Delivery.ID), ticket.Conflict), "it is being tried")
 	})
 }
@@ -557,6 +575,40 @@ func TestPublishingParkingAndPausingAtOnce(t *testing.T) {
 		})
 		b.consistent()
 		require.Equal(t, publishers*events, b.count(`SELECT COUNT(*) FROM deliveries`))
+	})
+}
+
+func TestPublishingParkingAndDroppingAtOnce(t *testing.T) {
+	both(t, func(t *testing.T, b *bench) {
+		const publishers, events = 6, 60
+		sub, n := b.follow(notice.Filter{Source: "a"}), 0
+		b.follow(notice.Filter{Source: "a"})
+		b.crew(publishers, events, func() {
+			if n++; n%2 == 0 {
+				b.amend(sub, notice.Active)
+				return
+			}
+			parts, err := b.outbox.Partitions(t.Context())
+			if err != nil {
+				t.Error(err)
+			}
+			for _, part := range parts {
+				works, err := b.outbox.Pending(t.Context(), part, nil, 1)
+				if err != nil {
+					t.Error(err)
+				}
+				for _, w := range b.of(sub, works) {
+					r := b.tried(w, notice.Failed)
+					r.Drop = "gone"
+					if err := b.outbox.Record(t.Context(), []notice.Result{r}); err != nil {
+						t.Error(err)
+					}
+				}
+			}
+		})
+		b.consistent()
+		require.Equal(t, 2*publishers*events, b.count(`SELECT COUNT(*) FROM deliveries`), "nothing that happened while it was dropped is missing")
+		require.Positive(t, b.count(`SELECT COUNT(*) FROM stream WHERE type = 'address_dropped'`))
 	})
 }
 

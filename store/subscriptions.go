@@ -45,7 +45,8 @@ var (
 	errDropped        = ticket.Refuse(ticket.Conflict, "the address was dropped; it has to be registered again")
 )
 
-// Register gives the active subscription of that address on the ticket, or makes one with a secret of its own.
+// Register gives the active subscription of that address on the ticket, or makes one with a secret of its own. What the address was owed
+// while it was dropped stays held under the subscription that was dropped, until somebody has it delivered again.
 func (s *Store) Register(ctx context.Context, t ticket.Ticket, url string) (sub notice.Subscription, err error) {
 	err = s.write(ctx, func(ctx context.Context, q *session) error {
 		// Held until the end, so that one address is not registered twice at the same moment.
@@ -57,7 +58,13 @@ func (s *Store) Register(ctx context.Context, t ticket.Ticket, url string) (sub 
 			return ticket.Refuse(ticket.NotFound, "there is no such ticket")
 		}
 		sub, err = q.subscribe(ctx, stored, notice.Subscription{URL: url, Format: notice.FormatIssue, Profile: notice.Minutely})
-		return err
+		if err != nil {
+			return err
+		}
+		// What was dropped under that address holds what it has, and is owed nothing further.
+		_, err = q.exec(ctx, `UPDATE subscriptions SET successor = ? WHERE ticket_id = ? AND url = ? AND format = ? AND state = 'dropped' AND successor = ''`,
+			sub.ID, t.ID, sub.URL, string(sub.Format))
+		return wrap("succeed a subscription", err)
 	})
 	return sub, err
 }
@@ -171,7 +178,7 @@ func (s *Store) registrations(ctx context.Context, where string, args ...any) (l
 	return list, err
 }
 
-// Unregister deletes a ticket's subscription: nothing more is sent, what is queued is cancelled. NotFound as with Registration.
+// Unregister deletes a ticket's subscription: nothing more is sent, what is queued or held is cancelled. NotFound as with Registration.
 func (s *Store) Unregister(ctx context.Context, ticketID int64, subscription string) error {
 	return s.write(ctx, func(ctx context.Context, q *session) error {
 		if err := q.holdTicket(ctx, ticketID); err != nil {
@@ -185,8 +192,17 @@ func (s *Store) Unregister(ctx context.Context, ticketID int64, subscription str
 		case n == 0:
 			return errNoSubscription
 		}
-		return q.end(ctx, subscription, notice.Cancelled)
+		return q.cancel(ctx, subscription)
 	})
+}
+
+// cancel ends all that waits or is held for a subscription that was deleted. Its row is held.
+func (q *session) cancel(ctx context.Context, subscription string) error {
+	if err := q.end(ctx, subscription, notice.Cancelled); err != nil {
+		return err
+	}
+	_, err := q.exec(ctx, `UPDATE deliveries SET state = 'cancelled' WHERE subscription_id = ? AND state = 'held' AND state IN ('held', 'failed')`, subscription)
+	return wrap("cancel what is held", err)
 }
 
 // end ends all deliveries of a subscription that are not over, and unparks its lanes: should it be taken up again, it begins anew. The row
@@ -202,10 +218,13 @@ func (q *session) end(ctx context.Context, subscription string, as notice.Delive
 }
 
 // Redeliver starts a new round of tries under the same ID. NotFound: the ticket has no such subscription, or that no such delivery;
-// Conflict: it is still being tried, or the address is dropped.
+// Conflict: it is still being tried, or the address is dropped; a callback is taken up again, see takeUp.
 func (s *Store) Redeliver(ctx context.Context, ticketID int64, subscription, delivery string) error {
 	return s.write(ctx, func(ctx context.Context, q *session) error {
 		if err := q.holdTicket(ctx, ticketID); err != nil {
+			return err
+		}
+		if err := q.takeUp(ctx, ticketID, subscription); err != nil {
 			return err
 		}
 		var state string
