@@ -1,6 +1,7 @@
 package e2e
 
 import (
+	"encoding/json"
 	"fmt"
 	"io"
 	"net/http"
@@ -18,14 +19,18 @@ import (
 func TestHeldIsNotLost(t *testing.T) {
 	t.Parallel()
 	d := startDev(t, "SIGNALBOX_PROFILE_INTERVALS=minutely:200ms")
-	c, r := d.caller(), harness.NewReceiver(t)
+	c, r, watcher := d.caller(), harness.NewReceiver(t), harness.NewReceiver(t)
 	number := c.open(t)
 	path := "/api/issue/" + number + "/notification/"
+	c.must(t, "POST", "/api/subscription", map[string]any{"url": watcher.URL("/alerts"), "topic": "delivery"})
+	say := func(n int) {
+		for i := range n {
+			c.must(t, "POST", "/api/issue/"+number+"/conversation", map[string]any{"author": "li", "content": fmt.Sprint(i)})
+		}
+	}
 	r.Answer("/told", harness.Response{Status: 500, Header: http.Header{"Set-Cookie": {"session=s3cret"}}, Body: "no"})
 	old := c.register(t, number, r.URL("/told"))
-	for i := range 5 {
-		c.must(t, "POST", "/api/issue/"+number+"/conversation", map[string]any{"author": "li", "content": fmt.Sprint(i)})
-	}
+	say(5)
 	var ids []string
 	harness.Until(t, "the address is dropped", 30*time.Second, func() error {
 		ids = nil
@@ -45,6 +50,37 @@ func TestHeldIsNotLost(t *testing.T) {
 		return nil
 	})
 	require.Len(t, r.Requests("/told"), 11)
+
+	// It is told of where the ticket is looked at, and to who follows the stream. What happens now is kept.
+	c.must(t, "PUT", "/api/issue/"+number+"/relations/manifest", map[string]any{"content": []string{"1"}})
+	say(2)
+	owed := c.deliveries(t, number, old)
+	require.Len(t, owed, 8)
+	for _, one := range owed[5:] {
+		require.Equal(t, string(notice.Held), one.State)
+		ids = append(ids, one.ID)
+	}
+	for _, address := range items[struct {
+		ID     string
+		Counts map[string]int
+	}](t, c.must(t, "GET", "/api/issue/"+number+"/notification", nil)) {
+		require.Equal(t, map[string]int{"failed": 1, "held": 7, "pending": 0, "parked": 0, "sent": 0, "cancelled": 0}, address.Counts)
+	}
+	events, alerts := c.wholeTimeline(t, number)
+	require.Len(t, events, 9, "opened, and what was done")
+	require.Len(t, alerts, 3)
+	for i, kind := range []notice.AlertKind{notice.BreakerOpened, notice.DeliveryFailed, notice.AddressDropped} {
+		require.Equal(t, []any{string(kind), old, ids[0], 6}, []any{alerts[i].Type, alerts[i].Subscription, alerts[i].Delivery, alerts[i].after})
+		require.NotEmpty(t, alerts[i].Note)
+		var event struct {
+			Type    string `json:"event_type"`
+			Key     string `json:"event_key"`
+			Changes []string
+		}
+		require.NoError(t, json.Unmarshal(watcher.Await(t, "/alerts", 3, 20*time.Second)[i].Body, &event))
+		require.Equal(t, []any{string(kind), "ticket." + number, []string{old, ids[0]}}, []any{event.Type, event.Key, event.Changes})
+	}
+
 	first := result[struct {
 		Attempts []struct {
 			Headers       map[string]string
@@ -67,18 +103,18 @@ func TestHeldIsNotLost(t *testing.T) {
 		ID, State   string
 		Total, Done int
 	}
-	require.Equal(t, redelivery{Total: 4}, result[redelivery](t, c.must(t, "POST", path+old+"/redeliver", map[string]any{"state": "held", "dry_run": true})))
+	require.Equal(t, redelivery{Total: 7}, result[redelivery](t, c.must(t, "POST", path+old+"/redeliver", map[string]any{"state": "held", "dry_run": true})))
 	begun := result[redelivery](t, c.must(t, "POST", path+old+"/redeliver", map[string]any{"state": "held"}))
 	harness.Until(t, "it is done", 30*time.Second, func() error {
 		now := result[redelivery](t, c.must(t, "GET", path+old+"/redeliver/"+begun.ID, nil))
 		if now.State != string(notice.Redelivered) {
 			return fmt.Errorf("%+v", now)
 		}
-		require.Equal(t, []int{4, 4}, []int{now.Total, now.Done})
+		require.Equal(t, []int{7, 7}, []int{now.Total, now.Done})
 		return nil
 	})
 	var told []string
-	for _, request := range r.Await(t, "/told", 15, 20*time.Second)[11:] {
+	for _, request := range r.Await(t, "/told", 18, 20*time.Second)[11:] {
 		told = append(told, request.Header.Get("webhook-id"))
 	}
 	require.Equal(t, ids[1:], told, "in order, under their ids")
@@ -88,15 +124,60 @@ func TestHeldIsNotLost(t *testing.T) {
 	require.NoError(t, err)
 	var now notice.Redelivery
 	require.NoError(t, value.Get(&now))
-	require.Equal(t, 4, now.Done)
+	require.Equal(t, 7, now.Done)
 
 	response, err := http.Get(d.api + "/metrics")
 	require.NoError(t, err)
 	defer response.Body.Close()
 	metrics, err := io.ReadAll(response.Body)
 	require.NoError(t, err)
-	for _, line := range []string{"signalbox_addresses_dropped_total 1", `signalbox_deliveries_total{outcome="failed"} 1`, `signalbox_deliveries_total{outcome="sent"} 4`,
+	for _, line := range []string{"signalbox_addresses_dropped_total 1", `signalbox_deliveries_total{outcome="failed"} 1`, `signalbox_deliveries_total{outcome="sent"} 10`,
 		`signalbox_delivery_attempts_total{class="status"} 11`, "signalbox_deliveries_pending 0", "signalbox_lanes_parked 0", "signalbox_breakers_open "} {
 		require.Contains(t, string(metrics), "\n"+line)
 	}
+}
+
+// TestADroppedSubscriptionIsResumed has a lasting subscription dropped, much happen, and all of it sent in order once it is resumed.
+func TestADroppedSubscriptionIsResumed(t *testing.T) {
+	t.Parallel()
+	d := startDev(t)
+	c, r := d.caller(), harness.NewReceiver(t)
+	r.Answer("/told", harness.Response{Status: http.StatusGone})
+	id := result[struct{ ID string }](t, c.must(t, "POST", "/api/subscription", map[string]any{"url": r.URL("/told"), "source": "shop"})).ID
+	path := "/api/subscription/" + id
+	publish := func(n int) {
+		t.Helper()
+		c.must(t, "POST", "/api/publish", map[string]any{"event_source": "shop", "event_topic": "order", "event_type": "paid", "event_status": fmt.Sprint(n),
+			"event_key": "one", "changes": []string{"1"}})
+	}
+	type view struct {
+		State  string
+		Counts map[string]int
+	}
+	publish(0)
+	harness.Until(t, "it is dropped", 20*time.Second, func() error {
+		if now := result[view](t, c.must(t, "GET", path, nil)); now.State != string(notice.Dropped) {
+			return fmt.Errorf("%+v", now)
+		}
+		return nil
+	})
+	for n := range 20 {
+		publish(n + 1)
+	}
+	require.Equal(t, view{string(notice.Dropped), map[string]int{"failed": 1, "held": 20, "pending": 0, "parked": 0}}, result[view](t, c.must(t, "GET", path, nil)))
+	require.Len(t, r.Requests("/told"), 1)
+
+	r.Answer("/told", harness.Response{})
+	c.must(t, "POST", path+"/resume", nil)
+	publish(21)
+	seen := map[string]bool{}
+	for n, request := range r.Await(t, "/told", 22, 20*time.Second)[1:] {
+		var event struct {
+			Status string `json:"event_status"`
+		}
+		require.NoError(t, json.Unmarshal(request.Body, &event))
+		require.Equal(t, fmt.Sprint(n+1), event.Status)
+		seen[request.Header.Get("webhook-id")] = true
+	}
+	require.Len(t, seen, 21)
 }

@@ -60,7 +60,7 @@ func TestSlowTenMinutesOfRetries(t *testing.T) {
 	require.Len(t, owed, 2)
 	require.Equal(t, []string{"failed", "held"}, []string{owed[0].State, owed[1].State})
 	require.Len(t, owed[0].Attempts, tries)
-	say() // is owed to nobody any more
+	say() // is held
 
 	// Registered again it is a new notification, and what happens from now on arrives.
 	r.Answer("/dead", harness.Response{})
