@@ -277,6 +277,27 @@ func TestTLS(t *testing.T) {
 	require.Eventually(t, served(third), 20*time.Second, 50*time.Millisecond)
 }
 
+func TestWhatIsTooLargeHearsWhyOverTLS(t *testing.T) {
+	cert, key := filepath.Join(t.TempDir(), "cert.pem"), filepath.Join(t.TempDir(), "key.pem")
+	roots := x509.NewCertPool()
+	roots.AddCert(certify(t, cert, key, "first"))
+	address := setup(t, api.Config{TLSCert: cert, TLSKey: key}).serve(t)
+	conn, err := tls.Dial("tcp", address, &tls.Config{RootCAs: roots})
+	require.NoError(t, err)
+	defer conn.Close()
+	require.NoError(t, conn.SetDeadline(time.Now().Add(10*time.Second)))
+	_, err = fmt.Fprintf(conn, "POST /issue HTTP/1.1\r\nHost: a\r\nContent-Length: %d\r\n\r\n", 3<<20)
+	require.NoError(t, err)
+	for range 3 * 16 {
+		_, err = conn.Write(make([]byte, 64<<10))
+		require.NoError(t, err, "all that it sends is heard out")
+	}
+	response, err := http.ReadResponse(bufio.NewReader(conn), nil)
+	require.NoError(t, err)
+	response.Body.Close()
+	require.Equal(t, http.StatusRequestEntityTooLarge, response.StatusCode)
+}
+
 func TestWhoNeverFinishesTheHandshakeIsCutOff(t *testing.T) {
 	cert, key := filepath.Join(t.TempDir(), "cert.pem"), filepath.Join(t.TempDir(), "key.pem")
 	certify(t, cert, key, "first")
