@@ -37,6 +37,7 @@ func TestSecurityNamesItsTests(t *testing.T) {
 // TestEveryDecoderIsFuzzed: whoever adds a door adds something that sends whatever comes to mind to it. The others are what doors have in common
 // and what else reads what strangers write: bodies and queries, signatures, definitions, cursors.
 func TestEveryDecoderIsFuzzed(t *testing.T) {
+	target := regexp.MustCompile(`(?m)^func (Fuzz\w+)\(`)
 	rooms := map[string]bool{"api": true, "api/sdkhmac": true, "flow": true, "store": true}
 	doors, err := filepath.Glob("api/*/routes.go")
 	require.NoError(t, err)
@@ -47,12 +48,17 @@ func TestEveryDecoderIsFuzzed(t *testing.T) {
 	for room := range rooms {
 		tests, err := filepath.Glob(room + "/*_test.go")
 		require.NoError(t, err)
-		found := false
+		found := 0
 		for _, file := range tests {
 			source, err := os.ReadFile(file)
 			require.NoError(t, err)
-			found = found || strings.Contains(string(source), "\nfunc Fuzz")
+			for _, target := range target.FindAllStringSubmatch(string(source), -1) {
+				kept, err := os.ReadDir(filepath.Join(room, "testdata", "fuzz", target[1]))
+				require.NoError(t, err)
+				require.NotEmpty(t, kept, "%s of %s keeps nothing", target[1], room)
+				found++
+			}
 		}
-		require.True(t, found, "%s has no fuzz target", room)
+		require.Positive(t, found, "%s has no fuzz target", room)
 	}
 }
