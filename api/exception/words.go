@@ -23,7 +23,7 @@ const (
 	codeBusy        = "MTCH-0018" // the first request with this key is still running
 	codeUnknown     = "MTCH-0501" // no such exception in the caller's tenant
 	codeState       = "MTCH-0503" // not possible in the state the exception is in; nothing was changed
-	codeTooMany     = "MTCH-0506" // the external system's budget is used up
+	codeTooMany     = "MTCH-0506" // a budget is used up: the external system's, the app's, or that of log-ins that fail
 )
 
 var codes = map[ticket.Code]string{
