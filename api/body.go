@@ -27,8 +27,11 @@ const (
 // takeIn reads the body of a request. The HTTP layer would do it before anybody is asked, and set aside at once what a caller only announces: a
 // thousand connections that send a header each would take a gigabyte.
 func (s *Server) takeIn(c *fiber.Ctx) error {
-	if c.Request().Header.Peek(headerTooLarge) != nil {
+	switch string(c.Request().Header.Peek(headerUnread)) {
+	case tooLarge:
 		return cutOff(c, fiber.ErrRequestEntityTooLarge)
+	case unclear:
+		return cutOff(c, fiber.NewError(http.StatusBadRequest, "the length of the body is said more than once"))
 	}
 	stream := c.Context().RequestBodyStream()
 	if stream == nil {
@@ -58,21 +61,44 @@ func (s *Server) takeIn(c *fiber.Ctx) error {
 	return nil
 }
 
-// headerTooLarge marks a request that announces too large a body.
-const headerTooLarge = "X-Signalbox-Too-Large"
+// headerUnread marks a request whose body is not to be read, and says why.
+const (
+	headerUnread = "X-Signalbox-Unread"
+	tooLarge     = "too large"
+	unclear      = "unclear" // where it ends
+)
 
-// refuseUnread has a request that announces too large a body refused at once: the HTTP layer would wait for the beginning of it, or even ask
-// for it.
+// refuseUnread has a request refused at once that announces too large a body: the HTTP layer would wait for the beginning of it, or even ask for
+// it. And one that says more than once how long its body is (RFC 9112, section 6.3): where a proxy in front believes the other word, a stranger's
+// body is taken for somebody else's next request.
 func (s *Server) refuseUnread() {
 	s.app.Server().HeaderReceived = func(h *fasthttp.RequestHeader) fasthttp.RequestConfig {
-		h.Del(headerTooLarge)
-		if h.ContentLength() > s.config.BodyLimit {
+		why := ""
+		switch {
+		case lengths(h.RawHeaders()) > 1:
+			why = unclear
+		case h.ContentLength() > s.config.BodyLimit:
+			why = tooLarge
+		}
+		h.Del(headerUnread)
+		if why != "" {
 			h.SetContentLength(0)
 			h.Del(fiber.HeaderExpect)
-			h.Set(headerTooLarge, "true")
+			h.Set(headerUnread, why)
 		}
 		return fasthttp.RequestConfig{}
 	}
+}
+
+// lengths counts the headers that say how long a body is.
+func lengths(headers []byte) (n int) {
+	for line := range bytes.Lines(headers) {
+		name, _, _ := bytes.Cut(line, []byte(":"))
+		if name := bytes.TrimSpace(name); bytes.EqualFold(name, []byte(fiber.HeaderContentLength)) || bytes.EqualFold(name, []byte(fiber.HeaderTransferEncoding)) {
+			n++
+		}
+	}
+	return n
 }
 
 // cutOff refuses a request whose body was not read to its end. What follows on the connection is no request, and nobody is to read it: whoever

@@ -117,6 +117,9 @@ func TestABodyThatIsNotWhole(t *testing.T) {
 		"slow, in chunks":        {chunked + "5\r\nx", 408},
 		"no chunk":               {chunked + "zz\r\nGET /issue/1 HTTP/1.1\r\n\r\n", 400},
 		"a chunk without an end": {chunked + "1\r\nxxGET /issue/1 HTTP/1.1\r\n\r\n", 400},
+		"two lengths":            {strings.Replace(put(2), "\r\n\r\n", "\r\ncontent-length: 3\r\n\r\n", 1) + "xx", 400},
+		"a length and chunks":    {strings.Replace(put(5), "\r\n\r\n", "\r\nTransfer-Encoding: chunked\r\n\r\n", 1) + "0\r\n\r\n" + put(0), 400},
+		"chunks and a length":    {strings.Replace(chunked, "\r\n\r\n", "\r\nContent-Length : 5\r\n\r\n", 1) + "0\r\n\r\n" + put(0), 400},
 		"too large in chunks":    {chunked + strings.Repeat("19000\r\n"+large+"\r\n", 11) + "0\r\n\r\n" + put(0), 413},
 	} {
 		t.Run(name, func(t *testing.T) {
