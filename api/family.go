@@ -22,6 +22,8 @@ type Family struct {
 	Refuse func(c *fiber.Ctx, r Refusal) error
 	// Authenticate are ways of this family to tell who calls, asked in turn before the credentials that every family takes.
 	Authenticate []Authenticator
+	// Pages may call this family from a browser, with the cookies that the browser has for us. Those that Config allows may not.
+	Pages Origins
 }
 
 // Route is one call. Callers need its scope; there is no call without one.

@@ -43,7 +43,10 @@ func (o *Origins) Decode(text string) error {
 // cors lets pages of the allowed origins call the families. Cookies stay outside: callers bring their credential in a header.
 func (s *Server) cors() fiber.Handler {
 	return cors.New(cors.Config{
-		Next:         func(c *fiber.Ctx) bool { return s.claimant(c.Path()) == nil },
+		Next: func(c *fiber.Ctx) bool {
+			f := s.claimant(c.Path())
+			return f == nil || len(f.Pages) > 0
+		},
 		AllowOrigins: strings.Join(s.config.CORSOrigins, ","),
 		AllowMethods: "GET,HEAD,POST,PUT,DELETE",
 		AllowHeaders: strings.Join([]string{fiber.HeaderAuthorization, fiber.HeaderContentType, HeaderToken, HeaderKey, HeaderXKey, fiber.HeaderXRequestID,
@@ -51,5 +54,18 @@ func (s *Server) cors() fiber.Handler {
 		ExposeHeaders: strings.Join([]string{fiber.HeaderXRequestID, HeaderReplayed, fiber.HeaderRetryAfter, HeaderRateLimit, HeaderRateRemaining,
 			HeaderRateReset}, ","),
 		MaxAge: 600,
+	})
+}
+
+// pages lets the pages that a family names call it, with cookies too.
+func (s *Server) pages(f *Family) fiber.Handler {
+	return cors.New(cors.Config{
+		Next:             func(c *fiber.Ctx) bool { return s.claimant(c.Path()) != f },
+		AllowOrigins:     strings.Join(f.Pages, ","),
+		AllowCredentials: true,
+		AllowMethods:     "POST",
+		AllowHeaders:     strings.Join([]string{fiber.HeaderAuthorization, fiber.HeaderContentType, HeaderToken, fiber.HeaderXRequestID, "X-Namespace"}, ","),
+		ExposeHeaders:    fiber.HeaderXRequestID,
+		MaxAge:           600,
 	})
 }

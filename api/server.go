@@ -71,6 +71,9 @@ func New(config Config, apps Apps, ready func(ctx context.Context) error, log *s
 	for i := range s.families {
 		family := &s.families[i]
 		family.check()
+		if len(family.Pages) > 0 {
+			s.app.Use(s.pages(family))
+		}
 		for _, route := range family.Routes {
 			s.app.Add(route.Method, route.Path, s.serve(family, route))
 			// HEAD changes nothing (RFC 9110, section 9.2.1), which not every GET of old contracts can say of itself.

@@ -80,6 +80,12 @@ func (s *seal) session(v *visit) session {
 	return out
 }
 
+// SignedIn tells who a request's cookie says has signed in: the app's code, which may be disabled by now, and a name. For doors beside the pages.
+func (s *Console) SignedIn(c *fiber.Ctx) (app, operator string, ok bool) {
+	in := s.seal.session(&visit{Ctx: c, console: s})
+	return in.App, in.Operator, in.App != ""
+}
+
 // secure reports whether the visitor's browser speaks https with us.
 func (v *visit) secure() bool { return v.console.Secure || v.Protocol() == "https" }
 

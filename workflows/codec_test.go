@@ -119,3 +119,25 @@ func TestTextsOfFailuresAreEncryptedToo(t *testing.T) {
 	require.ErrorContains(t, err, "marker")
 	require.Contains(t, off.failures().ErrorToFailure(temporal.NewApplicationError("marker", "conflict")).String(), "marker")
 }
+
+// FuzzPayload sends what may lie in Temporal, or come to the codec server, to the codec: what was not encrypted by us is refused or left alone.
+func FuzzPayload(f *testing.F) {
+	r := &ring{keys: []PayloadKey{payloadKey("a")}}
+	c := &Codec{Encrypt: true, Keys: r.read}
+	good, err := c.Encode([]*commonpb.Payload{payload(`"x"`)})
+	require.NoError(f, err)
+	f.Add([]byte("binary/encrypted"), []byte("a"), good[0].Data)
+	f.Add([]byte("json/plain"), []byte(""), []byte(`"x"`))
+	f.Fuzz(func(t *testing.T, encoding, key, data []byte) {
+		in := &commonpb.Payload{Metadata: map[string][]byte{"encoding": encoding, "encryption-key-id": key}, Data: data}
+		out, err := c.Decode([]*commonpb.Payload{in})
+		switch {
+		case err != nil:
+			require.Equal(t, "binary/encrypted", string(encoding))
+		case string(encoding) == "binary/encrypted":
+			require.True(t, proto.Equal(payload(`"x"`), out[0]), "nobody else has the key")
+		default:
+			require.Same(t, in, out[0])
+		}
+	})
+}

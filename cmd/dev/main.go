@@ -79,7 +79,12 @@ func run(ctx context.Context, s settings, out io.Writer) (err error) {
 	for _, key := range workflows.Attributes() {
 		attributes[key.GetName()] = enumspb.INDEXED_VALUE_TYPE_KEYWORD
 	}
+	var endpoint, signIn string
+	if s.EncryptPayloads {
+		endpoint, signIn = "http://"+s.HTTPAddress+"/codec", "http://"+s.HTTPAddress+"/login"
+	}
 	temporal, err := embedded.Start(ctx, embedded.Options{
+		CodecEndpoint: endpoint, SignIn: signIn,
 		DataFile: filepath.Join(s.DataDir, "temporal.db"), Port: s.TemporalPort, UIPort: s.UIPort, SearchAttributes: attributes,
 	})
 	if err != nil {
@@ -125,6 +130,12 @@ func run(ctx context.Context, s settings, out io.Writer) (err error) {
 	}
 	if s.TemporalUI == "" {
 		s.TemporalUI = temporal.UIAddress()
+	}
+	if s.CodecApps == nil {
+		s.CodecApps = []string{apps[0].code}
+	}
+	if ui := temporal.UIAddress(); ui != "" {
+		s.CodecOrigins = append(s.CodecOrigins, ui)
 	}
 	server, err := house.API(s.APISettings, metrics, log)
 	if err != nil {

@@ -31,6 +31,10 @@ type Options struct {
 	// UIPort is where the web UI listens on 127.0.0.1; 0 means no web UI, AnyPort a free one.
 	UIPort int
 
+	// CodecEndpoint is where the web UI has payloads decoded, with the cookies that the browser has for that address; empty: nowhere. SignIn is the
+	// page it shows to who has none.
+	CodecEndpoint, SignIn string
+
 	// Namespace is made when missing; empty means "default".
 	Namespace string
 

@@ -85,7 +85,7 @@ func Start(ctx context.Context, o Options) (_ *Server, err error) {
 	s.temporal = server
 
 	if at.ui != 0 {
-		s.ui = startUI(at.ui, s.hostPort, o.Namespace)
+		s.ui = startUI(at.ui, s.hostPort, o)
 	}
 	if err := awaitFrontend(ctx, s.hostPort, o.Namespace); err != nil {
 		return nil, err

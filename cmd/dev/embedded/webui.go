@@ -19,19 +19,20 @@ type webUI struct {
 }
 
 // startUI serves in the background. The port must have been checked: the UI ends the process when it cannot listen.
-func startUI(port int, frontend, namespace string) *webUI {
+func startUI(port int, frontend string, o Options) *webUI {
 	ui := &webUI{
 		address: "http://" + ports.Address(port),
 		server: uiserver.NewServer(uioptions.WithConfigProvider(&uiconfig.Config{
 			Host:                ports.Loopback,
 			Port:                port,
 			TemporalGRPCAddress: frontend,
-			DefaultNamespace:    namespace,
+			DefaultNamespace:    o.Namespace,
 			EnableUI:            true,
 			HideLogs:            true,
 			DisableNewsFetch:    true,
 			// Loopback is plain HTTP, over which a browser would not send a secure cookie back.
-			CORS: uiconfig.CORS{CookieInsecure: true},
+			CORS:  uiconfig.CORS{CookieInsecure: true},
+			Codec: uiconfig.Codec{Endpoint: o.CodecEndpoint, IncludeCredentials: true, DefaultErrorMessage: "Encrypted. Sign in to read it:", DefaultErrorLink: o.SignIn},
 		})),
 	}
 	go func() { _ = ui.server.Start() }()

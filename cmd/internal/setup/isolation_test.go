@@ -1,6 +1,7 @@
 package setup
 
 import (
+	"encoding/base64"
 	"encoding/json"
 	"fmt"
 	"net/http"
@@ -187,6 +188,8 @@ var bodies = map[string]func(x exhibit) any{
 		return object{"status": "ASSIGNED", "externalSystem": "JIRA", "externalIssueId": "J-1", "assignee": "ann",
 			"updatedAt": time.Now().UTC().Format(time.RFC3339)}
 	},
+	"POST /codec/decode": payloads,
+	"POST /codec/encode": payloads,
 	"POST /api/publish": func(exhibit) any {
 		return object{"event_source": "a", "event_topic": "b", "event_type": "c", "event_status": "d", "changes": []string{"e"}}
 	},
@@ -194,6 +197,12 @@ var bodies = map[string]func(x exhibit) any{
 	"POST /api/subscription/:id/redeliver":            func(exhibit) any { return object{"state": "failed"} },
 	"POST /api/subscription":                          func(exhibit) any { return object{"url": "https://hooks.example.com/x"} },
 	"PUT /api/subscription/:id":                       func(exhibit) any { return object{"url": "https://hooks.example.com/y"} },
+}
+
+// payloads are what the Temporal web UI sends.
+func payloads(exhibit) any {
+	plain := base64.StdEncoding.EncodeToString([]byte("json/plain"))
+	return object{"payloads": []object{{"metadata": object{"encoding": plain}, "data": base64.StdEncoding.EncodeToString([]byte(`"` + marker + `"`))}}}
 }
 
 func bodyOf(x exhibit, method, path string) any {

@@ -9,8 +9,10 @@ import (
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
+	"go.temporal.io/sdk/converter"
 
 	"signalbox/api"
+	"signalbox/api/codec"
 	"signalbox/api/exception"
 	"signalbox/api/incident"
 	"signalbox/api/issue"
@@ -53,6 +55,7 @@ type APISettings struct {
 	PublishTenant    string `split_words:"true" desc:"tenant that callers without a credential publish into"`
 	api.Config
 	itsm.Settings
+	codec.Access
 }
 
 // openTenant is the tenant that anonymous callers publish into; empty: there are none.
@@ -116,12 +119,6 @@ func (h *House) API(s APISettings, metrics *prometheus.Registry, log *slog.Logge
 	subscriptions := &subscription.Wing{Desk: h.Desk, Subscriptions: h.Store, Allow: config.CallbackAllow, Begin: begin}
 	tickets := &itsm.Wing{Desk: h.Desk, Tickets: h.Store, Services: h.Store, Apps: h.Store, Types: config.IncidentTypes, Allow: config.CallbackAllow,
 		Profile: string(s.ITSMCallbackProfile), Zone: h.zone}
-	server := api.New(config, h.Store, h.Ready, log, append(tickets.Families(), issues.Family(), services.Family(), incidents.Family(),
-		exceptions.Family(), publishes.Family(), subscriptions.Family())...)
-	server.Share(h.Store)
-	server.Remember(h.Desk)
-	openapi.Mount(server)
-	server.Measure(metrics)
 	pages, err := console.New(console.Config{
 		Apps: h.Store, Records: h.Store, Key: h.key, Now: time.Now, Log: log, Secure: s.SecureCookies, Address: api.Address, Diagram: console.Draw,
 		TemporalUI: s.TemporalUI, Namespace: h.Engine.Namespace, TicketWorkflow: workflows.TicketID, LaneWorkflow: workflows.LaneID,
@@ -129,6 +126,13 @@ func (h *House) API(s APISettings, metrics *prometheus.Registry, log *slog.Logge
 	if err != nil {
 		return nil, err
 	}
+	payloads := &codec.Wing{Access: s.Access, Handler: converter.NewPayloadCodecHTTPHandler(h.Engine.Codec), Session: pages.SignedIn, App: h.Store.App, Log: log}
+	server := api.New(config, h.Store, h.Ready, log, append(tickets.Families(), issues.Family(), services.Family(), incidents.Family(),
+		exceptions.Family(), publishes.Family(), subscriptions.Family(), payloads.Family())...)
+	server.Share(h.Store)
+	server.Remember(h.Desk)
+	openapi.Mount(server)
+	server.Measure(metrics)
 	pages.Mount(server.App())
 	return server, nil
 }

@@ -17,6 +17,7 @@ import (
 	_ "modernc.org/sqlite"
 
 	"signalbox/api"
+	"signalbox/api/codec"
 	"signalbox/desk"
 	"signalbox/store"
 	"signalbox/ticket"
@@ -111,6 +112,9 @@ func (absent) ExecuteWorkflow(context.Context, client.StartWorkflowOptions, any,
 	return nil, errors.New("there is no Temporal here")
 }
 
+// temporalUI is where the Temporal web UI is.
+const temporalUI = "https://temporal.example.com"
+
 // product is the whole front desk as cmd/api puts it together, over an SQLite store and an engine in memory.
 type product struct {
 	*testing.T
@@ -129,11 +133,12 @@ func newProduct(t *testing.T, config api.Config) product {
 	t.Cleanup(func() { require.NoError(t, s.Close()) })
 	_, err = s.Migrate(t.Context())
 	require.NoError(t, err)
+	payloads := &workflows.Codec{Encrypt: true, Keys: func(ctx context.Context) ([]workflows.PayloadKey, error) { return payloadKeys(ctx, s) }}
 	house := &House{
-		Store: s, Client: absent{}, Engine: &workflows.Engine{Namespace: "default"}, key: key,
+		Store: s, Client: absent{}, Engine: &workflows.Engine{Namespace: "default", Codec: payloads}, key: key,
 		Desk: desk.New(s.Ledger(), &memory{lives: map[string]*remembered{}}, desk.Options{Log: log}),
 	}
-	server, err := house.API(APISettings{Config: config}, prometheus.NewRegistry(), log)
+	server, err := house.API(APISettings{Config: config, Access: codec.Access{CodecApps: []string{"north", "admin"}, CodecOrigins: api.Origins{temporalUI}}}, prometheus.NewRegistry(), log)
 	require.NoError(t, err)
 	raw, err := sql.Open("sqlite", "file:"+file)
 	require.NoError(t, err)
