@@ -247,6 +247,6 @@ func (s *Store) Resend(ctx context.Context, tenant, subscription, delivery strin
 		if err != nil {
 			return err
 		}
-		return q.newRound(ctx, subscription, delivery, notActive(sub.State))
+		return q.newRound(ctx, subscription, delivery, subscription, notActive(sub.State))
 	})
 }

@@ -123,13 +123,17 @@ func (q *session) target(ctx context.Context, tenant string, ticketID int64, sub
 	case ticketID == 0:
 		return "", notActive(notice.SubscriptionState(row.State))
 	}
-	var again string
-	found, err = q.find(ctx, &again, `SELECT id FROM subscriptions WHERE ticket_id = ? AND url = ? AND format = ? AND state = 'active' ORDER BY created_at, id LIMIT 1`,
-		ticketID, row.URL, row.Format)
+	return q.registeredAgain(ctx, row)
+}
+
+// registeredAgain gives what the address of a dropped subscription is registered as now; errDropped: it is not.
+func (q *session) registeredAgain(ctx context.Context, row subscriptionRow) (id string, err error) {
+	found, err := q.find(ctx, &id, `SELECT id FROM subscriptions WHERE ticket_id = ? AND url = ? AND format = ? AND state = 'active' ORDER BY created_at, id LIMIT 1`,
+		row.TicketID, row.URL, row.Format)
 	if err == nil && !found {
 		err = errDropped
 	}
-	return again, wrap("look for the address", err)
+	return id, wrap("look for the address", err)
 }
 
 // takeUp makes a ticket's callback that was dropped active again. Seed 000 has notifications wait until they are registered again, and that is how

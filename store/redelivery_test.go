@@ -153,6 +153,7 @@ func TestWhatIsOwedToTheAddressAlreadyIsPassedOver(t *testing.T) {
 		}
 		require.Equal(t, []any{notice.Redelivered, 3, 1}, []any{r.State, r.Total, r.Done})
 		require.Equal(t, idsOf(works[3:]), idsOf(b.pending()))
+		require.True(t, ticket.Is(b.Redeliver(t.Context(), s.ticket.ID, sub.ID, works[1].Delivery.ID), ticket.Conflict), "so it is when one is asked for alone")
 	})
 }
 

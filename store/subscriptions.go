@@ -42,6 +42,7 @@ func (r subscriptionRow) subscription() notice.Subscription {
 var (
 	errNoSubscription = ticket.Refuse(ticket.NotFound, "there is no such notification")
 	errNoDelivery     = ticket.Refuse(ticket.NotFound, "it has no such delivery")
+	errToldAlready    = ticket.Refuse(ticket.Conflict, "the address was told of the same under its new registration")
 	errDropped        = ticket.Refuse(ticket.Conflict, "the address was dropped; it has to be registered again")
 )
 
@@ -217,35 +218,40 @@ func (q *session) end(ctx context.Context, subscription string, as notice.Delive
 	return wrap("unpark lanes", err)
 }
 
-// Redeliver starts a new round of tries under the same ID. NotFound: the ticket has no such subscription, or that no such delivery;
-// Conflict: it is still being tried, or the address is dropped; a callback is taken up again, see takeUp.
+// Redeliver starts a new round of tries under the same ID. What is owed to an address that was dropped goes to what it was registered as again; a
+// callback is taken up again, see takeUp. NotFound: the ticket has no such subscription, or that no such delivery; Conflict: it is still being
+// tried, the address is dropped, or was told of the same under its new registration.
 func (s *Store) Redeliver(ctx context.Context, ticketID int64, subscription, delivery string) error {
 	return s.write(ctx, func(ctx context.Context, q *session) error {
+		// With it held, the ticket's subscriptions stay what they are.
 		if err := q.holdTicket(ctx, ticketID); err != nil {
 			return err
 		}
 		if err := q.takeUp(ctx, ticketID, subscription); err != nil {
 			return err
 		}
-		var state string
-		found, err := q.find(ctx, &state, q.forShare(`SELECT state FROM subscriptions WHERE id = ? AND ticket_id = ? AND state <> 'deleted'`), subscription, ticketID)
+		var row subscriptionRow
+		found, err := q.find(ctx, &row, `SELECT `+subscriptionColumns+` FROM subscriptions WHERE id = ? AND ticket_id = ? AND state <> 'deleted'`, subscription, ticketID)
 		switch {
 		case err != nil:
 			return wrap("look for a subscription", err)
 		case !found:
 			return errNoSubscription
 		}
-		var inactive error
-		if state != string(notice.Active) {
-			inactive = errDropped
+		target, inactive := subscription, error(nil)
+		if row.State != string(notice.Active) {
+			if target, err = q.registeredAgain(ctx, row); err != nil && !ticket.Is(err, ticket.Conflict) {
+				return err
+			}
+			inactive = err
 		}
-		return q.newRound(ctx, subscription, delivery, inactive)
+		return q.newRound(ctx, subscription, delivery, target, inactive)
 	})
 }
 
-// newRound has a subscription's delivery tried anew, unless it is refused because the subscription is not active. What its lane belongs to
-// and the subscription are held.
-func (q *session) newRound(ctx context.Context, subscription, delivery string, inactive error) error {
+// newRound has a subscription's delivery tried anew, to the target, unless it is refused because there is nobody to send it to. What its lane
+// belongs to and the target are held.
+func (q *session) newRound(ctx context.Context, subscription, delivery, target string, inactive error) error {
 	var row deliveryRow
 	found, err := q.find(ctx, &row, `SELECT `+deliveryColumns+` FROM deliveries d WHERE d.id = ? AND d.subscription_id = ?`, delivery, subscription)
 	switch {
@@ -263,12 +269,16 @@ func (q *session) newRound(ctx context.Context, subscription, delivery string, i
 		return err
 	}
 	next := notice.Pending
-	if parked[subscription] {
+	if parked[target] {
 		next = notice.Parked
 	} else {
 		q.wakes[row.Part] = true
 	}
-	_, err = q.exec(ctx, `UPDATE deliveries SET state = ?, tries = 0, first_try = NULL, next_try = ?, ended_at = NULL WHERE id = ?`, string(next), at(q.now()),
-		row.ID)
+	n, err := q.exec(ctx, `UPDATE deliveries SET subscription_id = ?, state = ?, tries = 0, first_try = NULL, next_try = ?, ended_at = NULL WHERE id = ? AND (subscription_id = ?
+		OR NOT EXISTS (SELECT 1 FROM deliveries o WHERE o.subscription_id = ? AND o.ticket_id = deliveries.ticket_id AND o.seq = deliveries.seq))`,
+		target, string(next), at(q.now()), row.ID, target, target)
+	if err == nil && n == 0 {
+		return errToldAlready
+	}
 	return wrap("start a new round", err)
 }

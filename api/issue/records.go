@@ -48,7 +48,7 @@ type Addresses interface {
 	// TooMany: too often within these. Joins the transaction of ctx.
 	RotateAddress(ctx context.Context, ticketID int64, subscription string) (secret string, err error)
 	// Redeliver starts a new round of tries under the same ID. NotFound: the subscription has no such delivery; Conflict: it is still being
-	// tried, or the address is dropped. Joins the transaction of ctx.
+	// tried, or the address is dropped and not registered again. Joins the transaction of ctx.
 	Redeliver(ctx context.Context, ticketID int64, subscription, delivery string) error
 	// What is owed to them. A deleted address has nothing more.
 	api.Deliveries
