@@ -24,7 +24,9 @@ func (r *ring) read(context.Context) ([]PayloadKey, error) {
 	return r.keys, r.err
 }
 
-func payloadKey(id string) PayloadKey { return PayloadKey{id, []byte("0123456789abcdef01234567" + id + "........")[:32]} }
+func payloadKey(id string) PayloadKey {
+	return PayloadKey{id, []byte("0123456789abcdef01234567" + id + "........")[:32]}
+}
 
 func payload(text string) *commonpb.Payload {
 	return &commonpb.Payload{Metadata: map[string][]byte{converter.MetadataEncoding: []byte(converter.MetadataEncodingJSON), "more": []byte("m")}, Data: []byte(text)}
