@@ -8,6 +8,7 @@ import (
 	"io"
 	"math/rand/v2"
 	"net/http"
+	"strings"
 	"sync"
 	"testing"
 	"time"
@@ -25,7 +26,9 @@ const (
 	// lease is how long a claimant alone works on a request (desk.Options); a little more is for the settling.
 	lease, settleWithin = 30 * time.Second, 10 * time.Second
 	// latestKill is when in a burst the last moment to be killed is. The first request is claimed, done and answered well before.
-	latestKill = 250 * time.Millisecond
+	latestKill = 150 * time.Millisecond
+	// nearClaim is when after its claim a request that meets no obstacle is done and answered.
+	nearClaim = 30 * time.Millisecond
 )
 
 // twins are two API processes over one database and one Temporal. The production's own API process is the first.
@@ -130,8 +133,52 @@ func kind(a answer) (string, error) {
 	return "", fmt.Errorf("%s %v", a, a.header)
 }
 
-// burst sends the request many times at once to both processes, and kills one of them after a while.
-func (w *twins) burst(t testing.TB, q *identical, victim int, after time.Duration) {
+// deadly is when a process is killed: so long after the burst began, or after the request's claim was seen.
+type deadly struct {
+	victim  int
+	claimed bool
+	after   time.Duration
+}
+
+func (d deadly) String() string {
+	from := "the beginning"
+	if d.claimed {
+		from = "the claim"
+	}
+	return fmt.Sprintf("%d killed %d ms after %s", d.victim, d.after.Milliseconds(), from)
+}
+
+// throw gives a moment. Half of them are near the claim, because what is done then takes a small part of the burst.
+func throw(dice *rand.Rand) deadly {
+	d := deadly{victim: dice.IntN(2), claimed: dice.IntN(2) == 0, after: time.Duration(dice.Int64N(int64(latestKill)))}
+	if d.claimed {
+		d.after = time.Duration(dice.Int64N(int64(nearClaim)))
+	}
+	return d
+}
+
+// kill kills when the moment has come, or when the burst is over.
+func (w *twins) kill(t testing.TB, q *identical, d deadly, over <-chan struct{}) {
+	for claimed := !d.claimed; !claimed; {
+		select {
+		case <-over:
+			claimed = true
+		default:
+			if err := w.db.QueryRow(`SELECT COUNT(*) > 0 FROM operations WHERE request_id = $1`, q.id).Scan(&claimed); err != nil {
+				t.Errorf("look for the claim: %v", err)
+				claimed = true
+			}
+		}
+	}
+	select {
+	case <-over:
+	case <-time.After(d.after):
+	}
+	w.apis[d.victim].Kill()
+}
+
+// burst sends the request many times at once to both processes, and kills one of them meanwhile.
+func (w *twins) burst(t testing.TB, q *identical, d deadly) {
 	t.Helper()
 	type result struct {
 		answer
@@ -150,15 +197,20 @@ func (w *twins) burst(t testing.TB, q *identical, victim int, after time.Duratio
 		})
 	}
 	ready.Wait()
-	killed := time.AfterFunc(after, func() { w.apis[victim].Kill() })
+	over, dead := make(chan struct{}), make(chan struct{})
+	go func() {
+		defer close(dead)
+		<-begin
+		w.kill(t, q, d, over)
+	}()
 	close(begin)
 	done.Wait()
-	killed.Stop()
-	w.apis[victim].Kill() // if all was over before
+	close(over)
+	<-dead
 	q.codes = map[string]int{}
 	for i, r := range results {
 		if r.error != nil {
-			require.Equal(t, victim, i%2, "%s: the process that lives left a caller without an answer: %v", q.name, r.error)
+			require.Equal(t, d.victim, i%2, "%s: the process that lives left a caller without an answer: %v", q.name, r.error)
 			q.codes[broken]++
 			continue
 		}
@@ -194,10 +246,9 @@ func (w *twins) converge(t testing.TB, q *identical, i int) answer {
 // round plays one burst and holds what came of it against the contract. It tells what the killing met.
 func (w *twins) round(t testing.TB, q *identical, dice *rand.Rand) (met string) {
 	t.Helper()
-	early := dice.Float64() // squared: most of it is over soon, and what is worth killing happens then
-	victim, after := dice.IntN(2), time.Duration(early*early*float64(latestKill))
+	d := throw(dice)
 	before := q.changes()
-	w.burst(t, q, victim, after)
+	w.burst(t, q, d)
 	open := w.count(t, `SELECT COUNT(*) FROM operations WHERE request_id = $1 AND state = 'running'`, q.id)
 	switch {
 	case q.codes[executed] == 1:
@@ -212,9 +263,9 @@ func (w *twins) round(t testing.TB, q *identical, dice *rand.Rand) (met string) 
 	require.True(t, q.codes[executed] == 1 || q.codes[broken] > 0, "%s: nobody was told that it was done: %v", q.name, q.codes)
 
 	began := time.Now()
-	again, _ := kind(w.converge(t, q, 1-victim)) // whoever lives tells without the other
+	again, _ := kind(w.converge(t, q, 1-d.victim)) // whoever lives tells without the other
 	took := time.Since(began)
-	w.start(t, victim)
+	w.start(t, d.victim)
 	for i := range w.bases {
 		require.True(t, w.converge(t, q, i).replayed(), q.name)
 	}
@@ -226,7 +277,7 @@ func (w *twins) round(t testing.TB, q *identical, dice *rand.Rand) (met string) 
 		}
 	}
 	require.LessOrEqual(t, first, 1, "%s: it was done more than once", q.name)
-	a, err := q.send(oneShot(), w.bases[victim], q.other)
+	a, err := q.send(oneShot(), w.bases[d.victim], q.other)
 	require.NoError(t, err)
 	require.Equal(t, http.StatusUnprocessableEntity, a.status, "%s: %s", q.name, a)
 
@@ -236,7 +287,7 @@ func (w *twins) round(t testing.TB, q *identical, dice *rand.Rand) (met string) 
 	if q.number != "" {
 		require.Equal(t, 1, w.updates(t, q.number), "%s: updates of the workflow", q.name)
 	}
-	t.Logf("%-24s killed %d after %3d ms: %-26s %v, then %s after %s", q.name, victim, after.Milliseconds(), met, q.codes, again, took.Round(time.Millisecond))
+	t.Logf("%-24s %s: %s; %v, then %s after %s", q.name, d, met, q.codes, again, took.Round(time.Millisecond))
 	return met
 }
 
@@ -275,21 +326,22 @@ func (w *twins) play(t testing.TB, rounds int, seed uint64) {
 	// An opening that nobody knows of would be a workflow without a row.
 	tickets := w.count(t, `SELECT COUNT(*) FROM tickets`)
 	harness.Until(t, "Temporal shows all tickets", 20*time.Second, func() error {
-		ids := map[string]bool{} // a ticket that was taken up again after its end has more than one run
+		numbers := map[string]bool{} // a ticket that was taken up again after its end has a workflow for each life
 		for request := (&workflowservice.ListWorkflowExecutionsRequest{Namespace: productionNamespace, Query: `WorkflowType = 'Ticket'`}); ; {
 			page, err := w.temporal.ListWorkflow(t.Context(), request)
 			if err != nil {
 				return err
 			}
 			for _, e := range page.Executions {
-				ids[e.Execution.WorkflowId] = true
+				number, _, _ := strings.Cut(e.Execution.WorkflowId, "/")
+				numbers[number] = true
 			}
 			if request.NextPageToken = page.NextPageToken; len(request.NextPageToken) == 0 {
 				break
 			}
 		}
-		if len(ids) != tickets {
-			return fmt.Errorf("%d workflows for %d tickets", len(ids), tickets)
+		if len(numbers) != tickets {
+			return fmt.Errorf("workflows of %d tickets, and %d tickets", len(numbers), tickets)
 		}
 		return nil
 	})
