@@ -176,7 +176,9 @@ func (d *Desk) do(ctx context.Context, op Operation, gate Gate, again bool) (Rep
 	if refusal := ticket.AsError(err); refusal != nil && refusal.Code != ticket.Unavailable {
 		if err := d.ledger.Close(tidy, op.ID, Refused, refusal.Error()); err != nil {
 			d.opts.Log.Warn("operation.close", "operation", op.ID, "error", err)
+			return Reply{}, refusal
 		}
+		refused(ctx, op.ID)
 		return Reply{}, refusal
 	}
 	if err == nil {

@@ -47,6 +47,7 @@ type Request struct {
 	Fingerprint string // digest of the body
 	RequestID   string // for logs and the audit
 	Address     string // where it came from, likewise
+	Operator    string // whom it names as acting, likewise; checked by nobody
 }
 
 // Answer is what a caller is told when all went well. It is known before anything happens and is kept with the operation, so that whoever

@@ -163,8 +163,16 @@ func (q *session) insertAlert(ctx context.Context, a *notice.Alert) (bool, error
 	if err != nil {
 		return false, wrap("place an alert", err)
 	}
-	n, err := q.exec(ctx, `INSERT INTO alerts (id, tenant, ticket_id, seq, n, at, kind, subscription_id, delivery_id, host, reason)
-		VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT (id) DO NOTHING`,
-		a.ID, a.Tenant, a.TicketID, a.Place.Seq, a.Place.N, at(a.At), string(a.Kind), a.Subscription, a.Delivery, tidy(a.Host), a.Reason)
+	r := alertRow{ID: a.ID, Tenant: a.Tenant, Ticket: a.TicketID, Seq: a.Place.Seq, N: a.Place.N, At: at(a.At), Kind: string(a.Kind),
+		Subscription: a.Subscription, Delivery: a.Delivery, Host: tidy(a.Host), Reason: a.Reason}
+	chain, err := q.chainAlert(ctx, &r)
+	if err != nil {
+		return false, err
+	}
+	n, err := q.exec(ctx, `INSERT INTO alerts (`+alertColumns+`) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT (id) DO NOTHING`,
+		r.ID, r.Tenant, r.Ticket, r.Seq, r.N, r.At, r.Kind, r.Subscription, r.Delivery, r.Host, r.Reason, r.Hash)
+	if err == nil && n > 0 {
+		_, err = q.exec(ctx, `UPDATE tickets SET chain = ? WHERE id = ?`, chain, r.Ticket)
+	}
 	return n > 0, wrap("insert an alert", err)
 }

@@ -109,6 +109,9 @@ func (q *session) meet(ctx context.Context, stored, op desk.Operation) (taken *d
 		if err == nil && n == 0 {
 			err = errTaken
 		}
+		if err == nil {
+			err = q.reopen(ctx, stored)
+		}
 		return &stored, true, wrap("take an operation up again", err)
 	case stored.State == desk.Void:
 		n, err := q.exec(ctx, `UPDATE operations SET scope = NULL WHERE id = ? AND state = 'void' AND scope IS NOT NULL`, stored.ID)
@@ -129,7 +132,7 @@ const counterTickets = "tickets"
 
 // identify gives an opening its identity. Counters are rows that all openings wait for in turn, so this comes as late as it can.
 func (q *session) identify(ctx context.Context, op *desk.Operation) (err error) {
-	if op.Ticket.ID, err = q.draw(ctx, counterTickets); err != nil {
+	if op.Ticket.ID, err = q.drawTicket(ctx); err != nil {
 		return err
 	}
 	n, opened := op.Ticket.ID, op.CreatedAt

@@ -3,6 +3,7 @@ package store
 import (
 	"context"
 
+	"signalbox/desk"
 	"signalbox/ticket"
 )
 
@@ -39,3 +40,8 @@ const (
 	ShapesQuery    = shapesQuery
 	FollowersQuery = followersQuery
 )
+
+// AuditQuery is the query that Audit runs, likewise.
+func AuditQuery(tenant string, f desk.EntryFilter) (string, []any, error) {
+	return auditQuery(tenant, f, ticket.DefaultPage+1)
+}

@@ -102,14 +102,35 @@ func (q *session) add(ctx context.Context, op desk.Operation) (bool, error) {
 	if err != nil {
 		return false, err
 	}
-	n, err := q.exec(ctx, `INSERT INTO operations (`+operationColumns+`, why) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, '')
+	seal := ""
+	if op.Kind == desk.KindOpen {
+		a, err := q.auditor(ctx)
+		if err != nil {
+			return false, err
+		}
+		seal = a.digest(claimParts(op.ID, op.Ticket.ID)...)
+	}
+	n, err := q.exec(ctx, `INSERT INTO operations (`+operationColumns+`, operator, seal, why)
+		VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, '')
 		ON CONFLICT (scope) WHERE scope IS NOT NULL DO NOTHING`,
 		r.ID, r.Scope, r.Fingerprint, r.Kind, r.State, r.Tenant, r.App, r.Door, r.Method, r.Path, r.RequestID, r.Address, r.Number, r.Content,
-		r.Status, r.Body, r.CreatedAt, r.Lease)
+		r.Status, r.Body, r.CreatedAt, r.Lease, operatorOf(op), seal)
 	if err != nil {
 		return false, fmt.Errorf("insert operation: %w", err)
 	}
 	return n == 1, nil
+}
+
+// operatorOf gives whom the audit names as acting.
+func operatorOf(op desk.Operation) string {
+	operator := op.Request.Operator
+	switch {
+	case op.Command != nil && op.Command.Operator != "":
+		operator = op.Command.Operator
+	case len(op.Opening) > 0 && op.Opening[0].After.Opening != nil && op.Opening[0].After.Opening.Opener != "":
+		operator = op.Opening[0].After.Opening.Opener
+	}
+	return short(operator, maxAuditName)
 }
 
 // sealedBody begins a body that was sealed because it tells a secret; no JSON begins so.
@@ -132,7 +153,8 @@ func (q *session) done(ctx context.Context, op desk.Operation) error {
 	if op.Answer.Secret {
 		body = sealedBody + q.seals.seal(body, op.ID)
 	}
-	_, err := q.exec(ctx, `UPDATE operations SET state = 'done', status = ?, body = ?, why = '', ended_at = ? WHERE id = ? AND state <> 'done'`,
+	// Without its seal it cannot be passed off as one that is under way, or did not happen.
+	_, err := q.exec(ctx, `UPDATE operations SET state = 'done', status = ?, body = ?, code = '', why = '', seal = '', ended_at = ? WHERE id = ? AND state <> 'done'`,
 		op.Answer.Status, body, at(q.now()), op.ID)
 	if err != nil {
 		return fmt.Errorf("end operation: %w", err)
@@ -147,8 +169,13 @@ func (l Ledger) Close(ctx context.Context, id string, state desk.OperationState,
 		if state == desk.Refused {
 			set += `, scope = NULL`
 		}
-		if _, err := q.exec(ctx, set+` WHERE id = ? AND state = 'running'`, string(state), tidy(why), at(q.now()), id); err != nil {
+		var row closedRow
+		closed, err := q.find(ctx, &row, set+` WHERE id = ? AND state = 'running' RETURNING id, kind, content, seal`, string(state), tidy(why), at(q.now()), id)
+		if err != nil {
 			return fmt.Errorf("close operation: %w", err)
+		}
+		if closed {
+			return q.unopen(ctx, row)
 		}
 		return nil
 	})
@@ -212,12 +239,12 @@ func (l Ledger) Happened(ctx context.Context, id string) (happened bool, err err
 	return happened, err
 }
 
-// PruneOperations deletes up to limit operations, oldest first, that are over and were claimed before that time. Keys must be remembered
-// for 24 hours at least (contracts); operations that are still running stay.
+// PruneOperations takes keys and answers from up to limit operations, oldest first, that are over and were claimed before that time; the audit
+// keeps the rest: see PruneAudit. Keys must be remembered for 24 hours at least (contracts); operations that are still running stay.
 func (s *Store) PruneOperations(ctx context.Context, before time.Time, limit int) (pruned int64, err error) {
 	err = s.write(ctx, func(ctx context.Context, q *session) error {
-		pruned, err = q.exec(ctx, `DELETE FROM operations WHERE id IN (
-			SELECT id FROM operations WHERE state <> 'running' AND created_at < ? ORDER BY created_at LIMIT ?)`, at(before), limit)
+		pruned, err = q.exec(ctx, `UPDATE operations SET scope = NULL, fingerprint = '', content = '', body = '' WHERE id IN (
+			SELECT id FROM operations WHERE state <> 'running' AND content <> '' AND created_at < ? ORDER BY created_at LIMIT ?)`, at(before), limit)
 		if err != nil {
 			return fmt.Errorf("prune operations: %w", err)
 		}

@@ -54,7 +54,7 @@ func (q *session) project(ctx context.Context, id ticket.Identity, events []tick
 	if len(events) == 0 {
 		return nil
 	}
-	t, known, err := q.lock(ctx, id.ID)
+	t, chain, known, err := q.lockChain(ctx, id.ID)
 	if err != nil {
 		return err
 	}
@@ -66,17 +66,27 @@ func (q *session) project(ctx context.Context, id ticket.Identity, events []tick
 	if after.Identity != id {
 		return fmt.Errorf("ticket %s: the events are those of %s", id.Number, after.Number)
 	}
+	if err := q.complete(ctx, steps); err != nil {
+		return fmt.Errorf("ticket %s: %w", id.Number, err)
+	}
+	rows, chain, err := q.chained(ctx, chain, steps)
+	if err != nil {
+		return fmt.Errorf("ticket %s: %w", id.Number, err)
+	}
 	put := q.update
 	if !known {
 		put = q.create
 	}
-	if inserted, err := put(ctx, after); err != nil {
+	if inserted, err := put(ctx, after, chain); err != nil {
 		return fmt.Errorf("ticket %s: %w", id.Number, err)
 	} else if !inserted {
 		// Somebody projected the opening meanwhile; now there is a row to lock.
 		return q.project(ctx, id, events)
 	}
-	for _, write := range []func(context.Context, []step) error{q.complete, q.events, q.sides, q.owe} {
+	if err := q.insert(ctx, `events (`+eventColumns+`)`, rows); err != nil {
+		return fmt.Errorf("ticket %s: %w", id.Number, err)
+	}
+	for _, write := range []func(context.Context, []step) error{q.sides, q.owe} {
 		if err := write(ctx, steps); err != nil {
 			return fmt.Errorf("ticket %s: %w", id.Number, err)
 		}
@@ -86,13 +96,22 @@ func (q *session) project(ctx context.Context, id ticket.Identity, events []tick
 
 // lock holds the ticket's row until the transaction ends and reads it.
 func (q *session) lock(ctx context.Context, id int64) (t ticket.Ticket, known bool, err error) {
-	var state string
-	known, err = q.find(ctx, &state, q.forUpdate(`SELECT state FROM tickets WHERE id = ?`), id)
-	if err != nil || !known {
-		return t, false, wrap("lock a ticket", err)
+	t, _, known, err = q.lockChain(ctx, id)
+	return t, known, err
+}
+
+// lockChain is lock that also tells where the chain of its timeline ends.
+func (q *session) lockChain(ctx context.Context, id int64) (t ticket.Ticket, chain string, known bool, err error) {
+	var row struct {
+		State string `db:"state"`
+		Chain string `db:"chain"`
 	}
-	t, err = readTicket(state)
-	return t, true, err
+	known, err = q.find(ctx, &row, q.forUpdate(`SELECT state, chain FROM tickets WHERE id = ?`), id)
+	if err != nil || !known {
+		return t, "", false, wrap("lock a ticket", err)
+	}
+	t, err = readTicket(row.State)
+	return t, row.Chain, true, err
 }
 
 func readTicket(state string) (t ticket.Ticket, err error) {
@@ -103,39 +122,51 @@ func readTicket(state string) (t ticket.Ticket, err error) {
 }
 
 // create inserts a ticket's row; false: it is there already.
-func (q *session) create(ctx context.Context, t ticket.Ticket) (bool, error) {
+func (q *session) create(ctx context.Context, t ticket.Ticket, chain string) (bool, error) {
 	state, err := json.Marshal(t)
 	if err != nil {
 		return false, fmt.Errorf("write a ticket: %w", err)
 	}
-	n, err := q.exec(ctx, `INSERT INTO tickets (id, tenant, number, uuid, open, phase, origin, service, assignee, created_at, updated_at, seq, state)
-		VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT (id) DO NOTHING`,
+	n, err := q.exec(ctx, `INSERT INTO tickets (id, tenant, number, uuid, open, phase, origin, service, assignee, created_at, updated_at, seq, state, chain)
+		VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT (id) DO NOTHING`,
 		t.ID, t.Tenant, t.Number, t.UUID, t.Status.Open(), t.Phase(), t.Origin, t.Service, t.Assignee, at(t.CreatedAt), at(t.UpdatedAt), t.Seq,
-		string(state))
+		string(state), chain)
 	return n == 1, wrap("insert the row", err)
 }
 
 // update brings a locked row up to date.
-func (q *session) update(ctx context.Context, t ticket.Ticket) (bool, error) {
+func (q *session) update(ctx context.Context, t ticket.Ticket, chain string) (bool, error) {
 	state, err := json.Marshal(t)
 	if err != nil {
 		return false, fmt.Errorf("write a ticket: %w", err)
 	}
-	_, err = q.exec(ctx, `UPDATE tickets SET open = ?, phase = ?, origin = ?, service = ?, assignee = ?, updated_at = ?, seq = ?, state = ? WHERE id = ?`,
-		t.Status.Open(), t.Phase(), t.Origin, t.Service, t.Assignee, at(t.UpdatedAt), t.Seq, string(state), t.ID)
+	_, err = q.exec(ctx, `UPDATE tickets SET open = ?, phase = ?, origin = ?, service = ?, assignee = ?, updated_at = ?, seq = ?, state = ?, chain = ?
+		WHERE id = ?`,
+		t.Status.Open(), t.Phase(), t.Origin, t.Service, t.Assignee, at(t.UpdatedAt), t.Seq, string(state), chain, t.ID)
 	return true, wrap("update the row", err)
 }
 
-// events inserts the events.
-func (q *session) events(ctx context.Context, steps []step) error {
-	rows := make([][]any, 0, len(steps))
+// chained gives the rows of the events, each with its hash, and where the chain ends then.
+func (q *session) chained(ctx context.Context, chain string, steps []step) (rows [][]any, end string, err error) {
+	a, err := q.auditor(ctx)
+	if err != nil {
+		return nil, "", err
+	}
+	links := make([]link, 0, len(steps))
 	for _, s := range steps {
 		e := s.event
 		content, err := json.Marshal(e)
 		if err != nil {
-			return fmt.Errorf("write event %d: %w", e.Seq, err)
+			return nil, "", fmt.Errorf("write event %d: %w", e.Seq, err)
 		}
-		rows = append(rows, []any{s.after.ID, e.Seq, at(e.At), string(e.Type), tidy(e.Actor), tidy(e.Operation), string(content)})
+		r := eventRow{Ticket: s.after.ID, Seq: e.Seq, At: at(e.At), Type: string(e.Type), Actor: tidy(e.Actor), Operation: tidy(e.Operation),
+			Content: string(content)}
+		links = append(links, r.link())
+		rows = append(rows, []any{r.Ticket, r.Seq, r.At, r.Type, r.Actor, r.Operation, r.Content})
 	}
-	return q.insert(ctx, `events (ticket_id, seq, at, type, actor, operation, content)`, rows)
+	end = a.extend(steps[0].after.ID, chain, links)
+	for i, l := range links {
+		rows[i] = append(rows[i], l.hash)
+	}
+	return rows, end, nil
 }

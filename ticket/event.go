@@ -138,7 +138,7 @@ func Evolve(t Ticket, e Event) Ticket {
 		t.Definition, t.Named, t.Followers = o.Definition, o.Named, slices.Clone(o.Followers)
 		t.Relations = nil
 		for _, r := range o.Relations {
-			t.Relations = append(t.Relations, r.head())
+			t.Relations = append(t.Relations, r.Head())
 		}
 	}
 	if c.Status != "" {
@@ -161,11 +161,11 @@ func Evolve(t Ticket, e Event) Ticket {
 		t.Verdict = c.Verdict
 	}
 	if c.Relation != nil {
-		head := c.Relation.head()
+		head := c.Relation.Head()
 		t.Relations = put(t.Relations, head, func(h RelationHead) bool { return h.Type == head.Type })
 	}
 	if c.Message != nil {
-		head := c.Message.head()
+		head := c.Message.Head()
 		t.Messages = put(t.Messages, head, func(h MessageHead) bool { return h.ID == head.ID })
 	}
 	if c.Pinned != nil {
@@ -199,11 +199,13 @@ func put[T any](list []T, item T, same func(T) bool) []T {
 	return append(list, item)
 }
 
-func (r Relation) head() RelationHead {
+// Head is what a ticket remembers of the relation.
+func (r Relation) Head() RelationHead {
 	return RelationHead{Type: r.Type, Count: len(r.Content), Digest: digest(r.Content)}
 }
 
-func (m Message) head() MessageHead {
+// Head is what a ticket remembers of the message.
+func (m Message) Head() MessageHead {
 	return MessageHead{ID: m.ID, Digest: digest([]string{m.Author, m.Content})}
 }
 

@@ -8,6 +8,8 @@
 //	migrate app rotate -code C -overlap D     give an app a new secret; the old one goes on for that long
 //	migrate reseal                            seal everything anew under the master key in force, once there is a new one
 //	migrate reseal -check                     tell what is sealed under which master key
+//	migrate verify [-ticket N] [-tenant T]    look for what was changed in or deleted from timelines; fails where anything was
+//	migrate verify -adopt                     take in what a version wrote that had no chain yet
 //
 // Settings come from the environment; -help prints them.
 package main
@@ -32,6 +34,9 @@ func run(ctx context.Context, args []string, out io.Writer) error {
 	}
 	if len(args) > 0 && args[0] == "reseal" {
 		return runReseal(ctx, args[1:], out)
+	}
+	if len(args) > 0 && args[0] == "verify" {
+		return runVerify(ctx, args[1:], out)
 	}
 	var s setup.Migrate
 	if done, err := setup.Load("migrate", args, &s, out); done || err != nil {

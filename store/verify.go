@@ -1,0 +1,207 @@
+package store
+
+import (
+	"context"
+	"fmt"
+	"math"
+
+	"signalbox/ticket"
+)
+
+// VerifyOptions choose what Verify looks at; the zero value is everything.
+type VerifyOptions struct {
+	Tenant string // tickets of this tenant alone
+	Ticket string // the ticket with this number alone
+	// Adopt takes into the chain what a version without it has written, as it stands now. It is for once, after that version is gone.
+	Adopt bool
+}
+
+// Fault is something that Verify found.
+type Fault struct {
+	Tenant    string // empty: it is no ticket's
+	Number    string // of the ticket; empty likewise
+	What      string // in words, for people
+	Unchained bool   // no fault by itself: a version without the chain may have written it, and Adopt takes it in
+}
+
+// Verified counts what Verify has looked at.
+type Verified struct {
+	Tickets   int64
+	Rows      int64 // of timelines
+	Adopted   int64 // of these, how many were taken in by Adopt: what they had been before that, nobody can tell
+	Unopened  int64 // ids that have no ticket because none was opened
+	Faults    int64
+	Unchained int64 // findings that Adopt would take in
+}
+
+const (
+	// verifyAtOnce is how many tickets are listed at once.
+	verifyAtOnce = 500
+	// timelineBatch is how many rows of a timeline are read at once: each may have a mebibyte.
+	timelineBatch = 50
+)
+
+// Verify recomputes the chains of timelines and tells of each row that was changed, added, moved or deleted, of each ticket whose row says
+// something else than its timeline, and of each ticket that is missing altogether; the last with all tickets in sight alone. It may run beside
+// everything else, and takes the same memory however many rows there are. NotFound: there is no such ticket.
+//
+// It cannot tell that the database, or a whole ticket, was put back as it once was, nor what somebody did who has the master key.
+func (s *Store) Verify(ctx context.Context, o VerifyOptions, report func(Fault)) (Verified, error) {
+	keys, err := s.DataKeys(ctx, KeyAudit)
+	if err != nil {
+		return Verified{}, err
+	}
+	v := &verification{Store: s, auditor: auditorOf(keys), options: o, report: report}
+	if o.Ticket != "" {
+		err = v.one(ctx)
+	} else {
+		err = v.every(ctx)
+	}
+	return v.sum, told(err)
+}
+
+type verification struct {
+	*Store
+	auditor
+	options VerifyOptions
+	report  func(Fault)
+	sum     Verified
+}
+
+// reader is a session for single reads.
+func (v *verification) reader() *session { return &session{Store: v.Store, on: v.reads} }
+
+func (v *verification) found(f Fault) {
+	if f.Unchained {
+		v.sum.Unchained++
+	} else {
+		v.sum.Faults++
+	}
+	v.report(f)
+}
+
+// fault tells of what is no ticket's.
+func (v *verification) fault(format string, args ...any) {
+	v.found(Fault{What: fmt.Sprintf(format, args...)})
+}
+
+func (v *verification) one(ctx context.Context) error {
+	query, args := `SELECT id FROM tickets WHERE number = ?`, []any{tidy(v.options.Ticket)}
+	if v.options.Tenant != "" {
+		query, args = query+` AND tenant = ?`, append(args, v.options.Tenant)
+	}
+	var id int64
+	found, err := v.reader().find(ctx, &id, query, args...)
+	switch {
+	case err != nil:
+		return wrap("look for a ticket", err)
+	case !found:
+		return ticket.Refuse(ticket.NotFound, "there is no such ticket")
+	}
+	return v.ticket(ctx, id)
+}
+
+// every walks through the tickets by their ids, a page at a time. With all tenants in sight it also looks for what has no ticket any more.
+func (v *verification) every(ctx context.Context) error {
+	var drawn counterRow
+	all := v.options.Tenant == ""
+	if all {
+		if v.options.Adopt {
+			if err := v.adoptIDs(ctx); err != nil {
+				return err
+			}
+		}
+		var err error
+		if drawn, err = v.counter(ctx); err != nil {
+			return err
+		}
+	}
+	for after := int64(math.MinInt64); ; {
+		ids, last, err := v.page(ctx, after)
+		if err != nil {
+			return err
+		}
+		for _, id := range ids {
+			if err := v.ticket(ctx, id); err != nil {
+				return err
+			}
+		}
+		if all {
+			if err := v.strays(ctx, after, last); err != nil {
+				return err
+			}
+			if err := v.gaps(ctx, drawn, after, last, ids); err != nil {
+				return err
+			}
+		}
+		if last == math.MaxInt64 {
+			break
+		}
+		after = last
+	}
+	if all {
+		return v.undrawn(ctx)
+	}
+	return nil
+}
+
+// page lists the next ids, and tells up to where they are all there are.
+func (v *verification) page(ctx context.Context, after int64) (ids []int64, last int64, err error) {
+	query, args := `SELECT id FROM tickets WHERE id > ? ORDER BY id LIMIT ?`, []any{after, verifyAtOnce}
+	if v.options.Tenant != "" {
+		query, args = `SELECT id FROM tickets WHERE tenant = ? AND id > ? ORDER BY id LIMIT ?`, append([]any{v.options.Tenant}, args...)
+	}
+	if err := v.reader().all(ctx, &ids, query, args...); err != nil {
+		return nil, 0, wrap("list tickets", err)
+	}
+	if len(ids) < verifyAtOnce {
+		return ids, math.MaxInt64, nil
+	}
+	return ids, ids[len(ids)-1], nil
+}
+
+// ticket looks at one ticket. What looks wrong is looked at again with the ticket's row held: somebody may have added to it between two reads.
+func (v *verification) ticket(ctx context.Context, id int64) error {
+	i, known, err := v.inspect(ctx, v.reader(), id, false)
+	if err != nil || !known { // deleted since it was listed: the gap is found next time
+		return err
+	}
+	if !i.clean() {
+		err = v.write(ctx, func(ctx context.Context, q *session) (err error) {
+			if i, known, err = v.inspect(ctx, q, id, true); err == nil && known && v.options.Adopt {
+				err = i.adopt(ctx, q, v.auditor)
+			}
+			return err
+		})
+		if err != nil || !known {
+			return err
+		}
+	}
+	v.sum.Tickets++
+	v.sum.Rows += i.chained + i.unchained
+	v.sum.Adopted += i.adopted
+	for _, what := range i.faults {
+		v.found(Fault{Tenant: i.row.Tenant, Number: i.row.Number, What: what})
+	}
+	if i.unchained > 0 {
+		v.found(Fault{Tenant: i.row.Tenant, Number: i.row.Number, Unchained: true,
+			What: fmt.Sprintf("rows that are not in the chain: %d; a version without it wrote them, or a stranger", i.unchained)})
+	}
+	return nil
+}
+
+// strays looks for timelines without a ticket. The database lets nobody make one, but who can write it can put that aside.
+func (v *verification) strays(ctx context.Context, after, last int64) error {
+	for _, table := range []string{"events", "alerts"} {
+		var ids []int64
+		err := v.reader().all(ctx, &ids, `SELECT DISTINCT e.ticket_id FROM `+table+` e LEFT JOIN tickets t ON t.id = e.ticket_id
+			WHERE e.ticket_id > ? AND e.ticket_id <= ? AND t.id IS NULL ORDER BY 1`, after, last)
+		if err != nil {
+			return wrap("look for "+table+" without a ticket", err)
+		}
+		for _, id := range ids {
+			v.fault("there are %s of ticket %d, which has no row", table, id)
+		}
+	}
+	return nil
+}

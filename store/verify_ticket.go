@@ -1,0 +1,296 @@
+package store
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"math"
+	"strings"
+
+	"signalbox/ticket"
+)
+
+// ticketRow is a ticket's row with all that is copied out of its state.
+type ticketRow struct {
+	ID        int64  `db:"id"`
+	Tenant    string `db:"tenant"`
+	Number    string `db:"number"`
+	UUID      string `db:"uuid"`
+	Open      bool   `db:"open"`
+	Phase     string `db:"phase"`
+	Origin    string `db:"origin"`
+	Service   string `db:"service"`
+	Assignee  string `db:"assignee"`
+	CreatedAt moment `db:"created_at"`
+	UpdatedAt moment `db:"updated_at"`
+	Seq       int64  `db:"seq"`
+	State     string `db:"state"`
+	Chain     string `db:"chain"`
+}
+
+const ticketColumns = `id, tenant, number, uuid, open, phase, origin, service, assignee, created_at, updated_at, seq, state, chain`
+
+// inspection is what was seen of one ticket.
+type inspection struct {
+	row     ticketRow
+	faults  []string
+	chained int64
+	adopted int64
+	// unchained counts rows without a hash.
+	unchained int64
+
+	last  string // hash of the last row that has one
+	next  int64  // the sequence number that comes next
+	state ticket.Ticket
+	blind bool // what the state should be cannot be told
+}
+
+func (i *inspection) clean() bool { return len(i.faults) == 0 && i.unchained == 0 }
+
+func (i *inspection) fault(format string, args ...any) {
+	i.faults = append(i.faults, fmt.Sprintf(format, args...))
+}
+
+// inspect looks at one ticket, holding its row or not; false: it has none.
+func (a auditor) inspect(ctx context.Context, q *session, id int64, hold bool) (i *inspection, known bool, err error) {
+	i = &inspection{next: 1}
+	query := `SELECT ` + ticketColumns + ` FROM tickets WHERE id = ?`
+	if hold {
+		query = q.forUpdate(query)
+	}
+	if known, err = q.find(ctx, &i.row, query, id); err != nil || !known {
+		return i, false, wrap("read a ticket", err)
+	}
+	if err = q.timeline(ctx, id, func(l link, content string) error {
+		i.see(a, l, content)
+		return nil
+	}); err != nil {
+		return i, false, err
+	}
+	i.end(a)
+	if len(i.faults) == 0 && !i.blind {
+		i.compare()
+		err = i.compareSides(ctx, q)
+	}
+	return i, true, err
+}
+
+// see takes in the next row of the timeline.
+func (i *inspection) see(a auditor, l link, content string) {
+	missing := false
+	if l.n == 0 {
+		if missing = l.seq > i.next; missing {
+			i.missing(i.next, l.seq-1)
+		}
+		i.next = l.seq + 1
+		i.fold(l, content)
+	}
+	if l.hash == "" {
+		i.unchained++
+		return
+	}
+	if !missing && !a.follows(i.last, l) {
+		i.fault("%s is not what was written there: it was changed, moved or added, or what stood before it is missing", named(l))
+	}
+	i.chained++
+	i.last = l.hash
+}
+
+func (i *inspection) missing(from, to int64) {
+	if from == to {
+		i.fault("event %d is missing", from)
+		return
+	}
+	i.fault("events %d to %d are missing", from, to)
+}
+
+func named(l link) string {
+	if l.n == 0 {
+		return fmt.Sprintf("event %d", l.seq)
+	}
+	return fmt.Sprintf("alert %d after event %d", l.n, l.seq)
+}
+
+// fold does to the state what the event says.
+func (i *inspection) fold(l link, content string) {
+	var e ticket.Event
+	if err := json.Unmarshal([]byte(content), &e); err != nil || !e.Type.Known() {
+		i.blind = true // damaged, which its hash tells, or written by a later version
+		return
+	}
+	i.state = ticket.Evolve(i.state, e)
+}
+
+// end looks at where the chain ends, and the timeline.
+func (i *inspection) end(a auditor) {
+	h, _ := parseHead(i.row.Chain)
+	i.adopted = h.adopted
+	if i.next <= i.row.Seq {
+		i.missing(i.next, i.row.Seq)
+	}
+	switch {
+	case !a.intact(i.row.ID, i.row.Chain):
+		i.fault("the end of its chain is not what was written there")
+	case len(i.faults) == 0 && (h.last != i.last || h.rows != i.chained):
+		i.fault("its timeline does not end where its chain does: the last rows are missing, or some were added")
+	}
+}
+
+// compare holds the row against the fold of the timeline.
+func (i *inspection) compare() {
+	stored, err := readTicket(i.row.State)
+	if err != nil {
+		i.fault("its state cannot be read")
+		return
+	}
+	if same, err := alike(stored, i.state); err != nil || !same {
+		i.fault("its state is not what its timeline comes to")
+		return
+	}
+	t, r := i.state, i.row
+	var wrong []string
+	for _, column := range []struct {
+		name string
+		same bool
+	}{
+		{"tenant", r.Tenant == t.Tenant}, {"number", r.Number == t.Number}, {"uuid", r.UUID == t.UUID}, {"id", r.ID == t.ID}, {"open", r.Open == t.Status.Open()},
+		{"phase", r.Phase == string(t.Phase())}, {"origin", r.Origin == t.Origin}, {"service", r.Service == t.Service}, {"assignee", r.Assignee == t.Assignee},
+		{"created_at", at(r.CreatedAt.Time) == at(t.CreatedAt)}, {"updated_at", at(r.UpdatedAt.Time) == at(t.UpdatedAt)}, {"seq", r.Seq == t.Seq},
+	} {
+		if !column.same {
+			wrong = append(wrong, column.name)
+		}
+	}
+	if len(wrong) > 0 {
+		i.fault("its row says something else than its timeline: %s", strings.Join(wrong, ", "))
+	}
+}
+
+// compareSides holds what is shown of the conversation and of relations against what the ticket remembers of them.
+func (i *inspection) compareSides(ctx context.Context, q *session) error {
+	said := map[string]ticket.MessageHead{}
+	for _, head := range i.state.Messages {
+		said[head.ID] = head
+	}
+	for after := ""; ; {
+		var rows []messageRow
+		err := q.all(ctx, &rows, `SELECT id, author, content FROM messages WHERE ticket_id = ? AND id > ? ORDER BY id LIMIT ?`, i.row.ID, after, timelineBatch)
+		if err != nil {
+			return wrap("list messages", err)
+		}
+		for _, r := range rows {
+			after = r.ID
+			if said[r.ID] != (ticket.Message{ID: r.ID, Author: r.Author, Content: r.Content}).Head() {
+				i.fault("message %s of its conversation is not what was said", r.ID)
+			}
+			delete(said, r.ID)
+		}
+		if len(rows) < timelineBatch {
+			break
+		}
+	}
+	if len(said) > 0 {
+		i.fault("messages of its conversation that are missing: %d", len(said))
+	}
+	var rows []relationRow
+	if err := q.all(ctx, &rows, `SELECT type, content FROM relations WHERE ticket_id = ? ORDER BY type, place`, i.row.ID); err != nil {
+		return wrap("list relations", err)
+	}
+	related := map[string][]string{}
+	for _, r := range rows {
+		related[r.Type] = append(related[r.Type], r.Content)
+	}
+	for _, head := range i.state.Relations {
+		if r := related[head.Type]; len(r) != head.Count || len(r) > 0 && (ticket.Relation{Type: head.Type, Content: r}).Head() != head {
+			i.fault("its relations of the type %s are not what was written there", head.Type)
+		}
+		delete(related, head.Type)
+	}
+	if len(related) > 0 {
+		i.fault("it has relations of types that were never added: %d", len(related))
+	}
+	return nil
+}
+
+// alike reports whether two tickets are one, as JSON tells it: an empty list may have been none.
+func alike(a, b ticket.Ticket) (bool, error) {
+	var texts [2]string
+	for n, t := range []ticket.Ticket{a, b} {
+		raw, err := json.Marshal(t)
+		if err != nil {
+			return false, err
+		}
+		if t, err = readTicket(string(raw)); err != nil {
+			return false, err
+		}
+		if raw, err = json.Marshal(t); err != nil {
+			return false, err
+		}
+		texts[n] = string(raw)
+	}
+	return texts[0] == texts[1], nil
+}
+
+// timeline goes through the rows of a ticket's timeline in the order in which they were written, a batch at a time. content is the event's.
+func (q *session) timeline(ctx context.Context, id int64, see func(l link, content string) error) error {
+	events, alerts := []eventRow{}, []alertRow{}
+	event, alert := int64(math.MinInt64), [2]int64{math.MinInt64, 0}
+	moreEvents, moreAlerts := true, true
+	for {
+		if len(events) == 0 && moreEvents {
+			err := q.all(ctx, &events, `SELECT `+eventColumns+` FROM events WHERE ticket_id = ? AND seq > ? ORDER BY seq LIMIT ?`, id, event, timelineBatch)
+			if err != nil {
+				return wrap("list events", err)
+			}
+			moreEvents = len(events) == timelineBatch
+		}
+		if len(alerts) == 0 && moreAlerts {
+			err := q.all(ctx, &alerts, `SELECT `+alertColumns+` FROM alerts WHERE ticket_id = ? AND (seq, n) > (?, ?) ORDER BY seq, n LIMIT ?`,
+				id, alert[0], alert[1], timelineBatch)
+			if err != nil {
+				return wrap("list alerts", err)
+			}
+			moreAlerts = len(alerts) == timelineBatch
+		}
+		switch {
+		case len(events) == 0 && len(alerts) == 0:
+			return nil
+		case len(alerts) == 0 || len(events) > 0 && events[0].Seq <= alerts[0].Seq:
+			if err := see(events[0].link(), events[0].Content); err != nil {
+				return err
+			}
+			event, events = events[0].Seq, events[1:]
+		default:
+			if err := see(alerts[0].link(), ""); err != nil {
+				return err
+			}
+			alert, alerts = [2]int64{alerts[0].Seq, alerts[0].N}, alerts[1:]
+		}
+	}
+}
+
+// adopt takes rows without a hash into the chain, unless anything else is wrong with the ticket. Its row is held.
+func (i *inspection) adopt(ctx context.Context, q *session, a auditor) error {
+	if len(i.faults) > 0 || i.unchained == 0 {
+		return nil
+	}
+	h := head{adopted: i.adopted + i.unchained}
+	err := q.timeline(ctx, i.row.ID, func(l link, _ string) error {
+		h.last = a.hash(h.last, l)
+		h.rows++
+		if l.n > 0 {
+			_, err := q.exec(ctx, `UPDATE alerts SET hash = ? WHERE ticket_id = ? AND seq = ? AND n = ?`, h.last, i.row.ID, l.seq, l.n)
+			return wrap("take an alert in", err)
+		}
+		_, err := q.exec(ctx, `UPDATE events SET hash = ? WHERE ticket_id = ? AND seq = ?`, h.last, i.row.ID, l.seq)
+		return wrap("take an event in", err)
+	})
+	if err != nil {
+		return err
+	}
+	if _, err := q.exec(ctx, `UPDATE tickets SET chain = ? WHERE id = ?`, a.sealed(i.row.ID, h), i.row.ID); err != nil {
+		return wrap("keep where the chain ends", err)
+	}
+	i.chained, i.adopted, i.unchained = h.rows, h.adopted, 0
+	return nil
+}
