@@ -15,7 +15,8 @@ import (
 type Keeping struct {
 	Records    Records
 	Deliveries time.Duration // how long deliveries that are over are kept, with their attempts, and what others published
-	Operations time.Duration // how long requests that are over are kept; at least MinOperations
+	Operations time.Duration // how long requests that are over keep their key and answer; at least MinOperations
+	Audit      time.Duration // how long it is kept who asked for what; at least as long
 	Now        func() time.Time
 	Log        *slog.Logger // default: slog's
 }
@@ -29,8 +30,10 @@ type Records interface {
 	PruneDeliveries(ctx context.Context, before time.Time, limit int) (int64, error)
 	// PruneStream does the same for published events, and forgets lanes of the stream that nothing is left of.
 	PruneStream(ctx context.Context, before time.Time, limit int) (int64, error)
-	// PruneOperations does the same for operations.
+	// PruneOperations takes keys and answers from operations that are over and were claimed before that time.
 	PruneOperations(ctx context.Context, before time.Time, limit int) (int64, error)
+	// PruneAudit deletes what is left of them, and what was refused.
+	PruneAudit(ctx context.Context, before time.Time, limit int) (int64, error)
 	// RedeliverSome goes on with a redelivery, by up to limit deliveries and never so far that more than atOnce of its subscription wait.
 	// It may be repeated: how far it came is part of it.
 	RedeliverSome(ctx context.Context, redelivery string, limit, atOnce int) (notice.Redelivery, error)
@@ -54,6 +57,7 @@ type Pruned struct {
 	Deliveries int64 `json:"deliveries"`
 	Events     int64 `json:"events"`
 	Operations int64 `json:"operations"`
+	Audit      int64 `json:"audit"`
 	More       bool  `json:"more,omitempty"` // there was not enough time for all
 }
 
@@ -81,11 +85,14 @@ func (k *Keeping) Prune(ctx context.Context) (sum Pruned, err error) {
 	if err := prune(&sum.Operations, max(k.Operations, MinOperations), k.Records.PruneOperations); err != nil {
 		return sum, fmt.Errorf("prune operations: %w", err)
 	}
+	if err := prune(&sum.Audit, max(k.Audit, k.Operations, MinOperations), k.Records.PruneAudit); err != nil {
+		return sum, fmt.Errorf("prune the audit: %w", err)
+	}
 	log := k.Log
 	if log == nil {
 		log = slog.Default()
 	}
-	log.Info("records.pruned", "deliveries", sum.Deliveries, "events", sum.Events, "operations", sum.Operations, "more", sum.More)
+	log.Info("records.pruned", "deliveries", sum.Deliveries, "events", sum.Events, "operations", sum.Operations, "audit", sum.Audit, "more", sum.More)
 	return sum, nil
 }
 

@@ -17,9 +17,9 @@ import (
 // records are so many old rows.
 type records struct {
 	deliveries, events          int64
-	operations                  int64
+	operations, audit           int64
 	beforeDeliveries, beforeOps time.Time
-	beforeEvents                time.Time
+	beforeEvents, beforeAudit   time.Time
 	largest                     int
 	err                         error
 	took                        func()
@@ -50,6 +50,11 @@ func (r *records) PruneOperations(_ context.Context, before time.Time, limit int
 	return r.take(&r.operations, limit)
 }
 
+func (r *records) PruneAudit(_ context.Context, before time.Time, limit int) (int64, error) {
+	r.beforeAudit = before
+	return r.take(&r.audit, limit)
+}
+
 func (r *records) RedeliverSome(_ context.Context, id string, limit, atOnce int) (notice.Redelivery, error) {
 	return notice.Redelivery{ID: id, Total: limit, Done: atOnce}, r.err
 }
@@ -59,7 +64,7 @@ func prune(t *testing.T, r *records, now func() time.Time, operations time.Durat
 	var suite testsuite.WorkflowTestSuite
 	suite.SetLogger(slog.New(slog.DiscardHandler))
 	env := suite.NewTestActivityEnvironment()
-	k := &activities.Keeping{Records: r, Deliveries: 720 * time.Hour, Operations: operations, Now: now, Log: slog.New(slog.DiscardHandler)}
+	k := &activities.Keeping{Records: r, Deliveries: 720 * time.Hour, Operations: operations, Audit: 2160 * time.Hour, Now: now, Log: slog.New(slog.DiscardHandler)}
 	env.RegisterActivity(k)
 	value, err := env.ExecuteActivity(k.Prune)
 	if err != nil {
@@ -73,14 +78,15 @@ func prune(t *testing.T, r *records, now func() time.Time, operations time.Durat
 func TestWhatWasKeptLongEnoughIsDeletedALittleAtATime(t *testing.T) {
 	now := time.Date(2026, 1, 2, 3, 4, 5, 0, time.UTC)
 	still := func() time.Time { return now }
-	r := &records{deliveries: 1234, events: 700, operations: 501}
+	r := &records{deliveries: 1234, events: 700, operations: 501, audit: 502}
 	out, err := prune(t, r, still, 168*time.Hour)
 	require.NoError(t, err)
-	require.Equal(t, activities.Pruned{Deliveries: 1234, Events: 700, Operations: 501}, out)
+	require.Equal(t, activities.Pruned{Deliveries: 1234, Events: 700, Operations: 501, Audit: 502}, out)
 	require.LessOrEqual(t, r.largest, 500)
 	require.Equal(t, now.Add(-720*time.Hour), r.beforeDeliveries)
 	require.Equal(t, now.Add(-720*time.Hour), r.beforeEvents)
 	require.Equal(t, now.Add(-168*time.Hour), r.beforeOps)
+	require.Equal(t, now.Add(-2160*time.Hour), r.beforeAudit)
 
 	_, err = prune(t, r, still, time.Minute)
 	require.NoError(t, err)

@@ -1,7 +1,6 @@
 package api
 
 import (
-	"encoding/json"
 	"fmt"
 	"log/slog"
 	"net/http"
@@ -12,8 +11,6 @@ import (
 
 	"github.com/gofiber/fiber/v2"
 	"github.com/google/uuid"
-
-	"signalbox/ticket"
 )
 
 var safeRequestID = regexp.MustCompile(`^[A-Za-z0-9._:/+=-]{1,128}$`)
@@ -32,6 +29,7 @@ func (s *Server) greet(c *fiber.Ctx) error {
 	if err != nil {
 		err = s.refuse(c, err)
 	}
+	s.keep(c, v, began)
 	took := time.Since(began)
 	s.meter.count(c, v, took)
 	s.line(c, v, took)
@@ -102,27 +100,4 @@ func (s *Server) line(c *fiber.Ctx, v *visit, took time.Duration) {
 		attrs = append(attrs, slog.String("refused", string(v.refused)), slog.String("why", strings.ToValidUTF8(v.cause.Error(), "?")))
 	}
 	s.log.LogAttrs(c.UserContext(), level, "http.request", attrs...)
-}
-
-// operatorMembers are what the families call the person on whose behalf a request is made.
-var operatorMembers = []string{"operator", "bk_username", "username", "author", "creator"}
-
-// operatorOf finds whom a refused request names as its operator, in its body or query. It is what the request says, checked by nobody.
-func operatorOf(c *fiber.Ctx) string {
-	const read = 64 << 10
-	var body map[string]json.RawMessage
-	if raw := c.BodyRaw(); len(raw) > 0 && len(raw) <= read {
-		_ = json.Unmarshal(raw, &body) // what is no object names nobody
-	}
-	for _, name := range operatorMembers {
-		var operator string
-		if json.Unmarshal(body[name], &operator) != nil || operator == "" {
-			operator = strings.ToValidUTF8(string(c.Request().URI().QueryArgs().Peek(name)), "?")
-		}
-		if operator != "" {
-			runes := []rune(operator)
-			return string(runes[:min(len(runes), ticket.MaxName)])
-		}
-	}
-	return ""
 }

@@ -31,6 +31,7 @@ type Route struct {
 	Method  string
 	Path    string // in Fiber's spelling: "/api/issue/:id"
 	Scope   desk.Scope
+	Reads   bool          // it changes nothing, although its scope is not Read: what it tells is not for everybody who may read
 	Handler fiber.Handler // runs for an authenticated caller, under a deadline; an error that it returns is answered by the family
 }
 
@@ -72,6 +73,9 @@ func writes(method string) bool {
 	return method == http.MethodPost || method == http.MethodPut || method == http.MethodDelete
 }
 
-// keyed reports whether a call takes an idempotency key: by its method, or because it changes something although it is a GET, as contracts
+// changes reports whether the call may change something.
+func (r Route) changes() bool { return r.Scope != desk.Read && !r.Reads }
+
+// keyed reports whether the call takes an idempotency key: by its method, or because it changes something although it is a GET, as contracts
 // of old have it.
-func keyed(method string, scope desk.Scope) bool { return writes(method) || scope != desk.Read }
+func (r Route) keyed() bool { return writes(r.Method) || r.changes() }

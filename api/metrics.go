@@ -14,6 +14,8 @@ import (
 type meter struct {
 	requests *prometheus.CounterVec
 	seconds  *prometheus.HistogramVec
+	refused  *prometheus.CounterVec
+	lost     *prometheus.CounterVec
 }
 
 // Measure counts requests from now on in the registry, and serves all that is in it at /metrics. It must be called before serving.
@@ -27,17 +29,44 @@ func (s *Server) Measure(registry *prometheus.Registry) {
 			Buckets: []float64{.002, .005, .01, .02, .05, .1, .2, .5, 1, 2, 5, 10},
 		}, []string{"family", "method", "route"}),
 	}
-	registry.MustRegister(m.requests, m.seconds)
+	m.refused = prometheus.NewCounterVec(prometheus.CounterOpts{
+		Name: "signalbox_http_refused_total", Help: "Requests refused, by family and why, whatever the HTTP status; \"none\": no call was asked for.",
+	}, []string{"family", "code"})
+	m.lost = prometheus.NewCounterVec(prometheus.CounterOpts{
+		Name: "signalbox_audit_unwritten_total", Help: "Refused requests of known callers that are in the log alone: too many, or the database did not answer.",
+	}, []string{"family"})
+	registry.MustRegister(m.requests, m.seconds, m.refused, m.lost)
 	s.meter = m
 	s.Page("/metrics", adaptor.HTTPHandler(promhttp.HandlerFor(registry, promhttp.HandlerOpts{})))
 }
 
 // count notes one answered request. What belongs to no call is left out: anybody can ask for anything.
 func (m *meter) count(c *fiber.Ctx, v *visit, took time.Duration) {
-	if m == nil || v.route == "" {
+	if m == nil {
 		return
 	}
-	family := string(v.family.Door)
+	if v.refused != "" {
+		m.refused.WithLabelValues(v.door(), string(v.refused)).Inc()
+	}
+	if v.route == "" {
+		return
+	}
+	family := v.door()
 	m.requests.WithLabelValues(family, c.Method(), v.route, strconv.Itoa(c.Response().StatusCode())).Inc()
 	m.seconds.WithLabelValues(family, c.Method(), v.route).Observe(took.Seconds())
+}
+
+// unwritten notes a refusal that is not in the audit.
+func (m *meter) unwritten(v *visit) {
+	if m != nil {
+		m.lost.WithLabelValues(v.door()).Inc()
+	}
+}
+
+// door is the label of the family whose call was asked for.
+func (v *visit) door() string {
+	if v.family == nil {
+		return "none"
+	}
+	return string(v.family.Door)
 }

@@ -30,6 +30,7 @@ type visit struct {
 	id      string
 	family  *Family
 	route   string
+	changes bool     // the call may change something
 	address string   // where the request comes from
 	claimed string   // code of the app that the caller says it is
 	app     desk.App // the one it is
@@ -37,6 +38,7 @@ type visit struct {
 	seal    *seal // nil: not known by a signature
 	refused ticket.Code
 	cause   error
+	trail   *desk.Trail // nil: nobody was asked yet
 
 	attempts *attempts
 	attempt  attempt
@@ -69,6 +71,7 @@ func Request(c *fiber.Ctx) desk.Request {
 	return desk.Request{
 		App: v.app, Door: v.family.Door, Key: v.key, Method: c.Method(), Path: c.OriginalURL(),
 		Fingerprint: hex.EncodeToString(sum[:]), RequestID: v.id, Address: v.address,
+		Operator: operatorOf(c),
 	}
 }
 

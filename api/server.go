@@ -27,7 +27,8 @@ type Server struct {
 	app      *fiber.App
 	meter    *meter // nil: nothing is counted
 	shared   Shared
-	recorder Recorder // nil: reading is not remembered
+	refusals *refusals // nil: they are in the log alone
+	recorder Recorder  // nil: reading is not remembered
 	limiter  *limiter
 	attempts *attempts
 	underway atomic.Int64 // requests
@@ -130,13 +131,14 @@ func (s *Server) Shutdown(ctx context.Context) error { return s.app.ShutdownWith
 func (s *Server) serve(family *Family, route Route) fiber.Handler {
 	return func(c *fiber.Ctx) error {
 		v := visitOf(c)
-		v.family, v.route = family, route.Path
+		v.family, v.route, v.changes = family, route.Path, route.changes()
 		defer s.underway.Add(-1)
 		if s.underway.Add(1) > int64(s.config.ConcurrentRequests) {
 			return Later(ticket.Refuse(ticket.Unavailable, "too many requests are under way; the request may be repeated"), time.Second)
 		}
 		ctx, cancel := context.WithTimeout(c.UserContext(), s.config.RequestTimeout)
 		defer cancel()
+		ctx, v.trail = desk.WithTrail(ctx)
 		c.SetUserContext(ctx)
 		c.Set(fiber.HeaderCacheControl, "no-store")
 
@@ -147,7 +149,7 @@ func (s *Server) serve(family *Family, route Route) fiber.Handler {
 		if v.app, err = s.admit(c, family, route.Scope); err != nil {
 			return err
 		}
-		if keyed(c.Method(), route.Scope) {
+		if route.keyed() {
 			c.Set(HeaderReplayed, "false")
 			if v.key, err = idempotencyKey(c); err != nil {
 				return err
@@ -156,7 +158,7 @@ func (s *Server) serve(family *Family, route Route) fiber.Handler {
 		if err := s.once(c, route.Scope); err != nil {
 			return err
 		}
-		if v.key != "" && route.Scope == desk.Read {
+		if v.key != "" && !route.changes() {
 			return s.remember(c, route.Handler)
 		}
 		return route.Handler(c)

@@ -84,6 +84,7 @@ func faulty(c *fiber.Ctx, faults flow.Faults) error {
 	if len(faults) > 1 {
 		message = fmt.Sprintf("the definition has %d faults, the first of them: ", len(faults))
 	}
+	api.RefusedWith(c, ticket.Refuse(ticket.Invalid, message+faults[0].String()))
 	return api.Respond(c, http.StatusBadRequest, api.Envelope{Message: message + faults[0].String(), Result: faultList{Faults: faults}})
 }
 

@@ -1,6 +1,8 @@
 package setup
 
 import (
+	"encoding/json"
+	"fmt"
 	"net/netip"
 	"regexp"
 	"strings"
@@ -12,28 +14,90 @@ import (
 	"signalbox/desk"
 )
 
-// TestWhatIsDoneIsWrittenDown: an action that was done, and one that the rules refused, are rows that say which app asked, from where, in which
-// request, on whose behalf, and why it was refused. What is refused before that is in the log; package api shows it.
+// TestWhatIsDoneIsWrittenDown: an action that was done, and one that was refused for whatever reason, is in the audit: which app asked, from
+// where, in which request, on whose behalf, through which door, and what it was told.
 func TestWhatIsDoneIsWrittenDown(t *testing.T) {
 	p := newProduct(t, api.Config{TrustedProxies: []netip.Prefix{netip.MustParsePrefix("0.0.0.0/32")}})
-	secret, err := p.house.Store.CreateApp(t.Context(), desk.App{Code: "shop", Tenant: "north", Scopes: []desk.Scope{desk.Write}})
-	require.NoError(t, err)
-	number := p.must(p.call("POST", "/api/issue", secret, object{"origin": "a", "title": "b"}, "X-Request-Id", "r-open", "X-Forwarded-For", "203.0.113.9")).word("result")
-	accept := object{"action": "accept", "operator": "ann"}
-	p.must(p.call("POST", "/api/issue/"+number+"/handle", secret, accept, "X-Request-Id", "r-accept", "X-Forwarded-For", "203.0.113.9"))
-	require.True(t, p.call("POST", "/api/issue/"+number+"/handle", secret, accept, "X-Request-Id", "r-again", "X-Forwarded-For", "2001:db8::1").refused())
-	for id, want := range map[string][]string{
-		"r-open": {"done", "203.0.113.9", ""}, "r-accept": {"done", "203.0.113.9", "ann"}, "r-again": {"refused", "2001:db8::1", "ann"},
+	secrets := map[string]string{}
+	for code, a := range map[string]desk.App{
+		"shop": {Tenant: "north", Scopes: []desk.Scope{desk.Write}}, "eye": {Tenant: "north", Scopes: []desk.Scope{desk.Read}},
+		"boss": {Tenant: "north", Scopes: []desk.Scope{desk.Admin}}, "busy": {Tenant: "north", Scopes: []desk.Scope{desk.Write}, Rate: 1, Burst: 1},
+		"south": {Tenant: "south", Scopes: []desk.Scope{desk.Admin}},
 	} {
-		var app, state, address, content, why string
-		require.NoError(t, p.raw.QueryRow(`SELECT app, state, address, content, why FROM operations WHERE request_id = ?`, id).Scan(&app, &state, &address, &content, &why), id)
-		require.Equal(t, []string{"shop", want[0], want[1]}, []string{app, state, address}, id)
-		require.True(t, want[2] == "" || strings.Contains(content, `"operator":"`+want[2]+`"`), content)
-		require.Equal(t, state == "refused", why != "", id)
+		a.Code = code
+		secret, err := p.house.Store.CreateApp(t.Context(), a)
+		require.NoError(t, err)
+		secrets[code] = secret
 	}
+	const from = "203.0.113.9"
+	ask := func(app, id, method, path string, body any, headers ...string) answer {
+		return p.call(method, path, secrets[app], body, append(headers, "X-Request-Id", id, "X-Forwarded-For", from)...)
+	}
+	number := p.must(ask("shop", "r-open", "POST", "/api/issue", object{"origin": "a", "title": "b", "opener": "li"})).word("result")
+	accept := object{"action": "accept", "operator": "ann"}
+	handle := "/api/issue/" + number + "/handle"
+	p.must(ask("shop", "r-accept", "POST", handle, accept, "Idempotency-Key", "k"))
+	p.must(ask("shop", "r-replay", "POST", handle, accept, "Idempotency-Key", "k"))
+	ask("shop", "r-rules", "POST", handle, accept)
+	ask("shop", "r-reused", "POST", handle, object{"action": "accept", "operator": "bob"}, "Idempotency-Key", "k")
+	ask("shop", "r-input", "POST", handle, object{"action": "dance", "operator": "ann"})
+	ask("shop", "r-none", "POST", "/api/issue/IM1/handle", accept)
+	ask("eye", "r-scope", "POST", handle, accept)
+	ask("eye", "r-read", "GET", "/api/issue/IM1", nil)
+	ask("busy", "r-first", "POST", "/api/issue", object{"origin": "a", "title": "b"})
+	ask("busy", "r-often", "POST", "/api/issue", object{"origin": "a", "title": "b"})
+	ask("shop", "r-itsm", "POST", "/openapi/ticket/operate_ticket/", object{"sn": number, "action_type": "DANCE", "bk_username": "wang"})
+	ask("shop", "r-incident", "POST", "/v1/external/incident/handle", object{"incident_num": number, "operator": "zhao", "operate_key": "acceptIncident"})
+	ask("shop", "r-exception", "POST", "/v1/exceptions/"+number+"/callback", object{})
+	ask("shop", "r-publish", "POST", "/api/publish", object{})
+	ask("boss", "r-service", "POST", "/api/service", object{"key": "x", "name": "x", "nodes": []object{}})
+	ask("nobody", "r-unknown", "POST", handle, accept)
+
+	got := map[string][]string{}
+	for _, e := range p.audited(secrets["boss"], "limit=200") {
+		if strings.HasPrefix(fmt.Sprint(e["request_id"]), "r-") {
+			got[fmt.Sprint(e["request_id"])] = []string{fmt.Sprint(e["outcome"]), fmt.Sprint(e["app"]), fmt.Sprint(e["operator"]), fmt.Sprint(e["door"]), fmt.Sprint(e["status"]),
+				fmt.Sprint(e["code"]), fmt.Sprint(e["number"])}
+			require.Equal(t, from, e["address"])
+			require.NotEmpty(t, e["method"])
+			require.NotEmpty(t, e["path"])
+			require.Equal(t, e["outcome"] == "refused", e["why"] != "", e)
+		}
+	}
+	opened := got["r-first"][6]
+	require.Equal(t, map[string][]string{
+		"r-open":      {"done", "shop", "li", "issue", "200", "", number},
+		"r-accept":    {"done", "shop", "ann", "issue", "200", "", number},
+		"r-rules":     {"refused", "shop", "ann", "issue", "409", "conflict", number},
+		"r-reused":    {"refused", "shop", "bob", "issue", "422", "reused", number},
+		"r-input":     {"refused", "shop", "ann", "issue", "400", "invalid", number},
+		"r-none":      {"refused", "shop", "ann", "issue", "404", "not_found", "IM1"},
+		"r-scope":     {"refused", "eye", "ann", "issue", "403", "forbidden", number},
+		"r-first":     {"done", "busy", "", "issue", "200", "", opened},
+		"r-often":     {"refused", "busy", "", "issue", "429", "too_many", ""},
+		"r-itsm":      {"refused", "shop", "wang", "itsm", "200", "invalid", number},
+		"r-incident":  {"refused", "shop", "zhao", "incident", "400", "invalid", number},
+		"r-exception": {"refused", "shop", "", "exception", "400", "invalid", number},
+		"r-publish":   {"refused", "shop", "", "publish", "400", "invalid", ""},
+		"r-service":   {"refused", "boss", "", "issue", "400", "invalid", ""},
+	}, got, "a replay did nothing, reading is no action, and who is unknown is in the log")
+	require.Empty(t, p.audited(secrets["south"], "number="+number))
+	require.Len(t, p.audited(secrets["boss"], "number="+number+"&operator=ann&outcome=refused"), 3)
+
 	var events int
 	require.NoError(t, p.raw.QueryRow(`SELECT count(*) FROM events e JOIN operations o ON o.id = e.operation WHERE o.request_id IN ('r-open', 'r-accept')`).Scan(&events))
 	require.GreaterOrEqual(t, events, 2, "every event says which operation caused it")
+}
+
+// audited lists the audit as an app sees it.
+func (p product) audited(secret, query string) (entries []map[string]any) {
+	p.Helper()
+	a := p.must(p.call("GET", "/api/audit?"+query, secret, nil))
+	var page struct {
+		Result struct{ Items []map[string]any }
+	}
+	require.NoError(p, json.Unmarshal([]byte(a.body), &page))
+	return page.Result.Items
 }
 
 // TestLimitsAreShared: what the processes know together is in the database.

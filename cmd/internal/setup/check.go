@@ -59,6 +59,7 @@ func (s WorkerSettings) Check() error {
 		AtLeastOne("DELIVERY_PER_HOST", s.DeliveryPerHost),
 		longEnough("KEEP_DELIVERIES", s.KeepDeliveries, time.Minute),
 		longEnough("KEEP_OPERATIONS", s.KeepOperations, activities.MinOperations),
+		longEnough("KEEP_AUDIT", s.KeepAudit, s.KeepOperations),
 		longEnough("PRUNE_EVERY", s.PruneEvery, time.Second),
 		longEnough("SWEEP_EVERY", s.SweepEvery, time.Second), // what a Temporal Schedule can do
 	)

@@ -75,11 +75,11 @@ func TestASignedRequestIsTakenOnceByAllProcesses(t *testing.T) {
 				continue // a door that takes no signatures
 			}
 			taken[r.Method+" "+r.Path] = true
-			before := one.rows()
+			before := one.durable()
 			again := send(other)
 			require.Equal(t, http.StatusUnauthorized, again.status, "%s %s: %s", r.Method, r.Path, again.body)
 			require.Equal(t, http.StatusUnauthorized, send(other, api.HeaderKey, "k").status, "a key that was not on the first is no excuse")
-			require.Equal(t, before, one.rows(), "%s %s", r.Method, r.Path)
+			require.Equal(t, before, one.durable(), "%s %s", r.Method, r.Path)
 			signed = signature(r.Method, path, body, "shop", secret, time.Now().Add(time.Minute))
 			require.False(t, send(other).unauthorized(), "signed anew it is another request")
 		}

@@ -12,6 +12,7 @@ import (
 	"go.temporal.io/sdk/converter"
 
 	"signalbox/api"
+	"signalbox/api/audit"
 	"signalbox/api/codec"
 	"signalbox/api/exception"
 	"signalbox/api/incident"
@@ -128,8 +129,9 @@ func (h *House) API(s APISettings, metrics *prometheus.Registry, log *slog.Logge
 	}
 	payloads := &codec.Wing{Access: s.Access, Handler: converter.NewPayloadCodecHTTPHandler(h.Engine.Codec), Session: pages.SignedIn, App: h.Store.App, Log: log}
 	server := api.New(config, h.Store, h.Ready, log, append(tickets.Families(), issues.Family(), services.Family(), incidents.Family(),
-		exceptions.Family(), publishes.Family(), subscriptions.Family(), payloads.Family())...)
+		exceptions.Family(), publishes.Family(), subscriptions.Family(), payloads.Family(), (&audit.Wing{Records: h.Store}).Family())...)
 	server.Share(h.Store)
+	server.Keep(h.Store)
 	server.Remember(h.Desk)
 	openapi.Mount(server)
 	server.Measure(metrics)

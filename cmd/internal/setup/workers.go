@@ -23,7 +23,8 @@ type WorkerSettings struct {
 	DeliveryPerHost     int                      `split_words:"true" default:"32" desc:"deliveries of this process under way to one host at the same time"`
 	ProfileIntervals    map[string]time.Duration `split_words:"true" desc:"the wait before each further try of a delivery instead of the contracts' own, by profile: minutely:1s,standard:500ms"`
 	KeepDeliveries      time.Duration            `split_words:"true" default:"720h" desc:"how long deliveries that are over are kept, with every try, and what others published"`
-	KeepOperations      time.Duration            `split_words:"true" default:"168h" desc:"how long requests and their idempotency keys are kept; at least 24h"`
+	KeepOperations      time.Duration            `split_words:"true" default:"168h" desc:"how long idempotency keys and the answers to them are kept; at least 24h"`
+	KeepAudit           time.Duration            `split_words:"true" default:"2160h" desc:"how long it is kept who asked for what, done or refused; at least as long as operations"`
 	PruneEvery          time.Duration            `split_words:"true" default:"1h" desc:"how often what was kept long enough is deleted"`
 	DeploymentName      string                   `split_words:"true" desc:"turns worker versioning on, together with the build ID"`
 	SweepEvery          time.Duration            `split_words:"true" default:"30s" desc:"how often what a crash left open is looked for"`
@@ -73,7 +74,7 @@ func (h *House) Workers(s WorkerSettings, partitions int, metrics prometheus.Reg
 		Queues:         s.WorkerQueues,
 		Activities:     &activities.Activities{Desk: h.Desk},
 		Deliveries:     deliveries,
-		Keeping:        &activities.Keeping{Records: h.Store, Deliveries: s.KeepDeliveries, Operations: s.KeepOperations, Now: time.Now, Log: log},
+		Keeping:        &activities.Keeping{Records: h.Store, Deliveries: s.KeepDeliveries, Operations: s.KeepOperations, Audit: s.KeepAudit, Now: time.Now, Log: log},
 		DeploymentName: s.DeploymentName, BuildID: s.BuildID,
 	})
 }

@@ -1,0 +1,57 @@
+// Package audit is the way to see who asked for what, from where, and what became of it. It speaks in the house's own style.
+package audit
+
+import (
+	"context"
+	"net/http"
+
+	"github.com/gofiber/fiber/v2"
+
+	"signalbox/api"
+	"signalbox/desk"
+	"signalbox/ticket"
+)
+
+// Records is the audit.
+type Records interface {
+	// Audit lists what was asked for in a tenant, done or refused, newest first.
+	Audit(ctx context.Context, tenant string, f desk.EntryFilter) (entries []desk.Entry, next string, err error)
+}
+
+// Wing is the audit.
+type Wing struct{ Records Records }
+
+// Family gives the wing as the server mounts it.
+func (w *Wing) Family() api.Family {
+	const all = "/api/audit"
+	return api.Family{
+		Door:     ticket.DoorIssue,
+		Prefixes: []string{all},
+		Refuse:   api.RefuseInEnvelope,
+		Routes:   []api.Route{{Method: http.MethodGet, Path: all, Scope: desk.Admin, Reads: true, Handler: w.list}},
+	}
+}
+
+func (w *Wing) list(c *fiber.Ctx) error {
+	q, err := api.ReadQuery(c)
+	if err != nil {
+		return err
+	}
+	var f desk.EntryFilter
+	f.Limit, f.Cursor = q.Page()
+	f.App, f.Operator, f.Number = q.Text("app", ticket.MaxName), q.Text("operator", ticket.MaxName), q.Text("number", ticket.MaxName)
+	f.Outcome = desk.OperationState(q.Choice("outcome", string(desk.Done), string(desk.Refused), string(desk.Running), string(desk.Void)))
+	f.From, f.To = q.Moment("from"), q.Moment("to")
+	if err := q.Err(); err != nil {
+		return err
+	}
+	entries, next, err := w.Records.Audit(api.Context(c), api.Caller(c).Tenant, f)
+	if err != nil {
+		return err
+	}
+	views := make([]view, len(entries))
+	for i, e := range entries {
+		views[i] = viewOf(e)
+	}
+	return api.Respond(c, http.StatusOK, api.Done(api.Items[view]{Items: views, Next: next}))
+}
