@@ -42,6 +42,7 @@ func TestAnotherTenantsTicketDoesNotExist(t *testing.T) {
 		"PUT /api/issue/:id/conversation/:cid":                            `{"author":"li","content":"changed"}`,
 		"POST /api/issue/:id/notification":                                `{"url":"` + r.URL("/stolen") + `"}`,
 		"POST /api/issue/:id/notification/:nid/redeliver":                 `{"state":"sent"}`,
+		"POST /api/issue/:id/notification/:nid/rotate":                    `{}`,
 		"POST /api/issue/:id/notification/:nid/deliveries/:did/redeliver": `{}`,
 		"POST /v1/external/incident/handle":                               `{"incident_num":"NUMBER","operator":"li","operate_key":"acceptedIncident1"}`,
 		"POST /v1/external/:type/list-histories":                          `{"string_filters":[{"field":"ticket_id","operator":"in","values":["NUMBER"]}]}`,
