@@ -150,8 +150,9 @@ func (p Profile) next(made int, t Try) time.Time {
 		for _, w := range p.Waits[:made] {
 			due = due.Add(w)
 		}
-		// After an outage of ours the plan lies behind us. Making up for it in one burst would give the receiver no time to recover.
-		if due.Sub(a.StartedAt) < wait/2 {
+		// After an outage of ours the plan lies behind us. Making up for it in one burst would give the receiver no time to recover. The limit
+		// stays well below what Latest leaves between two tries: one that waited for its host, and then a moment for us, must not move the end.
+		if due.Sub(a.StartedAt) < wait/4 {
 			due = a.StartedAt.Add(wait)
 		}
 		return due
@@ -179,14 +180,12 @@ func (p Profile) Grade(a Attempt) Attempt {
 		a.Succeeded, a.Class, a.Error = true, ErrorNone, ""
 		return a
 	}
-	var answer struct {
-		Code json.RawMessage `json:"code"`
-	}
+	var answer map[string]json.RawMessage // a struct would take "Code" for it as well
 	switch err := json.Unmarshal(a.Answer, &answer); {
 	case a.Class != ErrorNone: // the answer broke off, and what it said is not known
 	case err != nil:
 		a.Class, a.Error = ErrorBadBody, fmt.Sprintf("the receiver's answer is not a JSON object of at most %d bytes", MaxAnswer)
-	case string(answer.Code) != want:
+	case string(answer["code"]) != want:
 		a.Class, a.Error = ErrorBadBody, fmt.Sprintf("the receiver's answer does not have %s as its code", want)
 	default:
 		a.Succeeded, a.Error = true, ""

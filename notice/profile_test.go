@@ -35,6 +35,8 @@ func TestWhatCountsAsSuccess(t *testing.T) {
 		{notice.Once, 202, `{"code":0}`, notice.ErrorStatus},
 		{notice.Publish, 200, `{"code":"000","msg":"成功"}`, ""},
 		{notice.Publish, 200, `{"code":0}`, notice.ErrorBadBody},
+		{notice.Publish, 200, `{"code":"500","Code":"000"}`, notice.ErrorBadBody},
+		{notice.Publish, 200, `null`, notice.ErrorBadBody},
 		{notice.Publish, 201, `{"code":"000"}`, notice.ErrorStatus},
 		{notice.Standard, 200, "", ""},
 		{notice.Standard, 204, "", ""},
