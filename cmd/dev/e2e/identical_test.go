@@ -164,7 +164,7 @@ func (w *twins) kill(t testing.TB, q *identical, d deadly, over <-chan struct{})
 		case <-over:
 			claimed = true
 		default:
-			if err := w.db.QueryRow(`SELECT COUNT(*) > 0 FROM operations WHERE request_id = $1`, q.id).Scan(&claimed); err != nil {
+			if err := w.db.QueryRow(`SELECT COUNT(*) > 0 FROM operations WHERE request_id = $1 AND state <> 'refused'`, q.id).Scan(&claimed); err != nil {
 				t.Errorf("look for the claim: %v", err)
 				claimed = true
 			}
@@ -255,7 +255,7 @@ func (w *twins) round(t testing.TB, q *identical, dice *rand.Rand) (met string) 
 		met = "after the answer"
 	case open == 1:
 		met = "between claim and finish"
-	case w.count(t, `SELECT COUNT(*) FROM operations WHERE request_id = $1`, q.id) == 1:
+	case w.count(t, `SELECT COUNT(*) FROM operations WHERE request_id = $1 AND state <> 'refused'`, q.id) == 1:
 		met = "between finish and answer"
 	default:
 		met = "before the claim"
@@ -282,7 +282,7 @@ func (w *twins) round(t testing.TB, q *identical, dice *rand.Rand) (met string) 
 	require.Equal(t, http.StatusUnprocessableEntity, a.status, "%s: %s", q.name, a)
 
 	require.Equal(t, before+1, q.changes(), "%s: changes", q.name)
-	require.Equal(t, 1, w.count(t, `SELECT COUNT(*) FROM operations WHERE request_id = $1`, q.id), q.name)
+	require.Equal(t, 1, w.count(t, `SELECT COUNT(*) FROM operations WHERE request_id = $1 AND state <> 'refused'`, q.id), q.name)
 	require.Equal(t, 1, w.count(t, `SELECT COUNT(*) FROM operations WHERE request_id = $1 AND state = 'done'`, q.id), q.name)
 	if q.number != "" {
 		require.Equal(t, 1, w.updates(t, q.number), "%s: updates of the workflow", q.name)
