@@ -1,7 +1,6 @@
 package workflows
 
 import (
-	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -24,28 +23,25 @@ import (
 type Engine struct {
 	Client    client.Client
 	Namespace string
-	Dormant   time.Duration // how long a life at which nobody acts may wait for its first workflow task; zero: a minute
-	MoveAfter int           // updates after which a run rolls over; zero: the workflow's own default
-	Codec     *Codec        // of the client; nil: it has none
+	MoveAfter int    // updates after which a run rolls over; zero: the workflow's own default
+	Codec     *Codec // of the client; nil: it has none
 }
 
 var _ desk.Engine = (*Engine)(nil)
 
-// dormant is how long a life at which nobody acts and nothing is due waits for its first workflow task, unless Engine.Dormant says otherwise. An
-// update wakes it at once, so a ticket that is handled sooner is spared a task. A signal does not, whatever the API says of it (server 1.32):
-// it is heard when this is over.
-const dormant = time.Minute
+// dormant is how long a life at which nobody acts and nothing is due waits for its first workflow task. An update wakes it at once, so a ticket
+// that is handled sooner is spared a task. A signal does not, whatever the API says of it (server 1.32): it is heard when this is over.
+const dormant = 10 * time.Second
 
 // sleep is how long a ticket can wait for its first workflow task: until something of its process is due.
 func (g *Engine) sleep(t ticket.Ticket, now time.Time) time.Duration {
 	if len(t.Calls(now)) > 0 {
 		return 0
 	}
-	most := cmp.Or(g.Dormant, dormant)
 	if timers := t.Timers(); len(timers) > 0 {
-		return max(0, min(most, timers[0].At.Sub(now)))
+		return max(0, min(dormant, timers[0].At.Sub(now)))
 	}
-	return most
+	return dormant
 }
 
 // outcomeWait bounds how long Outcome waits for an update that no worker has taken yet.

@@ -15,7 +15,7 @@ import (
 // A ticket that nobody has touched yet has had no workflow task. The server treats it in two ways that callers must not feel.
 func TestAnUntouchedTicket(t *testing.T) {
 	c, _ := temporalServer(t)
-	engine := &workflows.Engine{Client: c, Namespace: "default", Dormant: time.Second}
+	engine := &workflows.Engine{Client: c, Namespace: "default"}
 	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
 	defer cancel()
 	notes := &notebook{}
@@ -24,9 +24,7 @@ func TestAnUntouchedTicket(t *testing.T) {
 	t.Run("does not make a command wait that comes after a refusal", func(t *testing.T) {
 		events := openingEvents(t)
 		id := events[0].After.Opening.Identity
-		patient := *engine
-		patient.Dormant = time.Minute // its first task is one that is refused
-		require.NoError(t, patient.Begin(ctx, ticket.Ticket{}, events))
+		require.NoError(t, engine.Begin(ctx, ticket.Ticket{}, events))
 		began := time.Now()
 		for range 2 {
 			_, err := engine.Update(ctx, id, 0, command(ticket.Approve))
@@ -43,6 +41,6 @@ func TestAnUntouchedTicket(t *testing.T) {
 		require.NoError(t, notes.Project(ctx, id, events))
 		require.NoError(t, engine.Begin(ctx, ticket.Ticket{}, events))
 		require.NoError(t, c.SignalWorkflow(ctx, workflows.TicketID(id.Number, 0), "", string(ticket.Accept), workflows.AcceptSignal{Operator: "li"}))
-		require.Eventually(t, func() bool { row, _ := notes.Ticket(ctx, "", ""); return row.Status == ticket.Acknowledged }, 20*time.Second, 10*time.Millisecond)
+		require.Eventually(t, func() bool { row, _ := notes.Ticket(ctx, "", ""); return row.Status == ticket.Acknowledged }, 30*time.Second, 10*time.Millisecond)
 	})
 }
