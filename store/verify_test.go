@@ -146,6 +146,7 @@ func TestEveryTamperingIsFound(t *testing.T) {
 		"an alert deleted":         {[]string{`DELETE FROM alerts WHERE ticket_id = 2`}, "event 4 is not what"},
 		"a row added and bare":     {[]string{`INSERT INTO events SELECT ticket_id, 7, at, type, actor, operation, content, '' FROM events WHERE ticket_id = 2 AND seq = 6`}, "not in the chain: 1"},
 		"a hash removed":           {[]string{`UPDATE events SET hash = '' WHERE ticket_id = 2 AND seq = 6`}, "does not end where its chain does"},
+		"changed and stripped":     {[]string{`UPDATE events SET actor = 'wang' WHERE ticket_id = 2 AND seq = 3`, `UPDATE events SET hash = '' WHERE ticket_id = 2 AND seq = 5`}, "event 3 is not what"},
 		"the chain removed":        {[]string{`UPDATE events SET hash = '' WHERE ticket_id = 2`, `UPDATE alerts SET hash = '' WHERE ticket_id = 2`, `UPDATE tickets SET chain = '' WHERE id = 2`}, "not in the chain: 7"},
 		"the end removed":          {[]string{`UPDATE tickets SET chain = '' WHERE id = 2`}, "does not end where its chain does"},
 		"the end of another":       {[]string{`UPDATE tickets SET chain = (SELECT chain FROM tickets WHERE id = 3) WHERE id = 2`}, "the end of its chain is not what"},
@@ -198,6 +199,8 @@ func TestEveryTamperingIsFound(t *testing.T) {
 				_ = b.ledger.Project(t.Context(), second.ticket.Identity, said)
 				_, faults = b.verify(store.VerifyOptions{Adopt: !strings.Contains(c.want, "not in the chain")})
 				require.NotEmpty(t, faults, "it was hidden by what came afterwards")
+				_, faults = b.verify(store.VerifyOptions{})
+				require.NotEmpty(t, faults, "it was taken in")
 			})
 		})
 	}
