@@ -1,4 +1,4 @@
-// Package openapi has the documents of the families' calls, one a family, and a page to read and try them.
+// Package openapi has the documents of all calls, one for each family and part of the house API, and a page to read and try them.
 package openapi
 
 import (
@@ -15,9 +15,9 @@ var files embed.FS
 
 var page = template.Must(template.ParseFS(files, "assets/page.html"))
 
-// Document is one family's OpenAPI 3.1 document.
+// Document is the OpenAPI 3.1 document of a family, or of a part of the house API.
 type Document struct {
-	Name string // of the family
+	Name string // as in /docs/<name>
 	YAML []byte
 }
 
