@@ -3,7 +3,6 @@ package main
 import (
 	"context"
 	"errors"
-	"flag"
 	"fmt"
 	"io"
 	"slices"
@@ -11,7 +10,6 @@ import (
 	"text/tabwriter"
 	"time"
 
-	"signalbox/cmd/internal/setup"
 	"signalbox/desk"
 	"signalbox/store"
 )
@@ -23,8 +21,7 @@ func runApp(ctx context.Context, args []string, out io.Writer) error {
 	if len(args) == 0 {
 		return errors.New(appUsage)
 	}
-	flags := flag.NewFlagSet("migrate app "+args[0], flag.ContinueOnError)
-	flags.SetOutput(out)
+	flags := newFlags("app "+args[0], out)
 	var code, tenant, scopes string
 	var overlap time.Duration
 	var rate, burst int
@@ -76,26 +73,12 @@ func runApp(ctx context.Context, args []string, out io.Writer) error {
 	default:
 		return errors.New(appUsage)
 	}
-	if err := flags.Parse(args[1:]); errors.Is(err, flag.ErrHelp) {
-		return nil
-	} else if err != nil {
-		return err
-	}
-	if flags.NArg() > 0 {
-		return fmt.Errorf("unexpected argument %q", flags.Arg(0))
-	}
-	if args[0] != "list" && code == "" {
-		return errors.New("-code is required")
-	}
-	var base setup.Base
-	if _, err := setup.Load("migrate", nil, &base, out); err != nil {
-		return err
-	}
-	s, err := base.OpenStore(ctx, setup.Log(base.LogLevel, "migrate"))
-	if err != nil {
-		return err
-	}
-	return errors.Join(do(s), s.Close())
+	return withStore(ctx, flags, args[1:], out, func(s *store.Store) error {
+		if args[0] != "list" && code == "" {
+			return errors.New("-code is required")
+		}
+		return do(s)
+	})
 }
 
 // tell prints a secret. It is the only time that anybody sees it.

@@ -1,17 +1,5 @@
 // Command migrate prepares the database and Temporal for a version of Signalbox, and keeps the apps that may call it.
-//
-//	migrate                                   bring the database's schema, the namespace and its search attributes up to date
-//	migrate app create -code C -tenant T …    make an app and print its secret, once
-//	migrate app list [-tenant T]              list apps
-//	migrate app limit -code C -rate N         take at most N requests a minute from an app
-//	migrate app disable|enable -code C        refuse an app from now on, or let it in again
-//	migrate app rotate -code C -overlap D     give an app a new secret; the old one goes on for that long
-//	migrate reseal                            seal everything anew under the master key in force, once there is a new one
-//	migrate reseal -check                     tell what is sealed under which master key
-//	migrate verify [-ticket N] [-tenant T]    look for what was changed in or deleted from timelines; fails where anything was
-//	migrate verify -adopt                     take in what a version wrote that had no chain yet
-//
-// Settings come from the environment; -help prints them.
+// Settings come from the environment; -help prints them and the commands.
 package main
 
 import (
@@ -28,18 +16,37 @@ func main() {
 	setup.Main("migrate", func(ctx context.Context) error { return run(ctx, os.Args[1:], os.Stdout) })
 }
 
+const commands = `
+migrate                                   bring the database's schema, the namespace and its search attributes up to date
+migrate app create -code C -tenant T      make an app and print its secret, once
+migrate app list [-tenant T]              list apps
+migrate app limit -code C -rate N         take at most N requests a minute from an app
+migrate app disable|enable -code C        refuse an app from now on, or let it in again
+migrate app rotate -code C -overlap D     give an app a new secret; the old one goes on for that long
+migrate reseal                            seal everything anew under the master key in force, once there is a new one
+migrate reseal -check                     tell what is sealed under which master key
+migrate verify [-ticket N] [-tenant T]    look for what was changed in or deleted from timelines; fails where anything was
+migrate verify -adopt                     take in what a version wrote that had no chain yet
+
+-help after a command prints its flags.
+`
+
 func run(ctx context.Context, args []string, out io.Writer) error {
-	if len(args) > 0 && args[0] == "app" {
-		return runApp(ctx, args[1:], out)
-	}
-	if len(args) > 0 && args[0] == "reseal" {
-		return runReseal(ctx, args[1:], out)
-	}
-	if len(args) > 0 && args[0] == "verify" {
-		return runVerify(ctx, args[1:], out)
+	if len(args) > 0 {
+		switch args[0] {
+		case "app":
+			return runApp(ctx, args[1:], out)
+		case "reseal":
+			return runReseal(ctx, args[1:], out)
+		case "verify":
+			return runVerify(ctx, args[1:], out)
+		}
 	}
 	var s setup.Migrate
 	if done, err := setup.Load("migrate", args, &s, out); done || err != nil {
+		if done {
+			fmt.Fprint(out, commands)
+		}
 		return err
 	}
 	log := setup.Log(s.LogLevel, "migrate")

@@ -3,41 +3,23 @@ package main
 import (
 	"context"
 	"errors"
-	"flag"
 	"fmt"
 	"io"
 	"text/tabwriter"
 
-	"signalbox/cmd/internal/setup"
 	"signalbox/store"
 )
 
 // runReseal seals everything anew under the master key that is in force, or with -check only tells what lies under which.
 func runReseal(ctx context.Context, args []string, out io.Writer) error {
-	flags := flag.NewFlagSet("migrate reseal", flag.ContinueOnError)
-	flags.SetOutput(out)
+	flags := newFlags("reseal", out)
 	check := flags.Bool("check", false, "change nothing, only tell what is sealed under which master key; fails while an earlier one is needed")
-	if err := flags.Parse(args); errors.Is(err, flag.ErrHelp) {
-		return nil
-	} else if err != nil {
-		return err
-	}
-	if flags.NArg() > 0 {
-		return fmt.Errorf("unexpected argument %q", flags.Arg(0))
-	}
-	var base setup.Base
-	if _, err := setup.Load("migrate", nil, &base, out); err != nil {
-		return err
-	}
-	s, err := base.OpenStore(ctx, setup.Log(base.LogLevel, "migrate"))
-	if err != nil {
-		return err
-	}
-	do := reseal
-	if *check {
-		do = checkSeals
-	}
-	return errors.Join(do(ctx, s, out), s.Close())
+	return withStore(ctx, flags, args, out, func(s *store.Store) error {
+		if *check {
+			return checkSeals(ctx, s, out)
+		}
+		return reseal(ctx, s, out)
+	})
 }
 
 func reseal(ctx context.Context, s *store.Store, out io.Writer) error {

@@ -2,40 +2,20 @@ package main
 
 import (
 	"context"
-	"errors"
-	"flag"
 	"fmt"
 	"io"
 
-	"signalbox/cmd/internal/setup"
 	"signalbox/store"
 )
 
 // runVerify looks for what was done to the database by hand: a line for each finding, and one that sums up. It fails where there is any.
 func runVerify(ctx context.Context, args []string, out io.Writer) error {
-	flags := flag.NewFlagSet("migrate verify", flag.ContinueOnError)
-	flags.SetOutput(out)
+	flags := newFlags("verify", out)
 	var o store.VerifyOptions
 	flags.StringVar(&o.Ticket, "ticket", "", "only the ticket with this number")
 	flags.StringVar(&o.Tenant, "tenant", "", "only tickets of this tenant; whole tickets that are missing are then not found")
 	flags.BoolVar(&o.Adopt, "adopt", false, "take in, as it is now, what a version without the chain has written; once, when that version is gone")
-	if err := flags.Parse(args); errors.Is(err, flag.ErrHelp) {
-		return nil
-	} else if err != nil {
-		return err
-	}
-	if flags.NArg() > 0 {
-		return fmt.Errorf("unexpected argument %q", flags.Arg(0))
-	}
-	var base setup.Base
-	if _, err := setup.Load("migrate", nil, &base, out); err != nil {
-		return err
-	}
-	s, err := base.OpenStore(ctx, setup.Log(base.LogLevel, "migrate"))
-	if err != nil {
-		return err
-	}
-	return errors.Join(verify(ctx, s, o, out), s.Close())
+	return withStore(ctx, flags, args, out, func(s *store.Store) error { return verify(ctx, s, o, out) })
 }
 
 func verify(ctx context.Context, s *store.Store, o store.VerifyOptions, out io.Writer) error {

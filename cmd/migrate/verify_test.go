@@ -17,6 +17,17 @@ import (
 	"signalbox/ticket"
 )
 
+func TestHelpNamesTheCommands(t *testing.T) {
+	var out bytes.Buffer
+	require.NoError(t, run(t.Context(), []string{"-help"}, &out))
+	for _, command := range []string{"app create", "reseal -check", "verify -adopt"} {
+		require.Contains(t, out.String(), "\nmigrate "+command)
+	}
+	out.Reset()
+	require.NoError(t, run(t.Context(), []string{"verify", "-help"}, &out))
+	require.Contains(t, out.String(), "-adopt", "without any setting")
+}
+
 func TestVerifyTellsEachFindingAndFails(t *testing.T) {
 	file, key := filepath.Join(t.TempDir(), "a.db"), []byte("0123456789abcdef0123456789abcdef")
 	t.Setenv("SIGNALBOX_DATABASE_URL", "sqlite:"+file)
