@@ -98,3 +98,11 @@ func TestHelpPrintsTheTable(t *testing.T) {
 	require.Contains(t, out.String(), "SIGNALBOX_WORKER_QUEUES")
 	require.Contains(t, out.String(), "SIGNALBOX_TEMPORAL_ADDRESS")
 }
+
+func TestALongDefaultIsToldWithTheMeaning(t *testing.T) {
+	var out bytes.Buffer
+	require.NoError(t, Table(&API{}, &out))
+	header, _, _ := strings.Cut(out.String(), "\n")
+	require.Less(t, strings.Index(header, "MEANING"), 70)
+	require.Contains(t, out.String(), "; inc_type_p_config_issues,")
+}

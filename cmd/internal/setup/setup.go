@@ -81,6 +81,9 @@ func Load(name string, args []string, settings any, out io.Writer) (done bool, e
 	return false, nil
 }
 
+// widest is how long a default may be that has a column of its own; a longer one is told with the meaning.
+const widest = 24
+
 // Table prints every setting with its default and meaning. One that several parts of a process take is printed once.
 func Table(settings any, out io.Writer) error {
 	const format = `{{range .}}{{usage_key .}}{{"\t"}}{{usage_default .}}{{"\t"}}{{if usage_required .}}required; {{end}}{{usage_description .}}
@@ -93,7 +96,10 @@ func Table(settings any, out io.Writer) error {
 	fmt.Fprintln(tabs, "SETTING\tDEFAULT\tMEANING")
 	printed := map[string]bool{}
 	for row := range strings.Lines(rows.String()) {
-		name, _, _ := strings.Cut(row, "\t")
+		name, rest, _ := strings.Cut(row, "\t")
+		if fallback, meaning, _ := strings.Cut(rest, "\t"); len(fallback) > widest {
+			row = name + "\t\t" + strings.TrimSuffix(meaning, "\n") + "; " + fallback + " unless set\n"
+		}
 		if !printed[name] {
 			fmt.Fprint(tabs, row)
 		}
