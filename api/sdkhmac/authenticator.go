@@ -34,7 +34,7 @@ func Authenticator(apps api.Apps, now func() time.Time) api.Authenticator {
 			return desk.App{}, true, unknown
 		}
 		at := now()
-		secret, why := a.Match(requestOf(c), secrets, at)
+		secret, why := a.Verify(requestOf(c), secrets, at)
 		if why != nil {
 			secret = string(a.Signature) // with which nobody has logged in
 		}

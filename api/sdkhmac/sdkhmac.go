@@ -108,14 +108,9 @@ func isHeaderName(s string) bool {
 	return s != ""
 }
 
-// Verify checks that the request was signed with one of the secrets, and lately. Its errors are sentences for the caller.
-func (a Authorization) Verify(r Request, secrets []string, now time.Time) error {
-	_, err := a.Match(r, secrets, now)
-	return err
-}
-
-// Match is Verify, and gives the secret that fits. How long it takes does not depend on which one does, or how well.
-func (a Authorization) Match(r Request, secrets []string, now time.Time) (secret string, err error) {
+// Verify checks that the request was signed with one of the secrets, and lately, and gives the secret. How long it takes does not depend on which
+// one fits, or how well. Its errors are sentences for the caller.
+func (a Authorization) Verify(r Request, secrets []string, now time.Time) (secret string, err error) {
 	date, err := r.date(now)
 	if err != nil {
 		return "", err
