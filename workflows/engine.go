@@ -34,7 +34,7 @@ var _ desk.Engine = (*Engine)(nil)
 const dormant = 10 * time.Second
 
 // sleep is how long a ticket can wait for its first workflow task: until something of its process is due.
-func (g *Engine) sleep(t ticket.Ticket, now time.Time) time.Duration {
+func sleep(t ticket.Ticket, now time.Time) time.Duration {
 	if len(t.Calls(now)) > 0 {
 		return 0
 	}
@@ -61,7 +61,7 @@ func (g *Engine) Begin(ctx context.Context, before ticket.Ticket, events []ticke
 		StaticSummary: summary(t.Title),
 	}
 	if !t.Ended() {
-		options.StartDelay = g.sleep(t, events[len(events)-1].At)
+		options.StartDelay = sleep(t, events[len(events)-1].At)
 	}
 	_, err := g.Client.ExecuteWorkflow(ctx, options, Ticket, TicketInput{Before: before, Events: events, MoveAfter: g.MoveAfter})
 	var already *serviceerror.WorkflowExecutionAlreadyStarted
