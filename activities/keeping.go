@@ -35,7 +35,7 @@ type Records interface {
 	// PruneAudit deletes what is left of them, and what was refused.
 	PruneAudit(ctx context.Context, before time.Time, limit int) (int64, error)
 	// RedeliverSome goes on with a redelivery, by up to limit deliveries and never so far that more than atOnce of its subscription wait.
-	// It may be repeated: how far it came is part of it.
+	// It may be repeated: how far it came is part of it. What is left of a subscription whose state changed goes on in larger pieces.
 	RedeliverSome(ctx context.Context, redelivery string, limit, atOnce int) (notice.Redelivery, error)
 }
 

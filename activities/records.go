@@ -33,7 +33,7 @@ type Outbox interface {
 	Parked(ctx context.Context, after notice.Lane, limit int) ([]notice.Lane, error)
 	// Partitions lists the partitions that have pending deliveries.
 	Partitions(ctx context.Context) ([]int, error)
-	// Redeliveries lists redeliveries that are not over, oldest first.
+	// Redeliveries lists redeliveries that are not over, and what is left to be held, released or cancelled of subscriptions whose state changed.
 	Redeliveries(ctx context.Context, limit int) ([]string, error)
 	// Wake gives a channel that receives (and may drop a signal when one is waiting already) whenever deliveries became pending in the
 	// partition, until ctx is over.

@@ -60,7 +60,7 @@ type follower struct {
 func (q *session) owe(ctx context.Context, steps []step) error {
 	last := steps[len(steps)-1].after
 	var followers []follower
-	err := q.all(ctx, &followers, `SELECT id, format, state FROM subscriptions WHERE tenant = ? AND ticket_id = ? AND state IN ('active', 'dropped') AND successor = ''
+	err := q.all(ctx, &followers, `SELECT id, format, `+toldState+` AS state FROM subscriptions WHERE tenant = ? AND ticket_id = ? AND state IN ('active', 'dropped') AND successor = ''
 		ORDER BY created_at, id`, last.Tenant, last.ID)
 	if err != nil {
 		return wrap("list subscriptions", err)
@@ -101,7 +101,7 @@ func (q *session) holdShared(ctx context.Context, followers []follower) ([]follo
 	}
 	slices.Sort(ids)
 	var held []follower
-	if err := q.any(ctx, &held, q.forShare(`SELECT id, state FROM subscriptions WHERE id IN (?) AND `+following+` ORDER BY id`), ids); err != nil {
+	if err := q.any(ctx, &held, q.forShare(`SELECT id, `+toldState+` AS state FROM subscriptions WHERE id IN (?) AND `+following+` ORDER BY id`), ids); err != nil {
 		return nil, wrap("hold subscriptions", err)
 	}
 	states := map[string]string{}

@@ -39,7 +39,7 @@ func (o *Outbox) Next(ctx context.Context, lane notice.Lane) (w notice.Work, mor
 func (q *session) next(ctx context.Context, lane notice.Lane) (notice.Work, bool, error) {
 	var row workRow
 	found, err := q.find(ctx, &row, `SELECT `+workColumns+` FROM deliveries d JOIN subscriptions s ON s.id = d.subscription_id
-		WHERE d.subscription_id = ? AND d.ticket_id = ? AND d.state = 'parked' AND d.state IN ('pending', 'parked') ORDER BY d.at, d.seq LIMIT 1`,
+		WHERE d.subscription_id = ? AND d.ticket_id = ? AND d.state = 'parked' AND d.state IN ('pending', 'parked') AND `+telling+` ORDER BY d.at, d.seq LIMIT 1`,
 		lane.Subscription, lane.TicketID)
 	if err != nil || !found {
 		return notice.Work{}, false, wrap("look into the lane", err)

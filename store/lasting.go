@@ -128,7 +128,7 @@ func (q *session) lasting(ctx context.Context, tenant, id, lock string) (notice.
 // what is on its way goes to the new address. NotFound as with Subscription.
 //
 // Paused: nothing is sent, and whatever comes and what was on its way is held, as it is for one that is dropped. Active again, all that is
-// held is sent, in order.
+// held is sent, in order; where that is much, what comes meanwhile is held behind it. See turn.go.
 func (s *Store) Amend(ctx context.Context, tenant, id string, change func(notice.Subscription) (notice.Subscription, error)) (sub notice.Subscription, err error) {
 	err = s.write(ctx, func(ctx context.Context, q *session) error {
 		was, err := q.lasting(ctx, tenant, id, " FOR UPDATE")
@@ -153,28 +153,10 @@ func (s *Store) Amend(ctx context.Context, tenant, id string, change func(notice
 			return wrap("change a subscription", err)
 		case sub.State == was.State:
 			return nil
-		case sub.State == notice.Active:
-			return q.release(ctx, id)
 		}
-		return q.end(ctx, id, notice.Held)
+		return q.turn(ctx, id)
 	})
 	return sub, err
-}
-
-// release has what is held for a subscription tried anew, in the order of its lanes. The subscription's row is held, so nothing is born into
-// its lanes meanwhile, and none of them is unparked.
-func (q *session) release(ctx context.Context, id string) error {
-	var parts []int
-	if err := q.all(ctx, &parts, `SELECT DISTINCT part FROM deliveries WHERE subscription_id = ? AND state = 'held' AND state IN ('held', 'failed')`, id); err != nil {
-		return wrap("list partitions", err)
-	}
-	_, err := q.exec(ctx, `UPDATE deliveries SET tries = 0, first_try = NULL, next_try = ?, ended_at = NULL, state = CASE
-		WHEN EXISTS (SELECT 1 FROM lanes l WHERE l.subscription_id = deliveries.subscription_id AND l.ticket_id = deliveries.ticket_id) THEN 'parked'
-		ELSE 'pending' END WHERE subscription_id = ? AND state = 'held' AND state IN ('held', 'failed')`, at(q.now()), id)
-	for _, part := range parts {
-		q.wakes[part] = true
-	}
-	return wrap("release deliveries", err)
 }
 
 // Unsubscribe deletes a lasting subscription: nothing more is sent, what is queued or held is cancelled. NotFound as with Subscription.
@@ -188,7 +170,7 @@ func (s *Store) Unsubscribe(ctx context.Context, tenant, id string) error {
 		case n == 0:
 			return errNoLasting
 		}
-		return q.cancel(ctx, id)
+		return q.turn(ctx, id)
 	})
 }
 

@@ -64,7 +64,7 @@ func (q *session) secrets(r subscriptionRow, sub *notice.Subscription) (err erro
 // Pending lists deliveries of a partition that wait for their first try, in the order in which things happened, without those in busy
 // lanes and without those to addresses that begin with an origin. Nothing of a parked lane is listed.
 func (o *Outbox) Pending(ctx context.Context, partition int, busy []notice.Lane, limit int, origins ...string) (list []notice.Work, err error) {
-	query, args := `SELECT `+workColumns+` FROM deliveries d JOIN subscriptions s ON s.id = d.subscription_id WHERE d.part = ? AND d.state = 'pending'`, []any{partition}
+	query, args := `SELECT `+workColumns+` FROM deliveries d JOIN subscriptions s ON s.id = d.subscription_id WHERE d.part = ? AND d.state = 'pending' AND `+telling, []any{partition}
 	if len(busy) > 0 {
 		lane := `(CAST(? AS text), CAST(? AS bigint))`
 		query += ` AND (d.subscription_id, d.ticket_id) NOT IN (VALUES ` + strings.Repeat(lane+`, `, len(busy)-1) + lane + `)`
@@ -178,10 +178,13 @@ func (q *session) holdTicket(ctx context.Context, id int64) error {
 }
 
 // judge writes down what the tries say about their addresses: since when every try failed, and which are given up. With them it holds those
-// who follow what is told of it, all by id.
+// who follow what is told of it, and those whose lanes are going to be parked, so that they are not paused or dropped meanwhile; all by id.
 func (q *session) judge(ctx context.Context, outcomes []*outcome) error {
-	byID, followers := map[string][]*outcome{}, map[string][]*follower{}
+	byID, followers, parking := map[string][]*outcome{}, map[string][]*follower{}, map[string]bool{}
 	for _, r := range outcomes {
+		if r.Then == notice.Parked {
+			parking[r.Work.Subscription.ID] = true
+		}
 		if r.PutOff || r.Attempt.Class == notice.ErrorUnsendable {
 			// It says nothing of the address.
 		} else {
@@ -193,18 +196,19 @@ func (q *session) judge(ctx context.Context, outcomes []*outcome) error {
 			}
 		}
 	}
-	for _, id := range distinct(slices.AppendSeq(slices.Collect(maps.Keys(byID)), maps.Keys(followers))) {
+	ids := slices.AppendSeq(slices.AppendSeq(slices.Collect(maps.Keys(byID)), maps.Keys(followers)), maps.Keys(parking))
+	for _, id := range distinct(ids) {
 		for _, r := range byID[id] {
 			if err := q.blame(ctx, id, r); err != nil {
 				return wrap("judge an address", err)
 			}
 		}
-		if len(followers[id]) == 0 {
+		if len(followers[id]) == 0 && !parking[id] {
 			continue
 		}
-		var state string
-		if _, err := q.find(ctx, &state, q.forShare(`SELECT state FROM subscriptions WHERE id = ? AND `+following), id); err != nil {
-			return wrap("hold a follower", err)
+		var state string // empty: it does not follow
+		if _, err := q.find(ctx, &state, q.forShare(`SELECT CASE WHEN `+following+` THEN `+toldState+` ELSE '' END FROM subscriptions WHERE id = ?`), id); err != nil {
+			return wrap("hold a subscription", err)
 		}
 		for _, f := range followers[id] {
 			f.State = state
@@ -235,7 +239,7 @@ func (q *session) holdDeliveries(ctx context.Context, outcomes []*outcome) error
 	for i, r := range outcomes {
 		ids[i] = r.Work.Delivery.ID
 	}
-	return wrap("lock deliveries", q.any(ctx, new([]string), q.forUpdate(`SELECT id FROM deliveries WHERE id IN (?) ORDER BY id`), ids))
+	return q.hold(ctx, ids)
 }
 
 // try writes one try down and what follows from it for its lane.
@@ -276,8 +280,8 @@ func (q *session) try(ctx context.Context, r *outcome) error {
 	switch {
 	case err != nil:
 		return wrap("move the delivery on", err)
-	case r.Drop != "":
-		return q.end(ctx, r.Work.Subscription.ID, notice.Held)
+	case r.did[notice.AddressDropped]:
+		return q.turn(ctx, r.Work.Subscription.ID)
 	case r.Then == notice.Parked:
 		return q.park(ctx, d.Lane)
 	}

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"maps"
 	"slices"
+	"strings"
 
 	"github.com/google/uuid"
 
@@ -162,10 +163,16 @@ func (s *Store) RedeliveryOf(ctx context.Context, tenant, subscription, id strin
 	return out, err
 }
 
-// Redeliveries lists redeliveries that are not over, oldest first.
+// Redeliveries lists redeliveries that are not over, oldest first, and after them what is left of subscriptions that were paused, resumed or
+// deleted: see turn.go. limit is of each.
 func (o *Outbox) Redeliveries(ctx context.Context, limit int) (ids []string, err error) {
 	err = o.store.read(ctx, func(q *session) error {
-		return wrap("list redeliveries", q.all(ctx, &ids, `SELECT id FROM redeliveries WHERE state = 'running' ORDER BY created_at LIMIT ?`, limit))
+		if err := q.all(ctx, &ids, `SELECT id FROM redeliveries WHERE state = 'running' ORDER BY created_at LIMIT ?`, limit); err != nil {
+			return wrap("list redeliveries", err)
+		}
+		turns, err := q.turns(ctx, limit)
+		ids = append(ids, turns...)
+		return err
 	})
 	return ids, err
 }
@@ -181,6 +188,9 @@ type again struct {
 
 // RedeliverSome goes on with a redelivery: see activities.Records. One that is over, or gone, is told as it is.
 func (s *Store) RedeliverSome(ctx context.Context, id string, limit, atOnce int) (out notice.Redelivery, err error) {
+	if strings.HasPrefix(id, turnPrefix) {
+		return s.turnMore(ctx, id, 2*atOnce)
+	}
 	err = s.write(ctx, func(ctx context.Context, q *session) error {
 		var row redeliveryRow
 		found, err := q.find(ctx, &row, q.forUpdate(`SELECT `+redeliveryColumns+` FROM redeliveries WHERE id = ?`), id)
@@ -202,12 +212,11 @@ func (s *Store) RedeliverSome(ctx context.Context, id string, limit, atOnce int)
 }
 
 func (q *session) redeliver(ctx context.Context, row *redeliveryRow, limit, atOnce int) error {
-	var waiting int
-	if err := q.get(ctx, &waiting, `SELECT COUNT(*) FROM (SELECT 1 FROM deliveries WHERE subscription_id = ? AND state IN ('pending', 'parked') LIMIT ?) w`,
-		row.Target, atOnce); err != nil {
-		return wrap("count what waits", err)
+	room, err := q.room(ctx, row.Target, atOnce)
+	if err != nil {
+		return err
 	}
-	if limit = min(limit, atOnce-waiting); limit <= 0 {
+	if limit = min(limit, room); limit <= 0 {
 		return nil
 	}
 	where, args := row.selected()
@@ -230,7 +239,7 @@ func (q *session) redeliver(ctx context.Context, row *redeliveryRow, limit, atOn
 		now := at(q.now())
 		row.EndedAt = &now
 	}
-	_, err := q.exec(ctx, `UPDATE redeliveries SET state = ?, done = ?, at = ?, seq = ?, delivery_id = ?, ended_at = ? WHERE id = ?`,
+	_, err = q.exec(ctx, `UPDATE redeliveries SET state = ?, done = ?, at = ?, seq = ?, delivery_id = ?, ended_at = ? WHERE id = ?`,
 		row.State, row.Done, row.At, row.Seq, row.Delivery, row.EndedAt, row.ID)
 	return wrap("move the redelivery on", err)
 }
@@ -283,6 +292,9 @@ func (q *session) putBack(ctx context.Context, row *redeliveryRow, batch []again
 		ids[state] = append(ids[state], d.ID)
 	}
 	for state, ids := range ids {
+		if err := q.hold(ctx, ids); err != nil {
+			return err
+		}
 		// The target may have been told of the event itself already, having been registered before the other was dropped.
 		n, err := q.many(ctx, `UPDATE deliveries SET subscription_id = ?, state = ?, tries = 0, first_try = NULL, next_try = ?, ended_at = NULL
 			WHERE id IN (?) AND state NOT IN ('pending', 'parked', 'cancelled') AND (subscription_id = ? OR NOT EXISTS (

@@ -109,6 +109,8 @@ func exerciseStream(t *testing.T, b *bench) {
 	b.record(b.tried(next, notice.Sent))
 	_, _, err = b.outbox.Next(t.Context(), d.Lane)
 	require.NoError(t, err)
+	_, err = b.RedeliverSome(t.Context(), "turn:"+sub.ID, 10, 10)
+	require.NoError(t, err)
 	require.NoError(t, b.Unsubscribe(t.Context(), "a", sub.ID))
 	_, err = b.PruneStream(t.Context(), epoch.Add(-time.Hour), 10)
 	require.NoError(t, err)

@@ -193,29 +193,8 @@ func (s *Store) Unregister(ctx context.Context, ticketID int64, subscription str
 		case n == 0:
 			return errNoSubscription
 		}
-		return q.cancel(ctx, subscription)
+		return q.turn(ctx, subscription)
 	})
-}
-
-// cancel ends all that waits or is held for a subscription that was deleted. Its row is held.
-func (q *session) cancel(ctx context.Context, subscription string) error {
-	if err := q.end(ctx, subscription, notice.Cancelled); err != nil {
-		return err
-	}
-	_, err := q.exec(ctx, `UPDATE deliveries SET state = 'cancelled' WHERE subscription_id = ? AND state = 'held' AND state IN ('held', 'failed')`, subscription)
-	return wrap("cancel what is held", err)
-}
-
-// end ends all deliveries of a subscription that are not over, and unparks its lanes: should it be taken up again, it begins anew. The row
-// of the subscription is held.
-func (q *session) end(ctx context.Context, subscription string, as notice.DeliveryState) error {
-	_, err := q.exec(ctx, `UPDATE deliveries SET state = ?, ended_at = ?, next_try = NULL WHERE subscription_id = ? AND state IN ('pending', 'parked')`,
-		string(as), at(q.now()), subscription)
-	if err != nil {
-		return wrap("end deliveries", err)
-	}
-	_, err = q.exec(ctx, `DELETE FROM lanes WHERE subscription_id = ?`, subscription)
-	return wrap("unpark lanes", err)
 }
 
 // Redeliver starts a new round of tries under the same ID. What is owed to an address that was dropped goes to what it was registered as again; a
