@@ -38,14 +38,16 @@ func (a auditor) holds(digest string, parts ...string) bool {
 	return false
 }
 
-func digestUnder(key []byte, parts []string) string {
+func digestUnder(key []byte, parts []string) string { return hex.EncodeToString(macOf(key, parts...)) }
+
+// macOf is the HMAC-SHA256 of some parts. Their lengths keep the bounds between them.
+func macOf(key []byte, parts ...string) []byte {
 	mac := hmac.New(sha256.New, key)
 	for _, part := range parts {
-		// Lengths keep the bounds between the parts.
 		mac.Write(binary.BigEndian.AppendUint64(nil, uint64(len(part))))
 		mac.Write([]byte(part))
 	}
-	return hex.EncodeToString(mac.Sum(nil))
+	return mac.Sum(nil)
 }
 
 // link is a row of a ticket's timeline, as the chain sees it. Rows are in the order of seq and n, which is that in which they were written.

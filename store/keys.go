@@ -158,11 +158,7 @@ func dataKeyOf(purpose Purpose, id string) string { return "data key:" + string(
 
 // keep seals what an event or a delivery keeps of a secret.
 func (q *session) keep(ctx context.Context, secret, owner string) (string, error) {
-	keys, err := q.dataKeys(ctx, KeyKept)
-	if err != nil {
-		return "", err
-	}
-	s, err := sealsOf(keys)
+	s, err := q.keeping(ctx)
 	if err != nil {
 		return "", err
 	}
@@ -171,15 +167,19 @@ func (q *session) keep(ctx context.Context, secret, owner string) (string, error
 
 // kept gives back what keep sealed for that owner.
 func (q *session) kept(ctx context.Context, sealed, owner string) (string, error) {
-	keys, err := q.dataKeys(ctx, KeyKept)
-	if err != nil {
-		return "", err
-	}
-	s, err := sealsOf(keys)
+	s, err := q.keeping(ctx)
 	if err != nil {
 		return "", err
 	}
 	return s.open(sealed, owner)
+}
+
+func (q *session) keeping(ctx context.Context) (*seals, error) {
+	keys, err := q.dataKeys(ctx, KeyKept)
+	if err != nil {
+		return nil, err
+	}
+	return sealsOf(keys)
 }
 
 // keyring remembers data keys.
