@@ -27,7 +27,7 @@ type Config struct {
 
 	IncidentTypes       []string       `split_words:"true" default:"inc_type_p_config_issues,inc_type_p_security_issues,inc_type_p_function_issues,inc_type_p_reliability_issues,inc_type_p_middleware_issues,inc_type_p_change_issues" desc:"words taken for mtm_type and incident_type"`
 	ExceptionsPerMinute int            `split_words:"true" default:"60" desc:"callbacks a minute that are taken from one external system, by tenant (exception family)"`
-	CallbackAllow       []netip.Prefix `split_words:"true" desc:"networks that notification addresses may name although they are not public, as CIDR"`
+	CallbackAllow       []netip.Prefix `split_words:"true" desc:"networks that are not public and may be sent notifications and requests all the same, as CIDR"`
 }
 
 // DefaultIncidentTypes are the values of incident_type and mtm_type that real systems were seen to use.

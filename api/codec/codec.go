@@ -30,7 +30,7 @@ const HeaderNamespace = "X-Namespace"
 // Access says who may decrypt, and from where.
 type Access struct {
 	CodecApps    []string    `split_words:"true" desc:"codes of apps with the scope admin that may decrypt what Temporal holds, of every tenant; none unless set"`
-	CodecOrigins api.Origins `split_words:"true" desc:"where the Temporal web UI is, such as https://temporal.example.com, so that its pages may decrypt for who is signed in to the operators' pages"`
+	CodecOrigins api.Origins `split_words:"true" desc:"where the Temporal web UI is, such as https://temporal.example.com; its pages may then decrypt for who is signed in to the operators' pages"`
 }
 
 // Wing is the codec server. All members are needed.

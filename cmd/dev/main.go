@@ -31,7 +31,7 @@ type settings struct {
 	UIPort          int        `envconfig:"UI_PORT" default:"8233" desc:"port of the Temporal web UI on loopback; -1 takes a free one, 0 leaves it out"`
 	LogLevel        slog.Level `split_words:"true" default:"warn" desc:"debug, info, warn or error"`
 	Partitions      int        `default:"4" desc:"how many partitions deliveries are spread over"`
-	EncryptPayloads bool       `split_words:"true" desc:"keep what Temporal stores and shows encrypted"`
+	EncryptPayloads bool       `split_words:"true" desc:"give Temporal ciphertext of tickets and deliveries, which its web UI decrypts for who is signed in"`
 	setup.Outside
 	setup.APISettings
 	setup.WorkerSettings

@@ -33,9 +33,17 @@ func (s *Migrate) Check() error {
 
 // Check checks what a process that serves the families needs.
 func (s APISettings) Check() error {
-	return errors.Join(
+	var anonymous, certificate error
+	if s.PublishAnonymous && s.PublishTenant == "" {
+		anonymous = wrong("PUBLISH_TENANT", "is required with "+key("PUBLISH_ANONYMOUS"))
+	}
+	if (s.TLSCert == "") != (s.TLSKey == "") {
+		certificate = wrong("TLS_KEY", "goes together with "+key("TLS_CERT")+": set both or none")
+	}
+	return errors.Join(anonymous, certificate,
 		AtLeastOne("BODY_LIMIT", s.BodyLimit),
 		AtLeastOne("HEADER_LIMIT", s.HeaderLimit),
+		AtLeastOne("CONCURRENT_REQUESTS", s.ConcurrentRequests),
 		AtLeastOne("EXCEPTIONS_PER_MINUTE", s.ExceptionsPerMinute),
 		longEnough("REQUEST_TIMEOUT", s.RequestTimeout, time.Millisecond),
 		longEnough("READ_TIMEOUT", s.ReadTimeout, time.Millisecond),

@@ -42,15 +42,15 @@ type (
 	Migrate struct {
 		Base
 		TemporalRetention time.Duration `split_words:"true" default:"168h" desc:"how long a namespace that is made here keeps closed workflows"`
-		BootstrapApp      Bootstrap     `split_words:"true" desc:"code:secret of an admin app that is made sure of"`
+		BootstrapApp      Bootstrap     `split_words:"true" desc:"code:secret of an admin app, of the tenant default, that the start makes sure of"`
 	}
 )
 
 // APISettings are the settings of a process that serves the families.
 type APISettings struct {
-	BootstrapApp  Bootstrap `split_words:"true" desc:"code:secret of an admin app that is made sure of at the start"`
+	BootstrapApp  Bootstrap `split_words:"true" desc:"code:secret of an admin app, of the tenant default, that the start makes sure of"`
 	TemporalUI    string    `envconfig:"TEMPORAL_UI" desc:"address of the Temporal web UI, for links on the operators' pages"`
-	SecureCookies bool      `split_words:"true" desc:"keep the sessions of the operators' pages to https, behind a proxy that does not say so"`
+	SecureCookies bool      `split_words:"true" desc:"keep the sessions of the operators' pages to https although the proxy in front does not say that it speaks https"`
 
 	PublishAnonymous bool   `split_words:"true" desc:"let callers without a credential publish events (/api/publish), into the tenant set beside it"`
 	PublishTenant    string `split_words:"true" desc:"tenant that callers without a credential publish into"`
@@ -60,14 +60,11 @@ type APISettings struct {
 }
 
 // openTenant is the tenant that anonymous callers publish into; empty: there are none.
-func (s APISettings) openTenant() (string, error) {
-	switch {
-	case s.PublishAnonymous && s.PublishTenant == "":
-		return "", errors.New("setting SIGNALBOX_PUBLISH_TENANT: is required with SIGNALBOX_PUBLISH_ANONYMOUS")
-	case s.PublishAnonymous:
-		return s.PublishTenant, nil
+func (s APISettings) openTenant() string {
+	if !s.PublishAnonymous {
+		return ""
 	}
-	return "", nil
+	return s.PublishTenant
 }
 
 // Bootstrap is an app's code and secret.
@@ -112,11 +109,7 @@ func (h *House) API(s APISettings, metrics *prometheus.Registry, log *slog.Logge
 	incidents := &incident.Wing{Desk: h.Desk, Records: h.Store, Apps: h.Store, Types: config.IncidentTypes, Now: time.Now}
 	exceptions := &exception.Wing{Desk: h.Desk, Budget: h.Store, Limit: config.ExceptionsPerMinute, Now: time.Now}
 	services := &service.Wing{Desk: h.Desk, Services: h.Store, Now: time.Now}
-	open, err := s.openTenant()
-	if err != nil {
-		return nil, err
-	}
-	publishes := &publish.Wing{Desk: h.Desk, Stream: h.Store, Apps: h.Store, Now: time.Now, Open: open}
+	publishes := &publish.Wing{Desk: h.Desk, Stream: h.Store, Apps: h.Store, Now: time.Now, Open: s.openTenant()}
 	subscriptions := &subscription.Wing{Desk: h.Desk, Subscriptions: h.Store, Allow: config.CallbackAllow, Begin: begin}
 	tickets := &itsm.Wing{Desk: h.Desk, Tickets: h.Store, Services: h.Store, Apps: h.Store, Types: config.IncidentTypes, Allow: config.CallbackAllow,
 		Profile: string(s.ITSMCallbackProfile), Zone: h.zone}

@@ -77,6 +77,9 @@ func TestSettingsThatAreWrongAreNamed(t *testing.T) {
 		"a level that is none":    {"SIGNALBOX_LOG_LEVEL", "loud", "SIGNALBOX_LOG_LEVEL"},
 		"a number that is none":   {"SIGNALBOX_PARTITIONS", "many", "SIGNALBOX_PARTITIONS"},
 		"a duration that is none": {"SIGNALBOX_REQUEST_TIMEOUT", "soon", "SIGNALBOX_REQUEST_TIMEOUT"},
+		"anybody, but nowhere":    {"SIGNALBOX_PUBLISH_ANONYMOUS", "true", "SIGNALBOX_PUBLISH_TENANT: is required"},
+		"half of a certificate":   {"SIGNALBOX_TLS_CERT", "chain.pem", "SIGNALBOX_TLS_KEY: goes together"},
+		"no request at all":       {"SIGNALBOX_CONCURRENT_REQUESTS", "0", "SIGNALBOX_CONCURRENT_REQUESTS: must be at least 1"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			for key, value := range good {

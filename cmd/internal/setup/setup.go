@@ -38,7 +38,7 @@ type Base struct {
 	OldMasterKeys   []Key      `split_words:"true" desc:"other master keys, earlier ones or the next, with commas between; they only open what was encrypted with them"`
 	LogLevel        slog.Level `split_words:"true" default:"info" desc:"debug, info, warn or error"`
 	Temporal        workflows.Connection
-	EncryptPayloads bool `split_words:"true" desc:"keep what Temporal stores and shows encrypted; what is encrypted is read with or without"`
+	EncryptPayloads bool `split_words:"true" desc:"give Temporal ciphertext of tickets and deliveries; what is encrypted already is read either way"`
 	Partitions      int  `default:"16" desc:"how many partitions deliveries are spread over; the same in every process"`
 	Outside
 }

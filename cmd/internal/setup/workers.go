@@ -18,16 +18,16 @@ import (
 // WorkerSettings are the settings of a process that works.
 type WorkerSettings struct {
 	WorkerQueues        []string                 `split_words:"true" default:"tickets,deliveries" desc:"which task queues to serve"`
-	CallbackAllow       []netip.Prefix           `split_words:"true" desc:"networks that notifications may be sent to although they are not public, as CIDR"`
+	CallbackAllow       []netip.Prefix           `split_words:"true" desc:"networks that are not public and may be sent notifications and requests all the same, as CIDR"`
 	DeliveryConcurrency int                      `split_words:"true" default:"64" desc:"deliveries of one partition under way at the same time, but for those to slow receivers"`
 	DeliveryPerHost     int                      `split_words:"true" default:"32" desc:"deliveries of this process under way to one host at the same time"`
 	ProfileIntervals    map[string]time.Duration `split_words:"true" desc:"the wait before each further try of a delivery instead of the contracts' own, by profile: minutely:1s,standard:500ms"`
 	KeepDeliveries      time.Duration            `split_words:"true" default:"720h" desc:"how long deliveries that are over are kept, with every try, and what others published"`
 	KeepOperations      time.Duration            `split_words:"true" default:"168h" desc:"how long idempotency keys and the answers to them are kept; at least 24h"`
-	KeepAudit           time.Duration            `split_words:"true" default:"2160h" desc:"how long it is kept who asked for what, done or refused; at least as long as operations"`
+	KeepAudit           time.Duration            `split_words:"true" default:"2160h" desc:"how long the audit has who asked for what, done or refused; at least as long as operations"`
 	PruneEvery          time.Duration            `split_words:"true" default:"1h" desc:"how often what was kept long enough is deleted"`
-	DeploymentName      string                   `split_words:"true" desc:"turns worker versioning on, together with the build ID"`
 	SweepEvery          time.Duration            `split_words:"true" default:"30s" desc:"how often what a crash left open is looked for"`
+	DeploymentName      string                   `split_words:"true" desc:"turns worker versioning on, together with the build ID"`
 	BuildID             string                   `envconfig:"BUILD_ID" desc:"turns worker versioning on, together with the deployment name"`
 }
 
