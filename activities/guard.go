@@ -11,9 +11,11 @@ import (
 	"signalbox/notice"
 )
 
-// Guard keeps outgoing calls away from addresses that are not on the public Internet, except for the ranges an operator allows.
+// Guard keeps outgoing calls away from addresses that are not on the public Internet, except for the ranges an operator allows, and from ports
+// that no operator allows.
 type Guard struct {
 	Allow []netip.Prefix
+	Ports []uint16 // that may be called; none named: any
 }
 
 // Dialer gives a dialer that connects within the time limit, name look-up included, and only where the guard lets it. The guard looks at the
@@ -31,6 +33,9 @@ func (g Guard) control(_ context.Context, network, address string, _ syscall.Raw
 	target, err := netip.ParseAddrPort(address)
 	if err != nil {
 		return &notice.BlockedError{Why: "it is no IP address"}
+	}
+	if err := (notice.Reach{Ports: g.Ports}).CheckPort(target.Port()); err != nil {
+		return err
 	}
 	return notice.CheckAddress(target.Addr(), g.Allow)
 }

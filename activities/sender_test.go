@@ -267,6 +267,10 @@ func TestTheGuardLooksAtWhatIsConnectedTo(t *testing.T) {
 		require.Equal(t, notice.ErrorBlocked, a.Class, "%s: %s", host, a.Error)
 		require.NotContains(t, a.Error, "127.0.0.1")
 	}
+	elsewhere := newSender(func(o *activities.SenderOptions) { o.Guard.Ports = []uint16{443} })
+	a := send(t, elsewhere, work(server.URL))
+	require.Equal(t, notice.ErrorBlocked, a.Class, "an address that was taken before the setting: %s", a.Error)
+	require.Contains(t, a.Error, "port "+port)
 	require.False(t, called.Load())
 	require.Equal(t, 200, send(t, newSender(), work("http://localhost:"+port+"/")).Status)
 	require.True(t, called.Load())

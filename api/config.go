@@ -4,6 +4,7 @@ import (
 	"net/netip"
 	"time"
 
+	"signalbox/notice"
 	"signalbox/ticket"
 )
 
@@ -28,6 +29,12 @@ type Config struct {
 	IncidentTypes       []string       `split_words:"true" default:"inc_type_p_config_issues,inc_type_p_security_issues,inc_type_p_function_issues,inc_type_p_reliability_issues,inc_type_p_middleware_issues,inc_type_p_change_issues" desc:"words taken for mtm_type and incident_type"`
 	ExceptionsPerMinute int            `split_words:"true" default:"60" desc:"callbacks a minute that are taken from one external system, by tenant (exception family)"`
 	CallbackAllow       []netip.Prefix `split_words:"true" desc:"networks that are not public and may be sent notifications and requests all the same, as CIDR"`
+	CallbackPorts       []uint16       `split_words:"true" desc:"ports that may be sent notifications and requests, such as 80,443; any unless set"`
+}
+
+// Reach is where addresses that callers name may lead.
+func (c Config) Reach() notice.Reach {
+	return notice.Reach{Networks: c.CallbackAllow, Ports: c.CallbackPorts}
 }
 
 // DefaultIncidentTypes are the values of incident_type and mtm_type that real systems were seen to use.

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"net/netip"
 	"net/url"
+	"slices"
 	"strconv"
 	"strings"
 	"unicode"
@@ -103,17 +104,31 @@ func embedded(ip netip.Addr) (netip.Addr, bool) {
 	return netip.AddrFrom4([4]byte(binary.BigEndian.AppendUint32(nil, v4))), true
 }
 
+// Reach is where an operator lets addresses lead. The zero value is the public Internet, at any port.
+type Reach struct {
+	Networks []netip.Prefix // that are not public, and allowed all the same
+	Ports    []uint16       // that are allowed; none named: any
+}
+
+// CheckPort gives a *BlockedError unless the port is allowed.
+func (r Reach) CheckPort(port uint16) error {
+	if len(r.Ports) == 0 || slices.Contains(r.Ports, port) {
+		return nil
+	}
+	return &BlockedError{Why: fmt.Sprintf("port %d is not among those that an operator lets us call", port)}
+}
+
 // CheckURL refuses an address that can never be called: not http or https, over-long, without a host, with a user or a fragment, with a bad
-// port, or literally pointing where the allowed ranges do not lead. It asks no name server: what a name resolves to is judged at every
-// call. The refusal names the field "url".
-func CheckURL(raw string, allow []netip.Prefix) error {
-	if fault := urlFault(raw, allow); fault != "" {
+// port or one that is not allowed, or literally pointing where the allowed ranges do not lead. It asks no name server: what a name resolves to is
+// judged at every call. The refusal names the field "url".
+func CheckURL(raw string, reach Reach) error {
+	if fault := urlFault(raw, reach); fault != "" {
 		return ticket.RefuseField(ticket.Invalid, "url", fault)
 	}
 	return nil
 }
 
-func urlFault(raw string, allow []netip.Prefix) string {
+func urlFault(raw string, reach Reach) string {
 	switch {
 	case strings.TrimSpace(raw) == "":
 		return "is required and must not be empty"
@@ -139,12 +154,18 @@ func urlFault(raw string, allow []netip.Prefix) string {
 	case strings.HasSuffix(u.Host, ":"):
 		return "has a colon but no port"
 	}
-	if port := u.Port(); port != "" {
-		if n, err := strconv.Atoi(port); err != nil || n < 1 || n > 65535 {
-			return "has a port that is not between 1 and 65535"
-		}
+	port := u.Port()
+	if port == "" {
+		port = map[string]string{"http": "80", "https": "443"}[u.Scheme]
 	}
-	return hostFault(u.Hostname(), allow)
+	n, err := strconv.ParseUint(port, 10, 16)
+	if err != nil || n == 0 {
+		return "has a port that is not between 1 and 65535"
+	}
+	if err := reach.CheckPort(uint16(n)); err != nil {
+		return "cannot be called: " + err.Error()
+	}
+	return hostFault(u.Hostname(), reach.Networks)
 }
 
 func hostFault(host string, allow []netip.Prefix) string {

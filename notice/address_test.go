@@ -127,7 +127,7 @@ func TestURLsThatCanNeverBeCalledAreRefused(t *testing.T) {
 		"http://" + strings.Repeat("a.", 130) + "com/":    "valid host",
 	}
 	for raw, word := range cases {
-		err := notice.CheckURL(raw, nil)
+		err := notice.CheckURL(raw, notice.Reach{})
 		refusal := ticket.AsError(err)
 		require.NotNil(t, refusal, "%q must be refused", raw)
 		require.Equal(t, ticket.Invalid, refusal.Code)
@@ -140,11 +140,25 @@ func TestURLsThatCanBeCalledAreTaken(t *testing.T) {
 	for _, raw := range []string{"http://myhost.com/i/need/this/callback", "https://example.com", "HTTPS://Example.COM:8443/x?y=z&a=%23",
 		"http://hooks_v2.example.com/", "http://receiver:8080/", "http://例え.jp/路径", "http://1.1.1.1/", "http://[2606:4700:4700::1111]:8080/",
 		"http://example.com./", "http://example.com/" + strings.Repeat("异", 2048-19)} {
-		require.NoError(t, notice.CheckURL(raw, nil), "%q", raw)
+		require.NoError(t, notice.CheckURL(raw, notice.Reach{}), "%q", raw)
 	}
-	loopback := prefixes("127.0.0.0/8")
+	loopback := notice.Reach{Networks: prefixes("127.0.0.0/8")}
 	for _, raw := range []string{"http://127.0.0.1:9000/", "http://localhost:9000/", "http://[::ffff:127.0.0.1]/"} {
 		require.NoError(t, notice.CheckURL(raw, loopback), "%q", raw)
 	}
 	require.Error(t, notice.CheckURL("http://[::1]/", loopback))
+}
+
+func TestAnOperatorSaysWhichPortsAreCalled(t *testing.T) {
+	reach := notice.Reach{Ports: []uint16{443, 8443}}
+	for _, raw := range []string{"https://example.com/", "https://example.com:443/", "http://example.com:8443/"} {
+		require.NoError(t, notice.CheckURL(raw, reach), "%q", raw)
+	}
+	for raw, port := range map[string]string{"http://example.com/": "80", "https://example.com:22/": "22", "https://example.com:065443/": "65443"} {
+		refusal := ticket.AsError(notice.CheckURL(raw, reach))
+		require.NotNil(t, refusal, "%q", raw)
+		require.Equal(t, "url", refusal.Field)
+		require.Contains(t, refusal.Message, "port "+port+" is not among those")
+	}
+	require.NoError(t, notice.Reach{}.CheckPort(22), "none named: any")
 }

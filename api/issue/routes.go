@@ -4,7 +4,6 @@ import (
 	"context"
 	"fmt"
 	"net/http"
-	"net/netip"
 	"slices"
 	"strings"
 	"time"
@@ -33,8 +32,8 @@ type Wing struct {
 	Tickets   Tickets
 	Services  Services
 	Addresses Addresses
-	Types     []string       // words taken for mtm_type; api.Config.IncidentTypes
-	Allow     []netip.Prefix // networks that addresses may name although they are not public; api.Config.CallbackAllow
+	Types     []string     // words taken for mtm_type; api.Config.IncidentTypes
+	Allow     notice.Reach // where addresses may lead; api.Config.Reach
 	// Begin has a redelivery that was asked for begun at once. What it cannot do the sweep does.
 	Begin func(ctx context.Context, redelivery string)
 	NewID func() string    // of messages; random UUIDs

@@ -19,6 +19,7 @@ import (
 	"signalbox/api/issue"
 	"signalbox/api/itsm"
 	"signalbox/flow"
+	"signalbox/notice"
 	"signalbox/ticket"
 )
 
@@ -47,7 +48,7 @@ func setup(t *testing.T) *bench {
 	b := &bench{T: t, house: apitest.NewHouse(), clock: &at}
 	b.house.Now = func() time.Time { return at.In(shanghai) }
 	wing := itsm.Wing{Desk: b.house, Tickets: b.house, Services: b.house, Apps: apitest.NewApps(), Types: api.DefaultIncidentTypes, Zone: shanghai,
-		Allow: []netip.Prefix{netip.MustParsePrefix("127.0.0.0/8")}}
+		Allow: notice.Reach{Networks: []netip.Prefix{netip.MustParsePrefix("127.0.0.0/8")}}}
 	issues := issue.Wing{Desk: b.house, Tickets: b.house, Services: b.house, Addresses: b.house, Types: api.DefaultIncidentTypes}
 	families := append(wing.Families(), issues.Family())
 	server := api.New(api.Config{}, apitest.NewApps(), nil, slog.New(slog.DiscardHandler), families...)

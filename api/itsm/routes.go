@@ -2,7 +2,6 @@ package itsm
 
 import (
 	"net/http"
-	"net/netip"
 	"time"
 
 	"github.com/gofiber/fiber/v2"
@@ -20,7 +19,7 @@ type Wing struct {
 	Services Services
 	Apps     api.Apps
 	Types    []string       // words taken for mtm_type; api.Config.IncidentTypes
-	Allow    []netip.Prefix // networks that callbacks may name although they are not public; api.Config.CallbackAllow
+	Allow    notice.Reach   // where callbacks may lead; api.Config.Reach
 	Profile  string         // of callbacks that name none; Settings.ITSMCallbackProfile, and once where it is empty
 	Zone     *time.Location // of the times in requests and answers; nil means UTC
 }

@@ -5,7 +5,6 @@ package subscription
 import (
 	"context"
 	"net/http"
-	"net/netip"
 
 	"github.com/gofiber/fiber/v2"
 	"github.com/google/uuid"
@@ -45,7 +44,7 @@ type Subscriptions interface {
 type Wing struct {
 	Desk          api.Recorder
 	Subscriptions Subscriptions
-	Allow         []netip.Prefix // networks that addresses may name although they are not public; api.Config.CallbackAllow
+	Allow         notice.Reach // where addresses may lead; api.Config.Reach
 	// Begin has a redelivery that was asked for begun at once. What it cannot do the sweep does; it may be nil.
 	Begin func(ctx context.Context, redelivery string)
 }

@@ -1,7 +1,6 @@
 package subscription
 
 import (
-	"net/netip"
 	"slices"
 	"strings"
 	"time"
@@ -30,7 +29,7 @@ type subscribing struct {
 }
 
 // subscription makes it, or tells everything that is wrong with it.
-func (in subscribing) subscription(allow []netip.Prefix) (notice.Subscription, error) {
+func (in subscribing) subscription(allow notice.Reach) (notice.Subscription, error) {
 	sub := notice.Subscription{
 		URL: value(in.URL), Format: notice.Format(value(in.Format)), Profile: value(in.Profile), Secret: value(in.Secret),
 		Filter: notice.Filter{Source: value(in.Source), Topic: value(in.Topic), Type: value(in.Type), Status: value(in.Status), Key: value(in.Key)},
@@ -70,7 +69,7 @@ type changing struct {
 	Secret  *string `json:"secret"`
 }
 
-func (in changing) check(allow []netip.Prefix) error {
+func (in changing) check(allow notice.Reach) error {
 	var f ticket.Faults
 	if in.URL != nil {
 		note(&f, notice.CheckURL(*in.URL, allow))

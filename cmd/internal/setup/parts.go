@@ -104,14 +104,14 @@ func (h *House) API(s APISettings, metrics *prometheus.Registry, log *slog.Logge
 			log.WarnContext(ctx, "redelivery.begin", "redelivery", redelivery, "error", err)
 		}
 	}
-	issues := &issue.Wing{Desk: h.Desk, Tickets: h.Store, Services: h.Store, Addresses: h.Store, Types: config.IncidentTypes, Allow: config.CallbackAllow,
+	issues := &issue.Wing{Desk: h.Desk, Tickets: h.Store, Services: h.Store, Addresses: h.Store, Types: config.IncidentTypes, Allow: config.Reach(),
 		Begin: begin}
 	incidents := &incident.Wing{Desk: h.Desk, Records: h.Store, Apps: h.Store, Types: config.IncidentTypes, Now: time.Now}
 	exceptions := &exception.Wing{Desk: h.Desk, Budget: h.Store, Limit: config.ExceptionsPerMinute, Now: time.Now}
 	services := &service.Wing{Desk: h.Desk, Services: h.Store, Now: time.Now}
 	publishes := &publish.Wing{Desk: h.Desk, Stream: h.Store, Apps: h.Store, Now: time.Now, Open: s.openTenant()}
-	subscriptions := &subscription.Wing{Desk: h.Desk, Subscriptions: h.Store, Allow: config.CallbackAllow, Begin: begin}
-	tickets := &itsm.Wing{Desk: h.Desk, Tickets: h.Store, Services: h.Store, Apps: h.Store, Types: config.IncidentTypes, Allow: config.CallbackAllow,
+	subscriptions := &subscription.Wing{Desk: h.Desk, Subscriptions: h.Store, Allow: config.Reach(), Begin: begin}
+	tickets := &itsm.Wing{Desk: h.Desk, Tickets: h.Store, Services: h.Store, Apps: h.Store, Types: config.IncidentTypes, Allow: config.Reach(),
 		Profile: string(s.ITSMCallbackProfile), Zone: h.zone}
 	pages, err := console.New(console.Config{
 		Apps: h.Store, Records: h.Store, Key: h.key, Now: time.Now, Log: log, Secure: s.SecureCookies, Address: api.Address, Diagram: console.Draw,

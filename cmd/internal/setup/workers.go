@@ -19,6 +19,7 @@ import (
 type WorkerSettings struct {
 	WorkerQueues        []string                 `split_words:"true" default:"tickets,deliveries" desc:"which task queues to serve"`
 	CallbackAllow       []netip.Prefix           `split_words:"true" desc:"networks that are not public and may be sent notifications and requests all the same, as CIDR"`
+	CallbackPorts       []uint16                 `split_words:"true" desc:"ports that may be sent notifications and requests, such as 80,443; any unless set"`
 	DeliveryConcurrency int                      `split_words:"true" default:"64" desc:"deliveries of one partition under way at the same time, but for those to slow receivers"`
 	DeliveryPerHost     int                      `split_words:"true" default:"32" desc:"deliveries of this process under way to one host at the same time"`
 	ProfileIntervals    map[string]time.Duration `split_words:"true" desc:"the wait before each further try of a delivery instead of the contracts' own, by profile: minutely:1s,standard:500ms"`
@@ -48,7 +49,7 @@ func (h *House) Workers(s WorkerSettings, partitions int, metrics prometheus.Reg
 	}
 	deliveries := &activities.Deliveries{
 		Outbox:      h.Store.Outbox(),
-		Sender:      activities.NewSender(activities.SenderOptions{Guard: activities.Guard{Allow: s.CallbackAllow}, Now: time.Now}),
+		Sender:      activities.NewSender(activities.SenderOptions{Guard: activities.Guard{Allow: s.CallbackAllow, Ports: s.CallbackPorts}, Now: time.Now}),
 		Secrets:     h.Store,
 		Lanes:       h.lanes(),
 		Profiles:    profiles,
