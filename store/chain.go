@@ -52,7 +52,8 @@ func macOf(key []byte, parts ...string) []byte {
 
 // link is a row of a ticket's timeline, as the chain sees it. Rows are in the order of seq and n, which is that in which they were written.
 type link struct {
-	seq, n int64 // n: of what was added at the ticket's event seq; 0: that event itself
+	event  bool  // or else an alert
+	seq, n int64 // n: which of the alerts after the event seq
 	parts  []string
 	hash   string
 }
@@ -146,7 +147,7 @@ type eventRow struct {
 const eventColumns = `ticket_id, seq, at, type, actor, operation, content, hash`
 
 func (r eventRow) link() link {
-	return link{seq: r.Seq, hash: r.Hash, parts: []string{"event", number(r.Ticket), number(r.Seq), at(r.At.Time).Format(layout), r.Type, r.Actor,
+	return link{event: true, seq: r.Seq, hash: r.Hash, parts: []string{"event", number(r.Ticket), number(r.Seq), at(r.At.Time).Format(layout), r.Type, r.Actor,
 		r.Operation, r.Content}}
 }
 

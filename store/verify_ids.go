@@ -45,34 +45,41 @@ func (v *verification) gaps(ctx context.Context, drawn counterRow, after, last i
 	return nil
 }
 
+// explainIDs reads all that explains ids in a range: tickets, openings under way, and rows of unopened. It is one statement, so that one moment is
+// seen: an opening goes from one to the other.
+const explainIDs = `SELECT 'ticket' AS kind, id AS ticket_id, '' AS operation, '' AS content, '' AS seal, false AS adopted FROM tickets WHERE id BETWEEN ? AND ?
+	UNION ALL SELECT 'unopened', ticket_id, '', '', seal, adopted FROM unopened WHERE ticket_id BETWEEN ? AND ?
+	UNION ALL SELECT 'claim', 0, id, content, seal, false FROM operations WHERE state = 'running' AND kind = ?`
+
 // unexplained tells of ids in a range that have neither a ticket nor an explanation.
 func (v *verification) unexplained(ctx context.Context, from, to int64) error {
-	// Openings under way come first: one that is over by the time that the rest is read has left a ticket or an explanation.
-	fine, err := v.claimed(ctx)
-	if err != nil {
-		return err
-	}
 	var rows []struct {
-		Ticket  int64  `db:"ticket_id"`
-		Adopted bool   `db:"adopted"`
-		Seal    string `db:"seal"`
+		Kind      string `db:"kind"`
+		Ticket    int64  `db:"ticket_id"`
+		Operation string `db:"operation"`
+		Content   string `db:"content"`
+		Seal      string `db:"seal"`
+		Adopted   bool   `db:"adopted"`
 	}
-	q := v.reader()
-	if err := q.all(ctx, &rows, `SELECT ticket_id, adopted, seal FROM unopened WHERE ticket_id BETWEEN ? AND ?`, from, to); err != nil {
-		return wrap("list ids without a ticket", err)
+	if err := v.reader().all(ctx, &rows, explainIDs, from, to, from, to, string(desk.KindOpen)); err != nil {
+		return wrap("look for what explains ids", err)
 	}
+	fine := map[int64]bool{}
 	for _, r := range rows {
-		if v.holds(r.Seal, unopenedParts(r.Ticket, r.Adopted)...) {
+		switch r.Kind {
+		case "ticket":
 			fine[r.Ticket] = true
-			v.sum.Unopened++
+		case "unopened":
+			if v.holds(r.Seal, unopenedParts(r.Ticket, r.Adopted)...) {
+				fine[r.Ticket] = true
+				v.sum.Unopened++
+			}
+		case "claim":
+			var c operationContent
+			if json.Unmarshal([]byte(r.Content), &c) == nil && v.holds(r.Seal, claimParts(r.Operation, c.Ticket.ID)...) {
+				fine[c.Ticket.ID] = true
+			}
 		}
-	}
-	var opened []int64
-	if err := q.all(ctx, &opened, `SELECT id FROM tickets WHERE id BETWEEN ? AND ?`, from, to); err != nil {
-		return wrap("list tickets", err)
-	}
-	for _, id := range opened {
-		fine[id] = true
 	}
 	for id := from; id <= to; id++ {
 		if !fine[id] {
@@ -80,23 +87,6 @@ func (v *verification) unexplained(ctx context.Context, from, to int64) error {
 		}
 	}
 	return nil
-}
-
-// claimed gives the ids that openings under way have drawn.
-func (v *verification) claimed(ctx context.Context) (map[int64]bool, error) {
-	var rows []closedRow
-	err := v.reader().all(ctx, &rows, `SELECT id, kind, content, seal FROM operations WHERE state = 'running' AND kind = ?`, string(desk.KindOpen))
-	if err != nil {
-		return nil, wrap("list openings under way", err)
-	}
-	ids := map[int64]bool{}
-	for _, r := range rows {
-		var c operationContent
-		if json.Unmarshal([]byte(r.Content), &c) == nil && v.holds(r.Seal, claimParts(r.ID, c.Ticket.ID)...) {
-			ids[c.Ticket.ID] = true
-		}
-	}
-	return ids, nil
 }
 
 // undrawn tells of tickets whose id was never drawn. It comes last: the counter runs ahead of the tickets.

@@ -145,6 +145,8 @@ func TestEveryTamperingIsFound(t *testing.T) {
 		"an alert moved":           {[]string{`UPDATE alerts SET seq = 5 WHERE ticket_id = 2`}, "alert 1 after event 5 is not what"},
 		"an alert deleted":         {[]string{`DELETE FROM alerts WHERE ticket_id = 2`}, "event 4 is not what"},
 		"a row added and bare":     {[]string{`INSERT INTO events SELECT ticket_id, 7, at, type, actor, operation, content, '' FROM events WHERE ticket_id = 2 AND seq = 6`}, "not in the chain: 1"},
+		"a row of no known type":   {[]string{`INSERT INTO events SELECT ticket_id, 7, at, type, actor, operation, replace(content, '"type"', '"kind"'), '' FROM events WHERE ticket_id = 2 AND seq = 6`, `UPDATE tickets SET state = replace(state, '"customs"', '"post"') WHERE id = 2`}, "event 7 is not in the chain, and cannot be read"},
+		"an alert as an event":     {[]string{`INSERT INTO alerts SELECT 'x', 'a', 2, 6, 0, at, 'dropped', '', '', '', '', '' FROM events WHERE ticket_id = 2 AND seq = 6`, `UPDATE tickets SET state = replace(state, '"customs"', '"post"') WHERE id = 2`}, "its state is not what its timeline comes to"},
 		"a hash removed":           {[]string{`UPDATE events SET hash = '' WHERE ticket_id = 2 AND seq = 6`}, "does not end where its chain does"},
 		"changed and stripped":     {[]string{`UPDATE events SET actor = 'wang' WHERE ticket_id = 2 AND seq = 3`, `UPDATE events SET hash = '' WHERE ticket_id = 2 AND seq = 5`}, "event 3 is not what"},
 		"the chain removed":        {[]string{`UPDATE events SET hash = '' WHERE ticket_id = 2`, `UPDATE alerts SET hash = '' WHERE ticket_id = 2`, `UPDATE tickets SET chain = '' WHERE id = 2`}, "not in the chain: 7"},
@@ -154,6 +156,9 @@ func TestEveryTamperingIsFound(t *testing.T) {
 		"a changed state":          {[]string{`UPDATE tickets SET state = replace(state, '"customs"', '"post"') WHERE id = 2`}, "its state is not what its timeline comes to"},
 		"a changed column":         {[]string{`UPDATE tickets SET origin = 'post', phase = 'completed' WHERE id = 2`}, "something else than its timeline: phase, origin"},
 		"a changed message":        {[]string{`UPDATE messages SET content = 'z' WHERE ticket_id = 2`}, "message m of its conversation is not what was said"},
+		"a message before another": {[]string{`UPDATE messages SET seq = 9 WHERE ticket_id = 2`}, "message m of its conversation is not what was said"},
+		"when it was said":         {[]string{`UPDATE messages SET created_at = (SELECT MIN(at) FROM events) WHERE ticket_id = 2`}, "message m of its conversation is not what was said"},
+		"when it was revised":      {[]string{`UPDATE messages SET updated_at = created_at WHERE ticket_id = 2`}, "message m of its conversation is not what was said"},
 		"a message deleted":        {[]string{`DELETE FROM messages WHERE ticket_id = 2`}, "messages of its conversation that are missing: 1"},
 		"a relation changed":       {[]string{`UPDATE relations SET content = '4' WHERE ticket_id = 2`}, "its relations of the type manifest are not"},
 		"a relation added":         {[]string{`INSERT INTO relations SELECT 2, 'other', place, content, tenant FROM relations WHERE ticket_id = 1`}, "relations of types that were never added: 1"},
@@ -291,6 +296,42 @@ func TestWhatIsGoingOnIsNoFault(t *testing.T) {
 		require.Empty(t, faults)
 		require.EqualValues(t, 4+160, sum.Rows)
 		t.Logf("verified %d times meanwhile", verified)
+	})
+}
+
+// TestAnOpeningThatIsTakenUpAgainIsNoFault: its id has no ticket, and is explained by its claim, then by a row of its own, then by its claim again.
+func TestAnOpeningThatIsTakenUpAgainIsNoFault(t *testing.T) {
+	both(t, func(t *testing.T, b *bench) {
+		first, prepare := b.opening("again")
+		first, _, err := b.ledger.Claim(t.Context(), first, prepare)
+		require.NoError(t, err)
+		b.drawn()
+		var wg sync.WaitGroup
+		defer wg.Wait()
+		over := make(chan struct{})
+		wg.Go(func() {
+			defer close(over)
+			for range 200 {
+				if err := b.ledger.Close(t.Context(), first.ID, desk.Void, "no"); err != nil {
+					t.Error(err)
+					return
+				}
+				repeated, prepare := b.opening("again")
+				if _, fresh, err := b.ledger.Claim(t.Context(), repeated, prepare); err != nil || !fresh {
+					t.Error(fresh, err)
+					return
+				}
+			}
+		})
+		for running := true; running; {
+			select {
+			case <-over:
+				running = false
+			default:
+			}
+			_, faults := b.verify(store.VerifyOptions{})
+			require.Empty(t, faults)
+		}
 	})
 }
 

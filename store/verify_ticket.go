@@ -42,7 +42,14 @@ type inspection struct {
 	last  string // hash of the last row that has one
 	next  int64  // the sequence number that comes next
 	state ticket.Ticket
-	blind bool // what the state should be cannot be told
+	heard map[string]heard // its messages, by id
+	blind bool             // what the state should be cannot be told
+}
+
+// heard is where and when a message was said, and last revised.
+type heard struct {
+	seq           int64
+	said, revised moment
 }
 
 func (i *inspection) clean() bool { return len(i.faults) == 0 && i.unchained == 0 }
@@ -53,7 +60,7 @@ func (i *inspection) fault(format string, args ...any) {
 
 // inspect looks at one ticket, holding its row or not; false: it has none.
 func (a auditor) inspect(ctx context.Context, q *session, id int64, hold bool) (i *inspection, known bool, err error) {
-	i = &inspection{next: 1}
+	i = &inspection{next: 1, heard: map[string]heard{}}
 	query := `SELECT ` + ticketColumns + ` FROM tickets WHERE id = ?`
 	if hold {
 		query = q.forUpdate(query)
@@ -77,15 +84,19 @@ func (a auditor) inspect(ctx context.Context, q *session, id int64, hold bool) (
 
 // see takes in the next row of the timeline.
 func (i *inspection) see(a auditor, l link, content string) {
-	missing := false
-	if l.n == 0 {
+	missing, readable := false, true
+	if l.event {
 		if missing = l.seq > i.next; missing {
 			i.missing(i.next, l.seq-1)
 		}
 		i.next = l.seq + 1
-		i.fold(l, content)
+		readable = i.fold(content)
 	}
 	if l.hash == "" {
+		// Versions without the chain wrote nothing that this one cannot read. Taken in unread, it would keep us from telling the state for ever.
+		if !readable {
+			i.fault("%s is not in the chain, and cannot be read", named(l))
+		}
 		i.unchained++
 		return
 	}
@@ -105,20 +116,29 @@ func (i *inspection) missing(from, to int64) {
 }
 
 func named(l link) string {
-	if l.n == 0 {
+	if l.event {
 		return fmt.Sprintf("event %d", l.seq)
 	}
 	return fmt.Sprintf("alert %d after event %d", l.n, l.seq)
 }
 
-// fold does to the state what the event says.
-func (i *inspection) fold(l link, content string) {
+// fold does to the state what the event says; false: it cannot be read.
+func (i *inspection) fold(content string) bool {
 	var e ticket.Event
 	if err := json.Unmarshal([]byte(content), &e); err != nil || !e.Type.Known() {
 		i.blind = true // damaged, which its hash tells, or written by a later version
-		return
+		return false
 	}
 	i.state = ticket.Evolve(i.state, e)
+	if m := e.After.Message; m != nil {
+		h, again := i.heard[m.ID]
+		if !again {
+			h.seq, h.said = e.Seq, at(e.At)
+		}
+		h.revised = at(e.At)
+		i.heard[m.ID] = h
+	}
+	return true
 }
 
 // end looks at where the chain ends, and the timeline.
@@ -173,14 +193,18 @@ func (i *inspection) compareSides(ctx context.Context, q *session) error {
 		said[head.ID] = head
 	}
 	for after := ""; ; {
-		var rows []messageRow
-		err := q.all(ctx, &rows, `SELECT id, author, content FROM messages WHERE ticket_id = ? AND id > ? ORDER BY id LIMIT ?`, i.row.ID, after, timelineBatch)
+		var rows []struct {
+			messageRow
+			Seq int64 `db:"seq"`
+		}
+		err := q.all(ctx, &rows, `SELECT id, author, content, created_at, updated_at, seq FROM messages WHERE ticket_id = ? AND id > ? ORDER BY id LIMIT ?`, i.row.ID, after, timelineBatch)
 		if err != nil {
 			return wrap("list messages", err)
 		}
 		for _, r := range rows {
 			after = r.ID
-			if said[r.ID] != (ticket.Message{ID: r.ID, Author: r.Author, Content: r.Content}).Head() {
+			there := heard{r.Seq, r.CreatedAt, r.UpdatedAt}
+			if said[r.ID] != (ticket.Message{ID: r.ID, Author: r.Author, Content: r.Content}).Head() || i.heard[r.ID] != there {
 				i.fault("message %s of its conversation is not what was said", r.ID)
 			}
 			delete(said, r.ID)
@@ -278,7 +302,7 @@ func (i *inspection) adopt(ctx context.Context, q *session, a auditor) error {
 	err := q.timeline(ctx, i.row.ID, func(l link, _ string) error {
 		h.last = a.hash(h.last, l)
 		h.rows++
-		if l.n > 0 {
+		if !l.event {
 			_, err := q.exec(ctx, `UPDATE alerts SET hash = ? WHERE ticket_id = ? AND seq = ? AND n = ?`, h.last, i.row.ID, l.seq, l.n)
 			return wrap("take an alert in", err)
 		}
