@@ -75,18 +75,7 @@ func run(ctx context.Context, s settings, out io.Writer) (err error) {
 	}
 	log := setup.Log(s.LogLevel, "dev")
 
-	attributes := map[string]enumspb.IndexedValueType{}
-	for _, key := range workflows.Attributes() {
-		attributes[key.GetName()] = enumspb.INDEXED_VALUE_TYPE_KEYWORD
-	}
-	var endpoint, signIn string
-	if s.EncryptPayloads {
-		endpoint, signIn = "http://"+s.HTTPAddress+"/codec", "http://"+s.HTTPAddress+"/login"
-	}
-	temporal, err := embedded.Start(ctx, embedded.Options{
-		CodecEndpoint: endpoint, SignIn: signIn,
-		DataFile: filepath.Join(s.DataDir, "temporal.db"), Port: s.TemporalPort, UIPort: s.UIPort, SearchAttributes: attributes,
-	})
+	temporal, err := startTemporal(ctx, s)
 	if err != nil {
 		return err
 	}
@@ -128,15 +117,7 @@ func run(ctx context.Context, s settings, out io.Writer) (err error) {
 	if err := house.EnsureSchedules(ctx, s.WorkerSettings, log); err != nil {
 		return err
 	}
-	if s.TemporalUI == "" {
-		s.TemporalUI = temporal.UIAddress()
-	}
-	if s.CodecApps == nil {
-		s.CodecApps = []string{apps[0].code}
-	}
-	if ui := temporal.UIAddress(); ui != "" {
-		s.CodecOrigins = append(s.CodecOrigins, ui)
-	}
+	s.showTemporal(temporal.UIAddress())
 	server, err := house.API(s.APISettings, metrics, log)
 	if err != nil {
 		return err
@@ -144,6 +125,31 @@ func run(ctx context.Context, s settings, out io.Writer) (err error) {
 	return setup.Serve(ctx, server, s.HTTPAddress, func(address string) {
 		welcome(out, "http://"+address, temporal.UIAddress(), temporal.HostPort(), s.DataDir, time.Since(began))
 	})
+}
+
+func startTemporal(ctx context.Context, s settings) (*embedded.Server, error) {
+	options := embedded.Options{DataFile: filepath.Join(s.DataDir, "temporal.db"), Port: s.TemporalPort, UIPort: s.UIPort,
+		SearchAttributes: map[string]enumspb.IndexedValueType{}}
+	for _, key := range workflows.Attributes() {
+		options.SearchAttributes[key.GetName()] = enumspb.INDEXED_VALUE_TYPE_KEYWORD
+	}
+	if s.EncryptPayloads {
+		options.CodecEndpoint, options.SignIn = "http://"+s.HTTPAddress+"/codec", "http://"+s.HTTPAddress+"/login"
+	}
+	return embedded.Start(ctx, options)
+}
+
+// showTemporal links the operators' pages with the web UI at that address, and lets it decrypt; empty: there is none.
+func (s *settings) showTemporal(ui string) {
+	if s.TemporalUI == "" {
+		s.TemporalUI = ui
+	}
+	if s.CodecApps == nil {
+		s.CodecApps = []string{apps[0].code}
+	}
+	if ui != "" {
+		s.CodecOrigins = append(s.CodecOrigins, ui)
+	}
 }
 
 // masterKey reads the key that secrets are sealed with, and makes it the first time.
