@@ -57,6 +57,9 @@ func (s *Server) cors() fiber.Handler {
 	})
 }
 
+// HeaderNamespace is how Temporal's web UI and CLI name the namespace that they ask about.
+const HeaderNamespace = "X-Namespace"
+
 // pages lets the pages that a family names call it, with cookies too.
 func (s *Server) pages(f *Family) fiber.Handler {
 	return cors.New(cors.Config{
@@ -64,7 +67,7 @@ func (s *Server) pages(f *Family) fiber.Handler {
 		AllowOrigins:     strings.Join(f.Pages, ","),
 		AllowCredentials: true,
 		AllowMethods:     "POST",
-		AllowHeaders:     strings.Join([]string{fiber.HeaderAuthorization, fiber.HeaderContentType, HeaderToken, fiber.HeaderXRequestID, "X-Namespace"}, ","),
+		AllowHeaders:     strings.Join([]string{fiber.HeaderAuthorization, fiber.HeaderContentType, HeaderToken, fiber.HeaderXRequestID, HeaderNamespace}, ","),
 		ExposeHeaders:    fiber.HeaderXRequestID,
 		MaxAge:           600,
 	})

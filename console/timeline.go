@@ -45,9 +45,6 @@ type timelinePage struct {
 	Events eventsView
 }
 
-// maxPlace is as long as a place in a timeline can be: two numbers and a point.
-const maxPlace = 39
-
 // timeline shows the timeline alone, page by page.
 func (s *Console) timeline(v *visit) error {
 	h, err := s.head(v)
@@ -55,7 +52,7 @@ func (s *Console) timeline(v *visit) error {
 		return err
 	}
 	var before notice.Place
-	text, err := v.query("before", maxPlace)
+	text, err := v.query("before", notice.MaxPlace)
 	if err != nil {
 		return err
 	}

@@ -81,6 +81,9 @@ type Place struct {
 	N   int64 // zero: the event itself
 }
 
+// MaxPlace is how long a place can be as String writes it: two numbers and a point.
+const MaxPlace = 39
+
 // String writes a place as ParsePlace reads it: "5", or "5.1" for the first alert after event 5.
 func (p Place) String() string {
 	if p.N == 0 {

@@ -24,9 +24,6 @@ import (
 // Door is what logs call this door.
 const Door ticket.Door = "codec"
 
-// HeaderNamespace is how the web UI and CLI name the Temporal namespace that payloads are of.
-const HeaderNamespace = "X-Namespace"
-
 // Access says who may decrypt, and from where.
 type Access struct {
 	CodecApps    []string    `split_words:"true" desc:"codes of apps with the scope admin that may decrypt what Temporal holds, of every tenant; none unless set"`
@@ -88,7 +85,7 @@ func (w *Wing) serve(c *fiber.Ctx, serve fiber.Handler) error {
 		return fmt.Errorf("run the codec: %w", err)
 	}
 	attrs := []any{"request_id", api.RequestID(c), "path", c.Path(), "tenant", app.Tenant, "app", app.Code, "remote", api.Address(c),
-		"namespace", c.Get(HeaderNamespace), "status", c.Response().StatusCode(), "bytes", len(c.Response().Body())}
+		"namespace", c.Get(api.HeaderNamespace), "status", c.Response().StatusCode(), "bytes", len(c.Response().Body())}
 	if code, operator, ok := w.Session(c); ok && code == app.Code {
 		attrs = append(attrs, "operator", operator)
 	}

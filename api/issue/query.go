@@ -46,16 +46,13 @@ func (w *Wing) list(c *fiber.Ctx) error {
 	return api.Respond(c, http.StatusOK, done(list[line]{Items: each(page.Items, lineOf), Next: page.Next}))
 }
 
-// maxPlace is as long as a place in a timeline can be: two numbers and a point.
-const maxPlace = 39
-
 func (w *Wing) timeline(c *fiber.Ctx) error {
 	q, err := api.ReadQuery(c)
 	if err != nil {
 		return err
 	}
 	var after notice.Place
-	if text := q.Text("after", maxPlace); text != "" {
+	if text := q.Text("after", notice.MaxPlace); text != "" {
 		var ok bool
 		if after, ok = notice.ParsePlace(text); !ok {
 			q.Fault("after", "must be the next_cursor of a page, or the seq of an entry")
