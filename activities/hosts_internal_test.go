@@ -113,6 +113,18 @@ func TestWhatMustBeTriedIsTriedWhateverTheBreakerSays(t *testing.T) {
 	require.Empty(t, h.Open(), "an answer is an answer, whoever asked")
 }
 
+// Receivers and operators are told these numbers: see docs/webhooks.md.
+func TestTheNumbersAreThoseThatWereTold(t *testing.T) {
+	require.Equal(t, 5*time.Minute, breakerWindow)
+	require.Equal(t, 30*time.Second, BreakerPause)
+	require.Equal(t, 8, firstShare)
+	require.Equal(t, time.Second, slowAfter)
+	require.Equal(t, 32, (&Hosts{}).limit())
+	sender := NewSender(SenderOptions{})
+	require.Equal(t, 10*time.Second, sender.timeout)
+	require.Equal(t, 16<<10, notice.MaxAnswer)
+}
+
 func TestFailuresOfLongAgoDoNotCount(t *testing.T) {
 	h, pass := clocked(0)
 	for range 9 {

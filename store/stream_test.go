@@ -350,6 +350,11 @@ func TestADroppedSubscriptionIsTakenUpAgain(t *testing.T) {
 		require.Nil(t, r.EndedAt)
 		require.Nil(t, r.FailingSince)
 		require.Equal(t, map[notice.DeliveryState]int{notice.Pending: 5, notice.Failed: 1}, r.Counts)
+		b.record(last) // a lost answer, recorded again: what it dropped is taken up since
+		r, err = b.Subscription(t.Context(), "a", sub.ID)
+		require.NoError(t, err)
+		require.Equal(t, notice.Active, r.State)
+		require.Nil(t, r.FailingSince)
 		var got []string
 		for _, w := range b.pending() {
 			if w.Delivery.Lane == works[0].Delivery.Lane {

@@ -1,6 +1,7 @@
 package publish_test
 
 import (
+	"context"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -105,6 +106,19 @@ func TestNotAvailableIsWhatTheSeedSays(t *testing.T) {
 			require.Equal(t, http.StatusOK, b.Do("POST", "/api/publish", sample(t, "event.json"), "X-Idempotency-Key", "k").Status, "the key is free")
 			require.Len(t, b.stream.Events, 1)
 		})
+	}
+}
+
+// full is a stream that takes nothing more.
+type full struct{ err error }
+
+func (f full) Publish(context.Context, string, string, notice.Published) error { return f.err }
+
+func TestWhatIsNotKeptIsNotAccepted(t *testing.T) {
+	b := setup(t, "")
+	for _, err := range []error{errors.New("disk full"), ticket.Refuse(ticket.Unavailable, "down")} {
+		b.wing.Stream = full{err}
+		b.refused(b.Do("POST", "/api/publish", event()), 500, "500", "服务调用异常")
 	}
 }
 
