@@ -23,7 +23,8 @@ type Outbox interface {
 	Pending(ctx context.Context, partition int, busy []notice.Lane, limit int, origins ...string) ([]Work, error)
 	// Record writes tries down, in one transaction. A delivery that was cancelled meanwhile stays cancelled; its attempt is kept.
 	// Parked parks the whole lane: everything pending in it becomes Parked, and what the ticket owes it later is born Parked, until Next
-	// finds the lane empty. One that was put off parks its lane too, and counts as no try. Drop marks the subscription Dropped and everything else pending or parked for it Held.
+	// finds the lane empty. One that was put off parks its lane too, and counts as no try. Drop marks the subscription Dropped, and everything
+	// else pending or parked for it Held.
 	// What results are told of goes into timelines and the stream with them: see notice.Result.Alerts.
 	Record(ctx context.Context, results []Result) error
 	// Next gives the delivery that a parked lane goes on with. When there is none left it unparks the lane in the same transaction and

@@ -56,7 +56,8 @@ type follower struct {
 }
 
 // owe creates the deliveries that the steps of a projection owe to the ticket's own subscriptions, and to the lasting ones that follow them
-// in the stream, each body rendered once. An address that was dropped is owed what comes until it is registered again. The ticket's row is held, which keeps the ticket's own subscriptions and all of its lanes as they are.
+// in the stream, each body rendered once. An address that was dropped is owed what comes until it is registered again. The ticket's row is held,
+// which keeps the ticket's own subscriptions and all of its lanes as they are.
 func (q *session) owe(ctx context.Context, steps []step) error {
 	last := steps[len(steps)-1].after
 	var followers []follower

@@ -67,7 +67,8 @@ func words[T ~string](list []T) []string {
 // RedeliverSome's. ticketID is zero for a lasting subscription. dry: they are only counted, and the ID is empty.
 //
 // What is owed to an address that was dropped goes to what the same address was registered as again, on the same ticket and in the same format.
-// A ticket's callback, which nobody can register, is taken up again instead; see takeUp. NotFound: the tenant has no such subscription there; Conflict: it is not active, and neither is another of its address.
+// A ticket's callback, which nobody can register, is taken up again instead; see takeUp. NotFound: the tenant has no such subscription there;
+// Conflict: it is not active, and neither is another of its address.
 func (s *Store) BeginRedelivery(ctx context.Context, tenant string, ticketID int64, subscription string, sel notice.Selection, dry bool) (out notice.Redelivery, err error) {
 	if err := sel.Check(); err != nil {
 		return out, err

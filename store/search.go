@@ -183,7 +183,8 @@ func (s *Store) Rate(ctx context.Context, tenant, key string, r ticket.Rating) e
 // maxFailed bounds the list of failed callbacks.
 const maxFailed = 10_000
 
-// FailedCallbacks lists the numbers of a tenant's tickets whose callback was given up or is held, since its address was dropped, the longest ago first, until Unlist.
+// FailedCallbacks lists the numbers of a tenant's tickets whose callback was given up or is held, since its address was dropped, the longest ago
+// first, until Unlist.
 func (s *Store) FailedCallbacks(ctx context.Context, tenant string) (numbers []string, err error) {
 	err = s.read(ctx, func(q *session) error {
 		err := q.all(ctx, &numbers, `SELECT t.number FROM deliveries d JOIN tickets t ON t.id = d.ticket_id

@@ -1,5 +1,15 @@
 // Package store is all the SQL: operations, the read model, deliveries and apps, in PostgreSQL or, for development and tests, SQLite.
 //
+// Where to look:
+//
+//	requests        claim, operation, openings (ids without a ticket), audit
+//	tickets         project, tickets, sides (conversation, relations…), people, timeline; list, search, words (of the search); services
+//	what is owed    deliveries, outbox, lanes, alerts, redelivery, turn; subscriptions (of tickets), lasting (of tenants), stream
+//	callers         apps, credentials, guards (limits, signatures that were used), budget (callbacks of external systems)
+//	secrets         seal (under the master key), keys (data keys), secrets (that sign), token, reseal
+//	tampering       chain, verify, verify_ids, verify_ticket
+//	the database    store, session, postgres, wake, prune, fault, moment, cursor
+//
 // Exported methods open a transaction unless their context carries one; lower-case helpers take it. A database that does not answer is an
 // Unavailable refusal, with the cause inside for the log.
 //
