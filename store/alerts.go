@@ -137,7 +137,12 @@ func (q *session) alert(ctx context.Context, a *alarm) error {
 	if a.Quiet {
 		return nil
 	}
-	if err := q.keepEvent(ctx, a.Tenant, notice.OurSource, a.event); err != nil {
+	id, err := uuid.Parse(a.ID)
+	if err != nil {
+		return fmt.Errorf("read an id: %w", err)
+	}
+	// What is about no ticket is known by its event alone to have been told.
+	if added, err := q.keepEvent(ctx, id, a.Tenant, notice.OurSource, a.event); err != nil || !added {
 		return err
 	}
 	followers := slices.DeleteFunc(a.followers, func(f follower) bool { return f.State == "" })

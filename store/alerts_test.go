@@ -241,7 +241,16 @@ func TestAlertsOfNoTicketAreInTheStreamAlone(t *testing.T) {
 		w := b.pending()[0]
 		b.record(b.tried(w, notice.Failed))
 		require.Zero(t, b.count(`SELECT COUNT(*) FROM alerts`))
-		require.Equal(t, []told{{"delivery", "delivery_failed", "timeout", "subscription." + gone.ID, []string{gone.ID, w.Delivery.ID}}}, b.alertsTo(all))
+		want := []told{{"delivery", "delivery_failed", "timeout", "subscription." + gone.ID, []string{gone.ID, w.Delivery.ID}}}
+		require.Equal(t, want, b.alertsTo(all))
+
+		b.publish(seed())
+		w = b.of(gone, b.pending())[0]
+		next := b.clock.Now().Add(time.Minute)
+		off := notice.Result{Work: w, Then: notice.Parked, PutOff: true, BreakerOpened: true, NextTry: &next, Attempt: notice.Attempt{StartedAt: b.clock.Now()}}
+		b.record(off)
+		b.record(off) // a lost answer: recorded again
+		require.Equal(t, append(want, told{"delivery", "breaker_opened", "open", "subscription." + gone.ID, []string{gone.ID, w.Delivery.ID}}), b.alertsTo(all))
 	})
 }
 

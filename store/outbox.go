@@ -6,7 +6,6 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"maps"
 	"slices"
 	"strconv"
 	"strings"
@@ -175,62 +174,6 @@ func (q *session) holdTicket(ctx context.Context, id int64) error {
 	}
 	_, err := q.find(ctx, new(int64), q.forUpdate(`SELECT id FROM `+table+` WHERE id = ?`), id)
 	return wrap("lock a ticket", err)
-}
-
-// judge writes down what the tries say about their addresses: since when every try failed, and which are given up. With them it holds those
-// who follow what is told of it, and those whose lanes are going to be parked, so that they are not paused or dropped meanwhile; all by id.
-func (q *session) judge(ctx context.Context, outcomes []*outcome) error {
-	byID, followers, parking := map[string][]*outcome{}, map[string][]*follower{}, map[string]bool{}
-	for _, r := range outcomes {
-		if r.Then == notice.Parked {
-			parking[r.Work.Subscription.ID] = true
-		}
-		if r.PutOff || r.Attempt.Class == notice.ErrorUnsendable {
-			// It says nothing of the address.
-		} else {
-			byID[r.Work.Subscription.ID] = append(byID[r.Work.Subscription.ID], r)
-		}
-		for _, a := range r.alarms {
-			for i := range a.followers {
-				followers[a.followers[i].ID] = append(followers[a.followers[i].ID], &a.followers[i])
-			}
-		}
-	}
-	ids := slices.AppendSeq(slices.AppendSeq(slices.Collect(maps.Keys(byID)), maps.Keys(followers)), maps.Keys(parking))
-	for _, id := range distinct(ids) {
-		for _, r := range byID[id] {
-			if err := q.blame(ctx, id, r); err != nil {
-				return wrap("judge an address", err)
-			}
-		}
-		if len(followers[id]) == 0 && !parking[id] {
-			continue
-		}
-		var state string // empty: it does not follow
-		if _, err := q.find(ctx, &state, q.forShare(`SELECT CASE WHEN `+following+` THEN `+toldState+` ELSE '' END FROM subscriptions WHERE id = ?`), id); err != nil {
-			return wrap("hold a subscription", err)
-		}
-		for _, f := range followers[id] {
-			f.State = state
-		}
-	}
-	return nil
-}
-
-// blame writes down what one try says about its address.
-func (q *session) blame(ctx context.Context, id string, r *outcome) (err error) {
-	if r.Attempt.Succeeded {
-		_, err = q.exec(ctx, `UPDATE subscriptions SET failing_since = NULL WHERE id = ? AND failing_since IS NOT NULL`, id)
-	} else {
-		_, err = q.exec(ctx, `UPDATE subscriptions SET failing_since = ? WHERE id = ? AND failing_since IS NULL`, at(r.Attempt.StartedAt), id)
-	}
-	if err != nil || r.Drop == "" {
-		return err
-	}
-	n, err := q.exec(ctx, `UPDATE subscriptions SET state = 'dropped', reason = ?, ended_at = ? WHERE id = ? AND state = 'active'`,
-		tidy(r.Drop), at(r.Attempt.FinishedAt), id)
-	r.did[notice.AddressDropped] = n > 0
-	return err
 }
 
 // holdDeliveries locks the deliveries, so that their tries are numbered one after the other.

@@ -33,7 +33,11 @@ type place struct {
 
 // publish keeps an event and what it owes to these followers. An event that nobody follows has no place and waits for no other.
 func (q *session) publish(ctx context.Context, tenant, app string, p notice.Published, followers []follower) (where place, err error) {
-	if err = q.keepEvent(ctx, tenant, app, p); err != nil || len(followers) == 0 {
+	id, err := uuid.NewV7()
+	if err != nil {
+		return where, fmt.Errorf("make an id: %w", err)
+	}
+	if _, err = q.keepEvent(ctx, id, tenant, app, p); err != nil || len(followers) == 0 {
 		return where, err
 	}
 	lane := notice.StreamLane(tenant, p.Key)
@@ -50,18 +54,16 @@ func (q *session) publish(ctx context.Context, tenant, app string, p notice.Publ
 	return where, q.deliver(ctx, tenant, lane, followers, owed)
 }
 
-// keepEvent writes a published event down.
-func (q *session) keepEvent(ctx context.Context, tenant, app string, p notice.Published) error {
-	id, err := uuid.NewV7()
-	if err != nil {
-		return fmt.Errorf("make an id: %w", err)
-	}
+// keepEvent writes a published event down. False: it is there already.
+func (q *session) keepEvent(ctx context.Context, id uuid.UUID, tenant, app string, p notice.Published) (bool, error) {
 	changes, err := json.Marshal(p.Changes)
 	if err != nil {
-		return fmt.Errorf("write an event: %w", err)
+		return false, fmt.Errorf("write an event: %w", err)
 	}
-	return q.insert(ctx, `stream (id, tenant, app, request_id, source, topic, type, status, key, changes, at)`, [][]any{{
-		id.String(), tenant, app, p.RequestID, p.Source, p.Topic, p.Type, p.Status, p.Key, string(changes), at(q.now())}})
+	n, err := q.exec(ctx, `INSERT INTO stream (id, tenant, app, request_id, source, topic, type, status, key, changes, at)
+		VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT (id) DO NOTHING`,
+		id.String(), tenant, app, p.RequestID, p.Source, p.Topic, p.Type, p.Status, p.Key, string(changes), at(q.now()))
+	return n > 0, wrap("keep an event", err)
 }
 
 // enter gives an event the next place in its lane, and holds the lane until the transaction ends: as with a ticket's row, nobody parks it or
