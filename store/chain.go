@@ -10,26 +10,26 @@ import (
 	"strings"
 )
 
-// auditor makes and checks the digests by which a change that somebody made to the database by hand is found. They are keyed: whoever can
-// write the database alone cannot make them.
-type auditor struct{ keys [][]byte } // the first is the one in force
+// notary makes and checks the digests by which a change that somebody made to the database by hand is found: HMAC-SHA256 under a data key
+// (KeyAudit), so that whoever can write the database alone cannot make them.
+type notary struct{ keys [][]byte } // the first is the one in force
 
-func (q *session) auditor(ctx context.Context) (auditor, error) {
+func (q *session) notary(ctx context.Context) (notary, error) {
 	keys, err := q.dataKeys(ctx, KeyAudit)
-	return auditorOf(keys), wrap("read the audit key", err)
+	return notaryOf(keys), wrap("read the key of the chain", err)
 }
 
-func auditorOf(keys []DataKey) (a auditor) {
+func notaryOf(keys []DataKey) (a notary) {
 	for _, k := range keys {
 		a.keys = append(a.keys, k.Key)
 	}
 	return a
 }
 
-func (a auditor) digest(parts ...string) string { return digestUnder(a.keys[0], parts) }
+func (a notary) digest(parts ...string) string { return digestUnder(a.keys[0], parts) }
 
 // holds reports whether a digest is ours, under whichever key.
-func (a auditor) holds(digest string, parts ...string) bool {
+func (a notary) holds(digest string, parts ...string) bool {
 	for _, key := range a.keys {
 		if hmac.Equal([]byte(digest), []byte(digestUnder(key, parts))) {
 			return true
@@ -58,12 +58,12 @@ type link struct {
 	hash   string
 }
 
-func (a auditor) hash(previous string, l link) string {
+func (a notary) hash(previous string, l link) string {
 	return a.digest(append([]string{"row", previous}, l.parts...)...)
 }
 
 // follows reports whether a row is what was written after the one with that hash.
-func (a auditor) follows(previous string, l link) bool {
+func (a notary) follows(previous string, l link) bool {
 	return a.holds(l.hash, append([]string{"row", previous}, l.parts...)...)
 }
 
@@ -105,18 +105,18 @@ func (h head) parts(ticket int64) []string {
 }
 
 // intact reports whether the text is the end of a ticket's chain as we left it.
-func (a auditor) intact(ticket int64, text string) bool {
+func (a notary) intact(ticket int64, text string) bool {
 	h, ok := parseHead(text)
 	return ok && (text == "" || a.holds(h.seal, h.parts(ticket)...))
 }
 
-func (a auditor) sealed(ticket int64, h head) string {
+func (a notary) sealed(ticket int64, h head) string {
 	h.seal = a.digest(h.parts(ticket)...)
 	return h.String()
 }
 
 // extend gives rows that are added to a ticket's timeline their hashes, and tells where the chain ends then.
-func (a auditor) extend(ticket int64, text string, links []link) string {
+func (a notary) extend(ticket int64, text string, links []link) string {
 	h, _ := parseHead(text)
 	for i := range links {
 		links[i].hash = a.hash(h.last, links[i])
@@ -180,7 +180,7 @@ func (q *session) chainAlert(ctx context.Context, r *alertRow) (end string, err 
 	if err := q.get(ctx, &chain, `SELECT chain FROM tickets WHERE id = ?`, r.Ticket); err != nil {
 		return "", wrap("read where a chain ends", err)
 	}
-	a, err := q.auditor(ctx)
+	a, err := q.notary(ctx)
 	if err != nil {
 		return "", err
 	}

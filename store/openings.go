@@ -25,7 +25,7 @@ const readCounter = `SELECT value, base, mark, seal FROM counters WHERE name = '
 
 // drawTicket gives the next id of a ticket. See draw.
 func (q *session) drawTicket(ctx context.Context) (int64, error) {
-	a, err := q.auditor(ctx)
+	a, err := q.notary(ctx)
 	if err != nil {
 		return 0, err
 	}
@@ -51,7 +51,7 @@ func (q *session) drawTicket(ctx context.Context) (int64, error) {
 }
 
 // next is the counter after one more was drawn.
-func (a auditor) next(c counterRow) counterRow {
+func (a notary) next(c counterRow) counterRow {
 	switch {
 	case c.Seal != "" && !a.holds(c.Seal, c.parts()...):
 		c.Value++
@@ -96,7 +96,7 @@ func (q *session) unopen(ctx context.Context, r closedRow) error {
 	if err := json.Unmarshal([]byte(r.Content), &c); err != nil {
 		return fmt.Errorf("read operation %s: %w", r.ID, err)
 	}
-	a, err := q.auditor(ctx)
+	a, err := q.notary(ctx)
 	if err != nil || !a.holds(r.Seal, claimParts(r.ID, c.Ticket.ID)...) {
 		return err
 	}
@@ -104,7 +104,7 @@ func (q *session) unopen(ctx context.Context, r closedRow) error {
 }
 
 // explain says of an id that it has no ticket.
-func (q *session) explain(ctx context.Context, a auditor, ticket int64, adopted bool) error {
+func (q *session) explain(ctx context.Context, a notary, ticket int64, adopted bool) error {
 	_, err := q.exec(ctx, `INSERT INTO unopened (ticket_id, adopted, at, seal) VALUES (?, ?, ?, ?) ON CONFLICT (ticket_id) DO NOTHING`,
 		ticket, adopted, at(q.now()), a.digest(unopenedParts(ticket, adopted)...))
 	return wrap("keep that a ticket was not opened", err)

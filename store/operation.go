@@ -104,7 +104,7 @@ func (q *session) add(ctx context.Context, op desk.Operation) (bool, error) {
 	}
 	seal := ""
 	if op.Kind == desk.KindOpen {
-		a, err := q.auditor(ctx)
+		a, err := q.notary(ctx)
 		if err != nil {
 			return false, err
 		}

@@ -148,7 +148,7 @@ func (q *session) update(ctx context.Context, t ticket.Ticket, chain string) (bo
 
 // chained gives the rows of the events, each with its hash, and where the chain ends then.
 func (q *session) chained(ctx context.Context, chain string, steps []step) (rows [][]any, end string, err error) {
-	a, err := q.auditor(ctx)
+	a, err := q.notary(ctx)
 	if err != nil {
 		return nil, "", err
 	}

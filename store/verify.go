@@ -51,7 +51,7 @@ func (s *Store) Verify(ctx context.Context, o VerifyOptions, report func(Fault))
 	if err != nil {
 		return Verified{}, err
 	}
-	v := &verification{Store: s, auditor: auditorOf(keys), options: o, report: report}
+	v := &verification{Store: s, notary: notaryOf(keys), options: o, report: report}
 	if o.Ticket != "" {
 		err = v.one(ctx)
 	} else {
@@ -62,7 +62,7 @@ func (s *Store) Verify(ctx context.Context, o VerifyOptions, report func(Fault))
 
 type verification struct {
 	*Store
-	auditor
+	notary
 	options VerifyOptions
 	report  func(Fault)
 	sum     Verified
@@ -169,7 +169,7 @@ func (v *verification) ticket(ctx context.Context, id int64) error {
 	if !i.clean() {
 		err = v.write(ctx, func(ctx context.Context, q *session) (err error) {
 			if i, known, err = v.inspect(ctx, q, id, true); err == nil && known && v.options.Adopt {
-				err = i.adopt(ctx, q, v.auditor)
+				err = i.adopt(ctx, q, v.notary)
 			}
 			return err
 		})

@@ -123,7 +123,7 @@ func (v *verification) adoptIDs(ctx context.Context) error {
 		if err != nil || waiting > 0 {
 			return wrap("look for openings under way", err)
 		}
-		if err := q.adoptGaps(ctx, v.auditor, c.Base); err != nil {
+		if err := q.adoptGaps(ctx, v.notary, c.Base); err != nil {
 			return err
 		}
 		c.Base = 0
@@ -133,7 +133,7 @@ func (v *verification) adoptIDs(ctx context.Context) error {
 }
 
 // adoptGaps explains every id up to base that has no ticket.
-func (q *session) adoptGaps(ctx context.Context, a auditor, base int64) error {
+func (q *session) adoptGaps(ctx context.Context, a notary, base int64) error {
 	next := int64(1)
 	for after := int64(0); next <= base; {
 		var ids []int64

@@ -59,7 +59,7 @@ func (i *inspection) fault(format string, args ...any) {
 }
 
 // inspect looks at one ticket, holding its row or not; false: it has none.
-func (a auditor) inspect(ctx context.Context, q *session, id int64, hold bool) (i *inspection, known bool, err error) {
+func (a notary) inspect(ctx context.Context, q *session, id int64, hold bool) (i *inspection, known bool, err error) {
 	i = &inspection{next: 1, heard: map[string]heard{}}
 	query := `SELECT ` + ticketColumns + ` FROM tickets WHERE id = ?`
 	if hold {
@@ -83,7 +83,7 @@ func (a auditor) inspect(ctx context.Context, q *session, id int64, hold bool) (
 }
 
 // see takes in the next row of the timeline.
-func (i *inspection) see(a auditor, l link, content string) {
+func (i *inspection) see(a notary, l link, content string) {
 	missing, readable := false, true
 	if l.event {
 		if missing = l.seq > i.next; missing {
@@ -142,7 +142,7 @@ func (i *inspection) fold(content string) bool {
 }
 
 // end looks at where the chain ends, and the timeline.
-func (i *inspection) end(a auditor) {
+func (i *inspection) end(a notary) {
 	h, _ := parseHead(i.row.Chain)
 	i.adopted = h.adopted
 	if i.next <= i.row.Seq {
@@ -294,7 +294,7 @@ func (q *session) timeline(ctx context.Context, id int64, see func(l link, conte
 }
 
 // adopt takes rows without a hash into the chain, unless anything else is wrong with the ticket. Its row is held.
-func (i *inspection) adopt(ctx context.Context, q *session, a auditor) error {
+func (i *inspection) adopt(ctx context.Context, q *session, a notary) error {
 	if len(i.faults) > 0 || i.unchained == 0 {
 		return nil
 	}
