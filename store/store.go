@@ -4,7 +4,7 @@
 //
 //	requests        claim, operation, openings (ids without a ticket), audit
 //	tickets         project, tickets, sides (conversation, relations…), people, timeline; list, search, words (of the search); services
-//	what is owed    deliveries, outbox, lanes, alerts, redelivery, turn; subscriptions (of tickets), lasting (of tenants), stream
+//	what is owed    deliveries, outbox, judge, lanes, alerts, redelivery, turn; subscriptions (of tickets), lasting (of tenants), stream
 //	callers         apps, credentials, guards (limits, signatures that were used), budget (callbacks of external systems)
 //	secrets         seal (under the master key), keys (data keys), secrets (that sign), token, reseal
 //	tampering       chain, verify, verify_ids, verify_ticket
