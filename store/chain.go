@@ -6,6 +6,7 @@ import (
 	"crypto/sha256"
 	"encoding/binary"
 	"encoding/hex"
+	"math"
 	"strconv"
 	"strings"
 )
@@ -188,4 +189,45 @@ func (q *session) chainAlert(ctx context.Context, r *alertRow) (end string, err 
 	end = a.extend(r.Ticket, chain, links)
 	r.Hash = links[0].hash
 	return end, nil
+}
+
+// timelineBatch is how many rows of a timeline are read at once: each may have a mebibyte.
+const timelineBatch = 50
+
+// timeline goes through the rows of a ticket's timeline in the order in which they were written, a batch at a time. content is the event's.
+func (q *session) timeline(ctx context.Context, id int64, see func(l link, content string) error) error {
+	events, alerts := []eventRow{}, []alertRow{}
+	event, alert := int64(math.MinInt64), [2]int64{math.MinInt64, 0}
+	moreEvents, moreAlerts := true, true
+	for {
+		if len(events) == 0 && moreEvents {
+			err := q.all(ctx, &events, `SELECT `+eventColumns+` FROM events WHERE ticket_id = ? AND seq > ? ORDER BY seq LIMIT ?`, id, event, timelineBatch)
+			if err != nil {
+				return wrap("list events", err)
+			}
+			moreEvents = len(events) == timelineBatch
+		}
+		if len(alerts) == 0 && moreAlerts {
+			err := q.all(ctx, &alerts, `SELECT `+alertColumns+` FROM alerts WHERE ticket_id = ? AND (seq, n) > (?, ?) ORDER BY seq, n LIMIT ?`,
+				id, alert[0], alert[1], timelineBatch)
+			if err != nil {
+				return wrap("list alerts", err)
+			}
+			moreAlerts = len(alerts) == timelineBatch
+		}
+		switch {
+		case len(events) == 0 && len(alerts) == 0:
+			return nil
+		case len(alerts) == 0 || len(events) > 0 && events[0].Seq <= alerts[0].Seq:
+			if err := see(events[0].link(), events[0].Content); err != nil {
+				return err
+			}
+			event, events = events[0].Seq, events[1:]
+		default:
+			if err := see(alerts[0].link(), ""); err != nil {
+				return err
+			}
+			alert, alerts = [2]int64{alerts[0].Seq, alerts[0].N}, alerts[1:]
+		}
+	}
 }

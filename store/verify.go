@@ -34,12 +34,8 @@ type Verified struct {
 	Unchained int64 // findings that Adopt would take in
 }
 
-const (
-	// verifyAtOnce is how many tickets are listed at once.
-	verifyAtOnce = 500
-	// timelineBatch is how many rows of a timeline are read at once: each may have a mebibyte.
-	timelineBatch = 50
-)
+// verifyAtOnce is how many tickets are listed at once.
+const verifyAtOnce = 500
 
 // Verify recomputes the chains of timelines and tells of each row that was changed, added, moved or deleted, of each ticket whose row says
 // something else than its timeline, and of each ticket that is missing altogether; the last with all tickets in sight alone. It may run beside

@@ -4,7 +4,6 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
-	"math"
 	"strings"
 
 	"signalbox/ticket"
@@ -253,44 +252,6 @@ func alike(a, b ticket.Ticket) (bool, error) {
 		texts[n] = string(raw)
 	}
 	return texts[0] == texts[1], nil
-}
-
-// timeline goes through the rows of a ticket's timeline in the order in which they were written, a batch at a time. content is the event's.
-func (q *session) timeline(ctx context.Context, id int64, see func(l link, content string) error) error {
-	events, alerts := []eventRow{}, []alertRow{}
-	event, alert := int64(math.MinInt64), [2]int64{math.MinInt64, 0}
-	moreEvents, moreAlerts := true, true
-	for {
-		if len(events) == 0 && moreEvents {
-			err := q.all(ctx, &events, `SELECT `+eventColumns+` FROM events WHERE ticket_id = ? AND seq > ? ORDER BY seq LIMIT ?`, id, event, timelineBatch)
-			if err != nil {
-				return wrap("list events", err)
-			}
-			moreEvents = len(events) == timelineBatch
-		}
-		if len(alerts) == 0 && moreAlerts {
-			err := q.all(ctx, &alerts, `SELECT `+alertColumns+` FROM alerts WHERE ticket_id = ? AND (seq, n) > (?, ?) ORDER BY seq, n LIMIT ?`,
-				id, alert[0], alert[1], timelineBatch)
-			if err != nil {
-				return wrap("list alerts", err)
-			}
-			moreAlerts = len(alerts) == timelineBatch
-		}
-		switch {
-		case len(events) == 0 && len(alerts) == 0:
-			return nil
-		case len(alerts) == 0 || len(events) > 0 && events[0].Seq <= alerts[0].Seq:
-			if err := see(events[0].link(), events[0].Content); err != nil {
-				return err
-			}
-			event, events = events[0].Seq, events[1:]
-		default:
-			if err := see(alerts[0].link(), ""); err != nil {
-				return err
-			}
-			alert, alerts = [2]int64{alerts[0].Seq, alerts[0].N}, alerts[1:]
-		}
-	}
 }
 
 // adopt takes rows without a hash into the chain, unless anything else is wrong with the ticket. Its row is held.
