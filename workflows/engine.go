@@ -30,8 +30,9 @@ type Engine struct {
 var _ desk.Engine = (*Engine)(nil)
 
 // dormant is how long a life at which nobody acts and nothing is due waits for its first workflow task. An update wakes it at once, so a ticket
-// that is handled sooner is spared a task. A signal does not, whatever the API says of it (server 1.32): it is heard when this is over.
-const dormant = 10 * time.Second
+// that is handled sooner is spared a task. A signal does not, whatever the API says of it (server 1.32): it is heard when this is over. Where the
+// first task is less than a query's ten seconds away, the server keeps the query until then, which Peek could not do without; so this is more.
+const dormant = time.Minute
 
 // sleep is how long a ticket can wait for its first workflow task: until something of its process is due.
 func sleep(t ticket.Ticket, now time.Time) time.Duration {
