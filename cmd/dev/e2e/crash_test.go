@@ -52,11 +52,11 @@ func TestKilledWhileWorking(t *testing.T) {
 	d := startDev(t)
 	l := startLoad(t, harness.NewReceiver(t), 8, d.caller())
 	for range 2 {
-		l.awaitMore(150, 30*time.Second)
+		l.awaitMore(150, 2*time.Minute)
 		d.process.Kill()
 		d.start(t)
 	}
-	l.awaitMore(50, 60*time.Second)
+	l.awaitMore(50, 2*time.Minute)
 	l.stop()
 	l.check()
 }
