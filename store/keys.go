@@ -121,6 +121,9 @@ func (q *session) readKeys(ctx context.Context, purpose Purpose) ([]DataKey, err
 
 // makeKeys makes the first key of a purpose, unless somebody else does so at this moment: then it waits for them.
 func (q *session) makeKeys(ctx context.Context, purpose Purpose) error {
+	if err := q.knowMaster(ctx); err != nil {
+		return err
+	}
 	keys, err := q.firstKeys(ctx, purpose)
 	if err != nil {
 		return err
@@ -137,6 +140,25 @@ func (q *session) makeKeys(ctx context.Context, purpose Purpose) error {
 		q.madeKey = q.madeKey || n > 0
 	}
 	return nil
+}
+
+// knowMaster refuses a master key that opens no app's secret where there are some. Keys that came to lie under a wrong one would keep out the
+// right one, and tokens that were given out under the right one would never hold again.
+func (q *session) knowMaster(ctx context.Context) error {
+	var rows []struct {
+		App    string `db:"app"`
+		Sealed string `db:"sealed"`
+	}
+	if err := q.all(ctx, &rows, `SELECT app, sealed FROM app_secrets`); err != nil {
+		return wrap("read secrets of apps", err)
+	}
+	var failed error
+	for _, row := range rows {
+		if _, failed = q.seals.open(row.Sealed, row.App); failed == nil {
+			return nil
+		}
+	}
+	return wrap("make data keys under a master key that opens no app's secret", failed)
 }
 
 // firstKeys gives what a purpose begins with, the key in force last: random bytes, but where tokens have been given out before there were data

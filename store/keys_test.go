@@ -12,6 +12,7 @@ import (
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
+	"signalbox/desk"
 	"signalbox/store"
 )
 
@@ -113,6 +114,29 @@ func TestMigratingMakesDataKeysAndSaysWhichCannotBeOpened(t *testing.T) {
 		require.ErrorContains(t, err, "open the payload key")
 		_, err = b.under([]byte("another key of just 32 bytes...."), masterKey).Migrate(t.Context())
 		require.NoError(t, err)
+	})
+}
+
+// TestAWrongMasterKeyMakesNoDataKeys: an upgrade from a version without data keys that was begun with a wrong setting can be done again.
+func TestAWrongMasterKeyMakesNoDataKeys(t *testing.T) {
+	both(t, func(t *testing.T, b *bench) {
+		_, err := b.raw().Exec(`DELETE FROM data_keys`)
+		require.NoError(t, err)
+		wrong := []byte("another key of just 32 bytes....")
+		for _, code := range []string{"first", "second"} {
+			_, err = b.CreateApp(t.Context(), desk.App{Code: code, Tenant: "a", Scopes: []desk.Scope{desk.Read}})
+			require.NoError(t, err)
+		}
+		_, err = b.under(wrong).Migrate(t.Context())
+		require.ErrorContains(t, err, "make data keys under a master key that opens no app's secret")
+		require.Zero(t, b.count(`SELECT COUNT(*) FROM data_keys`))
+
+		// A secret that nobody can open any more hinders nobody.
+		_, err = b.raw().Exec(`UPDATE app_secrets SET sealed = 'lost.' WHERE app = 'first'`)
+		require.NoError(t, err)
+		_, err = b.under(wrong, masterKey).Migrate(t.Context())
+		require.NoError(t, err)
+		require.Equal(t, len(store.Purposes), b.count(`SELECT COUNT(*) FROM data_keys`))
 	})
 }
 
