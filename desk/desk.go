@@ -199,15 +199,16 @@ func (d *Desk) perform(ctx context.Context, op Operation, again bool) ([]ticket.
 	if op.Kind == KindOpen {
 		return op.Opening, d.engine.Begin(ctx, ticket.Ticket{}, op.Opening)
 	}
+	var last error
 	for pause := d.opts.Pause; ctx.Err() == nil; again = true {
-		events, err := d.attempt(ctx, op, again)
-		if !errors.Is(err, ErrMoving) {
-			return events, err
+		var events []ticket.Event
+		if events, last = d.attempt(ctx, op, again); !errors.Is(last, ErrMoving) {
+			return events, last
 		}
 		wait(ctx, pause)
 		pause = min(2*pause, longestPause) // a workflow that somebody ended by hand would be asked without end
 	}
-	return nil, ctx.Err()
+	return nil, errors.Join(ctx.Err(), last)
 }
 
 func (d *Desk) attempt(ctx context.Context, op Operation, again bool) ([]ticket.Event, error) {
@@ -263,7 +264,7 @@ func (d *Desk) behind(ctx context.Context, t ticket.Ticket, life int) error {
 	if err := d.catchUp(ctx, t.Identity, life, t.Seq); err != nil {
 		return fmt.Errorf("catch up: %w", err)
 	}
-	return ErrMoving
+	return fmt.Errorf("the workflow of life %d is over, and has told of no ending: if this stays so, it has to be reset: %w", life, ErrMoving)
 }
 
 // finish writes events and answer down; where the read model lacks earlier events it brings those first.

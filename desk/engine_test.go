@@ -20,6 +20,7 @@ type life struct {
 	handled int
 	moving  int           // how many more updates hear that it is moving; the last of them moves it
 	ran     bool          // a worker has had it
+	stopped bool          // somebody ended its workflow by hand
 	tie     bool          // the next update is let in, and then loses to the ending within one workflow task
 	refuse  *ticket.Error // updates are let in, and then refused
 }
@@ -70,7 +71,7 @@ func (w *world) update(number string, n int, c ticket.Command) ([]ticket.Event, 
 	if r, ok := l.results[c.Operation]; ok {
 		return clone(r.events), r.err
 	}
-	if l.ran && l.ticket.Ended() {
+	if l.stopped || l.ran && l.ticket.Ended() {
 		return nil, desk.ErrGone
 	}
 	if w.down {

@@ -183,6 +183,22 @@ func TestACallThatWasRepeatedOnTheWayFindsItsLifeOver(t *testing.T) {
 	}
 }
 
+func TestAWorkflowThatWasEndedByHandIsNamed(t *testing.T) {
+	w := newWorld()
+	r := ask("key", w.opened(t), ticket.Accept)
+	w.lives[workflowID(r.ticket, 0)].stopped = true
+	ctx, cancel := context.WithTimeout(t.Context(), 50*time.Millisecond)
+	defer cancel()
+	_, err := w.healthy().do(ctx, r)
+	require.True(t, ticket.Is(err, ticket.Unavailable), "%v", err)
+	require.ErrorContains(t, err, "the workflow of life 0 is over, and has told of no ending")
+
+	w.lives[workflowID(r.ticket, 0)].stopped = false // reset
+	w.must(t, r)
+	require.Equal(t, 1, w.count(r))
+	sound(t, w)
+}
+
 func TestAnEngineThatCannotTellHasNotRefused(t *testing.T) {
 	w := newWorld()
 	r := ask("key", w.opened(t), ticket.Accept)
