@@ -12,15 +12,15 @@ type Activities struct {
 	Desk *desk.Desk
 }
 
-// ProjectInput names a life of a ticket.
+// ProjectInput names a generation of a ticket.
 type ProjectInput struct {
-	Ticket ticket.Identity `json:"ticket"`
-	Life   int             `json:"life,omitempty"`
+	Ticket     ticket.Identity `json:"ticket"`
+	Generation int             `json:"life,omitempty"`
 }
 
-// Project brings the read model up to what the life has decided so far. It asks the workflow itself, so its history stays small.
+// Project brings the read model up to what the generation has decided so far. It asks the workflow itself, so its history stays small.
 func (a *Activities) Project(ctx context.Context, in ProjectInput) error {
-	return a.Desk.CatchUp(ctx, in.Ticket, in.Life)
+	return a.Desk.CatchUp(ctx, in.Ticket, in.Generation)
 }
 
 // settleAtOnce bounds one call of Settle; the rest waits for the next.

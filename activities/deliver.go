@@ -37,10 +37,10 @@ type Deliveries struct {
 
 // Lanes starts the workflows in which deliveries are made.
 type Lanes interface {
-	// Start has the workflow of a lane that was parked a moment ago go on with it, even if that workflow is just finishing. There is nothing to
+	// Start has the workflow of a lane that was retrying a moment ago go on with it, even if that workflow is just finishing. There is nothing to
 	// be done before the wait is over, unless the workflow runs already.
 	Start(ctx context.Context, lane notice.Lane, wait time.Duration) error
-	// Ensure starts the workflows of those parked lanes that have none running, and says how many.
+	// Ensure starts the workflows of those retrying lanes that have none running, and says how many.
 	Ensure(ctx context.Context, lanes []notice.Lane) (int, error)
 	// EnsurePartitions does the same for partitions.
 	EnsurePartitions(ctx context.Context, partitions []int) (int, error)
@@ -50,7 +50,7 @@ type Lanes interface {
 
 // NextDelivery is what a lane's workflow needs to know of the delivery that is next.
 type NextDelivery struct {
-	Found    bool          `json:"found"` // false: the lane is empty, and parked no longer
+	Found    bool          `json:"found"` // false: the lane is empty, and retrying no longer
 	Delivery string        `json:"delivery,omitempty"`
 	Kind     string        `json:"kind,omitempty"`
 	Host     string        `json:"host,omitempty"`
@@ -60,7 +60,7 @@ type NextDelivery struct {
 	NextTry  *time.Time    `json:"next_try,omitempty"`
 }
 
-// Next asks what a parked lane goes on with.
+// Next asks what a retrying lane goes on with.
 func (d *Deliveries) Next(ctx context.Context, lane notice.Lane) (NextDelivery, error) {
 	w, found, err := d.Outbox.Next(ctx, lane)
 	if err != nil || !found {
@@ -90,7 +90,7 @@ type Delivered struct {
 // TypeFailedTry is the type of the error by which Deliver asks to be called again for the next try.
 const TypeFailedTry = "failed_try"
 
-// Deliver makes one try at the next delivery of a parked lane and writes it down. After a failed try that others follow it fails itself, and
+// Deliver makes one try at the next delivery of a retrying lane and writes it down. After a failed try that others follow it fails itself, and
 // says when it wants to be called again; giving up is a result, not an error.
 func (d *Deliveries) Deliver(ctx context.Context, in DeliverInput) (Delivered, error) {
 	// Read right before sending: it may have been deleted while we waited.
@@ -112,7 +112,7 @@ func (d *Deliveries) Deliver(ctx context.Context, in DeliverInput) (Delivered, e
 	if err := d.record(ctx, result); err != nil {
 		return Delivered{}, fmt.Errorf("write the try down: %w", err)
 	}
-	if result.Then == notice.Parked {
+	if result.Then == notice.Retrying {
 		return Delivered{}, temporal.NewApplicationErrorWithOptions(result.Attempt.Error, TypeFailedTry, temporal.ApplicationErrorOptions{
 			// Zero would mean the policy's own interval.
 			NextRetryDelay: max(result.NextTry.Sub(d.Now()), time.Millisecond),
@@ -128,7 +128,7 @@ const TypePutOff = "put_off"
 // roomEvery is how often a try asks for room at its host.
 const roomEvery = 3 * time.Second
 
-// enter asks for leave to try a parked lane's next delivery. nil: it is to ask again after that time, which is never later than its profile
+// enter asks for leave to try a retrying lane's next delivery. nil: it is to ask again after that time, which is never later than its profile
 // lets it wait.
 func (d *Deliveries) enter(w Work) (leave *pass, wait time.Duration) {
 	now := d.Now()
@@ -213,7 +213,7 @@ func (d *Deliveries) attempt(ctx context.Context, w Work, leave *pass) (r Result
 
 // putOff is the result of a first try that is not made because its host answers nobody. Its lane's workflow makes it.
 func (d *Deliveries) putOff(w Work, until time.Time) Result {
-	return Result{Work: w, Attempt: notice.Attempt{DeliveryID: w.Delivery.ID, StartedAt: d.Now()}, Then: notice.Parked, NextTry: &until, PutOff: true,
+	return Result{Work: w, Attempt: notice.Attempt{DeliveryID: w.Delivery.ID, StartedAt: d.Now()}, Then: notice.Retrying, NextTry: &until, PutOff: true,
 		BreakerOpened: d.hosts().news(host(w), w.Delivery.Tenant)}
 }
 

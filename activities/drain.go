@@ -44,7 +44,7 @@ const (
 )
 
 // Drain makes the first try of all that is pending in a partition, for as long as its shift lasts: many lanes at once, in order and one
-// under way within a lane. A lane whose try failed is parked and left to its own workflow. When the worker stops, Drain finishes what is
+// under way within a lane. A lane whose try failed is retrying and left to its own workflow. When the worker stops, Drain finishes what is
 // under way; when its context ends it breaks that off, and in both cases writes down what is finished.
 func (d *Deliveries) Drain(ctx context.Context, in DrainInput) error {
 	// Apart from the work: a drain that waits for its database must not lose its partition, for it holds results not yet written down.
@@ -162,7 +162,7 @@ func (s *shift) write(ctx context.Context) bool {
 		lane := r.Work.Delivery.Lane
 		delete(s.busy, lane)
 		s.tell(r)
-		if r.Then == notice.Parked {
+		if r.Then == notice.Retrying {
 			s.park(ctx, lane, r.NextTry.Sub(s.Now()))
 		}
 	}

@@ -246,7 +246,7 @@ func TestALaneThatFailedIsParkedAndLeftToItsWorkflow(t *testing.T) {
 	b.finish()
 	require.ElementsMatch(t, []string{"f:1:1", "f:2:1", "once:1:1", "once:1:2"}, failing.all())
 	require.ElementsMatch(t, []notice.Lane{{Subscription: "f", TicketID: 1}, {Subscription: "f", TicketID: 2}}, b.lanes.started)
-	require.Equal(t, 5, b.outbox.Count(notice.Parked))
+	require.Equal(t, 5, b.outbox.Count(notice.Retrying))
 	require.Equal(t, 2, b.outbox.Count(notice.Failed))
 	d := b.outbox.Deliveries()[0]
 	require.Equal(t, 1, d.Tries)

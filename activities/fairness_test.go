@@ -39,13 +39,13 @@ func TestAHostThatAnswersNobodyIsLeftAlone(t *testing.T) {
 	b.await("settled", func() bool { return b.outbox.Count(notice.Pending) == 0 })
 	b.finish()
 	require.Equal(t, 40, b.outbox.Count(notice.Sent))
-	require.Equal(t, 80, b.outbox.Count(notice.Parked))
+	require.Equal(t, 80, b.outbox.Count(notice.Retrying))
 	tries := len(failing.all())
 	require.GreaterOrEqual(t, tries, 10)
 	require.LessOrEqual(t, tries, 10+7, "those that were on their way when it opened, and no more")
 	putOff := 0
 	for _, d := range b.outbox.Deliveries() {
-		if d.State != notice.Parked || d.Seq != 1 {
+		if d.State != notice.Retrying || d.Seq != 1 {
 			continue
 		}
 		require.NotNil(t, d.FirstTry, "its round has begun")

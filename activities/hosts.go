@@ -147,7 +147,7 @@ type verdict int
 
 const (
 	nothing  verdict = iota // it was broken off by us, or never left our house
-	answered                // the host lives, whatever it thinks of the delivery
+	answered                // the host generations, whatever it thinks of the delivery
 	dead
 )
 

@@ -21,8 +21,8 @@ type Meter struct {
 
 // Backlog is what waits to be delivered, as the metrics show it.
 type Backlog struct {
-	Pending int // deliveries whose first try is still to come
-	Parked  int // lanes that failed and go on by themselves
+	Pending  int // deliveries whose first try is still to come
+	Retrying int // lanes that failed and go on by themselves
 }
 
 const backlogLimit = 2 * time.Second
@@ -39,7 +39,7 @@ func NewMeter(registry prometheus.Registerer, hosts *Hosts, backlog func(context
 		dropped: prometheus.NewCounter(prometheus.CounterOpts{Name: "signalbox_addresses_dropped_total", Help: "Addresses that were given up."}),
 		opened:  prometheus.NewCounter(prometheus.CounterOpts{Name: "signalbox_breakers_opened_total", Help: "How often a host was left alone because it answers nobody."}),
 	}
-	for _, outcome := range []string{string(notice.Sent), string(notice.Failed), string(notice.Parked), outcomePutOff} {
+	for _, outcome := range []string{string(notice.Sent), string(notice.Failed), string(notice.Retrying), outcomePutOff} {
 		m.outcomes.WithLabelValues(outcome) // an alert cannot be set on what has never been
 	}
 	registry.MustRegister(m.outcomes, m.attempts, m.seconds, m.dropped, m.opened)
@@ -87,14 +87,14 @@ func (m *Meter) Opened() {
 
 // waiting asks for the backlog when the metrics are read. When it cannot be had, they say nothing of it rather than something old.
 type waiting struct {
-	ask             func(context.Context) (Backlog, error)
-	pending, parked *prometheus.Desc
+	ask               func(context.Context) (Backlog, error)
+	pending, retrying *prometheus.Desc
 }
 
 // Describe implements prometheus.Collector.
 func (w waiting) Describe(out chan<- *prometheus.Desc) {
 	out <- w.pending
-	out <- w.parked
+	out <- w.retrying
 }
 
 // Collect implements prometheus.Collector.
@@ -106,5 +106,5 @@ func (w waiting) Collect(out chan<- prometheus.Metric) {
 		return
 	}
 	out <- prometheus.MustNewConstMetric(w.pending, prometheus.GaugeValue, float64(b.Pending))
-	out <- prometheus.MustNewConstMetric(w.parked, prometheus.GaugeValue, float64(b.Parked))
+	out <- prometheus.MustNewConstMetric(w.retrying, prometheus.GaugeValue, float64(b.Retrying))
 }

@@ -49,7 +49,7 @@ func TestAnEventIsPassedOnAsSeed003HasIt(t *testing.T) {
 	}
 	sender := activities.NewSender(activities.SenderOptions{Guard: loopback, Now: time.Now})
 	profile := notice.BuiltIn().For(w.Subscription)
-	for i, want := range []notice.DeliveryState{notice.Parked, notice.Sent} {
+	for i, want := range []notice.DeliveryState{notice.Retrying, notice.Sent} {
 		answer, err := sender.Send(context.Background(), w)
 		require.NoError(t, err)
 		a := profile.Grade(answer.Attempt)

@@ -18,20 +18,20 @@ type (
 type Outbox interface {
 	// Pending lists deliveries of a partition that wait for their first try, in the order in which things happened, leaving out
 	// whole lanes that are in busy, so that a long lane never hides the others behind the limit. Within a lane the order is the order
-	// of the ticket's events. Nothing of a parked lane is listed. Addresses that begin with one of origins ("https://example.com") are left
+	// of the ticket's events. Nothing of a retrying lane is listed. Addresses that begin with one of origins ("https://example.com") are left
 	// out, or most of them: a host with very many lanes hides nobody either.
 	Pending(ctx context.Context, partition int, busy []notice.Lane, limit int, origins ...string) ([]Work, error)
 	// Record writes tries down, in one transaction. A delivery that was cancelled meanwhile stays cancelled; its attempt is kept.
-	// Parked parks the whole lane: everything pending in it becomes Parked, and what the ticket owes it later is born Parked, until Next
+	// Retrying parks the whole lane: everything pending in it becomes Retrying, and what the ticket owes it later is born Retrying, until Next
 	// finds the lane empty. One that was put off parks its lane too, and counts as no try. Drop marks the subscription Dropped, and everything
-	// else pending or parked for it Held.
+	// else pending or retrying for it Held.
 	// What results are told of goes into timelines and the stream with them: see notice.Result.Alerts.
 	Record(ctx context.Context, results []Result) error
-	// Next gives the delivery that a parked lane goes on with. When there is none left it unparks the lane in the same transaction and
+	// Next gives the delivery that a retrying lane goes on with. When there is none left it unparks the lane in the same transaction and
 	// reports false.
 	Next(ctx context.Context, lane notice.Lane) (Work, bool, error)
-	// Parked lists parked lanes in a stable order, after the given one (zero: from the start).
-	Parked(ctx context.Context, after notice.Lane, limit int) ([]notice.Lane, error)
+	// Retrying lists retrying lanes in a stable order, after the given one (zero: from the start).
+	Retrying(ctx context.Context, after notice.Lane, limit int) ([]notice.Lane, error)
 	// Partitions lists the partitions that have pending deliveries.
 	Partitions(ctx context.Context) ([]int, error)
 	// Redeliveries lists redeliveries that are not over, and what is left to be held, released or cancelled of subscriptions whose state changed.

@@ -19,7 +19,7 @@ type Tended struct {
 // tendAtOnce is how many lanes are looked at together.
 const tendAtOnce = 200
 
-// Tend makes sure that every partition, every redelivery and every parked lane has its workflow. It may be repeated.
+// Tend makes sure that every partition, every redelivery and every retrying lane has its workflow. It may be repeated.
 func (d *Deliveries) Tend(ctx context.Context) (Tended, error) {
 	var sum Tended
 	// More partitions than the setting says may have work, after the setting was lowered.
@@ -43,9 +43,9 @@ func (d *Deliveries) Tend(ctx context.Context) (Tended, error) {
 	}
 	var after notice.Lane
 	for {
-		lanes, err := d.Outbox.Parked(ctx, after, tendAtOnce)
+		lanes, err := d.Outbox.Retrying(ctx, after, tendAtOnce)
 		if err != nil {
-			return sum, fmt.Errorf("list parked lanes: %w", err)
+			return sum, fmt.Errorf("list retrying lanes: %w", err)
 		}
 		if len(lanes) == 0 {
 			return sum, nil

@@ -81,7 +81,7 @@ func (s *Server) line(c *fiber.Ctx, v *visit, took time.Duration) {
 		slog.String("remote", v.address), slog.Int("bytes_in", len(c.BodyRaw())), slog.Int("bytes_out", len(c.Response().Body())),
 	}
 	if v.family != nil {
-		attrs = append(attrs, slog.String("family", string(v.family.Door)))
+		attrs = append(attrs, slog.String("family", string(v.family.Channel)))
 	}
 	if v.app.Code != "" {
 		attrs = append(attrs, slog.String("tenant", v.app.Tenant), slog.String("app", v.app.Code))

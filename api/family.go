@@ -13,7 +13,7 @@ import (
 
 // Family is one door of the house as the server sees it.
 type Family struct {
-	Door ticket.Door
+	Channel ticket.Channel
 	// Prefixes are the paths whose requests are answered in this family's words, whatever goes wrong with them: "/api/issue" stands for
 	// itself and all that lies under it.
 	Prefixes []string
@@ -41,7 +41,7 @@ type Authenticator func(c *fiber.Ctx) (app desk.App, known bool, err error)
 
 // check refuses what no family may be: it is a mistake in the program, found at the start.
 func (f Family) check() {
-	if f.Refuse == nil || f.Door == "" {
+	if f.Refuse == nil || f.Channel == "" {
 		panic("api: a family needs a door and words to refuse with")
 	}
 	for _, route := range f.Routes {

@@ -33,7 +33,7 @@ func (a *asked) BySecret(ctx context.Context, secret string) (desk.App, error) {
 func standWith(t *testing.T, config api.Config, apps api.Apps, routes ...api.Route) apitest.Client {
 	routes = append(routes, api.Route{Method: "GET", Path: "/issue/:id", Scope: desk.Read, Handler: ok},
 		api.Route{Method: "POST", Path: "/issue", Scope: desk.Write, Handler: ok})
-	server := api.New(config, apps, nil, slog.New(slog.DiscardHandler), family(ticket.DoorIssue, routes...))
+	server := api.New(config, apps, nil, slog.New(slog.DiscardHandler), family(ticket.ChannelIssue, routes...))
 	return apitest.Client{T: t, App: server.App(), Secret: apitest.Writer}
 }
 
@@ -71,7 +71,7 @@ func TestFailedLogInsAreLimited(t *testing.T) {
 
 func TestGuessingWhereTheAppLoggedInIsOfNoUse(t *testing.T) {
 	apps := apitest.NewApps()
-	family := family(ticket.DoorIssue, api.Route{Method: "GET", Path: "/issue", Scope: desk.Read, Handler: ok})
+	family := family(ticket.ChannelIssue, api.Route{Method: "GET", Path: "/issue", Scope: desk.Read, Handler: ok})
 	family.Authenticate = []api.Authenticator{func(c *fiber.Ctx) (desk.App, bool, error) {
 		given, err := api.ApplicationOf(c, nil)
 		require.NoError(t, err)

@@ -68,5 +68,5 @@ func (v *visit) door() string {
 	if v.family == nil {
 		return "none"
 	}
-	return string(v.family.Door)
+	return string(v.family.Channel)
 }

@@ -62,7 +62,7 @@ func (s *Server) keep(c *fiber.Ctx, v *visit, began time.Time) {
 	}
 	refusal := Classify(v.cause)
 	e := desk.Entry{
-		At: began, Tenant: v.app.Tenant, App: v.app.Code, Operator: operatorOf(c), Address: v.address, RequestID: v.id, Door: v.family.Door,
+		At: began, Tenant: v.app.Tenant, App: v.app.Code, Operator: operatorOf(c), Address: v.address, RequestID: v.id, Channel: v.family.Channel,
 		Method: c.Method(), Path: c.Path(), Number: numberOf(c), Status: c.Response().StatusCode(), Code: v.refused,
 		Why: refusal.Error.Error(), Outcome: desk.Refused,
 	}
@@ -109,7 +109,7 @@ func operatorOf(c *fiber.Ctx) string {
 
 // numberOf finds what a request calls the ticket that it is about, likewise. It need not be there.
 func numberOf(c *fiber.Ctx) string {
-	if v := visitOf(c); v.family.Door == ticket.DoorIssue || v.family.Door == ticket.DoorException || v.family.Door == ticket.DoorIncident {
+	if v := visitOf(c); v.family.Channel == ticket.ChannelIssue || v.family.Channel == ticket.ChannelException || v.family.Channel == ticket.ChannelIncident {
 		for _, name := range numberParams {
 			if value, err := Param(c, name); err == nil && value != "" {
 				return cut(value)

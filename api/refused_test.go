@@ -85,7 +85,7 @@ func TestEveryRefusalToAKnownCallerIsWrittenDown(t *testing.T) {
 		require.Len(t, entries, 1, name)
 		require.False(t, entries[0].At.IsZero())
 		c.want.At, c.want.Tenant, c.want.App, c.want.Address, c.want.RequestID = entries[0].At, "north", "writer", "0.0.0.0", "r-1"
-		c.want.Door, c.want.Method, c.want.Outcome = ticket.DoorIssue, c.method, desk.Refused
+		c.want.Channel, c.want.Method, c.want.Outcome = ticket.ChannelIssue, c.method, desk.Refused
 		require.Equal(t, c.want, entries[0], name)
 	}
 	for answer := s.Do("POST", "/issue", nil); answer.Status != 429; answer = s.Do("POST", "/issue", nil) {

@@ -48,7 +48,7 @@ func TestReadingUnderAKey(t *testing.T) {
 	asked, marked := 0, false
 	var refusal error
 	status := 200
-	server := api.New(api.Config{}, apitest.NewApps(), nil, slog.New(slog.DiscardHandler), family(ticket.DoorIssue, api.Route{Method: "POST", Path: "/issue/search",
+	server := api.New(api.Config{}, apitest.NewApps(), nil, slog.New(slog.DiscardHandler), family(ticket.ChannelIssue, api.Route{Method: "POST", Path: "/issue/search",
 		Scope: desk.Read, Handler: func(c *fiber.Ctx) error {
 			asked++
 			marked, _ = api.Context(c).Value(mark{}).(bool)

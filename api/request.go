@@ -69,7 +69,7 @@ func Request(c *fiber.Ctx) desk.Request {
 	v := visitOf(c)
 	sum := sha256.Sum256(c.BodyRaw())
 	return desk.Request{
-		App: v.app, Door: v.family.Door, Key: v.key, Method: c.Method(), Path: c.OriginalURL(),
+		App: v.app, Channel: v.family.Channel, Key: v.key, Method: c.Method(), Path: c.OriginalURL(),
 		Fingerprint: hex.EncodeToString(sum[:]), RequestID: v.id, Address: v.address,
 		Operator: operatorOf(c),
 	}

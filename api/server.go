@@ -209,7 +209,7 @@ func (s *Server) familyOf(path string) *Family {
 		return found
 	}
 	for i := range s.families {
-		if s.families[i].Door == ticket.DoorIssue {
+		if s.families[i].Channel == ticket.ChannelIssue {
 			return &s.families[i]
 		}
 	}

@@ -59,9 +59,9 @@ func (l *lines) all(t *testing.T) []map[string]any {
 	return out
 }
 
-func family(door ticket.Door, routes ...api.Route) api.Family {
+func family(door ticket.Channel, routes ...api.Route) api.Family {
 	return api.Family{
-		Door: door, Prefixes: []string{"/" + string(door)}, Routes: routes,
+		Channel: door, Prefixes: []string{"/" + string(door)}, Routes: routes,
 		Refuse: func(c *fiber.Ctx, r api.Refusal) error {
 			return api.Respond(c, r.Status, map[string]string{"door": string(door), "code": string(r.Code), "message": r.Error.Error()})
 		},
@@ -72,9 +72,9 @@ func ok(c *fiber.Ctx) error { return api.Respond(c, 200, fiber.Map{"app": api.Ca
 
 func setup(t *testing.T, config api.Config, routes ...api.Route) stand {
 	t.Helper()
-	issues := family(ticket.DoorIssue, append(routes, api.Route{Method: "GET", Path: "/issue/:id", Scope: desk.Read, Handler: ok},
+	issues := family(ticket.ChannelIssue, append(routes, api.Route{Method: "GET", Path: "/issue/:id", Scope: desk.Read, Handler: ok},
 		api.Route{Method: "POST", Path: "/issue", Scope: desk.Write, Handler: ok})...)
-	incidents := family(ticket.DoorIncident, api.Route{Method: "GET", Path: "/incident/:id", Scope: desk.Admin, Handler: ok})
+	incidents := family(ticket.ChannelIncident, api.Route{Method: "GET", Path: "/incident/:id", Scope: desk.Admin, Handler: ok})
 	incidents.Authenticate = []api.Authenticator{func(c *fiber.Ctx) (desk.App, bool, error) {
 		switch c.Get("X-Seal") {
 		case "":
@@ -93,7 +93,10 @@ func setup(t *testing.T, config api.Config, routes ...api.Route) stand {
 	return stand{apitest.Client{T: t, App: server.App(), Secret: apitest.Writer}, server, log}
 }
 
-type refusal struct{ Door, Code, Message string }
+type refusal struct {
+	Channel       string `json:"Door"`
+	Code, Message string
+}
 
 func (s stand) refused(a apitest.Answer, status int) refusal {
 	s.T.Helper()
@@ -110,7 +113,7 @@ func TestEachFamilyRefusesInItsOwnWords(t *testing.T) {
 		r := s.refused(s.Do("GET", path, nil), 404)
 		require.Equal(t, refusal{door, "no_route", "there is no such path"}, r, path)
 	}
-	require.Equal(t, "incident", s.refused(s.Do("POST", "/incident/1", nil), 405).Door)
+	require.Equal(t, "incident", s.refused(s.Do("POST", "/incident/1", nil), 405).Channel)
 	require.Equal(t, refusal{"incident", "forbidden", "the app lacks the scope admin"}, s.refused(s.Do("GET", "/incident/1", nil), 403))
 	require.Equal(t, "no_method", s.refused(s.Do("BREW", "/incident/1", nil), 405).Code)
 }
@@ -134,7 +137,7 @@ func TestARouteWithoutScopeCannotBe(t *testing.T) {
 		"none": {Method: "GET", Path: "/x", Handler: ok}, "unknown": {Method: "GET", Path: "/x", Scope: "all", Handler: ok},
 		"no handler": {Method: "GET", Path: "/x", Scope: desk.Read}, "changes with read": {Method: "DELETE", Path: "/x", Scope: desk.Read, Handler: ok},
 	} {
-		require.Panics(t, func() { api.New(api.Config{}, apitest.NewApps(), nil, nil, family(ticket.DoorIssue, route)) }, name)
+		require.Panics(t, func() { api.New(api.Config{}, apitest.NewApps(), nil, nil, family(ticket.ChannelIssue, route)) }, name)
 	}
 }
 
@@ -157,7 +160,7 @@ func TestWhatTheDeskIsTold(t *testing.T) {
 	require.Equal(t, `{"a":1}`, string(answer.Body))
 	require.Equal(t, "true", answer.Header.Get("X-Idempotency-Replayed"))
 	sum := sha256.Sum256([]byte(`{"b":2}`))
-	require.Equal(t, desk.Request{App: apitest.NewApps()[apitest.Writer], Door: ticket.DoorIssue, Key: "HI:_-9", Method: "PUT",
+	require.Equal(t, desk.Request{App: apitest.NewApps()[apitest.Writer], Channel: ticket.ChannelIssue, Key: "HI:_-9", Method: "PUT",
 		Path: "/issue/%C3%A9?x=%20y", Fingerprint: hex.EncodeToString(sum[:]), RequestID: "r1", Address: "0.0.0.0"}, got)
 }
 
@@ -325,9 +328,9 @@ func TestWhatIsNoProperHTTPIsRefusedInWords(t *testing.T) {
 			var r refusal
 			require.NoError(t, json.NewDecoder(response.Body).Decode(&r))
 			if name == "huge body announced" {
-				require.Equal(t, "incident", r.Door)
+				require.Equal(t, "incident", r.Channel)
 			} else {
-				require.Equal(t, "issue", r.Door)
+				require.Equal(t, "issue", r.Channel)
 			}
 		})
 	}

@@ -69,7 +69,7 @@ type Config struct {
 	TemporalUI string
 	Namespace  string // in Temporal; "default" unless set
 	// The IDs of the workflows that links lead to; nil: no link to that kind.
-	TicketWorkflow func(number string, life int) string
+	TicketWorkflow func(number string, generation int) string
 	LaneWorkflow   func(lane notice.Lane) string
 }
 

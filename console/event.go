@@ -35,25 +35,25 @@ var alertTitles = map[notice.AlertKind]string{
 }
 
 // doors say through which door something came.
-var doors = map[ticket.Door]string{
-	ticket.DoorIssue: "issue API", ticket.DoorIncident: "incident API", ticket.DoorITSM: "ITSM API", ticket.DoorPublish: "publish API",
-	ticket.DoorException: "exception API", ticket.DoorSignal: "Temporal signal", ticket.DoorSystem: "Signalbox itself",
+var doors = map[ticket.Channel]string{
+	ticket.ChannelIssue: "issue API", ticket.ChannelIncident: "incident API", ticket.ChannelITSM: "ITSM API", ticket.ChannelPublish: "publish API",
+	ticket.ChannelException: "exception API", ticket.ChannelSignal: "Temporal signal", ticket.ChannelSystem: "Signalbox itself",
 }
 
 // eventView is one entry of a timeline, readable: an event, or an alert, which has only the members that are common to both.
 type eventView struct {
 	ticket.Event
-	Alert       *notice.Alert
-	Title, Door string
-	Moves       []moveView
-	Opening     *openingView
-	Solution    *ticket.Solution
-	Replaced    *ticket.Solution // the solution before
-	Verdict     *ticket.Verdict
-	Relation    *relatedView
-	Message     *messageView
-	Statement   *ticket.Statement
-	Steps       []stepView
+	Alert          *notice.Alert
+	Title, Channel string
+	Moves          []moveView
+	Opening        *openingView
+	Solution       *ticket.Solution
+	Replaced       *ticket.Solution // the solution before
+	Verdict        *ticket.Verdict
+	Relation       *relatedView
+	Message        *messageView
+	Statement      *ticket.Statement
+	Steps          []stepView
 }
 
 // moveView is something that was replaced.
@@ -110,8 +110,8 @@ func entryOf(e notice.Entry, names func(string) string) eventView {
 	if a == nil {
 		return eventOf(*e.Event, names)
 	}
-	out := eventView{Alert: a, Title: alertTitles[a.Kind], Door: doors[ticket.DoorSystem],
-		Event: ticket.Event{Seq: a.Place.Seq, At: a.At, Type: ticket.Type(a.Kind), Actor: notice.OurSource, Door: ticket.DoorSystem, Note: a.Reason}}
+	out := eventView{Alert: a, Title: alertTitles[a.Kind], Channel: doors[ticket.ChannelSystem],
+		Event: ticket.Event{Seq: a.Place.Seq, At: a.At, Type: ticket.Type(a.Kind), Actor: notice.OurSource, Channel: ticket.ChannelSystem, Note: a.Reason}}
 	if out.Title == "" {
 		out.Title = string(a.Kind)
 	}
@@ -128,12 +128,12 @@ func (v eventView) Place() string {
 
 // eventOf makes an event readable. names tells what the nodes of the process are called.
 func eventOf(e ticket.Event, names func(string) string) eventView {
-	out := eventView{Event: e, Title: titles[e.Type], Door: doors[e.Door], Verdict: e.After.Verdict, Statement: e.After.Statement, Steps: stepsOf(e, names)}
+	out := eventView{Event: e, Title: titles[e.Type], Channel: doors[e.Channel], Verdict: e.After.Verdict, Statement: e.After.Statement, Steps: stepsOf(e, names)}
 	if out.Title == "" {
 		out.Title = string(e.Type)
 	}
-	if out.Door == "" {
-		out.Door = string(e.Door)
+	if out.Channel == "" {
+		out.Channel = string(e.Channel)
 	}
 	out.moves()
 	if o := e.After.Opening; o != nil {

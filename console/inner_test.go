@@ -20,7 +20,7 @@ func TestEveryTypeAndDoorHasWords(t *testing.T) {
 		require.NotEmpty(t, titles[kind], kind)
 	}
 	require.Equal(t, "invented", eventOf(ticket.Event{Type: "invented"}, called).Title, "a newer build's event is shown under its own word")
-	require.Equal(t, "backdoor", eventOf(ticket.Event{Door: "backdoor"}, called).Door)
+	require.Equal(t, "backdoor", eventOf(ticket.Event{Channel: "backdoor"}, called).Channel)
 	steps := stepsOf(ticket.Event{Happenings: []flow.Happening{{Kind: "invented", Node: "n"}}}, called)
 	require.Equal(t, []stepView{{Node: "n", Text: "invented"}}, steps)
 }

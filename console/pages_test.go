@@ -25,7 +25,7 @@ const temporal = "https://temporal.example.com/ui/"
 func sampled(t testing.TB) (h *house, inc, buy, evil *kept) {
 	h = newHouse(t, func(c *console.Config) {
 		c.TemporalUI, c.Namespace = temporal, "a b"
-		c.TicketWorkflow = func(number string, life int) string { return fmt.Sprintf("ticket:%s/%d", number, life) }
+		c.TicketWorkflow = func(number string, generation int) string { return fmt.Sprintf("ticket:%s/%d", number, generation) }
 		c.LaneWorkflow = func(l notice.Lane) string { return "lane:" + l.String() }
 		c.Diagram = func(_ context.Context, t ticket.Ticket) ([]byte, error) {
 			switch t.Service {
@@ -39,7 +39,7 @@ func sampled(t testing.TB) (h *house, inc, buy, evil *kept) {
 	})
 	inc, buy, evil = incident(t, h.records), purchase(t, h.records), hostile(t, h.records)
 	for i := range 60 {
-		h.records.open(t, "north", ticket.Draft{Door: ticket.DoorIssue, App: "shop", Origin: "monitoring", Title: fmt.Sprintf("Disk %02d", i)})
+		h.records.open(t, "north", ticket.Draft{Channel: ticket.ChannelIssue, App: "shop", Origin: "monitoring", Title: fmt.Sprintf("Disk %02d", i)})
 	}
 	return h, inc, buy, evil
 }
@@ -180,7 +180,7 @@ func TestAnAppSeesItsTenantAlone(t *testing.T) {
 		require.Equal(t, words(theirs.get("/ticket/none"+under).one("main")), words(p.one("main")), "as if it were not there: %s", under)
 	}
 	require.Equal(t, http.StatusNotFound, b.get("/ticket/"+inc.ticket.UUID).Status)
-	mine := h.records.open(t, "south", ticket.Draft{Door: ticket.DoorIssue, App: "other", Origin: "x", Title: "Ours"})
+	mine := h.records.open(t, "south", ticket.Draft{Channel: ticket.ChannelIssue, App: "other", Origin: "x", Title: "Ours"})
 	require.Equal(t, http.StatusOK, b.get(at(mine)).Status)
 	require.Equal(t, http.StatusNotFound, b.get(at(mine)+"/deliveries/sub-good").Status, "an address of another's ticket")
 }
@@ -256,7 +256,7 @@ func TestTicketPage(t *testing.T) {
 
 func TestEmptyTicketSaysSo(t *testing.T) {
 	h := newHouse(t)
-	k := h.records.open(t, "north", ticket.Draft{Door: ticket.DoorIssue, App: "shop", Origin: "x", Title: "y"})
+	k := h.records.open(t, "north", ticket.Draft{Channel: ticket.ChannelIssue, App: "shop", Origin: "x", Title: "y"})
 	b := h.visitor(t, "shop")
 	p := b.get(at(k))
 	require.Empty(t, p.class("outside"), "no Temporal UI is known")
@@ -287,7 +287,7 @@ func TestVotesAndThePicture(t *testing.T) {
 	require.Equal(t, "image/svg+xml", svg.Header.Get("Content-Type"))
 	require.Equal(t, "default-src 'none'; style-src 'unsafe-inline'; sandbox; frame-ancestors 'none'", svg.Header.Get("Content-Security-Policy"))
 
-	fast := h.records.open(t, "north", ticket.Draft{Door: ticket.DoorITSM, App: "shop", Service: ticket.ServiceFastApproval, Origin: "x", Title: "y", Opener: "me",
+	fast := h.records.open(t, "north", ticket.Draft{Channel: ticket.ChannelITSM, App: "shop", Service: ticket.ServiceFastApproval, Origin: "x", Title: "y", Opener: "me",
 		Form: map[string]any{"title": "y", "APPROVER": "a,b"}})
 	p = b.get(at(fast))
 	require.Equal(t, http.StatusOK, p.Status)
@@ -311,7 +311,7 @@ nodes:
   - {id: over, name: Over, type: end}
 `))
 	require.Empty(t, faults)
-	k := h.records.open(t, "north", ticket.Draft{Door: ticket.DoorIssue, App: "shop", Service: "both", Definition: &def, Origin: "x", Title: "y"})
+	k := h.records.open(t, "north", ticket.Draft{Channel: ticket.ChannelIssue, App: "shop", Service: "both", Definition: &def, Origin: "x", Title: "y"})
 	b := h.visitor(t, "shop")
 	stands := func(parts ...string) {
 		t.Helper()
@@ -409,7 +409,7 @@ func TestAPanicIsAPage(t *testing.T) {
 	h := newHouse(t, func(c *console.Config) {
 		c.Diagram = func(context.Context, ticket.Ticket) ([]byte, error) { panic("layout went wrong") }
 	})
-	k := h.records.open(t, "north", ticket.Draft{Door: ticket.DoorIssue, App: "shop", Origin: "x", Title: "y"})
+	k := h.records.open(t, "north", ticket.Draft{Channel: ticket.ChannelIssue, App: "shop", Origin: "x", Title: "y"})
 	p := h.visitor(t, "shop").get(at(k))
 	require.Equal(t, http.StatusInternalServerError, p.Status)
 	require.NotContains(t, p.Body, "layout went wrong")

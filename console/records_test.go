@@ -60,11 +60,11 @@ func (r *records) do(t testing.TB, k *kept, c ticket.Command) {
 	if c.App == "" {
 		c.App = "shop"
 	}
-	if c.Door == "" {
-		c.Door = ticket.DoorIssue
+	if c.Channel == "" {
+		c.Channel = ticket.ChannelIssue
 	}
 	if k.ticket.Ended() {
-		k.ticket.Life++ // as the desk has it: what is still allowed begins the next life
+		k.ticket.Generation++ // as the desk has it: what is still allowed begins the next generation
 	}
 	events, err := ticket.Decide(k.ticket, c, r.now)
 	require.NoError(t, err)

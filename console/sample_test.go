@@ -28,7 +28,7 @@ func texts(n int, format string) []string {
 func incident(t testing.TB, r *records) *kept {
 	soon := began.Add(48 * time.Hour)
 	k := r.open(t, "north", ticket.Draft{
-		Door: ticket.DoorIncident, App: "shop", Origin: "monitoring.east-2", Title: "支付网关超时：订单提交后三十秒没有结果 (payment gateway timeouts)",
+		Channel: ticket.ChannelIncident, App: "shop", Origin: "monitoring.east-2", Title: "支付网关超时：订单提交后三十秒没有结果 (payment gateway timeouts)",
 		Description: strings.Repeat(chinese+"\n", 12), Tags: []string{"payments", "区域-华东", "p1", "customer-visible"}, Opener: "wang.xiaoming", Assignee: "on-call", Followers: []string{"zhou.yu", "lu.su"},
 		Fields: map[string]any{"region": "cn-east-2", "is_service_interrupt": true, "affected_orders": 18342.0, "影响范围": "华东二区全部商户",
 			"contact": map[string]any{"name": "李雷", "phone": "+86 21 0000 0000"}, "empty": ""},
@@ -36,7 +36,7 @@ func incident(t testing.TB, r *records) *kept {
 		Callback:  &ticket.Callback{URL: "https://shop.example.com/hooks/signalbox", Format: "issue", Profile: notice.Minutely},
 	})
 	report := func(c ticket.Statement) ticket.Command {
-		return ticket.Command{Action: ticket.Report, Door: ticket.DoorException, Statement: &c}
+		return ticket.Command{Action: ticket.Report, Channel: ticket.ChannelException, Statement: &c}
 	}
 	solution := &ticket.Solution{Type: "inc_type_p_middleware_issues", Interrupted: true, Cause: "连接池上限 200，晚高峰需要 640。", Text: "扩容连接池并增加两台只读副本。"}
 	steps := []ticket.Command{
@@ -47,8 +47,8 @@ func incident(t testing.TB, r *records) *kept {
 		{Action: ticket.Relate, Operator: "li.lei", Relation: &ticket.Relation{Type: "host", Content: []string{"db-07", "db-08", "db-09"}}},
 		{Action: ticket.Relate, Operator: "li.lei", Relation: &ticket.Relation{Type: "host", Content: []string{"db-09", "db-10"}}},
 		{Action: ticket.Relate, Operator: "li.lei", Relation: &ticket.Relation{Type: "host", Content: []string{"db-10", "db-09"}}},
-		{Action: ticket.CommitSolution, Operator: "li.lei", Door: ticket.DoorIncident, Solution: solution},
-		{Action: ticket.Confirm, Operator: "wang.xiaoming", Door: ticket.DoorIncident, Verdict: &ticket.Verdict{Comment: "错误率仍有百分之三，请再看一下。"}},
+		{Action: ticket.CommitSolution, Operator: "li.lei", Channel: ticket.ChannelIncident, Solution: solution},
+		{Action: ticket.Confirm, Operator: "wang.xiaoming", Channel: ticket.ChannelIncident, Verdict: &ticket.Verdict{Comment: "错误率仍有百分之三，请再看一下。"}},
 		{Action: ticket.Suspend, Operator: "li.lei", Note: "Waiting for the vendor"},
 		{Action: ticket.Unsuspend, Operator: "li.lei", Note: "The vendor has answered"},
 		report(ticket.Statement{System: "JIRA", Issue: "PAY-4711", Status: ticket.Acknowledged, Kind: "STATUS_CHANGE", Assignee: "zhang.san", DueAt: &soon, UpdatedAt: &soon}),
@@ -59,11 +59,11 @@ func incident(t testing.TB, r *records) *kept {
 	early := began
 	r.do(t, k, report(ticket.Statement{System: "JIRA", Issue: "PAY-4711", Status: ticket.Triggered, UpdatedAt: &early}))
 	r.now = r.now.Add(time.Minute)
-	k.fold([]ticket.Event{ticket.Refused(k.ticket, ticket.Command{Action: ticket.Confirm, Operator: "wang.xiaoming", Door: ticket.DoorSignal}, ticket.Refuse(ticket.Conflict, "confirm is not possible here"), r.now)})
+	k.fold([]ticket.Event{ticket.Refused(k.ticket, ticket.Command{Action: ticket.Confirm, Operator: "wang.xiaoming", Channel: ticket.ChannelSignal}, ticket.Refuse(ticket.Conflict, "confirm is not possible here"), r.now)})
 	better := *solution
 	better.Text = "连接池提升到 800，并在网关侧加入熔断。"
-	r.do(t, k, ticket.Command{Action: ticket.CommitSolution, Operator: "li.lei", Door: ticket.DoorIncident, Solution: &better})
-	r.do(t, k, ticket.Command{Action: ticket.Confirm, Operator: "wang.xiaoming", Door: ticket.DoorIncident, Verdict: &ticket.Verdict{Passed: true, Comment: "恢复正常，确认关闭。"}})
+	r.do(t, k, ticket.Command{Action: ticket.CommitSolution, Operator: "li.lei", Channel: ticket.ChannelIncident, Solution: &better})
+	r.do(t, k, ticket.Command{Action: ticket.Confirm, Operator: "wang.xiaoming", Channel: ticket.ChannelIncident, Verdict: &ticket.Verdict{Passed: true, Comment: "恢复正常，确认关闭。"}})
 	r.do(t, k, ticket.Command{Action: ticket.Reopen, Operator: "wang.xiaoming", Note: "It is back"})
 	r.do(t, k, ticket.Command{Action: ticket.Close, Operator: "wang.xiaoming", Note: "False alarm"})
 	r.do(t, k, ticket.Command{Action: ticket.Reopen, Operator: "wang.xiaoming", Note: "No, it was not"})
@@ -84,7 +84,7 @@ func told(r *records, k *kept) {
 	delivery := func(kind string, seq int64, state notice.DeliveryState, attempts ...notice.Attempt) notice.Record {
 		d := notice.Delivery{Type: kind, Seq: seq, State: state, Body: []byte(`{"id":"` + k.ticket.Number + `","type":"` + kind + `","details":{}}`), CreatedAt: at(int(seq)), Tries: len(attempts)}
 		next := at(90)
-		if state == notice.Parked {
+		if state == notice.Retrying {
 			d.NextTry = &next
 		} else if state.Over() {
 			d.EndedAt = &next
@@ -101,7 +101,7 @@ func told(r *records, k *kept) {
 			try(1, 503, notice.ErrorStatus, "the receiver answered 503 Service Unavailable", "<html><body><h1>503</h1><script>alert(1)</script></body></html>", 1240*time.Millisecond),
 			try(2, 0, notice.ErrorTimeout, "no answer within 10 s", "", 10*time.Second),
 			try(3, 0, notice.ErrorTLS, "the certificate has expired", "", 310*time.Millisecond)),
-		delivery("relations", 7, notice.Parked, try(1, 302, notice.ErrorStatus, "the receiver answered 302 Found", strings.Repeat("x", 4000), 220*time.Millisecond)),
+		delivery("relations", 7, notice.Retrying, try(1, 302, notice.ErrorStatus, "the receiver answered 302 Found", strings.Repeat("x", 4000), 220*time.Millisecond)),
 		delivery("conversation", 8, notice.Pending))
 	dropped := at(95)
 	r.tell(k, "sub-dropped", "http://10.0.0.9/hook", delivery("relations", 6, notice.Failed, try(1, 0, notice.ErrorBlocked, "10.0.0.9 is a private address", "", time.Millisecond)), delivery("relations", 7, notice.Held))
@@ -131,18 +131,18 @@ nodes:
 func purchase(t testing.TB, r *records) *kept {
 	def, faults := flow.Parse([]byte(approval))
 	require.Empty(t, faults)
-	k := r.open(t, "north", ticket.Draft{Door: ticket.DoorITSM, App: "shop", Service: "purchase", Definition: &def, Origin: "itsm", Title: "采购三台数据库服务器",
+	k := r.open(t, "north", ticket.Draft{Channel: ticket.ChannelITSM, App: "shop", Service: "purchase", Definition: &def, Origin: "itsm", Title: "采购三台数据库服务器",
 		Opener: "sun.quan", Named: map[string][]string{"board": {"zhuge.liang"}}, Fields: map[string]any{"amount": 184000.0}})
 	vote := func(a ticket.Action, who, note string) ticket.Command {
-		return ticket.Command{Action: a, Door: ticket.DoorITSM, Operator: who, Node: "vote", Note: note}
+		return ticket.Command{Action: a, Channel: ticket.ChannelITSM, Operator: who, Node: "vote", Note: note}
 	}
 	for _, c := range []ticket.Command{
-		{Action: ticket.Submit, Operator: "sun.quan", Door: ticket.DoorITSM},
+		{Action: ticket.Submit, Operator: "sun.quan", Channel: ticket.ChannelITSM},
 		vote(ticket.Approve, "zhao.yun", ""), vote(ticket.Reject, "guan.yu", "预算不足，请附上对比报价。"),
 		vote(ticket.Approve, "zhang.fei", "同意"), vote(ticket.Approve, "刘备", "同意"),
-		{Action: ticket.Submit, Operator: "sun.quan", Door: ticket.DoorITSM, Note: "已附上三家报价"},
+		{Action: ticket.Submit, Operator: "sun.quan", Channel: ticket.ChannelITSM, Note: "已附上三家报价"},
 		vote(ticket.Approve, "guan.yu", "报价合理，同意。"),
-		{Action: ticket.Approve, Door: ticket.DoorITSM, Operator: "cao.cao", Admin: true, OnBehalf: "zhang.fei", Node: "vote", Note: "代张飞表决"},
+		{Action: ticket.Approve, Channel: ticket.ChannelITSM, Operator: "cao.cao", Admin: true, OnBehalf: "zhang.fei", Node: "vote", Note: "代张飞表决"},
 	} {
 		r.do(t, k, c)
 	}
@@ -156,7 +156,7 @@ func hostile(t testing.TB, r *records) *kept {
 	const script = `"><script>alert('x')</script><img src=x onerror=alert(1)>`
 	const override = "invoice\u202egpj.exe"
 	k := r.open(t, "north", ticket.Draft{
-		Door: ticket.DoorIssue, App: "shop", Origin: script, Title: script + override, Description: script + "\x1b[31m" + override, Tags: []string{script}, Opener: script,
+		Channel: ticket.ChannelIssue, App: "shop", Origin: script, Title: script + override, Description: script + "\x1b[31m" + override, Tags: []string{script}, Opener: script,
 		Assignee: script, Fields: map[string]any{script: script, "nested": map[string]any{script: []any{script}}, "javascript:alert(1)": "\u2067right\u2069"},
 		Relations: []ticket.Relation{{Type: "..", Content: []string{script, override}}},
 	})

@@ -19,7 +19,7 @@ import (
 // sessionFor is how long somebody stays signed in, whatever they do.
 const sessionFor = 12 * time.Hour
 
-// session is what the cookie holds. It lives in the browser alone: signing out removes it there, and a copy of it works until it expires
+// session is what the cookie holds. It generations in the browser alone: signing out removes it there, and a copy of it works until it expires
 // or its app is disabled.
 type session struct {
 	App      string    `json:"a,omitempty"` // code; empty: nobody has signed in, and the session only guards the form to do so

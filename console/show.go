@@ -43,7 +43,7 @@ func (s *Console) head(v *visit) (head, error) {
 	}
 	h := head{Ticket: t, Word: statusWord(t), Path: "/ticket/" + url.PathEscape(t.Number)}
 	if s.TicketWorkflow != nil {
-		h.Workflow = s.workflow(s.TicketWorkflow(t.Number, t.Life))
+		h.Workflow = s.workflow(s.TicketWorkflow(t.Number, t.Generation))
 	}
 	return h, nil
 }
@@ -224,7 +224,7 @@ type stateCount struct {
 	N     int
 }
 
-var deliveryStates = []notice.DeliveryState{notice.Pending, notice.Parked, notice.Sent, notice.Failed, notice.Held, notice.Cancelled}
+var deliveryStates = []notice.DeliveryState{notice.Pending, notice.Retrying, notice.Sent, notice.Failed, notice.Held, notice.Cancelled}
 
 func (s *Console) addressOf(h head, r notice.Registration) addressView {
 	a := addressView{Registration: r, Path: h.Path + "/deliveries/" + url.PathEscape(r.ID)}
@@ -233,7 +233,7 @@ func (s *Console) addressOf(h head, r notice.Registration) addressView {
 			a.Counts = append(a.Counts, stateCount{state, n})
 		}
 	}
-	if r.Counts[notice.Parked] > 0 && s.LaneWorkflow != nil {
+	if r.Counts[notice.Retrying] > 0 && s.LaneWorkflow != nil {
 		a.Lane = s.workflow(s.LaneWorkflow(notice.Lane{Subscription: r.ID, TicketID: h.ID}))
 	}
 	return a

@@ -16,7 +16,7 @@ import (
 
 func TestSignInAndOut(t *testing.T) {
 	h := newHouse(t)
-	k := h.records.open(t, "north", ticket.Draft{Door: ticket.DoorIssue, App: "shop", Origin: "x", Title: "Disk full"})
+	k := h.records.open(t, "north", ticket.Draft{Channel: ticket.ChannelIssue, App: "shop", Origin: "x", Title: "Disk full"})
 	b := h.browser(t)
 	path := "/ticket/" + k.ticket.Number + "?x=a%20b"
 

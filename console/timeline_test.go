@@ -16,7 +16,7 @@ func TestTimelineTellsEverything(t *testing.T) {
 	h, inc, buy, _ := sampled(t)
 	b := h.visitor(t, "shop")
 	first := b.get(at(inc))
-	require.Contains(t, first.section("timeline"), "Timeline 30 entries, newest first Accepted by li.lei issue API, app shop , life 2 #35 2026-11-24")
+	require.Contains(t, first.section("timeline"), "Timeline 30 entries, newest first Accepted by li.lei issue API, app shop , generation 2 #35 2026-11-24")
 	require.Len(t, first.class("event"), 30)
 	second := b.get(at(inc) + "/timeline?before=6")
 	require.Len(t, second.class("event"), 5)
@@ -69,7 +69,7 @@ func TestTimelineTellsEverything(t *testing.T) {
 
 func TestLongListsOfAnEntryAreCut(t *testing.T) {
 	h := newHouse(t)
-	k := h.records.open(t, "north", ticket.Draft{Door: ticket.DoorIssue, App: "shop", Origin: "x", Title: "y"})
+	k := h.records.open(t, "north", ticket.Draft{Channel: ticket.ChannelIssue, App: "shop", Origin: "x", Title: "y"})
 	h.records.do(t, k, ticket.Command{Action: ticket.Relate, Operator: "me", Relation: &ticket.Relation{Type: "order", Content: texts(10_000, "SO-%05d")}})
 	for i := range 60 {
 		h.records.do(t, k, ticket.Command{Action: ticket.Say, Operator: "me", Message: &ticket.Message{ID: fmt.Sprintf("m%d", i), Author: "me", Content: strings.Repeat("字", 10_000)}})
@@ -81,7 +81,7 @@ func TestLongListsOfAnEntryAreCut(t *testing.T) {
 	relations := b.get(at(k)).section("relations")
 	require.Contains(t, relations, "order 10000 items")
 	require.Contains(t, relations, "SO-00108 All 10000 items")
-	many := ticket.Draft{Door: ticket.DoorIssue, App: "shop", Origin: "x", Title: "y"}
+	many := ticket.Draft{Channel: ticket.ChannelIssue, App: "shop", Origin: "x", Title: "y"}
 	for i := range 200 {
 		many.Relations = append(many.Relations, ticket.Relation{Type: fmt.Sprintf("type-%d", i), Content: texts(20, "item-%d")})
 	}
@@ -101,7 +101,7 @@ func TestLongListsOfAnEntryAreCut(t *testing.T) {
 
 func TestTheTimelineTellsOfDeliveries(t *testing.T) {
 	h := newHouse(t)
-	k := h.records.open(t, "north", ticket.Draft{Door: ticket.DoorIssue, App: "shop", Origin: "x", Title: "y"})
+	k := h.records.open(t, "north", ticket.Draft{Channel: ticket.ChannelIssue, App: "shop", Origin: "x", Title: "y"})
 	for n := range int64(64) {
 		k.alerts = append(k.alerts, notice.Alert{Place: notice.Place{Seq: 1, N: n + 1}, Kind: notice.AlertKinds[n%3], At: began, Subscription: "sub-7",
 			Delivery: fmt.Sprintf("msg_%d", n+1), Host: "shop.example.com:8443", Reason: "<b>no answer</b>"})

@@ -17,7 +17,7 @@ type Entry struct {
 	Operator  string // whom the request names as acting; only what was done says so after it was checked
 	Address   string // where it came from
 	RequestID string
-	Door      ticket.Door
+	Channel   ticket.Channel
 	Method    string
 	Path      string // without the query, which may carry credentials
 	Number    string // of the ticket; empty where it touches none

@@ -102,7 +102,7 @@ func TestOneThatCannotBeSettledDoesNotHoldUpTheOthers(t *testing.T) {
 func TestARefusalIsSettledAsOne(t *testing.T) {
 	w := newWorld()
 	r := ask("key", w.opened(t), ticket.Accept)
-	w.lives[workflowID(r.ticket, 0)].refuse = ticket.Refuse(ticket.Conflict, "another was faster")
+	w.generations[workflowID(r.ticket, 0)].refuse = ticket.Refuse(ticket.Conflict, "another was faster")
 	p := w.at("update", fault{after: errCrash})
 	_, _, died := p.run(func() (desk.Reply, error) { return p.do(t.Context(), r) })
 	require.True(t, died)
@@ -110,7 +110,7 @@ func TestARefusalIsSettledAsOne(t *testing.T) {
 	for _, op := range w.ops {
 		require.NotEqual(t, desk.Void, op.State)
 	}
-	w.lives[workflowID(r.ticket, 0)].refuse = nil
+	w.generations[workflowID(r.ticket, 0)].refuse = nil
 	require.False(t, w.must(t, r).Replayed, "its key is free, for a new operation")
 	sound(t, w)
 }
@@ -193,11 +193,11 @@ func TestTheDeskSaysWhoActs(t *testing.T) {
 	w := newWorld()
 	number := w.opened(t)
 	r := ask("key", w.row(t, number).UUID, ticket.Accept)
-	r.command.App, r.command.Admin, r.command.Door = "forged", true, "forged"
+	r.command.App, r.command.Admin, r.command.Channel = "forged", true, "forged"
 	w.must(t, r)
 	e := w.truth(number)[1]
 	require.Equal(t, "demo", e.App)
-	require.Equal(t, ticket.DoorIssue, e.Door)
+	require.Equal(t, ticket.ChannelIssue, e.Channel)
 	for _, op := range w.ops {
 		if op.Command != nil {
 			require.False(t, op.Command.Admin)
@@ -238,8 +238,8 @@ func TestRecord(t *testing.T) {
 func TestWhatHappensWithoutACallerIsCaughtUp(t *testing.T) {
 	w := newWorld()
 	number := w.opened(t)
-	w.signal(number, 0, ticket.Command{Action: ticket.Accept, Operator: "li", Door: ticket.DoorSignal})
-	w.signal(number, 0, ticket.Command{Action: ticket.Accept, Operator: "wang", Door: ticket.DoorSignal}) // refused, with an entry
+	w.signal(number, 0, ticket.Command{Action: ticket.Accept, Operator: "li", Channel: ticket.ChannelSignal})
+	w.signal(number, 0, ticket.Command{Action: ticket.Accept, Operator: "wang", Channel: ticket.ChannelSignal}) // refused, with an entry
 	w.must(t, ask("key", number, ticket.Say))
 	require.EqualValues(t, 4, w.row(t, number).Seq)
 	require.NoError(t, w.healthy().CatchUp(t.Context(), w.row(t, number).Identity, 0), "and again changes nothing")

@@ -59,11 +59,11 @@ func settleAll(t tester, w *world) {
 	for _, number := range w.numbers() {
 		w.mu.Lock()
 		row, last := w.rows[number], 0
-		for w.lives[workflowID(number, last+1)] != nil {
+		for w.generations[workflowID(number, last+1)] != nil {
 			last++
 		}
 		w.mu.Unlock()
-		for n := row.Life; n <= last; n++ {
+		for n := row.Generation; n <= last; n++ {
 			require.NoError(t, p.CatchUp(context.Background(), ticket.Identity{Number: number, Tenant: "a"}, n))
 		}
 	}
@@ -74,7 +74,7 @@ func (w *world) numbers() []string {
 	defer w.mu.Unlock()
 	seen := map[string]bool{}
 	var out []string
-	for _, l := range w.lives {
+	for _, l := range w.generations {
 		if n := l.ticket.Number; !seen[n] {
 			seen[n] = true
 			out = append(out, n)
@@ -178,12 +178,12 @@ var scenarios = []scenario{
 	}, 1, ""},
 	{"it loses to the ending in one task", func(t tester, w *world) request {
 		number := w.opened(t)
-		w.lives[workflowID(number, 0)].tie = true
+		w.generations[workflowID(number, 0)].tie = true
 		return ask("key", number, ticket.Say)
 	}, 1, ""},
 	{"refused after it was let in", func(t tester, w *world) request {
 		number := w.opened(t)
-		w.lives[workflowID(number, 0)].refuse = ticket.Refuse(ticket.Conflict, "another was faster")
+		w.generations[workflowID(number, 0)].refuse = ticket.Refuse(ticket.Conflict, "another was faster")
 		return ask("key", number, ticket.Accept)
 	}, 0, ticket.Conflict},
 }

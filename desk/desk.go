@@ -97,7 +97,7 @@ func (d *Desk) Handle(ctx context.Context, r Request, key string, c ticket.Comma
 
 // HandleIf is Handle for a request that something else must let through as well.
 func (d *Desk) HandleIf(ctx context.Context, r Request, key string, c ticket.Command, answer Answer, gate Gate) (Reply, error) {
-	c.Door, c.App, c.Admin = r.Door, r.App.Code, r.App.May(Admin)
+	c.Channel, c.App, c.Admin = r.Channel, r.App.Code, r.App.May(Admin)
 	if err := c.Check(); err != nil {
 		return Reply{}, err
 	}
@@ -217,8 +217,8 @@ func (d *Desk) attempt(ctx context.Context, op Operation, again bool) ([]ticket.
 		return nil, err
 	}
 	if again {
-		// It may have happened in a life that is over, and the next life would do it a second time. Everything that happened before the
-		// life this row is of is in the read model.
+		// It may have happened in a generation that is over, and the next generation would do it a second time. Everything that happened before the
+		// generation this row is of is in the read model.
 		happened, err := d.ledger.Happened(ctx, op.ID)
 		if err != nil || happened {
 			return nil, err
@@ -227,51 +227,51 @@ func (d *Desk) attempt(ctx context.Context, op Operation, again bool) ([]ticket.
 	if t.Ended() {
 		return d.begin(ctx, t, *op.Command)
 	}
-	events, err := d.engine.Update(ctx, t.Identity, t.Life, *op.Command)
+	events, err := d.engine.Update(ctx, t.Identity, t.Generation, *op.Command)
 	if errors.Is(err, ErrGone) {
 		// Its ending has not been written down yet.
-		return nil, d.behind(ctx, t, t.Life)
+		return nil, d.behind(ctx, t, t.Generation)
 	}
 	return events, err
 }
 
-// begin does what is still allowed on an ended ticket. The row of an ended ticket is exact, because its ending is the last event of a life
-// and nothing but the next life adds to it; so the desk decides, and that a life can be begun only once fences off whoever was slower.
+// begin does what is still allowed on an ended ticket. The row of an ended ticket is exact, because its ending is the last event of a generation
+// and nothing but the next generation adds to it; so the desk decides, and that a generation can be begun only once fences off whoever was slower.
 func (d *Desk) begin(ctx context.Context, t ticket.Ticket, c ticket.Command) ([]ticket.Event, error) {
-	t.Life++
+	t.Generation++
 	events, why := ticket.Decide(t, c, d.opts.Now())
 	if len(events) > 0 {
 		if err := d.engine.Begin(ctx, t, events); err != nil && !errors.Is(err, ErrGone) {
 			return nil, err
 		}
 	}
-	// What the life began with is what happened. It is not what was decided here when the next life was begun before: by this operation,
+	// What the generation began with is what happened. It is not what was decided here when the next generation was begun before: by this operation,
 	// in a try whose answer was lost, or by another. And a row that is outdated is no ground for a refusal.
-	began, err := d.engine.Begun(ctx, t.Identity, t.Life)
+	began, err := d.engine.Begun(ctx, t.Identity, t.Generation)
 	switch {
 	case errors.Is(err, ErrGone) && len(events) == 0:
 		return nil, why
 	case err != nil:
-		return nil, fmt.Errorf("read what the life began with: %w", err)
+		return nil, fmt.Errorf("read what the generation began with: %w", err)
 	case len(began) > 0 && began[0].Operation == c.Operation:
 		return began, nil
 	}
-	return nil, d.behind(ctx, t, t.Life)
+	return nil, d.behind(ctx, t, t.Generation)
 }
 
-// behind brings in what a life decided that the row does not know of, and then says ErrMoving: look again.
-func (d *Desk) behind(ctx context.Context, t ticket.Ticket, life int) error {
-	if err := d.catchUp(ctx, t.Identity, life, t.Seq); err != nil {
+// behind brings in what a generation decided that the row does not know of, and then says ErrMoving: look again.
+func (d *Desk) behind(ctx context.Context, t ticket.Ticket, generation int) error {
+	if err := d.catchUp(ctx, t.Identity, generation, t.Seq); err != nil {
 		return fmt.Errorf("catch up: %w", err)
 	}
-	return fmt.Errorf("the workflow of life %d is over, and has told of no ending: if this stays so, it has to be reset: %w", life, ErrMoving)
+	return fmt.Errorf("the workflow of generation %d is over, and has told of no ending: if this stays so, it has to be reset: %w", generation, ErrMoving)
 }
 
 // finish writes events and answer down; where the read model lacks earlier events it brings those first.
 func (d *Desk) finish(ctx context.Context, op Operation, events []ticket.Event) error {
 	err := d.ledger.Finish(ctx, op, events)
 	if errors.Is(err, ErrGap) {
-		if err := d.CatchUp(ctx, op.Ticket, events[0].Life); err != nil {
+		if err := d.CatchUp(ctx, op.Ticket, events[0].Generation); err != nil {
 			return fmt.Errorf("catch up: %w", err)
 		}
 		err = d.ledger.Finish(ctx, op, events)
@@ -279,19 +279,19 @@ func (d *Desk) finish(ctx context.Context, op Operation, events []ticket.Event) 
 	return err
 }
 
-// CatchUp brings the read model up to what one life of a ticket has decided so far. It is how everything that happens without a caller is
+// CatchUp brings the read model up to what one generation of a ticket has decided so far. It is how everything that happens without a caller is
 // projected, and may be repeated.
-func (d *Desk) CatchUp(ctx context.Context, id ticket.Identity, life int) error {
+func (d *Desk) CatchUp(ctx context.Context, id ticket.Identity, generation int) error {
 	t, err := d.ledger.Ticket(ctx, id.Tenant, id.Number)
 	if err != nil && !ticket.Is(err, ticket.NotFound) {
 		return err
 	}
-	return d.catchUp(ctx, id, life, t.Seq)
+	return d.catchUp(ctx, id, generation, t.Seq)
 }
 
-func (d *Desk) catchUp(ctx context.Context, id ticket.Identity, life int, after int64) error {
+func (d *Desk) catchUp(ctx context.Context, id ticket.Identity, generation int, after int64) error {
 	for {
-		events, more, err := d.engine.Peek(ctx, id, life, after)
+		events, more, err := d.engine.Peek(ctx, id, generation, after)
 		if err != nil {
 			return err
 		}

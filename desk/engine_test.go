@@ -9,8 +9,8 @@ import (
 	"signalbox/ticket"
 )
 
-// life is the workflow of one life of a ticket, over all its runs.
-type life struct {
+// generation is the workflow of one generation of a ticket, over all its runs.
+type generation struct {
 	began   []ticket.Event
 	all     []ticket.Event // of every run; for the tests
 	ticket  ticket.Ticket
@@ -37,25 +37,25 @@ func workflowID(number string, n int) string { return fmt.Sprintf("%s/%d", numbe
 func (w *world) begin(before ticket.Ticket, events []ticket.Event) error {
 	before, events = clone(before), clone(events)
 	t := ticket.Fold(before, events)
-	id := workflowID(t.Number, t.Life)
-	if l, ok := w.lives[id]; ok {
+	id := workflowID(t.Number, t.Generation)
+	if l, ok := w.generations[id]; ok {
 		if l.began[0].Operation == events[0].Operation {
 			return nil
 		}
 		return desk.ErrGone
 	}
-	if t.Life > 0 {
-		last := w.lives[workflowID(t.Number, t.Life-1)]
+	if t.Generation > 0 {
+		last := w.generations[workflowID(t.Number, t.Generation-1)]
 		if last == nil || !last.ticket.Ended() || last.ticket.Seq != before.Seq {
-			w.broken = append(w.broken, fmt.Sprintf("life %d of %s was begun from an outdated ticket", t.Life, t.Number))
+			w.broken = append(w.broken, fmt.Sprintf("life %d of %s was begun from an outdated ticket", t.Generation, t.Number))
 		}
 	}
-	w.lives[id] = &life{began: events, all: slices.Clone(events), ticket: t, run: slices.Clone(events), results: map[string]result{}}
+	w.generations[id] = &generation{began: events, all: slices.Clone(events), ticket: t, run: slices.Clone(events), results: map[string]result{}}
 	return nil
 }
 
 func (w *world) begun(number string, n int) ([]ticket.Event, error) {
-	l, ok := w.lives[workflowID(number, n)]
+	l, ok := w.generations[workflowID(number, n)]
 	if !ok {
 		return nil, desk.ErrGone
 	}
@@ -64,7 +64,7 @@ func (w *world) begun(number string, n int) ([]ticket.Event, error) {
 
 func (w *world) update(number string, n int, c ticket.Command) ([]ticket.Event, error) {
 	c = clone(c)
-	l, ok := w.lives[workflowID(number, n)]
+	l, ok := w.generations[workflowID(number, n)]
 	if !ok {
 		return nil, desk.ErrGone
 	}
@@ -116,14 +116,14 @@ func (w *world) update(number string, n int, c ticket.Command) ([]ticket.Event, 
 	return clone(events), nil
 }
 
-func (l *life) apply(events []ticket.Event) {
+func (l *generation) apply(events []ticket.Event) {
 	l.ticket = ticket.Fold(l.ticket, events)
 	l.all = append(l.all, events...)
 	l.run = append(l.run, events...)
 }
 
 // roll projects what the run knows and goes on in a next run, which knows nothing of it but the recent operations.
-func (w *world) roll(l *life) {
+func (w *world) roll(l *generation) {
 	if l.ticket.Ended() {
 		return
 	}
@@ -137,7 +137,7 @@ func (w *world) roll(l *life) {
 func (w *world) signal(number string, n int, c ticket.Command) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	l, ok := w.lives[workflowID(number, n)]
+	l, ok := w.generations[workflowID(number, n)]
 	if !ok || w.down || l.ticket.Ended() {
 		return
 	}
@@ -150,7 +150,7 @@ func (w *world) signal(number string, n int, c ticket.Command) {
 }
 
 func (w *world) outcome(number string, n int, operation string) desk.Outcome {
-	l, ok := w.lives[workflowID(number, n)]
+	l, ok := w.generations[workflowID(number, n)]
 	if !ok {
 		return desk.Outcome{Known: true}
 	}
@@ -169,7 +169,7 @@ func (w *world) outcome(number string, n int, operation string) desk.Outcome {
 const peekPage = 2
 
 func (w *world) peek(number string, n int, after int64) ([]ticket.Event, bool, error) {
-	l, ok := w.lives[workflowID(number, n)]
+	l, ok := w.generations[workflowID(number, n)]
 	if !ok {
 		return nil, false, desk.ErrGone
 	}
@@ -194,7 +194,7 @@ func (w *world) wake() {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	w.down = false
-	for _, l := range w.lives {
+	for _, l := range w.generations {
 		for operation, r := range l.results {
 			if errors.Is(r.err, errNoWorker) {
 				delete(l.results, operation)
@@ -212,7 +212,7 @@ func (w *world) wake() {
 func (w *world) truth(number string) []ticket.Event {
 	var out []ticket.Event
 	for n := 0; ; n++ {
-		l, ok := w.lives[workflowID(number, n)]
+		l, ok := w.generations[workflowID(number, n)]
 		if !ok {
 			return out
 		}

@@ -72,7 +72,7 @@ func TestAnOpeningIsLetThroughOnceAlsoWhenItsServiceHasChangedSince(t *testing.T
 		def.Version = version
 		return &def
 	}
-	draft := ticket.Draft{Door: ticket.DoorIssue, App: "demo", Origin: "hr", Title: "a week", Service: "leave", Definition: published(1, "")}
+	draft := ticket.Draft{Channel: ticket.ChannelIssue, App: "demo", Origin: "hr", Title: "a week", Service: "leave", Definition: published(1, "")}
 	asked := 0
 	var says error
 	r := ask("key", "", "")

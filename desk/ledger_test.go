@@ -27,18 +27,18 @@ type world struct {
 	rows   map[string]ticket.Ticket
 	events map[string][]ticket.Event // of the read model
 
-	lives   map[string]*life
-	limit   int  // updates until a run rolls over; zero: never
-	down    bool // no worker runs
-	admit   bool // while no worker runs, the server keeps the update until one does
-	pending []func()
-	broken  []string // promises found broken
+	generations map[string]*generation
+	limit       int  // updates until a run rolls over; zero: never
+	down        bool // no worker runs
+	admit       bool // while no worker runs, the server keeps the update until one does
+	pending     []func()
+	broken      []string // promises found broken
 }
 
 func newWorld() *world {
 	return &world{
 		now: time.Date(2026, 1, 2, 3, 4, 5, 0, time.UTC), ops: map[string]desk.Operation{}, scopes: map[string]string{}, owners: map[string]string{},
-		rows: map[string]ticket.Ticket{}, events: map[string][]ticket.Event{}, lives: map[string]*life{},
+		rows: map[string]ticket.Ticket{}, events: map[string][]ticket.Event{}, generations: map[string]*generation{},
 	}
 }
 

@@ -40,7 +40,7 @@ func (a App) May(s Scope) bool {
 // Request is who asks, for what exactly, under which key.
 type Request struct {
 	App         App
-	Door        ticket.Door
+	Channel     ticket.Channel
 	Key         string // idempotency key; empty: the request is never replayed
 	Method      string
 	Path        string // as sent, with the query
@@ -133,22 +133,22 @@ type Ledger interface {
 // ErrGap tells that events are missing between those the read model has and those it was given.
 var ErrGap = errors.New("desk: events are missing in between")
 
-// Engine is the client half of the workflows. A ticket's workflow is told apart by its number and its life: the first begins with the
+// Engine is the client half of the workflows. A ticket's workflow is told apart by its number and its generation: the first begins with the
 // opening, every later one with what is still allowed on an ended ticket.
 type Engine interface {
-	// Begin starts the life that the events belong to, from the ticket as it was before them (zero for an opening). No worker is waited
+	// Begin starts the generation that the events belong to, from the ticket as it was before them (zero for an opening). No worker is waited
 	// for. That it was begun with these events already is success. ErrGone: it was begun by somebody else.
 	Begin(ctx context.Context, before ticket.Ticket, events []ticket.Event) error
-	// Begun gives the events that a life began with. ErrGone: there is no such life.
-	Begun(ctx context.Context, id ticket.Identity, life int) ([]ticket.Event, error)
-	// Update sends the command to a life of the ticket under the operation's ID and gives the events it caused. A refusal is a
-	// *ticket.Error. ErrMoving: try again at once. ErrGone: that life is over or never was.
-	Update(ctx context.Context, id ticket.Identity, life int, c ticket.Command) ([]ticket.Event, error)
-	// Outcome tells what became of an operation sent to a life by Update. It never waits long.
-	Outcome(ctx context.Context, id ticket.Identity, life int, operation string) (Outcome, error)
-	// Peek gives events after a sequence number that a life of the ticket still remembers, oldest first, and whether there are more.
-	// ErrGone: there is no such life.
-	Peek(ctx context.Context, id ticket.Identity, life int, after int64) (events []ticket.Event, more bool, err error)
+	// Begun gives the events that a generation began with. ErrGone: there is no such generation.
+	Begun(ctx context.Context, id ticket.Identity, generation int) ([]ticket.Event, error)
+	// Update sends the command to a generation of the ticket under the operation's ID and gives the events it caused. A refusal is a
+	// *ticket.Error. ErrMoving: try again at once. ErrGone: that generation is over or never was.
+	Update(ctx context.Context, id ticket.Identity, generation int, c ticket.Command) ([]ticket.Event, error)
+	// Outcome tells what became of an operation sent to a generation by Update. It never waits long.
+	Outcome(ctx context.Context, id ticket.Identity, generation int, operation string) (Outcome, error)
+	// Peek gives events after a sequence number that a generation of the ticket still remembers, oldest first, and whether there are more.
+	// ErrGone: there is no such generation.
+	Peek(ctx context.Context, id ticket.Identity, generation int, after int64) (events []ticket.Event, more bool, err error)
 }
 
 // Outcome is what became of an operation.
@@ -162,6 +162,6 @@ type Outcome struct {
 var (
 	// ErrMoving tells that the ticket is between two runs and takes no commands for a moment.
 	ErrMoving = errors.New("desk: the ticket is moving to its next run")
-	// ErrGone tells that a life of the ticket is over or never was.
-	ErrGone = errors.New("desk: that life of the ticket is over")
+	// ErrGone tells that a generation of the ticket is over or never was.
+	ErrGone = errors.New("desk: that generation of the ticket is over")
 )

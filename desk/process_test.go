@@ -241,7 +241,7 @@ type request struct {
 }
 
 func (r request) envelope() desk.Request {
-	return desk.Request{App: desk.App{Code: "demo", Tenant: "a", Scopes: []desk.Scope{desk.Write}}, Door: ticket.DoorIssue, Key: r.key, Method: "POST",
+	return desk.Request{App: desk.App{Code: "demo", Tenant: "a", Scopes: []desk.Scope{desk.Write}}, Channel: ticket.ChannelIssue, Key: r.key, Method: "POST",
 		Path: "/api/issue/" + r.ticket, Fingerprint: r.fingerprint}
 }
 
@@ -251,7 +251,7 @@ func (r request) answer(number string) desk.Answer {
 
 func (p *process) do(ctx context.Context, r request) (desk.Reply, error) {
 	if r.ticket == "" {
-		draft := ticket.Draft{Door: ticket.DoorIssue, App: "demo", Origin: "customs", Title: "a case"}
+		draft := ticket.Draft{Channel: ticket.ChannelIssue, App: "demo", Origin: "customs", Title: "a case"}
 		return p.Open(ctx, r.envelope(), ticket.SeriesIM, draft, func(id ticket.Identity) desk.Answer { return r.answer(id.Number) })
 	}
 	return p.Handle(ctx, r.envelope(), r.ticket, r.command, r.answer(r.ticket))

@@ -77,12 +77,12 @@ func (m *disorder) step() {
 	case 13:
 		if numbers := m.known(); len(numbers) > 0 {
 			m.w.signal(rapid.SampledFrom(numbers).Draw(m.T, "signalled"), rapid.IntRange(0, 1).Draw(m.T, "life"),
-				ticket.Command{Action: ticket.Accept, Operator: "signal", Door: ticket.DoorSignal})
+				ticket.Command{Action: ticket.Accept, Operator: "signal", Channel: ticket.ChannelSignal})
 		}
 	case 14:
 		if numbers := m.known(); len(numbers) > 0 {
 			m.w.mu.Lock()
-			if l := m.w.lives[workflowID(rapid.SampledFrom(numbers).Draw(m.T, "rolled"), 0)]; l != nil && !m.w.down {
+			if l := m.w.generations[workflowID(rapid.SampledFrom(numbers).Draw(m.T, "rolled"), 0)]; l != nil && !m.w.down {
 				m.w.roll(l)
 			}
 			m.w.mu.Unlock()

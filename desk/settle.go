@@ -91,7 +91,7 @@ func (d *Desk) settleOne(ctx context.Context, op Operation) (OperationState, err
 	return Running, err
 }
 
-// outcome asks Temporal first and the read model last. What happened moves from the one to the other before a run or a life makes way for
+// outcome asks Temporal first and the read model last. What happened moves from the one to the other before a run or a generation makes way for
 // the next; asked in this order, it cannot slip by between the two questions.
 func (d *Desk) outcome(ctx context.Context, op Operation) (Outcome, error) {
 	if op.Kind == KindOpen {
@@ -101,11 +101,11 @@ func (d *Desk) outcome(ctx context.Context, op Operation) (Outcome, error) {
 	if err != nil {
 		return Outcome{}, err
 	}
-	outcome, err := d.engine.Outcome(ctx, t.Identity, t.Life, op.ID)
+	outcome, err := d.engine.Outcome(ctx, t.Identity, t.Generation, op.ID)
 	if err != nil || !outcome.Known || outcome.Done || outcome.Refusal != nil {
 		return outcome, err
 	}
-	outcome, err = d.began(ctx, op, t.Life+1)
+	outcome, err = d.began(ctx, op, t.Generation+1)
 	if err != nil || outcome.Done {
 		return outcome, err
 	}
@@ -113,9 +113,9 @@ func (d *Desk) outcome(ctx context.Context, op Operation) (Outcome, error) {
 	return Outcome{Known: err == nil, Done: happened}, err
 }
 
-// began tells whether the operation began that life.
-func (d *Desk) began(ctx context.Context, op Operation, life int) (Outcome, error) {
-	events, err := d.engine.Begun(ctx, op.Ticket, life)
+// began tells whether the operation began that generation.
+func (d *Desk) began(ctx context.Context, op Operation, generation int) (Outcome, error) {
+	events, err := d.engine.Begun(ctx, op.Ticket, generation)
 	if errors.Is(err, ErrGone) {
 		return Outcome{Known: true}, nil
 	}

@@ -73,7 +73,7 @@ func TestAnUpdateThatArrivesAfterItsLifeWasFollowedByAnother(t *testing.T) {
 	sound(t, w)
 }
 
-func TestARepeatedKeyIsNotDoneAgainInALaterLife(t *testing.T) {
+func TestARepeatedKeyIsNotDoneAgainInALaterGeneration(t *testing.T) {
 	for _, reopened := range []bool{false, true} {
 		for _, action := range []ticket.Action{ticket.Accept, ticket.Say, ticket.Close} {
 			t.Run(fmt.Sprintf("%s/reopened=%t", action, reopened), func(t *testing.T) {
@@ -82,7 +82,7 @@ func TestARepeatedKeyIsNotDoneAgainInALaterLife(t *testing.T) {
 				slow := w.at("update", fault{
 					flight: func() { require.Equal(t, 1, w.sweep(t).Void) },
 					later: func() {
-						// It has happened now, its operation says it has not, and its life comes to an end.
+						// It has happened now, its operation says it has not, and its generation comes to an end.
 						w.must(t, ask("close", r.ticket, ticket.Close))
 						if reopened {
 							w.must(t, ask("reopen", r.ticket, ticket.Reopen))
@@ -107,7 +107,7 @@ func TestALifeThatWasBegunByTheRepetitionKeepsItsOwnEvents(t *testing.T) {
 		r := ask("key", w.opened(t, ticket.Close), action)
 		slow := w.at("begin", fault{flight: func() {
 			require.Equal(t, 1, w.sweep(t).Void)
-			// The repetition begins the life at a later time than the slow process decided for, and has not written it down yet.
+			// The repetition begins the generation at a later time than the slow process decided for, and has not written it down yet.
 			_, _, died := func() (desk.Reply, error, bool) {
 				p := w.at("finish", fault{before: errCrash})
 				return p.run(func() (desk.Reply, error) { return p.do(t.Context(), r) })
@@ -168,10 +168,10 @@ func TestACallThatWasRepeatedOnTheWayFindsItsLifeOver(t *testing.T) {
 			before, step = append(before, ticket.Close), "begin"
 		}
 		r := ask("key", w.opened(t, before...), action)
-		// The client's own repetition comes when the server has forgotten the first, and hears that the life is over.
+		// The client's own repetition comes when the server has forgotten the first, and hears that the generation is over.
 		p := w.at(step, fault{after: desk.ErrGone, later: func() {
 			w.mu.Lock()
-			w.roll(w.lives[workflowID(r.ticket, len(before))])
+			w.roll(w.generations[workflowID(r.ticket, len(before))])
 			w.mu.Unlock()
 			w.must(t, ask("close", r.ticket, ticket.Close))
 		}})
@@ -186,14 +186,14 @@ func TestACallThatWasRepeatedOnTheWayFindsItsLifeOver(t *testing.T) {
 func TestAWorkflowThatWasEndedByHandIsNamed(t *testing.T) {
 	w := newWorld()
 	r := ask("key", w.opened(t), ticket.Accept)
-	w.lives[workflowID(r.ticket, 0)].stopped = true
+	w.generations[workflowID(r.ticket, 0)].stopped = true
 	ctx, cancel := context.WithTimeout(t.Context(), 50*time.Millisecond)
 	defer cancel()
 	_, err := w.healthy().do(ctx, r)
 	require.True(t, ticket.Is(err, ticket.Unavailable), "%v", err)
-	require.ErrorContains(t, err, "the workflow of life 0 is over, and has told of no ending")
+	require.ErrorContains(t, err, "the workflow of generation 0 is over, and has told of no ending")
 
-	w.lives[workflowID(r.ticket, 0)].stopped = false // reset
+	w.generations[workflowID(r.ticket, 0)].stopped = false // reset
 	w.must(t, r)
 	require.Equal(t, 1, w.count(r))
 	sound(t, w)
@@ -220,7 +220,7 @@ func TestARollOverWhileAnOperationIsSettled(t *testing.T) {
 			sweeper := w.at(step, fault{pause: func() {
 				w.mu.Lock()
 				defer w.mu.Unlock()
-				w.roll(w.lives[workflowID(number, 0)])
+				w.roll(w.generations[workflowID(number, 0)])
 			}})
 			sum, err := sweeper.Settle(t.Context(), 10)
 			require.NoError(t, err)
@@ -290,10 +290,10 @@ func TestManyAtOnceOnAnEndedTicket(t *testing.T) {
 		row := w.row(t, number)
 		if action == ticket.Say {
 			require.Len(t, row.Messages, callers)
-			require.Equal(t, callers, row.Life)
+			require.Equal(t, callers, row.Generation)
 		} else {
 			require.Equal(t, ticket.Triggered, row.Status)
-			require.Equal(t, 1, row.Life, "reopened once; the others found it as they wanted it")
+			require.Equal(t, 1, row.Generation, "reopened once; the others found it as they wanted it")
 		}
 	}
 }
@@ -363,7 +363,7 @@ func TestNothingIsBegunWhenTheLeaseIsNearlyOver(t *testing.T) {
 func TestATicketThatMovesForEver(t *testing.T) {
 	w := newWorld()
 	r := ask("key", w.opened(t), ticket.Accept)
-	w.lives[workflowID(r.ticket, 0)].moving = 1 << 30
+	w.generations[workflowID(r.ticket, 0)].moving = 1 << 30
 	ctx, cancel := context.WithCancel(t.Context())
 	p := w.healthy()
 	p.cancel = func(n int) {
@@ -375,7 +375,7 @@ func TestATicketThatMovesForEver(t *testing.T) {
 	require.True(t, ticket.Is(err, ticket.Unavailable), "%v", err)
 	require.Zero(t, w.count(r))
 	require.Equal(t, "expire", p.trace[len(p.trace)-1], "the key does not wait for the lease")
-	w.lives[workflowID(r.ticket, 0)].moving = 0
+	w.generations[workflowID(r.ticket, 0)].moving = 0
 	require.False(t, w.must(t, r).Replayed)
 	sound(t, w)
 }

@@ -11,7 +11,7 @@ func BenchmarkCompile(b *testing.B) {
 	}
 }
 
-// BenchmarkIncident is all that a ticket's life costs the interpreter.
+// BenchmarkIncident is all that a ticket's generation costs the interpreter.
 func BenchmarkIncident(b *testing.B) {
 	p := Builtin()[ServiceIncident]
 	env := Env{Now: monday, Opener: "olga"}

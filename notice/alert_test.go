@@ -27,10 +27,10 @@ func TestWhatResultsAreToldOf(t *testing.T) {
 		want   []notice.Alert
 	}{
 		"sent":      {notice.Result{Work: work, Then: notice.Sent, Attempt: notice.Attempt{Succeeded: true}}, nil},
-		"goes on":   {notice.Result{Work: work, Then: notice.Parked, Attempt: failed}, nil},
+		"goes on":   {notice.Result{Work: work, Then: notice.Retrying, Attempt: failed}, nil},
 		"given up":  {notice.Result{Work: work, Then: notice.Failed, Attempt: failed}, []notice.Alert{alert(notice.DeliveryFailed, "timeout", "no answer", end, false)}},
-		"put off":   {notice.Result{Work: work, Then: notice.Parked, PutOff: true, Attempt: notice.Attempt{StartedAt: start}}, nil},
-		"first off": {notice.Result{Work: work, Then: notice.Parked, PutOff: true, BreakerOpened: true, Attempt: notice.Attempt{StartedAt: start}}, []notice.Alert{alert(notice.BreakerOpened, "open", leftAlone, start, false)}},
+		"put off":   {notice.Result{Work: work, Then: notice.Retrying, PutOff: true, Attempt: notice.Attempt{StartedAt: start}}, nil},
+		"first off": {notice.Result{Work: work, Then: notice.Retrying, PutOff: true, BreakerOpened: true, Attempt: notice.Attempt{StartedAt: start}}, []notice.Alert{alert(notice.BreakerOpened, "open", leftAlone, start, false)}},
 		"all at once": {notice.Result{Work: work, Then: notice.Failed, Drop: "gone", BreakerOpened: true, Attempt: failed}, []notice.Alert{
 			alert(notice.DeliveryFailed, "timeout", "no answer", end, false), alert(notice.AddressDropped, "dropped", "gone", end, false), alert(notice.BreakerOpened, "open", leftAlone, end, false)}},
 		"of an alert": {notice.Result{Work: ofAlert, Then: notice.Failed, Drop: "gone", BreakerOpened: true, Attempt: failed}, []notice.Alert{

@@ -44,7 +44,7 @@ type itsm struct {
 
 func openITSM(t *testing.T) *itsm {
 	s := &itsm{t: t, at: epoch}
-	events, err := ticket.Open(ticket.Draft{Door: ticket.DoorITSM, App: "demo", Origin: "demo", Title: "标题", Opener: "wang", Service: "two", Definition: &twoVotes},
+	events, err := ticket.Open(ticket.Draft{Channel: ticket.ChannelITSM, App: "demo", Origin: "demo", Title: "标题", Opener: "wang", Service: "two", Definition: &twoVotes},
 		ticket.Identity{ID: 7, Number: "REQ20260102000001", UUID: "u", Tenant: "north"}, "op", s.at)
 	require.NoError(t, err)
 	require.Empty(t, s.tell(events))
@@ -67,7 +67,7 @@ func (s *itsm) tell(events []ticket.Event) (bodies []string) {
 func (s *itsm) do(action ticket.Action, who string) []string {
 	s.t.Helper()
 	s.at = s.at.Add(time.Minute + time.Microsecond)
-	events, err := ticket.Decide(s.ticket, ticket.Command{Action: action, Operator: who, Door: ticket.DoorITSM, App: "demo", Operation: fmt.Sprint(s.ticket.Seq),
+	events, err := ticket.Decide(s.ticket, ticket.Command{Action: action, Operator: who, Channel: ticket.ChannelITSM, App: "demo", Operation: fmt.Sprint(s.ticket.Seq),
 		Message: &ticket.Message{ID: "m", Author: "li", Content: "x"}}, s.at)
 	require.NoError(s.t, err)
 	return s.tell(events)
@@ -144,7 +144,7 @@ func TestEveryEndingOwesOneCallback(t *testing.T) {
 
 func TestATicketThatIsOverAtOnceOwesItsCallback(t *testing.T) {
 	over := flow.Definition{Key: "over", Number: 1000, Version: 1, Name: "Over", Nodes: []flow.Node{{ID: "done", Number: 1001, Name: "Done", Type: flow.End}}}
-	events, err := ticket.Open(ticket.Draft{Door: ticket.DoorITSM, App: "demo", Origin: "demo", Title: "x", Opener: "wang", Service: "over", Definition: &over},
+	events, err := ticket.Open(ticket.Draft{Channel: ticket.ChannelITSM, App: "demo", Origin: "demo", Title: "x", Opener: "wang", Service: "over", Definition: &over},
 		ticket.Identity{ID: 7, Number: "REQ20260102000001", UUID: "u", Tenant: "north"}, "op", epoch)
 	require.NoError(t, err)
 	s := &itsm{t: t}

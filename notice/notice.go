@@ -53,7 +53,7 @@ type DeliveryState string
 
 const (
 	Pending   DeliveryState = "pending"   // its first try is still to come
-	Parked    DeliveryState = "parked"    // it, or one before it in its lane, failed; the lane's workflow goes on with it
+	Retrying  DeliveryState = "parked"    // it, or one before it in its lane, failed; the lane's workflow goes on with it
 	Sent      DeliveryState = "sent"      // arrived, by its profile's rule
 	Failed    DeliveryState = "failed"    // given up
 	Held      DeliveryState = "held"      // its address is dropped, or its subscription paused; kept until that is over
@@ -61,7 +61,7 @@ const (
 )
 
 // Over reports whether nothing more will be tried unless somebody asks for it.
-func (s DeliveryState) Over() bool { return s != Pending && s != Parked }
+func (s DeliveryState) Over() bool { return s != Pending && s != Retrying }
 
 // Lane is what must arrive in order: one subscription's deliveries about one ticket, or of published events with one key.
 type Lane struct {

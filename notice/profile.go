@@ -111,8 +111,8 @@ type Try struct {
 
 // Ruling is what follows from a try.
 type Ruling struct {
-	Then    DeliveryState // Sent, Parked (try again at NextTry) or Failed
-	NextTry *time.Time    // set exactly when Then is Parked; may have passed already
+	Then    DeliveryState // Sent, Retrying (try again at NextTry) or Failed
+	NextTry *time.Time    // set exactly when Then is Retrying; may have passed already
 	Drop    string        // not empty: the address is dropped, for this reason
 }
 
@@ -129,7 +129,7 @@ func (p Profile) Judge(t Try) Ruling {
 		return Ruling{Then: Failed, Drop: "the receiver answered 410 Gone"}
 	case made < p.Tries():
 		next := p.next(made, t)
-		return Ruling{Then: Parked, NextTry: &next}
+		return Ruling{Then: Retrying, NextTry: &next}
 	case p.Drops:
 		return Ruling{Then: Failed, Drop: fmt.Sprintf("failed %d times, the last time with: %s", made, a.Error)}
 	case p.DropsAfter > 0 && t.FailingSince != nil && a.FinishedAt.Sub(*t.FailingSince) >= p.DropsAfter:

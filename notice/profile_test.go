@@ -133,7 +133,7 @@ func TestStandardHeedsTheReceiver(t *testing.T) {
 	require.NotEmpty(t, answer(410, 0).Drop)
 
 	gone := notice.Attempt{StartedAt: epoch, FinishedAt: epoch, Status: 410}
-	require.Equal(t, notice.Parked, notice.BuiltIn().Of(notice.Minutely).Judge(notice.Try{Attempt: gone}).Then, "seed 000 knows no such answer")
+	require.Equal(t, notice.Retrying, notice.BuiltIn().Of(notice.Minutely).Judge(notice.Try{Attempt: gone}).Then, "seed 000 knows no such answer")
 }
 
 func TestStandardDropsAnAddressThatFailedForFiveDays(t *testing.T) {
@@ -145,7 +145,7 @@ func TestStandardDropsAnAddressThatFailedForFiveDays(t *testing.T) {
 	require.Empty(t, last(5*24*time.Hour-time.Second).Drop)
 	require.NotEmpty(t, last(5*24*time.Hour).Drop)
 	since := epoch.Add(-6 * 24 * time.Hour)
-	require.Equal(t, notice.Parked, standard.Judge(notice.Try{Made: 3, FailingSince: &since, Attempt: notice.Attempt{FinishedAt: epoch}}).Then)
+	require.Equal(t, notice.Retrying, standard.Judge(notice.Try{Made: 3, FailingSince: &since, Attempt: notice.Attempt{FinishedAt: epoch}}).Then)
 }
 
 func TestUnknownProfilesAreTreatedAsStandard(t *testing.T) {

@@ -31,7 +31,7 @@ type rendered struct {
 }
 
 func begin(t require.TestingT) (*story, rendered) {
-	events, err := ticket.Open(ticket.Draft{Door: ticket.DoorIssue, App: "demo", Origin: "customs", Title: "a case",
+	events, err := ticket.Open(ticket.Draft{Channel: ticket.ChannelIssue, App: "demo", Origin: "customs", Title: "a case",
 		Relations: []ticket.Relation{{Type: "manifest", Content: []string{"ItemID1"}}}},
 		ticket.Identity{ID: 1, Number: number, UUID: "u", Tenant: "a"}, "op", epoch)
 	require.NoError(t, err)
@@ -51,7 +51,7 @@ func (s *story) step(e ticket.Event) rendered {
 // do gives nil when the command is refused or changes nothing.
 func (s *story) do(c ticket.Command) *rendered {
 	s.n++
-	c.Operator, c.Door, c.App, c.Operation = "li", ticket.DoorIssue, "demo", fmt.Sprint(s.n)
+	c.Operator, c.Channel, c.App, c.Operation = "li", ticket.ChannelIssue, "demo", fmt.Sprint(s.n)
 	events, err := ticket.Decide(s.ticket, c, epoch.Add(time.Duration(s.n)*time.Minute))
 	if err != nil || len(events) == 0 {
 		return nil

@@ -21,10 +21,10 @@ func (w Work) DueAt() time.Time {
 type Result struct {
 	Work    Work
 	Attempt Attempt       // its N is given by the outbox
-	Then    DeliveryState // Sent, Parked (try again at NextTry) or Failed
+	Then    DeliveryState // Sent, Retrying (try again at NextTry) or Failed
 	NextTry *time.Time
 	Drop    string // not empty: the address is dropped, for this reason
-	// PutOff tells of a try that was not made, because its host answers nobody: Then is Parked, and nothing of Attempt counts but StartedAt,
+	// PutOff tells of a try that was not made, because its host answers nobody: Then is Retrying, and nothing of Attempt counts but StartedAt,
 	// from which the round is counted all the same.
 	PutOff bool
 	// BreakerOpened tells that the breaker of its host opened a moment ago, and that its tenant has not been told of that yet.

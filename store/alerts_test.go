@@ -75,7 +75,7 @@ func TestAGivenUpDeliveryIsInTheTimelineAndTheStream(t *testing.T) {
 		b.project(s, s.relate("manifest", "1")...)
 		b.project(s, s.relate("manifest", "2")...)
 		works := b.pending()
-		b.record(b.tried(works[0], notice.Parked))
+		b.record(b.tried(works[0], notice.Retrying))
 		require.Zero(t, b.count(`SELECT COUNT(*) FROM alerts`), "it goes on")
 
 		w, more, err := b.outbox.Next(t.Context(), works[0].Delivery.Lane)
@@ -226,7 +226,7 @@ func TestABreakerIsToldOfOnce(t *testing.T) {
 		b.project(s, s.relate("manifest", "1")...)
 		w := b.pending()[0]
 		next := b.clock.Now().Add(time.Minute)
-		off := notice.Result{Work: w, Then: notice.Parked, PutOff: true, BreakerOpened: true, NextTry: &next, Attempt: notice.Attempt{StartedAt: b.clock.Now()}}
+		off := notice.Result{Work: w, Then: notice.Retrying, PutOff: true, BreakerOpened: true, NextTry: &next, Attempt: notice.Attempt{StartedAt: b.clock.Now()}}
 		b.record(off)
 		b.record(off) // a lost answer: recorded again
 		require.Equal(t, []string{"1 opened", "2 related", "2.1 breaker_opened"}, words(b.timeline(s, 10)))
@@ -247,7 +247,7 @@ func TestAlertsOfNoTicketAreInTheStreamAlone(t *testing.T) {
 		b.publish(seed())
 		w = b.of(gone, b.pending())[0]
 		next := b.clock.Now().Add(time.Minute)
-		off := notice.Result{Work: w, Then: notice.Parked, PutOff: true, BreakerOpened: true, NextTry: &next, Attempt: notice.Attempt{StartedAt: b.clock.Now()}}
+		off := notice.Result{Work: w, Then: notice.Retrying, PutOff: true, BreakerOpened: true, NextTry: &next, Attempt: notice.Attempt{StartedAt: b.clock.Now()}}
 		b.record(off)
 		b.record(off) // a lost answer: recorded again
 		require.Equal(t, append(want, told{"delivery", "breaker_opened", "open", "subscription." + gone.ID, []string{gone.ID, w.Delivery.ID}}), b.alertsTo(all))
@@ -301,7 +301,7 @@ func TestAlertsDeadlockWithNobody(t *testing.T) {
 					}
 					seen[w.Delivery.Lane] = true
 					n := tries.Add(1)
-					r := b.tried(w, []notice.DeliveryState{notice.Sent, notice.Failed, notice.Parked, notice.Failed}[n%4])
+					r := b.tried(w, []notice.DeliveryState{notice.Sent, notice.Failed, notice.Retrying, notice.Failed}[n%4])
 					if n%5 == 1 && r.Then == notice.Failed {
 						r.Drop = "gone"
 					}
@@ -313,7 +313,7 @@ func TestAlertsDeadlockWithNobody(t *testing.T) {
 		again(drain)
 		again(drain)
 		again(func() {
-			lanes, err := b.outbox.Parked(t.Context(), notice.Lane{}, 20)
+			lanes, err := b.outbox.Retrying(t.Context(), notice.Lane{}, 20)
 			check(err)
 			for _, lane := range lanes {
 				if w, more, err := b.outbox.Next(t.Context(), lane); more {

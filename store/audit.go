@@ -20,7 +20,7 @@ type auditRow struct {
 	Operator  string  `db:"operator"`
 	Address   string  `db:"address"`
 	RequestID string  `db:"request_id"`
-	Door      string  `db:"door"`
+	Channel   string  `db:"door"`
 	Method    string  `db:"method"`
 	Path      string  `db:"path"`
 	Number    string  `db:"number"`
@@ -38,7 +38,7 @@ const auditColumns = `id, tenant, app, operator, address, request_id, door, meth
 func (r auditRow) entry() desk.Entry {
 	return desk.Entry{
 		ID: r.ID, At: r.CreatedAt.Time, EndedAt: r.EndedAt.pointer(), Tenant: r.Tenant, App: r.App, Operator: r.Operator, Address: r.Address,
-		RequestID: r.RequestID, Door: ticket.Door(r.Door), Method: r.Method, Path: r.Path, Number: r.Number, Kind: desk.Kind(r.Kind),
+		RequestID: r.RequestID, Channel: ticket.Channel(r.Channel), Method: r.Method, Path: r.Path, Number: r.Number, Kind: desk.Kind(r.Kind),
 		Outcome: desk.OperationState(r.State), Status: r.Status, Code: ticket.Code(r.Code), Why: r.Why,
 	}
 }
@@ -131,7 +131,7 @@ func (s *Store) Refused(ctx context.Context, e desk.Entry) error {
 			}
 		}
 		err := q.insert(ctx, `operations (`+auditColumns+`, fingerprint, content, body, lease)`, [][]any{{
-			uuid.NewString(), e.Tenant, e.App, short(e.Operator, maxAuditName), e.Address, e.RequestID, string(e.Door), e.Method, short(e.Path, maxAuditText), key,
+			uuid.NewString(), e.Tenant, e.App, short(e.Operator, maxAuditName), e.Address, e.RequestID, string(e.Channel), e.Method, short(e.Path, maxAuditText), key,
 			string(e.Kind), string(desk.Refused), e.Status, string(e.Code), short(e.Why, maxAuditText), at(e.At), at(q.now()), "", "", "", at(e.At)}})
 		return wrap("write down what was refused", err)
 	})

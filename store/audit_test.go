@@ -58,7 +58,7 @@ func TestTheAuditTellsWhoAskedForWhat(t *testing.T) {
 		require.NoError(t, b.ledger.Close(t.Context(), void.ID, desk.Void, "did not happen"))
 		claim(b.asked("shop", "b", "ann", "theirs"))
 		b.clock.pass(time.Second)
-		early := desk.Entry{At: b.clock.Now(), Tenant: "a", App: "shop", Operator: "eve", Address: "203.0.113.9", RequestID: "early", Door: ticket.DoorIssue,
+		early := desk.Entry{At: b.clock.Now(), Tenant: "a", App: "shop", Operator: "eve", Address: "203.0.113.9", RequestID: "early", Channel: ticket.ChannelIssue,
 			Method: "POST", Path: "/api/issue/" + s.ticket.UUID + "/handle", Number: s.ticket.UUID, Outcome: desk.Refused, Status: 403, Code: ticket.Forbidden, Why: "no"}
 		require.NoError(t, b.Refused(t.Context(), early))
 		foreign := early

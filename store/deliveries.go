@@ -118,10 +118,10 @@ func (q *session) holdShared(ctx context.Context, followers []follower) ([]follo
 	return out, nil
 }
 
-// deliver inserts deliveries of a lane that is held: a ticket's, or one of the stream. In a parked lane they are born parked, for a
+// deliver inserts deliveries of a lane that is held: a ticket's, or one of the stream. In a retrying lane they are born retrying, for a
 // subscription that is paused or dropped held.
 func (q *session) deliver(ctx context.Context, tenant string, lane int64, followers []follower, owed map[string][]deliveryRow) error {
-	parked, err := q.parked(ctx, lane)
+	retrying, err := q.retrying(ctx, lane)
 	if err != nil {
 		return err
 	}
@@ -132,8 +132,8 @@ func (q *session) deliver(ctx context.Context, tenant string, lane int64, follow
 		switch {
 		case f.State != string(notice.Active):
 			state, ended = notice.Held, &now
-		case parked[f.ID]:
-			state = notice.Parked
+		case retrying[f.ID]:
+			state = notice.Retrying
 		default:
 			q.wakes[part] = true
 		}
@@ -155,17 +155,17 @@ func (q *session) deliver(ctx context.Context, tenant string, lane int64, follow
 	return q.insert(ctx, `deliveries (id, tenant, subscription_id, ticket_id, part, at, seq, type, body, alert, state, tries, listed, created_at, ended_at)`, rows)
 }
 
-// parked gives the subscriptions whose lane with the ticket is parked.
-func (q *session) parked(ctx context.Context, ticketID int64) (map[string]bool, error) {
+// retrying gives the subscriptions whose lane with the ticket is retrying.
+func (q *session) retrying(ctx context.Context, ticketID int64) (map[string]bool, error) {
 	var ids []string
 	if err := q.all(ctx, &ids, `SELECT subscription_id FROM lanes WHERE ticket_id = ?`, ticketID); err != nil {
-		return nil, wrap("list parked lanes", err)
+		return nil, wrap("list retrying lanes", err)
 	}
-	parked := map[string]bool{}
+	retrying := map[string]bool{}
 	for _, id := range ids {
-		parked[id] = true
+		retrying[id] = true
 	}
-	return parked, nil
+	return retrying, nil
 }
 
 type attemptRow struct {

@@ -45,7 +45,7 @@ func (b *bench) everything(ctx context.Context) map[string]error {
 	_, _, errs["deliveries"] = b.Deliveries(ctx, "x", "", 1)
 	_, errs["pending"] = b.outbox.Pending(ctx, 1, nil, 1)
 	_, _, errs["next"] = b.outbox.Next(ctx, notice.Lane{Subscription: "x", TicketID: 1})
-	_, errs["parked"] = b.outbox.Parked(ctx, notice.Lane{}, 1)
+	_, errs["parked"] = b.outbox.Retrying(ctx, notice.Lane{}, 1)
 	_, errs["partitions"] = b.outbox.Partitions(ctx)
 	_, errs["apps"] = b.ListApps(ctx, "a")
 	errs["ensure"] = b.EnsureApp(ctx, "demo", "demo-secret", "a", []desk.Scope{desk.Read})

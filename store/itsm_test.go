@@ -29,7 +29,7 @@ var (
 
 // asked is a draft that people are asked to approve, with a callback.
 func asked(title, opener, approvers string) ticket.Draft {
-	return ticket.Draft{Door: ticket.DoorITSM, App: "demo", Origin: "demo", Title: title, Opener: opener, Service: ticket.ServiceFastApproval, Tags: []string{"t"},
+	return ticket.Draft{Channel: ticket.ChannelITSM, App: "demo", Origin: "demo", Title: title, Opener: opener, Service: ticket.ServiceFastApproval, Tags: []string{"t"},
 		Form:     map[string]any{"title": title, "APPROVER": approvers},
 		Callback: &ticket.Callback{URL: "https://example.com/cb", Format: "itsm", Profile: "once", Headers: map[string]string{"Authorization": "Bearer very-secret"}}}
 }

@@ -9,11 +9,11 @@ import (
 )
 
 // judge writes down what the tries say about their addresses: since when every try failed, and which are given up. With them it holds those
-// who follow what is told of it, and those whose lanes are going to be parked, so that they are not paused or dropped meanwhile; all by id.
+// who follow what is told of it, and those whose lanes are going to be retrying, so that they are not paused or dropped meanwhile; all by id.
 func (q *session) judge(ctx context.Context, outcomes []*outcome) error {
 	byID, followers, parking := map[string][]*outcome{}, map[string][]*follower{}, map[string]bool{}
 	for _, r := range outcomes {
-		if r.Then == notice.Parked {
+		if r.Then == notice.Retrying {
 			parking[r.Work.Subscription.ID] = true
 		}
 		if r.PutOff || r.Attempt.Class == notice.ErrorUnsendable {

@@ -77,7 +77,7 @@ func (q *session) dataKey(ctx context.Context, purpose Purpose) (DataKey, error)
 	return keys[0], nil
 }
 
-// dataKeys gives the keys of a purpose, and makes the first. What it reads is remembered for as long as the process lives: keys never change.
+// dataKeys gives the keys of a purpose, and makes the first. What it reads is remembered for as long as the process generations: keys never change.
 func (q *session) dataKeys(ctx context.Context, purpose Purpose) ([]DataKey, error) {
 	if keys := q.keys.get(purpose); len(keys) > 0 {
 		return keys, nil

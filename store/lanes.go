@@ -7,7 +7,7 @@ import (
 	"signalbox/notice"
 )
 
-// Next gives the delivery that a parked lane goes on with. When there is none left it unparks the lane in the same transaction and reports
+// Next gives the delivery that a retrying lane goes on with. When there is none left it unparks the lane in the same transaction and reports
 // false.
 func (o *Outbox) Next(ctx context.Context, lane notice.Lane) (w notice.Work, more bool, err error) {
 	err = o.store.read(ctx, func(q *session) error {
@@ -52,8 +52,8 @@ type laneRow struct {
 	Subscription string `db:"subscription_id"`
 }
 
-// Parked lists parked lanes in a stable order, after the given one (zero: from the start).
-func (o *Outbox) Parked(ctx context.Context, after notice.Lane, limit int) (lanes []notice.Lane, err error) {
+// Retrying lists retrying lanes in a stable order, after the given one (zero: from the start).
+func (o *Outbox) Retrying(ctx context.Context, after notice.Lane, limit int) (lanes []notice.Lane, err error) {
 	if after == (notice.Lane{}) {
 		after.TicketID = math.MinInt64 // lanes of the stream are below zero
 	}
@@ -64,7 +64,7 @@ func (o *Outbox) Parked(ctx context.Context, after notice.Lane, limit int) (lane
 		for _, row := range rows {
 			lanes = append(lanes, notice.Lane{Subscription: row.Subscription, TicketID: row.TicketID})
 		}
-		return wrap("list parked lanes", err)
+		return wrap("list retrying lanes", err)
 	})
 	return lanes, err
 }

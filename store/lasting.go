@@ -90,7 +90,7 @@ func (s *Store) Subscriptions(ctx context.Context, tenant string, state notice.S
 	return items, next, err
 }
 
-// Subscription is one of them, with counts of those of its deliveries that did not arrive: pending, parked, held and failed. NotFound when
+// Subscription is one of them, with counts of those of its deliveries that did not arrive: pending, retrying, held and failed. NotFound when
 // the tenant has no such lasting subscription or it was deleted.
 func (s *Store) Subscription(ctx context.Context, tenant, id string) (r notice.Registration, err error) {
 	err = s.read(ctx, func(q *session) error {

@@ -22,7 +22,7 @@ type operationRow struct {
 	State       string  `db:"state"`
 	Tenant      string  `db:"tenant"`
 	App         string  `db:"app"`
-	Door        string  `db:"door"`
+	Channel     string  `db:"door"`
 	Method      string  `db:"method"`
 	Path        string  `db:"path"`
 	RequestID   string  `db:"request_id"`
@@ -56,7 +56,7 @@ func rowOf(op desk.Operation) (operationRow, error) {
 	path, _, _ := strings.Cut(r.Path, "?")
 	return operationRow{
 		ID: op.ID, Scope: scopeOf(r), Fingerprint: r.Fingerprint, Kind: string(op.Kind), State: string(op.State), Tenant: r.App.Tenant,
-		App: r.App.Code, Door: string(r.Door), Method: r.Method, Path: path, RequestID: r.RequestID, Address: r.Address,
+		App: r.App.Code, Channel: string(r.Channel), Method: r.Method, Path: path, RequestID: r.RequestID, Address: r.Address,
 		Number: op.Ticket.Number, Content: string(content), Status: op.Answer.Status, Body: string(op.Answer.Body),
 		CreatedAt: at(op.CreatedAt), Lease: at(op.Lease),
 	}, nil
@@ -70,7 +70,7 @@ func (r operationRow) operation() (desk.Operation, error) {
 	}
 	op := desk.Operation{
 		ID: r.ID,
-		Request: desk.Request{App: desk.App{Code: r.App, Tenant: r.Tenant}, Door: ticket.Door(r.Door), Method: r.Method, Path: r.Path,
+		Request: desk.Request{App: desk.App{Code: r.App, Tenant: r.Tenant}, Channel: ticket.Channel(r.Channel), Method: r.Method, Path: r.Path,
 			Fingerprint: r.Fingerprint, RequestID: r.RequestID, Address: r.Address},
 		Kind: desk.Kind(r.Kind), Series: c.Series, Ticket: c.Ticket, Opening: c.Opening, Command: c.Command,
 		Answer: desk.Answer{Status: r.Status}, State: desk.OperationState(r.State), CreatedAt: r.CreatedAt.Time, Lease: r.Lease.Time,
@@ -113,7 +113,7 @@ func (q *session) add(ctx context.Context, op desk.Operation) (bool, error) {
 	n, err := q.exec(ctx, `INSERT INTO operations (`+operationColumns+`, operator, seal, why)
 		VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, '')
 		ON CONFLICT (scope) WHERE scope IS NOT NULL DO NOTHING`,
-		r.ID, r.Scope, r.Fingerprint, r.Kind, r.State, r.Tenant, r.App, r.Door, r.Method, r.Path, r.RequestID, r.Address, r.Number, r.Content,
+		r.ID, r.Scope, r.Fingerprint, r.Kind, r.State, r.Tenant, r.App, r.Channel, r.Method, r.Path, r.RequestID, r.Address, r.Number, r.Content,
 		r.Status, r.Body, r.CreatedAt, r.Lease, operatorOf(op), seal)
 	if err != nil {
 		return false, fmt.Errorf("insert operation: %w", err)

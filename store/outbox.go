@@ -61,7 +61,7 @@ func (q *session) secrets(r subscriptionRow, sub *notice.Subscription) (err erro
 }
 
 // Pending lists deliveries of a partition that wait for their first try, in the order in which things happened, without those in busy
-// lanes and without those to addresses that begin with an origin. Nothing of a parked lane is listed.
+// lanes and without those to addresses that begin with an origin. Nothing of a retrying lane is listed.
 func (o *Outbox) Pending(ctx context.Context, partition int, busy []notice.Lane, limit int, origins ...string) (list []notice.Work, err error) {
 	query, args := `SELECT `+workColumns+` FROM deliveries d JOIN subscriptions s ON s.id = d.subscription_id WHERE d.part = ? AND d.state = 'pending' AND `+telling, []any{partition}
 	if len(busy) > 0 {
@@ -135,16 +135,16 @@ func deliveriesOf(results []notice.Result) []string {
 	return ids
 }
 
-// holdTickets locks the tickets whose lanes are going to be parked or ended as a whole, and those whose timelines are told of it. Then it finds
+// holdTickets locks the tickets whose lanes are going to be retrying or ended as a whole, and those whose timelines are told of it. Then it finds
 // out who follows the alerts in the stream, and locks what is like a ticket there.
 func (q *session) holdTickets(ctx context.Context, outcomes []*outcome) error {
 	var tickets, lanes []int64
 	for _, r := range outcomes {
 		switch id := r.Work.Delivery.Lane.TicketID; {
-		case r.Then != notice.Parked && len(r.alarms) == 0:
+		case r.Then != notice.Retrying && len(r.alarms) == 0:
 		case id > 0:
 			tickets = append(tickets, id)
-		case r.Then == notice.Parked || r.Drop != "":
+		case r.Then == notice.Retrying || r.Drop != "":
 			lanes = append(lanes, id)
 		}
 	}
@@ -225,7 +225,7 @@ func (q *session) try(ctx context.Context, r *outcome) error {
 		return wrap("move the delivery on", err)
 	case r.did[notice.AddressDropped]:
 		return q.turn(ctx, r.Work.Subscription.ID)
-	case r.Then == notice.Parked:
+	case r.Then == notice.Retrying:
 		return q.park(ctx, d.Lane)
 	}
 	return nil

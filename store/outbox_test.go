@@ -34,7 +34,7 @@ func (b *bench) tried(w notice.Work, then notice.DeliveryState) notice.Result {
 	if then != notice.Sent {
 		r.Attempt.Status, r.Attempt.Class, r.Attempt.Error, r.Attempt.Answer = 0, notice.ErrorTimeout, "no \x00 answer", nil
 	}
-	if then == notice.Parked {
+	if then == notice.Retrying {
 		next := b.clock.Now().Add(time.Minute)
 		r.NextTry = &next
 	}
@@ -146,19 +146,19 @@ func TestAParkedLaneGoesOnByItself(t *testing.T) {
 			b.project(s, s.relate("manifest", fmt.Sprint(i))...)
 		}
 		pending := b.pending()
-		failed := b.tried(pending[0], notice.Parked)
+		failed := b.tried(pending[0], notice.Retrying)
 		b.record(failed)
 		require.Empty(t, b.pending())
-		parked, err := b.outbox.Parked(t.Context(), notice.Lane{}, 10)
+		retrying, err := b.outbox.Retrying(t.Context(), notice.Lane{}, 10)
 		require.NoError(t, err)
-		require.Equal(t, []notice.Lane{lane}, parked)
-		parked, err = b.outbox.Parked(t.Context(), lane, 10)
+		require.Equal(t, []notice.Lane{lane}, retrying)
+		retrying, err = b.outbox.Retrying(t.Context(), lane, 10)
 		require.NoError(t, err)
-		require.Empty(t, parked)
+		require.Empty(t, retrying)
 
 		b.project(s, s.relate("manifest", "born parked")...)
 		require.Empty(t, b.pending())
-		require.Equal(t, map[notice.DeliveryState]int{notice.Parked: 4}, b.counts(s, sub))
+		require.Equal(t, map[notice.DeliveryState]int{notice.Retrying: 4}, b.counts(s, sub))
 		for i := range 4 {
 			w, more, err := b.outbox.Next(t.Context(), lane)
 			require.NoError(t, err)
@@ -171,7 +171,7 @@ func TestAParkedLaneGoesOnByItself(t *testing.T) {
 				require.Equal(t, 1, w.Delivery.Tries)
 				require.Equal(t, failed.NextTry.Truncate(time.Microsecond), *w.Delivery.NextTry)
 				require.Equal(t, failed.Attempt.StartedAt.Truncate(time.Microsecond), *w.Delivery.FirstTry)
-				b.record(b.tried(w, notice.Parked))
+				b.record(b.tried(w, notice.Retrying))
 				again, _, err := b.outbox.Next(t.Context(), lane)
 				require.NoError(t, err)
 				require.Equal(t, w.Delivery.ID, again.Delivery.ID)
@@ -186,9 +186,9 @@ func TestAParkedLaneGoesOnByItself(t *testing.T) {
 		_, more, err := b.outbox.Next(t.Context(), lane)
 		require.NoError(t, err)
 		require.False(t, more)
-		parked, err = b.outbox.Parked(t.Context(), notice.Lane{}, 10)
+		retrying, err = b.outbox.Retrying(t.Context(), notice.Lane{}, 10)
 		require.NoError(t, err)
-		require.Empty(t, parked)
+		require.Empty(t, retrying)
 		b.project(s, s.relate("manifest", "after")...)
 		w := b.pending()
 		require.Len(t, w, 1)
@@ -196,7 +196,7 @@ func TestAParkedLaneGoesOnByItself(t *testing.T) {
 		_, more, err = b.outbox.Next(t.Context(), lane)
 		require.NoError(t, err)
 		require.False(t, more)
-		require.Len(t, b.pending(), 1, "a lane that is not parked has nothing for its workflow")
+		require.Len(t, b.pending(), 1, "a lane that is not retrying has nothing for its workflow")
 	})
 }
 
@@ -207,7 +207,7 @@ func TestADroppedAddressHoldsTheRest(t *testing.T) {
 		for i := range 3 {
 			b.project(s, s.relate("manifest", fmt.Sprint(i))...)
 		}
-		b.record(b.tried(b.pending()[0], notice.Parked))
+		b.record(b.tried(b.pending()[0], notice.Retrying))
 		w, _, err := b.outbox.Next(t.Context(), lane)
 		require.NoError(t, err)
 		last := b.tried(w, notice.Failed)
@@ -241,11 +241,11 @@ func TestADroppedAddressHoldsTheRest(t *testing.T) {
 		held := b.deliveries(sub)[1]
 		b.record(b.tried(notice.Work{Delivery: held.Delivery, Subscription: sub}, notice.Sent))
 		require.Equal(t, []notice.DeliveryState{notice.Failed, notice.Sent, notice.Held, notice.Held}, states(b.deliveries(sub)))
-		b.record(b.tried(notice.Work{Delivery: b.deliveries(sub)[2].Delivery, Subscription: sub}, notice.Parked))
+		b.record(b.tried(notice.Work{Delivery: b.deliveries(sub)[2].Delivery, Subscription: sub}, notice.Retrying))
 		require.Equal(t, notice.Held, b.deliveries(sub)[2].State)
-		parked, err := b.outbox.Parked(t.Context(), notice.Lane{}, 10)
+		retrying, err := b.outbox.Retrying(t.Context(), notice.Lane{}, 10)
 		require.NoError(t, err)
-		require.Empty(t, parked)
+		require.Empty(t, retrying)
 	})
 }
 
@@ -366,14 +366,14 @@ func TestADeletedSubscriptionIsSentNothingMore(t *testing.T) {
 
 		failed := b.tried(flying, notice.Failed)
 		failed.Drop = "failed"
-		b.record(b.tried(flying, notice.Sent), b.tried(flying, notice.Parked), failed)
+		b.record(b.tried(flying, notice.Sent), b.tried(flying, notice.Retrying), failed)
 		records := b.deliveries(sub)
 		require.Equal(t, []notice.DeliveryState{notice.Cancelled, notice.Cancelled}, states(records))
 		require.Len(t, records[0].Attempts, 3, "the tries were made all the same")
 		require.Equal(t, 1, b.count(`SELECT COUNT(*) FROM subscriptions WHERE state = 'deleted'`))
-		parked, err := b.outbox.Parked(t.Context(), notice.Lane{}, 10)
+		retrying, err := b.outbox.Retrying(t.Context(), notice.Lane{}, 10)
 		require.NoError(t, err)
-		require.Empty(t, parked)
+		require.Empty(t, retrying)
 	})
 }
 
@@ -398,9 +398,9 @@ func TestRedelivering(t *testing.T) {
 		require.Nil(t, again[0].Delivery.EndedAt)
 		b.record(b.tried(again[0], notice.Sent))
 
-		// Into a parked lane it goes parked, and in its place: the order is that of the events.
+		// Into a retrying lane it goes retrying, and in its place: the order is that of the events.
 		b.project(s, s.relate("manifest", "2")...)
-		b.record(b.tried(b.pending()[0], notice.Parked))
+		b.record(b.tried(b.pending()[0], notice.Retrying))
 		require.NoError(t, redeliver())
 		require.Empty(t, b.pending())
 		next, more, err := b.outbox.Next(t.Context(), lane)
@@ -409,7 +409,7 @@ func TestRedelivering(t *testing.T) {
 		require.Equal(t, w.Delivery.ID, next.Delivery.ID)
 		b.record(b.tried(next, notice.Failed))
 		records := b.deliveries(sub)
-		require.Equal(t, []notice.DeliveryState{notice.Failed, notice.Parked}, states(records))
+		require.Equal(t, []notice.DeliveryState{notice.Failed, notice.Retrying}, states(records))
 		require.Equal(t, []int{1, 2, 3}, []int{records[0].Attempts[0].N, records[0].Attempts[1].N, records[0].Attempts[2].N}, "over all rounds")
 		require.Equal(t, 1, records[0].Tries, "of this round")
 		require.Equal(t, "no  answer", records[0].Attempts[2].Error)
@@ -467,7 +467,7 @@ func TestRegisteringTheSameAddressAtOnce(t *testing.T) {
 	})
 }
 
-// While a lane is parked and unparked over and over and events keep coming, nothing is ever pending in a parked lane, and nothing is lost.
+// While a lane is retrying and unparked over and over and events keep coming, nothing is ever pending in a retrying lane, and nothing is lost.
 func TestParkingAndProjectingAtOnce(t *testing.T) {
 	both(t, func(t *testing.T, b *bench) {
 		s, sub := b.subscribed()
@@ -484,14 +484,14 @@ func TestParkingAndProjectingAtOnce(t *testing.T) {
 				}
 			}
 		})
-		wrong := errors.New("pending in a parked lane")
+		wrong := errors.New("pending in a retrying lane")
 		var seqs []int64
 		drain := func() error {
 			works, err := b.outbox.Pending(background(), notice.Partition(s.ticket.ID, 16), nil, 1)
 			if err != nil || len(works) == 0 {
 				return err
 			}
-			if err := b.outbox.Record(background(), []notice.Result{b.tried(works[0], notice.Parked)}); err != nil {
+			if err := b.outbox.Record(background(), []notice.Result{b.tried(works[0], notice.Retrying)}); err != nil {
 				return err
 			}
 			for {
@@ -530,7 +530,7 @@ func TestManyResultsAtOnceFromManyWorkers(t *testing.T) {
 		}
 		var results []notice.Result
 		for i, w := range b.pending() {
-			r := b.tried(w, []notice.DeliveryState{notice.Sent, notice.Parked, notice.Failed}[i%3])
+			r := b.tried(w, []notice.DeliveryState{notice.Sent, notice.Retrying, notice.Failed}[i%3])
 			if i%11 == 10 {
 				r.Then, r.Drop = notice.Failed, "dropped"
 			}

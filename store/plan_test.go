@@ -246,8 +246,8 @@ func exercise(t *testing.T, b *bench) {
 	for _, r := range b.deliveries(sub) {
 		mine = append(mine, notice.Work{Delivery: r.Delivery, Subscription: sub})
 	}
-	b.record(b.tried(mine[0], notice.Sent), b.tried(mine[1], notice.Parked))
-	_, err = b.outbox.Parked(t.Context(), notice.Lane{}, 10)
+	b.record(b.tried(mine[0], notice.Sent), b.tried(mine[1], notice.Retrying))
+	_, err = b.outbox.Retrying(t.Context(), notice.Lane{}, 10)
 	require.NoError(t, err)
 	next, more, err := b.outbox.Next(t.Context(), lane)
 	require.NoError(t, err)

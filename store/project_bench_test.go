@@ -31,7 +31,7 @@ func BenchmarkProject(b *testing.B) {
 		begin := func() []ticket.Event {
 			n++
 			id := ticket.Identity{ID: n, UUID: fmt.Sprintf("10000000-0000-4000-8000-%012d", n), Tenant: "a", Number: ticket.SeriesIM.Number(epoch, n)}
-			events, err := ticket.Open(ticket.Draft{Door: ticket.DoorIssue, App: "demo", Origin: "customs", Title: "a title of some words"}, id, fmt.Sprint("op-", n), epoch)
+			events, err := ticket.Open(ticket.Draft{Channel: ticket.ChannelIssue, App: "demo", Origin: "customs", Title: "a title of some words"}, id, fmt.Sprint("op-", n), epoch)
 			require.NoError(b, err)
 			return events
 		}
@@ -48,7 +48,7 @@ func BenchmarkProject(b *testing.B) {
 			t, at := ticket.Fold(ticket.Ticket{}, events), epoch
 			for b.Loop() {
 				at = at.Add(time.Millisecond)
-				events, err := ticket.Decide(t, ticket.Command{Action: ticket.Relate, Operator: "li", Door: ticket.DoorIssue, App: "demo", Admin: true,
+				events, err := ticket.Decide(t, ticket.Command{Action: ticket.Relate, Operator: "li", Channel: ticket.ChannelIssue, App: "demo", Admin: true,
 					Relation: &ticket.Relation{Type: "manifest", Content: []string{fmt.Sprint(at.UnixNano())}}}, at)
 				require.NoError(b, err)
 				t = ticket.Fold(t, events)

@@ -226,7 +226,7 @@ func TestAnyProjectionGivesTheFold(t *testing.T) {
 			}
 			s := b.begin("a", d)
 			for range rapid.IntRange(0, 15).Draw(r, "steps") {
-				c := ticket.Command{Action: rapid.SampledFrom(actions).Draw(r, "action"), Operator: "li", Door: ticket.DoorIssue,
+				c := ticket.Command{Action: rapid.SampledFrom(actions).Draw(r, "action"), Operator: "li", Channel: ticket.ChannelIssue,
 					Solution: &ticket.Solution{Type: "x", Cause: "c", Text: "s"},
 					Verdict:  &ticket.Verdict{Passed: rapid.Bool().Draw(r, "passed"), Comment: "c"},
 					Relation: &ticket.Relation{Type: rapid.SampledFrom([]string{"r", "s"}).Draw(r, "type"),

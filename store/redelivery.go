@@ -276,17 +276,17 @@ func (q *session) putBack(ctx context.Context, row *redeliveryRow, batch []again
 	var rows []laneRow
 	if err := q.any(ctx, &rows, `SELECT ticket_id, subscription_id FROM lanes WHERE subscription_id = ? AND ticket_id IN (?)`, row.Target,
 		slices.Collect(maps.Keys(lanes))); err != nil {
-		return wrap("list parked lanes", err)
+		return wrap("list retrying lanes", err)
 	}
-	parked := map[int64]bool{}
+	retrying := map[int64]bool{}
 	for _, r := range rows {
-		parked[r.TicketID] = true
+		retrying[r.TicketID] = true
 	}
 	ids := map[notice.DeliveryState][]string{}
 	for _, d := range batch {
 		state := notice.Pending
-		if parked[d.TicketID] {
-			state = notice.Parked
+		if retrying[d.TicketID] {
+			state = notice.Retrying
 		} else {
 			q.wakes[d.Part] = true
 		}
@@ -309,13 +309,13 @@ func (q *session) putBack(ctx context.Context, row *redeliveryRow, batch []again
 	return nil
 }
 
-// Backlog counts what waits to be delivered: deliveries whose first try is still to come, and parked lanes.
-func (o *Outbox) Backlog(ctx context.Context) (pending, parked int, err error) {
+// Backlog counts what waits to be delivered: deliveries whose first try is still to come, and retrying lanes.
+func (o *Outbox) Backlog(ctx context.Context) (pending, retrying int, err error) {
 	err = o.store.read(ctx, func(q *session) error {
 		if err := q.get(ctx, &pending, `SELECT COUNT(*) FROM deliveries WHERE state = 'pending'`); err != nil {
 			return wrap("count pending deliveries", err)
 		}
-		return wrap("count parked lanes", q.get(ctx, &parked, `SELECT COUNT(*) FROM lanes`))
+		return wrap("count retrying lanes", q.get(ctx, &retrying, `SELECT COUNT(*) FROM lanes`))
 	})
-	return pending, parked, err
+	return pending, retrying, err
 }

@@ -178,7 +178,7 @@ func TestIntoAParkedLaneTheyGoParked(t *testing.T) {
 	both(t, func(t *testing.T, b *bench) {
 		s, sub, works := b.owing(3)
 		b.record(b.tried(works[0], notice.Failed))
-		b.record(b.tried(works[1], notice.Parked))
+		b.record(b.tried(works[1], notice.Retrying))
 		r := b.goOn(b.again(s, sub, notice.Selection{State: notice.Failed}), 10, 100)
 		require.Equal(t, 1, r.Done)
 		require.Empty(t, b.pending())
@@ -192,7 +192,7 @@ func TestIntoAParkedLaneTheyGoParked(t *testing.T) {
 func TestOldDeliveriesArePrunedAndOthersStay(t *testing.T) {
 	both(t, func(t *testing.T, b *bench) {
 		s, sub, works := b.owing(8)
-		for i, then := range []notice.DeliveryState{notice.Sent, notice.Failed, notice.Sent, notice.Parked} {
+		for i, then := range []notice.DeliveryState{notice.Sent, notice.Failed, notice.Sent, notice.Retrying} {
 			b.record(b.tried(works[i], then))
 		}
 		r := b.goOn(b.again(s, sub, notice.Selection{State: notice.Failed}), 10, 100)
@@ -214,7 +214,7 @@ func TestOldDeliveriesArePrunedAndOthersStay(t *testing.T) {
 		require.Equal(t, notice.Sent, left[0].State)
 		require.Len(t, left[0].Attempts, 2)
 		for _, r := range left[1:] {
-			require.Equal(t, notice.Parked, r.State, "what waits stays, however old")
+			require.Equal(t, notice.Retrying, r.State, "what waits stays, however old")
 		}
 		require.Equal(t, 3, b.count(`SELECT COUNT(*) FROM attempts`))
 		_, err = b.RedeliveryOf(t.Context(), "a", sub.ID, r.ID)
@@ -232,7 +232,7 @@ func TestOldDeliveriesArePrunedAndOthersStay(t *testing.T) {
 func TestATryIsKeptWhole(t *testing.T) {
 	both(t, func(t *testing.T, b *bench) {
 		_, sub, works := b.owing(1)
-		r := b.tried(works[0], notice.Parked)
+		r := b.tried(works[0], notice.Retrying)
 		due := b.clock.Now().Truncate(time.Microsecond)
 		next := due.Add(time.Minute)
 		r.Attempt.ScheduledAt, r.Attempt.NextTry = &due, &next
@@ -253,12 +253,12 @@ func TestATryThatIsPutOffParksItsLaneAndCountsAsNone(t *testing.T) {
 	both(t, func(t *testing.T, b *bench) {
 		s, sub, works := b.owing(2)
 		began, next := b.clock.Now().Truncate(time.Microsecond), b.clock.Now().Add(30*time.Second).Truncate(time.Microsecond)
-		off := notice.Result{Work: works[0], Then: notice.Parked, PutOff: true, NextTry: &next, Attempt: notice.Attempt{StartedAt: began}}
+		off := notice.Result{Work: works[0], Then: notice.Retrying, PutOff: true, NextTry: &next, Attempt: notice.Attempt{StartedAt: began}}
 		b.record(off)
 		b.record(off)
 		require.Empty(t, b.pending())
 		list := b.deliveries(sub)
-		require.Equal(t, []notice.DeliveryState{notice.Parked, notice.Parked}, states(list))
+		require.Equal(t, []notice.DeliveryState{notice.Retrying, notice.Retrying}, states(list))
 		require.Empty(t, list[0].Attempts)
 		require.Zero(t, list[0].Tries)
 		require.Equal(t, []time.Time{began, next}, []time.Time{*list[0].FirstTry, *list[0].NextTry}, "the round has begun")
@@ -272,9 +272,9 @@ func TestATryThatIsPutOffParksItsLaneAndCountsAsNone(t *testing.T) {
 		require.NoError(t, b.Unregister(t.Context(), s.ticket.ID, sub.ID))
 		b.record(off)
 		require.Equal(t, notice.Cancelled, b.deliveries(sub)[0].State)
-		pending, parked, err := b.outbox.Backlog(t.Context())
+		pending, retrying, err := b.outbox.Backlog(t.Context())
 		require.NoError(t, err)
-		require.Equal(t, []int{0, 0}, []int{pending, parked})
+		require.Equal(t, []int{0, 0}, []int{pending, retrying})
 	})
 }
 

@@ -128,7 +128,7 @@ func (b *bench) id() string {
 
 // draft is the least a ticket needs.
 func draft(title string) ticket.Draft {
-	return ticket.Draft{Door: ticket.DoorIssue, App: "demo", Origin: "customs", Title: title}
+	return ticket.Draft{Channel: ticket.ChannelIssue, App: "demo", Origin: "customs", Title: title}
 }
 
 // story is a ticket that commands are done to in memory; its events are projected by the case.
@@ -155,7 +155,7 @@ func (s *story) do(c ticket.Command) []ticket.Event {
 	if c.Operator == "" {
 		c.Operator = "li"
 	}
-	c.Door, c.App, c.Admin = ticket.DoorIssue, "demo", true
+	c.Channel, c.App, c.Admin = ticket.ChannelIssue, "demo", true
 	if c.Operation == "" {
 		c.Operation = fmt.Sprintf("op-%d-%d", s.ticket.ID, s.ticket.Seq+1)
 	}
@@ -197,7 +197,7 @@ func (b *bench) read(s *story) ticket.Ticket {
 
 // request is one by the demo app.
 func request(key string) desk.Request {
-	return desk.Request{App: desk.App{Code: "demo", Tenant: "a"}, Door: ticket.DoorIssue, Key: key, Method: "POST", Path: "/api/issue?secret=s",
+	return desk.Request{App: desk.App{Code: "demo", Tenant: "a"}, Channel: ticket.ChannelIssue, Key: key, Method: "POST", Path: "/api/issue?secret=s",
 		Fingerprint: "f", RequestID: "r"}
 }
 

@@ -102,7 +102,7 @@ func exerciseStream(t *testing.T, b *bench) {
 	require.NoError(t, err)
 	require.Error(t, b.Resend(t.Context(), "a", sub.ID, id), "it is being tried")
 	d := b.deliveries(sub)[0]
-	b.record(b.tried(notice.Work{Delivery: d.Delivery, Subscription: sub}, notice.Parked))
+	b.record(b.tried(notice.Work{Delivery: d.Delivery, Subscription: sub}, notice.Retrying))
 	next, more, err := b.outbox.Next(t.Context(), d.Lane)
 	require.NoError(t, err)
 	require.True(t, more)

@@ -266,7 +266,7 @@ func TestAPausedSubscriptionGoesOnWhereItStopped(t *testing.T) {
 		}
 		b.publish(numbered(1))
 		b.publish(numbered(2))
-		b.record(b.tried(b.of(sub, b.pending())[0], notice.Parked)) // so its lane is parked
+		b.record(b.tried(b.of(sub, b.pending())[0], notice.Retrying)) // so its lane is retrying
 		b.amend(sub, notice.Paused)
 		require.Equal(t, []notice.DeliveryState{notice.Held, notice.Held}, states(b.deliveries(sub)))
 		b.publish(numbered(3))
@@ -383,7 +383,7 @@ func TestEventsWithOneKeyStayInOrder(t *testing.T) {
 		for i := range want {
 			w := b.pending()[0]
 			if i == 2 {
-				b.record(b.tried(w, notice.Parked))
+				b.record(b.tried(w, notice.Retrying))
 				break
 			}
 			got = append(got, w.Delivery.Type)
@@ -507,13 +507,13 @@ func (b *bench) crew(publishers, events int, others ...func()) {
 			for _, w := range works {
 				if !seen[w.Delivery.Lane] {
 					seen[w.Delivery.Lane] = true
-					check(b.outbox.Record(b.t.Context(), []notice.Result{b.tried(w, []notice.DeliveryState{notice.Sent, notice.Parked}[tries.Add(1)%2])}))
+					check(b.outbox.Record(b.t.Context(), []notice.Result{b.tried(w, []notice.DeliveryState{notice.Sent, notice.Retrying}[tries.Add(1)%2])}))
 				}
 			}
 		}
 	}
 	lanes := func() {
-		lanes, err := b.outbox.Parked(b.t.Context(), notice.Lane{}, 100)
+		lanes, err := b.outbox.Retrying(b.t.Context(), notice.Lane{}, 100)
 		check(err)
 		for _, lane := range lanes {
 			w, more, err := b.outbox.Next(b.t.Context(), lane)
@@ -540,12 +540,12 @@ func (b *bench) crew(publishers, events int, others ...func()) {
 	working.Wait()
 }
 
-// consistent fails the test where something is pending in a parked lane, or parked in one that nobody goes on with.
+// consistent fails the test where something is pending in a retrying lane, or retrying in one that nobody goes on with.
 func (b *bench) consistent() {
 	b.t.Helper()
 	lane := `EXISTS (SELECT 1 FROM lanes l WHERE l.subscription_id = d.subscription_id AND l.ticket_id = d.ticket_id)`
 	for what, where := range map[string]string{
-		"pending in a parked lane":        `d.state = 'pending' AND ` + lane,
+		"pending in a retrying lane":      `d.state = 'pending' AND ` + lane,
 		"parked, and forgotten":           `d.state = 'parked' AND NOT ` + lane,
 		"under way though it is paused":   `d.state IN ('pending', 'parked') AND EXISTS (SELECT 1 FROM subscriptions s WHERE s.id = d.subscription_id AND s.state <> 'active')`,
 		"held though nothing is any more": `d.state = 'held' AND EXISTS (SELECT 1 FROM subscriptions s WHERE s.id = d.subscription_id AND s.state = 'active')`,

@@ -243,13 +243,13 @@ func (q *session) newRound(ctx context.Context, subscription, delivery, target s
 	case !notice.DeliveryState(row.State).Over():
 		return ticket.Refuse(ticket.Conflict, "the delivery is still being tried")
 	}
-	parked, err := q.parked(ctx, row.TicketID)
+	retrying, err := q.retrying(ctx, row.TicketID)
 	if err != nil {
 		return err
 	}
 	next := notice.Pending
-	if parked[target] {
-		next = notice.Parked
+	if retrying[target] {
+		next = notice.Retrying
 	} else {
 		q.wakes[row.Part] = true
 	}

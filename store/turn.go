@@ -43,7 +43,7 @@ func (q *session) turn(ctx context.Context, id string) error {
 
 // turnSome turns a piece of what is left, and says of how many deliveries it was. Those that are released do not become more than atOnce that
 // wait, nor go on while as many lanes of the subscription fail. It holds the row of the subscription, so nothing is born into its lanes
-// meanwhile, and none of them is parked or unparked.
+// meanwhile, and none of them is retrying or unparked.
 func (q *session) turnSome(ctx context.Context, id string, atOnce int) (n int, err error) {
 	var row struct{ State, Turning string }
 	found, err := q.find(ctx, &row, q.forUpdate(`SELECT state, turning FROM subscriptions WHERE id = ?`), id)

@@ -132,7 +132,7 @@ func TestManyThatWereUnderWayAreHeldALittleAtATimeAndNotSentMeanwhile(t *testing
 			both(t, func(t *testing.T, b *bench) {
 				sub := b.follow(notice.Filter{})
 				b.heap(sub, notice.Pending, 1600, 5)
-				b.record(b.tried(b.sendable()[1], notice.Parked))
+				b.record(b.tried(b.sendable()[1], notice.Retrying))
 				stop(b, sub)
 				require.Equal(t, 500, b.bulk(sub, notice.Held), "no more in one transaction")
 				require.Empty(t, b.sendable(), "though much is pending still")
@@ -189,14 +189,14 @@ func TestALaneThatDoesNotRecoverKeepsNoOthersHeld(t *testing.T) {
 		b.amend(sub, notice.Active)
 		for range 20 {
 			var results []notice.Result
-			parked := map[notice.Lane]bool{}
+			retrying := map[notice.Lane]bool{}
 			for _, w := range b.sendable() {
 				then := notice.Sent
 				if w.Delivery.Lane.TicketID == -1 {
-					if then = notice.Parked; parked[w.Delivery.Lane] {
+					if then = notice.Retrying; retrying[w.Delivery.Lane] {
 						continue
 					}
-					parked[w.Delivery.Lane] = true
+					retrying[w.Delivery.Lane] = true
 				}
 				results = append(results, b.tried(w, then))
 			}
@@ -204,7 +204,7 @@ func TestALaneThatDoesNotRecoverKeepsNoOthersHeld(t *testing.T) {
 			b.turnOn("turn:" + sub.ID)
 		}
 		require.Empty(t, b.rest())
-		require.Equal(t, 1250, b.bulk(sub, notice.Parked), "it waits, and what comes after it does")
+		require.Equal(t, 1250, b.bulk(sub, notice.Retrying), "it waits, and what comes after it does")
 		require.Zero(t, b.bulk(sub, notice.Held))
 		require.Equal(t, 1250, b.bulk(sub, notice.Sent))
 	})
@@ -234,18 +234,18 @@ func TestPausingDeadlocksWithNobody(t *testing.T) {
 					t.Error(err)
 				}
 				for _, w := range works {
-					batch = append(batch, b.tried(w, map[bool]notice.DeliveryState{true: notice.Sent, false: notice.Parked}[n%2 == 0]))
+					batch = append(batch, b.tried(w, map[bool]notice.DeliveryState{true: notice.Sent, false: notice.Retrying}[n%2 == 0]))
 				}
 			}
 			return batch
 		})
 	}
 	again(func(int) (batch []notice.Result) { // what their workflows do, as many at once as would be by chance
-		lanes, err := b.outbox.Parked(t.Context(), notice.Lane{}, 50)
+		lanes, err := b.outbox.Retrying(t.Context(), notice.Lane{}, 50)
 		for _, lane := range lanes {
 			w, more, failed := b.outbox.Next(t.Context(), lane)
 			if err = errors.Join(err, failed); more {
-				batch = append(batch, b.tried(w, notice.Parked))
+				batch = append(batch, b.tried(w, notice.Retrying))
 			}
 		}
 		if err != nil {

@@ -12,7 +12,7 @@ import (
 type Command struct {
 	Action    Action     `json:"action"`
 	Operator  string     `json:"operator,omitempty"` // the person acting; may be empty where a family names none
-	Door      Door       `json:"door"`
+	Channel   Channel    `json:"door"`
 	App       string     `json:"app,omitempty"`
 	Admin     bool       `json:"admin,omitempty"`     // the app may act for anybody
 	Personal  bool       `json:"personal,omitempty"`  // the operator must be entitled in person, whatever the app may (itsm family)
@@ -116,14 +116,14 @@ func Decide(t Ticket, c Command, at time.Time) ([]Event, error) {
 // checked, so its texts are made fit to be kept.
 func Refused(t Ticket, c Command, why error, at time.Time) Event {
 	note := fmt.Sprintf("%s: %s", c.Action, why)
-	return t.next(Event{Type: RefusedCmd}, Command{Operator: tame(c.Operator, MaxName), Door: c.Door, App: c.App, Operation: c.Operation,
+	return t.next(Event{Type: RefusedCmd}, Command{Operator: tame(c.Operator, MaxName), Channel: c.Channel, App: c.App, Operation: c.Operation,
 		Note: tame(note, MaxReason)}, at)
 }
 
 // next completes an event with all that does not depend on the rule.
 func (t Ticket) next(e Event, c Command, at time.Time) Event {
-	e.Seq, e.Life, e.At = t.Seq+1, t.Life, t.clock(at)
-	e.Actor, e.Door, e.App, e.Operation = c.Operator, c.Door, c.App, c.Operation
+	e.Seq, e.Generation, e.At = t.Seq+1, t.Generation, t.clock(at)
+	e.Actor, e.Channel, e.App, e.Operation = c.Operator, c.Channel, c.App, c.Operation
 	if e.Actor == "" {
 		e.Actor = c.App
 	}

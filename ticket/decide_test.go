@@ -376,7 +376,7 @@ func TestARefusedSignalCannotHarmTheTimeline(t *testing.T) {
 	on := in(t, "triggered")
 	c := command(ticket.Accept)
 	c.Operator = "a\x00b\n" + strings.Repeat("x", 1<<20)
-	c.Door = ticket.DoorSignal
+	c.Channel = ticket.ChannelSignal
 	e := ticket.Refused(on, c, errors.New("bad\xff\x00 "+chars(2_000)), epoch.Add(time.Hour))
 	for text, max := range map[string]int{e.Actor: ticket.MaxName, e.Note: ticket.MaxReason} {
 		require.True(t, utf8.ValidString(text))
@@ -387,7 +387,7 @@ func TestARefusedSignalCannotHarmTheTimeline(t *testing.T) {
 	after := ticket.Evolve(on, e)
 	require.Equal(t, on.Phase(), after.Phase())
 	require.Equal(t, on.Seq+1, after.Seq)
-	require.Equal(t, ticket.DoorSignal, e.Door)
+	require.Equal(t, ticket.ChannelSignal, e.Channel)
 
 	// A machine whose clock is behind acts next.
 	events, err := ticket.Decide(after, command(ticket.Accept), epoch)

@@ -14,7 +14,7 @@ import (
 
 // Draft is what a caller asks us to open, in the words of the house. Families with narrower limits check those themselves.
 type Draft struct {
-	Door        Door
+	Channel     Channel
 	App         string // code of the calling app
 	Service     string // which process; empty means ServiceIncident
 	Origin      string // the system that reports the case
@@ -135,7 +135,7 @@ func Open(d Draft, id Identity, operation string, at time.Time) ([]Event, error)
 	if actor == "" {
 		actor = d.App
 	}
-	e := Event{Seq: 1, At: stamp(at), Type: Opened, Actor: actor, Door: d.Door, App: d.App, Operation: operation, After: change}
+	e := Event{Seq: 1, At: stamp(at), Type: Opened, Actor: actor, Channel: d.Channel, App: d.App, Operation: operation, After: change}
 	return e.begin(at)
 }
 
@@ -163,7 +163,7 @@ func (e Event) begin(at time.Time) ([]Event, error) {
 		return []Event{e}, nil
 	}
 	last := Evolve(Ticket{}, e).next(Event{Type: Finished, Before: Change{Status: e.After.Status}, After: Change{Status: ended}},
-		Command{Door: DoorSystem, App: string(DoorSystem), Operation: e.Operation}, at)
+		Command{Channel: ChannelSystem, App: string(ChannelSystem), Operation: e.Operation}, at)
 	return []Event{e, last}, nil
 }
 

@@ -80,7 +80,7 @@ func TestADraftHearsOfAllItsFaults(t *testing.T) {
 
 func TestTheLargestDraftIsTaken(t *testing.T) {
 	d := ticket.Draft{
-		Door: ticket.DoorIssue, App: "demo", Origin: chars(255), Title: chars(255), Description: chars(65_536), Opener: chars(255),
+		Channel: ticket.ChannelIssue, App: "demo", Origin: chars(255), Title: chars(255), Description: chars(65_536), Opener: chars(255),
 		Assignee: chars(255), Relations: []ticket.Relation{{Type: strings.Repeat("r", 64), Content: append(items(9_999, "x"), chars(255))}},
 	}
 	for i := range 50 {
@@ -124,7 +124,7 @@ func TestAnOpeningIsCompleteAndPlain(t *testing.T) {
 // The state is carried through every roll-over, and a query answers with it beside up to MaxEvent of events: one payload is 2 MiB at most.
 func TestTheLargestTicketTravels(t *testing.T) {
 	d := ticket.Draft{
-		Door: ticket.DoorIssue, App: "demo", Origin: chars(255), Title: chars(255), Description: chars(65_536), Opener: chars(255),
+		Channel: ticket.ChannelIssue, App: "demo", Origin: chars(255), Title: chars(255), Description: chars(65_536), Opener: chars(255),
 		Assignee: chars(255), Fields: map[string]any{"f": strings.Repeat("x", ticket.MaxFields-16)},
 	}
 	for i := range 50 {

@@ -107,17 +107,17 @@ type Change struct {
 // Event is one thing that did happen. Before holds what After replaces, as far as the ticket itself remembers it; the read model
 // completes Before with earlier messages and contents.
 type Event struct {
-	Seq       int64     `json:"seq"` // 1, 2, 3… without a gap
-	At        time.Time `json:"at"`  // UTC, to the microsecond
-	Type      Type      `json:"type"`
-	Actor     string    `json:"actor"` // the operator, or the app where no person was named
-	Door      Door      `json:"door"`
-	App       string    `json:"app,omitempty"`
-	Note      string    `json:"note,omitempty"`
-	Operation string    `json:"operation,omitempty"` // the request that caused it
-	Life      int       `json:"life,omitempty"`      // the life of the ticket it happened in
-	Before    Change    `json:"before"`
-	After     Change    `json:"after"`
+	Seq        int64     `json:"seq"` // 1, 2, 3… without a gap
+	At         time.Time `json:"at"`  // UTC, to the microsecond
+	Type       Type      `json:"type"`
+	Actor      string    `json:"actor"` // the operator, or the app where no person was named
+	Channel    Channel   `json:"door"`
+	App        string    `json:"app,omitempty"`
+	Note       string    `json:"note,omitempty"`
+	Operation  string    `json:"operation,omitempty"` // the request that caused it
+	Generation int       `json:"life,omitempty"`      // the generation of the ticket it happened in
+	Before     Change    `json:"before"`
+	After      Change    `json:"after"`
 
 	Happenings []flow.Happening `json:"happenings,omitempty"` // what went on in the process, in order
 }
@@ -126,13 +126,13 @@ type Event struct {
 // stays as it was.
 func Evolve(t Ticket, e Event) Ticket {
 	// The time moves with every event, also with one that changes nothing else: no later event may come before it.
-	t.Seq, t.Life, t.UpdatedAt = e.Seq, e.Life, e.At
+	t.Seq, t.Generation, t.UpdatedAt = e.Seq, e.Generation, e.At
 	if e.Type == RefusedCmd {
 		return t
 	}
 	c := e.After
 	if o := c.Opening; o != nil {
-		t.Identity, t.Door, t.App, t.Service, t.Version = o.Identity, e.Door, o.App, o.Service, o.Version
+		t.Identity, t.Channel, t.App, t.Service, t.Version = o.Identity, e.Channel, o.App, o.Service, o.Version
 		t.Origin, t.Title, t.Description, t.Opener = o.Origin, o.Title, o.Description, o.Opener
 		t.Tags, t.Fields, t.CreatedAt = slices.Clone(o.Tags), o.Fields, e.At
 		t.Definition, t.Named, t.Followers = o.Definition, o.Named, slices.Clone(o.Followers)

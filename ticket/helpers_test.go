@@ -24,7 +24,7 @@ type tester interface {
 }
 
 func draft() ticket.Draft {
-	return ticket.Draft{Door: ticket.DoorIssue, App: "demo", Origin: "customs", Title: "a case", Opener: "wang"}
+	return ticket.Draft{Channel: ticket.ChannelIssue, App: "demo", Origin: "customs", Title: "a case", Opener: "wang"}
 }
 
 func open(t tester, d ticket.Draft) (ticket.Ticket, []ticket.Event) {
@@ -44,7 +44,7 @@ func do(t tester, on ticket.Ticket, c ticket.Command) (ticket.Ticket, []ticket.E
 
 // command makes a complete command for any action.
 func command(action ticket.Action) ticket.Command {
-	c := ticket.Command{Action: action, Operator: "li", Door: ticket.DoorIssue, App: "demo", Operation: "op-" + string(action)}
+	c := ticket.Command{Action: action, Operator: "li", Channel: ticket.ChannelIssue, App: "demo", Operation: "op-" + string(action)}
 	switch action {
 	case ticket.CommitSolution:
 		c.Solution = &ticket.Solution{Type: "inc_type_p_config_issues", Cause: "cause", Text: "solution"}

@@ -22,7 +22,7 @@ var aside = []Type{Related, Said, Revised, Reported, Stale, RefusedCmd}
 
 // Acted gives the person by whose act the event moved the ticket; empty when it was no person's, or only something beside the process.
 func (e Event) Acted() string {
-	if e.Door == DoorSystem || e.Actor == e.App || slices.Contains(aside, e.Type) {
+	if e.Channel == ChannelSystem || e.Actor == e.App || slices.Contains(aside, e.Type) {
 		return ""
 	}
 	return e.Actor

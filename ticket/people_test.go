@@ -22,7 +22,7 @@ var twoVotes = flow.Definition{
 
 func TestWhoHasWhichPart(t *testing.T) {
 	at := time.Date(2026, 1, 2, 3, 4, 5, 0, time.UTC)
-	events, err := ticket.Open(ticket.Draft{Door: ticket.DoorITSM, App: "demo", Origin: "demo", Title: "x", Opener: "wang", Service: "two", Definition: &twoVotes,
+	events, err := ticket.Open(ticket.Draft{Channel: ticket.ChannelITSM, App: "demo", Origin: "demo", Title: "x", Opener: "wang", Service: "two", Definition: &twoVotes,
 		Followers: []string{"zhou"}}, ticket.Identity{ID: 1, Number: "REQ20260102000001", UUID: "u", Tenant: "a"}, "op", at)
 	require.NoError(t, err)
 	on := ticket.Fold(ticket.Ticket{}, events)
@@ -42,26 +42,26 @@ func TestWhoHasWhichPart(t *testing.T) {
 	require.Equal(t, []string{"zhao", "qian"}, on.Approvers())
 	require.Empty(t, on.LastApprovers())
 	require.Nil(t, on.EndedAt())
-	do(ticket.Command{Action: ticket.Approve, Operator: "qian", Door: ticket.DoorITSM})
+	do(ticket.Command{Action: ticket.Approve, Operator: "qian", Channel: ticket.ChannelITSM})
 	require.Equal(t, []string{"zhao"}, on.Approvers())
 	require.Equal(t, []string{"qian"}, on.LastApprovers())
-	do(ticket.Command{Action: ticket.Say, Operator: "li", Door: ticket.DoorIssue, Message: &ticket.Message{ID: "m", Author: "li", Content: "x"}})
-	do(ticket.Command{Action: ticket.Approve, Operator: "zhao", Door: ticket.DoorITSM})
+	do(ticket.Command{Action: ticket.Say, Operator: "li", Channel: ticket.ChannelIssue, Message: &ticket.Message{ID: "m", Author: "li", Content: "x"}})
+	do(ticket.Command{Action: ticket.Approve, Operator: "zhao", Channel: ticket.ChannelITSM})
 	require.Empty(t, on.LastApprovers(), "nobody has voted yet where it stands now")
-	do(ticket.Command{Action: ticket.Suspend, Door: ticket.DoorIssue}) // an app, and no person
-	do(ticket.Command{Action: ticket.Unsuspend, Door: ticket.DoorIssue, Operator: "zhao"})
-	do(ticket.Command{Action: ticket.Reject, Operator: "sun", Door: ticket.DoorITSM})
+	do(ticket.Command{Action: ticket.Suspend, Channel: ticket.ChannelIssue}) // an app, and no person
+	do(ticket.Command{Action: ticket.Unsuspend, Channel: ticket.ChannelIssue, Operator: "zhao"})
+	do(ticket.Command{Action: ticket.Reject, Operator: "sun", Channel: ticket.ChannelITSM})
 	require.Equal(t, []string{"sun"}, on.LastApprovers())
 	ended := at
 	require.Equal(t, ended, *on.EndedAt())
-	do(ticket.Command{Action: ticket.Report, Door: ticket.DoorException, Statement: &ticket.Statement{System: "JIRA", Issue: "1", Status: ticket.Completed}})
+	do(ticket.Command{Action: ticket.Report, Channel: ticket.ChannelException, Statement: &ticket.Statement{System: "JIRA", Issue: "1", Status: ticket.Completed}})
 	require.Equal(t, ended, *on.EndedAt(), "what is said afterwards does not move the end")
 	require.Empty(t, on.Approvers())
 	require.Equal(t, []string{"wang", "qian", "", "zhao", "", "zhao", "sun", ""}, acted)
 }
 
 func TestFollowersAreChecked(t *testing.T) {
-	d := ticket.Draft{Door: ticket.DoorITSM, App: "demo", Origin: "demo", Title: "x", Followers: []string{"a\nb"}}
+	d := ticket.Draft{Channel: ticket.ChannelITSM, App: "demo", Origin: "demo", Title: "x", Followers: []string{"a\nb"}}
 	require.ErrorContains(t, d.Check(), "followers[0]: must not contain control characters")
 	d.Followers = make([]string, ticket.MaxFollowers+1)
 	require.ErrorContains(t, d.Check(), "followers: must have at most 50 items")
@@ -69,7 +69,7 @@ func TestFollowersAreChecked(t *testing.T) {
 
 func TestAnOperatorEntitledInPerson(t *testing.T) {
 	at := time.Date(2026, 1, 2, 3, 4, 5, 0, time.UTC)
-	events, err := ticket.Open(ticket.Draft{Door: ticket.DoorITSM, App: "demo", Origin: "demo", Title: "x", Opener: "wang", Service: "two", Definition: &twoVotes},
+	events, err := ticket.Open(ticket.Draft{Channel: ticket.ChannelITSM, App: "demo", Origin: "demo", Title: "x", Opener: "wang", Service: "two", Definition: &twoVotes},
 		ticket.Identity{ID: 1, Number: "REQ20260102000001", UUID: "u", Tenant: "a"}, "op", at)
 	require.NoError(t, err)
 	on := ticket.Fold(ticket.Ticket{}, events)
@@ -83,7 +83,7 @@ func TestAnOperatorEntitledInPerson(t *testing.T) {
 		{ticket.Terminate, "sun", false, false, true}, {ticket.Withdraw, "wang", true, false, true}, {ticket.Withdraw, "zhao", true, true, false},
 		{ticket.Withdraw, "zhao", false, true, true}, {ticket.Reassign, "zhao", true, true, false}, {ticket.Reassign, "zhao", false, true, true},
 	} {
-		cmd := ticket.Command{Action: c.action, Operator: c.who, Personal: c.personal, Admin: c.admin, Door: ticket.DoorITSM, App: "demo", Operation: "o"}
+		cmd := ticket.Command{Action: c.action, Operator: c.who, Personal: c.personal, Admin: c.admin, Channel: ticket.ChannelITSM, App: "demo", Operation: "o"}
 		if c.action == ticket.Reassign {
 			cmd.Node, cmd.Targets = "first", []string{"li"}
 		}

@@ -126,7 +126,7 @@ func TestAnySequenceOfCommands(t *testing.T) {
 			now = now.Add(time.Duration(rapid.IntRange(-60, 120).Draw(t, "seconds")) * time.Second)
 			base := on
 			if base.Ended() {
-				base.Life++ // the desk begins the next life
+				base.Generation++ // the desk begins the next generation
 			}
 			was := asJSON(t, base)
 			pasts = append(pasts, past{base, was})
@@ -147,7 +147,7 @@ func TestAnySequenceOfCommands(t *testing.T) {
 			after := base
 			for _, e := range events {
 				require.Equal(t, after.Seq+1, e.Seq, "no sequence number is skipped")
-				require.Equal(t, base.Life, e.Life)
+				require.Equal(t, base.Generation, e.Generation)
 				require.False(t, e.At.Before(all[len(all)-1].At), "time never runs backwards")
 				require.True(t, e.Type.Known())
 				require.LessOrEqual(t, len(asJSON(t, e)), ticket.MaxEvent)
@@ -157,7 +157,7 @@ func TestAnySequenceOfCommands(t *testing.T) {
 				wire = ticket.Evolve(through(t, wire), through(t, e))
 			}
 			if len(events) == 0 {
-				continue // the life was not begun
+				continue // the generation was not begun
 			}
 			require.Equal(t, was, asJSON(t, base), "evolving leaves the earlier ticket alone")
 			holds(t, after)
@@ -228,7 +228,7 @@ func TestEvolveTakesAnything(t *testing.T) {
 		for range rapid.IntRange(1, 8).Draw(t, "events") {
 			flagged, word := rapid.Bool().Draw(t, "flag"), anyText(t, "word")
 			e := ticket.Event{
-				Seq: rapid.Int64().Draw(t, "seq"), Life: rapid.IntRange(0, 3).Draw(t, "life"), At: epoch,
+				Seq: rapid.Int64().Draw(t, "seq"), Generation: rapid.IntRange(0, 3).Draw(t, "life"), At: epoch,
 				Type: rapid.SampledFrom(append(slices.Clone(ticket.Types), "", "from-a-newer-build")).Draw(t, "type"),
 				After: ticket.Change{
 					Status:    rapid.SampledFrom([]ticket.Status{"", ticket.Resolved, ticket.Revoked, "newer"}).Draw(t, "status"),

@@ -15,7 +15,7 @@ import (
 func statement(status ticket.Status, later int) ticket.Command {
 	c := command(ticket.Report)
 	at := epoch.Add(time.Duration(later) * time.Minute)
-	c.Operator, c.Door = "", ticket.DoorException
+	c.Operator, c.Channel = "", ticket.ChannelException
 	c.Statement = &ticket.Statement{System: "JIRA", Issue: "RECON-1234", Status: status, Assignee: "zhang", UpdatedAt: &at}
 	return c
 }
@@ -188,7 +188,7 @@ func TestWhatComesTooLateChangesNothing(t *testing.T) {
 	ended, _ := do(t, on, elsewhere)
 	require.Equal(t, "completed", ended.Phase(), "every case has a time of its own")
 	require.Len(t, ended.Links, 2)
-	ended.Life++
+	ended.Generation++
 	_, events = do(t, ended, statement(ticket.Triggered, 4))
 	require.Equal(t, ticket.Stale, events[0].Type)
 }

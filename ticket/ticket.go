@@ -8,7 +8,7 @@ import (
 	"signalbox/flow"
 )
 
-// Status is where a ticket stands in its life. A suspended ticket keeps the status under it.
+// Status is where a ticket stands in its generation. A suspended ticket keeps the status under it.
 type Status string
 
 const (
@@ -26,17 +26,17 @@ const PhaseSuspended = "suspended"
 // Open reports whether a ticket in this status can still move through its process.
 func (s Status) Open() bool { return s == Triggered || s == Acknowledged || s == Resolved }
 
-// Door is the way a command came in: a family, or Temporal's signals.
-type Door string
+// Channel is the way a command came in: a family, or Temporal's signals.
+type Channel string
 
 const (
-	DoorIssue     Door = "issue"
-	DoorIncident  Door = "incident"
-	DoorITSM      Door = "itsm"
-	DoorPublish   Door = "publish"
-	DoorException Door = "exception"
-	DoorSignal    Door = "signal" // Temporal's UI, its CLI, other workflows
-	DoorSystem    Door = "system" // Signalbox itself: deadlines, automatic nodes
+	ChannelIssue     Channel = "issue"
+	ChannelIncident  Channel = "incident"
+	ChannelITSM      Channel = "itsm"
+	ChannelPublish   Channel = "publish"
+	ChannelException Channel = "exception"
+	ChannelSignal    Channel = "signal" // Temporal's UI, its CLI, other workflows
+	ChannelSystem    Channel = "system" // Signalbox itself: deadlines, automatic nodes
 )
 
 // Identity is what a ticket is called. All of it is given once, before the ticket exists, and never changes.
@@ -67,7 +67,7 @@ type Relation struct {
 	Content []string `json:"content"`
 }
 
-// RelationHead is what the ticket itself remembers of a relation. The content lives in the events and in the read model, so that a
+// RelationHead is what the ticket itself remembers of a relation. The content generations in the events and in the read model, so that a
 // ticket stays small enough to be carried through a roll-over however much is tied to it.
 type RelationHead struct {
 	Type   string `json:"type"`
@@ -92,7 +92,7 @@ type MessageHead struct {
 // Ticket is the whole state of one case. It is plain data: it goes through JSON unchanged.
 type Ticket struct {
 	Identity
-	Door        Door           `json:"door"` // the family it was opened through
+	Channel     Channel        `json:"door"` // the family it was opened through
 	App         string         `json:"app"`  // code of the app that opened it
 	Service     string         `json:"service"`
 	Version     int            `json:"version"` // of the service's definition
@@ -118,10 +118,10 @@ type Ticket struct {
 	Named      map[string][]string `json:"named,omitempty"`      // whom the caller named, by node id
 	Followers  []string            `json:"followers,omitempty"`  // who wants to see it
 
-	Life      int       `json:"life,omitempty"` // how often it was taken up again after it had ended
-	Seq       int64     `json:"seq"`            // of the last event
-	CreatedAt time.Time `json:"created_at"`
-	UpdatedAt time.Time `json:"updated_at"` // of the last event
+	Generation int       `json:"life,omitempty"` // how often it was taken up again after it had ended
+	Seq        int64     `json:"seq"`            // of the last event
+	CreatedAt  time.Time `json:"created_at"`
+	UpdatedAt  time.Time `json:"updated_at"` // of the last event
 }
 
 // Phase is the status in the house's own words, or PhaseSuspended.
@@ -132,7 +132,7 @@ func (t Ticket) Phase() string {
 	return string(t.Status)
 }
 
-// Ended reports whether the ticket is over. An ended ticket has no workflow; what is still allowed there starts its next life.
+// Ended reports whether the ticket is over. An ended ticket has no workflow; what is still allowed there starts its next generation.
 func (t Ticket) Ended() bool { return !t.Status.Open() }
 
 func (t Ticket) relation(kind string) (int, RelationHead) {

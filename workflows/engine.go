@@ -29,7 +29,7 @@ type Engine struct {
 
 var _ desk.Engine = (*Engine)(nil)
 
-// dormant is how long a life at which nobody acts and nothing is due waits for its first workflow task. An update wakes it at once, so a ticket
+// dormant is how long a generation at which nobody acts and nothing is due waits for its first workflow task. An update wakes it at once, so a ticket
 // that is handled sooner is spared a task. A signal does not, whatever the API says of it (server 1.32): it is heard when this is over. Where the
 // first task is less than a query's ten seconds away, the server keeps the query until then, which Peek could not do without; so this is more.
 const dormant = time.Minute
@@ -48,11 +48,11 @@ func sleep(t ticket.Ticket, now time.Time) time.Duration {
 // outcomeWait bounds how long Outcome waits for an update that no worker has taken yet.
 const outcomeWait = 2 * time.Second
 
-// Begin starts a life of a ticket; see desk.Engine.
+// Begin starts a generation of a ticket; see desk.Engine.
 func (g *Engine) Begin(ctx context.Context, before ticket.Ticket, events []ticket.Event) error {
 	t := ticket.Fold(before, events)
 	options := client.StartWorkflowOptions{
-		ID:                                       TicketID(t.Number, t.Life),
+		ID:                                       TicketID(t.Number, t.Generation),
 		TaskQueue:                                QueueTickets,
 		WorkflowIDReusePolicy:                    enumspb.WORKFLOW_ID_REUSE_POLICY_REJECT_DUPLICATE,
 		WorkflowExecutionErrorWhenAlreadyStarted: true,
@@ -69,7 +69,7 @@ func (g *Engine) Begin(ctx context.Context, before ticket.Ticket, events []ticke
 	if !errors.As(err, &already) {
 		return err
 	}
-	began, err := g.Begun(ctx, t.Identity, t.Life)
+	began, err := g.Begun(ctx, t.Identity, t.Generation)
 	if err != nil {
 		return err
 	}
@@ -79,9 +79,9 @@ func (g *Engine) Begin(ctx context.Context, before ticket.Ticket, events []ticke
 	return desk.ErrGone
 }
 
-// Begun reads what a life began with from its history, for which no worker is needed; see desk.Engine.
-func (g *Engine) Begun(ctx context.Context, id ticket.Identity, life int) ([]ticket.Event, error) {
-	execution := &commonpb.WorkflowExecution{WorkflowId: TicketID(id.Number, life)}
+// Begun reads what a generation began with from its history, for which no worker is needed; see desk.Engine.
+func (g *Engine) Begun(ctx context.Context, id ticket.Identity, generation int) ([]ticket.Event, error) {
+	execution := &commonpb.WorkflowExecution{WorkflowId: TicketID(id.Number, generation)}
 	for {
 		page, err := g.Client.WorkflowService().GetWorkflowExecutionHistory(ctx, &workflowservice.GetWorkflowExecutionHistoryRequest{
 			Namespace: g.Namespace, Execution: execution, MaximumPageSize: 1,
@@ -114,9 +114,9 @@ func (g *Engine) converter() converter.DataConverter {
 }
 
 // Update sends a command; see desk.Engine.
-func (g *Engine) Update(ctx context.Context, id ticket.Identity, life int, c ticket.Command) ([]ticket.Event, error) {
+func (g *Engine) Update(ctx context.Context, id ticket.Identity, generation int, c ticket.Command) ([]ticket.Event, error) {
 	handle, err := g.Client.UpdateWorkflow(ctx, client.UpdateWorkflowOptions{
-		WorkflowID: TicketID(id.Number, life), UpdateID: c.Operation, UpdateName: UpdateHandle,
+		WorkflowID: TicketID(id.Number, generation), UpdateID: c.Operation, UpdateName: UpdateHandle,
 		Args: []any{HandleRequest{Command: c}}, WaitForStage: client.WorkflowUpdateStageCompleted,
 	})
 	if err != nil {
@@ -125,7 +125,7 @@ func (g *Engine) Update(ctx context.Context, id ticket.Identity, life int, c tic
 	var result HandleResult
 	if err := handle.Get(ctx, &result); err != nil {
 		if untouched(err) {
-			g.unstick(ctx, id, life)
+			g.unstick(ctx, id, generation)
 		}
 		return nil, fromWire(err)
 	}
@@ -135,17 +135,17 @@ func (g *Engine) Update(ctx context.Context, id ticket.Identity, life int, c tic
 // unstick has a run's next task go to the queue that all workers share. A refused update leaves no workflow task in the history, and a run
 // that has none the server cannot hand to the worker that it remembers all the same: the next command would wait five seconds for nobody
 // (server 1.32). Where this fails, it does.
-func (g *Engine) unstick(ctx context.Context, id ticket.Identity, life int) {
+func (g *Engine) unstick(ctx context.Context, id ticket.Identity, generation int) {
 	_, _ = g.Client.WorkflowService().ResetStickyTaskQueue(ctx, &workflowservice.ResetStickyTaskQueueRequest{
-		Namespace: g.Namespace, Execution: &commonpb.WorkflowExecution{WorkflowId: TicketID(id.Number, life)},
+		Namespace: g.Namespace, Execution: &commonpb.WorkflowExecution{WorkflowId: TicketID(id.Number, generation)},
 	})
 }
 
 // Outcome asks the server for the result of an update; see desk.Engine.
-func (g *Engine) Outcome(ctx context.Context, id ticket.Identity, life int, operation string) (desk.Outcome, error) {
+func (g *Engine) Outcome(ctx context.Context, id ticket.Identity, generation int, operation string) (desk.Outcome, error) {
 	ctx, cancel := context.WithTimeout(ctx, outcomeWait)
 	defer cancel()
-	handle := g.Client.GetWorkflowUpdateHandle(client.GetWorkflowUpdateHandleOptions{WorkflowID: TicketID(id.Number, life), UpdateID: operation})
+	handle := g.Client.GetWorkflowUpdateHandle(client.GetWorkflowUpdateHandleOptions{WorkflowID: TicketID(id.Number, generation), UpdateID: operation})
 	var result HandleResult
 	err := handle.Get(ctx, &result)
 	if err == nil {
@@ -165,11 +165,11 @@ func (g *Engine) Outcome(ctx context.Context, id ticket.Identity, life int, oper
 }
 
 // Peek asks the workflow, or where it has not run yet, its history; see desk.Engine.
-func (g *Engine) Peek(ctx context.Context, id ticket.Identity, life int, after int64) ([]ticket.Event, bool, error) {
-	value, err := g.Client.QueryWorkflow(ctx, TicketID(id.Number, life), "", QueryTicket, PeekRequest{After: after})
+func (g *Engine) Peek(ctx context.Context, id ticket.Identity, generation int, after int64) ([]ticket.Event, bool, error) {
+	value, err := g.Client.QueryWorkflow(ctx, TicketID(id.Number, generation), "", QueryTicket, PeekRequest{After: after})
 	var notReady *serviceerror.WorkflowNotReady
 	if errors.As(err, &notReady) {
-		began, err := g.Begun(ctx, id, life)
+		began, err := g.Begun(ctx, id, generation)
 		for len(began) > 0 && began[0].Seq <= after {
 			began = began[1:]
 		}
@@ -180,7 +180,7 @@ func (g *Engine) Peek(ctx context.Context, id ticket.Identity, life int, after i
 	}
 	var result PeekResult
 	if err := value.Get(&result); err != nil {
-		return nil, false, fmt.Errorf("read the answer of %s: %w", TicketID(id.Number, life), err)
+		return nil, false, fmt.Errorf("read the answer of %s: %w", TicketID(id.Number, generation), err)
 	}
 	return result.Events, result.More, nil
 }

@@ -17,10 +17,10 @@ type LaneInput struct {
 	Lane notice.Lane `json:"lane"`
 }
 
-// SignalParked tells a lane's workflow that its lane was parked. It matters when the workflow is about to return, having found the lane
+// SignalRetrying tells a lane's workflow that its lane was retrying. It matters when the workflow is about to return, having found the lane
 // empty a moment earlier, and when it waits for a try that is not to come any more: the lane was unparked behind its back, because its
 // subscription was paused or dropped, and taken up again since.
-const SignalParked = "parked"
+const SignalRetrying = "parked"
 
 const (
 	// deliveriesPerRun keeps a run of a lane well below the server's limits.
@@ -31,19 +31,19 @@ const (
 	oursToFix = 10 * time.Second
 )
 
-// Lane goes on with a parked lane, one delivery after the other in order, until nothing is left or its address is dropped. Each delivery is
+// Lane goes on with a retrying lane, one delivery after the other in order, until nothing is left or its address is dropped. Each delivery is
 // one activity under its profile's retry policy. How many tries were made is known by the outbox alone, so that a try counts once even when
 // a worker is lost.
 func Lane(ctx workflow.Context, in LaneInput) error {
-	r := &laneRun{lane: in.Lane, parked: workflow.GetSignalChannel(ctx, SignalParked)}
+	r := &laneRun{lane: in.Lane, retrying: workflow.GetSignalChannel(ctx, SignalRetrying)}
 	for n := 0; ; n++ {
 		r.answerSignals()
 		next, err := r.next(ctx)
 		switch {
 		case err != nil:
 			return err
-		case !next.Found && r.parked.Len() > 0:
-			continue // it was parked again after we had looked
+		case !next.Found && r.retrying.Len() > 0:
+			continue // it was retrying again after we had looked
 		case !next.Found:
 			return nil
 		case n >= deliveriesPerRun || workflow.GetInfo(ctx).GetContinueAsNewSuggested():
@@ -60,13 +60,13 @@ func Lane(ctx workflow.Context, in LaneInput) error {
 }
 
 type laneRun struct {
-	lane   notice.Lane
-	parked workflow.ReceiveChannel
+	lane     notice.Lane
+	retrying workflow.ReceiveChannel
 }
 
 // answerSignals takes the signals that the look after it answers.
 func (r *laneRun) answerSignals() {
-	for r.parked.ReceiveAsync(nil) {
+	for r.retrying.ReceiveAsync(nil) {
 	}
 }
 
@@ -96,10 +96,10 @@ func (r *laneRun) wait(ctx workflow.Context, next activities.NextDelivery) (due 
 	return err == nil, ctx.Err()
 }
 
-// unlessParked waits for a future, or calls it off when the lane is parked anew. What is under way then is still awaited, so that a lane never
+// unlessParked waits for a future, or calls it off when the lane is retrying anew. What is under way then is still awaited, so that a lane never
 // has two tries at a time.
 func (r *laneRun) unlessParked(ctx workflow.Context, cancel workflow.CancelFunc, f workflow.Future, to any) error {
-	workflow.NewSelector(ctx).AddFuture(f, func(workflow.Future) {}).AddReceive(r.parked, func(c workflow.ReceiveChannel, _ bool) {
+	workflow.NewSelector(ctx).AddFuture(f, func(workflow.Future) {}).AddReceive(r.retrying, func(c workflow.ReceiveChannel, _ bool) {
 		c.Receive(ctx, nil)
 		cancel()
 	}).Select(ctx)
@@ -128,7 +128,7 @@ func (r *laneRun) deliver(ctx workflow.Context, next activities.NextDelivery) er
 	case ctx.Err() != nil:
 		return ctx.Err()
 	case temporal.IsCanceledError(err):
-		return nil // called off: the lane was parked anew
+		return nil // called off: the lane was retrying anew
 	case errors.As(err, &app) && (app.Type() == activities.TypeFailedTry || app.Type() == activities.TypePutOff):
 		return nil // tries are left: some of the policy's attempts came to nothing with us, or were put off
 	}

@@ -81,7 +81,7 @@ func (b *laneBench) fresh() {
 	b.RegisterActivity(b.d)
 }
 
-// owe owes that many deliveries in the parked lane, the first of them with its first try still to come.
+// owe owes that many deliveries in the retrying lane, the first of them with its first try still to come.
 func (b *laneBench) owe(n int) {
 	b.outbox.Owe(testLane.Subscription, testLane.TicketID, n)
 	b.outbox.Park(testLane, time.Time{}, time.Time{})
@@ -129,7 +129,7 @@ func TestMinutelyMakesExactlyElevenTriesAMinuteApart(t *testing.T) {
 				require.Equal(t, 1, b.outbox.Count(notice.Failed))
 				require.Equal(t, notice.Dropped, b.outbox.Subscription("s").State)
 			}
-			require.False(t, b.outbox.IsParked(testLane))
+			require.False(t, b.outbox.IsRetrying(testLane))
 		})
 	}
 }
@@ -147,7 +147,7 @@ func TestALaneGoesOnWhereTheDrainLeftIt(t *testing.T) {
 	require.Equal(t, want, b.heard(), "ten more tries, all counted from the first")
 	require.Equal(t, 1, b.outbox.Count(notice.Failed))
 	require.Equal(t, 2, b.outbox.Count(notice.Held), "what waits behind is kept, and not sent")
-	require.False(t, b.outbox.IsParked(testLane))
+	require.False(t, b.outbox.IsRetrying(testLane))
 }
 
 func TestALaneKeepsItsOrderWhileItsReceiverRecovers(t *testing.T) {
@@ -165,7 +165,7 @@ func TestALaneKeepsItsOrderWhileItsReceiverRecovers(t *testing.T) {
 	require.Equal(t, []told{at("s:1:1", 0), at("s:1:1", 1), at("s:1:1", 2), at("s:1:1", 3), at("s:1:2", 3), at("s:1:3", 3), at("s:1:3", 4),
 		at("s:1:4", 4)}, b.heard())
 	require.Equal(t, 4, b.outbox.Count(notice.Sent))
-	require.False(t, b.outbox.IsParked(testLane))
+	require.False(t, b.outbox.IsRetrying(testLane))
 }
 
 func TestNothingMoreIsSentAfterADeletion(t *testing.T) {
@@ -235,19 +235,19 @@ func TestALaneParkedAgainWhileItsWorkflowIsFinishingIsNotForgotten(t *testing.T)
 	b := newLaneBench(t, notice.Minutely)
 	b.owe(1)
 	real := b.d.Next
-	parked := false
+	retrying := false
 	b.OnActivity(b.d.Next, mock.Anything, mock.Anything).Return(func(ctx context.Context, lane notice.Lane) (activities.NextDelivery, error) {
 		next, err := real(ctx, lane)
-		if !next.Found && !parked { // the drain's next try fails right after
-			parked = true
+		if !next.Found && !retrying { // the drain's next try fails right after
+			retrying = true
 			b.owe(1)
-			b.SignalWorkflow(SignalParked, nil)
+			b.SignalWorkflow(SignalRetrying, nil)
 		}
 		return next, err
 	})
 	require.NoError(t, b.run())
 	require.Equal(t, 2, b.outbox.Count(notice.Sent))
-	require.False(t, b.outbox.IsParked(testLane))
+	require.False(t, b.outbox.IsRetrying(testLane))
 }
 
 // A subscription that is paused and resumed begins anew; its lane's workflow may still be waiting for the try that was to come before.
@@ -265,13 +265,13 @@ func TestALaneThatIsParkedAnewDoesNotWaitForWhatWasPlannedBefore(t *testing.T) {
 				b.answer = func(string, int) int { return 200 }
 				b.mu.Unlock()
 				b.outbox.Park(testLane, b.Now(), b.Now().Add(5*time.Second))
-				b.SignalWorkflow(SignalParked, nil)
+				b.SignalWorkflow(SignalRetrying, nil)
 			}, time.Minute)
 			require.NoError(t, b.run())
 			heard := b.heard()
 			require.Equal(t, 65*time.Second, heard[len(heard)-1].at)
 			require.Equal(t, 1, b.outbox.Count(notice.Sent))
-			require.False(t, b.outbox.IsParked(testLane))
+			require.False(t, b.outbox.IsRetrying(testLane))
 		})
 	}
 }

@@ -36,7 +36,7 @@ func (l Lanes) Start(ctx context.Context, lane notice.Lane, wait time.Duration) 
 	if wait -= wakeBefore; wait > wakeBefore {
 		start.StartDelay = wait
 	}
-	_, err := l.Client.SignalWithStartWorkflow(ctx, LaneID(lane), SignalParked, nil, start, Lane, LaneInput{Lane: lane})
+	_, err := l.Client.SignalWithStartWorkflow(ctx, LaneID(lane), SignalRetrying, nil, start, Lane, LaneInput{Lane: lane})
 	return err
 }
 

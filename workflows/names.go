@@ -24,18 +24,18 @@ const (
 	QueryTicket  = "ticket" // takes PeekRequest, gives PeekResult
 )
 
-// TicketID gives the workflow ID of one life of a ticket: "ticket:IM…", and "ticket:IM…/2" when it was taken up again twice.
-func TicketID(number string, life int) string {
-	if life == 0 {
+// TicketID gives the workflow ID of one generation of a ticket: "ticket:IM…", and "ticket:IM…/2" when it was taken up again twice.
+func TicketID(number string, generation int) string {
+	if generation == 0 {
 		return "ticket:" + number
 	}
-	return "ticket:" + number + "/" + strconv.Itoa(life)
+	return "ticket:" + number + "/" + strconv.Itoa(generation)
 }
 
 // DeliveriesID gives the workflow ID of a partition.
 func DeliveriesID(partition int) string { return fmt.Sprintf("deliveries:%d", partition) }
 
-// LaneID gives the workflow ID of a parked lane.
+// LaneID gives the workflow ID of a retrying lane.
 func LaneID(lane notice.Lane) string { return "lane:" + lane.String() }
 
 // RedeliverID gives the workflow ID of a redelivery of many.

@@ -20,7 +20,7 @@ func openingOf(t *testing.T, source string) []ticket.Event {
 	def, faults := flow.Parse([]byte(source))
 	require.Empty(t, faults)
 	def.Version = 1
-	events, err := ticket.Open(ticket.Draft{Door: ticket.DoorIssue, App: "demo", Origin: "customs", Title: "a case", Opener: "li", Service: def.Key, Definition: &def},
+	events, err := ticket.Open(ticket.Draft{Channel: ticket.ChannelIssue, App: "demo", Origin: "customs", Title: "a case", Opener: "li", Service: def.Key, Definition: &def},
 		ticket.Identity{ID: 1, Number: "IM202601020304050000000001", UUID: "u", Tenant: "a"}, "op-open", epoch)
 	require.NoError(t, err)
 	return events

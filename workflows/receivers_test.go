@@ -132,7 +132,7 @@ func TestWhatEveryProfileMakesOfEveryReceiver(t *testing.T) {
 				if !r.secure {
 					require.EqualValues(t, want.tries, requests.Load(), "no try but those that are written down, and no redirect followed")
 				}
-				require.False(t, b.outbox.IsParked(testLane))
+				require.False(t, b.outbox.IsRetrying(testLane))
 				for i, a := range attempts {
 					require.NotNil(t, a.ScheduledAt)
 					require.False(t, a.StartedAt.Before(*a.ScheduledAt))

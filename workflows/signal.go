@@ -32,7 +32,7 @@ type VoteSignal struct {
 
 // signalCommand reads a signal. The command names action and door even when the payload cannot be read.
 func signalCommand(action ticket.Action, raw converter.RawValue) (ticket.Command, error) {
-	c := ticket.Command{Action: action, Door: ticket.DoorSignal, App: string(ticket.DoorSignal)}
+	c := ticket.Command{Action: action, Channel: ticket.ChannelSignal, App: string(ticket.ChannelSignal)}
 	decode := func(v any) error {
 		if err := converter.GetDefaultDataConverter().FromPayload(raw.Payload(), v); err != nil {
 			return ticket.Refuse(ticket.Invalid, "the signal's payload cannot be read: "+err.Error())

@@ -24,7 +24,7 @@ type Swept struct {
 // sweepTimeout bounds one sweep: the next does not begin before it is over.
 const sweepTimeout = 5 * time.Minute
 
-// Sweep makes good what crashes left behind: it settles expired operations, and makes sure that partitions and parked lanes have their
+// Sweep makes good what crashes left behind: it settles expired operations, and makes sure that partitions and retrying lanes have their
 // workflows. Neither waits for the other.
 func Sweep(ctx workflow.Context) (Swept, error) {
 	ctx = workflow.WithActivityOptions(ctx, workflow.ActivityOptions{

@@ -18,7 +18,7 @@ import (
 // TicketInput is what one run of a ticket's workflow starts from.
 type TicketInput struct {
 	Before    ticket.Ticket  `json:"before"`               // the ticket as it was before the events
-	Events    []ticket.Event `json:"events,omitempty"`     // what this life began with; empty in later runs of it
+	Events    []ticket.Event `json:"events,omitempty"`     // what this generation began with; empty in later runs of it
 	Recent    []string       `json:"recent,omitempty"`     // operations of earlier runs, oldest first: the server forgets them at a roll-over
 	MoveAfter int            `json:"move_after,omitempty"` // updates after which the run rolls over; zero means the default
 }
@@ -54,7 +54,7 @@ const (
 	peekBytes = 1 << 20
 	// typeMoving is the type of the refusal that means: try again at once.
 	typeMoving = "moving"
-	// typeGone is the type of the refusal that means: this life is over, even where its workflow is not yet.
+	// typeGone is the type of the refusal that means: this generation is over, even where its workflow is not yet.
 	typeGone = "gone"
 )
 
@@ -187,7 +187,7 @@ func (r *run) decideAnswers(ctx workflow.Context) {
 
 // system decides what nobody asked for, and reports whether anything came of it.
 func (r *run) system(ctx workflow.Context, c ticket.Command) bool {
-	c.Door, c.App = ticket.DoorSystem, string(ticket.DoorSystem)
+	c.Channel, c.App = ticket.ChannelSystem, string(ticket.ChannelSystem)
 	events, err := ticket.Decide(r.ticket, c, workflow.Now(ctx))
 	if err != nil {
 		workflow.GetLogger(ctx).Error("ticket.system", "action", c.Action, "error", err)
@@ -244,7 +244,7 @@ func (r *run) validate(ctx workflow.Context, q HandleRequest) error {
 	if r.known(q.Command.Operation) {
 		return nil
 	}
-	// The ending is the last event of a life: what comes after it begins the next one.
+	// The ending is the last event of a generation: what comes after it begins the next one.
 	if r.ticket.Ended() {
 		return temporal.NewNonRetryableApplicationError("the ticket has just ended", typeGone, nil)
 	}
@@ -313,7 +313,7 @@ func (r *run) project(ctx workflow.Context) error {
 		Summary:             fmt.Sprintf("up to event %d", r.ticket.Seq),
 	})
 	var a *activities.Activities
-	return workflow.ExecuteActivity(ctx, a.Project, activities.ProjectInput{Ticket: r.ticket.Identity, Life: r.ticket.Life}).Get(ctx, nil)
+	return workflow.ExecuteActivity(ctx, a.Project, activities.ProjectInput{Ticket: r.ticket.Identity, Generation: r.ticket.Generation}).Get(ctx, nil)
 }
 
 // peek answers the query "ticket".
@@ -364,7 +364,7 @@ func (r *run) readSignals(ctx workflow.Context) {
 		var raw converter.RawValue
 		for channel.ReceiveAsync(&raw) {
 			if r.ticket.Ended() {
-				// The ending is the last event of a life, so this leaves no entry; a moment later there would have been no workflow to signal.
+				// The ending is the last event of a generation, so this leaves no entry; a moment later there would have been no workflow to signal.
 				workflow.GetLogger(ctx).Warn("ticket.signal_after_end", "signal", action)
 				continue
 			}

@@ -23,7 +23,7 @@ var epoch = time.Date(2026, 1, 2, 3, 4, 5, 0, time.UTC)
 
 func opening(t *testing.T) []ticket.Event {
 	t.Helper()
-	events, err := ticket.Open(ticket.Draft{Door: ticket.DoorIssue, App: "demo", Origin: "customs", Title: "a case"},
+	events, err := ticket.Open(ticket.Draft{Channel: ticket.ChannelIssue, App: "demo", Origin: "customs", Title: "a case"},
 		ticket.Identity{ID: 1, Number: "IM202601020304050000000001", UUID: "u", Tenant: "a"}, "op-open", epoch)
 	require.NoError(t, err)
 	return events
@@ -87,16 +87,16 @@ func (b *bench) state() ticket.Ticket {
 }
 
 func accept(operation string) ticket.Command {
-	return ticket.Command{Action: ticket.Accept, Operator: "li", Door: ticket.DoorIssue, App: "demo", Operation: operation}
+	return ticket.Command{Action: ticket.Accept, Operator: "li", Channel: ticket.ChannelIssue, App: "demo", Operation: operation}
 }
 
 func say(operation string) ticket.Command {
-	return ticket.Command{Action: ticket.Say, Operator: "li", Door: ticket.DoorIssue, App: "demo", Operation: operation,
+	return ticket.Command{Action: ticket.Say, Operator: "li", Channel: ticket.ChannelIssue, App: "demo", Operation: operation,
 		Message: &ticket.Message{ID: "m-" + operation, Author: "li", Content: "hello"}}
 }
 
 func terminate(operation string) ticket.Command {
-	return ticket.Command{Action: ticket.Terminate, Operator: "li", Door: ticket.DoorIssue, App: "demo", Operation: operation}
+	return ticket.Command{Action: ticket.Terminate, Operator: "li", Channel: ticket.ChannelIssue, App: "demo", Operation: operation}
 }
 
 func TestACommandIsDecidedOnceAndARefusalLeavesNoTrace(t *testing.T) {
@@ -184,7 +184,7 @@ func TestSignalsAreTheSecondDoor(t *testing.T) {
 		require.Equal(t, "wang", out.Events[0].Actor)
 		require.Equal(t, ticket.RefusedCmd, out.Events[1].Type)
 		require.Equal(t, ticket.Solved, out.Events[2].Type)
-		require.Equal(t, ticket.DoorSignal, out.Events[2].Door)
+		require.Equal(t, ticket.ChannelSignal, out.Events[2].Channel)
 	}, 5*time.Minute)
 	signal(6*time.Minute, ticket.Confirm, ConfirmSignal{Operator: "li", Verdict: ticket.Verdict{Passed: true, Comment: "good"}})
 	b.ExecuteWorkflow(Ticket, TicketInput{Events: opening(t)})
@@ -193,7 +193,7 @@ func TestSignalsAreTheSecondDoor(t *testing.T) {
 	require.Equal(t, 5, b.projected)
 }
 
-func TestNothingIsTakenAfterTheEndingOfALife(t *testing.T) {
+func TestNothingIsTakenAfterTheEndingOfAGeneration(t *testing.T) {
 	b := newBench(t)
 	b.handle(time.Minute, terminate("op-1"))
 	late := b.handle(time.Minute, say("op-2"))
@@ -212,7 +212,7 @@ func TestALifeThatStaysEndedIsOverAtOnce(t *testing.T) {
 	more, err := ticket.Decide(ended, terminate("op-1"), epoch)
 	require.NoError(t, err)
 	ended = ticket.Fold(ended, more)
-	ended.Life++
+	ended.Generation++
 	said, err := ticket.Decide(ended, say("op-2"), epoch)
 	require.NoError(t, err)
 
@@ -221,7 +221,7 @@ func TestALifeThatStaysEndedIsOverAtOnce(t *testing.T) {
 	require.NoError(t, b.GetWorkflowError())
 	require.True(t, b.IsWorkflowCompleted())
 	require.Len(t, b.state().Messages, 1)
-	require.Equal(t, 1, b.state().Life)
+	require.Equal(t, 1, b.state().Generation)
 }
 
 func TestPeekGivesLargeTimelinesInParts(t *testing.T) {

@@ -24,7 +24,7 @@ type Outbox struct {
 	deliveries    []*notice.Delivery // in the order in which they came to be
 	attempts      []notice.Attempt
 	alerts        []notice.Alert
-	parked        map[notice.Lane]bool
+	retrying      map[notice.Lane]bool
 	spoilt        map[string]string
 	down          bool
 	wake          chan struct{}
@@ -35,7 +35,7 @@ var _ activities.Outbox = (*Outbox)(nil)
 
 // New gives an empty outbox.
 func New() *Outbox {
-	return &Outbox{subscriptions: map[string]notice.Subscription{}, parked: map[notice.Lane]bool{}, spoilt: map[string]string{}, wake: make(chan struct{}, 1),
+	return &Outbox{subscriptions: map[string]notice.Subscription{}, retrying: map[notice.Lane]bool{}, spoilt: map[string]string{}, wake: make(chan struct{}, 1),
 		changed: make(chan struct{})}
 }
 
@@ -75,8 +75,8 @@ func (o *Outbox) Owe(subscription string, ticket int64, n int) {
 			}
 			id := fmt.Sprintf("%s:%d", lane, seq)
 			d := &notice.Delivery{ID: id, Tenant: o.subscriptions[subscription].Tenant, Lane: lane, Seq: seq, Type: "relations", Body: []byte(`{"id":"` + id + `"}`), State: notice.Pending}
-			if o.parked[lane] {
-				d.State = notice.Parked
+			if o.retrying[lane] {
+				d.State = notice.Retrying
 			}
 			o.deliveries = append(o.deliveries, d)
 		}
@@ -108,12 +108,12 @@ func (o *Outbox) Park(lane notice.Lane, at time.Time, next time.Time) {
 			if d.Lane != lane {
 				continue
 			}
-			d.State = notice.Parked
+			d.State = notice.Retrying
 			if first && !at.IsZero() {
 				d.Tries, d.FirstTry, d.NextTry, first = 1, &at, &next, false
 			}
 		}
-		o.parked[lane] = true
+		o.retrying[lane] = true
 	})
 }
 
@@ -161,11 +161,11 @@ func (o *Outbox) Subscription(id string) notice.Subscription {
 	return o.subscriptions[id]
 }
 
-// IsParked reports whether a lane is parked.
-func (o *Outbox) IsParked(lane notice.Lane) bool {
+// IsRetrying reports whether a lane is retrying.
+func (o *Outbox) IsRetrying(lane notice.Lane) bool {
 	o.mu.Lock()
 	defer o.mu.Unlock()
-	return o.parked[lane]
+	return o.retrying[lane]
 }
 
 // Await waits until the condition holds, looking again after every change. It reports false when ctx ended first.
@@ -238,11 +238,11 @@ func (o *Outbox) settle(d *notice.Delivery, r activities.Result) {
 	if d.FirstTry == nil {
 		d.FirstTry = &r.Attempt.StartedAt
 	}
-	if r.Then == notice.Parked {
-		o.parked[d.Lane] = true
+	if r.Then == notice.Retrying {
+		o.retrying[d.Lane] = true
 		for _, other := range o.deliveries {
 			if other.Lane == d.Lane && other.State == notice.Pending {
-				other.State = notice.Parked
+				other.State = notice.Retrying
 			}
 		}
 	}
@@ -271,12 +271,12 @@ func (o *Outbox) Next(_ context.Context, lane notice.Lane) (activities.Work, boo
 			return
 		}
 		for _, d := range o.deliveries {
-			if d.Lane == lane && d.State == notice.Parked {
+			if d.Lane == lane && d.State == notice.Retrying {
 				out, found = o.work(d), true
 				return
 			}
 		}
-		delete(o.parked, lane)
+		delete(o.retrying, lane)
 	})
 	if down {
 		return out, false, ErrDown
@@ -284,12 +284,12 @@ func (o *Outbox) Next(_ context.Context, lane notice.Lane) (activities.Work, boo
 	return out, found, nil
 }
 
-// Parked implements activities.Outbox.
-func (o *Outbox) Parked(_ context.Context, after notice.Lane, limit int) ([]notice.Lane, error) {
+// Retrying implements activities.Outbox.
+func (o *Outbox) Retrying(_ context.Context, after notice.Lane, limit int) ([]notice.Lane, error) {
 	o.mu.Lock()
 	defer o.mu.Unlock()
 	var out []notice.Lane
-	for lane := range o.parked {
+	for lane := range o.retrying {
 		if lane.String() > after.String() || after == (notice.Lane{}) {
 			out = append(out, lane)
 		}

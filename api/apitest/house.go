@@ -91,7 +91,7 @@ func (h *House) HandleIf(ctx context.Context, r desk.Request, key string, c tick
 	return h.once(r, func() (desk.Answer, error) {
 		h.mu.Lock()
 		defer h.mu.Unlock()
-		c.Door, c.App, c.Admin = r.Door, r.App.Code, r.App.May(desk.Admin)
+		c.Channel, c.App, c.Admin = r.Channel, r.App.Code, r.App.May(desk.Admin)
 		if err := c.Check(); err != nil {
 			return desk.Answer{}, err
 		}

@@ -32,11 +32,11 @@ func (r *records) Audit(_ context.Context, tenant string, f desk.EntryFilter) ([
 func TestTheAudit(t *testing.T) {
 	at := time.Date(2026, 1, 2, 3, 4, 5, 678_901_000, time.UTC)
 	r := &records{next: "more", entries: []desk.Entry{
-		{ID: "1", At: at, EndedAt: &at, Tenant: "north", App: "writer", Operator: "ann", Address: "203.0.113.9", RequestID: "r", Door: ticket.DoorITSM,
+		{ID: "1", At: at, EndedAt: &at, Tenant: "north", App: "writer", Operator: "ann", Address: "203.0.113.9", RequestID: "r", Channel: ticket.ChannelITSM,
 			Method: "POST", Path: "/openapi/ticket/approve/", Number: "REQ1", Kind: desk.KindHandle, Outcome: desk.Refused, Status: 200, Code: ticket.Forbidden, Why: "no"},
 		{ID: "2", At: at, Outcome: desk.Running},
 	}}
-	server := api.New(api.Config{}, apitest.NewApps(), nil, nil, (&audit.Wing{Records: r}).Family())
+	server := api.New(api.Config{}, apitest.NewApps(), nil, nil, (&audit.Handler{Records: r}).Family())
 	client := apitest.Client{T: t, App: server.App(), Secret: apitest.Boss}
 
 	answer := client.Do("GET", "/api/audit?app=writer&operator=ann&number=REQ1&outcome=refused&from=2026-01-02T00:00:00Z&to=2026-01-03T00:00:00Z&limit=7&cursor=c", nil)

@@ -18,21 +18,21 @@ type Records interface {
 	Audit(ctx context.Context, tenant string, f desk.EntryFilter) (entries []desk.Entry, next string, err error)
 }
 
-// Wing is the audit.
-type Wing struct{ Records Records }
+// Handler is the audit.
+type Handler struct{ Records Records }
 
 // Family gives the wing as the server mounts it.
-func (w *Wing) Family() api.Family {
+func (w *Handler) Family() api.Family {
 	const all = "/api/audit"
 	return api.Family{
-		Door:     ticket.DoorIssue,
+		Channel:  ticket.ChannelIssue,
 		Prefixes: []string{all},
 		Refuse:   api.RefuseInEnvelope,
 		Routes:   []api.Route{{Method: http.MethodGet, Path: all, Scope: desk.Admin, Reads: true, Handler: w.list}},
 	}
 }
 
-func (w *Wing) list(c *fiber.Ctx) error {
+func (w *Handler) list(c *fiber.Ctx) error {
 	q, err := api.ReadQuery(c)
 	if err != nil {
 		return err

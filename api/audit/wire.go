@@ -17,7 +17,7 @@ type view struct {
 	Operator  string              `json:"operator"`
 	Address   string              `json:"address"`
 	RequestID string              `json:"request_id"`
-	Door      ticket.Door         `json:"door"`
+	Channel   ticket.Channel      `json:"door"`
 	Method    string              `json:"method"`
 	Path      string              `json:"path"`
 	Number    string              `json:"number"`
@@ -29,7 +29,7 @@ type view struct {
 
 func viewOf(e desk.Entry) view {
 	return view{
-		ID: e.ID, At: e.At.UTC(), EndedAt: api.UTC(e.EndedAt), App: e.App, Operator: e.Operator, Address: e.Address, RequestID: e.RequestID, Door: e.Door,
+		ID: e.ID, At: e.At.UTC(), EndedAt: api.UTC(e.EndedAt), App: e.App, Operator: e.Operator, Address: e.Address, RequestID: e.RequestID, Channel: e.Channel,
 		Method: e.Method, Path: e.Path, Number: e.Number, Outcome: e.Outcome, Status: e.Status, Code: e.Code, Why: e.Why,
 	}
 }

@@ -21,8 +21,8 @@ import (
 	"signalbox/ticket"
 )
 
-// Door is what logs call this door.
-const Door ticket.Door = "codec"
+// Channel is what logs call this door.
+const Channel ticket.Channel = "codec"
 
 // Access says who may decrypt, and from where.
 type Access struct {
@@ -30,8 +30,8 @@ type Access struct {
 	CodecOrigins api.Origins `split_words:"true" desc:"where the Temporal web UI is, such as https://temporal.example.com; its pages may then decrypt for who is signed in to the operators' pages"`
 }
 
-// Wing is the codec server. All members are needed.
-type Wing struct {
+// Handler is the codec server. All members are needed.
+type Handler struct {
 	Access
 	// Handler encodes and decodes: POST …/encode and …/decode with payloads as JSON.
 	Handler http.Handler
@@ -43,13 +43,13 @@ type Wing struct {
 }
 
 // Family gives the wing as the server mounts it.
-func (w *Wing) Family() api.Family {
+func (w *Handler) Family() api.Family {
 	serve := adaptor.HTTPHandler(w.Handler)
 	route := func(path string) api.Route {
 		return api.Route{Method: http.MethodPost, Path: path, Scope: desk.Admin, Handler: func(c *fiber.Ctx) error { return w.serve(c, serve) }}
 	}
 	return api.Family{
-		Door:         Door,
+		Channel:      Channel,
 		Prefixes:     []string{"/codec"},
 		Pages:        w.CodecOrigins,
 		Authenticate: []api.Authenticator{w.signedIn},
@@ -60,7 +60,7 @@ func (w *Wing) Family() api.Family {
 
 // signedIn knows callers by the cookie of the operators' pages. It counts only with a page of the web UI or of ours, so that no other page can
 // make use of somebody who is signed in.
-func (w *Wing) signedIn(c *fiber.Ctx) (desk.App, bool, error) {
+func (w *Handler) signedIn(c *fiber.Ctx) (desk.App, bool, error) {
 	if c.Get(fiber.HeaderAuthorization) != "" || c.Get(api.HeaderToken) != "" {
 		return desk.App{}, false, nil
 	}
@@ -76,7 +76,7 @@ func (w *Wing) signedIn(c *fiber.Ctx) (desk.App, bool, error) {
 }
 
 // serve encodes or decodes for those who may, and writes down for whom.
-func (w *Wing) serve(c *fiber.Ctx, serve fiber.Handler) error {
+func (w *Handler) serve(c *fiber.Ctx, serve fiber.Handler) error {
 	app := api.Caller(c)
 	if !slices.Contains(w.CodecApps, app.Code) {
 		return ticket.Refuse(ticket.Forbidden, fmt.Sprintf("the app %s is not among those that may read what Temporal holds of every tenant", app.Code))

@@ -68,8 +68,8 @@ func setup(t testing.TB) *bench {
 	house := apitest.NewHouse()
 	house.Now = now
 	b := &bench{house: house, budget: &budget{used: map[string]int{}, began: map[string]time.Time{}, now: now}, clock: &at}
-	wing := exception.Wing{Desk: house, Budget: b.budget, Limit: limit, Now: now}
-	issues := issue.Wing{Desk: house, Tickets: house, Services: house, Addresses: house, Types: api.DefaultIncidentTypes}
+	wing := exception.Handler{Desk: house, Budget: b.budget, Limit: limit, Now: now}
+	issues := issue.Handler{Desk: house, Tickets: house, Services: house, Addresses: house, Types: api.DefaultIncidentTypes}
 	server := api.New(api.Config{}, apitest.NewApps(), nil, slog.New(slog.NewTextHandler(io.Discard, nil)), wing.Family(), issues.Family())
 	b.Client = apitest.Client{T: t, App: server.App(), Contract: apitest.LoadContract(t, "exception", "issue"), Secret: apitest.Writer}
 	b.T, _ = t.(*testing.T)
@@ -86,8 +86,8 @@ func (b *bench) on(t *testing.T) *bench {
 func (b *bench) open(phase string) ticket.Ticket {
 	b.Client.T.Helper()
 	t := b.Client.T
-	r := desk.Request{App: apitest.NewApps()[apitest.Writer], Door: ticket.DoorIssue}
-	draft := ticket.Draft{Door: ticket.DoorIssue, App: "writer", Origin: "a", Title: "b", Opener: "wang"}
+	r := desk.Request{App: apitest.NewApps()[apitest.Writer], Channel: ticket.ChannelIssue}
+	draft := ticket.Draft{Channel: ticket.ChannelIssue, App: "writer", Origin: "a", Title: "b", Opener: "wang"}
 	var id ticket.Identity
 	_, err := b.house.Open(t.Context(), r, ticket.SeriesIM, draft, func(i ticket.Identity) desk.Answer { id = i; return desk.Answer{} })
 	require.NoError(t, err)
@@ -157,7 +157,7 @@ func (b *bench) refused(a apitest.Answer, status int, code, says string) {
 }
 
 func TestEveryCallIsInTheDocumentAndTheOtherWayRound(t *testing.T) {
-	wing := exception.Wing{}
+	wing := exception.Handler{}
 	require.Equal(t, apitest.LoadContract(t, "exception").Routes(), apitest.Mounted(wing.Family()))
 }
 
@@ -186,7 +186,7 @@ func TestCalledAsTheSeedShows(t *testing.T) {
 		require.Equal(t, []ticket.Link{{System: "JIRA", Issue: "RECON-1234", Status: ticket.Completed, UpdatedAt: &updated, Digest: after.Links[0].Digest}}, after.Links)
 		events := b.timeline(on.ID)
 		last := events[len(events)-1]
-		require.Equal(t, []string{"closed", "writer", "exception"}, []string{string(last.Type), last.Actor, string(last.Door)})
+		require.Equal(t, []string{"closed", "writer", "exception"}, []string{string(last.Type), last.Actor, string(last.Channel)})
 		require.Equal(t, "status_update", last.After.Statement.Kind)
 
 		for _, again := range []string{"X-Idempotency-Key", "Idempotency-Key"} {

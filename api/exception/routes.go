@@ -23,8 +23,8 @@ type Desk interface {
 
 var _ Desk = (*desk.Desk)(nil)
 
-// Wing is the exception family. All members are needed.
-type Wing struct {
+// Handler is the exception family. All members are needed.
+type Handler struct {
 	Desk   Desk
 	Budget Budget
 	Limit  int              // callbacks a minute of one external system in one tenant; api.Config.ExceptionsPerMinute
@@ -32,9 +32,9 @@ type Wing struct {
 }
 
 // Family gives the wing as the server mounts it.
-func (w *Wing) Family() api.Family {
+func (w *Handler) Family() api.Family {
 	return api.Family{
-		Door:     ticket.DoorException,
+		Channel:  ticket.ChannelException,
 		Prefixes: []string{"/v1/exceptions"},
 		Refuse:   Refuse,
 		Routes: []api.Route{
@@ -43,7 +43,7 @@ func (w *Wing) Family() api.Family {
 	}
 }
 
-func (w *Wing) callback(c *fiber.Ctx) error {
+func (w *Handler) callback(c *fiber.Ctx) error {
 	key, err := exceptionID(c)
 	if err != nil {
 		return err
@@ -68,7 +68,7 @@ func (w *Wing) callback(c *fiber.Ctx) error {
 }
 
 // budget counts a callback of a system, and refuses it when the system's minute is used up. The desk asks it for no replay.
-func (w *Wing) budget(c *fiber.Ctx, system string) desk.Gate {
+func (w *Handler) budget(c *fiber.Ctx, system string) desk.Gate {
 	return func(ctx context.Context) error {
 		remaining, reset, ok, err := w.Budget.Take(ctx, api.Caller(c).Tenant, "exception:"+system, w.Limit, time.Minute)
 		if err != nil {

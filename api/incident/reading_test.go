@@ -48,7 +48,7 @@ func TestDetailOfWhatAnExternalSystemResolved(t *testing.T) {
 	number := b.create()
 	before := b.read(number)
 	c := ticket.Command{Action: ticket.Report, Statement: &ticket.Statement{System: "JIRA", Issue: "RECON-1234", Status: ticket.Completed}}
-	_, err := b.house.Handle(context.Background(), desk.Request{App: desk.App{Code: "writer", Tenant: "north"}, Door: ticket.DoorException}, number, c, desk.Answer{})
+	_, err := b.house.Handle(context.Background(), desk.Request{App: desk.App{Code: "writer", Tenant: "north"}, Channel: ticket.ChannelException}, number, c, desk.Answer{})
 	require.NoError(t, err)
 	after := b.read(number)
 	require.Equal(t, "INCIDENT_STATUS_COMPLETED", after["status"])
@@ -68,7 +68,7 @@ func TestDetailOfOtherFamiliesTickets(t *testing.T) {
 		require.NoError(t, err)
 		return number
 	}
-	number := open(ticket.Draft{Door: ticket.DoorIssue, App: "writer", Origin: "customs", Title: "异常"})
+	number := open(ticket.Draft{Channel: ticket.ChannelIssue, App: "writer", Origin: "customs", Title: "异常"})
 	v := b.read(number)
 	require.NotZero(t, v["create_time"])
 	delete(v, "create_time")
@@ -76,7 +76,7 @@ func TestDetailOfOtherFamiliesTickets(t *testing.T) {
 		"incident_num": number, "incident_title": "异常", "incident_description": "", "incident_source": "customs", "incident_assignee": []any{},
 		"creator": "writer", "status": "INCIDENT_STATUS_TRIGGERED", "enum_data_list": []any{},
 	}, v)
-	number = open(ticket.Draft{Door: ticket.DoorITSM, App: "writer", Origin: "customs", Title: "异常", Fields: map[string]any{
+	number = open(ticket.Draft{Channel: ticket.ChannelITSM, App: "writer", Origin: "customs", Title: "异常", Fields: map[string]any{
 		"region": "north", "incident_level": 3, "start_time": "yesterday", "is_service_interrupt": "no", "enterprise_project": []any{"a", 1},
 	}})
 	v = b.read(number)
@@ -85,14 +85,14 @@ func TestDetailOfOtherFamiliesTickets(t *testing.T) {
 		require.NotContains(t, v, absent)
 	}
 	b.did("accept.json", number)
-	number = open(ticket.Draft{Door: ticket.DoorIncident, App: "writer", Origin: "customs", Title: "异常", Fields: map[string]any{
+	number = open(ticket.Draft{Channel: ticket.ChannelIncident, App: "writer", Origin: "customs", Title: "异常", Fields: map[string]any{
 		"region": []any{"a"}, "start_time": 1711091706017.0, "is_service_interrupt": true, // as they come back from a store
 	}})
 	v = b.read(number)
 	require.Equal(t, []any{[]any{"a"}, 1711091706017.0, true}, []any{v["region"], v["start_time"], v["is_service_interrupt"]})
 
 	for action, word := range map[ticket.Action]string{ticket.Terminate: "INCIDENT_STATUS_COMPLETED", ticket.Withdraw: "INCIDENT_STATUS_REJECTED", ticket.Close: "INCIDENT_STATUS_COMPLETED"} {
-		number := open(ticket.Draft{Door: ticket.DoorIssue, App: "writer", Origin: "customs", Title: "异常"})
+		number := open(ticket.Draft{Channel: ticket.ChannelIssue, App: "writer", Origin: "customs", Title: "异常"})
 		_, err := b.house.Handle(context.Background(), desk.Request{App: desk.App{Tenant: "north"}}, number, ticket.Command{Action: action}, desk.Answer{})
 		require.NoError(t, err)
 		require.Equal(t, word, b.status(number))

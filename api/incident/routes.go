@@ -30,8 +30,8 @@ type Records interface {
 	Timeline(ctx context.Context, ticketID int64, after int64, limit int) ([]ticket.Event, error)
 }
 
-// Wing is the incident family. All members are needed.
-type Wing struct {
+// Handler is the incident family. All members are needed.
+type Handler struct {
 	Desk    Desk
 	Records Records
 	Apps    api.Apps         // whose signatures are taken
@@ -43,9 +43,9 @@ const pathHandle = "/v1/external/incident/handle"
 
 // Family gives the wing as the server mounts it. Whatever is asked for under /v1 or /v2 and belongs to nobody else is refused in this
 // family's words, as the gateway of the original system does.
-func (w *Wing) Family() api.Family {
+func (w *Handler) Family() api.Family {
 	return api.Family{
-		Door:         ticket.DoorIncident,
+		Channel:      ticket.ChannelIncident,
 		Prefixes:     []string{"/v1", "/v2"},
 		Refuse:       Refuse,
 		Authenticate: []api.Authenticator{sdkhmac.Authenticator(w.Apps, w.Now)},
@@ -59,7 +59,7 @@ func (w *Wing) Family() api.Family {
 	}
 }
 
-func (w *Wing) handle(c *fiber.Ctx) error {
+func (w *Handler) handle(c *fiber.Ctx) error {
 	var in handling
 	if err := api.Decode(c, &in); err != nil {
 		return err
@@ -79,7 +79,7 @@ func (w *Wing) handle(c *fiber.Ctx) error {
 	return api.Send(c, reply)
 }
 
-func (w *Wing) create(c *fiber.Ctx) error {
+func (w *Handler) create(c *fiber.Ctx) error {
 	var in creation
 	if err := api.Decode(c, &in); err != nil {
 		return err
@@ -100,7 +100,7 @@ func (w *Wing) create(c *fiber.Ctx) error {
 	return api.Send(c, reply)
 }
 
-func (w *Wing) detail(c *fiber.Ctx) error {
+func (w *Handler) detail(c *fiber.Ctx) error {
 	number, err := api.Param(c, "incident_num")
 	switch {
 	case err != nil:
@@ -116,7 +116,7 @@ func (w *Wing) detail(c *fiber.Ctx) error {
 	return api.Respond(c, http.StatusOK, done(detailOf(t)))
 }
 
-func (w *Wing) histories(c *fiber.Ctx) error {
+func (w *Handler) histories(c *fiber.Ctx) error {
 	kind, err := api.Param(c, "ticket_type")
 	switch {
 	case err != nil:
@@ -149,7 +149,7 @@ func (w *Wing) histories(c *fiber.Ctx) error {
 }
 
 // ticket finds one of the caller's own tickets; field is where the caller named it.
-func (w *Wing) ticket(c *fiber.Ctx, field, number string) (ticket.Ticket, error) {
+func (w *Handler) ticket(c *fiber.Ctx, field, number string) (ticket.Ticket, error) {
 	var f ticket.Faults
 	f.Name(field, number, 1, ticket.MaxName)
 	if err := f.Err(); err != nil {

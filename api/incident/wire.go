@@ -122,7 +122,7 @@ func (in creation) draft(types []string) (ticket.Draft, error) {
 		return ticket.Draft{}, err
 	}
 	return ticket.Draft{
-		Door: ticket.DoorIncident, Origin: *in.Source, Title: *in.Title, Description: value(in.Description),
+		Channel: ticket.ChannelIncident, Origin: *in.Source, Title: *in.Title, Description: value(in.Description),
 		Opener: *in.Creator, Assignee: first(in.Assignee), Fields: in.fields(),
 	}, nil
 }

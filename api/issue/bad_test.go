@@ -20,7 +20,7 @@ import (
 var errUnavailable = ticket.Refuse(ticket.Unavailable, "come back later")
 
 func TestEveryCallIsInTheDocumentAndTheOtherWayRound(t *testing.T) {
-	wing := issue.Wing{}
+	wing := issue.Handler{}
 	require.Equal(t, apitest.LoadContract(t, "issue").Routes(), apitest.Mounted(wing.Family()))
 }
 

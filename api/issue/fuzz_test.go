@@ -13,7 +13,7 @@ import (
 func FuzzCalls(f *testing.F) {
 	apitest.Fuzz(f, func(t testing.TB) apitest.Stand {
 		house := apitest.NewHouse()
-		wing := issue.Wing{Desk: house, Tickets: house, Services: house, Addresses: house, Types: api.DefaultIncidentTypes}
+		wing := issue.Handler{Desk: house, Tickets: house, Services: house, Addresses: house, Types: api.DefaultIncidentTypes}
 		server := api.New(api.Config{}, apitest.NewApps(), nil, slog.New(slog.DiscardHandler), wing.Family())
 		c := apitest.Client{T: t, App: server.App(), Secret: apitest.Writer}
 		made := func(path string, body any) string {

@@ -31,7 +31,7 @@ type bench struct {
 func setup(t *testing.T) bench {
 	t.Helper()
 	house := apitest.NewHouse()
-	wing := issue.Wing{Desk: house, Tickets: house, Services: house, Addresses: house, Types: api.DefaultIncidentTypes}
+	wing := issue.Handler{Desk: house, Tickets: house, Services: house, Addresses: house, Types: api.DefaultIncidentTypes}
 	server := api.New(api.Config{}, apitest.NewApps(), nil, slog.New(slog.NewTextHandler(io.Discard, nil)), wing.Family())
 	return bench{t, apitest.Client{T: t, App: server.App(), Contract: apitest.LoadContract(t, "issue"), Secret: apitest.Writer}, house}
 }
@@ -154,17 +154,18 @@ func TestHandledToItsEnd(t *testing.T) {
 
 	var page struct {
 		Items []struct {
-			Seq               int
-			Type, Actor, Door string
-			Note              string
-			Before, After     map[string]any
+			Seq           int
+			Type, Actor   string
+			Channel       string `json:"door"`
+			Note          string
+			Before, After map[string]any
 		}
 	}
 	b.Result(b.Do("GET", "/api/issue/"+number+"/timeline", nil), &page)
 	var types []string
 	for i, e := range page.Items {
 		require.Equal(t, i+1, e.Seq)
-		require.Equal(t, "issue", e.Door)
+		require.Equal(t, "issue", e.Channel)
 		types = append(types, e.Type)
 	}
 	require.Equal(t, []string{"opened", "accepted", "solved", "returned", "suspended", "resumed", "solved", "confirmed"}, types)

@@ -14,7 +14,7 @@ import (
 )
 
 // relation shows one relation; unlike the others of an issue, a type that it never had does not exist.
-func (w *Wing) relation(c *fiber.Ctx) error {
+func (w *Handler) relation(c *fiber.Ctx) error {
 	kind, err := word(c, "type")
 	if err != nil {
 		return err
@@ -35,7 +35,7 @@ func (w *Wing) relation(c *fiber.Ctx) error {
 }
 
 // relate replaces the whole content of one relation: that is how items are added and removed.
-func (w *Wing) relate(c *fiber.Ctx) error {
+func (w *Handler) relate(c *fiber.Ctx) error {
 	kind, err := word(c, "type")
 	if err != nil {
 		return err
@@ -58,7 +58,7 @@ func (w *Wing) relate(c *fiber.Ctx) error {
 }
 
 // messages lists a conversation. A page is as large as pages can be unless asked for smaller: most conversations are one page.
-func (w *Wing) messages(c *fiber.Ctx) error {
+func (w *Handler) messages(c *fiber.Ctx) error {
 	q, err := api.ReadQuery(c)
 	if err != nil {
 		return err
@@ -85,7 +85,7 @@ func (w *Wing) messages(c *fiber.Ctx) error {
 
 var errNoMessage = ticket.Refuse(ticket.NotFound, "the issue has no such message")
 
-func (w *Wing) message(c *fiber.Ctx) error {
+func (w *Handler) message(c *fiber.Ctx) error {
 	cid, err := word(c, "cid")
 	if err != nil {
 		return errNoMessage
@@ -104,9 +104,9 @@ func (w *Wing) message(c *fiber.Ctx) error {
 	return api.Respond(c, http.StatusOK, done(messageOf(m)))
 }
 
-func (w *Wing) say(c *fiber.Ctx) error { return w.speak(c, ticket.Say, w.newID()) }
+func (w *Handler) say(c *fiber.Ctx) error { return w.speak(c, ticket.Say, w.newID()) }
 
-func (w *Wing) revise(c *fiber.Ctx) error {
+func (w *Handler) revise(c *fiber.Ctx) error {
 	cid, err := word(c, "cid")
 	if err != nil {
 		return errNoMessage
@@ -114,7 +114,7 @@ func (w *Wing) revise(c *fiber.Ctx) error {
 	return w.speak(c, ticket.Revise, cid)
 }
 
-func (w *Wing) speak(c *fiber.Ctx, action ticket.Action, cid string) error {
+func (w *Handler) speak(c *fiber.Ctx, action ticket.Action, cid string) error {
 	var in saying
 	if err := api.Decode(c, &in); err != nil {
 		return err
@@ -129,7 +129,7 @@ func (w *Wing) speak(c *fiber.Ctx, action ticket.Action, cid string) error {
 	return w.do(c, cmd, done(id{ID: cid}))
 }
 
-func (w *Wing) addresses(c *fiber.Ctx) error {
+func (w *Handler) addresses(c *fiber.Ctx) error {
 	t, err := w.ticket(c)
 	if err != nil {
 		return err
@@ -141,7 +141,7 @@ func (w *Wing) addresses(c *fiber.Ctx) error {
 	return api.Respond(c, http.StatusOK, done(list[address]{Items: each(registered, addressOf)}))
 }
 
-func (w *Wing) register(c *fiber.Ctx) error {
+func (w *Handler) register(c *fiber.Ctx) error {
 	var in registering
 	if err := api.Decode(c, &in); err != nil {
 		return err
@@ -156,7 +156,7 @@ func (w *Wing) register(c *fiber.Ctx) error {
 }
 
 // checkURL refuses an address that could never be told anything, naming the member that it came in.
-func (w *Wing) checkURL(field, raw string) error {
+func (w *Handler) checkURL(field, raw string) error {
 	err := notice.CheckURL(raw, w.Allow)
 	if refusal := ticket.AsError(err); refusal != nil {
 		return ticket.RefuseField(refusal.Code, field, refusal.Message)
@@ -166,7 +166,7 @@ func (w *Wing) checkURL(field, raw string) error {
 
 var errNoAddress = ticket.Refuse(ticket.NotFound, "the issue has no such notification")
 
-func (w *Wing) unregister(c *fiber.Ctx) error {
+func (w *Handler) unregister(c *fiber.Ctx) error {
 	nid, err := word(c, "nid")
 	if err != nil {
 		return errNoAddress
@@ -177,7 +177,7 @@ func (w *Wing) unregister(c *fiber.Ctx) error {
 }
 
 // rotate tells the secret that an address is signed with, which nobody can ask for: a new one.
-func (w *Wing) rotate(c *fiber.Ctx) error {
+func (w *Handler) rotate(c *fiber.Ctx) error {
 	nid, err := word(c, "nid")
 	if err != nil {
 		return errNoAddress

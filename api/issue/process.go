@@ -19,7 +19,7 @@ import (
 
 // pin has the draft run through a published service, and gives what must let it through: a service that is disabled opens nothing new, but
 // who repeats a request hears what was answered before.
-func (w *Wing) pin(c *fiber.Ctx, d *ticket.Draft) (desk.Gate, error) {
+func (w *Handler) pin(c *fiber.Ctx, d *ticket.Draft) (desk.Gate, error) {
 	if d.Service == "" {
 		d.Service = ticket.ServiceIncident
 	}
@@ -60,7 +60,7 @@ func canBeNamed(def flow.Definition, named map[string][]string) error {
 }
 
 // diagram draws the process of an issue, with what of it is done, current and skipped.
-func (w *Wing) diagram(c *fiber.Ctx) error {
+func (w *Handler) diagram(c *fiber.Ctx) error {
 	def, at, err := w.drawn(c)
 	if err != nil {
 		return err
@@ -69,7 +69,7 @@ func (w *Wing) diagram(c *fiber.Ctx) error {
 }
 
 // graph is diagram for those who lay out with Graphviz.
-func (w *Wing) graph(c *fiber.Ctx) error {
+func (w *Handler) graph(c *fiber.Ctx) error {
 	def, at, err := w.drawn(c)
 	if err != nil {
 		return err
@@ -78,7 +78,7 @@ func (w *Wing) graph(c *fiber.Ctx) error {
 }
 
 // drawn is what a drawing of an issue shows.
-func (w *Wing) drawn(c *fiber.Ctx) (flow.Definition, *flow.Position, error) {
+func (w *Handler) drawn(c *fiber.Ctx) (flow.Definition, *flow.Position, error) {
 	t, err := w.ticket(c)
 	if err != nil {
 		return flow.Definition{}, nil, err
@@ -91,7 +91,7 @@ func (w *Wing) drawn(c *fiber.Ctx) (flow.Definition, *flow.Position, error) {
 }
 
 // migrate moves an issue to another version of its service, or tells what that would do.
-func (w *Wing) migrate(c *fiber.Ctx) error {
+func (w *Handler) migrate(c *fiber.Ctx) error {
 	var in migrating
 	if err := api.Decode(c, &in); err != nil {
 		return err
@@ -127,7 +127,7 @@ func (w *Wing) migrate(c *fiber.Ctx) error {
 }
 
 // tryMigration tells what a migration would do, by the very rules that would do it.
-func (w *Wing) tryMigration(c *fiber.Ctx, t ticket.Ticket, cmd ticket.Command) error {
+func (w *Handler) tryMigration(c *fiber.Ctx, t ticket.Ticket, cmd ticket.Command) error {
 	out := migrationReport{From: t.Version, Version: cmd.Migration.Definition.Version, Reasons: []flow.Reason{}, Nodes: []migratedNode{}, CurrentNodes: []node{}}
 	cmd.Admin = api.Caller(c).May(desk.Admin)
 	events, err := ticket.Decide(t, cmd, w.now())

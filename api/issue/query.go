@@ -11,7 +11,7 @@ import (
 	"signalbox/ticket"
 )
 
-func (w *Wing) list(c *fiber.Ctx) error {
+func (w *Handler) list(c *fiber.Ctx) error {
 	q, err := api.ReadQuery(c)
 	if err != nil {
 		return err
@@ -46,7 +46,7 @@ func (w *Wing) list(c *fiber.Ctx) error {
 	return api.Respond(c, http.StatusOK, done(list[line]{Items: each(page.Items, lineOf), Next: page.Next}))
 }
 
-func (w *Wing) timeline(c *fiber.Ctx) error {
+func (w *Handler) timeline(c *fiber.Ctx) error {
 	q, err := api.ReadQuery(c)
 	if err != nil {
 		return err

@@ -9,7 +9,7 @@ import (
 )
 
 // owed is the calls about what a notification is owed.
-func (w *Wing) owed() api.Owed {
+func (w *Handler) owed() api.Owed {
 	return api.Owed{
 		Desk: w.Desk, Deliveries: w.Addresses, Begin: w.Begin,
 		Named: func(c *fiber.Ctx) (api.Addressed, error) {

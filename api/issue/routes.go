@@ -26,8 +26,8 @@ type Desk interface {
 
 var _ Desk = (*desk.Desk)(nil)
 
-// Wing is the issue family. Allow may be empty, and Begin, NewID and Now nil; the rest is needed.
-type Wing struct {
+// Handler is the issue family. Allow may be empty, and Begin, NewID and Now nil; the rest is needed.
+type Handler struct {
 	Desk      Desk
 	Tickets   Tickets
 	Services  Services
@@ -41,11 +41,11 @@ type Wing struct {
 }
 
 // Family gives the wing as the server mounts it.
-func (w *Wing) Family() api.Family {
+func (w *Handler) Family() api.Family {
 	const one = "/api/issue/:id"
 	owed := w.owed()
 	return api.Family{
-		Door:     ticket.DoorIssue,
+		Channel:  ticket.ChannelIssue,
 		Prefixes: []string{"/api/issue"},
 		Refuse:   Refuse,
 		Routes: []api.Route{
@@ -77,14 +77,14 @@ func (w *Wing) Family() api.Family {
 	}
 }
 
-func (w *Wing) newID() string {
+func (w *Handler) newID() string {
 	if w.NewID != nil {
 		return w.NewID()
 	}
 	return uuid.NewString()
 }
 
-func (w *Wing) now() time.Time {
+func (w *Handler) now() time.Time {
 	if w.Now != nil {
 		return w.Now()
 	}
@@ -92,13 +92,13 @@ func (w *Wing) now() time.Time {
 }
 
 // open answers with the number as soon as it is known, which is before anything happens.
-func (w *Wing) open(c *fiber.Ctx) error {
+func (w *Handler) open(c *fiber.Ctx) error {
 	var in opening
 	if err := api.Decode(c, &in); err != nil {
 		return err
 	}
 	draft := ticket.Draft{
-		Door: ticket.DoorIssue, App: api.Caller(c).Code, Service: value(in.Service), Origin: value(in.Origin), Title: value(in.Title),
+		Channel: ticket.ChannelIssue, App: api.Caller(c).Code, Service: value(in.Service), Origin: value(in.Origin), Title: value(in.Title),
 		Description: value(in.Description), Tags: in.Tag, Opener: value(in.Opener), Assignee: value(in.Assignee),
 		Form: in.Fields, Named: in.StateProcessors,
 	}
@@ -131,7 +131,7 @@ func (w *Wing) open(c *fiber.Ctx) error {
 	return send(c, reply, err)
 }
 
-func (w *Wing) read(c *fiber.Ctx) error {
+func (w *Handler) read(c *fiber.Ctx) error {
 	t, err := w.ticket(c)
 	if err != nil {
 		return err
@@ -143,7 +143,7 @@ func (w *Wing) read(c *fiber.Ctx) error {
 	return api.Respond(c, http.StatusOK, viewOf(t, relations))
 }
 
-func (w *Wing) setStatus(c *fiber.Ctx) error {
+func (w *Handler) setStatus(c *fiber.Ctx) error {
 	var in setting
 	if err := api.Decode(c, &in); err != nil {
 		return err
@@ -167,7 +167,7 @@ func (w *Wing) setStatus(c *fiber.Ctx) error {
 	return w.do(c, cmd, done(nil))
 }
 
-func (w *Wing) handle(c *fiber.Ctx) error {
+func (w *Handler) handle(c *fiber.Ctx) error {
 	var in handling
 	if err := api.Decode(c, &in); err != nil {
 		return err
@@ -194,7 +194,7 @@ func (w *Wing) handle(c *fiber.Ctx) error {
 }
 
 // do hands a command to the desk for the ticket that the path names.
-func (w *Wing) do(c *fiber.Ctx, cmd ticket.Command, answer envelope) error {
+func (w *Handler) do(c *fiber.Ctx, cmd ticket.Command, answer envelope) error {
 	key, err := ticketKey(c)
 	if err != nil {
 		return err
@@ -208,12 +208,12 @@ func (w *Wing) do(c *fiber.Ctx, cmd ticket.Command, answer envelope) error {
 }
 
 // record hands the desk what touches the database alone, for the ticket that the path names.
-func (w *Wing) record(c *fiber.Ctx, effect func(ctx context.Context, t ticket.Ticket) (result any, err error)) error {
+func (w *Handler) record(c *fiber.Ctx, effect func(ctx context.Context, t ticket.Ticket) (result any, err error)) error {
 	return w.keep(c, false, effect)
 }
 
 // keep is record; secret tells that the answer has one.
-func (w *Wing) keep(c *fiber.Ctx, secret bool, effect func(ctx context.Context, t ticket.Ticket) (result any, err error)) error {
+func (w *Handler) keep(c *fiber.Ctx, secret bool, effect func(ctx context.Context, t ticket.Ticket) (result any, err error)) error {
 	t, err := w.ticket(c)
 	if err != nil {
 		return err
@@ -222,7 +222,7 @@ func (w *Wing) keep(c *fiber.Ctx, secret bool, effect func(ctx context.Context, 
 }
 
 // ticket finds the ticket that the path names, among the caller's own.
-func (w *Wing) ticket(c *fiber.Ctx) (ticket.Ticket, error) {
+func (w *Handler) ticket(c *fiber.Ctx) (ticket.Ticket, error) {
 	key, err := ticketKey(c)
 	if err != nil {
 		return ticket.Ticket{}, err

@@ -123,28 +123,28 @@ func messageOf(m ticket.MessageRecord) message {
 
 // event is an entry of the timeline that happened to the issue, in the words of the house.
 type event struct {
-	Seq    int64         `json:"seq"`
-	At     time.Time     `json:"at"`
-	Type   ticket.Type   `json:"type"`
-	Actor  string        `json:"actor"`
-	Door   ticket.Door   `json:"door"`
-	Before ticket.Change `json:"before"`
-	After  ticket.Change `json:"after"`
-	Note   string        `json:"note"`
+	Seq     int64          `json:"seq"`
+	At      time.Time      `json:"at"`
+	Type    ticket.Type    `json:"type"`
+	Actor   string         `json:"actor"`
+	Channel ticket.Channel `json:"door"`
+	Before  ticket.Change  `json:"before"`
+	After   ticket.Change  `json:"after"`
+	Note    string         `json:"note"`
 
 	Happenings []flow.Happening `json:"happenings,omitempty"` // what went on in the process, in order
 }
 
 // alert is an entry that is ours: what went wrong with a delivery that tells of the issue. It has no seq, which events alone have.
 type alert struct {
-	ID     string           `json:"id"`
-	At     time.Time        `json:"at"`
-	Type   notice.AlertKind `json:"type"`
-	Actor  string           `json:"actor"`
-	Door   ticket.Door      `json:"door"`
-	Before ticket.Change    `json:"before"` // empty, as it changed nothing
-	After  ticket.Change    `json:"after"`  // likewise
-	Note   string           `json:"note"`   // why
+	ID      string           `json:"id"`
+	At      time.Time        `json:"at"`
+	Type    notice.AlertKind `json:"type"`
+	Actor   string           `json:"actor"`
+	Channel ticket.Channel   `json:"door"`
+	Before  ticket.Change    `json:"before"` // empty, as it changed nothing
+	After   ticket.Change    `json:"after"`  // likewise
+	Note    string           `json:"note"`   // why
 
 	Subscription string `json:"subscription"` // a notification of this issue, or a lasting subscription
 	Delivery     string `json:"delivery"`     // that was tried
@@ -153,7 +153,7 @@ type alert struct {
 
 func entryOf(e notice.Entry) any {
 	if a := e.Alert; a != nil {
-		return alert{ID: a.ID, At: a.At.UTC(), Type: a.Kind, Actor: notice.OurSource, Door: ticket.DoorSystem, Note: a.Reason,
+		return alert{ID: a.ID, At: a.At.UTC(), Type: a.Kind, Actor: notice.OurSource, Channel: ticket.ChannelSystem, Note: a.Reason,
 			Subscription: a.Subscription, Delivery: a.Delivery, Host: a.Host}
 	}
 	return eventOf(*e.Event)
@@ -180,7 +180,7 @@ func eventOf(e ticket.Event) event {
 	if r := e.Before.Relation; r != nil && r.Content == nil {
 		e.Before.Relation = &ticket.Relation{Type: r.Type, Content: []string{}}
 	}
-	return event{Seq: e.Seq, At: e.At.UTC(), Type: e.Type, Actor: e.Actor, Door: e.Door, Before: e.Before, After: e.After, Note: e.Note, Happenings: e.Happenings}
+	return event{Seq: e.Seq, At: e.At.UTC(), Type: e.Type, Actor: e.Actor, Channel: e.Channel, Before: e.Before, After: e.After, Note: e.Note, Happenings: e.Happenings}
 }
 
 // address is a notification that was registered.
@@ -194,7 +194,7 @@ type address struct {
 	Counts    map[notice.DeliveryState]int `json:"counts"`           // of its deliveries, every state by name
 }
 
-var deliveryStates = []notice.DeliveryState{notice.Pending, notice.Parked, notice.Sent, notice.Failed, notice.Held, notice.Cancelled}
+var deliveryStates = []notice.DeliveryState{notice.Pending, notice.Retrying, notice.Sent, notice.Failed, notice.Held, notice.Cancelled}
 
 func addressOf(r notice.Registration) address {
 	a := address{ID: r.ID, URL: r.URL, State: r.State, Reason: r.Reason, CreatedAt: r.CreatedAt.UTC(), Counts: map[notice.DeliveryState]int{}}

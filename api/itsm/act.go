@@ -20,7 +20,7 @@ const systemAccount = "admin"
 var nothing = []any{}
 
 // handle has something done to a ticket. The operator has to be entitled in person, unless an admin app acts as itself.
-func (w *Wing) handle(c *call, key string, cmd ticket.Command) error {
+func (w *Handler) handle(c *call, key string, cmd ticket.Command) error {
 	asItself := c.app.May(desk.Admin) && (cmd.Operator == systemAccount || cmd.Operator == c.app.Code)
 	cmd.Personal = !asItself
 	ready, err := c.ready(nothing)
@@ -44,7 +44,7 @@ var ticketActions = map[string]ticket.Action{
 	"SUSPEND": ticket.Suspend, "UNSUSPEND": ticket.Unsuspend, "WITHDRAW": ticket.Withdraw, "TERMINATE": ticket.Terminate,
 }
 
-func (w *Wing) operateTicket(c *call) error {
+func (w *Handler) operateTicket(c *call) error {
 	sn, operator := c.sn(), c.operator("operator")
 	cmd := ticket.Command{Operator: operator, Note: c.text("action_message", 0, ticket.MaxReason)}
 	word := c.name("action_type", 1, ticket.MaxName)
@@ -60,7 +60,7 @@ func (w *Wing) operateTicket(c *call) error {
 // nodeActions are the actions of operate_node. TRANSITION is whatever completes the node.
 var nodeActions = []string{"TRANSITION", "CLAIM", "DISTRIBUTE", "DELIVER", "TERMINATE"}
 
-func (w *Wing) operateNode(c *call) error {
+func (w *Handler) operateNode(c *call) error {
 	sn, state, operator := c.sn(), c.id("state_id"), c.operator("operator")
 	cmd := ticket.Command{Operator: operator, Note: c.text("action_message", 0, ticket.MaxReason)}
 	word := c.name("action_type", 1, ticket.MaxName)
@@ -133,7 +133,7 @@ func (c *call) values(list []field) map[string]any {
 }
 
 // node finds a ticket and a node of its process by the node's integer id.
-func (w *Wing) node(c *call, sn string, state int64) (ticket.Ticket, flow.Node, error) {
+func (w *Handler) node(c *call, sn string, state int64) (ticket.Ticket, flow.Node, error) {
 	t, err := w.Tickets.Ticket(api.Context(c.Ctx), c.tenant, sn)
 	if err != nil {
 		return t, flow.Node{}, err
@@ -151,7 +151,7 @@ func (w *Wing) node(c *call, sn string, state int64) (ticket.Ticket, flow.Node, 
 }
 
 // submit makes the command of a TRANSITION: what completes the node, from what was filled in.
-func (w *Wing) submit(cmd *ticket.Command, node flow.Node, values map[string]any) error {
+func (w *Handler) submit(cmd *ticket.Command, node flow.Node, values map[string]any) error {
 	switch {
 	case node.Type == flow.Approval:
 		return vote(cmd, node, values)
@@ -231,7 +231,7 @@ func firstText(texts ...string) string {
 }
 
 // approve is a shorter way to vote.
-func (w *Wing) approve(c *call) error {
+func (w *Handler) approve(c *call) error {
 	sn, state, approver := c.sn(), c.id("state_id"), c.operator("approver")
 	cmd := ticket.Command{Operator: approver, Note: c.text("remark", 0, ticket.MaxReason), Action: ticket.Reject}
 	if !c.has("action") {
@@ -261,7 +261,7 @@ const (
 	maxComments = 1_000
 )
 
-func (w *Wing) comment(c *call) error {
+func (w *Handler) comment(c *call) error {
 	sn := c.sn()
 	if !c.has("stars") {
 		c.faults.Add("stars", "is required")

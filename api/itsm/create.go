@@ -83,7 +83,7 @@ func serviceType(def flow.Definition) string {
 	return def.ServiceType
 }
 
-func (w *Wing) createTicket(c *call) error {
+func (w *Handler) createTicket(c *call) error {
 	creator := c.user
 	if c.has("creator") {
 		creator = c.name("creator", 1, ticket.MaxName)
@@ -95,7 +95,7 @@ func (w *Wing) createTicket(c *call) error {
 	if !fast {
 		number = c.id("service_id")
 	}
-	draft := ticket.Draft{Door: ticket.DoorITSM, App: c.app.Code, Origin: c.app.Code, Opener: creator, Fields: map[string]any{}}
+	draft := ticket.Draft{Channel: ticket.ChannelITSM, App: c.app.Code, Origin: c.app.Code, Opener: creator, Fields: map[string]any{}}
 	form := c.form(&draft)
 	var meta about
 	c.object("meta", &meta)
@@ -198,7 +198,7 @@ func asJSON(v any) (plain any) {
 }
 
 // callback reads whom the ticket's end is to be told.
-func (c *call) callback(w *Wing, meta about, draft *ticket.Draft) {
+func (c *call) callback(w *Handler, meta about, draft *ticket.Draft) {
 	if meta.CallbackURL == nil || *meta.CallbackURL == "" {
 		return
 	}
@@ -218,7 +218,7 @@ func (c *call) callback(w *Wing, meta about, draft *ticket.Draft) {
 }
 
 // serviceFor finds the service that a ticket is to run through.
-func (w *Wing) serviceFor(c *call, fast bool, number int64) (ticket.ServiceRecord, error) {
+func (w *Handler) serviceFor(c *call, fast bool, number int64) (ticket.ServiceRecord, error) {
 	ctx := api.Context(c.Ctx)
 	key := flow.ServiceFastApproval
 	if !fast {

@@ -10,7 +10,7 @@ import (
 
 // authenticate finds the app by its code and secret: in the header, or else among the parameters. A request that has neither may still have
 // one of the credentials that every family takes.
-func (w *Wing) authenticate(c *fiber.Ctx) (app desk.App, known bool, err error) {
+func (w *Handler) authenticate(c *fiber.Ctx) (app desk.App, known bool, err error) {
 	given, unreadable, err := applicationOf(c)
 	switch {
 	case unreadable != nil && commonCredential(c):

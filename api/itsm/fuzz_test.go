@@ -22,7 +22,7 @@ const fuzzedService = `{"key":"fuzzed","name":"Fuzzed","service_type":"change","
 func FuzzCalls(f *testing.F) {
 	apitest.Fuzz(f, func(t testing.TB) apitest.Stand {
 		house := apitest.NewHouse()
-		wing := itsm.Wing{Desk: house, Tickets: house, Services: house, Apps: apitest.NewApps(), Types: api.DefaultIncidentTypes, Zone: shanghai}
+		wing := itsm.Handler{Desk: house, Tickets: house, Services: house, Apps: apitest.NewApps(), Types: api.DefaultIncidentTypes, Zone: shanghai}
 		def, faults := flow.Parse([]byte(fuzzedService))
 		if len(faults) > 0 {
 			t.Fatal(faults)

@@ -47,9 +47,9 @@ func setup(t *testing.T) *bench {
 	at := epoch
 	b := &bench{T: t, house: apitest.NewHouse(), clock: &at}
 	b.house.Now = func() time.Time { return at.In(shanghai) }
-	wing := itsm.Wing{Desk: b.house, Tickets: b.house, Services: b.house, Apps: apitest.NewApps(), Types: api.DefaultIncidentTypes, Zone: shanghai,
+	wing := itsm.Handler{Desk: b.house, Tickets: b.house, Services: b.house, Apps: apitest.NewApps(), Types: api.DefaultIncidentTypes, Zone: shanghai,
 		Allow: notice.Reach{Networks: []netip.Prefix{netip.MustParsePrefix("127.0.0.0/8")}}}
-	issues := issue.Wing{Desk: b.house, Tickets: b.house, Services: b.house, Addresses: b.house, Types: api.DefaultIncidentTypes}
+	issues := issue.Handler{Desk: b.house, Tickets: b.house, Services: b.house, Addresses: b.house, Types: api.DefaultIncidentTypes}
 	families := append(wing.Families(), issues.Family())
 	server := api.New(api.Config{}, apitest.NewApps(), nil, slog.New(slog.DiscardHandler), families...)
 	b.Client = apitest.Client{T: t, App: server.App(), Contract: apitest.LoadContract(t, "itsm"), Secret: apitest.Writer}

@@ -60,7 +60,7 @@ var (
 )
 
 // search reads the filters that both lists of tickets have. nobody tells that nothing can match.
-func (w *Wing) search(c *call) (f ticket.Search, number, size int64, nobody bool, err error) {
+func (w *Handler) search(c *call) (f ticket.Search, number, size int64, nobody bool, err error) {
 	number, size = c.window()
 	f = ticket.Search{CreatedFrom: c.moment("create_at__gte", w.zone()), CreatedTo: c.moment("create_at__lte", w.zone()), Offset: int((number - 1) * size), Limit: int(size)}
 	services := c.wholes("service_id__in", maxNumbers)
@@ -87,14 +87,14 @@ func (w *Wing) search(c *call) (f ticket.Search, number, size int64, nobody bool
 }
 
 // find gives a page of tickets.
-func (w *Wing) find(c *call, f ticket.Search, nobody bool) ([]ticket.Ticket, int, error) {
+func (w *Handler) find(c *call, f ticket.Search, nobody bool) ([]ticket.Ticket, int, error) {
 	if nobody {
 		return nil, 0, nil
 	}
 	return w.Tickets.Search(api.Context(c.Ctx), c.tenant, f)
 }
 
-func (w *Wing) tickets(c *call) error {
+func (w *Handler) tickets(c *call) error {
 	numbers := c.list("sns", maxNumbers)
 	creator, tag, username := c.name("creator", 0, ticket.MaxName), c.name("tag", 0, ticket.MaxTag), c.name("username", 0, ticket.MaxName)
 	var statuses []string
@@ -170,7 +170,7 @@ var statusNames = map[string]string{
 	notice.ITSMRunning: "处理中", notice.ITSMSuspended: "被挂起", notice.ITSMFinished: "已完成", notice.ITSMTerminated: "被终止", notice.ITSMRevoked: "被撤销",
 }
 
-func (w *Wing) ticketsByUser(c *call) error {
+func (w *Handler) ticketsByUser(c *call) error {
 	user := c.user
 	for _, name := range []string{"user", "username"} {
 		if c.has(name) {

@@ -30,7 +30,7 @@ type logEntry struct {
 // logPage is how many events are read at a time.
 const logPage = 1_000
 
-func (w *Wing) ticketLogs(c *call) error {
+func (w *Handler) ticketLogs(c *call) error {
 	complex := c.choice("show_type", "simple", "complex") == "complex"
 	t, _, err := w.one(c)
 	if err != nil {
@@ -54,7 +54,7 @@ func (w *Wing) ticketLogs(c *call) error {
 }
 
 // sentences tell an event. Clients find votes by the words 通过 and 拒绝, so no other sentence has them, whatever people wrote.
-func (w *Wing) sentences(e ticket.Event, def flow.Definition, complex bool) []logEntry {
+func (w *Handler) sentences(e ticket.Event, def flow.Definition, complex bool) []logEntry {
 	var out []logEntry
 	say := func(operator, message, source string, node *flow.Node) {
 		entry := logEntry{Operator: operator, At: w.format(e.At), Message: message, Source: source}
@@ -73,7 +73,7 @@ func (w *Wing) sentences(e ticket.Event, def flow.Definition, complex bool) []lo
 		out = append(out, entry)
 	}
 	source := "API"
-	if e.Door == ticket.DoorSystem {
+	if e.Channel == ticket.ChannelSystem {
 		source = "SYS"
 	}
 	node := actedAt(e, def)

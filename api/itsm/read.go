@@ -13,9 +13,9 @@ import (
 	"signalbox/ticket"
 )
 
-func (w *Wing) format(at time.Time) string { return at.In(w.zone()).Format(notice.ITSMTime) }
+func (w *Handler) format(at time.Time) string { return at.In(w.zone()).Format(notice.ITSMTime) }
 
-func (w *Wing) maybe(at *time.Time) *string {
+func (w *Handler) maybe(at *time.Time) *string {
 	if at == nil {
 		return nil
 	}
@@ -24,7 +24,7 @@ func (w *Wing) maybe(at *time.Time) *string {
 }
 
 // one finds the ticket that sn names, and whether it is rated.
-func (w *Wing) one(c *call) (ticket.Ticket, ticket.Rating, error) {
+func (w *Handler) one(c *call) (ticket.Ticket, ticket.Rating, error) {
 	sn := c.sn()
 	if err := c.faults.Err(); err != nil {
 		return ticket.Ticket{}, ticket.Rating{}, err
@@ -47,7 +47,7 @@ type ticketStatus struct {
 	Commented  bool           `json:"is_commented"`
 }
 
-func (w *Wing) ticketStatus(c *call) error {
+func (w *Handler) ticketStatus(c *call) error {
 	t, rating, err := w.one(c)
 	if err != nil {
 		return err
@@ -71,7 +71,7 @@ const maxNumbers = 1_000
 
 // approvalResult tells how tickets stand. Who is told that a ticket is over needs its callback no longer: that takes it off the list of
 // failed ones.
-func (w *Wing) approvalResult(c *call) error {
+func (w *Handler) approvalResult(c *call) error {
 	numbers := c.list("sn", maxNumbers)
 	if len(numbers) == 0 && len(c.faults) == 0 {
 		c.faults.Add("sn", "is required and must name at least one ticket")
@@ -114,7 +114,7 @@ func idsOf(tickets []ticket.Ticket) []int64 {
 	return ids
 }
 
-func (w *Wing) verifyToken(c *call) error {
+func (w *Handler) verifyToken(c *call) error {
 	token := c.asText("token", false)
 	if err := c.faults.Err(); err != nil {
 		return err
@@ -126,7 +126,7 @@ func (w *Wing) verifyToken(c *call) error {
 	return c.answer(map[string]bool{"is_passed": passed})
 }
 
-func (w *Wing) failedCallbacks(c *call) error {
+func (w *Handler) failedCallbacks(c *call) error {
 	numbers, err := w.Tickets.FailedCallbacks(api.Context(c.Ctx), c.tenant)
 	if err != nil {
 		return err
@@ -168,7 +168,7 @@ func definitionOf(t ticket.Ticket) flow.Definition {
 	return process.Definition()
 }
 
-func (w *Wing) line(t ticket.Ticket, actors []string, rating ticket.Rating) line {
+func (w *Handler) line(t ticket.Ticket, actors []string, rating ticket.Rating) line {
 	def, url := definitionOf(t), w.Tickets.TicketURL(t.Number)
 	l := line{
 		ID: t.ID, Number: t.Number, Title: t.Title, CatalogID: catalogOf(def), ServiceID: def.Number, ServiceType: serviceType(def), FlowID: flowID(def),
@@ -182,7 +182,7 @@ func (w *Wing) line(t ticket.Ticket, actors []string, rating ticket.Rating) line
 }
 
 // lines gives tickets as they are listed.
-func (w *Wing) lines(ctx context.Context, tickets []ticket.Ticket) ([]line, error) {
+func (w *Handler) lines(ctx context.Context, tickets []ticket.Ticket) ([]line, error) {
 	out := []line{}
 	if len(tickets) == 0 {
 		return out, nil
@@ -208,7 +208,7 @@ type ticketInfo struct {
 	Fields []filledField `json:"fields"`
 }
 
-func (w *Wing) ticketInfo(c *call) error {
+func (w *Handler) ticketInfo(c *call) error {
 	t, rating, err := w.one(c)
 	if err != nil {
 		return err
@@ -221,7 +221,7 @@ func (w *Wing) ticketInfo(c *call) error {
 }
 
 // approver tells who has voted at a node.
-func (w *Wing) approver(c *call) error {
+func (w *Handler) approver(c *call) error {
 	_, _, state, err := w.entered(c)
 	if err != nil {
 		return err
@@ -230,7 +230,7 @@ func (w *Wing) approver(c *call) error {
 }
 
 // entered finds the node that a request names, as far as the ticket has come with it.
-func (w *Wing) entered(c *call) (ticket.Ticket, flow.Node, flow.NodeState, error) {
+func (w *Handler) entered(c *call) (ticket.Ticket, flow.Node, flow.NodeState, error) {
 	sn, id := c.sn(), c.id("state_id")
 	if err := c.faults.Err(); err != nil {
 		return ticket.Ticket{}, flow.Node{}, flow.NodeState{}, err
@@ -256,7 +256,7 @@ type nodeResult struct {
 }
 
 // approveNodeResult tells what came of an approval, as soon as it is finished, also while the ticket goes on.
-func (w *Wing) approveNodeResult(c *call) error {
+func (w *Handler) approveNodeResult(c *call) error {
 	_, node, state, err := w.entered(c)
 	switch {
 	case err != nil:

@@ -12,8 +12,8 @@ import (
 	"signalbox/ticket"
 )
 
-// Wing is the itsm family. Allow, Types, Zone and Profile may be empty; the rest is needed.
-type Wing struct {
+// Handler is the itsm family. Allow, Types, Zone and Profile may be empty; the rest is needed.
+type Handler struct {
 	Desk     Desk
 	Tickets  Tickets
 	Services Services
@@ -42,34 +42,34 @@ type operation struct {
 	method               string // the one that the gateway takes; the others take GET and POST
 	scope                desk.Scope
 	words                words
-	do                   func(*Wing, *call) error
+	do                   func(*Handler, *call) error
 }
 
 var operations = []operation{
-	{"create_ticket", "ticket/create_ticket", "create_ticket", http.MethodPost, desk.Write, creating, (*Wing).createTicket},
-	{"get_ticket_status", "ticket/get_ticket_status", "get_ticket_status", http.MethodGet, desk.Read, reading, (*Wing).ticketStatus},
-	{"ticket_approval_result", "ticket/ticket_approval_result", "ticket_approval_result", http.MethodPost, desk.Write, reading, (*Wing).approvalResult},
-	{"token/verify", "ticket/token/verify", "token/verify", http.MethodPost, desk.Read, reading, (*Wing).verifyToken},
-	{"callback_failed_ticket", "ticket/callback_failed_ticket", "callback_failed_ticket", http.MethodGet, desk.Read, reading, (*Wing).failedCallbacks},
-	{"get_tickets", "ticket/get_tickets", "get_tickets", http.MethodPost, desk.Read, reading, (*Wing).tickets},
-	{"get_tickets_by_user", "ticket/get_tickets_by_user", "get_tickets_by_user", http.MethodGet, desk.Read, reading, (*Wing).ticketsByUser},
-	{"get_ticket_info", "ticket/get_ticket_info", "get_ticket_info", http.MethodGet, desk.Read, reading, (*Wing).ticketInfo},
-	{"get_ticket_logs", "ticket/get_ticket_logs", "get_ticket_logs", http.MethodGet, desk.Read, reading, (*Wing).ticketLogs},
-	{"operate_ticket", "ticket/operate_ticket", "operate_ticket", http.MethodPost, desk.Write, operating, (*Wing).operateTicket},
-	{"operate_node", "ticket/operate_node", "operate_node", http.MethodPost, desk.Write, operating, (*Wing).operateNode},
-	{"approve", "ticket/approve", "approve", http.MethodPost, desk.Write, operating, (*Wing).approve},
-	{"get_approver", "ticket/get_approver", "get_approver", http.MethodGet, desk.Read, reading, (*Wing).approver},
-	{"get_approve_node_result", "ticket/get_approve_node_result", "get_approve_node_result", http.MethodGet, desk.Read, reading, (*Wing).approveNodeResult},
-	{"comment_ticket", "ticket/comment", "comment", http.MethodPost, desk.Write, commenting, (*Wing).comment},
-	{"get_services", "service/get_services", "get_services", http.MethodGet, desk.Read, reading, (*Wing).services},
-	{"get_service_detail", "service/get_service_detail", "get_service_detail", http.MethodGet, desk.Read, reading, (*Wing).serviceDetail},
-	{"get_service_catalogs", "service/get_service_catalogs", "get_service_catalogs", http.MethodGet, desk.Read, reading, (*Wing).serviceCatalogs},
-	{"get_service_roles", "service/get_service_roles", "get_service_roles", http.MethodGet, desk.Read, reading, (*Wing).serviceRoles},
-	{"get_workflow_detail", "workflow/get_workflow_detail", "get_workflow_detail", http.MethodGet, desk.Read, reading, (*Wing).workflowDetail},
+	{"create_ticket", "ticket/create_ticket", "create_ticket", http.MethodPost, desk.Write, creating, (*Handler).createTicket},
+	{"get_ticket_status", "ticket/get_ticket_status", "get_ticket_status", http.MethodGet, desk.Read, reading, (*Handler).ticketStatus},
+	{"ticket_approval_result", "ticket/ticket_approval_result", "ticket_approval_result", http.MethodPost, desk.Write, reading, (*Handler).approvalResult},
+	{"token/verify", "ticket/token/verify", "token/verify", http.MethodPost, desk.Read, reading, (*Handler).verifyToken},
+	{"callback_failed_ticket", "ticket/callback_failed_ticket", "callback_failed_ticket", http.MethodGet, desk.Read, reading, (*Handler).failedCallbacks},
+	{"get_tickets", "ticket/get_tickets", "get_tickets", http.MethodPost, desk.Read, reading, (*Handler).tickets},
+	{"get_tickets_by_user", "ticket/get_tickets_by_user", "get_tickets_by_user", http.MethodGet, desk.Read, reading, (*Handler).ticketsByUser},
+	{"get_ticket_info", "ticket/get_ticket_info", "get_ticket_info", http.MethodGet, desk.Read, reading, (*Handler).ticketInfo},
+	{"get_ticket_logs", "ticket/get_ticket_logs", "get_ticket_logs", http.MethodGet, desk.Read, reading, (*Handler).ticketLogs},
+	{"operate_ticket", "ticket/operate_ticket", "operate_ticket", http.MethodPost, desk.Write, operating, (*Handler).operateTicket},
+	{"operate_node", "ticket/operate_node", "operate_node", http.MethodPost, desk.Write, operating, (*Handler).operateNode},
+	{"approve", "ticket/approve", "approve", http.MethodPost, desk.Write, operating, (*Handler).approve},
+	{"get_approver", "ticket/get_approver", "get_approver", http.MethodGet, desk.Read, reading, (*Handler).approver},
+	{"get_approve_node_result", "ticket/get_approve_node_result", "get_approve_node_result", http.MethodGet, desk.Read, reading, (*Handler).approveNodeResult},
+	{"comment_ticket", "ticket/comment", "comment", http.MethodPost, desk.Write, commenting, (*Handler).comment},
+	{"get_services", "service/get_services", "get_services", http.MethodGet, desk.Read, reading, (*Handler).services},
+	{"get_service_detail", "service/get_service_detail", "get_service_detail", http.MethodGet, desk.Read, reading, (*Handler).serviceDetail},
+	{"get_service_catalogs", "service/get_service_catalogs", "get_service_catalogs", http.MethodGet, desk.Read, reading, (*Handler).serviceCatalogs},
+	{"get_service_roles", "service/get_service_roles", "get_service_roles", http.MethodGet, desk.Read, reading, (*Handler).serviceRoles},
+	{"get_workflow_detail", "workflow/get_workflow_detail", "get_workflow_detail", http.MethodGet, desk.Read, reading, (*Handler).workflowDetail},
 }
 
 // Families gives the wing as the server mounts it: three families, because each address has an envelope and codes of its own.
-func (w *Wing) Families() []api.Family {
+func (w *Handler) Families() []api.Family {
 	either := []string{http.MethodGet, http.MethodPost}
 	return []api.Family{
 		w.family(esb, "/api/c", func(o operation) (string, []string) { return o.esb, either }),
@@ -78,8 +78,8 @@ func (w *Wing) Families() []api.Family {
 	}
 }
 
-func (w *Wing) family(a address, under string, at func(operation) (path string, methods []string)) api.Family {
-	f := api.Family{Door: ticket.DoorITSM, Prefixes: []string{under}, Refuse: a.refuse, Authenticate: []api.Authenticator{w.authenticate}}
+func (w *Handler) family(a address, under string, at func(operation) (path string, methods []string)) api.Family {
+	f := api.Family{Channel: ticket.ChannelITSM, Prefixes: []string{under}, Refuse: a.refuse, Authenticate: []api.Authenticator{w.authenticate}}
 	for _, o := range operations {
 		path, methods := at(o)
 		for _, prefix := range a.prefixes {
@@ -101,7 +101,7 @@ type call struct {
 	user   string // the person that the credentials name; may be empty
 }
 
-func (w *Wing) serve(a address, o operation) fiber.Handler {
+func (w *Handler) serve(a address, o operation) fiber.Handler {
 	return func(c *fiber.Ctx) error {
 		p, err := paramsOf(c)
 		if err != nil {
@@ -136,14 +136,14 @@ func (c *call) send(reply desk.Reply, err error) error {
 	return api.Send(c.Ctx, reply)
 }
 
-func (w *Wing) zone() *time.Location {
+func (w *Handler) zone() *time.Location {
 	if w.Zone == nil {
 		return time.UTC
 	}
 	return w.Zone
 }
 
-func (w *Wing) profile() string {
+func (w *Handler) profile() string {
 	if w.Profile == "" {
 		return notice.Once
 	}

@@ -40,7 +40,7 @@ func catalogOf(def flow.Definition) int64 {
 
 func inCatalog(def flow.Definition, id int64) bool { return id == rootCatalog || catalogOf(def) == id }
 
-func (w *Wing) serviceCatalogs(c *call) error {
+func (w *Handler) serviceCatalogs(c *call) error {
 	filled, key, name := c.flag("has_service"), c.choice("service_key", "request", "change", "event", "question"), c.name("name", 0, ticket.MaxName)
 	in := c.name("project_key", 0, ticket.MaxName)
 	if err := c.faults.Err(); err != nil {
@@ -78,7 +78,7 @@ type service struct {
 }
 
 // services lists those that open tickets. Every one of them is for everybody, so that who it is shown to chooses nothing.
-func (w *Wing) services(c *call) error {
+func (w *Handler) services(c *call) error {
 	id, kind := c.whole("catalog_id", rootCatalog, 0, maxID), c.choice("service_type", "request", "change", "event", "question")
 	c.name("display_type", 0, ticket.MaxName)
 	c.name("display_role", 0, ticket.MaxName)
@@ -120,7 +120,7 @@ type serviceDetail struct {
 }
 
 // definition finds the latest version of a service by its integer id.
-func (w *Wing) definition(c *call, code int) (flow.Definition, error) {
+func (w *Handler) definition(c *call, code int) (flow.Definition, error) {
 	id := c.id("service_id")
 	if err := c.faults.Err(); err != nil {
 		return flow.Definition{}, err
@@ -129,7 +129,7 @@ func (w *Wing) definition(c *call, code int) (flow.Definition, error) {
 	return def, because(err, code, saysNoService)
 }
 
-func (w *Wing) serviceDetail(c *call) error {
+func (w *Handler) serviceDetail(c *call) error {
 	def, err := w.definition(c, codeNoObject)
 	if err != nil {
 		return err
@@ -171,7 +171,7 @@ type role struct {
 
 // serviceRoles lists the nodes of a service at which people are asked or a system is called (the original's NORMAL, APPROVAL and TASK, itsm.md
 // 1.9), in the order in which a ticket comes to them; with all, what opens a ticket comes first. Those of a call are asked when it has failed.
-func (w *Wing) serviceRoles(c *call) error {
+func (w *Handler) serviceRoles(c *call) error {
 	creator, all := c.name("ticket_creator", 0, ticket.MaxName), c.flag("all")
 	def, err := w.definition(c, codeNoService)
 	if err != nil {

@@ -70,7 +70,7 @@ var distributions = map[flow.Distribution]string{
 	flow.ByAll: "PROCESS", flow.ByClaim: "CLAIM_THEN_PROCESS", flow.ByAssign: "DISTRIBUTE_THEN_PROCESS", flow.AssignThenClaim: "DISTRIBUTE_THEN_CLAIM",
 }
 
-func (w *Wing) workflowDetail(c *call) error {
+func (w *Handler) workflowDetail(c *call) error {
 	id := c.id("workflow_id")
 	if err := c.faults.Err(); err != nil {
 		return err

@@ -14,7 +14,7 @@ import (
 const anonymousApp = "anonymous"
 
 // application tells who calls by the itsm family's credentials.
-func (w *Wing) application(c *fiber.Ctx) (desk.App, bool, error) {
+func (w *Handler) application(c *fiber.Ctx) (desk.App, bool, error) {
 	// What is wrong with either is told to those who may know.
 	query, _ := api.Query(c)
 	var body map[string]json.RawMessage
@@ -34,7 +34,7 @@ func (w *Wing) application(c *fiber.Ctx) (desk.App, bool, error) {
 }
 
 // anonymous lets those in who show no credential at all. A wrong one stays wrong.
-func (w *Wing) anonymous(c *fiber.Ctx) (desk.App, bool, error) {
+func (w *Handler) anonymous(c *fiber.Ctx) (desk.App, bool, error) {
 	if c.Get(fiber.HeaderAuthorization) != "" || c.Get(api.HeaderToken) != "" {
 		return desk.App{}, false, nil
 	}

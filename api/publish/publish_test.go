@@ -27,14 +27,14 @@ import (
 type bench struct {
 	apitest.Client
 	stream *apitest.Stream
-	wing   *publish.Wing
+	wing   *publish.Handler
 }
 
 func setup(t testing.TB, open string) bench {
 	t.Helper()
 	stream := &apitest.Stream{House: apitest.NewHouse()}
 	apps := apitest.NewApps()
-	wing := &publish.Wing{Desk: stream, Stream: stream, Apps: apps, Now: time.Now, Open: open}
+	wing := &publish.Handler{Desk: stream, Stream: stream, Apps: apps, Now: time.Now, Open: open}
 	server := api.New(api.Config{}, apps, nil, slog.New(slog.NewTextHandler(io.Discard, nil)), wing.Family())
 	return bench{apitest.Client{T: t, App: server.App(), Contract: apitest.LoadContract(t, "publish"), Secret: apitest.Writer}, stream, wing}
 }

@@ -29,8 +29,8 @@ type Stream interface {
 	Publish(ctx context.Context, tenant, app string, p notice.Published) error
 }
 
-// Wing is the publish family.
-type Wing struct {
+// Handler is the publish family.
+type Handler struct {
 	Desk   Desk
 	Stream Stream
 	Apps   api.Apps         // whose signatures are taken
@@ -39,13 +39,13 @@ type Wing struct {
 }
 
 // Family gives the wing as the server mounts it.
-func (w *Wing) Family() api.Family {
+func (w *Handler) Family() api.Family {
 	ways := []api.Authenticator{sdkhmac.Authenticator(w.Apps, w.Now), w.application}
 	if w.Open != "" {
 		ways = append(ways, w.anonymous)
 	}
 	return api.Family{
-		Door:         ticket.DoorPublish,
+		Channel:      ticket.ChannelPublish,
 		Prefixes:     []string{"/api/publish"},
 		Refuse:       Refuse,
 		Authenticate: ways,
@@ -53,7 +53,7 @@ func (w *Wing) Family() api.Family {
 	}
 }
 
-func (w *Wing) publish(c *fiber.Ctx) error {
+func (w *Handler) publish(c *fiber.Ctx) error {
 	p, err := read(c)
 	if err != nil {
 		return err

@@ -52,7 +52,7 @@ type desks struct {
 func newDesks(t *testing.T) *desks {
 	d := &desks{t: t, now: time.Date(2026, 1, 2, 3, 4, 5, 0, time.UTC)}
 	family := api.Family{
-		Door: ticket.DoorIncident, Prefixes: []string{"/"},
+		Channel: ticket.ChannelIncident, Prefixes: []string{"/"},
 		Authenticate: []api.Authenticator{Authenticator(writers{"shop": {"shop-secret"}, "other": {"other-secret"}, "both": {"old-secret", "new-secret"}}, func() time.Time { return d.now })},
 		Refuse:       func(c *fiber.Ctx, r api.Refusal) error { return api.Respond(c, r.Status, r.Error) },
 	}

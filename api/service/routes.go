@@ -23,18 +23,18 @@ type Desk interface {
 
 var _ Desk = (*desk.Desk)(nil)
 
-// Wing is the services' part of the house API. Now may be nil.
-type Wing struct {
+// Handler is the services' part of the house API. Now may be nil.
+type Handler struct {
 	Desk     Desk
 	Services Services
 	Now      func() time.Time // time.Now
 }
 
 // Family gives the wing as the server mounts it.
-func (w *Wing) Family() api.Family {
+func (w *Handler) Family() api.Family {
 	const all, one = "/api/service", "/api/service/:key"
 	return api.Family{
-		Door:     ticket.DoorIssue,
+		Channel:  ticket.ChannelIssue,
 		Prefixes: []string{all},
 		Refuse:   api.RefuseInEnvelope,
 		Routes: []api.Route{
@@ -56,7 +56,7 @@ func (w *Wing) Family() api.Family {
 }
 
 // publish makes a definition the next version of its service.
-func (w *Wing) publish(c *fiber.Ctx) error {
+func (w *Handler) publish(c *fiber.Ctx) error {
 	def, faults, err := document(c)
 	if err != nil {
 		return err
@@ -89,7 +89,7 @@ func faulty(c *fiber.Ctx, faults flow.Faults) error {
 }
 
 // check tells what is wrong with a definition, and publishes nothing.
-func (w *Wing) check(c *fiber.Ctx) error {
+func (w *Handler) check(c *fiber.Ctx) error {
 	_, faults, err := document(c)
 	if err != nil {
 		return err
@@ -97,7 +97,7 @@ func (w *Wing) check(c *fiber.Ctx) error {
 	return api.Respond(c, http.StatusOK, api.Done(verdict{Valid: len(faults) == 0, Faults: append(flow.Faults{}, faults...)}))
 }
 
-func (w *Wing) list(c *fiber.Ctx) error {
+func (w *Handler) list(c *fiber.Ctx) error {
 	records, err := w.Services.ServiceRecords(api.Context(c), api.Caller(c).Tenant)
 	if err != nil {
 		return err
@@ -109,7 +109,7 @@ func (w *Wing) list(c *fiber.Ctx) error {
 	return api.Respond(c, http.StatusOK, api.Done(api.Items[line]{Items: lines}))
 }
 
-func (w *Wing) versions(c *fiber.Ctx) error {
+func (w *Handler) versions(c *fiber.Ctx) error {
 	key, err := keyOf(c)
 	if err != nil {
 		return err
@@ -126,7 +126,7 @@ func (w *Wing) versions(c *fiber.Ctx) error {
 }
 
 // read shows a definition as it can be published again.
-func (w *Wing) read(c *fiber.Ctx) error {
+func (w *Handler) read(c *fiber.Ctx) error {
 	def, err := w.definition(c)
 	if err != nil {
 		return err
@@ -144,7 +144,7 @@ func (w *Wing) read(c *fiber.Ctx) error {
 	return c.Status(http.StatusOK).Send(text)
 }
 
-func (w *Wing) diagram(c *fiber.Ctx) error {
+func (w *Handler) diagram(c *fiber.Ctx) error {
 	def, err := w.definition(c)
 	if err != nil {
 		return err
@@ -153,7 +153,7 @@ func (w *Wing) diagram(c *fiber.Ctx) error {
 }
 
 // graph is diagram for those who lay out with Graphviz.
-func (w *Wing) graph(c *fiber.Ctx) error {
+func (w *Handler) graph(c *fiber.Ctx) error {
 	def, err := w.definition(c)
 	if err != nil {
 		return err
@@ -162,7 +162,7 @@ func (w *Wing) graph(c *fiber.Ctx) error {
 }
 
 // enable says whether a service opens new tickets.
-func (w *Wing) enable(c *fiber.Ctx) error {
+func (w *Handler) enable(c *fiber.Ctx) error {
 	key, err := keyOf(c)
 	if err != nil {
 		return err
@@ -187,7 +187,7 @@ func (w *Wing) enable(c *fiber.Ctx) error {
 }
 
 // rotate gives a service a new secret, and tells it.
-func (w *Wing) rotate(c *fiber.Ctx) error {
+func (w *Handler) rotate(c *fiber.Ctx) error {
 	key, err := keyOf(c)
 	if err != nil {
 		return err
@@ -208,7 +208,7 @@ func (w *Wing) rotate(c *fiber.Ctx) error {
 }
 
 // definition finds the version that the path names, or the latest of the service that it names.
-func (w *Wing) definition(c *fiber.Ctx) (flow.Definition, error) {
+func (w *Handler) definition(c *fiber.Ctx) (flow.Definition, error) {
 	key, err := keyOf(c)
 	if err != nil {
 		return flow.Definition{}, err

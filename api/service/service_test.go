@@ -38,8 +38,8 @@ type bench struct {
 func setup(t *testing.T) bench {
 	t.Helper()
 	house := apitest.NewHouse()
-	services := service.Wing{Desk: house, Services: house, Now: func() time.Time { return start }}
-	issues := issue.Wing{Desk: house, Tickets: house, Services: house, Addresses: house, Types: api.DefaultIncidentTypes}
+	services := service.Handler{Desk: house, Services: house, Now: func() time.Time { return start }}
+	issues := issue.Handler{Desk: house, Tickets: house, Services: house, Addresses: house, Types: api.DefaultIncidentTypes}
 	server := api.New(api.Config{}, apitest.NewApps(), nil, slog.New(slog.NewTextHandler(io.Discard, nil)), issues.Family(), services.Family())
 	return bench{t, apitest.Client{T: t, App: server.App(), Contract: apitest.LoadContract(t, "service", "issue"), Secret: apitest.Boss}, house}
 }
@@ -79,7 +79,7 @@ nodes:
 `
 
 func TestEveryCallIsInTheDocumentAndTheOtherWayRound(t *testing.T) {
-	wing := service.Wing{}
+	wing := service.Handler{}
 	require.Equal(t, apitest.LoadContract(t, "service").Routes(), apitest.Mounted(wing.Family()))
 }
 

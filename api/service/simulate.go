@@ -33,7 +33,7 @@ type simulation struct {
 
 // simulate plays a process through with people and receivers that do what the script says, by the interpreter that runs tickets. Nothing
 // leaves the house.
-func (w *Wing) simulate(c *fiber.Ctx) error {
+func (w *Handler) simulate(c *fiber.Ctx) error {
 	var in simulation
 	if err := api.Decode(c, &in); err != nil {
 		return err
@@ -85,7 +85,7 @@ func (w *Wing) simulate(c *fiber.Ctx) error {
 }
 
 // simulated finds the definition that a simulation is about.
-func (w *Wing) simulated(c *fiber.Ctx, in simulation) (flow.Definition, flow.Faults, error) {
+func (w *Handler) simulated(c *fiber.Ctx, in simulation) (flow.Definition, flow.Faults, error) {
 	inline := bytes.TrimSpace(in.Definition)
 	given := len(inline) > 0 && string(inline) != "null"
 	tenant := api.Caller(c).Tenant
@@ -133,7 +133,7 @@ func refused(in string, err error) error {
 	return ticket.Refuse(ticket.Invalid, why.Message)
 }
 
-func (w *Wing) now() time.Time {
+func (w *Handler) now() time.Time {
 	if w.Now != nil {
 		return w.Now()
 	}

@@ -40,8 +40,8 @@ type Subscriptions interface {
 	api.Deliveries
 }
 
-// Wing is the lasting subscriptions.
-type Wing struct {
+// Handler is the lasting subscriptions.
+type Handler struct {
 	Desk          api.Recorder
 	Subscriptions Subscriptions
 	Allow         notice.Reach // where addresses may lead; api.Config.Reach
@@ -50,11 +50,11 @@ type Wing struct {
 }
 
 // Family gives the wing as the server mounts it.
-func (w *Wing) Family() api.Family {
+func (w *Handler) Family() api.Family {
 	const all, one = "/api/subscription", "/api/subscription/:id"
 	owed := w.owed()
 	return api.Family{
-		Door:     ticket.DoorPublish,
+		Channel:  ticket.ChannelPublish,
 		Prefixes: []string{all},
 		Refuse:   api.RefuseInEnvelope,
 		Routes: []api.Route{
@@ -76,7 +76,7 @@ func (w *Wing) Family() api.Family {
 	}
 }
 
-func (w *Wing) subscribe(c *fiber.Ctx) error {
+func (w *Handler) subscribe(c *fiber.Ctx) error {
 	var in subscribing
 	if err := api.Decode(c, &in); err != nil {
 		return err
@@ -92,7 +92,7 @@ func (w *Wing) subscribe(c *fiber.Ctx) error {
 	})
 }
 
-func (w *Wing) list(c *fiber.Ctx) error {
+func (w *Handler) list(c *fiber.Ctx) error {
 	q, err := api.ReadQuery(c)
 	if err != nil {
 		return err
@@ -113,7 +113,7 @@ func (w *Wing) list(c *fiber.Ctx) error {
 	return api.Respond(c, http.StatusOK, api.Done(api.Items[view]{Items: views, Next: next}))
 }
 
-func (w *Wing) read(c *fiber.Ctx) error {
+func (w *Handler) read(c *fiber.Ctx) error {
 	r, err := w.find(c)
 	if err != nil {
 		return err
@@ -121,7 +121,7 @@ func (w *Wing) read(c *fiber.Ctx) error {
 	return api.Respond(c, http.StatusOK, api.Done(countedOf(r)))
 }
 
-func (w *Wing) change(c *fiber.Ctx) error {
+func (w *Handler) change(c *fiber.Ctx) error {
 	id, err := word(c, "id")
 	if err != nil {
 		return err
@@ -140,7 +140,7 @@ func (w *Wing) change(c *fiber.Ctx) error {
 }
 
 // turn pauses or resumes.
-func (w *Wing) turn(state notice.SubscriptionState) fiber.Handler {
+func (w *Handler) turn(state notice.SubscriptionState) fiber.Handler {
 	return func(c *fiber.Ctx) error {
 		id, err := word(c, "id")
 		if err != nil {
@@ -156,7 +156,7 @@ func (w *Wing) turn(state notice.SubscriptionState) fiber.Handler {
 	}
 }
 
-func (w *Wing) rotate(c *fiber.Ctx) error {
+func (w *Handler) rotate(c *fiber.Ctx) error {
 	id, err := word(c, "id")
 	if err != nil {
 		return err
@@ -167,7 +167,7 @@ func (w *Wing) rotate(c *fiber.Ctx) error {
 	})
 }
 
-func (w *Wing) unsubscribe(c *fiber.Ctx) error {
+func (w *Handler) unsubscribe(c *fiber.Ctx) error {
 	id, err := word(c, "id")
 	if err != nil {
 		return err
@@ -177,7 +177,7 @@ func (w *Wing) unsubscribe(c *fiber.Ctx) error {
 	})
 }
 
-func (w *Wing) test(c *fiber.Ctx) error {
+func (w *Handler) test(c *fiber.Ctx) error {
 	id, err := word(c, "id")
 	if err != nil {
 		return err
@@ -190,7 +190,7 @@ func (w *Wing) test(c *fiber.Ctx) error {
 }
 
 // owed is the calls about what a subscription is owed.
-func (w *Wing) owed() api.Owed {
+func (w *Handler) owed() api.Owed {
 	return api.Owed{
 		Desk: w.Desk, Deliveries: w.Subscriptions, Begin: w.Begin,
 		Named: func(c *fiber.Ctx) (api.Addressed, error) {
@@ -208,7 +208,7 @@ func (w *Wing) owed() api.Owed {
 }
 
 // find reads the subscription that the path names, among the caller's own.
-func (w *Wing) find(c *fiber.Ctx) (notice.Registration, error) {
+func (w *Handler) find(c *fiber.Ctx) (notice.Registration, error) {
 	id, err := word(c, "id")
 	if err != nil {
 		return notice.Registration{}, err
@@ -217,7 +217,7 @@ func (w *Wing) find(c *fiber.Ctx) (notice.Registration, error) {
 }
 
 // record hands the desk a change and answers with its result; secret tells that the answer has one.
-func (w *Wing) record(c *fiber.Ctx, secret bool, effect func(ctx context.Context) (any, error)) error {
+func (w *Handler) record(c *fiber.Ctx, secret bool, effect func(ctx context.Context) (any, error)) error {
 	return api.Record(c, w.Desk, secret, effect)
 }
 

@@ -20,7 +20,7 @@ import (
 type bench struct {
 	apitest.Client
 	stream *apitest.Stream
-	wing   *subscription.Wing
+	wing   *subscription.Handler
 	begun  *[]string // redeliveries that were begun
 }
 
@@ -28,7 +28,7 @@ func setup(t testing.TB) bench {
 	t.Helper()
 	stream := &apitest.Stream{House: apitest.NewHouse()}
 	begun := new([]string)
-	wing := &subscription.Wing{Desk: stream, Subscriptions: stream, Begin: func(_ context.Context, id string) { *begun = append(*begun, id) }}
+	wing := &subscription.Handler{Desk: stream, Subscriptions: stream, Begin: func(_ context.Context, id string) { *begun = append(*begun, id) }}
 	server := api.New(api.Config{}, apitest.NewApps(), nil, slog.New(slog.NewTextHandler(io.Discard, nil)), wing.Family())
 	return bench{apitest.Client{T: t, App: server.App(), Contract: apitest.LoadContract(t, "subscription"), Secret: apitest.Writer}, stream, wing, begun}
 }

@@ -164,7 +164,7 @@ type counted struct {
 
 func countedOf(r notice.Registration) counted {
 	out := counted{viewOf(r.Subscription), map[notice.DeliveryState]int{}}
-	for _, state := range []notice.DeliveryState{notice.Pending, notice.Parked, notice.Held, notice.Failed} {
+	for _, state := range []notice.DeliveryState{notice.Pending, notice.Retrying, notice.Held, notice.Failed} {
 		out.Counts[state] = r.Counts[state]
 	}
 	return out

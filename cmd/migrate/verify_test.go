@@ -104,10 +104,10 @@ func TestVerifyTakesInWhatIsFromBeforeTheChain(t *testing.T) {
 func open(t *testing.T, s *store.Store) string {
 	t.Helper()
 	now := time.Now().UTC().Truncate(time.Microsecond)
-	op := desk.Operation{ID: "op-" + now.String(), Request: desk.Request{App: desk.App{Code: "demo", Tenant: "north"}, Door: ticket.DoorIssue, Method: "POST", Path: "/api/issue"},
+	op := desk.Operation{ID: "op-" + now.String(), Request: desk.Request{App: desk.App{Code: "demo", Tenant: "north"}, Channel: ticket.ChannelIssue, Method: "POST", Path: "/api/issue"},
 		Kind: desk.KindOpen, Series: ticket.SeriesIM, Ticket: ticket.Identity{UUID: "uuid-" + now.String(), Tenant: "north"}, State: desk.Running, CreatedAt: now, Lease: now.Add(time.Minute)}
 	claimed, fresh, err := s.Ledger().Claim(t.Context(), op, func(op *desk.Operation) error {
-		events, err := ticket.Open(ticket.Draft{Door: ticket.DoorIssue, App: "demo", Origin: "a", Title: "b"}, op.Ticket, op.ID, op.CreatedAt)
+		events, err := ticket.Open(ticket.Draft{Channel: ticket.ChannelIssue, App: "demo", Origin: "a", Title: "b"}, op.Ticket, op.ID, op.CreatedAt)
 		op.Opening = events
 		return err
 	})

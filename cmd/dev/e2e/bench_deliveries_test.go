@@ -131,7 +131,7 @@ func (d *debtor) owe(t *testing.T, tickets, each int, addresses []string) {
 func (d *debtor) ticket(t *testing.T, each int, address string) error {
 	now, n := time.Now(), d.next.Add(1)
 	id := ticket.Identity{ID: n, UUID: uuid.NewString(), Number: ticket.SeriesIM.Number(now, n), Tenant: "default"}
-	events, err := ticket.Open(ticket.Draft{Door: ticket.DoorIssue, App: "admin", Origin: "bench", Title: "bench"}, id, uuid.NewString(), now)
+	events, err := ticket.Open(ticket.Draft{Channel: ticket.ChannelIssue, App: "admin", Origin: "bench", Title: "bench"}, id, uuid.NewString(), now)
 	if err != nil {
 		return err
 	}
@@ -144,7 +144,7 @@ func (d *debtor) ticket(t *testing.T, each int, address string) error {
 	}
 	events = nil
 	for i := range each {
-		more, err := ticket.Decide(state, ticket.Command{Action: ticket.Relate, Operator: "li", Door: ticket.DoorIssue, App: "admin", Operation: uuid.NewString(),
+		more, err := ticket.Decide(state, ticket.Command{Action: ticket.Relate, Operator: "li", Channel: ticket.ChannelIssue, App: "admin", Operation: uuid.NewString(),
 			Relation: &ticket.Relation{Type: "manifest", Content: []string{fmt.Sprint(i)}}}, now)
 		if err != nil {
 			return err
@@ -203,9 +203,9 @@ func TestBenchHealthyDeliveries(t *testing.T) {
 		})
 		took := time.Since(began)
 		harness.Until(t, "all are written down", time.Minute, func() error {
-			pending, parked, err := d.Outbox().Backlog(t.Context())
-			if err != nil || pending+parked > 0 {
-				return fmt.Errorf("%d pending, %d parked, %v", pending, parked, err)
+			pending, retrying, err := d.Outbox().Backlog(t.Context())
+			if err != nil || pending+retrying > 0 {
+				return fmt.Errorf("%d pending, %d retrying, %v", pending, retrying, err)
 			}
 			return nil
 		})
@@ -259,7 +259,7 @@ func TestBenchDeadReceivers(t *testing.T) {
 		})
 		took := time.Since(began)
 		if withDead {
-			for i := range dead { // back to life
+			for i := range dead { // back to generation
 				r.answers[i].Store(nil)
 			}
 			harness.Until(t, "nothing is lost", 5*time.Minute, func() error {
@@ -306,7 +306,7 @@ func (d *debtor) checkOrder(t *testing.T, r *crowd, lanes, each int) {
 			record := records[each-1-i] // newest first
 			require.Equal(t, record.ID, id, "%s, place %d", path, i)
 			if record.State != notice.Sent { // arrived, and being written down
-				require.Contains(t, []notice.DeliveryState{notice.Pending, notice.Parked}, record.State)
+				require.Contains(t, []notice.DeliveryState{notice.Pending, notice.Retrying}, record.State)
 			}
 		}
 	}

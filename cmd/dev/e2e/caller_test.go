@@ -128,11 +128,11 @@ func items[T any](t testing.TB, a answer) []T {
 
 // entry is a line of the timeline.
 type entry struct {
-	Seq   int64
-	Type  string
-	Actor string
-	Door  string
-	After struct {
+	Seq     int64
+	Type    string
+	Actor   string
+	Channel string `json:"door"`
+	After   struct {
 		Message *struct{ ID, Content string }
 	}
 }

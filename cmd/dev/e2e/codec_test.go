@@ -88,7 +88,7 @@ func TestTemporalHoldsCiphertext(t *testing.T) {
 	c.must(t, "POST", handlePath, incidentCall(t, "confirm.json", before, "false", "true"))
 	phase(before, "completed")
 
-	// A life in which every part tells the secret: opening, updates, a signal in plain from the outside, failing deliveries and calls.
+	// A generation in which every part tells the secret: opening, updates, a signal in plain from the outside, failing deliveries and calls.
 	number := open(secret)
 	c.register(t, number, r.URL("/"+secret))
 	c.must(t, "POST", "/api/issue/"+number+"/conversation", map[string]any{"author": secret, "content": secret})

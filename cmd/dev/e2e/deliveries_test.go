@@ -25,7 +25,7 @@ import (
 
 const retryEvery = time.Second
 
-// forgetful loses starts of lanes, as a process does that dies right after it has parked them.
+// forgetful loses starts of lanes, as a process does that dies right after it has retrying them.
 type forgetful struct {
 	workflows.Lanes
 	losing atomic.Bool

@@ -39,14 +39,14 @@ func temporalServer(t *testing.T) (client.Client, *embedded.Server) {
 func openingEvents(t *testing.T) []ticket.Event {
 	t.Helper()
 	number := "IM" + uuid.NewString()
-	events, err := ticket.Open(ticket.Draft{Door: ticket.DoorIssue, App: "demo", Origin: "customs", Title: "异常 \"quoted\""},
+	events, err := ticket.Open(ticket.Draft{Channel: ticket.ChannelIssue, App: "demo", Origin: "customs", Title: "异常 \"quoted\""},
 		ticket.Identity{ID: 1, Number: number, UUID: uuid.NewString(), Tenant: "a"}, uuid.NewString(), time.Now())
 	require.NoError(t, err)
 	return events
 }
 
 func command(action ticket.Action) ticket.Command {
-	return ticket.Command{Action: action, Operator: "li", Door: ticket.DoorIssue, App: "demo", Operation: uuid.NewString()}
+	return ticket.Command{Action: action, Operator: "li", Channel: ticket.ChannelIssue, App: "demo", Operation: uuid.NewString()}
 }
 
 func speak() ticket.Command {
@@ -173,15 +173,15 @@ func TestTheEngineSpeaksWithARealServer(t *testing.T) {
 	}
 	require.ErrorIs(t, err, desk.ErrGone)
 	peeked, _, err = engine.Peek(ctx, id, 0, decided[0].Seq)
-	require.NoError(t, err, "an ended life can still be looked at")
+	require.NoError(t, err, "an ended generation can still be looked at")
 	require.Equal(t, ended[0], peeked[len(peeked)-1])
 	require.NoError(t, notes.Project(ctx, id, peeked))
 
-	// The next life is begun once.
+	// The next generation is begun once.
 	row, err := notes.Ticket(ctx, "", "")
 	require.NoError(t, err)
 	require.True(t, row.Ended())
-	row.Life++
+	row.Generation++
 	mine, err := ticket.Decide(row, speak(), time.Now())
 	require.NoError(t, err)
 	theirs, err := ticket.Decide(row, speak(), time.Now())
@@ -272,5 +272,5 @@ func TestARollOverLosesNothing(t *testing.T) {
 	require.Contains(t, described.WorkflowExecutionInfo.SearchAttributes.IndexedFields, "SignalboxPhase", "search attributes go along")
 	began, err := engine.Begun(ctx, id, 0)
 	require.NoError(t, err)
-	require.Equal(t, events, began, "what a life began with is in its first run")
+	require.Equal(t, events, began, "what a generation began with is in its first run")
 }

@@ -33,8 +33,8 @@ func frontDesk(t *testing.T, dsn string, key []byte, engine *workflows.Engine, l
 	require.NoError(t, err)
 	require.NoError(t, s.EnsureApp(t.Context(), "jira", "jira-secret", "north", []desk.Scope{desk.Write}))
 	d = desk.New(s.Ledger(), engine, desk.Options{Log: log})
-	exceptions := exception.Wing{Desk: d, Budget: s, Limit: limit, Now: time.Now}
-	issues := issue.Wing{Desk: d, Tickets: s, Services: s, Addresses: s, Types: api.DefaultIncidentTypes}
+	exceptions := exception.Handler{Desk: d, Budget: s, Limit: limit, Now: time.Now}
+	issues := issue.Handler{Desk: d, Tickets: s, Services: s, Addresses: s, Types: api.DefaultIncidentTypes}
 	server := api.New(api.Config{}, s, nil, log, issues.Family(), exceptions.Family())
 	l, err := net.Listen("tcp", "127.0.0.1:0")
 	require.NoError(t, err)
@@ -126,7 +126,7 @@ func TestAnExternalSystemCallsTwoProcesses(t *testing.T) {
 	require.Equal(t, "completed", got)
 	require.Equal(t, []string{"opened", "accepted", "stale", "closed"}, types)
 
-	// The ticket has ended: what the system still knows begins lives of their own, and nothing but that.
+	// The ticket has ended: what the system still knows begins generations of their own, and nothing but that.
 	taken(call(first, "RESOLVED", 13))
 	taken(call(second, "RESOLVED", 14))
 	taken(call(first, "RESOLVED", 14)) // word for word the same

@@ -41,7 +41,7 @@ func TestRecordHistories(t *testing.T) {
 		dir: filepath.Join(root, "workflows", "testdata", "histories", folder)}
 	require.NoError(t, os.MkdirAll(s.dir, 0o755))
 	s.handled()
-	s.lives()
+	s.generations()
 	s.process()
 	s.rollOver()
 	s.lanes()
@@ -150,8 +150,8 @@ func (s *recorder) handled() {
 	s.record("ticket-completed", "ticket:"+number, s.ended("ticket:"+number))
 }
 
-// lives: a ticket is taken up again, and one that stays ended gets a message.
-func (s *recorder) lives() {
+// generations: a ticket is taken up again, and one that stays ended gets a message.
+func (s *recorder) generations() {
 	t := s.t
 	number := s.c.open(t)
 	close := func() {
@@ -196,7 +196,7 @@ func (s *recorder) rollOver() {
 	t, ctx := s.t, s.t.Context()
 	engine := &workflows.Engine{Client: s.temporal, Namespace: "default", MoveAfter: 3}
 	id := ticket.Identity{ID: 1_000_000, Number: "IM202601020304051000000", UUID: uuid.NewString(), Tenant: "demo"}
-	events, err := ticket.Open(ticket.Draft{Door: ticket.DoorIssue, App: "demo", Origin: "e2e", Title: "rolls over"}, id, uuid.NewString(), time.Now())
+	events, err := ticket.Open(ticket.Draft{Channel: ticket.ChannelIssue, App: "demo", Origin: "e2e", Title: "rolls over"}, id, uuid.NewString(), time.Now())
 	require.NoError(t, err)
 	require.NoError(t, engine.Begin(ctx, ticket.Ticket{}, events))
 	first := ""

@@ -114,7 +114,7 @@ func (w *twins) calls(t testing.TB) []func(n int) *identical {
 			fixed(object{"author": "li", "content": "hello"}, object{"author": "li", "content": "goodbye"})),
 		onTicket("closed", "PUT", "/api/issue/%s/status", nil,
 			fixed(object{"status": "CLOSED", "operator": "li"}, object{"status": "CLOSED", "operator": "wang"})),
-		// The next two begin a new life of a ticket that has ended.
+		// The next two begin a new generation of a ticket that has ended.
 		onTicket("reopened", "PUT", "/api/issue/%s/status", close,
 			fixed(object{"status": "OPEN", "operator": "li"}, object{"status": "OPEN", "operator": "wang"})),
 		onTicket("said when over", "POST", "/api/issue/%s/conversation", close,

@@ -263,7 +263,7 @@ func (w *twins) round(t testing.TB, q *identical, dice *rand.Rand) (met string) 
 	require.True(t, q.codes[executed] == 1 || q.codes[broken] > 0, "%s: nobody was told that it was done: %v", q.name, q.codes)
 
 	began := time.Now()
-	again, _ := kind(w.converge(t, q, 1-d.victim)) // whoever lives tells without the other
+	again, _ := kind(w.converge(t, q, 1-d.victim)) // whoever generations tells without the other
 	took := time.Since(began)
 	w.start(t, d.victim)
 	for i := range w.bases {
@@ -326,7 +326,7 @@ func (w *twins) play(t testing.TB, rounds int, seed uint64) {
 	// An opening that nobody knows of would be a workflow without a row.
 	tickets := w.count(t, `SELECT COUNT(*) FROM tickets`)
 	harness.Until(t, "Temporal shows all tickets", 20*time.Second, func() error {
-		numbers := map[string]bool{} // a ticket that was taken up again after its end has a workflow for each life
+		numbers := map[string]bool{} // a ticket that was taken up again after its end has a workflow for each generation
 		for request := (&workflowservice.ListWorkflowExecutionsRequest{Namespace: productionNamespace, Query: `WorkflowType = 'Ticket'`}); ; {
 			page, err := w.temporal.ListWorkflow(t.Context(), request)
 			if err != nil {

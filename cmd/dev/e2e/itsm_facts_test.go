@@ -113,7 +113,7 @@ nodes:
   - {id: over, name: 结束, type: end}
 `
 
-// A whole life at each address: what seed 002 and the original's clients (itsm.md) rely on, against the running system.
+// A whole generation at each address: what seed 002 and the original's clients (itsm.md) rely on, against the running system.
 func TestTheItsmFamilyAtEveryAddress(t *testing.T) {
 	t.Parallel()
 	d := startDev(t, "SIGNALBOX_TIME_ZONE=UTC")
@@ -124,7 +124,7 @@ func TestTheItsmFamilyAtEveryAddress(t *testing.T) {
 	for i, at := range addresses {
 		t.Run(at.name, func(t *testing.T) {
 			c := visitor{d.caller(), at, t}
-			sn := c.life(r, fmt.Sprintf("/cb%d", i))
+			sn := c.generation(r, fmt.Sprintf("/cb%d", i))
 			numbers = append(numbers, sn)
 		})
 	}
@@ -132,7 +132,7 @@ func TestTheItsmFamilyAtEveryAddress(t *testing.T) {
 	require.True(t, slices.IsSorted(numbers) && len(slices.Compact(numbers)) == len(addresses), "each its own, in order: %v", numbers)
 }
 
-func (c visitor) life(r *harness.Receiver, callback string) string {
+func (c visitor) generation(r *harness.Receiver, callback string) string {
 	t := c.t
 	// Wrong credentials: said in the address's own way (itsm.md 2.2).
 	stranger := visitor{newCaller(c.base, "wrong"), c.address, t}

@@ -27,7 +27,7 @@ const (
 	bursts          = 2 // of each kind, in turn, so that what else the machine does hits both
 )
 
-// TestMeasure measures production's wiring on PostgreSQL: what a ticket's life costs through the API against the bare engine, and what
+// TestMeasure measures production's wiring on PostgreSQL: what a ticket's generation costs through the API against the bare engine, and what
 // deliveries cost. It is not parallel, so that other tests are not measured with it. The figures are logged; what is required of them is far
 // from what an idle machine shows.
 func TestMeasure(t *testing.T) {
@@ -37,8 +37,8 @@ func TestMeasure(t *testing.T) {
 	c, tc := p.caller(), dialTemporal(t, p.address, productionNamespace)
 	engine := &workflows.Engine{Client: tc, Namespace: productionNamespace}
 
-	bare := func(i int) error { return bareLife(t.Context(), engine, i) }
-	whole := func(int) error { return wholeLife(t.Context(), c) }
+	bare := func(i int) error { return bareGeneration(t.Context(), engine, i) }
+	whole := func(int) error { return wholeGeneration(t.Context(), c) }
 	burst(t, bare, 1) // everything is warm after these
 	burst(t, whole, 1)
 	var bareTook, wholeTook time.Duration
@@ -56,14 +56,14 @@ func TestMeasure(t *testing.T) {
 }
 
 // burst has every caller do something so many times and tells how long that took.
-func burst(t *testing.T, life func(caller int) error, each int) time.Duration {
+func burst(t *testing.T, generation func(caller int) error, each int) time.Duration {
 	t.Helper()
 	began := time.Now()
 	var group sync.WaitGroup
 	for i := range measuredCallers {
 		group.Go(func() {
 			for range each {
-				if err := life(i); err != nil {
+				if err := generation(i); err != nil {
 					t.Error(err)
 					return
 				}
@@ -80,11 +80,11 @@ var solution = ticket.Solution{Type: "inc_type_p_config_issues", Interrupted: tr
 
 var bareTickets atomic.Int64
 
-// bareLife is a ticket's life by start and updates alone: nothing is claimed, nothing written down, nothing answered.
-func bareLife(ctx context.Context, engine *workflows.Engine, caller int) error {
+// bareGeneration is a ticket's generation by start and updates alone: nothing is claimed, nothing written down, nothing answered.
+func bareGeneration(ctx context.Context, engine *workflows.Engine, caller int) error {
 	n := 1_000_000 + bareTickets.Add(1)
 	id := ticket.Identity{ID: n, Number: fmt.Sprintf("IM20260102030405%010d", n), UUID: uuid.NewString(), Tenant: "bare"}
-	events, err := ticket.Open(ticket.Draft{Door: ticket.DoorIssue, App: "demo", Origin: "e2e", Title: fmt.Sprint("life of ", caller)}, id, uuid.NewString(), time.Now())
+	events, err := ticket.Open(ticket.Draft{Channel: ticket.ChannelIssue, App: "demo", Origin: "e2e", Title: fmt.Sprint("life of ", caller)}, id, uuid.NewString(), time.Now())
 	if err != nil {
 		return err
 	}
@@ -101,8 +101,8 @@ func bareLife(ctx context.Context, engine *workflows.Engine, caller int) error {
 	return nil
 }
 
-// wholeLife is the same through the API, with keys.
-func wholeLife(ctx context.Context, c *caller) error {
+// wholeGeneration is the same through the API, with keys.
+func wholeGeneration(ctx context.Context, c *caller) error {
 	send := func(path string, body any) (answer, error) {
 		a, err := c.send(ctx, "POST", path, uuid.NewString(), body)
 		if err == nil && a.status != 200 {

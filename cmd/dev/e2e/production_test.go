@@ -89,7 +89,7 @@ func TestProduction(t *testing.T) {
 	c := p.caller()
 	r := harness.NewReceiver(t)
 
-	// A whole life, right after everything was made.
+	// A whole generation, right after everything was made.
 	number := result[string](t, c.must(t, "POST", "/api/issue", sample(t, "issue/testdata/open.json")))
 	nid := c.register(t, number, r.URL("/"+number))
 	for _, body := range [][]byte{incidentCall(t, "accept.json", number), incidentCall(t, "commit.json", number),

@@ -53,7 +53,7 @@ func TestAnotherTenantsTicketDoesNotExist(t *testing.T) {
 	without := map[string]bool{"POST /api/issue": true, "GET /api/issue": true, "POST /v1/external/incident/create": true}
 
 	made := 0
-	for _, family := range []api.Family{(&issue.Wing{}).Family(), (&incident.Wing{}).Family(), (&exception.Wing{}).Family()} {
+	for _, family := range []api.Family{(&issue.Handler{}).Family(), (&incident.Handler{}).Family(), (&exception.Handler{}).Family()} {
 		for _, route := range family.Routes {
 			call := route.Method + " " + strings.NewReplacer(":incident_num", ":id", ":exceptionId", ":id", ":ticket_type", ":type").Replace(route.Path)
 			if without[call] {

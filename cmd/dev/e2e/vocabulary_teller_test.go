@@ -273,7 +273,7 @@ func (tl *teller) signal(name, payload string) {
 	require.NoError(tl.t, tl.temporal.SignalWorkflow(tl.t.Context(), workflows.TicketID(tl.number, 0), "", name, json.RawMessage(payload)))
 	harness.Until(tl.t, "signal "+name, patience, func() error {
 		for _, e := range tl.entries(tl.number)[before:] {
-			if e.Door != ticket.DoorSignal {
+			if e.Channel != ticket.ChannelSignal {
 				continue
 			}
 			if e.Type != ticket.RefusedCmd {

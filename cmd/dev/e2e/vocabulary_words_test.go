@@ -91,9 +91,9 @@ func members(v reflect.Value, every bool, into words) {
 
 // wholeEntry is a line of the timeline with all that it says of the process.
 type wholeEntry struct {
-	Type  ticket.Type
-	Door  ticket.Door
-	After struct {
+	Type    ticket.Type
+	Channel ticket.Channel
+	After   struct {
 		Opening *struct{ Fields map[string]any }
 		Status  flow.Status
 		States  []flow.NodeState
@@ -137,7 +137,7 @@ func (w *witness) opened(fields map[string]any) {
 	def.Nodes = nil // each counts when it had its turn
 	members(reflect.ValueOf(def), false, w.used)
 	w.used.add("member", "definition.nodes")
-	if w.entry.Door == ticket.DoorITSM { // where the number tells the type
+	if w.entry.Channel == ticket.ChannelITSM { // where the number tells the type
 		w.used.add("service_type", def.ServiceType)
 	}
 	w.filled(def.Fields, fields)

@@ -152,7 +152,7 @@ func dynamicConfig(overrides map[string]any) dynamicconfig.StaticClient {
 		// With the usual four partitions and few pollers a task can wait in a partition nobody polls yet.
 		dynamicconfig.MatchingNumTaskqueueReadPartitions.Key():  1,
 		dynamicconfig.MatchingNumTaskqueueWritePartitions.Key(): 1,
-		// The scanners look for leftovers of very long lives, in workflows and polls of their own.
+		// The scanners look for leftovers of very long generations, in workflows and polls of their own.
 		dynamicconfig.TaskQueueScannerEnabled.Key(): false,
 		dynamicconfig.HistoryScannerEnabled.Key():   false,
 		// This one asks the vendor whether there is a newer server.

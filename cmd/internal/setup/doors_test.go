@@ -63,7 +63,7 @@ func TestASignedRequestIsTakenOnceByAllProcesses(t *testing.T) {
 			}
 			body := ""
 			if r.Method != http.MethodGet {
-				body = fmt.Sprintf(`{"event_source":"a","event_topic":"b","event_type":"c","event_status":"d","changes":["%s %d"]}`, f.Door, i)
+				body = fmt.Sprintf(`{"event_source":"a","event_topic":"b","event_type":"c","event_status":"d","changes":["%s %d"]}`, f.Channel, i)
 			}
 			path := strings.ReplaceAll(r.Path, ":", "x")
 			signed := signature(r.Method, path, body, "shop", secret, time.Now())

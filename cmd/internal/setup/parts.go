@@ -104,14 +104,14 @@ func (h *House) API(s APISettings, metrics *prometheus.Registry, log *slog.Logge
 			log.WarnContext(ctx, "redelivery.begin", "redelivery", redelivery, "error", err)
 		}
 	}
-	issues := &issue.Wing{Desk: h.Desk, Tickets: h.Store, Services: h.Store, Addresses: h.Store, Types: config.IncidentTypes, Allow: config.Reach(),
+	issues := &issue.Handler{Desk: h.Desk, Tickets: h.Store, Services: h.Store, Addresses: h.Store, Types: config.IncidentTypes, Allow: config.Reach(),
 		Begin: begin}
-	incidents := &incident.Wing{Desk: h.Desk, Records: h.Store, Apps: h.Store, Types: config.IncidentTypes, Now: time.Now}
-	exceptions := &exception.Wing{Desk: h.Desk, Budget: h.Store, Limit: config.ExceptionsPerMinute, Now: time.Now}
-	services := &service.Wing{Desk: h.Desk, Services: h.Store, Now: time.Now}
-	publishes := &publish.Wing{Desk: h.Desk, Stream: h.Store, Apps: h.Store, Now: time.Now, Open: s.openTenant()}
-	subscriptions := &subscription.Wing{Desk: h.Desk, Subscriptions: h.Store, Allow: config.Reach(), Begin: begin}
-	tickets := &itsm.Wing{Desk: h.Desk, Tickets: h.Store, Services: h.Store, Apps: h.Store, Types: config.IncidentTypes, Allow: config.Reach(),
+	incidents := &incident.Handler{Desk: h.Desk, Records: h.Store, Apps: h.Store, Types: config.IncidentTypes, Now: time.Now}
+	exceptions := &exception.Handler{Desk: h.Desk, Budget: h.Store, Limit: config.ExceptionsPerMinute, Now: time.Now}
+	services := &service.Handler{Desk: h.Desk, Services: h.Store, Now: time.Now}
+	publishes := &publish.Handler{Desk: h.Desk, Stream: h.Store, Apps: h.Store, Now: time.Now, Open: s.openTenant()}
+	subscriptions := &subscription.Handler{Desk: h.Desk, Subscriptions: h.Store, Allow: config.Reach(), Begin: begin}
+	tickets := &itsm.Handler{Desk: h.Desk, Tickets: h.Store, Services: h.Store, Apps: h.Store, Types: config.IncidentTypes, Allow: config.Reach(),
 		Profile: string(s.ITSMCallbackProfile), Zone: h.zone}
 	pages, err := console.New(console.Config{
 		Apps: h.Store, Records: h.Store, Key: h.key, Now: time.Now, Log: log, Secure: s.SecureCookies, Address: api.Address, Diagram: console.Draw,
@@ -120,9 +120,9 @@ func (h *House) API(s APISettings, metrics *prometheus.Registry, log *slog.Logge
 	if err != nil {
 		return nil, err
 	}
-	payloads := &codec.Wing{Access: s.Access, Handler: converter.NewPayloadCodecHTTPHandler(h.Engine.Codec), Session: pages.SignedIn, App: h.Store.App, Log: log}
+	payloads := &codec.Handler{Access: s.Access, Handler: converter.NewPayloadCodecHTTPHandler(h.Engine.Codec), Session: pages.SignedIn, App: h.Store.App, Log: log}
 	server := api.New(config, h.Store, h.Ready, log, append(tickets.Families(), issues.Family(), services.Family(), incidents.Family(),
-		exceptions.Family(), publishes.Family(), subscriptions.Family(), payloads.Family(), (&audit.Wing{Records: h.Store}).Family())...)
+		exceptions.Family(), publishes.Family(), subscriptions.Family(), payloads.Family(), (&audit.Handler{Records: h.Store}).Family())...)
 	server.Share(h.Store)
 	server.Keep(h.Store)
 	server.Remember(h.Desk)

@@ -24,10 +24,10 @@ import (
 	"signalbox/workflows"
 )
 
-// memory is the engine without Temporal: what a life decides, the rule book decides.
+// memory is the engine without Temporal: what a generation decides, the rule book decides.
 type memory struct {
-	mu    sync.Mutex
-	lives map[string]*remembered
+	mu          sync.Mutex
+	generations map[string]*remembered
 }
 
 type remembered struct {
@@ -43,26 +43,26 @@ func (m *memory) Begin(_ context.Context, before ticket.Ticket, events []ticket.
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	t := ticket.Fold(before, events)
-	if l := m.lives[lifeOf(t.Identity, t.Life)]; l != nil && l.began[0].Operation != events[0].Operation {
+	if l := m.generations[lifeOf(t.Identity, t.Generation)]; l != nil && l.began[0].Operation != events[0].Operation {
 		return desk.ErrGone
 	}
-	m.lives[lifeOf(t.Identity, t.Life)] = &remembered{ticket: t, began: events, events: events, results: map[string][]ticket.Event{}}
+	m.generations[lifeOf(t.Identity, t.Generation)] = &remembered{ticket: t, began: events, events: events, results: map[string][]ticket.Event{}}
 	return nil
 }
 
-func (m *memory) Begun(_ context.Context, id ticket.Identity, life int) ([]ticket.Event, error) {
+func (m *memory) Begun(_ context.Context, id ticket.Identity, generation int) ([]ticket.Event, error) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	if l := m.lives[lifeOf(id, life)]; l != nil {
+	if l := m.generations[lifeOf(id, generation)]; l != nil {
 		return l.began, nil
 	}
 	return nil, desk.ErrGone
 }
 
-func (m *memory) Update(_ context.Context, id ticket.Identity, life int, c ticket.Command) ([]ticket.Event, error) {
+func (m *memory) Update(_ context.Context, id ticket.Identity, generation int, c ticket.Command) ([]ticket.Event, error) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	l := m.lives[lifeOf(id, life)]
+	l := m.generations[lifeOf(id, generation)]
 	if l == nil || l.ticket.Ended() {
 		return nil, desk.ErrGone
 	}
@@ -79,10 +79,10 @@ func (m *memory) Update(_ context.Context, id ticket.Identity, life int, c ticke
 	return events, nil
 }
 
-func (m *memory) Outcome(_ context.Context, id ticket.Identity, life int, operation string) (desk.Outcome, error) {
+func (m *memory) Outcome(_ context.Context, id ticket.Identity, generation int, operation string) (desk.Outcome, error) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	if l := m.lives[lifeOf(id, life)]; l != nil {
+	if l := m.generations[lifeOf(id, generation)]; l != nil {
 		if events, done := l.results[operation]; done {
 			return desk.Outcome{Known: true, Done: true, Events: events}, nil
 		}
@@ -90,10 +90,10 @@ func (m *memory) Outcome(_ context.Context, id ticket.Identity, life int, operat
 	return desk.Outcome{Known: true}, nil
 }
 
-func (m *memory) Peek(_ context.Context, id ticket.Identity, life int, after int64) (events []ticket.Event, more bool, err error) {
+func (m *memory) Peek(_ context.Context, id ticket.Identity, generation int, after int64) (events []ticket.Event, more bool, err error) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	l := m.lives[lifeOf(id, life)]
+	l := m.generations[lifeOf(id, generation)]
 	if l == nil {
 		return nil, false, desk.ErrGone
 	}
@@ -136,7 +136,7 @@ func newProduct(t *testing.T, config api.Config) product {
 	payloads := &workflows.Codec{Encrypt: true, Keys: func(ctx context.Context) ([]workflows.PayloadKey, error) { return payloadKeys(ctx, s) }}
 	house := &House{
 		Store: s, Client: absent{}, Engine: &workflows.Engine{Namespace: "default", Codec: payloads}, key: key,
-		Desk: desk.New(s.Ledger(), &memory{lives: map[string]*remembered{}}, desk.Options{Log: log}),
+		Desk: desk.New(s.Ledger(), &memory{generations: map[string]*remembered{}}, desk.Options{Log: log}),
 	}
 	server, err := house.API(APISettings{Config: config, Access: codec.Access{CodecApps: []string{"north", "admin"}, CodecOrigins: api.Origins{temporalUI}}}, prometheus.NewRegistry(), log)
 	require.NoError(t, err)

@@ -20,7 +20,7 @@ import (
 // keyed are the calls that take an idempotency key: by their method, and those that change something whatever their method.
 func (p product) keyed() (all []api.Route) {
 	for _, f := range p.server.Families() {
-		if f.Door == codec.Door { // it changes nothing, and nothing of what it decrypts may be kept
+		if f.Channel == codec.Channel { // it changes nothing, and nothing of what it decrypts may be kept
 			continue
 		}
 		for _, r := range f.Routes {

@@ -86,7 +86,7 @@ func (h *House) lanes() workflows.Lanes {
 }
 
 func (h *House) backlog(ctx context.Context) (b activities.Backlog, err error) {
-	b.Pending, b.Parked, err = h.Store.Outbox().Backlog(ctx)
+	b.Pending, b.Retrying, err = h.Store.Outbox().Backlog(ctx)
 	return b, err
 }
 
