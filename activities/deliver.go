@@ -172,7 +172,7 @@ func (d *Deliveries) later(ctx context.Context, w Work, wait time.Duration) erro
 // record does not give up before ctx does: a try that is not written down is made once more than promised.
 func (d *Deliveries) record(ctx context.Context, r Result) error {
 	for wait := faultWait; ; wait = min(2*wait, maxFaultWait) {
-		err := d.Outbox.Record(ctx, []Result{r})
+		err := d.Outbox.SaveResults(ctx, []Result{r})
 		if err == nil {
 			d.tell(r)
 			return nil

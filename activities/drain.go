@@ -153,7 +153,7 @@ func (s *shift) run(ctx context.Context, stop <-chan struct{}) error {
 func (s *shift) write(ctx context.Context) bool {
 	limited, cancel := context.WithTimeout(ctx, outboxLimit)
 	defer cancel()
-	if err := s.Outbox.Record(limited, s.batch); err != nil {
+	if err := s.Outbox.SaveResults(limited, s.batch); err != nil {
 		s.fault(ctx, err)
 		return false
 	}

@@ -380,11 +380,11 @@ type breaking struct {
 	broke    chan struct{}
 }
 
-func (b *breaking) Record(ctx context.Context, results []activities.Result) error {
+func (b *breaking) SaveResults(ctx context.Context, results []activities.Result) error {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	if b.repaired {
-		return b.Outbox.Record(ctx, results)
+		return b.Outbox.SaveResults(ctx, results)
 	}
 	b.broke <- struct{}{}
 	return outboxtest.ErrDown

@@ -13,7 +13,7 @@ import (
 
 // Keeping is what the workflows around old and held deliveries have done for them. All but Log are required.
 type Keeping struct {
-	Records    Records
+	Reader     Reader
 	Deliveries time.Duration // how long deliveries that are over are kept, with their attempts, and what others published
 	Operations time.Duration // how long requests that are over keep their key and answer; at least MinOperations
 	Audit      time.Duration // how long it is kept who asked for what; at least as long
@@ -24,8 +24,8 @@ type Keeping struct {
 // MinOperations is how long an idempotency key must be remembered (contracts, section 1).
 const MinOperations = 24 * time.Hour
 
-// Records is the read model as far as it is pruned and delivered again.
-type Records interface {
+// Reader is the read model as far as it is pruned and delivered again.
+type Reader interface {
 	// PruneDeliveries deletes up to limit deliveries that have been over since before that time, with their attempts.
 	PruneDeliveries(ctx context.Context, before time.Time, limit int) (int64, error)
 	// PruneStream does the same for published events, and forgets lanes of the stream that nothing is left of.
@@ -76,16 +76,16 @@ func (k *Keeping) Prune(ctx context.Context) (sum Pruned, err error) {
 		sum.More = true
 		return nil
 	}
-	if err := prune(&sum.Deliveries, k.Deliveries, k.Records.PruneDeliveries); err != nil {
+	if err := prune(&sum.Deliveries, k.Deliveries, k.Reader.PruneDeliveries); err != nil {
 		return sum, fmt.Errorf("prune deliveries: %w", err)
 	}
-	if err := prune(&sum.Events, k.Deliveries, k.Records.PruneStream); err != nil {
+	if err := prune(&sum.Events, k.Deliveries, k.Reader.PruneStream); err != nil {
 		return sum, fmt.Errorf("prune the stream: %w", err)
 	}
-	if err := prune(&sum.Operations, max(k.Operations, MinOperations), k.Records.PruneOperations); err != nil {
+	if err := prune(&sum.Operations, max(k.Operations, MinOperations), k.Reader.PruneOperations); err != nil {
 		return sum, fmt.Errorf("prune operations: %w", err)
 	}
-	if err := prune(&sum.Audit, max(k.Audit, k.Operations, MinOperations), k.Records.PruneAudit); err != nil {
+	if err := prune(&sum.Audit, max(k.Audit, k.Operations, MinOperations), k.Reader.PruneAudit); err != nil {
 		return sum, fmt.Errorf("prune the audit: %w", err)
 	}
 	log := k.Log
@@ -98,5 +98,5 @@ func (k *Keeping) Prune(ctx context.Context) (sum Pruned, err error) {
 
 // RedeliverSome goes on with a redelivery and tells how far it is.
 func (k *Keeping) RedeliverSome(ctx context.Context, redelivery string) (notice.Redelivery, error) {
-	return k.Records.RedeliverSome(ctx, redelivery, redeliverAtOnce, redeliverAhead)
+	return k.Reader.RedeliverSome(ctx, redelivery, redeliverAtOnce, redeliverAhead)
 }

@@ -21,12 +21,12 @@ type Outbox interface {
 	// of the ticket's events. Nothing of a retrying lane is listed. Addresses that begin with one of origins ("https://example.com") are left
 	// out, or most of them: a host with very many lanes hides nobody either.
 	Pending(ctx context.Context, partition int, busy []notice.Lane, limit int, origins ...string) ([]Work, error)
-	// Record writes tries down, in one transaction. A delivery that was cancelled meanwhile stays cancelled; its attempt is kept.
+	// SaveResults writes tries down, in one transaction. A delivery that was cancelled meanwhile stays cancelled; its attempt is kept.
 	// Retrying parks the whole lane: everything pending in it becomes Retrying, and what the ticket owes it later is born Retrying, until Next
 	// finds the lane empty. One that was put off parks its lane too, and counts as no try. Drop marks the subscription Dropped, and everything
 	// else pending or retrying for it Held.
 	// What results are told of goes into timelines and the stream with them: see notice.Result.Alerts.
-	Record(ctx context.Context, results []Result) error
+	SaveResults(ctx context.Context, results []Result) error
 	// Next gives the delivery that a retrying lane goes on with. When there is none left it unparks the lane in the same transaction and
 	// reports false.
 	Next(ctx context.Context, lane notice.Lane) (Work, bool, error)

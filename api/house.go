@@ -74,12 +74,12 @@ type AttemptView struct {
 const shownAnswer = 1 << 10
 
 // DeliveryOf shows a delivery as it stands in a list.
-func DeliveryOf(r notice.Record) DeliveryView { return deliveryOf(r, shownAnswer) }
+func DeliveryOf(r notice.DeliveryRecord) DeliveryView { return deliveryOf(r, shownAnswer) }
 
 // WholeDeliveryOf shows a delivery with all that is kept of it.
-func WholeDeliveryOf(r notice.Record) DeliveryView { return deliveryOf(r, notice.MaxAnswer) }
+func WholeDeliveryOf(r notice.DeliveryRecord) DeliveryView { return deliveryOf(r, notice.MaxAnswer) }
 
-func deliveryOf(r notice.Record, answer int) DeliveryView {
+func deliveryOf(r notice.DeliveryRecord, answer int) DeliveryView {
 	d := DeliveryView{
 		ID: r.ID, Type: r.Type, State: r.State, CreatedAt: r.CreatedAt.UTC(), EndedAt: UTC(r.EndedAt), NextAttemptAt: UTC(r.NextTry),
 		Body: string(r.Body), Attempts: make([]AttemptView, len(r.Attempts)),

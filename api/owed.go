@@ -13,12 +13,12 @@ import (
 
 // Recorder is the desk for what touches the database alone.
 type Recorder interface {
-	Record(ctx context.Context, r desk.Request, effect func(ctx context.Context) (desk.Answer, error)) (desk.Reply, error)
+	Transact(ctx context.Context, r desk.Request, effect func(ctx context.Context) (desk.Answer, error)) (desk.Reply, error)
 }
 
-// Record has a change made and answers with its result, in the house's envelope. secret tells that the answer has one.
-func Record(c *fiber.Ctx, d Recorder, secret bool, effect func(ctx context.Context) (result any, err error)) error {
-	reply, err := d.Record(Context(c), Request(c), func(ctx context.Context) (desk.Answer, error) {
+// Transact has a change made and answers with its result, in the house's envelope. secret tells that the answer has one.
+func Transact(c *fiber.Ctx, d Recorder, secret bool, effect func(ctx context.Context) (result any, err error)) error {
+	reply, err := d.Transact(Context(c), Request(c), func(ctx context.Context) (desk.Answer, error) {
 		result, err := effect(ctx)
 		if err != nil {
 			return desk.Answer{}, err
@@ -43,9 +43,9 @@ type Addressed struct {
 // Deliveries is what was and is owed to addresses.
 type Deliveries interface {
 	// Deliveries lists newest first, with every attempt. cursor as in ticket.Filter.
-	Deliveries(ctx context.Context, subscription, cursor string, limit int) (items []notice.Record, next string, err error)
+	Deliveries(ctx context.Context, subscription, cursor string, limit int) (items []notice.DeliveryRecord, next string, err error)
 	// Delivery is one of them; NotFound.
-	Delivery(ctx context.Context, subscription, delivery string) (notice.Record, error)
+	Delivery(ctx context.Context, subscription, delivery string) (notice.DeliveryRecord, error)
 	// BeginRedelivery has many of them delivered again, or only counts them (dry). NotFound: there is no such address (any more); Conflict:
 	// nothing is sent to it. Joins the transaction of ctx.
 	BeginRedelivery(ctx context.Context, tenant string, ticketID int64, subscription string, s notice.Selection, dry bool) (notice.Redelivery, error)
@@ -129,7 +129,7 @@ func (o Owed) SendAgain(c *fiber.Ctx) error {
 	if err != nil {
 		return err
 	}
-	return Record(c, o.Desk, false, func(ctx context.Context) (any, error) {
+	return Transact(c, o.Desk, false, func(ctx context.Context) (any, error) {
 		return ID{ID: did}, o.Resend(ctx, a, did)
 	})
 }
@@ -149,7 +149,7 @@ func (o Owed) SendManyAgain(c *fiber.Ctx) error {
 		return err
 	}
 	begun := ""
-	err = Record(c, o.Desk, false, func(ctx context.Context) (any, error) {
+	err = Transact(c, o.Desk, false, func(ctx context.Context) (any, error) {
 		r, err := o.Deliveries.BeginRedelivery(ctx, a.Tenant, a.TicketID, a.ID, selection, dry)
 		begun = r.ID
 		return RedeliveryOf(r), err

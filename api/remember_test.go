@@ -24,7 +24,7 @@ type notes struct {
 
 type mark struct{}
 
-func (n *notes) Record(ctx context.Context, r desk.Request, effect func(context.Context) (desk.Answer, error)) (desk.Reply, error) {
+func (n *notes) Transact(ctx context.Context, r desk.Request, effect func(context.Context) (desk.Answer, error)) (desk.Reply, error) {
 	if n.down != nil {
 		return desk.Reply{}, n.down
 	}

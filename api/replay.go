@@ -29,7 +29,7 @@ func (s *Server) remember(c *fiber.Ctx, handler fiber.Handler) error {
 	outer := c.UserContext()
 	defer c.SetUserContext(outer)
 	var failed error // the handler's own: its words are not the recorder's to choose
-	reply, err := s.recorder.Record(outer, Request(c), func(ctx context.Context) (desk.Answer, error) {
+	reply, err := s.recorder.Transact(outer, Request(c), func(ctx context.Context) (desk.Answer, error) {
 		c.SetUserContext(ctx) // it reads in the transaction that keeps its answer
 		c.Response().ResetBody()
 		if failed = handler(c); failed != nil {

@@ -33,7 +33,7 @@ func newHouse(t testing.TB, change ...func(*console.Config)) *house {
 	t.Helper()
 	h := &house{records: newRecords(), apps: newApps(), now: began.Add(24 * time.Hour)}
 	config := console.Config{
-		Apps: h.apps, Records: h.records, Key: bytes.Repeat([]byte{7}, 32), Now: func() time.Time { return h.now },
+		Apps: h.apps, Reader: h.records, Key: bytes.Repeat([]byte{7}, 32), Now: func() time.Time { return h.now },
 		Log:     slog.New(slog.NewTextHandler(&h.log, nil)),
 		Address: func(c *fiber.Ctx) string { return c.Get("X-Test-Address", "192.0.2.1") },
 	}

@@ -26,8 +26,8 @@ type Apps interface {
 	App(ctx context.Context, code string) (desk.App, error)
 }
 
-// Records is the read model as the pages see it. All of it is limited to the tenant, or to a ticket that was found in it.
-type Records interface {
+// Reader is the read model as the pages see it. All of it is limited to the tenant, or to a ticket that was found in it.
+type Reader interface {
 	// Ticket finds by number or UUID; NotFound when the tenant has no such ticket.
 	Ticket(ctx context.Context, tenant, key string) (ticket.Ticket, error)
 	// Tickets lists newest first.
@@ -42,13 +42,13 @@ type Records interface {
 	// Registered lists the addresses of a ticket that are active or dropped, oldest first, with counts of their deliveries by state.
 	Registered(ctx context.Context, ticketID int64) ([]notice.Registration, error)
 	// Deliveries lists what was and is owed to one subscription, newest first, with every attempt. cursor as in ticket.Filter.
-	Deliveries(ctx context.Context, subscription, cursor string, limit int) (items []notice.Record, next string, err error)
+	Deliveries(ctx context.Context, subscription, cursor string, limit int) (items []notice.DeliveryRecord, next string, err error)
 }
 
-// Config is what the pages stand on. Apps, Records, Key and Now are needed.
+// Config is what the pages stand on. Apps, Reader, Key and Now are needed.
 type Config struct {
 	Apps    Apps
-	Records Records
+	Reader  Reader
 	Key     []byte           // the master key, at least 32 bytes; the key of the sessions is derived from it
 	Now     func() time.Time //
 	Log     *slog.Logger     // slog.Default unless set
@@ -82,8 +82,8 @@ type Console struct {
 
 // New makes the pages, or tells what is wrong with the config.
 func New(config Config) (*Console, error) {
-	if config.Apps == nil || config.Records == nil || config.Now == nil {
-		return nil, errors.New("console: Apps, Records and Now are needed")
+	if config.Apps == nil || config.Reader == nil || config.Now == nil {
+		return nil, errors.New("console: Apps, Reader and Now are needed")
 	}
 	if config.Log == nil {
 		config.Log = slog.Default()

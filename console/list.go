@@ -76,7 +76,7 @@ func (s *Console) list(v *visit) error {
 		}
 		f.Phases = []string{l.Phase}
 	}
-	page, err := s.Records.Tickets(v.ctx, v.app.Tenant, f)
+	page, err := s.Reader.Tickets(v.ctx, v.app.Tenant, f)
 	if err != nil {
 		return err
 	}

@@ -359,9 +359,9 @@ func TestNotificationsShowEveryTry(t *testing.T) {
 	require.Equal(t, http.StatusNotFound, b.get(at(inc)+"/deliveries/none").Status)
 	require.Equal(t, http.StatusBadRequest, b.get(at(inc)+"/deliveries/sub-good?cursor=x").Status)
 
-	var many []notice.Record
+	var many []notice.DeliveryRecord
 	for range 60 {
-		many = append(many, notice.Record{Delivery: notice.Delivery{Type: "status", State: notice.Sent}})
+		many = append(many, notice.DeliveryRecord{Delivery: notice.Delivery{Type: "status", State: notice.Sent}})
 	}
 	for i := range 12 {
 		h.records.tell(inc, fmt.Sprintf("sub-%d", i), "https://many.example.com/", many[:min(60, 60*i+1)]...)
@@ -417,11 +417,11 @@ func TestAPanicIsAPage(t *testing.T) {
 }
 
 func TestConfigIsChecked(t *testing.T) {
-	good := console.Config{Apps: newApps(), Records: newRecords(), Key: make([]byte, 32), Now: newHouse(t).clock}
+	good := console.Config{Apps: newApps(), Reader: newRecords(), Key: make([]byte, 32), Now: newHouse(t).clock}
 	_, err := console.New(good)
 	require.NoError(t, err)
 	for name, change := range map[string]func(*console.Config){
-		"Apps": func(c *console.Config) { c.Apps = nil }, "Records": func(c *console.Config) { c.Records = nil }, "Now": func(c *console.Config) { c.Now = nil },
+		"Apps": func(c *console.Config) { c.Apps = nil }, "Reader": func(c *console.Config) { c.Reader = nil }, "Now": func(c *console.Config) { c.Now = nil },
 		"32 bytes": func(c *console.Config) { c.Key = make([]byte, 31) }, "Temporal UI": func(c *console.Config) { c.TemporalUI = "javascript:alert(1)" },
 	} {
 		bad := good

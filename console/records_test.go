@@ -25,8 +25,8 @@ type records struct {
 	now   time.Time
 	err   error // when set, everything fails with it
 	kept  []*kept
-	owed  map[string][]notice.Record // by subscription, newest first
-	asked []string                   // tenants that were asked for
+	owed  map[string][]notice.DeliveryRecord // by subscription, newest first
+	asked []string                           // tenants that were asked for
 }
 
 type kept struct {
@@ -38,7 +38,7 @@ type kept struct {
 	alerts    []notice.Alert
 }
 
-func newRecords() *records { return &records{now: began, owed: map[string][]notice.Record{}} }
+func newRecords() *records { return &records{now: began, owed: map[string][]notice.DeliveryRecord{}} }
 
 // open opens a ticket and gives its number.
 func (r *records) open(t testing.TB, tenant string, d ticket.Draft) *kept {
@@ -100,7 +100,7 @@ func (k *kept) fold(events []ticket.Event) {
 }
 
 // tell registers an address with what it is owed, oldest first.
-func (r *records) tell(k *kept, id, url string, deliveries ...notice.Record) {
+func (r *records) tell(k *kept, id, url string, deliveries ...notice.DeliveryRecord) {
 	s := notice.Subscription{ID: id, Tenant: k.ticket.Tenant, TicketID: k.ticket.ID, URL: url, Format: notice.FormatIssue, Profile: notice.Minutely,
 		Secret: "whsec_never_shown", State: notice.Active, CreatedAt: began}
 	counts := map[notice.DeliveryState]int{}
@@ -181,7 +181,7 @@ func (r *records) Registered(_ context.Context, id int64) ([]notice.Registration
 	return r.find(id).told, r.err
 }
 
-func (r *records) Deliveries(_ context.Context, subscription, cursor string, limit int) ([]notice.Record, string, error) {
+func (r *records) Deliveries(_ context.Context, subscription, cursor string, limit int) ([]notice.DeliveryRecord, string, error) {
 	all, skip := r.owed[subscription], 0
 	if cursor != "" {
 		n, err := strconv.Atoi(cursor)

@@ -72,7 +72,7 @@ func (s *Console) relation(v *visit) error {
 	if err != nil {
 		return err
 	}
-	relations, err := s.Records.Relations(v.ctx, h.ID)
+	relations, err := s.Reader.Relations(v.ctx, h.ID)
 	if err != nil {
 		return err
 	}

@@ -81,7 +81,7 @@ func told(r *records, k *kept) {
 	try := func(n int, status int, class notice.ErrorClass, text, answer string, took time.Duration) notice.Attempt {
 		return notice.Attempt{N: n, StartedAt: at(n), FinishedAt: at(n).Add(took), Status: status, Class: class, Error: text, Answer: []byte(answer), Succeeded: class == ""}
 	}
-	delivery := func(kind string, seq int64, state notice.DeliveryState, attempts ...notice.Attempt) notice.Record {
+	delivery := func(kind string, seq int64, state notice.DeliveryState, attempts ...notice.Attempt) notice.DeliveryRecord {
 		d := notice.Delivery{Type: kind, Seq: seq, State: state, Body: []byte(`{"id":"` + k.ticket.Number + `","type":"` + kind + `","details":{}}`), CreatedAt: at(int(seq)), Tries: len(attempts)}
 		next := at(90)
 		if state == notice.Retrying {
@@ -89,9 +89,9 @@ func told(r *records, k *kept) {
 		} else if state.Over() {
 			d.EndedAt = &next
 		}
-		return notice.Record{Delivery: d, Attempts: attempts}
+		return notice.DeliveryRecord{Delivery: d, Attempts: attempts}
 	}
-	good := []notice.Record{delivery("conversation", 3, notice.Sent, try(1, 200, "", "", `{"ok":true}`, 83*time.Millisecond))}
+	good := []notice.DeliveryRecord{delivery("conversation", 3, notice.Sent, try(1, 200, "", "", `{"ok":true}`, 83*time.Millisecond))}
 	for i := range 8 {
 		good = append(good, delivery("conversation", int64(20+i), notice.Sent, try(1, 200, "", "", "", 91*time.Millisecond)))
 	}
@@ -162,7 +162,7 @@ func hostile(t testing.TB, r *records) *kept {
 	})
 	r.do(t, k, ticket.Command{Action: ticket.Say, Operator: script, Message: &ticket.Message{ID: "m", Author: script, Content: script}})
 	r.do(t, k, ticket.Command{Action: ticket.Suspend, Operator: script, Note: script})
-	r.tell(k, "sub-evil", "javascript:alert(1)//"+script, notice.Record{Delivery: notice.Delivery{Type: script, State: notice.Failed, Body: []byte(script)},
+	r.tell(k, "sub-evil", "javascript:alert(1)//"+script, notice.DeliveryRecord{Delivery: notice.Delivery{Type: script, State: notice.Failed, Body: []byte(script)},
 		Attempts: []notice.Attempt{{N: 1, Status: 500, Class: notice.ErrorClass(script), Error: script, Answer: []byte(script + "\xff\xfe")}}})
 	return k
 }

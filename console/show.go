@@ -37,7 +37,7 @@ func (s *Console) head(v *visit) (head, error) {
 	if err != nil {
 		return head{}, err
 	}
-	t, err := s.Records.Ticket(v.ctx, v.app.Tenant, key)
+	t, err := s.Reader.Ticket(v.ctx, v.app.Tenant, key)
 	if err != nil {
 		return head{}, err
 	}
@@ -81,15 +81,15 @@ func (s *Console) show(v *visit) error {
 	// The ticket remembers a head of each message: so many there are, though the newest may have come since it was read.
 	said := len(h.Ticket.Messages)
 	p.Messages.Total = said
-	if p.Messages.Items, err = s.Records.Messages(v.ctx, h.ID, max(0, said-shownMessages), shownMessages); err != nil {
+	if p.Messages.Items, err = s.Reader.Messages(v.ctx, h.ID, max(0, said-shownMessages), shownMessages); err != nil {
 		return err
 	}
-	relations, err := s.Records.Relations(v.ctx, h.ID)
+	relations, err := s.Reader.Relations(v.ctx, h.ID)
 	if err != nil {
 		return err
 	}
 	p.Relations = relationsOf(h.Path, relations)
-	registered, err := s.Records.Registered(v.ctx, h.ID)
+	registered, err := s.Reader.Registered(v.ctx, h.ID)
 	if err != nil {
 		return err
 	}
@@ -192,7 +192,7 @@ func (s *Console) conversation(v *visit) error {
 		return errNoPage
 	}
 	from := (int(n) - 1) * pageMessages
-	messages, err := s.Records.Messages(v.ctx, h.ID, from, pageMessages)
+	messages, err := s.Reader.Messages(v.ctx, h.ID, from, pageMessages)
 	if err != nil {
 		return err
 	}
@@ -213,7 +213,7 @@ type addressView struct {
 	Path       string // of the page with all its deliveries
 	Lane       string // address of the lane's workflow, if there is one
 	Counts     []stateCount
-	Deliveries []notice.Record
+	Deliveries []notice.DeliveryRecord
 	Listed     bool   // the deliveries were looked up
 	Next       string // address of older ones
 	All        string // address of all of them, where not all are here
@@ -241,7 +241,7 @@ func (s *Console) addressOf(h head, r notice.Registration) addressView {
 
 // owed looks up what an address is owed.
 func (s *Console) owed(v *visit, a *addressView, cursor string, limit int) error {
-	items, next, err := s.Records.Deliveries(v.ctx, a.ID, cursor, limit)
+	items, next, err := s.Reader.Deliveries(v.ctx, a.ID, cursor, limit)
 	if err != nil {
 		return err
 	}
@@ -272,7 +272,7 @@ func (s *Console) deliveries(v *visit) error {
 	if err != nil {
 		return err
 	}
-	registered, err := s.Records.Registered(v.ctx, h.ID)
+	registered, err := s.Reader.Registered(v.ctx, h.ID)
 	if err != nil {
 		return err
 	}

@@ -21,7 +21,7 @@ type eventsView struct {
 // events gives the part of a timeline that lies before a place; the zero place is behind all.
 func (s *Console) events(v *visit, h head, before notice.Place) (out eventsView, err error) {
 	// One more than is shown tells whether there are earlier ones.
-	entries, err := s.Records.EntriesBefore(v.ctx, h.ID, before, pageEvents+1)
+	entries, err := s.Reader.EntriesBefore(v.ctx, h.ID, before, pageEvents+1)
 	if err != nil {
 		return out, err
 	}

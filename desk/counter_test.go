@@ -55,7 +55,7 @@ func TestEveryStepUnavailable(t *testing.T) {
 	}
 	settleAll(t, w)
 	sound(t, w)
-	_, err := w.at("record", fault{before: errNetwork}).Record(t.Context(), desk.Request{}, nil)
+	_, err := w.at("record", fault{before: errNetwork}).Transact(t.Context(), desk.Request{}, nil)
 	require.True(t, ticket.Is(err, ticket.Unavailable), "%v", err)
 	_, err = w.at("expired", fault{before: errNetwork}).Settle(t.Context(), 1)
 	require.ErrorIs(t, err, errNetwork)
@@ -215,23 +215,23 @@ func TestRecord(t *testing.T) {
 	}
 	r := desk.Request{Key: "key", Fingerprint: "f"}
 	for i := range 2 {
-		reply, err := d.Record(t.Context(), r, effect)
+		reply, err := d.Transact(t.Context(), r, effect)
 		require.NoError(t, err)
 		require.Equal(t, i == 1, reply.Replayed)
 		require.JSONEq(t, `{"id":"x"}`, string(reply.Body))
 	}
 	require.Equal(t, 1, times)
 	r.Fingerprint = "x"
-	_, err := d.Record(t.Context(), r, effect)
+	_, err := d.Transact(t.Context(), r, effect)
 	require.True(t, ticket.Is(err, ticket.Reused), "%v", err)
 	r.Key = "other"
-	_, err = d.Record(t.Context(), r, func(context.Context) (desk.Answer, error) {
+	_, err = d.Transact(t.Context(), r, func(context.Context) (desk.Answer, error) {
 		return desk.Answer{}, ticket.Refuse(ticket.NotFound, "no such address")
 	})
 	require.True(t, ticket.Is(err, ticket.NotFound), "%v", err)
-	_, err = d.Record(t.Context(), r, func(context.Context) (desk.Answer, error) { return desk.Answer{}, errors.New("disk full") })
+	_, err = d.Transact(t.Context(), r, func(context.Context) (desk.Answer, error) { return desk.Answer{}, errors.New("disk full") })
 	require.True(t, ticket.Is(err, ticket.Unavailable), "%v", err)
-	_, err = d.Record(t.Context(), r, effect)
+	_, err = d.Transact(t.Context(), r, effect)
 	require.NoError(t, err, "a failure frees the key")
 }
 

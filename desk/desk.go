@@ -114,9 +114,9 @@ func (d *Desk) HandleIf(ctx context.Context, r Request, key string, c ticket.Com
 	})
 }
 
-// Record does what touches the database alone. The effect, its answer and the operation are one transaction, which effect's context carries.
-func (d *Desk) Record(ctx context.Context, r Request, effect func(ctx context.Context) (Answer, error)) (Reply, error) {
-	op, fresh, err := d.ledger.Record(ctx, d.operation(r, KindRecord), effect)
+// Transact does what touches the database alone. The effect, its answer and the operation are one transaction, which effect's context carries.
+func (d *Desk) Transact(ctx context.Context, r Request, effect func(ctx context.Context) (Answer, error)) (Reply, error) {
+	op, fresh, err := d.ledger.Transact(ctx, d.operation(r, KindTransact), effect)
 	switch {
 	case err != nil:
 		return Reply{}, refusal(err)

@@ -68,9 +68,9 @@ type Reply struct {
 type Kind string
 
 const (
-	KindOpen   Kind = "open"   // starts a ticket's workflow
-	KindHandle Kind = "handle" // updates it
-	KindRecord Kind = "record" // touches the database alone, in one transaction
+	KindOpen     Kind = "open"   // starts a ticket's workflow
+	KindHandle   Kind = "handle" // updates it
+	KindTransact Kind = "record" // touches the database alone, in one transaction
 )
 
 // OperationState says how far an operation is.
@@ -108,8 +108,8 @@ type Ledger interface {
 	// opening, command and answer, but running and with op's lease; prepare is not asked. A Void one with another fingerprint loses its key
 	// to the new one. fresh tells that the operation is the caller's to do.
 	Claim(ctx context.Context, op Operation, prepare func(*Operation) error) (claimed Operation, fresh bool, err error)
-	// Record runs the effect and stores the answer it gives, all in one transaction that ctx carries; or gives the stored operation.
-	Record(ctx context.Context, op Operation, effect func(ctx context.Context) (Answer, error)) (recorded Operation, fresh bool, err error)
+	// Transact runs the effect and stores the answer it gives, all in one transaction that ctx carries; or gives the stored operation.
+	Transact(ctx context.Context, op Operation, effect func(ctx context.Context) (Answer, error)) (recorded Operation, fresh bool, err error)
 	// Finish projects the events and marks the operation done, in one transaction. It may be repeated, and asks nobody's leave.
 	// It fails with ErrGap, having changed nothing, when events before these are missing.
 	Finish(ctx context.Context, op Operation, events []ticket.Event) error

@@ -164,7 +164,7 @@ func (p ledger) Claim(ctx context.Context, op desk.Operation, prepare func(*desk
 	return out, fresh, err
 }
 
-func (p ledger) Record(ctx context.Context, op desk.Operation, effect func(context.Context) (desk.Answer, error)) (out desk.Operation, fresh bool, err error) {
+func (p ledger) Transact(ctx context.Context, op desk.Operation, effect func(context.Context) (desk.Answer, error)) (out desk.Operation, fresh bool, err error) {
 	err = p.step(ctx, "record", func() (err error) { out, fresh, err = p.w.record(ctx, op, effect); return err })
 	return out, fresh, err
 }

@@ -139,8 +139,8 @@ type Registration struct {
 	Counts map[DeliveryState]int
 }
 
-// Record is a delivery with every attempt made at it, oldest first.
-type Record struct {
+// DeliveryRecord is a delivery with every attempt made at it, oldest first.
+type DeliveryRecord struct {
 	Delivery
 	Attempts []Attempt
 }

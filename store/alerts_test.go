@@ -308,7 +308,7 @@ func TestAlertsDeadlockWithNobody(t *testing.T) {
 					batch = append(batch, r)
 				}
 			}
-			check(b.outbox.Record(t.Context(), batch))
+			check(b.outbox.SaveResults(t.Context(), batch))
 		}
 		again(drain)
 		again(drain)
@@ -317,7 +317,7 @@ func TestAlertsDeadlockWithNobody(t *testing.T) {
 			check(err)
 			for _, lane := range lanes {
 				if w, more, err := b.outbox.Next(t.Context(), lane); more {
-					check(b.outbox.Record(t.Context(), []notice.Result{b.tried(w, notice.Failed)}))
+					check(b.outbox.SaveResults(t.Context(), []notice.Result{b.tried(w, notice.Failed)}))
 				} else {
 					check(err)
 				}

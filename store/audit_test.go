@@ -143,12 +143,12 @@ func TestWhatARequestBringsIsKeptShort(t *testing.T) {
 func TestWhatIsRecordedIsInTheAudit(t *testing.T) {
 	both(t, func(t *testing.T, b *bench) {
 		op := b.asked("shop", "a", "", "recorded")
-		op.Kind, op.Command, op.Request.Operator = desk.KindRecord, nil, "ann"
-		_, _, err := b.ledger.Record(t.Context(), op, func(context.Context) (desk.Answer, error) { return desk.Answer{Status: 200}, nil })
+		op.Kind, op.Command, op.Request.Operator = desk.KindTransact, nil, "ann"
+		_, _, err := b.ledger.Transact(t.Context(), op, func(context.Context) (desk.Answer, error) { return desk.Answer{Status: 200}, nil })
 		require.NoError(t, err)
 		failed := b.asked("shop", "a", "", "failed")
-		failed.Kind, failed.Command = desk.KindRecord, nil
-		_, _, err = b.ledger.Record(t.Context(), failed, func(context.Context) (desk.Answer, error) { return desk.Answer{}, errors.New("no") })
+		failed.Kind, failed.Command = desk.KindTransact, nil
+		_, _, err = b.ledger.Transact(t.Context(), failed, func(context.Context) (desk.Answer, error) { return desk.Answer{}, errors.New("no") })
 		require.Error(t, err)
 		require.Equal(t, []string{"recorded"}, b.audit("a", desk.EntryFilter{Operator: "ann"}))
 		require.Equal(t, []string{"recorded"}, b.audit("a", desk.EntryFilter{}))

@@ -154,9 +154,9 @@ func (q *session) draw(ctx context.Context, counter string) (value int64, err er
 	return value, wrap("draw a number", err)
 }
 
-// Record runs the effect and stores the answer it gives, in one transaction that ctx carries; or gives the operation that has its key. The
+// Transact runs the effect and stores the answer it gives, in one transaction that ctx carries; or gives the operation that has its key. The
 // effect may be run again when the database asks for a repetition, so it must touch the database alone.
-func (l Ledger) Record(ctx context.Context, op desk.Operation, effect func(ctx context.Context) (desk.Answer, error)) (recorded desk.Operation, fresh bool, err error) {
+func (l Ledger) Transact(ctx context.Context, op desk.Operation, effect func(ctx context.Context) (desk.Answer, error)) (recorded desk.Operation, fresh bool, err error) {
 	err = l.untilTaken(ctx, func(ctx context.Context, q *session) (err error) {
 		recorded, fresh, err = q.record(ctx, op, effect)
 		return err

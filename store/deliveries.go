@@ -216,7 +216,7 @@ func (q *session) delivery(ctx context.Context, r deliveryRow) (notice.Delivery,
 
 // Deliveries lists what was and is owed to one subscription, newest first, with every attempt. cursor is empty or next of the page before;
 // anything else is Invalid, field "cursor". limit is 1 to ticket.MaxPage; 0 is ticket.DefaultPage.
-func (s *Store) Deliveries(ctx context.Context, subscription, cursor string, limit int) (items []notice.Record, next string, err error) {
+func (s *Store) Deliveries(ctx context.Context, subscription, cursor string, limit int) (items []notice.DeliveryRecord, next string, err error) {
 	limit = pageSize(limit)
 	where, args := `d.subscription_id = ?`, []any{subscription}
 	if cursor != "" {
@@ -247,7 +247,7 @@ func (s *Store) Deliveries(ctx context.Context, subscription, cursor string, lim
 			if err != nil {
 				return err
 			}
-			items = append(items, notice.Record{Delivery: d, Attempts: attempts[row.ID]})
+			items = append(items, notice.DeliveryRecord{Delivery: d, Attempts: attempts[row.ID]})
 		}
 		return nil
 	})
@@ -255,7 +255,7 @@ func (s *Store) Deliveries(ctx context.Context, subscription, cursor string, lim
 }
 
 // Delivery is one of a subscription's deliveries, with every attempt. NotFound: it has no such delivery.
-func (s *Store) Delivery(ctx context.Context, subscription, delivery string) (out notice.Record, err error) {
+func (s *Store) Delivery(ctx context.Context, subscription, delivery string) (out notice.DeliveryRecord, err error) {
 	err = s.read(ctx, func(q *session) error {
 		var row deliveryRow
 		found, err := q.find(ctx, &row, `SELECT `+deliveryColumns+` FROM deliveries d WHERE d.id = ? AND d.subscription_id = ?`, delivery, subscription)

@@ -24,7 +24,7 @@ func (b *bench) everything(ctx context.Context) map[string]error {
 	errs := map[string]error{}
 	op := b.operation("")
 	_, _, errs["claim"] = b.ledger.Claim(ctx, op, nothing)
-	_, _, errs["record"] = b.ledger.Record(ctx, b.operation(""), func(ctx context.Context) (desk.Answer, error) { return desk.Answer{Body: json.RawMessage(`1`)}, nil })
+	_, _, errs["record"] = b.ledger.Transact(ctx, b.operation(""), func(ctx context.Context) (desk.Answer, error) { return desk.Answer{Body: json.RawMessage(`1`)}, nil })
 	s := b.begin("a", draft("x"))
 	errs["finish"] = b.ledger.Finish(ctx, op, nil)
 	errs["project"] = b.ledger.Project(ctx, s.ticket.Identity, s.events)
@@ -243,7 +243,7 @@ func TestDeadlocksAreRepeated(t *testing.T) {
 	one, two := b.opened("a", draft("x")), b.opened("a", draft("y"))
 	met, tries := make(chan struct{}, 2), make(chan int, 20)
 	cross := func(first, second *story) error {
-		_, _, err := b.ledger.Record(background(), b.operationOf(first), func(ctx context.Context) (desk.Answer, error) {
+		_, _, err := b.ledger.Transact(background(), b.operationOf(first), func(ctx context.Context) (desk.Answer, error) {
 			if _, err := b.Register(ctx, first.ticket, hook+"/a"); err != nil {
 				return desk.Answer{}, err
 			}
@@ -268,5 +268,5 @@ func TestDeadlocksAreRepeated(t *testing.T) {
 }
 
 func (b *bench) operationOf(s *story) desk.Operation {
-	return desk.Operation{ID: s.ticket.UUID, Request: request(""), Kind: desk.KindRecord, State: desk.Running, CreatedAt: epoch, Lease: epoch}
+	return desk.Operation{ID: s.ticket.UUID, Request: request(""), Kind: desk.KindTransact, State: desk.Running, CreatedAt: epoch, Lease: epoch}
 }

@@ -136,7 +136,7 @@ func TestTheRateOfAnApp(t *testing.T) {
 
 func TestAnOperationKeepsWhereItCameFrom(t *testing.T) {
 	both(t, func(t *testing.T, b *bench) {
-		op := desk.Operation{ID: b.id(), Kind: desk.KindRecord, State: desk.Running, CreatedAt: epoch, Lease: epoch,
+		op := desk.Operation{ID: b.id(), Kind: desk.KindTransact, State: desk.Running, CreatedAt: epoch, Lease: epoch,
 			Request: desk.Request{App: demo("one"), Method: "POST", Path: "/x", Address: "2001:db8::1", RequestID: "r"}}
 		_, fresh, err := b.ledger.Claim(t.Context(), op, func(*desk.Operation) error { return nil })
 		require.NoError(t, err)

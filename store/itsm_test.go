@@ -67,7 +67,7 @@ func TestCallbacksOfEndingsAndTheListOfThoseThatFailed(t *testing.T) {
 			for _, w := range works {
 				at := b.clock.Now()
 				b.clock.pass(time.Second)
-				require.NoError(t, b.outbox.Record(t.Context(), []notice.Result{{Work: w, Then: notice.Failed,
+				require.NoError(t, b.outbox.SaveResults(t.Context(), []notice.Result{{Work: w, Then: notice.Failed,
 					Attempt: notice.Attempt{StartedAt: at, FinishedAt: at, Class: notice.ErrorBadBody, Error: "no code 0", Status: 200}}}))
 			}
 		}

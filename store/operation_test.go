@@ -330,8 +330,8 @@ func TestRecordingIsOneTransactionAndReplayed(t *testing.T) {
 		s := b.opened("a", draft("x"))
 		record := func(key string) (desk.Operation, bool, error) {
 			op := b.operation(key)
-			op.Kind, op.Answer = desk.KindRecord, desk.Answer{}
-			return b.ledger.Record(background(), op, func(ctx context.Context) (desk.Answer, error) {
+			op.Kind, op.Answer = desk.KindTransact, desk.Answer{}
+			return b.ledger.Transact(background(), op, func(ctx context.Context) (desk.Answer, error) {
 				sub, err := b.Register(ctx, s.ticket, "https://example.com/"+op.ID)
 				return desk.Answer{Status: 200, Body: json.RawMessage(marshal(sub.ID))}, err
 			})
@@ -346,8 +346,8 @@ func TestRecordingIsOneTransactionAndReplayed(t *testing.T) {
 				mu.Lock()
 				op := b.operation("k")
 				mu.Unlock()
-				op.Kind, op.Answer = desk.KindRecord, desk.Answer{}
-				got, fresh, err := b.ledger.Record(background(), op, func(ctx context.Context) (desk.Answer, error) {
+				op.Kind, op.Answer = desk.KindTransact, desk.Answer{}
+				got, fresh, err := b.ledger.Transact(background(), op, func(ctx context.Context) (desk.Answer, error) {
 					sub, err := b.Register(ctx, s.ticket, "https://example.com/"+op.ID)
 					return desk.Answer{Status: 201, Body: json.RawMessage(marshal(sub.ID))}, err
 				})
@@ -378,7 +378,7 @@ func TestRecordingIsOneTransactionAndReplayed(t *testing.T) {
 		require.True(t, fresh, "without a key every request is new")
 
 		failing := b.operation("failing")
-		_, _, err = b.ledger.Record(t.Context(), failing, func(ctx context.Context) (desk.Answer, error) {
+		_, _, err = b.ledger.Transact(t.Context(), failing, func(ctx context.Context) (desk.Answer, error) {
 			require.NoError(t, b.Unregister(ctx, s.ticket.ID, subs[0].ID))
 			return desk.Answer{}, ticket.Refuse(ticket.NotFound, "no")
 		})

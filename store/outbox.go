@@ -89,8 +89,8 @@ func (o *Outbox) Pending(ctx context.Context, partition int, busy []notice.Lane,
 	return list, err
 }
 
-// Record writes tries down: see activities.Outbox. One that is recorded again, told by its start, changes nothing.
-func (o *Outbox) Record(ctx context.Context, results []notice.Result) error {
+// SaveResults writes tries down: see activities.Outbox. One that is recorded again, told by its start, changes nothing.
+func (o *Outbox) SaveResults(ctx context.Context, results []notice.Result) error {
 	return o.store.write(ctx, func(ctx context.Context, q *session) error {
 		results, err := q.unrecorded(ctx, results)
 		if err != nil || len(results) == 0 {

@@ -43,11 +43,11 @@ func (b *bench) tried(w notice.Work, then notice.DeliveryState) notice.Result {
 
 func (b *bench) record(results ...notice.Result) {
 	b.t.Helper()
-	require.NoError(b.t, b.outbox.Record(b.t.Context(), results))
+	require.NoError(b.t, b.outbox.SaveResults(b.t.Context(), results))
 }
 
 // deliveries are those of a subscription, oldest first.
-func (b *bench) deliveries(sub notice.Subscription) []notice.Record {
+func (b *bench) deliveries(sub notice.Subscription) []notice.DeliveryRecord {
 	b.t.Helper()
 	list, next, err := b.Deliveries(b.t.Context(), sub.ID, "", 200)
 	require.NoError(b.t, err)
@@ -56,7 +56,7 @@ func (b *bench) deliveries(sub notice.Subscription) []notice.Record {
 	return list
 }
 
-func states(records []notice.Record) (list []notice.DeliveryState) {
+func states(records []notice.DeliveryRecord) (list []notice.DeliveryState) {
 	for _, r := range records {
 		list = append(list, r.State)
 	}
@@ -491,7 +491,7 @@ func TestParkingAndProjectingAtOnce(t *testing.T) {
 			if err != nil || len(works) == 0 {
 				return err
 			}
-			if err := b.outbox.Record(background(), []notice.Result{b.tried(works[0], notice.Retrying)}); err != nil {
+			if err := b.outbox.SaveResults(background(), []notice.Result{b.tried(works[0], notice.Retrying)}); err != nil {
 				return err
 			}
 			for {
@@ -502,7 +502,7 @@ func TestParkingAndProjectingAtOnce(t *testing.T) {
 				if err != nil || !more {
 					return err
 				}
-				if err := b.outbox.Record(background(), []notice.Result{b.tried(w, notice.Sent)}); err != nil {
+				if err := b.outbox.SaveResults(background(), []notice.Result{b.tried(w, notice.Sent)}); err != nil {
 					return err
 				}
 				seqs = append(seqs, w.Delivery.Seq)
@@ -546,7 +546,7 @@ func TestManyResultsAtOnceFromManyWorkers(t *testing.T) {
 			}
 			wg.Go(func() {
 				for batch := range slices.Chunk(mine, 5+i) {
-					if err := b.outbox.Record(background(), batch); err != nil {
+					if err := b.outbox.SaveResults(background(), batch); err != nil {
 						t.Error(err)
 					}
 				}

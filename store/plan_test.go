@@ -207,7 +207,7 @@ func exercise(t *testing.T, b *bench) {
 	require.True(t, err == nil || ticket.Is(err, ticket.NotFound), err)
 
 	s := &story{t: t, ticket: ticket.Fold(ticket.Ticket{}, claimed.Opening), events: claimed.Opening, at: b.clock.Now()}
-	_, _, err = b.ledger.Record(t.Context(), b.operation(fmt.Sprint("record", b.n)), func(ctx context.Context) (desk.Answer, error) {
+	_, _, err = b.ledger.Transact(t.Context(), b.operation(fmt.Sprint("record", b.n)), func(ctx context.Context) (desk.Answer, error) {
 		_, err := b.Register(ctx, s.ticket, hook)
 		return desk.Answer{}, err
 	})

@@ -360,7 +360,7 @@ func TestATransactionThatIsGivenUpLeavesNothing(t *testing.T) {
 	both(t, func(t *testing.T, b *bench) {
 		s := b.opened("a", draft("x"))
 		ctx, cancel := context.WithCancel(t.Context())
-		_, _, err := b.ledger.Record(t.Context(), b.operation("k"), func(inner context.Context) (desk.Answer, error) {
+		_, _, err := b.ledger.Transact(t.Context(), b.operation("k"), func(inner context.Context) (desk.Answer, error) {
 			_, err := b.Register(inner, s.ticket, "https://example.com/1")
 			require.NoError(t, err)
 			cancel()

@@ -187,7 +187,7 @@ type again struct {
 	Seq      int64  `db:"seq"`
 }
 
-// RedeliverSome goes on with a redelivery: see activities.Records. One that is over, or gone, is told as it is.
+// RedeliverSome goes on with a redelivery: see activities.Reader. One that is over, or gone, is told as it is.
 func (s *Store) RedeliverSome(ctx context.Context, id string, limit, atOnce int) (out notice.Redelivery, err error) {
 	if strings.HasPrefix(id, turnPrefix) {
 		return s.turnMore(ctx, id, 2*atOnce)

@@ -74,7 +74,7 @@ func (b *bench) fill() (apps, tenants []string, told desk.Operation) {
 	require.NoError(t, err)
 	b.act(s, ticket.Command{Action: ticket.Close})
 	op := b.operation("secret")
-	_, _, err = b.ledger.Record(t.Context(), op, func(context.Context) (desk.Answer, error) {
+	_, _, err = b.ledger.Transact(t.Context(), op, func(context.Context) (desk.Answer, error) {
 		return desk.Answer{Status: 200, Body: json.RawMessage(`{"secret":"whsec_told"}`), Secret: true}, nil
 	})
 	require.NoError(t, err)
@@ -118,7 +118,7 @@ func (b *bench) secrets(s *store.Store, apps, tenants []string, op desk.Operatio
 	}
 	require.Len(t, out.delivered, 3)
 	require.NotEmpty(t, out.token)
-	again, fresh, err := s.Ledger().Record(t.Context(), op, nil)
+	again, fresh, err := s.Ledger().Transact(t.Context(), op, nil)
 	require.NoError(t, err)
 	require.False(t, fresh)
 	require.JSONEq(t, `{"secret":"whsec_told"}`, string(again.Answer.Body))

@@ -231,7 +231,7 @@ func TestPublishingJoinsTheTransaction(t *testing.T) {
 	both(t, func(t *testing.T, b *bench) {
 		op := b.operation("a-key")
 		why := ticket.Refuse(ticket.Conflict, "changed my mind")
-		_, _, err := b.ledger.Record(t.Context(), op, func(ctx context.Context) (answer desk.Answer, err error) {
+		_, _, err := b.ledger.Transact(t.Context(), op, func(ctx context.Context) (answer desk.Answer, err error) {
 			if _, err := b.PublishService(ctx, "a", "demo", parsed(t, leave)); err != nil {
 				return answer, err
 			}

@@ -33,10 +33,10 @@ var (
 	_ api.Apps           = (*store.Store)(nil)
 	_ issue.Tickets      = (*store.Store)(nil)
 	_ issue.Addresses    = (*store.Store)(nil)
-	_ activities.Records = (*store.Store)(nil)
+	_ activities.Reader  = (*store.Store)(nil)
 	_ activities.Secrets = (*store.Store)(nil)
 	_ service.Services   = (*store.Store)(nil)
-	_ incident.Records   = (*store.Store)(nil)
+	_ incident.Reader    = (*store.Store)(nil)
 	_ publish.Stream     = (*store.Store)(nil)
 
 	_ subscription.Subscriptions = (*store.Store)(nil)

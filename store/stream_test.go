@@ -95,7 +95,7 @@ func TestAnEventAndWhatItOwesAreOneTransaction(t *testing.T) {
 		sub := b.follow(notice.Filter{})
 		op := b.operation("key")
 		failing := errors.New("no")
-		_, _, err := b.ledger.Record(t.Context(), op, func(ctx context.Context) (desk.Answer, error) {
+		_, _, err := b.ledger.Transact(t.Context(), op, func(ctx context.Context) (desk.Answer, error) {
 			require.NoError(t, b.Publish(ctx, "a", "demo", seed()))
 			return desk.Answer{}, failing
 		})
@@ -103,7 +103,7 @@ func TestAnEventAndWhatItOwesAreOneTransaction(t *testing.T) {
 		require.Zero(t, b.count(`SELECT COUNT(*) FROM stream`))
 		require.Empty(t, b.bodies(sub))
 		for range 2 {
-			_, _, err = b.ledger.Record(t.Context(), op, func(ctx context.Context) (desk.Answer, error) {
+			_, _, err = b.ledger.Transact(t.Context(), op, func(ctx context.Context) (desk.Answer, error) {
 				return desk.Answer{Status: 200, Body: json.RawMessage(`{}`)}, b.Publish(ctx, "a", "demo", seed())
 			})
 			require.NoError(t, err)
@@ -468,7 +468,7 @@ func TestAnswersThatTellASecretAreSealed(t *testing.T) {
 			return desk.Answer{Status: 200, Body: json.RawMessage(body), Secret: true}, nil
 		}
 		for i := range 2 {
-			recorded, fresh, err := b.ledger.Record(t.Context(), op, tell)
+			recorded, fresh, err := b.ledger.Transact(t.Context(), op, tell)
 			require.NoError(t, err)
 			require.Equal(t, i == 0, fresh)
 			require.Equal(t, body, string(recorded.Answer.Body), "the first answer again, byte for byte")
@@ -507,7 +507,7 @@ func (b *bench) crew(publishers, events int, others ...func()) {
 			for _, w := range works {
 				if !seen[w.Delivery.Lane] {
 					seen[w.Delivery.Lane] = true
-					check(b.outbox.Record(b.t.Context(), []notice.Result{b.tried(w, []notice.DeliveryState{notice.Sent, notice.Retrying}[tries.Add(1)%2])}))
+					check(b.outbox.SaveResults(b.t.Context(), []notice.Result{b.tried(w, []notice.DeliveryState{notice.Sent, notice.Retrying}[tries.Add(1)%2])}))
 				}
 			}
 		}
@@ -519,7 +519,7 @@ func (b *bench) crew(publishers, events int, others ...func()) {
 			w, more, err := b.outbox.Next(b.t.Context(), lane)
 			check(err)
 			if more {
-				check(b.outbox.Record(b.t.Context(), []notice.Result{b.tried(w, notice.Sent)}))
+				check(b.outbox.SaveResults(b.t.Context(), []notice.Result{b.tried(w, notice.Sent)}))
 			}
 		}
 	}
@@ -605,7 +605,7 @@ func TestPublishingParkingAndDroppingAtOnce(t *testing.T) {
 				for _, w := range b.of(sub, works) {
 					r := b.tried(w, notice.Failed)
 					r.Drop = "gone"
-					if err := b.outbox.Record(t.Context(), []notice.Result{r}); err != nil {
+					if err := b.outbox.SaveResults(t.Context(), []notice.Result{r}); err != nil {
 						t.Error(err)
 					}
 				}

@@ -220,7 +220,7 @@ func TestPausingDeadlocksWithNobody(t *testing.T) {
 	again := func(job func(n int) []notice.Result) {
 		working.Go(func() {
 			for n := 0; ctx.Err() == nil; n++ {
-				if err := b.outbox.Record(t.Context(), job(n)); err != nil {
+				if err := b.outbox.SaveResults(t.Context(), job(n)); err != nil {
 					t.Error(err)
 				}
 			}

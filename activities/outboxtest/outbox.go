@@ -207,8 +207,8 @@ func (o *Outbox) work(d *notice.Delivery) activities.Work {
 	return activities.Work{Delivery: *d, Subscription: o.subscriptions[d.Lane.Subscription], Unsendable: o.spoilt[d.Lane.Subscription]}
 }
 
-// Record implements activities.Outbox.
-func (o *Outbox) Record(_ context.Context, results []activities.Result) error {
+// SaveResults implements activities.Outbox.
+func (o *Outbox) SaveResults(_ context.Context, results []activities.Result) error {
 	var err error
 	o.change(func() {
 		if o.down {

@@ -15,7 +15,7 @@ import (
 
 type registered struct {
 	notice.Subscription
-	records []notice.Record
+	records []notice.DeliveryRecord
 	secrets int // that it has had
 }
 
@@ -123,12 +123,12 @@ func (h *House) Owe(id, kind string, state notice.DeliveryState, attempts ...not
 	i := slices.IndexFunc(h.addresses, func(r *registered) bool { return r.ID == id })
 	h.deliveries++
 	d := notice.Delivery{ID: fmt.Sprintf("dl_%06d", h.deliveries), Type: kind, State: state, CreatedAt: h.Now()}
-	h.addresses[i].records = append(h.addresses[i].records, notice.Record{Delivery: d, Attempts: attempts})
+	h.addresses[i].records = append(h.addresses[i].records, notice.DeliveryRecord{Delivery: d, Attempts: attempts})
 	return d.ID
 }
 
 // Deliveries lists what was owed to one address, newest first.
-func (h *House) Deliveries(_ context.Context, id, cursor string, limit int) ([]notice.Record, string, error) {
+func (h *House) Deliveries(_ context.Context, id, cursor string, limit int) ([]notice.DeliveryRecord, string, error) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	skip := 0
@@ -174,7 +174,7 @@ func (h *House) Redeliver(_ context.Context, ticketID int64, id, delivery string
 }
 
 // Delivery is one of an address's deliveries.
-func (h *House) Delivery(_ context.Context, id, delivery string) (notice.Record, error) {
+func (h *House) Delivery(_ context.Context, id, delivery string) (notice.DeliveryRecord, error) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	for _, a := range h.addresses {
@@ -184,7 +184,7 @@ func (h *House) Delivery(_ context.Context, id, delivery string) (notice.Record,
 			}
 		}
 	}
-	return notice.Record{}, errors.Join(h.Err, ticket.Refuse(ticket.NotFound, "there is no such delivery"))
+	return notice.DeliveryRecord{}, errors.Join(h.Err, ticket.Refuse(ticket.NotFound, "there is no such delivery"))
 }
 
 // BeginRedelivery puts back at once what the selection names by its state.

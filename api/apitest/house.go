@@ -114,8 +114,8 @@ func (h *House) HandleIf(ctx context.Context, r desk.Request, key string, c tick
 	})
 }
 
-// Record does what touches the read model alone; see desk.Desk.
-func (h *House) Record(ctx context.Context, r desk.Request, effect func(ctx context.Context) (desk.Answer, error)) (desk.Reply, error) {
+// Transact does what touches the read model alone; see desk.Desk.
+func (h *House) Transact(ctx context.Context, r desk.Request, effect func(ctx context.Context) (desk.Answer, error)) (desk.Reply, error) {
 	return h.once(r, func() (desk.Answer, error) { return effect(ctx) })
 }
 

@@ -24,7 +24,7 @@ type Stream struct {
 
 type followed struct {
 	notice.Subscription
-	records []notice.Record
+	records []notice.DeliveryRecord
 }
 
 // Publish keeps an event and owes it to who follows it.
@@ -50,7 +50,7 @@ func (s *Stream) owe(f *followed, p notice.Published) string {
 	if f.State == notice.Paused {
 		d.State = notice.Held
 	}
-	f.records = append(f.records, notice.Record{Delivery: d})
+	f.records = append(f.records, notice.DeliveryRecord{Delivery: d})
 	return d.ID
 }
 
@@ -201,7 +201,7 @@ func (s *Stream) Try(_ context.Context, tenant, _, id string, p notice.Published
 }
 
 // Deliveries lists what was owed to one, newest first.
-func (s *Stream) Deliveries(_ context.Context, id, cursor string, limit int) ([]notice.Record, string, error) {
+func (s *Stream) Deliveries(_ context.Context, id, cursor string, limit int) ([]notice.DeliveryRecord, string, error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if cursor != "" {
@@ -242,7 +242,7 @@ func (s *Stream) Resend(_ context.Context, tenant, id, delivery string) error {
 }
 
 // Delivery is one of the deliveries.
-func (s *Stream) Delivery(_ context.Context, id, delivery string) (notice.Record, error) {
+func (s *Stream) Delivery(_ context.Context, id, delivery string) (notice.DeliveryRecord, error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	for _, f := range s.lasting {
@@ -252,7 +252,7 @@ func (s *Stream) Delivery(_ context.Context, id, delivery string) (notice.Record
 			}
 		}
 	}
-	return notice.Record{}, ticket.Refuse(ticket.NotFound, "it has no such delivery")
+	return notice.DeliveryRecord{}, ticket.Refuse(ticket.NotFound, "it has no such delivery")
 }
 
 // BeginRedelivery puts back at once what the selection names by its state.

@@ -36,7 +36,7 @@ func TestTheAudit(t *testing.T) {
 			Method: "POST", Path: "/openapi/ticket/approve/", Number: "REQ1", Kind: desk.KindHandle, Outcome: desk.Refused, Status: 200, Code: ticket.Forbidden, Why: "no"},
 		{ID: "2", At: at, Outcome: desk.Running},
 	}}
-	server := api.New(api.Config{}, apitest.NewApps(), nil, nil, (&audit.Handler{Records: r}).Family())
+	server := api.New(api.Config{}, apitest.NewApps(), nil, nil, (&audit.Handler{Reader: r}).Family())
 	client := apitest.Client{T: t, App: server.App(), Secret: apitest.Boss}
 
 	answer := client.Do("GET", "/api/audit?app=writer&operator=ann&number=REQ1&outcome=refused&from=2026-01-02T00:00:00Z&to=2026-01-03T00:00:00Z&limit=7&cursor=c", nil)

@@ -12,14 +12,14 @@ import (
 	"signalbox/ticket"
 )
 
-// Records is the audit.
-type Records interface {
+// Reader is the audit.
+type Reader interface {
 	// Audit lists what was asked for in a tenant, done or refused, newest first.
 	Audit(ctx context.Context, tenant string, f desk.EntryFilter) (entries []desk.Entry, next string, err error)
 }
 
 // Handler is the audit.
-type Handler struct{ Records Records }
+type Handler struct{ Reader Reader }
 
 // Family gives the wing as the server mounts it.
 func (w *Handler) Family() api.Family {
@@ -45,7 +45,7 @@ func (w *Handler) list(c *fiber.Ctx) error {
 	if err := q.Err(); err != nil {
 		return err
 	}
-	entries, next, err := w.Records.Audit(api.Context(c), api.Caller(c).Tenant, f)
+	entries, next, err := w.Reader.Audit(api.Context(c), api.Caller(c).Tenant, f)
 	if err != nil {
 		return err
 	}

@@ -18,7 +18,7 @@ func FuzzCalls(f *testing.F) {
 	apitest.Fuzz(f, func(t testing.TB) apitest.Stand {
 		house := apitest.NewHouse()
 		apps := apitest.NewApps()
-		wing := incident.Handler{Desk: house, Records: house, Apps: apps, Now: time.Now, Types: api.DefaultIncidentTypes}
+		wing := incident.Handler{Desk: house, Reader: house, Apps: apps, Now: time.Now, Types: api.DefaultIncidentTypes}
 		server := api.New(api.Config{}, apps, nil, slog.New(slog.DiscardHandler), wing.Family())
 		var v struct {
 			Data struct {

@@ -47,7 +47,7 @@ func setup(t *testing.T) bench {
 func setupWith(t *testing.T, apps api.Apps, now func() time.Time) bench {
 	t.Helper()
 	house := apitest.NewHouse()
-	wing := incident.Handler{Desk: house, Records: house, Apps: apps, Now: now, Types: api.DefaultIncidentTypes}
+	wing := incident.Handler{Desk: house, Reader: house, Apps: apps, Now: now, Types: api.DefaultIncidentTypes}
 	contract := apitest.LoadContract(t, "incident")
 	require.Equal(t, contract.Routes(), apitest.Mounted(wing.Family()), "what is served and what the document says")
 	server := api.New(api.Config{}, apps, nil, slog.New(slog.NewTextHandler(io.Discard, nil)), wing.Family())

@@ -22,8 +22,8 @@ type Desk interface {
 	Handle(ctx context.Context, r desk.Request, key string, c ticket.Command, answer desk.Answer) (desk.Reply, error)
 }
 
-// Records is the read model as this family sees it.
-type Records interface {
+// Reader is the read model as this family sees it.
+type Reader interface {
 	// Ticket finds by number or UUID; NotFound when the tenant has no such ticket.
 	Ticket(ctx context.Context, tenant, key string) (ticket.Ticket, error)
 	// Timeline gives events after a sequence number, oldest first.
@@ -32,11 +32,11 @@ type Records interface {
 
 // Handler is the incident family. All members are needed.
 type Handler struct {
-	Desk    Desk
-	Records Records
-	Apps    api.Apps         // whose signatures are taken
-	Now     func() time.Time // the clock that dates of signatures are held against
-	Types   []string         // words taken for incident_type and mtm_type; api.Config.IncidentTypes
+	Desk   Desk
+	Reader Reader
+	Apps   api.Apps         // whose signatures are taken
+	Now    func() time.Time // the clock that dates of signatures are held against
+	Types  []string         // words taken for incident_type and mtm_type; api.Config.IncidentTypes
 }
 
 const pathHandle = "/v1/external/incident/handle"
@@ -141,7 +141,7 @@ func (w *Handler) histories(c *fiber.Ctx) error {
 	after, limit := page.window(t.Seq)
 	var events []ticket.Event
 	if limit > 0 {
-		if events, err = w.Records.Timeline(api.Context(c), t.ID, after, limit); err != nil {
+		if events, err = w.Reader.Timeline(api.Context(c), t.ID, after, limit); err != nil {
 			return err
 		}
 	}
@@ -155,7 +155,7 @@ func (w *Handler) ticket(c *fiber.Ctx, field, number string) (ticket.Ticket, err
 	if err := f.Err(); err != nil {
 		return ticket.Ticket{}, err
 	}
-	return w.Records.Ticket(api.Context(c), api.Caller(c).Tenant, keyOf(number))
+	return w.Reader.Ticket(api.Context(c), api.Caller(c).Tenant, keyOf(number))
 }
 
 // keyOf spells a UUID as tickets do; a number stays as it is.

@@ -21,7 +21,7 @@ import (
 type Desk interface {
 	OpenIf(ctx context.Context, r desk.Request, s ticket.Series, d ticket.Draft, answer func(ticket.Identity) desk.Answer, gate desk.Gate) (desk.Reply, error)
 	Handle(ctx context.Context, r desk.Request, key string, c ticket.Command, answer desk.Answer) (desk.Reply, error)
-	Record(ctx context.Context, r desk.Request, effect func(ctx context.Context) (desk.Answer, error)) (desk.Reply, error)
+	Transact(ctx context.Context, r desk.Request, effect func(ctx context.Context) (desk.Answer, error)) (desk.Reply, error)
 }
 
 var _ Desk = (*desk.Desk)(nil)
@@ -218,7 +218,7 @@ func (w *Handler) keep(c *fiber.Ctx, secret bool, effect func(ctx context.Contex
 	if err != nil {
 		return err
 	}
-	return api.Record(c, w.Desk, secret, func(ctx context.Context) (any, error) { return effect(ctx, t) })
+	return api.Transact(c, w.Desk, secret, func(ctx context.Context) (any, error) { return effect(ctx, t) })
 }
 
 // ticket finds the ticket that the path names, among the caller's own.

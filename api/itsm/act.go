@@ -271,7 +271,7 @@ func (w *Handler) comment(c *call) error {
 	if err := c.faults.Err(); err != nil {
 		return err
 	}
-	reply, err := w.Desk.Record(api.Context(c.Ctx), api.Request(c.Ctx), func(ctx context.Context) (desk.Answer, error) {
+	reply, err := w.Desk.Transact(api.Context(c.Ctx), api.Request(c.Ctx), func(ctx context.Context) (desk.Answer, error) {
 		if err := w.Tickets.Rate(ctx, c.tenant, sn, r); err != nil {
 			return desk.Answer{}, err
 		}

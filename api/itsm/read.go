@@ -79,7 +79,7 @@ func (w *Handler) approvalResult(c *call) error {
 	if err := c.faults.Err(); err != nil {
 		return err
 	}
-	reply, err := w.Desk.Record(api.Context(c.Ctx), api.Request(c.Ctx), func(ctx context.Context) (desk.Answer, error) {
+	reply, err := w.Desk.Transact(api.Context(c.Ctx), api.Request(c.Ctx), func(ctx context.Context) (desk.Answer, error) {
 		tickets, _, err := w.Tickets.Search(ctx, c.tenant, ticket.Search{Keys: numbers, Limit: maxNumbers})
 		if err != nil {
 			return desk.Answer{}, err

@@ -14,7 +14,7 @@ import (
 type Desk interface {
 	OpenIf(ctx context.Context, r desk.Request, s ticket.Series, d ticket.Draft, answer func(ticket.Identity) desk.Answer, gate desk.Gate) (desk.Reply, error)
 	Handle(ctx context.Context, r desk.Request, key string, c ticket.Command, answer desk.Answer) (desk.Reply, error)
-	Record(ctx context.Context, r desk.Request, effect func(ctx context.Context) (desk.Answer, error)) (desk.Reply, error)
+	Transact(ctx context.Context, r desk.Request, effect func(ctx context.Context) (desk.Answer, error)) (desk.Reply, error)
 }
 
 var _ Desk = (*desk.Desk)(nil)

@@ -18,7 +18,7 @@ import (
 
 // Desk is the counter as this family sees it.
 type Desk interface {
-	Record(ctx context.Context, r desk.Request, effect func(ctx context.Context) (desk.Answer, error)) (desk.Reply, error)
+	Transact(ctx context.Context, r desk.Request, effect func(ctx context.Context) (desk.Answer, error)) (desk.Reply, error)
 }
 
 var _ Desk = (*desk.Desk)(nil)
@@ -60,7 +60,7 @@ func (w *Handler) publish(c *fiber.Ctx) error {
 	}
 	p.RequestID = requestID(c)
 	tenant, app := api.Caller(c).Tenant, api.Caller(c).Code
-	reply, err := w.Desk.Record(api.Context(c), api.Request(c), func(ctx context.Context) (desk.Answer, error) {
+	reply, err := w.Desk.Transact(api.Context(c), api.Request(c), func(ctx context.Context) (desk.Answer, error) {
 		if err := w.Stream.Publish(ctx, tenant, app, p); err != nil {
 			return desk.Answer{}, err
 		}

@@ -18,7 +18,7 @@ import (
 
 // Desk is the counter as this wing sees it.
 type Desk interface {
-	Record(ctx context.Context, r desk.Request, effect func(ctx context.Context) (desk.Answer, error)) (desk.Reply, error)
+	Transact(ctx context.Context, r desk.Request, effect func(ctx context.Context) (desk.Answer, error)) (desk.Reply, error)
 }
 
 var _ Desk = (*desk.Desk)(nil)
@@ -65,7 +65,7 @@ func (w *Handler) publish(c *fiber.Ctx) error {
 		return faulty(c, faults)
 	}
 	app := api.Caller(c)
-	reply, err := w.Desk.Record(api.Context(c), api.Request(c), func(ctx context.Context) (desk.Answer, error) {
+	reply, err := w.Desk.Transact(api.Context(c), api.Request(c), func(ctx context.Context) (desk.Answer, error) {
 		def, err := w.Services.PublishService(ctx, app.Tenant, app.Code, def)
 		if err != nil {
 			return desk.Answer{}, err
@@ -174,7 +174,7 @@ func (w *Handler) enable(c *fiber.Ctx) error {
 	if in.Enabled == nil {
 		return ticket.RefuseField(ticket.Invalid, "enabled", "is required")
 	}
-	reply, err := w.Desk.Record(api.Context(c), api.Request(c), func(ctx context.Context) (desk.Answer, error) {
+	reply, err := w.Desk.Transact(api.Context(c), api.Request(c), func(ctx context.Context) (desk.Answer, error) {
 		if err := w.Services.EnableService(ctx, api.Caller(c).Tenant, key, *in.Enabled); err != nil {
 			return desk.Answer{}, err
 		}
@@ -192,7 +192,7 @@ func (w *Handler) rotate(c *fiber.Ctx) error {
 	if err != nil {
 		return err
 	}
-	reply, err := w.Desk.Record(api.Context(c), api.Request(c), func(ctx context.Context) (desk.Answer, error) {
+	reply, err := w.Desk.Transact(api.Context(c), api.Request(c), func(ctx context.Context) (desk.Answer, error) {
 		secret, err := w.Services.RotateService(ctx, api.Caller(c).Tenant, key)
 		if err != nil {
 			return desk.Answer{}, err

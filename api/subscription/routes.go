@@ -218,7 +218,7 @@ func (w *Handler) find(c *fiber.Ctx) (notice.Registration, error) {
 
 // record hands the desk a change and answers with its result; secret tells that the answer has one.
 func (w *Handler) record(c *fiber.Ctx, secret bool, effect func(ctx context.Context) (any, error)) error {
-	return api.Record(c, w.Desk, secret, effect)
+	return api.Transact(c, w.Desk, secret, effect)
 }
 
 // word gives a parameter of the path that names something. What cannot be a name names nothing.

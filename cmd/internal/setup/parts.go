@@ -106,7 +106,7 @@ func (h *House) API(s APISettings, metrics *prometheus.Registry, log *slog.Logge
 	}
 	issues := &issue.Handler{Desk: h.Desk, Tickets: h.Store, Services: h.Store, Addresses: h.Store, Types: config.IncidentTypes, Allow: config.Reach(),
 		Begin: begin}
-	incidents := &incident.Handler{Desk: h.Desk, Records: h.Store, Apps: h.Store, Types: config.IncidentTypes, Now: time.Now}
+	incidents := &incident.Handler{Desk: h.Desk, Reader: h.Store, Apps: h.Store, Types: config.IncidentTypes, Now: time.Now}
 	exceptions := &exception.Handler{Desk: h.Desk, Budget: h.Store, Limit: config.ExceptionsPerMinute, Now: time.Now}
 	services := &service.Handler{Desk: h.Desk, Services: h.Store, Now: time.Now}
 	publishes := &publish.Handler{Desk: h.Desk, Stream: h.Store, Apps: h.Store, Now: time.Now, Open: s.openTenant()}
@@ -114,7 +114,7 @@ func (h *House) API(s APISettings, metrics *prometheus.Registry, log *slog.Logge
 	tickets := &itsm.Handler{Desk: h.Desk, Tickets: h.Store, Services: h.Store, Apps: h.Store, Types: config.IncidentTypes, Allow: config.Reach(),
 		Profile: string(s.ITSMCallbackProfile), Zone: h.zone}
 	pages, err := console.New(console.Config{
-		Apps: h.Store, Records: h.Store, Key: h.key, Now: time.Now, Log: log, Secure: s.SecureCookies, Address: api.Address, Diagram: console.Draw,
+		Apps: h.Store, Reader: h.Store, Key: h.key, Now: time.Now, Log: log, Secure: s.SecureCookies, Address: api.Address, Diagram: console.Draw,
 		TemporalUI: s.TemporalUI, Namespace: h.Engine.Namespace, TicketWorkflow: workflows.TicketID, LaneWorkflow: workflows.LaneID,
 	})
 	if err != nil {
@@ -122,7 +122,7 @@ func (h *House) API(s APISettings, metrics *prometheus.Registry, log *slog.Logge
 	}
 	payloads := &codec.Handler{Access: s.Access, Handler: converter.NewPayloadCodecHTTPHandler(h.Engine.Codec), Session: pages.SignedIn, App: h.Store.App, Log: log}
 	server := api.New(config, h.Store, h.Ready, log, append(tickets.Families(), issues.Family(), services.Family(), incidents.Family(),
-		exceptions.Family(), publishes.Family(), subscriptions.Family(), payloads.Family(), (&audit.Handler{Records: h.Store}).Family())...)
+		exceptions.Family(), publishes.Family(), subscriptions.Family(), payloads.Family(), (&audit.Handler{Reader: h.Store}).Family())...)
 	server.Share(h.Store)
 	server.Keep(h.Store)
 	server.Remember(h.Desk)

@@ -75,7 +75,7 @@ func (h *House) Workers(s WorkerSettings, partitions int, metrics prometheus.Reg
 		Queues:         s.WorkerQueues,
 		Activities:     &activities.Activities{Desk: h.Desk},
 		Deliveries:     deliveries,
-		Keeping:        &activities.Keeping{Records: h.Store, Deliveries: s.KeepDeliveries, Operations: s.KeepOperations, Audit: s.KeepAudit, Now: time.Now, Log: log},
+		Keeping:        &activities.Keeping{Reader: h.Store, Deliveries: s.KeepDeliveries, Operations: s.KeepOperations, Audit: s.KeepAudit, Now: time.Now, Log: log},
 		DeploymentName: s.DeploymentName, BuildID: s.BuildID,
 	})
 }
