@@ -34,12 +34,6 @@ var alertTitles = map[notice.AlertKind]string{
 	notice.DeliveryFailed: "Delivery given up", notice.AddressDropped: "Address dropped", notice.BreakerOpened: "Host left alone",
 }
 
-// doors say through which door something came.
-var doors = map[ticket.Channel]string{
-	ticket.ChannelIssue: "issue API", ticket.ChannelIncident: "incident API", ticket.ChannelITSM: "ITSM API", ticket.ChannelPublish: "publish API",
-	ticket.ChannelException: "exception API", ticket.ChannelSignal: "Temporal signal", ticket.ChannelSystem: "Signalbox itself",
-}
-
 // eventView is one entry of a timeline, readable: an event, or an alert, which has only the members that are common to both.
 type eventView struct {
 	ticket.Event
@@ -110,7 +104,7 @@ func entryOf(e notice.Entry, names func(string) string) eventView {
 	if a == nil {
 		return eventOf(*e.Event, names)
 	}
-	out := eventView{Alert: a, Title: alertTitles[a.Kind], Channel: doors[ticket.ChannelSystem],
+	out := eventView{Alert: a, Title: alertTitles[a.Kind], Channel: ticket.ChannelSystem.Title(),
 		Event: ticket.Event{Seq: a.Place.Seq, At: a.At, Type: ticket.Type(a.Kind), Actor: notice.OurSource, Channel: ticket.ChannelSystem, Note: a.Reason}}
 	if out.Title == "" {
 		out.Title = string(a.Kind)
@@ -128,7 +122,7 @@ func (v eventView) Place() string {
 
 // eventOf makes an event readable. names tells what the nodes of the process are called.
 func eventOf(e ticket.Event, names func(string) string) eventView {
-	out := eventView{Event: e, Title: titles[e.Type], Channel: doors[e.Channel], Verdict: e.After.Verdict, Statement: e.After.Statement, Steps: stepsOf(e, names)}
+	out := eventView{Event: e, Title: titles[e.Type], Channel: e.Channel.Title(), Verdict: e.After.Verdict, Statement: e.After.Statement, Steps: stepsOf(e, names)}
 	if out.Title == "" {
 		out.Title = string(e.Type)
 	}

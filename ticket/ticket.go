@@ -26,19 +26,6 @@ const PhaseSuspended = "suspended"
 // Open reports whether a ticket in this status can still move through its process.
 func (s Status) Open() bool { return s == Triggered || s == Acknowledged || s == Resolved }
 
-// Channel is the way a command came in: a family, or Temporal's signals.
-type Channel string
-
-const (
-	ChannelIssue     Channel = "issue"
-	ChannelIncident  Channel = "incident"
-	ChannelITSM      Channel = "itsm"
-	ChannelPublish   Channel = "publish"
-	ChannelException Channel = "exception"
-	ChannelSignal    Channel = "signal" // Temporal's UI, its CLI, other workflows
-	ChannelSystem    Channel = "system" // Signalbox itself: deadlines, automatic nodes
-)
-
 // Identity is what a ticket is called. All of it is given once, before the ticket exists, and never changes.
 type Identity struct {
 	ID     int64  `json:"id"`     // integer id, rising in the order of opening

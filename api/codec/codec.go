@@ -21,9 +21,6 @@ import (
 	"signalbox/ticket"
 )
 
-// Channel is what logs call this door.
-const Channel ticket.Channel = "codec"
-
 // Access says who may decrypt, and from where.
 type Access struct {
 	CodecApps    []string    `split_words:"true" desc:"codes of apps with the scope admin that may decrypt what Temporal holds, of every tenant; none unless set"`
@@ -49,7 +46,7 @@ func (w *Handler) Family() api.Family {
 		return api.Route{Method: http.MethodPost, Path: path, Scope: desk.Admin, Handler: func(c *fiber.Ctx) error { return w.serve(c, serve) }}
 	}
 	return api.Family{
-		Channel:      Channel,
+		Channel:      ticket.ChannelCodec,
 		Prefixes:     []string{"/codec"},
 		Pages:        w.CodecOrigins,
 		Authenticate: []api.Authenticator{w.signedIn},

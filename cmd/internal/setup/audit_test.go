@@ -3,8 +3,10 @@ package setup
 import (
 	"encoding/json"
 	"fmt"
+	"maps"
 	"net/netip"
 	"regexp"
+	"slices"
 	"strings"
 	"testing"
 
@@ -12,6 +14,7 @@ import (
 
 	"signalbox/api"
 	"signalbox/desk"
+	"signalbox/ticket"
 )
 
 // TestWhatIsDoneIsWrittenDown: an action that was done, and one that was refused for whatever reason, is in the audit: which app asked, from
@@ -50,6 +53,7 @@ func TestWhatIsDoneIsWrittenDown(t *testing.T) {
 	ask("shop", "r-incident", "POST", "/v1/external/incident/handle", object{"incident_num": number, "operator": "zhao", "operate_key": "acceptIncident"})
 	ask("shop", "r-exception", "POST", "/v1/exceptions/"+number+"/callback", object{})
 	ask("shop", "r-publish", "POST", "/api/publish", object{})
+	ask("boss", "r-codec", "POST", "/codec/decode", payloads(exhibit{}))
 	ask("boss", "r-service", "POST", "/api/service", object{"key": "x", "name": "x", "nodes": []object{}})
 	ask("nobody", "r-unknown", "POST", handle, accept)
 
@@ -79,8 +83,13 @@ func TestWhatIsDoneIsWrittenDown(t *testing.T) {
 		"r-incident":  {"refused", "shop", "zhao", "incident", "400", "invalid", number},
 		"r-exception": {"refused", "shop", "", "exception", "400", "invalid", number},
 		"r-publish":   {"refused", "shop", "", "publish", "400", "invalid", ""},
+		"r-codec":     {"refused", "boss", "", "codec", "403", "forbidden", ""},
 		"r-service":   {"refused", "boss", "", "issue", "400", "invalid", ""},
 	}, got, "a replay did nothing, reading is no action, and who is unknown is in the log")
+	for _, c := range ticket.AuditedChannels() {
+		said := slices.ContainsFunc(slices.Collect(maps.Values(got)), func(entry []string) bool { return entry[0] == "refused" && entry[3] == string(c) })
+		require.True(t, said, "no refusal by the channel %s is shown here", c)
+	}
 	require.Empty(t, p.audited(secrets["south"], "number="+number))
 	require.Len(t, p.audited(secrets["boss"], "number="+number+"&operator=ann&outcome=refused"), 3)
 

@@ -13,14 +13,14 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"signalbox/api"
-	"signalbox/api/codec"
 	"signalbox/desk"
+	"signalbox/ticket"
 )
 
 // keyed are the calls that take an idempotency key: by their method, and those that change something whatever their method.
 func (p product) keyed() (all []api.Route) {
 	for _, f := range p.server.Families() {
-		if f.Channel == codec.Channel { // it changes nothing, and nothing of what it decrypts may be kept
+		if f.Channel == ticket.ChannelCodec { // it changes nothing, and nothing of what it decrypts may be kept
 			continue
 		}
 		for _, r := range f.Routes {
