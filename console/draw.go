@@ -3,7 +3,7 @@ package console
 import (
 	"context"
 
-	"signalbox/flow/diagram"
+	"signalbox/diagram"
 	"signalbox/ticket"
 )
 

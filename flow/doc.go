@@ -1,5 +1,5 @@
 // Package flow is what tickets run through: a Definition of nodes as data (YAML or JSON), the check that names every fault of one, the
-// interpreter that moves a Position through it, a simulator, and diagrams.
+// interpreter that moves a Position through it, a simulator, and what a diagram of it shows.
 //
 // It is pure: no clock, no I/O, no Temporal. It never performs anything. It tells who is asked (Waiting), which timers are to be waited
 // for (Due) and which HTTP requests are owed (Calls), and takes what came of them as the next Input. The same Step serves the ticket's

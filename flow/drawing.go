@@ -1,18 +1,17 @@
 package flow
 
 import (
-	"fmt"
 	"slices"
 	"strconv"
 	"strings"
 )
 
-// Drawing is what a diagram of a process shows, before anything has a place: DOT writes it for Graphviz, and flow/diagram draws it.
+// Drawing is what a diagram of a process shows, without a layout; package diagram lays it out.
 type Drawing struct {
 	Key   string
 	Title string
 	Nodes []Shape
-	Edges []Line
+	Edges []Arrow
 }
 
 // Shape is one node of a drawing.
@@ -25,8 +24,8 @@ type Shape struct {
 	Alarm bool // it has failed, or nobody can act
 }
 
-// Line is one way from node to node.
-type Line struct {
+// Arrow is one way from node to node.
+type Arrow struct {
 	From, To string
 	Label    string
 	Rejects  bool
@@ -61,17 +60,17 @@ func Draw(def Definition, pos *Position) Drawing {
 			shape.mark(n, s)
 		}
 		d.Nodes = append(d.Nodes, shape)
-		d.Edges = append(d.Edges, n.lines()...)
+		d.Edges = append(d.Edges, n.arrows()...)
 	}
-	d.Edges = slices.DeleteFunc(d.Edges, func(l Line) bool { return !l.Ends && !ids[l.To] })
+	d.Edges = slices.DeleteFunc(d.Edges, func(a Arrow) bool { return !a.Ends && !ids[a.To] })
 	return d
 }
 
-func (n *node) lines() []Line {
-	var out []Line
+func (n *node) arrows() []Arrow {
+	var out []Arrow
 	add := func(to, label string, rejects bool) {
 		if to != "" {
-			out = append(out, Line{From: n.ID, To: to, Label: label, Rejects: rejects})
+			out = append(out, Arrow{From: n.ID, To: to, Label: label, Rejects: rejects})
 		}
 	}
 	add(n.Next, "", false)
@@ -93,7 +92,7 @@ func (n *node) lines() []Line {
 		case GoBack:
 			add(n.Reject.To, "rejected", true)
 		case GoEnd:
-			out = append(out, Line{From: n.ID, Label: "rejected", Rejects: true, Ends: true})
+			out = append(out, Arrow{From: n.ID, Label: "rejected", Rejects: true, Ends: true})
 		}
 	}
 	return out
@@ -171,62 +170,4 @@ func (s *Shape) mark(n *node, state NodeState) {
 			s.Note = "failed"
 		}
 	}
-}
-
-// DOT writes the drawing for Graphviz.
-func (d Drawing) DOT() string {
-	var b strings.Builder
-	fmt.Fprintf(&b, "digraph %s {\n  label=%s\n  node [fontname=\"sans-serif\" style=\"filled,rounded\" fillcolor=white]\n  edge [fontname=\"sans-serif\" fontsize=11]\n",
-		quoted(d.Key), quoted(d.Title))
-	b.WriteString("  \" start\" [shape=circle label=\"\" width=0.2 fillcolor=black]\n")
-	for _, s := range d.Nodes {
-		shape := map[NodeType]string{Branch: "diamond", Parallel: "trapezium", Join: "invtrapezium", End: "doublecircle", Call: "component", Wait: "ellipse"}[s.Type]
-		if shape == "" {
-			shape = "box"
-		}
-		style, fill := "filled,rounded", map[Mark]string{Untouched: "white", IsDone: "#e6f4ea", IsCurrent: "#dbeafe", IsSkipped: "#eeeeee", IsCancelled: "#eeeeee"}[s.Mark]
-		if s.Mark == IsSkipped || s.Mark == IsCancelled {
-			style += ",dashed"
-		}
-		if s.Alarm {
-			fill = "#fde2e1"
-		}
-		label := s.Name
-		if s.Note != "" {
-			label += "\n" + s.Note
-		}
-		fmt.Fprintf(&b, "  %s [shape=%s style=%s fillcolor=%s label=%s tooltip=%s]\n", quoted(s.ID), shape, quoted(style), quoted(fill), quoted(label), quoted(s.Tooltip()))
-	}
-	if len(d.Nodes) > 0 {
-		fmt.Fprintf(&b, "  \" start\" -> %s\n", quoted(d.Nodes[0].ID))
-	}
-	for i, l := range d.Edges {
-		to, style := l.To, "solid"
-		if l.Rejects {
-			style = "dashed"
-		}
-		if l.Ends {
-			to = fmt.Sprintf(" ended%d", i)
-			fmt.Fprintf(&b, "  %s [shape=point width=0.15 xlabel=terminated]\n", quoted(to))
-		}
-		fmt.Fprintf(&b, "  %s -> %s [label=%s style=%s]\n", quoted(l.From), quoted(to), quoted(l.Label), style)
-	}
-	return b.String() + "}\n"
-}
-
-// Tooltip says all about a node in one line.
-func (s Shape) Tooltip() string {
-	out := s.Name + " (" + string(s.Type)
-	if s.Mark != Untouched {
-		out += ", " + string(s.Mark)
-	}
-	if out += ")"; s.Note != "" {
-		out += ": " + s.Note
-	}
-	return out
-}
-
-// quoted gives a text as a DOT string. Only quotes, backslashes and line breaks mean something inside one.
-func quoted(text string) string {
-	return `"` + strings.NewReplacer(`\`, `\\`, `"`, `\"`, "\n", `\n`, "\r", "").Replace(text) + `"`
 }

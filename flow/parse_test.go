@@ -90,7 +90,7 @@ func TestNothingThatIsHandedInMakesTheParserPanic(t *testing.T) {
 			_, err := Compile(def)
 			require.NoError(t, err)
 		}
-		Draw(def, nil).DOT()
+		Draw(def, nil)
 	})
 }
 

@@ -288,7 +288,7 @@ func TestNoPositionMakesAStepPanic(t *testing.T) {
 		w.p.Waiting(w.pos)
 		w.p.Calls(w.pos, w.env)
 		ApproveResult(w.pos)
-		Draw(w.p.def, &w.pos).DOT()
+		Draw(w.p.def, &w.pos)
 		Migrate(w.p, w.p, w.pos, nil)
 		after, _ := json.Marshal(w.pos)
 		require.Equal(t, string(before), string(after))

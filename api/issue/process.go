@@ -12,8 +12,8 @@ import (
 
 	"signalbox/api"
 	"signalbox/desk"
+	"signalbox/diagram"
 	"signalbox/flow"
-	"signalbox/flow/diagram"
 	"signalbox/ticket"
 )
 
@@ -74,7 +74,7 @@ func (w *Handler) graph(c *fiber.Ctx) error {
 	if err != nil {
 		return err
 	}
-	return api.Graph(c, flow.Draw(def, at).DOT())
+	return api.Graph(c, diagram.DOT(def, at))
 }
 
 // drawn is what a drawing of an issue shows.

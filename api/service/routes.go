@@ -11,8 +11,8 @@ import (
 
 	"signalbox/api"
 	"signalbox/desk"
+	"signalbox/diagram"
 	"signalbox/flow"
-	"signalbox/flow/diagram"
 	"signalbox/ticket"
 )
 
@@ -158,7 +158,7 @@ func (w *Handler) graph(c *fiber.Ctx) error {
 	if err != nil {
 		return err
 	}
-	return api.Graph(c, flow.Draw(def, nil).DOT())
+	return api.Graph(c, diagram.DOT(def, nil))
 }
 
 // enable says whether a service opens new tickets.

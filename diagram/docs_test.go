@@ -18,7 +18,7 @@ var update = flag.Bool("update", false, "write the drawings in docs anew")
 func TestTheDrawingsInTheDocsAreOfThisBuild(t *testing.T) {
 	drawings := map[string][]byte{"incident": SVG(flow.Builtin()[flow.ServiceIncident].Definition(), nil)}
 	for _, name := range []string{"leave_request", "change_two_levels", "incident_auto_remediation"} {
-		source, err := os.ReadFile("../../examples/" + name + ".yaml")
+		source, err := os.ReadFile("../examples/" + name + ".yaml")
 		require.NoError(t, err)
 		def, faults := flow.Parse(source)
 		require.Empty(t, faults)
@@ -28,15 +28,15 @@ func TestTheDrawingsInTheDocsAreOfThisBuild(t *testing.T) {
 		}
 	}
 	for name, svg := range drawings {
-		file := "../../docs/diagrams/" + name + ".svg"
+		file := "../docs/diagrams/" + name + ".svg"
 		if *update {
-			require.NoError(t, os.MkdirAll("../../docs/diagrams", 0o755))
+			require.NoError(t, os.MkdirAll("../docs/diagrams", 0o755))
 			require.NoError(t, os.WriteFile(file, svg, 0o644))
 			continue
 		}
 		kept, err := os.ReadFile(file)
 		require.NoError(t, err)
-		require.Equal(t, string(svg), string(kept), "run `go generate ./flow/diagram`")
+		require.Equal(t, string(svg), string(kept), "run `go generate ./diagram`")
 	}
 }
 

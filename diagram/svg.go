@@ -45,7 +45,7 @@ func describe(d flow.Drawing) string {
 		}
 	}
 	for _, s := range d.Nodes {
-		out += s.Tooltip()
+		out += tooltip(s)
 		for _, l := range d.Edges {
 			switch {
 			case l.From != s.ID:
@@ -148,7 +148,7 @@ func (x *box) node(b *bytes.Buffer) {
 	if slices.Contains([]flow.Mark{flow.IsSkipped, flow.IsCancelled}, s.Mark) {
 		style += ` stroke-dasharray="4 3"`
 	}
-	fmt.Fprintf(b, `<g class="%s"><title>%s</title>`, html.EscapeString(class), html.EscapeString(s.Tooltip()))
+	fmt.Fprintf(b, `<g class="%s"><title>%s</title>`, html.EscapeString(class), html.EscapeString(tooltip(*s)))
 	l, r, t, m := x.x-x.w/2, x.x+x.w/2, x.y-x.h/2, x.y+x.h/2
 	switch s.Type {
 	case flow.Branch:

@@ -27,7 +27,7 @@ type box struct {
 
 // wire is an edge and the boxes it runs through.
 type wire struct {
-	line     flow.Line
+	line     flow.Arrow
 	from, to *box
 	back     bool
 	bends    []*box // from from to to

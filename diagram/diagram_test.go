@@ -70,7 +70,7 @@ func TestAPositionIsMarked(t *testing.T) {
 	require.Contains(t, svg, `<g class="node task current"><title>Solve (task, current): ann</title>`)
 	require.Contains(t, svg, `<g class="node task"><title>Confirm (task): opener, anyone</title>`)
 	require.Contains(t, svg, "<desc>Stands at Solve. ")
-	require.Contains(t, flow.Draw(def, &pos).DOT(), `"solve" [shape=box style="filled,rounded" fillcolor="#dbeafe" label="Solve\nann"`)
+	require.Contains(t, DOT(def, &pos), `"solve" [shape=box style="filled,rounded" fillcolor="#dbeafe" label="Solve\nann"`)
 
 	// Skipped, cancelled, failed, and nobody to act.
 	marked := func(state flow.State, asked ...string) string {
@@ -100,6 +100,7 @@ func TestNothingIsDrawnOnTopOfAnything(t *testing.T) {
 		p := arrange(flow.Draw(def, nil))
 		require.Less(t, time.Since(began), 2*time.Second)
 		texts(t, SVG(def, nil), "title")
+		require.Contains(t, DOT(def, nil), "digraph")
 		for i, layer := range p.layers {
 			for j, b := range layer {
 				require.True(t, b.x-b.w/2 >= 0 && b.x+b.w/2 <= p.w && b.y-b.h/2 >= 0 && b.y+b.h/2 <= p.h, "%+v lies outside", b)
