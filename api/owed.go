@@ -11,13 +11,8 @@ import (
 	"signalbox/ticket"
 )
 
-// Recorder is the desk for what touches the database alone.
-type Recorder interface {
-	Transact(ctx context.Context, r desk.Request, effect func(ctx context.Context) (desk.Answer, error)) (desk.Reply, error)
-}
-
 // Transact has a change made and answers with its result, in the house's envelope. secret tells that the answer has one.
-func Transact(c *fiber.Ctx, d Recorder, secret bool, effect func(ctx context.Context) (result any, err error)) error {
+func Transact(c *fiber.Ctx, d Desk, secret bool, effect func(ctx context.Context) (result any, err error)) error {
 	reply, err := d.Transact(Context(c), Request(c), func(ctx context.Context) (desk.Answer, error) {
 		result, err := effect(ctx)
 		if err != nil {
@@ -55,7 +50,7 @@ type Deliveries interface {
 
 // Owed is the calls about what addresses are owed, the same for notifications and for subscriptions.
 type Owed struct {
-	Desk       Recorder
+	Desk       Desk
 	Deliveries Deliveries
 	// Named gives the address that the path names, among the caller's own. That it exists need not be known yet: who repeats a request hears
 	// what was answered before, though it was deleted meanwhile.

@@ -133,7 +133,7 @@ func TestRefusalsCannotFillTheDatabase(t *testing.T) {
 func TestARefusedOperationIsCompleted(t *testing.T) {
 	a := &auditor{}
 	s := setup(t, api.Config{}, api.Route{Method: "PUT", Path: "/issue/:id", Scope: desk.Write, Handler: func(c *fiber.Ctx) error {
-		_, err := deskThatRefuses(t).Handle(api.Context(c), api.Request(c), "IM7", ticket.Command{Action: ticket.Accept}, desk.Answer{})
+		_, err := deskThatRefuses(t).Handle(api.Context(c), api.Request(c), desk.Handling{Ticket: "IM7", Command: ticket.Command{Action: ticket.Accept}})
 		return err
 	}})
 	s.server.Keep(a)

@@ -17,6 +17,8 @@ import (
 
 // notes are a recorder that keeps one answer for each key, and carries a mark to the effect as a store carries its transaction.
 type notes struct {
+	api.Desk // of which it has the one call
+
 	kept map[string]desk.Answer
 	down error
 	runs int // of each effect that is to be kept

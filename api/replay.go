@@ -16,20 +16,20 @@ import (
 
 // Remember has the server keep the answers of calls that only read, where their method takes an idempotency key and the caller sent one. Calls
 // that change something keep their own. It must be called before serving.
-func (s *Server) Remember(r Recorder) { s.recorder = r }
+func (s *Server) Remember(d Desk) { s.desk = d }
 
 // errRefused tells the recorder that a handler has answered with a refusal by itself.
 var errRefused = errors.New("api: the answer is a refusal")
 
 // remember answers a call that only reads with what the first request with its key was told.
 func (s *Server) remember(c *fiber.Ctx, handler fiber.Handler) error {
-	if s.recorder == nil {
+	if s.desk == nil {
 		return handler(c)
 	}
 	outer := c.UserContext()
 	defer c.SetUserContext(outer)
 	var failed error // the handler's own: its words are not the recorder's to choose
-	reply, err := s.recorder.Transact(outer, Request(c), func(ctx context.Context) (desk.Answer, error) {
+	reply, err := s.desk.Transact(outer, Request(c), func(ctx context.Context) (desk.Answer, error) {
 		c.SetUserContext(ctx) // it reads in the transaction that keeps its answer
 		c.Response().ResetBody()
 		if failed = handler(c); failed != nil {

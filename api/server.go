@@ -28,7 +28,7 @@ type Server struct {
 	meter    *meter // nil: nothing is counted
 	shared   Shared
 	refusals *refusals // nil: they are in the log alone
-	recorder Recorder  // nil: reading is not remembered
+	desk     Desk      // nil: reading is not remembered
 	limiter  *limiter
 	attempts *attempts
 	underway atomic.Int64 // requests

@@ -181,9 +181,9 @@ func TestWhatIsRefusedAtTheCounterLeavesNothing(t *testing.T) {
 	require.True(t, ticket.Is(err, ticket.NotFound), "%v", err)
 	foreign := ask("foreign", number, ticket.Accept).envelope()
 	foreign.App.Tenant = "b"
-	_, err = w.healthy().Handle(t.Context(), foreign, number, ask("", "", ticket.Accept).command, desk.Answer{})
+	_, err = w.healthy().Handle(t.Context(), foreign, desk.Handling{Ticket: number, Command: ask("", "", ticket.Accept).command})
 	require.True(t, ticket.Is(err, ticket.NotFound), "another tenant's ticket does not exist: %v", err)
-	_, err = w.healthy().Open(t.Context(), desk.Request{}, ticket.SeriesIM, ticket.Draft{}, nil)
+	_, err = w.healthy().Open(t.Context(), desk.Request{}, desk.Opening{Series: ticket.SeriesIM})
 	require.True(t, ticket.Is(err, ticket.Invalid), "%v", err)
 	require.Len(t, w.ops, before)
 	require.EqualValues(t, 1, w.row(t, number).Seq)

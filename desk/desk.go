@@ -35,6 +35,22 @@ type Options struct {
 // key. It is not asked again for a request that is tried a second time.
 type Gate func(ctx context.Context) error
 
+// Opening is what opens a ticket.
+type Opening struct {
+	Series ticket.Series
+	Draft  ticket.Draft
+	Answer func(ticket.Identity) Answer // asked once, before anything happens
+	Gate   Gate                         // nil: nothing else has to let it through
+}
+
+// Handling is one thing to be done to a ticket.
+type Handling struct {
+	Ticket  string         // its number or UUID
+	Command ticket.Command // channel, app and admin are the request's, whatever it says
+	Answer  Answer
+	Gate    Gate // nil: nothing else has to let it through
+}
+
 // longestPause is how far the pause between two tries grows.
 const longestPause = time.Second
 
@@ -61,53 +77,43 @@ func New(ledger Ledger, engine Engine, o Options) *Desk {
 	return &Desk{ledger: ledger, engine: engine, opts: o}
 }
 
-// Open opens a ticket: claim, start its workflow, finish. answer is asked once, before anything happens. Refusals are *ticket.Error;
-// Unavailable means that it may have happened and that the same key will tell.
-func (d *Desk) Open(ctx context.Context, r Request, series ticket.Series, draft ticket.Draft, answer func(ticket.Identity) Answer) (Reply, error) {
-	return d.OpenIf(ctx, r, series, draft, answer, nil)
-}
-
-// OpenIf is Open for a request that something else must let through as well.
-func (d *Desk) OpenIf(ctx context.Context, r Request, series ticket.Series, draft ticket.Draft, answer func(ticket.Identity) Answer, gate Gate) (Reply, error) {
+// Open opens a ticket: claim, start its workflow, finish. Refusals are *ticket.Error; Unavailable means that it may have happened and that the
+// same key will tell.
+func (d *Desk) Open(ctx context.Context, r Request, o Opening) (Reply, error) {
 	// What a published service asks for may have changed since a request with the same key was done: then the claim has the answer, and
 	// what is new is checked as it is claimed.
-	if draft.Definition == nil || r.Key == "" {
-		if err := draft.Check(); err != nil {
+	if o.Draft.Definition == nil || r.Key == "" {
+		if err := o.Draft.Check(); err != nil {
 			return Reply{}, err
 		}
 	}
 	op := d.operation(r, KindOpen)
-	op.Series = series
+	op.Series = o.Series
 	op.Ticket = ticket.Identity{UUID: d.opts.NewID(), Tenant: r.App.Tenant}
-	return d.carry(ctx, op, gate, func(op *Operation) error {
-		opening, err := ticket.Open(draft, op.Ticket, op.ID, op.CreatedAt)
+	return d.carry(ctx, op, o.Gate, func(op *Operation) error {
+		opening, err := ticket.Open(o.Draft, op.Ticket, op.ID, op.CreatedAt)
 		if err != nil {
 			return err
 		}
-		op.Opening, op.Answer = opening, answer(op.Ticket)
+		op.Opening, op.Answer = opening, o.Answer(op.Ticket)
 		return nil
 	})
 }
 
-// Handle does one thing to a ticket, found by number or UUID in the caller's tenant: claim, update its workflow, finish.
-// Errors as with Open.
-func (d *Desk) Handle(ctx context.Context, r Request, key string, c ticket.Command, answer Answer) (Reply, error) {
-	return d.HandleIf(ctx, r, key, c, answer, nil)
-}
-
-// HandleIf is Handle for a request that something else must let through as well.
-func (d *Desk) HandleIf(ctx context.Context, r Request, key string, c ticket.Command, answer Answer, gate Gate) (Reply, error) {
+// Handle does one thing to a ticket of the caller's tenant: claim, update its workflow, finish. Errors as with Open.
+func (d *Desk) Handle(ctx context.Context, r Request, h Handling) (Reply, error) {
+	c := h.Command
 	c.Channel, c.App, c.Admin = r.Channel, r.App.Code, r.App.May(Admin)
 	if err := c.Check(); err != nil {
 		return Reply{}, err
 	}
-	t, err := d.ledger.Ticket(ctx, r.App.Tenant, key)
+	t, err := d.ledger.Ticket(ctx, r.App.Tenant, h.Ticket)
 	if err != nil {
 		return Reply{}, refusal(err)
 	}
 	op := d.operation(r, KindHandle)
-	op.Ticket, op.Answer = t.Identity, answer
-	return d.carry(ctx, op, gate, func(op *Operation) error {
+	op.Ticket, op.Answer = t.Identity, h.Answer
+	return d.carry(ctx, op, h.Gate, func(op *Operation) error {
 		c.Operation = op.ID
 		op.Command = &c
 		return nil

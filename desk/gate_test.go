@@ -19,7 +19,7 @@ func TestAGateIsAskedOnceForWhatIsNoReplay(t *testing.T) {
 	var says error
 	gate := func(context.Context) error { asked++; return says }
 	try := func(p *process, r request) (desk.Reply, error) {
-		return p.HandleIf(t.Context(), r.envelope(), number, r.command, desk.Answer{Status: 200}, gate)
+		return p.Handle(t.Context(), r.envelope(), desk.Handling{Ticket: number, Command: r.command, Answer: desk.Answer{Status: 200}, Gate: gate})
 	}
 
 	// What it refuses has not happened, and the key is free.
@@ -79,8 +79,9 @@ func TestAnOpeningIsLetThroughOnceAlsoWhenItsServiceHasChangedSince(t *testing.T
 	try := func(key string) (desk.Reply, error) {
 		r := r.envelope()
 		r.Key = key
-		return w.healthy().OpenIf(t.Context(), r, ticket.SeriesIM, draft, func(id ticket.Identity) desk.Answer { return desk.Answer{Status: 200} },
-			func(context.Context) error { asked++; return says })
+		return w.healthy().Open(t.Context(), r, desk.Opening{Series: ticket.SeriesIM, Draft: draft,
+			Answer: func(id ticket.Identity) desk.Answer { return desk.Answer{Status: 200} },
+			Gate:   func(context.Context) error { asked++; return says }})
 	}
 	says = ticket.RefuseField(ticket.Invalid, "service", "is disabled")
 	_, err := try("key")

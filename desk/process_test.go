@@ -252,9 +252,10 @@ func (r request) answer(number string) desk.Answer {
 func (p *process) do(ctx context.Context, r request) (desk.Reply, error) {
 	if r.ticket == "" {
 		draft := ticket.Draft{Channel: ticket.ChannelIssue, App: "demo", Origin: "customs", Title: "a case"}
-		return p.Open(ctx, r.envelope(), ticket.SeriesIM, draft, func(id ticket.Identity) desk.Answer { return r.answer(id.Number) })
+		return p.Open(ctx, r.envelope(), desk.Opening{Series: ticket.SeriesIM, Draft: draft,
+			Answer: func(id ticket.Identity) desk.Answer { return r.answer(id.Number) }})
 	}
-	return p.Handle(ctx, r.envelope(), r.ticket, r.command, r.answer(r.ticket))
+	return p.Handle(ctx, r.envelope(), desk.Handling{Ticket: r.ticket, Command: r.command, Answer: r.answer(r.ticket)})
 }
 
 func ask(key, number string, action ticket.Action) request {

@@ -51,12 +51,8 @@ type answered struct {
 func NewHouse() *House { return &House{Now: time.Now, answers: map[string]answered{}} }
 
 // Open opens a ticket; see desk.Desk.
-func (h *House) Open(ctx context.Context, r desk.Request, s ticket.Series, d ticket.Draft, answer func(ticket.Identity) desk.Answer) (desk.Reply, error) {
-	return h.OpenIf(ctx, r, s, d, answer, nil)
-}
-
-// OpenIf is Open with a gate; see desk.Desk.
-func (h *House) OpenIf(ctx context.Context, r desk.Request, s ticket.Series, d ticket.Draft, answer func(ticket.Identity) desk.Answer, gate desk.Gate) (desk.Reply, error) {
+func (h *House) Open(ctx context.Context, r desk.Request, o desk.Opening) (desk.Reply, error) {
+	s, d, answer, gate := o.Series, o.Draft, o.Answer, o.Gate
 	return h.once(r, func() (desk.Answer, error) {
 		if gate != nil {
 			if err := gate(ctx); err != nil {
@@ -82,12 +78,8 @@ func (h *House) OpenIf(ctx context.Context, r desk.Request, s ticket.Series, d t
 }
 
 // Handle does one thing to a ticket; see desk.Desk.
-func (h *House) Handle(ctx context.Context, r desk.Request, key string, c ticket.Command, answer desk.Answer) (desk.Reply, error) {
-	return h.HandleIf(ctx, r, key, c, answer, nil)
-}
-
-// HandleIf is Handle with a gate; see desk.Desk.
-func (h *House) HandleIf(ctx context.Context, r desk.Request, key string, c ticket.Command, answer desk.Answer, gate desk.Gate) (desk.Reply, error) {
+func (h *House) Handle(ctx context.Context, r desk.Request, a desk.Handling) (desk.Reply, error) {
+	key, c, answer, gate := a.Ticket, a.Command, a.Answer, a.Gate
 	return h.once(r, func() (desk.Answer, error) {
 		h.mu.Lock()
 		defer h.mu.Unlock()

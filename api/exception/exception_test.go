@@ -89,7 +89,7 @@ func (b *bench) open(phase string) ticket.Ticket {
 	r := desk.Request{App: apitest.NewApps()[apitest.Writer], Channel: ticket.ChannelIssue}
 	draft := ticket.Draft{Channel: ticket.ChannelIssue, App: "writer", Origin: "a", Title: "b", Opener: "wang"}
 	var id ticket.Identity
-	_, err := b.house.Open(t.Context(), r, ticket.SeriesIM, draft, func(i ticket.Identity) desk.Answer { id = i; return desk.Answer{} })
+	_, err := b.house.Open(t.Context(), r, desk.Opening{Series: ticket.SeriesIM, Draft: draft, Answer: func(i ticket.Identity) desk.Answer { id = i; return desk.Answer{} }})
 	require.NoError(t, err)
 	status, suspended := strings.CutPrefix(phase, "suspended ")
 	steps := map[string][]ticket.Action{
@@ -102,7 +102,7 @@ func (b *bench) open(phase string) ticket.Ticket {
 	}
 	for _, action := range steps {
 		c := ticket.Command{Action: action, Operator: "wang", Solution: &ticket.Solution{Type: "x", Cause: "原因", Text: "方案"}}
-		_, err := b.house.Handle(t.Context(), r, id.Number, c, desk.Answer{})
+		_, err := b.house.Handle(t.Context(), r, desk.Handling{Ticket: id.Number, Command: c})
 		require.NoError(t, err)
 	}
 	return b.ticket(id.Number)

@@ -16,16 +16,9 @@ import (
 	"signalbox/ticket"
 )
 
-// Desk is the counter as this family sees it.
-type Desk interface {
-	HandleIf(ctx context.Context, r desk.Request, key string, c ticket.Command, answer desk.Answer, gate desk.Gate) (desk.Reply, error)
-}
-
-var _ Desk = (*desk.Desk)(nil)
-
 // Handler is the exception family. All members are needed.
 type Handler struct {
-	Desk   Desk
+	Desk   api.Desk
 	Budget Budget
 	Limit  int              // callbacks a minute of one external system in one tenant; api.Config.ExceptionsPerMinute
 	Now    func() time.Time // the clock that the end of a minute is held against
@@ -60,7 +53,7 @@ func (w *Handler) callback(c *fiber.Ctx) error {
 	if err != nil {
 		return err
 	}
-	reply, err := w.Desk.HandleIf(api.Context(c), api.Request(c), key, cmd, answer, w.budget(c, cmd.Statement.System))
+	reply, err := w.Desk.Handle(api.Context(c), api.Request(c), desk.Handling{Ticket: key, Command: cmd, Answer: answer, Gate: w.budget(c, cmd.Statement.System)})
 	if err != nil {
 		return err
 	}

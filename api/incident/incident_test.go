@@ -205,7 +205,7 @@ func TestOutOfTurnChangesNothing(t *testing.T) {
 	unchanged("accept.json", "accept.json", "confirm.json")
 	b.did("commit.json", number)
 	unchanged("accept.json", "commit.json")
-	_, err := b.house.Handle(context.Background(), desk.Request{App: desk.App{Tenant: "north"}}, number, ticket.Command{Action: ticket.Suspend}, desk.Answer{})
+	_, err := b.house.Handle(context.Background(), desk.Request{App: desk.App{Tenant: "north"}}, desk.Handling{Ticket: number, Command: ticket.Command{Action: ticket.Suspend}})
 	require.NoError(t, err)
 	require.Equal(t, "INCIDENT_STATUS_RESOLVED", b.status(number), "a suspended incident shows the status under it")
 	unchanged("accept.json", "commit.json", "confirm.json")

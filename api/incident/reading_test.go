@@ -48,7 +48,7 @@ func TestDetailOfWhatAnExternalSystemResolved(t *testing.T) {
 	number := b.create()
 	before := b.read(number)
 	c := ticket.Command{Action: ticket.Report, Statement: &ticket.Statement{System: "JIRA", Issue: "RECON-1234", Status: ticket.Completed}}
-	_, err := b.house.Handle(context.Background(), desk.Request{App: desk.App{Code: "writer", Tenant: "north"}, Channel: ticket.ChannelException}, number, c, desk.Answer{})
+	_, err := b.house.Handle(context.Background(), desk.Request{App: desk.App{Code: "writer", Tenant: "north"}, Channel: ticket.ChannelException}, desk.Handling{Ticket: number, Command: c})
 	require.NoError(t, err)
 	after := b.read(number)
 	require.Equal(t, "INCIDENT_STATUS_COMPLETED", after["status"])
@@ -63,8 +63,8 @@ func TestDetailOfOtherFamiliesTickets(t *testing.T) {
 	b := setup(t)
 	open := func(d ticket.Draft) string {
 		var number string
-		_, err := b.house.Open(context.Background(), desk.Request{App: desk.App{Code: "writer", Tenant: "north"}}, ticket.SeriesREQ, d,
-			func(id ticket.Identity) desk.Answer { number = id.Number; return desk.Answer{} })
+		_, err := b.house.Open(context.Background(), desk.Request{App: desk.App{Code: "writer", Tenant: "north"}}, desk.Opening{Series: ticket.SeriesREQ, Draft: d,
+			Answer: func(id ticket.Identity) desk.Answer { number = id.Number; return desk.Answer{} }})
 		require.NoError(t, err)
 		return number
 	}
@@ -93,7 +93,7 @@ func TestDetailOfOtherFamiliesTickets(t *testing.T) {
 
 	for action, word := range map[ticket.Action]string{ticket.Terminate: "INCIDENT_STATUS_COMPLETED", ticket.Withdraw: "INCIDENT_STATUS_REJECTED", ticket.Close: "INCIDENT_STATUS_COMPLETED"} {
 		number := open(ticket.Draft{Channel: ticket.ChannelIssue, App: "writer", Origin: "customs", Title: "异常"})
-		_, err := b.house.Handle(context.Background(), desk.Request{App: desk.App{Tenant: "north"}}, number, ticket.Command{Action: action}, desk.Answer{})
+		_, err := b.house.Handle(context.Background(), desk.Request{App: desk.App{Tenant: "north"}}, desk.Handling{Ticket: number, Command: ticket.Command{Action: action}})
 		require.NoError(t, err)
 		require.Equal(t, word, b.status(number))
 		b.refused(b.call("accept.json", number), 400, "GOM.00007409", "is")
@@ -123,8 +123,8 @@ func TestHistories(t *testing.T) {
 	for _, sample := range []string{"accept.json", "commit.json", "confirm.json"} {
 		b.did(sample, number)
 	}
-	_, err := b.house.Handle(context.Background(), desk.Request{App: desk.App{Code: "writer", Tenant: "north"}}, number,
-		ticket.Command{Action: ticket.Say, Message: &ticket.Message{ID: "m1", Author: "wang.wu", Content: "请看日志"}}, desk.Answer{})
+	_, err := b.house.Handle(context.Background(), desk.Request{App: desk.App{Code: "writer", Tenant: "north"}}, desk.Handling{Ticket: number,
+		Command: ticket.Command{Action: ticket.Say, Message: &ticket.Message{ID: "m1", Author: "wang.wu", Content: "请看日志"}}})
 	require.NoError(t, err)
 
 	var h history

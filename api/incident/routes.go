@@ -16,12 +16,6 @@ import (
 	"signalbox/ticket"
 )
 
-// Desk is the counter as this family sees it.
-type Desk interface {
-	Open(ctx context.Context, r desk.Request, s ticket.Series, d ticket.Draft, answer func(ticket.Identity) desk.Answer) (desk.Reply, error)
-	Handle(ctx context.Context, r desk.Request, key string, c ticket.Command, answer desk.Answer) (desk.Reply, error)
-}
-
 // Reader is the read model as this family sees it.
 type Reader interface {
 	// Ticket finds by number or UUID; NotFound when the tenant has no such ticket.
@@ -32,7 +26,7 @@ type Reader interface {
 
 // Handler is the incident family. All members are needed.
 type Handler struct {
-	Desk   Desk
+	Desk   api.Desk
 	Reader Reader
 	Apps   api.Apps         // whose signatures are taken
 	Now    func() time.Time // the clock that dates of signatures are held against
@@ -72,7 +66,7 @@ func (w *Handler) handle(c *fiber.Ctx) error {
 	if err != nil {
 		return err
 	}
-	reply, err := w.Desk.Handle(api.Context(c), api.Request(c), keyOf(*in.Number), cmd, answer)
+	reply, err := w.Desk.Handle(api.Context(c), api.Request(c), desk.Handling{Ticket: keyOf(*in.Number), Command: cmd, Answer: answer})
 	if err != nil {
 		return err
 	}
@@ -90,10 +84,10 @@ func (w *Handler) create(c *fiber.Ctx) error {
 	}
 	draft.App = api.Caller(c).Code
 	// The bytes must be the same whoever gives the answer, so it is made from the identity alone.
-	reply, err := w.Desk.Open(api.Context(c), api.Request(c), ticket.SeriesIM, draft, func(id ticket.Identity) desk.Answer {
+	reply, err := w.Desk.Open(api.Context(c), api.Request(c), desk.Opening{Series: ticket.SeriesIM, Draft: draft, Answer: func(id ticket.Identity) desk.Answer {
 		raw, _ := api.Marshal(done(created{id.Number})) // a string always marshals
 		return desk.Answer{Status: http.StatusOK, Body: raw}
-	})
+	}})
 	if err != nil {
 		return err
 	}

@@ -17,18 +17,9 @@ import (
 	"signalbox/ticket"
 )
 
-// Desk is the counter as this family sees it.
-type Desk interface {
-	OpenIf(ctx context.Context, r desk.Request, s ticket.Series, d ticket.Draft, answer func(ticket.Identity) desk.Answer, gate desk.Gate) (desk.Reply, error)
-	Handle(ctx context.Context, r desk.Request, key string, c ticket.Command, answer desk.Answer) (desk.Reply, error)
-	Transact(ctx context.Context, r desk.Request, effect func(ctx context.Context) (desk.Answer, error)) (desk.Reply, error)
-}
-
-var _ Desk = (*desk.Desk)(nil)
-
 // Handler is the issue family. Allow may be empty, and Begin, NewID and Now nil; the rest is needed.
 type Handler struct {
-	Desk      Desk
+	Desk      api.Desk
 	Tickets   Tickets
 	Services  Services
 	Addresses Addresses
@@ -124,10 +115,10 @@ func (w *Handler) open(c *fiber.Ctx) error {
 		return err
 	}
 	// The bytes must be the same whoever gives the answer, so it is made from the identity alone.
-	reply, err := w.Desk.OpenIf(api.Context(c), api.Request(c), ticket.SeriesIM, draft, func(id ticket.Identity) desk.Answer {
+	reply, err := w.Desk.Open(api.Context(c), api.Request(c), desk.Opening{Series: ticket.SeriesIM, Draft: draft, Gate: gate, Answer: func(id ticket.Identity) desk.Answer {
 		raw, _ := api.Marshal(done(id.Number)) // a string always marshals
 		return desk.Answer{Status: http.StatusOK, Body: raw}
-	}, gate)
+	}})
 	return send(c, reply, err)
 }
 
@@ -203,7 +194,7 @@ func (w *Handler) do(c *fiber.Ctx, cmd ticket.Command, answer envelope) error {
 	if err != nil {
 		return err
 	}
-	reply, err := w.Desk.Handle(api.Context(c), api.Request(c), key, cmd, ready)
+	reply, err := w.Desk.Handle(api.Context(c), api.Request(c), desk.Handling{Ticket: key, Command: cmd, Answer: ready})
 	return send(c, reply, err)
 }
 

@@ -27,7 +27,7 @@ func (w *Handler) handle(c *call, key string, cmd ticket.Command) error {
 	if err != nil {
 		return err
 	}
-	reply, err := w.Desk.Handle(api.Context(c.Ctx), api.Request(c.Ctx), key, cmd, ready)
+	reply, err := w.Desk.Handle(api.Context(c.Ctx), api.Request(c.Ctx), desk.Handling{Ticket: key, Command: cmd, Answer: ready})
 	return c.send(reply, err)
 }
 

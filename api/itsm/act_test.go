@@ -209,8 +209,8 @@ func TestACallIsHandledByTheSystemUntilItFails(t *testing.T) {
 	require.Len(t, roles, 1, "a call is a TASK, and those are listed (itsm.md 1.9)")
 	require.Equal(t, []any{s.StateID, "PERSON", "ops,boss"}, []any{roles[0].ID, roles[0].Type, roles[0].Processors})
 
-	_, err := b.house.Handle(t.Context(), desk.Request{App: desk.App{Tenant: "north", Code: "writer"}}, sn,
-		ticket.Command{Action: ticket.Answer, Called: &flow.Called{Node: "pay", Round: 1, Try: 1, Error: "connection refused"}}, desk.Answer{})
+	_, err := b.house.Handle(t.Context(), desk.Request{App: desk.App{Tenant: "north", Code: "writer"}}, desk.Handling{Ticket: sn,
+		Command: ticket.Command{Action: ticket.Answer, Called: &flow.Called{Node: "pay", Round: 1, Try: 1, Error: "connection refused"}}})
 	require.NoError(t, err)
 	s = b.status(sn).Steps[0]
 	require.Equal(t, []string{"FAILED", "AUTOMATIC", "PERSON", "ops,boss"}, []string{s.Status, s.ActionType, s.ProcessorsType, s.Processors}, "who can do something about it")

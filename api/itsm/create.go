@@ -123,10 +123,10 @@ func (w *Handler) createTicket(c *call) error {
 		return nil
 	}
 	request := api.Request(c.Ctx)
-	reply, err := w.Desk.OpenIf(api.Context(c.Ctx), request, series[serviceType(record.Definition)], draft, func(id ticket.Identity) desk.Answer {
+	reply, err := w.Desk.Open(api.Context(c.Ctx), request, desk.Opening{Series: series[serviceType(record.Definition)], Draft: draft, Gate: gate, Answer: func(id ticket.Identity) desk.Answer {
 		raw, _ := api.Marshal(c.envelope(createdTicket{id.Number, id.ID, w.Tickets.TicketURL(id.Number)})) // texts and numbers always marshal
 		return desk.Answer{Status: http.StatusOK, Body: raw}
-	}, gate)
+	}})
 	if ticket.Is(err, ticket.Invalid) {
 		return because(err, codeCreate, saysCreate+err.Error())
 	}

@@ -5,19 +5,9 @@ package itsm
 import (
 	"context"
 
-	"signalbox/desk"
 	"signalbox/flow"
 	"signalbox/ticket"
 )
-
-// Desk is the counter as this family sees it.
-type Desk interface {
-	OpenIf(ctx context.Context, r desk.Request, s ticket.Series, d ticket.Draft, answer func(ticket.Identity) desk.Answer, gate desk.Gate) (desk.Reply, error)
-	Handle(ctx context.Context, r desk.Request, key string, c ticket.Command, answer desk.Answer) (desk.Reply, error)
-	Transact(ctx context.Context, r desk.Request, effect func(ctx context.Context) (desk.Answer, error)) (desk.Reply, error)
-}
-
-var _ Desk = (*desk.Desk)(nil)
 
 // Tickets is the read model as this family sees it. Everything is limited to the tenant or to tickets that were found in it.
 type Tickets interface {

@@ -14,7 +14,7 @@ import (
 
 // Handler is the itsm family. Allow, Types, Zone and Profile may be empty; the rest is needed.
 type Handler struct {
-	Desk     Desk
+	Desk     api.Desk
 	Tickets  Tickets
 	Services Services
 	Apps     api.Apps

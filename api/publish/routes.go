@@ -16,13 +16,6 @@ import (
 	"signalbox/ticket"
 )
 
-// Desk is the counter as this family sees it.
-type Desk interface {
-	Transact(ctx context.Context, r desk.Request, effect func(ctx context.Context) (desk.Answer, error)) (desk.Reply, error)
-}
-
-var _ Desk = (*desk.Desk)(nil)
-
 // Stream is where events go.
 type Stream interface {
 	// Publish keeps an event of the tenant and all that it owes, durably once the transaction that ctx carries is.
@@ -31,7 +24,7 @@ type Stream interface {
 
 // Handler is the publish family.
 type Handler struct {
-	Desk   Desk
+	Desk   api.Desk
 	Stream Stream
 	Apps   api.Apps         // whose signatures are taken
 	Now    func() time.Time // the clock that dates of signatures are held against

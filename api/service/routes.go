@@ -16,16 +16,9 @@ import (
 	"signalbox/ticket"
 )
 
-// Desk is the counter as this wing sees it.
-type Desk interface {
-	Transact(ctx context.Context, r desk.Request, effect func(ctx context.Context) (desk.Answer, error)) (desk.Reply, error)
-}
-
-var _ Desk = (*desk.Desk)(nil)
-
 // Handler is the services' part of the house API. Now may be nil.
 type Handler struct {
-	Desk     Desk
+	Desk     api.Desk
 	Services Services
 	Now      func() time.Time // time.Now
 }

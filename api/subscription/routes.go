@@ -15,8 +15,6 @@ import (
 	"signalbox/ticket"
 )
 
-var _ api.Recorder = (*desk.Desk)(nil)
-
 // Subscriptions is the lasting subscriptions of all tenants. NotFound stands for what the tenant does not have, or had until it was deleted.
 // All that changes something joins the transaction that ctx carries.
 type Subscriptions interface {
@@ -42,7 +40,7 @@ type Subscriptions interface {
 
 // Handler is the lasting subscriptions.
 type Handler struct {
-	Desk          api.Recorder
+	Desk          api.Desk
 	Subscriptions Subscriptions
 	Allow         notice.Reach // where addresses may lead; api.Config.Reach
 	// Begin has a redelivery that was asked for begun at once. What it cannot do the sweep does; it may be nil.
