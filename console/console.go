@@ -76,7 +76,7 @@ type Config struct {
 // Console is the operators' pages, ready to be mounted.
 type Console struct {
 	Config
-	seal     *seal
+	cookies  *cookies
 	throttle *throttle
 }
 
@@ -100,11 +100,11 @@ func New(config Config) (*Console, error) {
 			return nil, fmt.Errorf("console: the address of the Temporal UI, %q, is no http or https URL", config.TemporalUI)
 		}
 	}
-	seal, err := newSeal(config.Key)
+	cookies, err := newCookies(config.Key)
 	if err != nil {
 		return nil, fmt.Errorf("console: %w", err)
 	}
-	return &Console{Config: config, seal: seal, throttle: newThrottle(config.Now)}, nil
+	return &Console{Config: config, cookies: cookies, throttle: newThrottle(config.Now)}, nil
 }
 
 // Mount serves the pages on an application, whose strings must be Immutable: /, /login, /logout, /tickets, /ticket/…, and /console/assets/….

@@ -81,3 +81,16 @@ func TestThrottleKeepsLittle(t *testing.T) {
 	require.True(t, ok)
 	require.Equal(t, "192.0.2.1", network("::ffff:192.0.2.1"))
 }
+
+// TestEarlierCookiesAreReadOn reads a cookie of an earlier version: nobody is signed out by an upgrade.
+func TestEarlierCookiesAreReadOn(t *testing.T) {
+	c, err := newCookies([]byte("0123456789abcdef0123456789abcdef"))
+	require.NoError(t, err)
+	const earlier = "9bWDZmZIhsxvMuJGvHUjlKqhZw5ZULmom9Tes7cEVeK3os84db-E8jy-ei8r4sFhIEMA-vjFeDrxpej0OTS7-__eJulqQFOSj4nYz59E8vamG686FS4Brg"
+	want := session{App: "demo", Operator: "ann", CSRF: "form", Expires: time.Date(2026, 1, 2, 3, 4, 5, 0, time.UTC)}
+	got, ok := c.read(earlier, want.Expires.Add(-time.Second))
+	require.True(t, ok)
+	require.Equal(t, want, got)
+	_, ok = c.read(earlier, want.Expires)
+	require.False(t, ok)
+}

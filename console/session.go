@@ -1,8 +1,6 @@
 package console
 
 import (
-	"crypto/aes"
-	"crypto/cipher"
 	"crypto/hkdf"
 	"crypto/rand"
 	"crypto/sha256"
@@ -14,12 +12,14 @@ import (
 	"time"
 
 	"github.com/gofiber/fiber/v2"
+
+	"signalbox/internal/aead"
 )
 
 // sessionFor is how long somebody stays signed in, whatever they do.
 const sessionFor = 12 * time.Hour
 
-// session is what the cookie holds. It generations in the browser alone: signing out removes it there, and a copy of it works until it expires
+// session is what the cookie holds. It lives in the browser alone: signing out removes it there, and a copy of it works until it expires
 // or its app is disabled.
 type session struct {
 	App      string    `json:"a,omitempty"` // code; empty: nobody has signed in, and the session only guards the form to do so
@@ -28,46 +28,42 @@ type session struct {
 	Expires  time.Time `json:"e"`
 }
 
-// seal encrypts sessions and knows them again: AES-256-GCM, under a key that serves nothing else.
-type seal struct {
-	aead cipher.AEAD
+// cookies encrypts sessions as the values of cookies, under a key that serves nothing else, and knows them again.
+type cookies struct {
+	keys *aead.Keyring
 }
 
-func newSeal(master []byte) (*seal, error) {
+func newCookies(master []byte) (*cookies, error) {
 	if len(master) < 32 {
 		return nil, errors.New("the key must have at least 32 bytes")
 	}
-	key, err := hkdf.Key(sha256.New, master, nil, "signalbox console session 1", 32)
+	key, err := hkdf.Key(sha256.New, master, nil, "signalbox console session 1", aead.KeySize)
 	if err != nil {
 		return nil, fmt.Errorf("derive the key of the sessions: %w", err)
 	}
-	block, err := aes.NewCipher(key)
+	keys, err := aead.NewKeyring(aead.Key{Key: key})
 	if err != nil {
-		return nil, fmt.Errorf("use the key of the sessions: %w", err)
+		return nil, fmt.Errorf("sessions: %w", err)
 	}
-	aead, err := cipher.NewGCMWithRandomNonce(block)
-	if err != nil {
-		return nil, fmt.Errorf("use the key of the sessions: %w", err)
-	}
-	return &seal{aead}, nil
+	return &cookies{keys}, nil
 }
 
-// close writes a session as a cookie's value.
-func (s *seal) close(in session) (string, error) {
+// write encrypts a session.
+func (k *cookies) write(in session) (string, error) {
 	raw, err := json.Marshal(in)
 	if err != nil {
 		return "", fmt.Errorf("write a session: %w", err)
 	}
-	return base64.RawURLEncoding.EncodeToString(s.aead.Seal(nil, nil, raw, nil)), nil
+	return base64.RawURLEncoding.EncodeToString(k.keys.Seal(raw, nil)), nil
 }
 
-// open reads a cookie's value; false when it is none of ours or has expired.
-func (s *seal) open(text string, now time.Time) (out session, ok bool) {
+// read decrypts what write gave; false when it is none of ours or has expired.
+func (k *cookies) read(text string, now time.Time) (out session, ok bool) {
 	sealed, err := base64.RawURLEncoding.DecodeString(text)
 	if err != nil {
 		return session{}, false
 	}
-	raw, err := s.aead.Open(nil, nil, sealed, nil)
+	raw, err := k.keys.Open("", sealed, nil)
 	if err != nil || json.Unmarshal(raw, &out) != nil || !now.Before(out.Expires) {
 		return session{}, false
 	}
@@ -75,14 +71,14 @@ func (s *seal) open(text string, now time.Time) (out session, ok bool) {
 }
 
 // session finds the session of a visit; empty when there is none that is valid.
-func (s *seal) session(v *visit) session {
-	out, _ := s.open(v.Cookies(v.cookie()), v.console.Now())
+func (k *cookies) session(v *visit) session {
+	out, _ := k.read(v.Cookies(v.cookie()), v.console.Now())
 	return out
 }
 
 // SignedIn tells who a request's cookie says has signed in: the app's code, which may be disabled by now, and a name. For doors beside the pages.
 func (s *Console) SignedIn(c *fiber.Ctx) (app, operator string, ok bool) {
-	in := s.seal.session(&visit{Ctx: c, console: s})
+	in := s.cookies.session(&visit{Ctx: c, console: s})
 	return in.App, in.Operator, in.App != ""
 }
 
@@ -100,7 +96,7 @@ func (v *visit) cookie() string {
 // begin gives the browser a new session.
 func (v *visit) begin(app, operator string) error {
 	v.session = session{App: app, Operator: operator, CSRF: token(), Expires: v.console.Now().Add(sessionFor)}
-	value, err := v.console.seal.close(v.session)
+	value, err := v.console.cookies.write(v.session)
 	if err != nil {
 		return err
 	}

@@ -41,7 +41,7 @@ func (s *Console) page(h handler) fiber.Handler {
 		defer cancel()
 		v := &visit{Ctx: c, ctx: ctx, console: s}
 		v.headers()
-		v.session = s.seal.session(v)
+		v.session = s.cookies.session(v)
 		if err := guarded(h, v); err != nil {
 			return v.fail(err)
 		}

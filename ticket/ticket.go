@@ -54,7 +54,7 @@ type Relation struct {
 	Content []string `json:"content"`
 }
 
-// RelationHead is what the ticket itself remembers of a relation. The content generations in the events and in the read model, so that a
+// RelationHead is what the ticket itself remembers of a relation. The content lives in the events and in the read model, so that a
 // ticket stays small enough to be carried through a roll-over however much is tied to it.
 type RelationHead struct {
 	Type   string `json:"type"`

@@ -2,9 +2,6 @@ package workflows
 
 import (
 	"context"
-	"crypto/aes"
-	"crypto/cipher"
-	"crypto/rand"
 	"errors"
 	"fmt"
 	"sync"
@@ -15,6 +12,8 @@ import (
 	"go.temporal.io/sdk/temporal"
 	"go.temporal.io/sdk/workflow"
 	"google.golang.org/protobuf/proto"
+
+	"signalbox/internal/aead"
 )
 
 // How an encrypted payload is told from others; both as in Temporal's own samples.
@@ -22,12 +21,6 @@ const (
 	encodingEncrypted = "binary/encrypted"
 	metadataKey       = "encryption-key-id"
 )
-
-// PayloadKey is a key of 32 bytes, and the name that stands beside what was encrypted with it.
-type PayloadKey struct {
-	ID  string
-	Key []byte
-}
 
 // Codec keeps what Temporal stores of us encrypted, with AES-256-GCM: inputs, results, signals, updates, queries, memos, summaries, details and
 // heartbeats, and with them the texts of failures. Search attributes, names and IDs stay as they are, because Temporal works with them.
@@ -38,11 +31,10 @@ type Codec struct {
 	// Encrypt turns encrypting on; what is encrypted is always decrypted.
 	Encrypt bool
 	// Keys reads all keys, the one to encrypt with first.
-	Keys func(ctx context.Context) ([]PayloadKey, error)
+	Keys func(ctx context.Context) ([]aead.Key, error)
 
-	mu    sync.Mutex
-	first string
-	aeads map[string]cipher.AEAD
+	mu   sync.Mutex
+	keys *aead.Keyring // nil: not read yet
 }
 
 var _ converter.PayloadCodec = (*Codec)(nil)
@@ -55,52 +47,40 @@ const keysWithin = 5 * time.Second
 
 // Load reads the keys. A process that has done so at its start needs to read them again only for a key that it does not know.
 func (c *Codec) Load(ctx context.Context) error {
+	_, err := c.load(ctx)
+	return err
+}
+
+func (c *Codec) load(ctx context.Context) (*aead.Keyring, error) {
 	keys, err := c.Keys(ctx)
 	if err != nil {
-		return fmt.Errorf("read the payload keys: %w", err)
+		return nil, fmt.Errorf("read the payload keys: %w", err)
 	}
-	aeads := map[string]cipher.AEAD{}
-	for _, key := range keys {
-		block, err := aes.NewCipher(key.Key)
-		if err == nil {
-			aeads[key.ID], err = cipher.NewGCM(block)
-		}
-		if err != nil {
-			return fmt.Errorf("use the payload key %s: %w", key.ID, err)
-		}
-	}
-	if len(keys) == 0 {
-		return errors.New("there are no payload keys")
+	ring, err := aead.NewKeyring(keys...)
+	if err != nil {
+		return nil, fmt.Errorf("payload keys: %w", err)
 	}
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	c.first, c.aeads = keys[0].ID, aeads
-	return nil
+	c.keys = ring
+	return ring, nil
 }
 
-// aead gives a key by its id, or with an empty one that to encrypt with. Where it is not known the keys are read once more.
-func (c *Codec) aead(id string) (string, cipher.AEAD, error) {
-	if id, aead := c.known(id); aead != nil {
-		return id, aead, nil
+// keyring gives the keys that were read, or where there are none, or id is not among them, reads them once more. Without an id any will do.
+func (c *Codec) keyring(id string) (*aead.Keyring, error) {
+	c.mu.Lock()
+	ring := c.keys
+	c.mu.Unlock()
+	if ring != nil && (id == "" || ring.Has(id)) {
+		return ring, nil
 	}
 	ctx, cancel := context.WithTimeout(context.Background(), keysWithin)
 	defer cancel()
-	if err := c.Load(ctx); err != nil {
-		return "", nil, fmt.Errorf("%w: %w", errNoPayloadKey, err)
+	ring, err := c.load(ctx)
+	if err != nil {
+		return nil, fmt.Errorf("%w: %w", errNoPayloadKey, err)
 	}
-	if id, aead := c.known(id); aead != nil {
-		return id, aead, nil
-	}
-	return "", nil, fmt.Errorf("%w: there is no key %q", errNoPayloadKey, id)
-}
-
-func (c *Codec) known(id string) (string, cipher.AEAD) {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	if id == "" {
-		id = c.first
-	}
-	return id, c.aeads[id]
+	return ring, nil
 }
 
 // Encode encrypts payloads, or leaves them as they are where encrypting is off.
@@ -108,7 +88,7 @@ func (c *Codec) Encode(payloads []*commonpb.Payload) ([]*commonpb.Payload, error
 	if !c.Encrypt {
 		return payloads, nil
 	}
-	id, aead, err := c.aead("")
+	keys, err := c.keyring("")
 	if err != nil {
 		return payloads, err
 	}
@@ -118,11 +98,9 @@ func (c *Codec) Encode(payloads []*commonpb.Payload) ([]*commonpb.Payload, error
 		if err != nil {
 			return payloads, fmt.Errorf("write a payload: %w", err)
 		}
-		nonce := make([]byte, aead.NonceSize(), aead.NonceSize()+len(plain)+aead.Overhead())
-		_, _ = rand.Read(nonce) // never fails: crypto/rand ends the process rather than giving weak bytes
 		out[i] = &commonpb.Payload{
-			Metadata: map[string][]byte{converter.MetadataEncoding: []byte(encodingEncrypted), metadataKey: []byte(id)},
-			Data:     aead.Seal(nonce, nonce, plain, nil),
+			Metadata: map[string][]byte{converter.MetadataEncoding: []byte(encodingEncrypted), metadataKey: []byte(keys.InForce())},
+			Data:     keys.Seal(plain, nil),
 		}
 	}
 	return out, nil
@@ -136,16 +114,20 @@ func (c *Codec) Decode(payloads []*commonpb.Payload) ([]*commonpb.Payload, error
 			out[i] = p
 			continue
 		}
-		_, aead, err := c.aead(string(p.Metadata[metadataKey]))
+		id := string(p.Metadata[metadataKey])
+		keys, err := c.keyring(id)
 		if err != nil {
 			return payloads, err
 		}
-		if len(p.Data) < aead.NonceSize() {
-			return payloads, errors.New("an encrypted payload is too short")
+		if id == "" {
+			id = keys.InForce()
 		}
-		plain, err := aead.Open(nil, p.Data[:aead.NonceSize()], p.Data[aead.NonceSize():], nil)
+		plain, err := keys.Open(id, p.Data, nil)
+		if errors.Is(err, aead.ErrUnknownKey) {
+			return payloads, fmt.Errorf("%w: %w", errNoPayloadKey, err)
+		}
 		if err != nil {
-			return payloads, errors.New("an encrypted payload is damaged")
+			return payloads, fmt.Errorf("read an encrypted payload: %w", err)
 		}
 		out[i] = &commonpb.Payload{}
 		if err := proto.Unmarshal(plain, out[i]); err != nil {

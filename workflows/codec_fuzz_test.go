@@ -9,12 +9,14 @@ import (
 
 	"github.com/stretchr/testify/require"
 	"go.temporal.io/sdk/converter"
+
+	"signalbox/internal/aead"
 )
 
 // FuzzCodec: whatever the codec server is sent, it answers or refuses.
 func FuzzCodec(f *testing.F) {
-	codec := &Codec{Encrypt: true, Keys: func(context.Context) ([]PayloadKey, error) {
-		return []PayloadKey{{ID: "k1", Key: make([]byte, 32)}}, nil
+	codec := &Codec{Encrypt: true, Keys: func(context.Context) ([]aead.Key, error) {
+		return []aead.Key{{ID: "k1", Key: make([]byte, 32)}}, nil
 	}}
 	handler := converter.NewPayloadCodecHTTPHandler(codec)
 	send := func(t testing.TB, path, body string) *httptest.ResponseRecorder {

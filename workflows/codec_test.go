@@ -2,6 +2,7 @@ package workflows
 
 import (
 	"context"
+	"encoding/base64"
 	"errors"
 	"testing"
 
@@ -10,22 +11,24 @@ import (
 	"go.temporal.io/sdk/converter"
 	"go.temporal.io/sdk/temporal"
 	"google.golang.org/protobuf/proto"
+
+	"signalbox/internal/aead"
 )
 
 // ring is where keys are, the first in force.
 type ring struct {
-	keys  []PayloadKey
+	keys  []aead.Key
 	err   error
 	reads int
 }
 
-func (r *ring) read(context.Context) ([]PayloadKey, error) {
+func (r *ring) read(context.Context) ([]aead.Key, error) {
 	r.reads++
 	return r.keys, r.err
 }
 
-func payloadKey(id string) PayloadKey {
-	return PayloadKey{id, []byte("0123456789abcdef01234567" + id + "........")[:32]}
+func payloadKey(id string) aead.Key {
+	return aead.Key{ID: id, Key: []byte("0123456789abcdef01234567" + id + "........")[:32]}
 }
 
 func payload(text string) *commonpb.Payload {
@@ -33,7 +36,7 @@ func payload(text string) *commonpb.Payload {
 }
 
 func TestPayloadsAreEncryptedAndReadBack(t *testing.T) {
-	r := &ring{keys: []PayloadKey{payloadKey("a")}}
+	r := &ring{keys: []aead.Key{payloadKey("a")}}
 	c := &Codec{Encrypt: true, Keys: r.read}
 	plain := []*commonpb.Payload{payload(`"marker"`), payload(`"marker"`)}
 	encrypted, err := c.Encode(plain)
@@ -68,7 +71,7 @@ func TestPayloadsAreEncryptedAndReadBack(t *testing.T) {
 	require.Equal(t, plain, out)
 
 	// A key that another process has begun to use is looked for once; the one before still opens.
-	r.keys = []PayloadKey{payloadKey("b"), payloadKey("a")}
+	r.keys = []aead.Key{payloadKey("b"), payloadKey("a")}
 	later := &Codec{Encrypt: true, Keys: r.read}
 	newer, err := later.Encode(plain)
 	require.NoError(t, err)
@@ -91,6 +94,16 @@ func TestPayloadsAreEncryptedAndReadBack(t *testing.T) {
 	}
 }
 
+// TestEarlierPayloadsAreReadForEver reads what an earlier version encrypted: histories hold it for years.
+func TestEarlierPayloadsAreReadForEver(t *testing.T) {
+	c := &Codec{Keys: (&ring{keys: []aead.Key{payloadKey("b"), payloadKey("a")}}).read}
+	data, err := base64.StdEncoding.DecodeString("WH8GHmr4aiYAHEdAI25qcrTzKKmb9MhEC/+Bj4ZL312fhPUt1a/PLWDQez71qlYjJHkn+7JX8XNYKk34fsbGt4Ln4vs=")
+	require.NoError(t, err)
+	out, err := c.Decode([]*commonpb.Payload{{Metadata: map[string][]byte{"encoding": []byte("binary/encrypted"), "encryption-key-id": []byte("a")}, Data: data}})
+	require.NoError(t, err)
+	require.True(t, proto.Equal(payload(`"x"`), out[0]))
+}
+
 func TestNothingIsWrittenInPlainForWantOfAKey(t *testing.T) {
 	for _, r := range []*ring{{err: errors.New("the database is away")}, {}} {
 		c := &Codec{Encrypt: true, Keys: r.read}
@@ -99,7 +112,7 @@ func TestNothingIsWrittenInPlainForWantOfAKey(t *testing.T) {
 		require.Panics(t, func() { _, _ = patient{c}.Encode([]*commonpb.Payload{payload(`"x"`)}) }, "in a workflow it is tried again")
 		require.Error(t, c.Load(t.Context()))
 	}
-	r := &ring{keys: []PayloadKey{payloadKey("a")}}
+	r := &ring{keys: []aead.Key{payloadKey("a")}}
 	c := &Codec{Encrypt: true, Keys: r.read}
 	stranger := payload(`"x"`)
 	stranger.Metadata = map[string][]byte{"encoding": []byte("binary/encrypted"), "encryption-key-id": []byte("z")}
@@ -111,7 +124,7 @@ func TestNothingIsWrittenInPlainForWantOfAKey(t *testing.T) {
 }
 
 func TestTextsOfFailuresAreEncryptedToo(t *testing.T) {
-	r := &ring{keys: []PayloadKey{payloadKey("a")}}
+	r := &ring{keys: []aead.Key{payloadKey("a")}}
 	c := &Codec{Encrypt: true, Keys: r.read}
 	failure := c.failures().ErrorToFailure(temporal.NewApplicationError("marker", "conflict", "marker"))
 	require.NotContains(t, failure.String(), "marker")
@@ -124,7 +137,7 @@ func TestTextsOfFailuresAreEncryptedToo(t *testing.T) {
 
 // FuzzPayload sends what may lie in Temporal, or come to the codec server, to the codec: what was not encrypted by us is refused or left alone.
 func FuzzPayload(f *testing.F) {
-	r := &ring{keys: []PayloadKey{payloadKey("a")}}
+	r := &ring{keys: []aead.Key{payloadKey("a")}}
 	c := &Codec{Encrypt: true, Keys: r.read}
 	good, err := c.Encode([]*commonpb.Payload{payload(`"x"`)})
 	require.NoError(f, err)

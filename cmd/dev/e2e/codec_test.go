@@ -26,6 +26,7 @@ import (
 	"signalbox/cmd/internal/setup"
 	"signalbox/desk"
 	"signalbox/flow"
+	"signalbox/internal/aead"
 	"signalbox/store"
 	"signalbox/ticket"
 	"signalbox/workflows"
@@ -221,10 +222,10 @@ func codecOf(t testing.TB, d *dev) *workflows.Codec {
 	s, err := store.Open(t.Context(), "sqlite:"+d.file("signalbox.db"), store.Options{MasterKey: key})
 	require.NoError(t, err)
 	t.Cleanup(func() { require.NoError(t, s.Close()) })
-	return &workflows.Codec{Keys: func(ctx context.Context) (keys []workflows.PayloadKey, err error) {
+	return &workflows.Codec{Keys: func(ctx context.Context) (keys []aead.Key, err error) {
 		stored, err := s.DataKeys(ctx, store.KeyPayload)
 		for _, key := range stored {
-			keys = append(keys, workflows.PayloadKey(key))
+			keys = append(keys, aead.Key(key))
 		}
 		return keys, err
 	}}
@@ -234,27 +235,27 @@ func codecOf(t testing.TB, d *dev) *workflows.Codec {
 func TestATicketWaitsForItsKey(t *testing.T) {
 	t.Parallel()
 	plain, server := temporalServer(t)
-	key := workflows.PayloadKey{ID: "one", Key: []byte("0123456789abcdef0123456789abcdef")}
-	other := workflows.PayloadKey{ID: "other", Key: []byte("fedcba9876543210fedcba9876543210")}
+	key := aead.Key{ID: "one", Key: []byte("0123456789abcdef0123456789abcdef")}
+	other := aead.Key{ID: "other", Key: []byte("fedcba9876543210fedcba9876543210")}
 	var there atomic.Bool
-	dial := func(keys func(context.Context) ([]workflows.PayloadKey, error)) (client.Client, *workflows.Codec) {
+	dial := func(keys func(context.Context) ([]aead.Key, error)) (client.Client, *workflows.Codec) {
 		codec := &workflows.Codec{Encrypt: true, Keys: keys}
 		c, err := workflows.Connection{Address: server.HostPort(), Namespace: "default"}.Dial(slog.Default(), codec)
 		require.NoError(t, err)
 		t.Cleanup(c.Close)
 		return c, codec
 	}
-	opener, codec := dial(func(context.Context) ([]workflows.PayloadKey, error) { return []workflows.PayloadKey{key}, nil })
+	opener, codec := dial(func(context.Context) ([]aead.Key, error) { return []aead.Key{key}, nil })
 	loaded := false
-	working, workersCodec := dial(func(context.Context) ([]workflows.PayloadKey, error) {
+	working, workersCodec := dial(func(context.Context) ([]aead.Key, error) {
 		switch {
 		case !loaded:
 			loaded = true
-			return []workflows.PayloadKey{other}, nil
+			return []aead.Key{other}, nil
 		case !there.Load():
 			return nil, errors.New("the database is away")
 		}
-		return []workflows.PayloadKey{key, other}, nil
+		return []aead.Key{key, other}, nil
 	})
 	require.NoError(t, workersCodec.Load(t.Context()), "as a process does at its start")
 	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)

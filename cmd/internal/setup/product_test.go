@@ -19,6 +19,7 @@ import (
 	"signalbox/api"
 	"signalbox/api/codec"
 	"signalbox/desk"
+	"signalbox/internal/aead"
 	"signalbox/store"
 	"signalbox/ticket"
 	"signalbox/workflows"
@@ -133,7 +134,7 @@ func newProduct(t *testing.T, config api.Config) product {
 	t.Cleanup(func() { require.NoError(t, s.Close()) })
 	_, err = s.Migrate(t.Context())
 	require.NoError(t, err)
-	payloads := &workflows.Codec{Encrypt: true, Keys: func(ctx context.Context) ([]workflows.PayloadKey, error) { return payloadKeys(ctx, s) }}
+	payloads := &workflows.Codec{Encrypt: true, Keys: func(ctx context.Context) ([]aead.Key, error) { return payloadKeys(ctx, s) }}
 	house := &House{
 		Store: s, Client: absent{}, Engine: &workflows.Engine{Namespace: "default", Codec: payloads}, key: key,
 		Desk: desk.New(s.Ledger(), &memory{generations: map[string]*remembered{}}, desk.Options{Log: log}),

@@ -24,6 +24,7 @@ import (
 	"go.temporal.io/sdk/client"
 
 	"signalbox/desk"
+	"signalbox/internal/aead"
 	"signalbox/store"
 	"signalbox/workflows"
 )
@@ -138,7 +139,7 @@ func (b Base) OpenStore(ctx context.Context, log *slog.Logger) (*store.Store, er
 // Open opens the store, makes the Temporal client and puts the desk on top of both.
 func (b Base) Open(ctx context.Context, log *slog.Logger) (*House, error) {
 	var s *store.Store
-	codec := &workflows.Codec{Encrypt: b.EncryptPayloads, Keys: func(ctx context.Context) ([]workflows.PayloadKey, error) { return payloadKeys(ctx, s) }}
+	codec := &workflows.Codec{Encrypt: b.EncryptPayloads, Keys: func(ctx context.Context) ([]aead.Key, error) { return payloadKeys(ctx, s) }}
 	// This connects to nothing yet, so a wrong setting is found out even while the database is away.
 	c, err := b.Temporal.Dial(log, codec)
 	if err != nil {
@@ -159,11 +160,11 @@ func (b Base) Open(ctx context.Context, log *slog.Logger) (*House, error) {
 }
 
 // payloadKeys reads the keys for what Temporal stores.
-func payloadKeys(ctx context.Context, s *store.Store) ([]workflows.PayloadKey, error) {
+func payloadKeys(ctx context.Context, s *store.Store) ([]aead.Key, error) {
 	keys, err := s.DataKeys(ctx, store.KeyPayload)
-	out := make([]workflows.PayloadKey, len(keys))
+	out := make([]aead.Key, len(keys))
 	for i, key := range keys {
-		out[i] = workflows.PayloadKey(key)
+		out[i] = aead.Key(key)
 	}
 	return out, err
 }
