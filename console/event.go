@@ -15,25 +15,6 @@ const (
 	shownOpenings = 20 // types of relations that a ticket was opened with
 )
 
-// titles say what happened. An event of a type that is not among them is shown under the type itself.
-var titles = map[ticket.Type]string{
-	ticket.Opened: "Opened", ticket.Accepted: "Accepted", ticket.Solved: "Solution committed", ticket.Confirmed: "Solution confirmed",
-	ticket.Returned: "Solution sent back", ticket.Closed: "Closed", ticket.Reopened: "Reopened", ticket.Suspended: "Suspended",
-	ticket.Resumed: "Resumed", ticket.Withdrawn: "Withdrawn", ticket.Stopped: "Terminated", ticket.Related: "Relation changed",
-	ticket.Said: "Message", ticket.Revised: "Message edited", ticket.Reported: "Report from outside", ticket.Stale: "Outdated report, ignored",
-	ticket.RefusedCmd: "Refused",
-
-	ticket.Submitted: "Form submitted", ticket.Approved: "Approved", ticket.Rejected: "Rejected", ticket.Added: "Approvers added",
-	ticket.Claimed: "Claimed", ticket.Assigned: "Assigned", ticket.Delivered: "Handed over", ticket.Reassigned: "Reassigned",
-	ticket.Retried: "Tried again", ticket.Skipped: "Skipped", ticket.Elapsed: "Time came", ticket.Called: "Call answered or given up",
-	ticket.Finished: "Finished", ticket.Migrated: "Moved to another version",
-}
-
-// alertTitles say what went wrong with a delivery.
-var alertTitles = map[notice.AlertKind]string{
-	notice.DeliveryFailed: "Delivery given up", notice.AddressDropped: "Address dropped", notice.BreakerOpened: "Host left alone",
-}
-
 // eventView is one entry of a timeline, readable: an event, or an alert, which has only the members that are common to both.
 type eventView struct {
 	ticket.Event
@@ -104,12 +85,8 @@ func entryOf(e notice.Entry, names func(string) string) eventView {
 	if a == nil {
 		return eventOf(*e.Event, names)
 	}
-	out := eventView{Alert: a, Title: alertTitles[a.Kind], Channel: ticket.ChannelSystem.Title(),
+	return eventView{Alert: a, Title: a.Kind.Title(), Channel: ticket.ChannelSystem.Title(),
 		Event: ticket.Event{Seq: a.Place.Seq, At: a.At, Type: ticket.Type(a.Kind), Actor: notice.OurSource, Channel: ticket.ChannelSystem, Note: a.Reason}}
-	if out.Title == "" {
-		out.Title = string(a.Kind)
-	}
-	return out
 }
 
 // Place is where the entry stands, as its page and others name it.
@@ -122,10 +99,7 @@ func (v eventView) Place() string {
 
 // eventOf makes an event readable. names tells what the nodes of the process are called.
 func eventOf(e ticket.Event, names func(string) string) eventView {
-	out := eventView{Event: e, Title: titles[e.Type], Channel: e.Channel.Title(), Verdict: e.After.Verdict, Statement: e.After.Statement, Steps: stepsOf(e, names)}
-	if out.Title == "" {
-		out.Title = string(e.Type)
-	}
+	out := eventView{Event: e, Title: e.Words().Title, Channel: e.Channel.Title(), Verdict: e.After.Verdict, Statement: e.After.Statement, Steps: stepsOf(e, names)}
 	if out.Channel == "" {
 		out.Channel = string(e.Channel)
 	}

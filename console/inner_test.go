@@ -10,15 +10,29 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"signalbox/flow"
+	"signalbox/notice"
 	"signalbox/ticket"
 )
 
 func called(id string) string { return id }
 
-func TestEveryTypeAndDoorHasWords(t *testing.T) {
+func TestEveryEventAlertAndHappeningHasWords(t *testing.T) {
 	for _, kind := range ticket.Types {
-		require.NotEmpty(t, titles[kind], kind)
+		if title := eventOf(ticket.Event{Type: kind}, called).Title; title == "" || title == string(kind) {
+			t.Errorf("the pages have no title for the event %q", kind)
+		}
 	}
+	for _, kind := range notice.AlertKinds {
+		if title := entryOf(notice.Entry{Alert: &notice.Alert{Kind: kind}}, called).Title; title == "" || title == string(kind) {
+			t.Errorf("the pages have no title for the alert %q", kind)
+		}
+	}
+	for _, kind := range flow.Kinds {
+		if steps[kind] == "" {
+			t.Errorf("the pages have no words for the happening %q", kind)
+		}
+	}
+	require.Equal(t, "Call given up", eventOf(ticket.Event{Type: ticket.Called, Happenings: []flow.Happening{{Kind: flow.CallFailed}}}, called).Title)
 	require.Equal(t, "invented", eventOf(ticket.Event{Type: "invented"}, called).Title, "a newer build's event is shown under its own word")
 	require.Equal(t, "backdoor", eventOf(ticket.Event{Channel: "backdoor"}, called).Channel)
 	steps := stepsOf(ticket.Event{Happenings: []flow.Happening{{Kind: "invented", Node: "n"}}}, called)

@@ -8,7 +8,7 @@ import (
 	"signalbox/ticket"
 )
 
-// AlertKind says what went wrong with a delivery. It is the type of the timeline's entry and of the event in the stream.
+// AlertKind says what went wrong with a delivery. It is the type of the timeline's entry and of the event in the stream, as it stands here.
 type AlertKind string
 
 const (
@@ -17,8 +17,35 @@ const (
 	BreakerOpened  AlertKind = "breaker_opened"  // a host answers nobody and is left alone for a while, by one process
 )
 
+// alertKinds declares them all, with what heads them on the operators' pages. The incident family's histories and the itsm family's logs are of
+// the ticket's own events alone, and tell of none.
+var alertKinds = []struct {
+	kind  AlertKind
+	title string
+}{
+	{DeliveryFailed, "Delivery given up"},
+	{AddressDropped, "Address dropped"},
+	{BreakerOpened, "Host left alone"},
+}
+
 // AlertKinds lists them all.
-var AlertKinds = []AlertKind{DeliveryFailed, AddressDropped, BreakerOpened}
+var AlertKinds = func() []AlertKind {
+	list := make([]AlertKind, len(alertKinds))
+	for i, d := range alertKinds {
+		list[i] = d.kind
+	}
+	return list
+}()
+
+// Title heads the alert on the operators' pages; a kind of a newer build is called by its own name.
+func (k AlertKind) Title() string {
+	for _, d := range alertKinds {
+		if d.kind == k {
+			return d.title
+		}
+	}
+	return string(k)
+}
 
 // Alert tells of a delivery what somebody may want to do something about. It is ours and no event of a ticket: it changes none, and no
 // workflow knows of it.

@@ -1,6 +1,9 @@
 package notice_test
 
 import (
+	"os"
+	"regexp"
+	"slices"
 	"testing"
 	"time"
 
@@ -66,4 +69,18 @@ func TestPlacesAreWrittenOneWay(t *testing.T) {
 		_, ok := notice.ParsePlace(text)
 		require.False(t, ok, "%q", text)
 	}
+}
+
+// Alerts head entries of timelines too. Each kind is a constant and a line of the table.
+func TestEveryAlertHasATitle(t *testing.T) {
+	source, err := os.ReadFile("alert.go")
+	require.NoError(t, err)
+	constants := regexp.MustCompile(`(?m)^\s+\w+\s+AlertKind = "(\w+)"`).FindAllStringSubmatch(string(source), -1)
+	for _, found := range constants {
+		if kind := notice.AlertKind(found[1]); !slices.Contains(notice.AlertKinds, kind) || kind.Title() == "" || kind.Title() == found[1] {
+			t.Errorf("the pages have no title for the alert %q", kind)
+		}
+	}
+	require.Len(t, constants, len(notice.AlertKinds))
+	require.Equal(t, "new", notice.AlertKind("new").Title(), "of a newer build")
 }

@@ -71,12 +71,12 @@ type issueDetails struct {
 // issueKind says which of the three notifications an event causes; empty: none. A ticket owes nothing for its opening, since nobody can
 // have asked to be told before there was a ticket.
 func issueKind(before ticket.Ticket, e ticket.Event, after ticket.Ticket) string {
-	switch {
+	switch about := e.Type.About(); {
 	case e.Type == ticket.Opened:
 		return ""
-	case e.Type == ticket.Related:
+	case about == ticket.AboutRelations:
 		return KindRelations
-	case e.Type == ticket.Said, e.Type == ticket.Revised:
+	case about == ticket.AboutConversation:
 		return KindConversation
 	case StatusWord(before) != StatusWord(after):
 		return KindStatus

@@ -11,51 +11,6 @@ import (
 	"signalbox/flow"
 )
 
-// Type names what happened.
-type Type string
-
-const (
-	Opened     Type = "opened"
-	Accepted   Type = "accepted"
-	Solved     Type = "solved"    // a solution was committed
-	Confirmed  Type = "confirmed" // the solution was found good
-	Returned   Type = "returned"  // the solution was found wanting; back to work
-	Closed     Type = "closed"
-	Reopened   Type = "reopened"
-	Suspended  Type = "suspended"
-	Resumed    Type = "resumed"
-	Withdrawn  Type = "withdrawn"
-	Stopped    Type = "terminated"
-	Submitted  Type = "submitted"
-	Approved   Type = "approved" // one vote; whether the node is passed is among the happenings
-	Rejected   Type = "rejected" // likewise
-	Added      Type = "added"    // more approvers
-	Claimed    Type = "claimed"
-	Assigned   Type = "assigned"
-	Delivered  Type = "delivered" // a node was handed over
-	Reassigned Type = "reassigned"
-	Retried    Type = "retried"
-	Skipped    Type = "skipped"
-	Elapsed    Type = "elapsed"  // a deadline or a wait came due
-	Called     Type = "called"   // an HTTP request of the process was answered, or given up
-	Finished   Type = "finished" // the process was over as soon as it began
-	Migrated   Type = "migrated" // the ticket was moved to another version of its service
-	Related    Type = "related"  // the content of one relation was replaced
-	Said       Type = "said"     // a message was added to the conversation
-	Revised    Type = "revised"  // a message was edited
-	Reported   Type = "reported" // an external system said something that left the status alone
-	Stale      Type = "stale"    // likewise, but later things were known already: changes nothing
-	RefusedCmd Type = "refused"  // a signal asked for what the rules do not allow; nobody waited for the answer
-)
-
-// Types lists every type this build knows. An event of any other type comes from a newer build.
-var Types = []Type{Opened, Accepted, Solved, Confirmed, Returned, Closed, Reopened, Suspended, Resumed, Withdrawn, Stopped,
-	Submitted, Approved, Rejected, Added, Claimed, Assigned, Delivered, Reassigned, Retried, Skipped, Elapsed, Called, Finished, Migrated,
-	Related, Said, Revised, Reported, Stale, RefusedCmd}
-
-// Known reports whether this build knows the type.
-func (t Type) Known() bool { return slices.Contains(Types, t) }
-
 // Opening is what a ticket starts with.
 type Opening struct {
 	Identity
@@ -120,6 +75,15 @@ type Event struct {
 	After      Change    `json:"after"`
 
 	Happenings []flow.Happening `json:"happenings,omitempty"` // what went on in the process, in order
+}
+
+// Words are what the channels call the event. One of a type that this build does not know is called by its type.
+func (e Event) Words() Words {
+	first := ""
+	if len(e.Happenings) > 0 {
+		first = e.Happenings[0].Kind
+	}
+	return e.Type.words(first)
 }
 
 // Evolve gives the ticket as it is after the event. It cannot refuse and is the only thing that changes a ticket; the ticket it is given

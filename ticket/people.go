@@ -17,12 +17,9 @@ const (
 	PartApprover Part = "approver" // is asked for a vote now
 )
 
-// aside are the types of events by which nobody moves a ticket.
-var aside = []Type{Related, Said, Revised, Reported, Stale, RefusedCmd}
-
 // Acted gives the person by whose act the event moved the ticket; empty when it was no person's, or only something beside the process.
 func (e Event) Acted() string {
-	if e.Channel == ChannelSystem || e.Actor == e.App || slices.Contains(aside, e.Type) {
+	if e.Channel == ChannelSystem || e.Actor == e.App || e.Type.About() != AboutProcess {
 		return ""
 	}
 	return e.Actor

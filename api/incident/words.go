@@ -136,37 +136,3 @@ var typeNames = map[string]name{
 	"inc_type_p_middleware_issues":  {"中间件问题", "Middleware issues"},
 	"inc_type_p_change_issues":      {"变更问题", "Change issues"},
 }
-
-// deed is how this family calls what happened: what a caller asks for with handle where there is such a word, otherwise ours.
-type deed struct {
-	action string
-	name
-}
-
-var deeds = map[ticket.Type]deed{
-	ticket.Opened:     {"create", name{"创建", "Create"}},
-	ticket.Accepted:   {"acceptedIncident1", name{"受理", "Accept"}},
-	ticket.Solved:     {"commitSolution1", name{"提交解决方案", "Commit solution"}},
-	ticket.Confirmed:  {"confirm", name{"验证通过", "Verification passed"}},
-	ticket.Returned:   {"confirm", name{"验证不通过", "Verification failed"}},
-	ticket.Closed:     {"close", name{"关闭", "Close"}},
-	ticket.Reopened:   {"reopen", name{"重新打开", "Reopen"}},
-	ticket.Suspended:  {"suspend", name{"挂起", "Suspend"}},
-	ticket.Resumed:    {"unsuspend", name{"恢复", "Resume"}},
-	ticket.Withdrawn:  {"withdraw", name{"撤销", "Withdraw"}},
-	ticket.Stopped:    {"terminate", name{"终止", "Terminate"}},
-	ticket.Related:    {"relate", name{"关联", "Relate"}},
-	ticket.Said:       {"say", name{"留言", "Comment"}},
-	ticket.Revised:    {"revise", name{"修改留言", "Edit comment"}},
-	ticket.Reported:   {"report", name{"外部系统回调", "External callback"}},
-	ticket.Stale:      {"stale", name{"过期的外部系统回调", "Outdated external callback"}},
-	ticket.RefusedCmd: {"refused", name{"操作被拒绝", "Refused"}},
-}
-
-// deedOf gives a word for every type, those of a newer build included.
-func deedOf(t ticket.Type) deed {
-	if d, ok := deeds[t]; ok {
-		return d
-	}
-	return deed{string(t), name{string(t), string(t)}}
-}

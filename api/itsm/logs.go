@@ -1,7 +1,6 @@
 package itsm
 
 import (
-	"fmt"
 	"strings"
 
 	"signalbox/api"
@@ -99,52 +98,20 @@ func actedAt(e ticket.Event, def flow.Definition) *flow.Node {
 	return nil
 }
 
-// doing says what an event did to a node, in the middle of a sentence.
-var doing = map[ticket.Type]string{
-	ticket.Accepted: "受理", ticket.Solved: "提交解决方案", ticket.Confirmed: "确认解决方案", ticket.Returned: "退回解决方案", ticket.Submitted: "提交",
-	ticket.Added: "加签", ticket.Claimed: "认领", ticket.Assigned: "分派", ticket.Delivered: "转单", ticket.Reassigned: "改派",
-	ticket.Retried: "重试", ticket.Skipped: "忽略",
-}
-
-// whole says what an event did to a ticket as a whole.
-var whole = map[ticket.Type]string{
-	ticket.Closed: "关闭了单据", ticket.Reopened: "重新打开了单据", ticket.Suspended: "挂起了单据", ticket.Resumed: "恢复了单据",
-	ticket.Withdrawn: "撤销了单据", ticket.Stopped: "终止了单据", ticket.Related: "修改了关联", ticket.Said: "添加了留言", ticket.Revised: "修改了留言",
-	ticket.Reported: "回传了外部系统的状态", ticket.Stale: "回传了过期的外部系统状态",
-}
-
+// sentence tells an event in the words of the rule book; empty where another entry says all there is to say.
 func sentence(e ticket.Event, node *flow.Node) string {
-	who, name := quiet(e.Actor), "节点"
-	if node != nil {
-		name = "节点【" + quiet(node.Name) + "】"
+	words := e.Words().Log
+	if words == ticket.Unsaid {
+		return ""
 	}
-	remark := ""
+	name, remark := "节点", ""
+	if node != nil {
+		name += "【" + quiet(node.Name) + "】"
+	}
 	if e.Note != "" {
 		remark = "，备注【" + quiet(e.Note) + "】"
 	}
-	switch e.Type {
-	case ticket.Opened:
-		return "流程开始"
-	case ticket.Approved:
-		return fmt.Sprintf("%s 处理%s：通过%s", who, name, remark)
-	case ticket.Rejected:
-		return fmt.Sprintf("%s 处理%s：拒绝%s", who, name, remark)
-	case ticket.Elapsed:
-		return "系统处理" + name + "：到期"
-	case ticket.Called:
-		return "系统处理" + name + "：调用接口"
-	case ticket.RefusedCmd:
-		return who + " 的操作无效"
-	case ticket.Finished:
-		return ""
-	}
-	if text, ok := doing[e.Type]; ok {
-		return fmt.Sprintf("%s %s%s%s", who, text, name, remark)
-	}
-	if text, ok := whole[e.Type]; ok {
-		return who + " " + text + remark
-	}
-	return who + " 处理了单据"
+	return strings.NewReplacer("{who}", quiet(e.Actor), "{node}", name, "{remark}", remark).Replace(words)
 }
 
 // quiet keeps words that mean a vote from being found in what people wrote: a character without width goes between the two of each.
