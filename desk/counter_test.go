@@ -16,7 +16,7 @@ func TestWorkersDown(t *testing.T) {
 	for _, admit := range []bool{false, true} {
 		t.Run(fmt.Sprintf("kept by the server=%t", admit), func(t *testing.T) {
 			w := newWorld()
-			w.down, w.admit = true, admit
+			w.engine.Down, w.engine.Keep = true, admit
 			number := w.opened(t) // needs no worker
 			r := ask("key", number, ticket.Accept)
 			for range 2 {
@@ -55,7 +55,7 @@ func TestEveryStepUnavailable(t *testing.T) {
 	}
 	settleAll(t, w)
 	sound(t, w)
-	_, err := w.at("record", fault{before: errNetwork}).Transact(t.Context(), desk.Request{}, nil)
+	_, err := w.at("transact", fault{before: errNetwork}).Transact(t.Context(), desk.Request{}, nil)
 	require.True(t, ticket.Is(err, ticket.Unavailable), "%v", err)
 	_, err = w.at("expired", fault{before: errNetwork}).Settle(t.Context(), 1)
 	require.ErrorIs(t, err, errNetwork)
@@ -102,7 +102,7 @@ func TestOneThatCannotBeSettledDoesNotHoldUpTheOthers(t *testing.T) {
 func TestARefusalIsSettledAsOne(t *testing.T) {
 	w := newWorld()
 	r := ask("key", w.opened(t), ticket.Accept)
-	w.generations[workflowID(r.ticket, 0)].refuse = ticket.Refuse(ticket.Conflict, "another was faster")
+	w.engine.Generation(r.ticket, 0).Refuse = ticket.Refuse(ticket.Conflict, "another was faster")
 	p := w.at("update", fault{after: errCrash})
 	_, _, died := p.run(func() (desk.Reply, error) { return p.do(t.Context(), r) })
 	require.True(t, died)
@@ -110,7 +110,7 @@ func TestARefusalIsSettledAsOne(t *testing.T) {
 	for _, op := range w.ops {
 		require.NotEqual(t, desk.Void, op.State)
 	}
-	w.generations[workflowID(r.ticket, 0)].refuse = nil
+	w.engine.Generation(r.ticket, 0).Refuse = nil
 	require.False(t, w.must(t, r).Replayed, "its key is free, for a new operation")
 	sound(t, w)
 }
@@ -195,7 +195,7 @@ func TestTheDeskSaysWhoActs(t *testing.T) {
 	r := ask("key", w.row(t, number).UUID, ticket.Accept)
 	r.command.App, r.command.Admin, r.command.Channel = "forged", true, "forged"
 	w.must(t, r)
-	e := w.truth(number)[1]
+	e := w.engine.Truth(number)[1]
 	require.Equal(t, "demo", e.App)
 	require.Equal(t, ticket.ChannelIssue, e.Channel)
 	for _, op := range w.ops {
@@ -206,7 +206,7 @@ func TestTheDeskSaysWhoActs(t *testing.T) {
 	}
 }
 
-func TestRecord(t *testing.T) {
+func TestTransact(t *testing.T) {
 	w := newWorld()
 	d, times := w.healthy(), 0
 	effect := func(context.Context) (desk.Answer, error) {
@@ -249,7 +249,7 @@ func TestWhatHappensWithoutACallerIsCaughtUp(t *testing.T) {
 	p := w.at("finish", fault{before: errCrash})
 	_, _, died := p.run(func() (desk.Reply, error) { return p.do(t.Context(), request{key: "open", fingerprint: "f"}) })
 	require.True(t, died)
-	for _, n := range w.numbers() {
+	for _, n := range w.engine.Numbers() {
 		require.NoError(t, w.healthy().CatchUp(t.Context(), ticket.Identity{Number: n, Tenant: "a"}, 0))
 		require.NotZero(t, w.row(t, n).Seq)
 	}

@@ -56,10 +56,10 @@ func settleAll(t tester, w *world) {
 	require.NoError(t, err)
 	require.Zero(t, sum.Left, "everything can be settled once all is well")
 	// What signals caused is projected by the workflow itself.
-	for _, number := range w.numbers() {
+	for _, number := range w.engine.Numbers() {
 		w.mu.Lock()
 		row, last := w.rows[number], 0
-		for w.generations[workflowID(number, last+1)] != nil {
+		for w.engine.Generation(number, last+1) != nil {
 			last++
 		}
 		w.mu.Unlock()
@@ -69,30 +69,17 @@ func settleAll(t tester, w *world) {
 	}
 }
 
-func (w *world) numbers() []string {
-	w.mu.Lock()
-	defer w.mu.Unlock()
-	seen := map[string]bool{}
-	var out []string
-	for _, l := range w.generations {
-		if n := l.ticket.Number; !seen[n] {
-			seen[n] = true
-			out = append(out, n)
-		}
-	}
-	return out
-}
-
 // sound checks what must be true once everything is settled: the read model is the truth, nothing is running, no promise was broken.
 func sound(t tester, w *world) {
 	t.Helper()
-	numbers := w.numbers()
+	numbers := w.engine.Numbers()
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	require.Empty(t, w.broken)
+	require.Empty(t, w.engine.Broken())
 	require.Len(t, w.rows, len(numbers))
 	for _, number := range numbers {
-		truth := w.truth(number)
+		truth := w.engine.Truth(number)
 		require.Equal(t, asJSON(truth), asJSON(w.events[number]), "the read model has exactly what happened")
 		require.Equal(t, asJSON(ticket.Fold(ticket.Ticket{}, truth)), asJSON(w.rows[number]))
 		operations := map[string]int{}
@@ -112,12 +99,12 @@ func sound(t tester, w *world) {
 
 // count tells how often a request happened, under whatever operations.
 func (w *world) count(r request) int {
-	numbers := w.numbers()
+	numbers := w.engine.Numbers()
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	n := 0
 	for _, number := range numbers {
-		for _, e := range w.truth(number) {
+		for _, e := range w.engine.Truth(number) {
 			if e.Operation != "" && w.owners[e.Operation] == scope(r.envelope()) {
 				n++
 			}
@@ -140,18 +127,18 @@ func on(action ticket.Action, before ...ticket.Action) func(tester, *world) requ
 
 var scenarios = []scenario{
 	{"open", func(tester, *world) request { return request{key: "key", fingerprint: "f"} }, 1, ""},
-	{"open with all workers down", func(_ tester, w *world) request { w.down = true; return request{key: "key", fingerprint: "f"} }, 1, ""},
+	{"open with all workers down", func(_ tester, w *world) request { w.engine.Down = true; return request{key: "key", fingerprint: "f"} }, 1, ""},
 	{"accept", on(ticket.Accept), 1, ""},
 	{"end", on(ticket.Close), 1, ""},
 	{"nothing to do", on(ticket.Reopen), 0, ""},
 	{"refused", on(ticket.Confirm), 0, ticket.Conflict},
 	{"reopen", on(ticket.Reopen, ticket.Close), 1, ""},
 	{"comment after the end", on(ticket.Say, ticket.Terminate), 1, ""},
-	{"comment in the third life", on(ticket.Say, ticket.Close, ticket.Reopen, ticket.Close, ticket.Reopen), 1, ""},
+	{"comment in the third generation", on(ticket.Say, ticket.Close, ticket.Reopen, ticket.Close, ticket.Reopen), 1, ""},
 	{"nothing to do after the end", on(ticket.Close, ticket.Terminate), 0, ""},
 	{"refused after the end", on(ticket.Relate, ticket.Close), 0, ticket.Conflict},
 	{"each in a run of its own", func(t tester, w *world) request {
-		w.limit = 1
+		w.engine.Updates = 1
 		return ask("key", w.opened(t, ticket.Accept, ticket.Say, ticket.Suspend), ticket.Unsuspend)
 	}, 1, ""},
 	{"behind another's events", func(t tester, w *world) request {
@@ -178,12 +165,12 @@ var scenarios = []scenario{
 	}, 1, ""},
 	{"it loses to the ending in one task", func(t tester, w *world) request {
 		number := w.opened(t)
-		w.generations[workflowID(number, 0)].tie = true
+		w.engine.Generation(number, 0).Tie = true
 		return ask("key", number, ticket.Say)
 	}, 1, ""},
 	{"refused after it was let in", func(t tester, w *world) request {
 		number := w.opened(t)
-		w.generations[workflowID(number, 0)].refuse = ticket.Refuse(ticket.Conflict, "another was faster")
+		w.engine.Generation(number, 0).Refuse = ticket.Refuse(ticket.Conflict, "another was faster")
 		return ask("key", number, ticket.Accept)
 	}, 0, ticket.Conflict},
 }

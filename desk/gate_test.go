@@ -86,7 +86,7 @@ func TestAnOpeningIsLetThroughOnceAlsoWhenItsServiceHasChangedSince(t *testing.T
 	says = ticket.RefuseField(ticket.Invalid, "service", "is disabled")
 	_, err := try("key")
 	require.True(t, ticket.Is(err, ticket.Invalid), "%v", err)
-	require.Empty(t, w.numbers())
+	require.Empty(t, w.engine.Numbers())
 	says = nil
 	_, err = try("key")
 	require.NoError(t, err)
@@ -104,6 +104,6 @@ func TestAnOpeningIsLetThroughOnceAlsoWhenItsServiceHasChangedSince(t *testing.T
 		require.Equal(t, "fields.days", ticket.AsError(err).Field)
 	}
 	require.Equal(t, 2, asked, "what is refused at the counter is not asked for")
-	require.Len(t, w.numbers(), 1)
+	require.Len(t, w.engine.Numbers(), 1)
 	settleAll(t, w)
 }

@@ -4,42 +4,56 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
+	"maps"
 	"slices"
 	"strings"
 	"sync"
 	"time"
 
 	"signalbox/desk"
+	"signalbox/desk/desktest"
 	"signalbox/ticket"
 )
 
-// world is everything that outlives a process: the database (here) and Temporal (engine_test.go), in memory and under one lock, keeping
-// what desk.Ledger and desk.Engine promise. Whatever crosses into it or out of it goes through JSON.
+// world is everything that outlives a process, under one lock: the database, in memory (here), and Temporal (package desktest). What crosses into
+// the database or out of it goes through JSON.
 type world struct {
 	mu  sync.Mutex
 	now time.Time
 	ids int
 
-	ops    map[string]desk.Operation
-	order  []string          // of claims
-	scopes map[string]string // who has a key
-	owners map[string]string // who ever had a key, by operation
-	rows   map[string]ticket.Ticket
-	events map[string][]ticket.Event // of the read model
+	database
+	engine *desktest.Engine
+	broken []string // promises found broken
+}
 
-	generations map[string]*generation
-	limit       int  // updates until a run rolls over; zero: never
-	down        bool // no worker runs
-	admit       bool // while no worker runs, the server keeps the update until one does
-	pending     []func()
-	broken      []string // promises found broken
+// database keeps what desk.Ledger promises.
+type database struct {
+	ops      map[string]desk.Operation
+	order    []string          // of claims
+	scopes   map[string]string // who has a key
+	owners   map[string]string // who ever had a key, by operation
+	counters map[string]int64
+	rows     map[string]ticket.Ticket
+	events   map[string][]ticket.Event // of the read model
 }
 
 func newWorld() *world {
-	return &world{
-		now: time.Date(2026, 1, 2, 3, 4, 5, 0, time.UTC), ops: map[string]desk.Operation{}, scopes: map[string]string{}, owners: map[string]string{},
-		rows: map[string]ticket.Ticket{}, events: map[string][]ticket.Event{}, generations: map[string]*generation{},
+	w := &world{
+		now: time.Date(2026, 1, 2, 3, 4, 5, 0, time.UTC), database: database{ops: map[string]desk.Operation{}, scopes: map[string]string{},
+			owners: map[string]string{}, counters: map[string]int64{}, rows: map[string]ticket.Ticket{}, events: map[string][]ticket.Event{}},
 	}
+	w.engine = &desktest.Engine{
+		Now:     func() time.Time { return w.now }, // whoever takes a step holds mu
+		Project: func(_ context.Context, id ticket.Identity, events []ticket.Event) error { return w.project(id, events) },
+		Page:    2,
+	}
+	return w
+}
+
+// copy gives the database as it is now, to go back to.
+func (d database) copy() database {
+	return database{maps.Clone(d.ops), slices.Clone(d.order), maps.Clone(d.scopes), maps.Clone(d.owners), maps.Clone(d.counters), maps.Clone(d.rows), maps.Clone(d.events)}
 }
 
 func (w *world) clock() time.Time {
@@ -73,33 +87,65 @@ func clone[T any](v T) T {
 	return out
 }
 
+// copied copies an operation; its answer is kept to the byte.
+func copied(op desk.Operation) desk.Operation {
+	out := clone(op)
+	out.Answer.Body = slices.Clone(op.Answer.Body)
+	return out
+}
+
 func scope(r desk.Request) string {
 	return strings.Join([]string{r.App.Tenant, r.App.Code, r.Method, r.Path, r.Key}, "|")
 }
 
+// holder gives the operation that has the key of this one, unless that one may not be told of it.
+func (w *world) holder(op desk.Operation) (stored desk.Operation, found bool, err error) {
+	stored, found = w.ops[w.scopes[scope(op.Request)]]
+	switch {
+	case !found || op.Request.Key == "":
+		return stored, false, nil
+	case stored.State == desk.Void:
+		return stored, true, nil
+	case stored.Request.Fingerprint != op.Request.Fingerprint:
+		return stored, false, ticket.Refuse(ticket.Reused, "the idempotency key was used for another request")
+	case stored.State == desk.Running && stored.Lease.After(w.now):
+		return stored, false, ticket.Refuse(ticket.Busy, "the first request with this key is still running")
+	}
+	return stored, true, nil
+}
+
 func (w *world) claim(op desk.Operation, prepare func(*desk.Operation) error) (desk.Operation, bool, error) {
-	key := scope(op.Request)
-	if stored, ok := w.ops[w.scopes[key]]; ok && op.Request.Key != "" {
-		switch {
-		case stored.State != desk.Void:
-			return clone(stored), false, nil
-		case stored.Request.Fingerprint == op.Request.Fingerprint:
-			stored.State, stored.Lease = desk.Running, op.Lease
-			w.ops[stored.ID] = stored
-			return clone(stored), true, nil
-		}
+	stored, found, err := w.holder(op)
+	switch {
+	case err != nil:
+		return desk.Operation{}, false, err
+	case found && stored.State != desk.Void:
+		return copied(stored), false, nil
+	case found && stored.Request.Fingerprint == op.Request.Fingerprint:
+		stored.State, stored.Lease = desk.Running, op.Lease
+		w.ops[stored.ID] = stored
+		return copied(stored), true, nil
 	}
+	before := w.copy()
 	if op.Kind == desk.KindOpen {
-		op.Ticket.ID = int64(len(w.order) + 1)
-		op.Ticket.Number = op.Series.Number(w.now, op.Ticket.ID)
-	}
-	if prepare != nil {
-		if err := prepare(&op); err != nil {
-			return desk.Operation{}, false, err
+		op.Ticket.ID = w.draw("")
+		n := op.Ticket.ID
+		if counter := op.Series.Counter(op.CreatedAt); counter != "" {
+			n = w.draw(counter)
 		}
+		op.Ticket.Number = op.Series.Number(op.CreatedAt, n)
+	}
+	if err := prepare(&op); err != nil {
+		w.database = before
+		return desk.Operation{}, false, err
 	}
 	w.insert(op)
-	return clone(op), true, nil
+	return copied(op), true, nil
+}
+
+func (w *world) draw(counter string) int64 {
+	w.counters[counter]++
+	return w.counters[counter]
 }
 
 func (w *world) insert(op desk.Operation) {
@@ -108,21 +154,27 @@ func (w *world) insert(op desk.Operation) {
 		w.scopes[key] = op.ID
 	}
 	w.owners[op.ID] = key
-	w.ops[op.ID] = clone(op)
+	w.ops[op.ID] = copied(op)
 	w.order = append(w.order, op.ID)
 }
 
-func (w *world) record(ctx context.Context, op desk.Operation, effect func(context.Context) (desk.Answer, error)) (desk.Operation, bool, error) {
-	if stored, ok := w.ops[w.scopes[scope(op.Request)]]; ok && op.Request.Key != "" {
-		return clone(stored), false, nil
+// transaction marks the context of an effect: what is done under it is done with the world's lock held.
+type transaction struct{}
+
+func (w *world) transact(ctx context.Context, op desk.Operation, effect func(context.Context) (desk.Answer, error)) (desk.Operation, bool, error) {
+	stored, found, err := w.holder(op)
+	if err != nil || found {
+		return copied(stored), false, err
 	}
-	answer, err := effect(ctx)
+	before := w.copy()
+	answer, err := effect(context.WithValue(ctx, transaction{}, true))
 	if err != nil {
+		w.database = before
 		return desk.Operation{}, false, err
 	}
 	op.Answer, op.State = answer, desk.Done
 	w.insert(op)
-	return clone(op), true, nil
+	return copied(op), true, nil
 }
 
 func (w *world) finish(op desk.Operation, events []ticket.Event) error {
@@ -143,12 +195,15 @@ func (w *world) project(id ticket.Identity, events []ticket.Event) error {
 			if was := log[e.Seq-1]; asJSON(was) != asJSON(e) {
 				w.broken = append(w.broken, fmt.Sprintf("event %d of %s was written down as %s and is said to be %s", e.Seq, id.Number, asJSON(was), asJSON(e)))
 			}
-		case e.Seq == row.Seq+1:
+		case e.Seq == row.Seq+1 && e.Type.Known():
 			row = ticket.Evolve(row, e)
 			log = append(log, e)
 		default:
 			return desk.ErrGap
 		}
+	}
+	if len(log) > 0 && row.Number != id.Number {
+		return fmt.Errorf("the events of %s are not those of %s", row.Number, id.Number)
 	}
 	if len(log) > 0 {
 		w.rows[id.Number], w.events[id.Number] = row, log
@@ -188,11 +243,12 @@ func (w *world) lease(id string, until time.Time) bool {
 func (w *world) expired(limit int) []desk.Operation {
 	var out []desk.Operation
 	for _, id := range w.order {
-		if op := w.ops[id]; op.State == desk.Running && !op.Lease.After(w.now) && len(out) < limit {
-			out = append(out, clone(op))
+		if op := w.ops[id]; op.State == desk.Running && !op.Lease.After(w.now) {
+			out = append(out, copied(op))
 		}
 	}
-	return out
+	slices.SortStableFunc(out, func(a, b desk.Operation) int { return a.Lease.Compare(b.Lease) })
+	return out[:min(limit, len(out))]
 }
 
 func (w *world) happened(id string) bool {
@@ -219,4 +275,25 @@ func asJSON(v any) string {
 		panic(err)
 	}
 	return string(raw)
+}
+
+// signal is the channel on which nobody waits for an answer.
+func (w *world) signal(number string, generation int, c ticket.Command) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.engine.Signal(number, generation, c)
+}
+
+// roll has a generation go on in its next run.
+func (w *world) roll(number string, generation int) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.engine.Roll(context.Background(), number, generation)
+}
+
+// wake brings the workers back.
+func (w *world) wake() {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.engine.Wake()
 }

@@ -102,13 +102,15 @@ type Operation struct {
 //
 // A claim is decided by the operation's scope: tenant, app, method, path and key; without a key every claim is new.
 type Ledger interface {
-	// Claim inserts the operation in one short transaction, or gives the one that has the key already.
+	// Claim inserts the operation in one short transaction, or gives the one that has the key already: Done, or Running with its lease over.
+	// Reused: that one is another request. Busy: its claimant is at it.
 	// For an opening it reserves the identity first and lets prepare complete the operation with it.
 	// A stored operation that is Void with the same fingerprint is taken up again as it stands: under its old ID, with its old identity,
 	// opening, command and answer, but running and with op's lease; prepare is not asked. A Void one with another fingerprint loses its key
 	// to the new one. fresh tells that the operation is the caller's to do.
 	Claim(ctx context.Context, op Operation, prepare func(*Operation) error) (claimed Operation, fresh bool, err error)
-	// Transact runs the effect and stores the answer it gives, all in one transaction that ctx carries; or gives the stored operation.
+	// Transact runs the effect and stores the answer it gives, all in one transaction that ctx carries; or gives the stored operation, or
+	// refuses like Claim.
 	Transact(ctx context.Context, op Operation, effect func(ctx context.Context) (Answer, error)) (recorded Operation, fresh bool, err error)
 	// Finish projects the events and marks the operation done, in one transaction. It may be repeated, and asks nobody's leave.
 	// It fails with ErrGap, having changed nothing, when events before these are missing.
@@ -141,8 +143,8 @@ type Engine interface {
 	Begin(ctx context.Context, before ticket.Ticket, events []ticket.Event) error
 	// Begun gives the events that a generation began with. ErrGone: there is no such generation.
 	Begun(ctx context.Context, id ticket.Identity, generation int) ([]ticket.Event, error)
-	// Update sends the command to a generation of the ticket under the operation's ID and gives the events it caused. A refusal is a
-	// *ticket.Error. ErrMoving: try again at once. ErrGone: that generation is over or never was.
+	// Update sends the command to a generation of the ticket under the operation's ID and gives the events it caused, also when it is repeated;
+	// but none for an operation of an earlier run, whose events are in the read model. A refusal is a *ticket.Error. ErrMoving: try again at once. ErrGone: that generation is over or never was.
 	Update(ctx context.Context, id ticket.Identity, generation int, c ticket.Command) ([]ticket.Event, error)
 	// Outcome tells what became of an operation sent to a generation by Update. It never waits long.
 	Outcome(ctx context.Context, id ticket.Identity, generation int, operation string) (Outcome, error)

@@ -92,9 +92,13 @@ func (p *process) step(ctx context.Context, name string, effect func() error) er
 	if err := p.stumble(f.before); err != nil {
 		return err
 	}
-	p.w.mu.Lock()
+	if ctx.Value(transaction{}) == nil {
+		p.w.mu.Lock()
+	}
 	err := effect()
-	p.w.mu.Unlock()
+	if ctx.Value(transaction{}) == nil {
+		p.w.mu.Unlock()
+	}
 	if f.later != nil {
 		f.later()
 	}
@@ -165,7 +169,7 @@ func (p ledger) Claim(ctx context.Context, op desk.Operation, prepare func(*desk
 }
 
 func (p ledger) Transact(ctx context.Context, op desk.Operation, effect func(context.Context) (desk.Answer, error)) (out desk.Operation, fresh bool, err error) {
-	err = p.step(ctx, "record", func() (err error) { out, fresh, err = p.w.record(ctx, op, effect); return err })
+	err = p.step(ctx, "transact", func() (err error) { out, fresh, err = p.w.transact(ctx, op, effect); return err })
 	return out, fresh, err
 }
 
@@ -209,26 +213,26 @@ func (p ledger) Ticket(ctx context.Context, tenant, key string) (out ticket.Tick
 type engine struct{ p *process }
 
 func (e engine) Begin(ctx context.Context, before ticket.Ticket, events []ticket.Event) error {
-	return e.p.step(ctx, "begin", func() error { return e.p.w.begin(before, events) })
+	return e.p.step(ctx, "begin", func() error { return e.p.w.engine.Begin(ctx, before, events) })
 }
 
 func (e engine) Begun(ctx context.Context, id ticket.Identity, n int) (out []ticket.Event, err error) {
-	err = e.p.step(ctx, "begun", func() (err error) { out, err = e.p.w.begun(id.Number, n); return err })
+	err = e.p.step(ctx, "begun", func() (err error) { out, err = e.p.w.engine.Begun(ctx, id, n); return err })
 	return out, err
 }
 
 func (e engine) Update(ctx context.Context, id ticket.Identity, n int, c ticket.Command) (out []ticket.Event, err error) {
-	err = e.p.step(ctx, "update", func() (err error) { out, err = e.p.w.update(id.Number, n, c); return err })
+	err = e.p.step(ctx, "update", func() (err error) { out, err = e.p.w.engine.Update(ctx, id, n, c); return err })
 	return out, err
 }
 
 func (e engine) Outcome(ctx context.Context, id ticket.Identity, n int, operation string) (out desk.Outcome, err error) {
-	err = e.p.step(ctx, "outcome", func() error { out = e.p.w.outcome(id.Number, n, operation); return nil })
+	err = e.p.step(ctx, "outcome", func() (err error) { out, err = e.p.w.engine.Outcome(ctx, id, n, operation); return err })
 	return out, err
 }
 
 func (e engine) Peek(ctx context.Context, id ticket.Identity, n int, after int64) (out []ticket.Event, more bool, err error) {
-	err = e.p.step(ctx, "peek", func() (err error) { out, more, err = e.p.w.peek(id.Number, n, after); return err })
+	err = e.p.step(ctx, "peek", func() (err error) { out, more, err = e.p.w.engine.Peek(ctx, id, n, after); return err })
 	return out, more, err
 }
 

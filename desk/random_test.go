@@ -20,8 +20,8 @@ import (
 func TestAnyDisorder(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		m := &disorder{T: t, w: newWorld(), answered: map[string]string{}, counter: rapid.IntRange(0, 1).Draw(t, "first")}
-		m.w.limit = rapid.IntRange(0, 3).Draw(t, "updates in a run")
-		m.w.admit = rapid.Bool().Draw(t, "kept by the server")
+		m.w.engine.Updates = rapid.IntRange(0, 3).Draw(t, "updates in a run")
+		m.w.engine.Keep = rapid.Bool().Draw(t, "kept by the server")
 		for range rapid.IntRange(5, 40).Draw(t, "steps") {
 			m.step()
 		}
@@ -76,22 +76,20 @@ func (m *disorder) step() {
 		})
 	case 13:
 		if numbers := m.known(); len(numbers) > 0 {
-			m.w.signal(rapid.SampledFrom(numbers).Draw(m.T, "signalled"), rapid.IntRange(0, 1).Draw(m.T, "life"),
+			m.w.signal(rapid.SampledFrom(numbers).Draw(m.T, "signalled"), rapid.IntRange(0, 1).Draw(m.T, "generation"),
 				ticket.Command{Action: ticket.Accept, Operator: "signal", Channel: ticket.ChannelSignal})
 		}
 	case 14:
 		if numbers := m.known(); len(numbers) > 0 {
-			m.w.mu.Lock()
-			if l := m.w.generations[workflowID(rapid.SampledFrom(numbers).Draw(m.T, "rolled"), 0)]; l != nil && !m.w.down {
-				m.w.roll(l)
+			if number := rapid.SampledFrom(numbers).Draw(m.T, "rolled"); !m.w.engine.Down {
+				m.w.roll(number, 0)
 			}
-			m.w.mu.Unlock()
 		}
 	case 15:
-		if m.w.down {
+		if m.w.engine.Down {
 			m.w.wake()
 		} else {
-			m.w.down = rapid.IntRange(0, 3).Draw(m.T, "down") == 0
+			m.w.engine.Down = rapid.IntRange(0, 3).Draw(m.T, "down") == 0
 		}
 	}
 }

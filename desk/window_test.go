@@ -56,7 +56,7 @@ func TestAnUpdateThatArrivesAfterItWasSettledAndRepeated(t *testing.T) {
 	sound(t, w)
 }
 
-func TestAnUpdateThatArrivesAfterItsLifeWasFollowedByAnother(t *testing.T) {
+func TestAnUpdateThatArrivesAfterItsGenerationWasFollowedByAnother(t *testing.T) {
 	w := newWorld()
 	r := ask("key", w.opened(t), ticket.Accept)
 	slow := w.at("update", fault{flight: func() {
@@ -101,7 +101,7 @@ func TestARepeatedKeyIsNotDoneAgainInALaterGeneration(t *testing.T) {
 	}
 }
 
-func TestALifeThatWasBegunByTheRepetitionKeepsItsOwnEvents(t *testing.T) {
+func TestAGenerationThatWasBegunByTheRepetitionKeepsItsOwnEvents(t *testing.T) {
 	for _, action := range []ticket.Action{ticket.Reopen, ticket.Say} {
 		w := newWorld()
 		r := ask("key", w.opened(t, ticket.Close), action)
@@ -154,12 +154,12 @@ func TestAnOpeningThatArrivesAfterItWasSettledAndRepeated(t *testing.T) {
 	reply, err := slow.do(t.Context(), r)
 	require.NoError(t, err)
 	require.JSONEq(t, string(repeated.Body), string(reply.Body), "one key, one ticket")
-	require.Len(t, w.numbers(), 1)
+	require.Len(t, w.engine.Numbers(), 1)
 	settleAll(t, w)
 	sound(t, w)
 }
 
-func TestACallThatWasRepeatedOnTheWayFindsItsLifeOver(t *testing.T) {
+func TestACallThatWasRepeatedOnTheWayFindsItsGenerationOver(t *testing.T) {
 	for _, action := range []ticket.Action{ticket.Say, ticket.Reopen} {
 		w := newWorld()
 		before := []ticket.Action{}
@@ -170,9 +170,7 @@ func TestACallThatWasRepeatedOnTheWayFindsItsLifeOver(t *testing.T) {
 		r := ask("key", w.opened(t, before...), action)
 		// The client's own repetition comes when the server has forgotten the first, and hears that the generation is over.
 		p := w.at(step, fault{after: desk.ErrGone, later: func() {
-			w.mu.Lock()
-			w.roll(w.generations[workflowID(r.ticket, len(before))])
-			w.mu.Unlock()
+			w.roll(r.ticket, len(before))
 			w.must(t, ask("close", r.ticket, ticket.Close))
 		}})
 		_, err := p.do(t.Context(), r)
@@ -186,14 +184,14 @@ func TestACallThatWasRepeatedOnTheWayFindsItsLifeOver(t *testing.T) {
 func TestAWorkflowThatWasEndedByHandIsNamed(t *testing.T) {
 	w := newWorld()
 	r := ask("key", w.opened(t), ticket.Accept)
-	w.generations[workflowID(r.ticket, 0)].stopped = true
+	w.engine.Generation(r.ticket, 0).Stopped = true
 	ctx, cancel := context.WithTimeout(t.Context(), 50*time.Millisecond)
 	defer cancel()
 	_, err := w.healthy().do(ctx, r)
 	require.True(t, ticket.Is(err, ticket.Unavailable), "%v", err)
 	require.ErrorContains(t, err, "the workflow of generation 0 is over, and has told of no ending")
 
-	w.generations[workflowID(r.ticket, 0)].stopped = false // reset
+	w.engine.Generation(r.ticket, 0).Stopped = false // reset
 	w.must(t, r)
 	require.Equal(t, 1, w.count(r))
 	sound(t, w)
@@ -218,9 +216,7 @@ func TestARollOverWhileAnOperationIsSettled(t *testing.T) {
 			w.halfway(t, "key", number, ticket.Accept)
 			w.advance(beyondLease)
 			sweeper := w.at(step, fault{pause: func() {
-				w.mu.Lock()
-				defer w.mu.Unlock()
-				w.roll(w.generations[workflowID(number, 0)])
+				w.roll(number, 0)
 			}})
 			sum, err := sweeper.Settle(t.Context(), 10)
 			require.NoError(t, err)
@@ -241,7 +237,7 @@ func TestAnOutdatedRowIsNoGroundForAnAnswer(t *testing.T) {
 	require.True(t, w.row(t, number).Ended(), "a close that was answered is not undone by settling an earlier reopening")
 }
 
-func TestAnotherBeginsTheNextLifeFirst(t *testing.T) {
+func TestAnotherBeginsTheNextGenerationFirst(t *testing.T) {
 	w := newWorld()
 	number := w.opened(t, ticket.Close)
 	for i, step := range []string{"begin", "begun", "finish"} {
@@ -363,7 +359,7 @@ func TestNothingIsBegunWhenTheLeaseIsNearlyOver(t *testing.T) {
 func TestATicketThatMovesForEver(t *testing.T) {
 	w := newWorld()
 	r := ask("key", w.opened(t), ticket.Accept)
-	w.generations[workflowID(r.ticket, 0)].moving = 1 << 30
+	w.engine.Generation(r.ticket, 0).Moving = 1 << 30
 	ctx, cancel := context.WithCancel(t.Context())
 	p := w.healthy()
 	p.cancel = func(n int) {
@@ -375,7 +371,7 @@ func TestATicketThatMovesForEver(t *testing.T) {
 	require.True(t, ticket.Is(err, ticket.Unavailable), "%v", err)
 	require.Zero(t, w.count(r))
 	require.Equal(t, "expire", p.trace[len(p.trace)-1], "the key does not wait for the lease")
-	w.generations[workflowID(r.ticket, 0)].moving = 0
+	w.engine.Generation(r.ticket, 0).Moving = 0
 	require.False(t, w.must(t, r).Replayed)
 	sound(t, w)
 }
