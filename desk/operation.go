@@ -144,7 +144,8 @@ type Engine interface {
 	// Begun gives the events that a generation began with. ErrGone: there is no such generation.
 	Begun(ctx context.Context, id ticket.Identity, generation int) ([]ticket.Event, error)
 	// Update sends the command to a generation of the ticket under the operation's ID and gives the events it caused, also when it is repeated;
-	// but none for an operation of an earlier run, whose events are in the read model. A refusal is a *ticket.Error. ErrMoving: try again at once. ErrGone: that generation is over or never was.
+	// but none for an operation of an earlier run, whose events are in the read model. A refusal is a *ticket.Error. ErrMoving: try again at
+	// once. ErrGone: that generation is over or never was.
 	Update(ctx context.Context, id ticket.Identity, generation int, c ticket.Command) ([]ticket.Event, error)
 	// Outcome tells what became of an operation sent to a generation by Update. It never waits long.
 	Outcome(ctx context.Context, id ticket.Identity, generation int, operation string) (Outcome, error)

@@ -54,7 +54,9 @@ func TestLedger(t *testing.T, under LedgerFixture) {
 		{"a ticket is found in its tenant", tickets},
 		{"what happened", happened},
 	} {
-		t.Run(c.name, func(t *testing.T) { c.test(t, &ledgerBench{T: t, LedgerFixture: under, tenant: fmt.Sprint("tenant-", i)}) })
+		t.Run(c.name, func(t *testing.T) {
+			c.test(t, &ledgerBench{T: t, LedgerFixture: under, tenant: fmt.Sprint("tenant-", i)})
+		})
 	}
 }
 
