@@ -1,5 +1,3 @@
-// Package notice is the rule book of what is owed to whom: subscriptions, the exact bodies they receive, how often a delivery is tried
-// and what giving up means. It is pure: no clock, no I/O.
 package notice
 
 import (

@@ -7,16 +7,6 @@ import (
 	"signalbox/flow"
 )
 
-// Part is what somebody has to do with a ticket.
-type Part string
-
-const (
-	PartOpener   Part = "opener"
-	PartActor    Part = "actor"    // moved it through its process; the opener is the first
-	PartFollower Part = "follower" // wants to see it
-	PartApprover Part = "approver" // is asked for a vote now
-)
-
 // Acted gives the person by whose act the event moved the ticket; empty when it was no person's, or only something beside the process.
 func (e Event) Acted() string {
 	if e.Channel == ChannelSystem || e.Actor == e.App || e.Type.About() != AboutProcess {
@@ -75,49 +65,7 @@ func touched(s flow.NodeState) time.Time {
 	return at
 }
 
-// EndedAt is when the ticket ended; nil while it is open. What is still said about an ended ticket does not change it.
-func (t Ticket) EndedAt() *time.Time {
-	if !t.Ended() {
-		return nil
-	}
-	at := t.CreatedAt
-	for _, s := range t.Position.Nodes {
-		if s.Left != nil && s.Left.After(at) {
-			at = *s.Left
-		}
-	}
-	return &at
-}
-
 // asks reports whether a person can do something where the ticket stands.
 func (t Ticket) asks(who string) bool {
 	return slices.ContainsFunc(t.Nodes(), func(n Node) bool { return n.Anyone || who != "" && slices.Contains(n.Pending, who) })
-}
-
-// Search chooses tickets of one tenant for pages that are counted (itsm family). An empty member matches everything.
-type Search struct {
-	Keys     []string // numbers or UUIDs
-	Person   string   // had any of Parts, or is asked to act now when Asked is set
-	Parts    []Part
-	Asked    bool
-	Others   bool     // leaves out what Person opened
-	Opener   string   // besides Person
-	Phases   []string // any of these
-	Services []string // keys
-	Tag      string
-	// Bounds, inclusive.
-	CreatedFrom, CreatedTo, EndedFrom, EndedTo time.Time
-	Offset, Limit                              int // Limit is 1 to MaxSearch
-}
-
-// MaxSearch is the largest page of a Search.
-const MaxSearch = 10_000
-
-// Rating is what somebody thinks of how a ticket went (itsm family). A ticket gets one.
-type Rating struct {
-	ID       int64 // of the ticket
-	Stars    int
-	Operator string
-	Comments string
-	At       time.Time
 }

@@ -1,5 +1,3 @@
-// Package ticket is the rule book: what a ticket is, what may happen to it and when. It is pure: no clock, no I/O, no Temporal.
-// Decide holds every rule and writes nothing; Evolve is the only writer and cannot refuse.
 package ticket
 
 import (
@@ -121,6 +119,20 @@ func (t Ticket) Phase() string {
 
 // Ended reports whether the ticket is over. An ended ticket has no workflow; what is still allowed there starts its next generation.
 func (t Ticket) Ended() bool { return !t.Status.Open() }
+
+// EndedAt is when the ticket ended; nil while it is open. What is still said about an ended ticket does not change it.
+func (t Ticket) EndedAt() *time.Time {
+	if !t.Ended() {
+		return nil
+	}
+	at := t.CreatedAt
+	for _, s := range t.Position.Nodes {
+		if s.Left != nil && s.Left.After(at) {
+			at = *s.Left
+		}
+	}
+	return &at
+}
 
 func (t Ticket) relation(kind string) (int, RelationHead) {
 	for i, head := range t.Relations {

@@ -1,0 +1,7 @@
+// Package notice is the rule book of what is owed to whom: subscriptions, the exact bodies they receive, how often a delivery is tried
+// and what giving up means. It is pure: no clock, no I/O.
+//
+// The way through the files: notice.go says what a subscription, a delivery and an attempt are; render.go, itsm.go and stream.go say who is
+// told of an event and in which bytes; profile.go, grade.go and retry.go what an answer counts for and when the next try is; alert.go what is
+// said of deliveries that fail, timeline.go where; address.go and headers.go what a caller may have called and sent; sign.go signs.
+package notice

@@ -1,0 +1,91 @@
+package notice
+
+import (
+	"fmt"
+	"net/http"
+	"time"
+)
+
+// maxRetryAfter bounds how long a receiver can put the next try off.
+const maxRetryAfter = 24 * time.Hour
+
+// maxDefer is how long a try may be put off after it was due, where no minute has to be kept.
+const maxDefer = time.Minute
+
+// Latest is how long the try after made others may wait for its host, which answers nobody or has its share already; from then on it is
+// made whatever the host does. Where a round has a fixed end, no wait may move it: the first try is counted as if it had been made when it
+// was due, a later one waits for half the time before the next, and the last for nothing.
+func (p Profile) Latest(made int, due time.Time) time.Time {
+	switch {
+	case !p.Steady:
+		return due.Add(maxDefer)
+	case made < len(p.Waits):
+		return due.Add(p.Waits[made] / 2)
+	}
+	return due
+}
+
+// Try is a try that was made, with what its judgement depends on.
+type Try struct {
+	Made         int        // tries made before it in this round
+	FirstTry     *time.Time // start of the round's first try; nil when this is it
+	FailingSince *time.Time // of the subscription
+	Attempt      Attempt
+	RetryAfter   time.Duration // asked for by the receiver; zero when it did not
+	Jitter       float64       // between -1 and 1, drawn by the caller
+}
+
+// Ruling is what follows from a try.
+type Ruling struct {
+	Then    DeliveryState // Sent, Retrying (try again at NextTry) or Failed
+	NextTry *time.Time    // set exactly when Then is Retrying; may have passed already
+	Drop    string        // not empty: the address is dropped, for this reason
+}
+
+// Judge says what follows from a try. It is the one place that decides on retrying and giving up.
+func (p Profile) Judge(t Try) Ruling {
+	a := t.Attempt
+	made := t.Made + 1
+	switch {
+	case a.Succeeded:
+		return Ruling{Then: Sent}
+	case a.Class == ErrorUnsendable: // trying again helps nobody
+		return Ruling{Then: Failed}
+	case p.Heeds && a.Status == http.StatusGone:
+		return Ruling{Then: Failed, Drop: "the receiver answered 410 Gone"}
+	case made < p.Tries():
+		next := p.next(made, t)
+		return Ruling{Then: Retrying, NextTry: &next}
+	case p.Drops:
+		return Ruling{Then: Failed, Drop: fmt.Sprintf("failed %d times, the last time with: %s", made, a.Error)}
+	case p.DropsAfter > 0 && t.FailingSince != nil && a.FinishedAt.Sub(*t.FailingSince) >= p.DropsAfter:
+		return Ruling{Then: Failed, Drop: fmt.Sprintf("every try since %s failed", t.FailingSince.UTC().Format(time.RFC3339))}
+	}
+	return Ruling{Then: Failed}
+}
+
+// next plans the try after the made-th.
+func (p Profile) next(made int, t Try) time.Time {
+	a, wait := t.Attempt, p.Waits[made-1]
+	if p.Steady {
+		first := a.StartedAt
+		if t.FirstTry != nil {
+			first = *t.FirstTry
+		}
+		due := first
+		for _, w := range p.Waits[:made] {
+			due = due.Add(w)
+		}
+		// After an outage of ours the plan lies behind us. Making up for it in one burst would give the receiver no time to recover. The limit
+		// stays well below what Latest leaves between two tries: one that waited for its host, and then a moment for us, must not move the end.
+		if due.Sub(a.StartedAt) < wait/4 {
+			due = a.StartedAt.Add(wait)
+		}
+		return due
+	}
+	wait += time.Duration(float64(wait) * p.Jitter * t.Jitter)
+	if p.Heeds && (a.Status == http.StatusTooManyRequests || a.Status == http.StatusServiceUnavailable) {
+		wait = max(wait, min(t.RetryAfter, maxRetryAfter))
+	}
+	return a.FinishedAt.Add(wait)
+}
