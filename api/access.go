@@ -48,7 +48,7 @@ func (s *Server) begin(c *fiber.Ctx) *visit {
 	}
 	c.Set(fiber.HeaderXRequestID, v.id)
 	harden(c)
-	v.address, v.attempts = s.address(c), s.attempts
+	v.address, v.logins = s.address(c), s.logins
 	return v
 }
 

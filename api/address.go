@@ -3,6 +3,7 @@ package api
 import (
 	"net"
 	"net/netip"
+	"signalbox/ratelimit"
 	"slices"
 	"strings"
 
@@ -27,7 +28,7 @@ func (s *Server) address(c *fiber.Ctx) string {
 		hops = append(hops, strings.Split(string(line), ",")...)
 	}
 	for _, hop := range slices.Backward(hops) {
-		next, ok := parseAddress(strings.TrimSpace(hop))
+		next, ok := ratelimit.ParseAddress(strings.TrimSpace(hop))
 		if !ok {
 			break
 		}
@@ -46,26 +47,4 @@ func (s *Server) trusted(a netip.Addr) bool {
 func (s *Server) trustedPeer(peer net.Addr) bool {
 	a, err := netip.ParseAddrPort(peer.String())
 	return err == nil && s.trusted(a.Addr().Unmap().WithZone(""))
-}
-
-// parseAddress reads an address, with or without a port.
-func parseAddress(text string) (netip.Addr, bool) {
-	if a, err := netip.ParseAddr(strings.Trim(text, "[]")); err == nil {
-		return a.Unmap().WithZone(""), true
-	}
-	a, err := netip.ParseAddrPort(text)
-	return a.Addr().Unmap().WithZone(""), err == nil
-}
-
-// network is what counts as one address: in IPv6 the /64 that every customer has to himself.
-func network(address string) string {
-	a, ok := parseAddress(address)
-	if !ok || a.Is4() {
-		return address
-	}
-	prefix, err := a.Prefix(64)
-	if err != nil {
-		return address
-	}
-	return prefix.String()
 }

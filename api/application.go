@@ -44,7 +44,7 @@ func (a Application) LogIn(c *fiber.Ctx, apps Apps) (app desk.App, known bool, e
 	if a.Code == "" && a.Secret == "" {
 		return app, false, nil
 	}
-	if err := Claim(c, a.Code, a.Secret); err != nil {
+	if err := LogIn(c, a.Code, a.Secret); err != nil {
 		return app, true, err
 	}
 	app, err = apps.ByCode(Context(c), a.Code, a.Secret)

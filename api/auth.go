@@ -28,18 +28,18 @@ func (s *Server) authenticate(c *fiber.Ctx, family *Family) (desk.App, error) {
 	for _, ask := range family.Authenticate {
 		app, known, err := ask(c)
 		if err != nil || known {
-			return app, s.judge(c, err)
+			return app, s.countLogIn(c, err)
 		}
 	}
 	secret := secretOf(c)
 	if secret == "" {
 		return desk.App{}, ticket.Refuse(ticket.Unauthorized, "a credential is required")
 	}
-	if err := claim(c, "", fmt.Sprintf("secret %q", secret)); err != nil {
+	if err := tryLogIn(c, "", fmt.Sprintf("secret %q", secret)); err != nil {
 		return desk.App{}, err
 	}
 	app, err := s.apps.BySecret(c.UserContext(), secret)
-	return app, s.judge(c, err)
+	return app, s.countLogIn(c, err)
 }
 
 // admit lets a caller through to a call that needs the scope.

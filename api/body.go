@@ -7,12 +7,12 @@ import (
 	"io"
 	"net"
 	"net/http"
-	"sync"
 	"time"
 
 	"github.com/gofiber/fiber/v2"
 	"github.com/valyala/fasthttp"
 
+	"signalbox/ratelimit"
 	"signalbox/ticket"
 )
 
@@ -40,12 +40,12 @@ func (s *Server) takeIn(c *fiber.Ctx) error {
 	var body bytes.Buffer
 	_, err := io.CopyN(&body, stream, largeBody)
 	if err == nil {
-		from := network(visitOf(c).address)
-		if !s.large.enter(from, largeAtOnce) {
+		from := ratelimit.Network(visitOf(c).address)
+		if !s.large.Enter(from, largeAtOnce) {
 			hearOut(c.Context().Conn())
 			return cutOff(c, Later(ticket.Refuse(ticket.Unavailable, "too many large bodies are under way; the request may be repeated"), largeRetryAfter))
 		}
-		defer s.large.leave(from)
+		defer s.large.Leave(from)
 		body.Grow(max(0, c.Request().Header.ContentLength()-largeBody))
 		_, err = io.CopyN(&body, stream, int64(s.config.BodyLimit-largeBody+1))
 	}
@@ -107,33 +107,4 @@ func cutOff(c *fiber.Ctx, err error) error {
 	c.Context().SetConnectionClose()
 	c.Request().ResetBody()
 	return err
-}
-
-// tally counts what is open, by address. The zero tally is ready for use.
-type tally struct {
-	mu   sync.Mutex
-	open map[string]int
-}
-
-// enter counts one more, unless there are as many as there may be.
-func (t *tally) enter(from string, most int) bool {
-	t.mu.Lock()
-	defer t.mu.Unlock()
-	if t.open == nil {
-		t.open = map[string]int{}
-	}
-	if t.open[from] >= most {
-		return false
-	}
-	t.open[from]++
-	return true
-}
-
-// leave counts one less.
-func (t *tally) leave(from string) {
-	t.mu.Lock()
-	defer t.mu.Unlock()
-	if t.open[from]--; t.open[from] == 0 {
-		delete(t.open, from)
-	}
 }

@@ -10,6 +10,7 @@ import (
 	"github.com/gofiber/fiber/v2"
 
 	"signalbox/desk"
+	"signalbox/ratelimit"
 	"signalbox/ticket"
 )
 
@@ -24,7 +25,7 @@ const (
 type Shared interface {
 	// TakeRequests takes up to n requests from an app's bucket, after giving back those that were taken before and not used. It tells how
 	// many were to be had, and the bucket as it is then; of b it takes rate and burst alone.
-	TakeRequests(ctx context.Context, app string, b desk.Bucket, n, unused int) (taken int, after desk.Bucket, err error)
+	TakeRequests(ctx context.Context, app string, b ratelimit.Bucket, n, unused int) (taken int, after ratelimit.Bucket, err error)
 	// UseSignature reports whether a signature may be used: the first time that its digest is seen before it expires, or again with the
 	// key that it was first used with. No key (empty) is never the same key.
 	UseSignature(ctx context.Context, digest, key string, expires time.Time) (ok bool, err error)
@@ -33,9 +34,9 @@ type Shared interface {
 // leaseFor is how long a process may keep requests that it took and nobody has made yet.
 const leaseFor = time.Second
 
-// lot is how many requests are taken at a time: up to three seconds' worth, so that an app at its full rate costs a round trip to the
+// batch is how many requests are taken at a time: up to three seconds' worth, so that an app at its full rate costs a round trip to the
 // database every few seconds, but never more than a tenth of what can be had at once, so that a process keeps little from the others.
-func lot(b desk.Bucket) int { return max(1, min(b.Rate/20, b.Burst/10)) }
+func batch(b ratelimit.Bucket) int { return max(1, min(b.Rate/20, b.Burst/10)) }
 
 // limiter lets each app make so many requests. What it lets through has been taken from the shared bucket before, so all processes together
 // never let through more than the bucket holds; what a process has taken and not used for leaseFor is missing to others at most until then.
@@ -49,8 +50,8 @@ type limiter struct {
 
 // allowance is what this process knows of one app's bucket.
 type allowance struct {
-	turn   chan struct{} // whoever is in it holds the rest; a channel, because waiting for a slow database must end with the request
-	bucket desk.Bucket   // as it was when last asked
+	turn   chan struct{}    // whoever is in it holds the rest; a channel, because waiting for a slow database must end with the request
+	bucket ratelimit.Bucket // as it was when last asked
 	unused int
 	until  time.Time // the unused are given back after it
 	pause  time.Time // before it there is little to be had
@@ -72,7 +73,7 @@ func (l *limiter) allowance(app string) *allowance {
 }
 
 // take counts one request of an app, and tells whether it may be made and what is left.
-func (l *limiter) take(ctx context.Context, app string, rate, burst int) (ok bool, after desk.Bucket, left int, err error) {
+func (l *limiter) take(ctx context.Context, app string, rate, burst int) (ok bool, after ratelimit.Bucket, left int, err error) {
 	a := l.allowance(app)
 	select {
 	case a.turn <- struct{}{}:
@@ -83,7 +84,7 @@ func (l *limiter) take(ctx context.Context, app string, rate, burst int) (ok boo
 
 	now := l.now()
 	if a.bucket.Rate != rate || a.bucket.Burst != burst {
-		a.bucket, a.unused = desk.Bucket{Rate: rate, Burst: burst}, 0
+		a.bucket, a.unused = ratelimit.Bucket{Rate: rate, Burst: burst}, 0
 	}
 	fresh := now.Before(a.until)
 	switch {
@@ -93,7 +94,7 @@ func (l *limiter) take(ctx context.Context, app string, rate, burst int) (ok boo
 	case a.unused == 0 && (a.bucket.Left(now) == 0 || now.Before(a.pause)):
 		return false, a.bucket, 0, nil // who asks on and on costs nothing more
 	}
-	want := lot(a.bucket)
+	want := batch(a.bucket)
 	taken, bucket, err := l.shared.TakeRequests(ctx, app, a.bucket, want, a.unused)
 	if err != nil {
 		return false, a.bucket, 0, fmt.Errorf("count a request: %w", err)
@@ -101,7 +102,7 @@ func (l *limiter) take(ctx context.Context, app string, rate, burst int) (ok boo
 	now = l.now() // the trip took its time
 	a.bucket, a.unused, a.until = bucket, max(0, taken-1), now.Add(leaseFor)
 	if taken < want {
-		// What is refilled meanwhile is had all the same, with the next lot.
+		// What is refilled meanwhile is had all the same, with the next batch.
 		a.pause = now.Add(min(leaseFor/2, time.Duration(want)*time.Minute/time.Duration(rate)))
 	}
 	return taken > 0, a.bucket, a.bucket.Left(now) + a.unused, nil

@@ -2,18 +2,18 @@ package api
 
 import (
 	"context"
+	"signalbox/ratelimit"
 	"sync"
 	"time"
-
-	"signalbox/desk"
 )
 
 // memory is Shared for a process that is alone.
 type memory struct {
 	now func() time.Time
 
+	buckets *ratelimit.Keyed // one for each app
+
 	mu         sync.Mutex
-	buckets    map[string]desk.Bucket // one for each app: few
 	signatures map[string]signature
 }
 
@@ -23,19 +23,13 @@ type signature struct {
 }
 
 func newMemory(now func() time.Time) *memory {
-	return &memory{now: now, buckets: map[string]desk.Bucket{}, signatures: map[string]signature{}}
+	return &memory{now: now, buckets: ratelimit.NewKeyed(keptLogins), signatures: map[string]signature{}}
 }
 
 // TakeRequests implements Shared.
-func (m *memory) TakeRequests(_ context.Context, app string, b desk.Bucket, n, unused int) (int, desk.Bucket, error) {
-	m.mu.Lock()
-	defer m.mu.Unlock()
-	b.FullAt = m.buckets[app].FullAt
-	now := m.now()
-	b.Put(unused, now)
-	taken := b.Take(n, now)
-	m.buckets[app] = b
-	return taken, b, nil
+func (m *memory) TakeRequests(_ context.Context, app string, b ratelimit.Bucket, n, unused int) (int, ratelimit.Bucket, error) {
+	taken, after := m.buckets.Take(app, b, n, unused, m.now())
+	return taken, after, nil
 }
 
 // UseSignature implements Shared. Only signatures that fit come here, so there are as many as their callers can make.

@@ -4,12 +4,12 @@ import (
 	"context"
 	"encoding/json"
 	"strings"
-	"sync"
 	"time"
 
 	"github.com/gofiber/fiber/v2"
 
 	"signalbox/desk"
+	"signalbox/ratelimit"
 	"signalbox/ticket"
 )
 
@@ -32,26 +32,18 @@ const (
 type refusals struct {
 	audit Audit
 	now   func() time.Time
-
-	mu   sync.Mutex
-	apps map[string]desk.Bucket // what is left to each app: few
+	apps  *ratelimit.Keyed // what is left to each app
 }
 
 // Keep has written down what is refused to callers who are known, where the call would have changed something. What is refused to others is in
 // the log alone: anybody could fill the database with it. It must be called before serving.
 func (s *Server) Keep(audit Audit) {
-	s.refusals = &refusals{audit: audit, now: time.Now, apps: map[string]desk.Bucket{}}
+	s.refusals = &refusals{audit: audit, now: time.Now, apps: ratelimit.NewKeyed(keptLogins)}
 }
 
-func (r *refusals) let(app string) bool {
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	b, known := r.apps[app]
-	if !known {
-		b = desk.Bucket{Rate: refusedRate, Burst: refusedRate}
-	}
-	taken := b.Take(1, r.now())
-	r.apps[app] = b
+// admit reports whether one more refusal of an app is written down.
+func (r *refusals) admit(app string) bool {
+	taken, _ := r.apps.Take(app, ratelimit.Bucket{Rate: refusedRate, Burst: refusedRate}, 1, 0, r.now())
 	return taken == 1
 }
 
@@ -71,7 +63,7 @@ func (s *Server) keep(c *fiber.Ctx, v *visit, began time.Time) {
 	}
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(c.UserContext()), refusedWithin)
 	defer cancel()
-	if e.ID == "" && !s.refusals.let(v.app.Code) {
+	if e.ID == "" && !s.refusals.admit(v.app.Code) {
 		s.meter.unwritten(v)
 		return
 	}

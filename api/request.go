@@ -40,8 +40,8 @@ type visit struct {
 	cause   error
 	trail   *desk.Trail // nil: nobody was asked yet
 
-	attempts *attempts
-	attempt  attempt
+	logins *logins // nil: the server has not seen the request yet
+	login  login
 }
 
 type visitKey struct{}

@@ -14,6 +14,7 @@ import (
 	"github.com/valyala/fasthttp"
 
 	"signalbox/desk"
+	"signalbox/ratelimit"
 	"signalbox/ticket"
 )
 
@@ -30,9 +31,9 @@ type Server struct {
 	refusals *refusals // nil: they are in the log alone
 	desk     Desk      // nil: reading is not remembered
 	limiter  *limiter
-	attempts *attempts
-	underway atomic.Int64 // requests
-	large    tally        // bodies
+	logins   *logins
+	underway atomic.Int64      // requests
+	large    ratelimit.Counter // bodies
 }
 
 // New makes a server for the families. ready reports whether what stands behind the families answers; nil means it always does.
@@ -42,7 +43,7 @@ func New(config Config, apps Apps, ready func(ctx context.Context) error, log *s
 	if log == nil {
 		log = slog.Default()
 	}
-	s := &Server{config: config, apps: apps, ready: ready, log: log, families: families, attempts: newAttempts(config.FailedLogins, time.Now)}
+	s := &Server{config: config, apps: apps, ready: ready, log: log, families: families, logins: newLogins(config.FailedLogins, time.Now)}
 	s.Share(newMemory(time.Now))
 	proxies := make([]string, len(config.TrustedProxies))
 	for i, p := range config.TrustedProxies {

@@ -10,6 +10,7 @@ import (
 	"net"
 	"os"
 	"os/signal"
+	"signalbox/ratelimit"
 	"sync"
 	"sync/atomic"
 	"syscall"
@@ -115,7 +116,7 @@ type crowd struct {
 	exempt func(net.Addr) bool
 	log    *slog.Logger
 
-	tally
+	open ratelimit.Counter // by address
 
 	warning sync.Mutex
 	warned  time.Time
@@ -131,12 +132,9 @@ func (l *crowd) Accept() (net.Conn, error) {
 		if l.most < 0 || l.exempt(conn.RemoteAddr()) {
 			return &guest{Conn: conn, leave: func() {}}, nil
 		}
-		from := network(conn.RemoteAddr().String())
-		if host, _, err := net.SplitHostPort(conn.RemoteAddr().String()); err == nil {
-			from = network(host)
-		}
-		if l.enter(from, l.most) {
-			return &guest{Conn: conn, leave: sync.OnceFunc(func() { l.leave(from) })}, nil
+		from := ratelimit.Network(conn.RemoteAddr().String())
+		if l.open.Enter(from, l.most) {
+			return &guest{Conn: conn, leave: sync.OnceFunc(func() { l.open.Leave(from) })}, nil
 		}
 		l.warn(from)
 		_ = conn.Close()

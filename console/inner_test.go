@@ -73,7 +73,7 @@ func TestThrottleKeepsLittle(t *testing.T) {
 	for i := range 100_000 {
 		h.take(fmt.Sprintf("10.%d.%d.%d", i>>16, i>>8&255, i&255), "shop")
 	}
-	require.LessOrEqual(t, len(h.count)+len(h.older), 2*(attemptsKept+1))
+	require.LessOrEqual(t, h.failed.Len(), 2*(attemptsKept+1))
 
 	h = newThrottle(func() time.Time { return now })
 	let := 0
@@ -93,7 +93,6 @@ func TestThrottleKeepsLittle(t *testing.T) {
 	require.Equal(t, attemptsPair, let, "one customer's network is one address")
 	_, ok := h.take("2001:db8:0:1::1", "shop")
 	require.True(t, ok)
-	require.Equal(t, "192.0.2.1", network("::ffff:192.0.2.1"))
 }
 
 // TestEarlierCookiesAreReadOn reads a cookie of an earlier version: nobody is signed out by an upgrade.

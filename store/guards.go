@@ -3,14 +3,13 @@ package store
 import (
 	"context"
 	"fmt"
+	"signalbox/ratelimit"
 	"time"
-
-	"signalbox/desk"
 )
 
 // TakeRequests takes up to n requests from an app's bucket, which all processes share, after giving back those that were taken before and
 // not used. It tells how many were to be had, and the bucket as it is then.
-func (s *Store) TakeRequests(ctx context.Context, app string, b desk.Bucket, n, unused int) (taken int, after desk.Bucket, err error) {
+func (s *Store) TakeRequests(ctx context.Context, app string, b ratelimit.Bucket, n, unused int) (taken int, after ratelimit.Bucket, err error) {
 	err = s.write(ctx, func(ctx context.Context, q *session) error {
 		var full int64
 		look := q.forUpdate(`SELECT full_at FROM buckets WHERE app = ?`)

@@ -10,6 +10,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"signalbox/desk"
+	"signalbox/ratelimit"
 	"signalbox/store"
 	"signalbox/ticket"
 )
@@ -25,7 +26,7 @@ func (b *bench) elsewhere() *store.Store {
 func TestABucketIsSharedByProcesses(t *testing.T) {
 	both(t, func(t *testing.T, b *bench) {
 		stores := []*store.Store{b.Store, b.elsewhere()}
-		bucket := desk.Bucket{Rate: 600, Burst: 25}
+		bucket := ratelimit.Bucket{Rate: 600, Burst: 25}
 		take := func() (sum int) {
 			var granted atomic.Int64
 			var all sync.WaitGroup

@@ -23,7 +23,7 @@ func Authenticator(apps api.Apps, now func() time.Time) api.Authenticator {
 		if err != nil {
 			return desk.App{}, true, refuse(err)
 		}
-		if err := api.Claim(c, a.Access, ""); err != nil {
+		if err := api.LogIn(c, a.Access, ""); err != nil {
 			return desk.App{}, true, err
 		}
 		app, secrets, unknown := apps.Secrets(c.UserContext(), a.Access)
@@ -38,7 +38,7 @@ func Authenticator(apps api.Apps, now func() time.Time) api.Authenticator {
 		if why != nil {
 			secret = string(a.Signature) // with which nobody has logged in
 		}
-		if err := api.Claim(c, a.Access, secret); err != nil {
+		if err := api.LogIn(c, a.Access, secret); err != nil {
 			return desk.App{}, true, err
 		}
 		if why != nil {

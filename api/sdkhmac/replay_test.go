@@ -22,6 +22,7 @@ import (
 
 	"signalbox/api"
 	"signalbox/desk"
+	"signalbox/ratelimit"
 	"signalbox/ticket"
 )
 
@@ -94,7 +95,7 @@ func (f *forgetful) UseSignature(_ context.Context, digest, key string, expires 
 	return true, nil
 }
 
-func (f *forgetful) TakeRequests(context.Context, string, desk.Bucket, int, int) (int, desk.Bucket, error) {
+func (f *forgetful) TakeRequests(context.Context, string, ratelimit.Bucket, int, int) (int, ratelimit.Bucket, error) {
 	panic("no app has a limit here")
 }
 

@@ -14,6 +14,7 @@ import (
 
 	"signalbox/api"
 	"signalbox/desk"
+	"signalbox/ratelimit"
 	"signalbox/ticket"
 )
 
@@ -116,7 +117,7 @@ func TestLimitsAreShared(t *testing.T) {
 	require.NoError(t, err)
 	a := p.must(p.call("GET", "/api/issue", secret, nil))
 	require.Equal(t, "3", a.header.Get("X-RateLimit-Limit"))
-	taken, after, err := p.house.Store.TakeRequests(t.Context(), "shop", desk.Bucket{Rate: 3, Burst: 3}, 10, 0)
+	taken, after, err := p.house.Store.TakeRequests(t.Context(), "shop", ratelimit.Bucket{Rate: 3, Burst: 3}, 10, 0)
 	require.NoError(t, err)
 	require.Equal(t, 2, taken)
 	require.Positive(t, after.FullAt.Unix())

@@ -10,7 +10,7 @@ import (
 
 	"github.com/stretchr/testify/require"
 
-	"signalbox/desk"
+	"signalbox/ratelimit"
 	"signalbox/ticket"
 )
 
@@ -35,7 +35,7 @@ func (h *hand) pass(d time.Duration) {
 }
 
 // guess fails to log in n times and tells how often the credential was looked at.
-func guess(a *attempts, n int, t attempt) (looked int) {
+func guess(a *logins, n int, t login) (looked int) {
 	for range n {
 		if a.check(t) == nil {
 			looked++
@@ -47,8 +47,8 @@ func guess(a *attempts, n int, t attempt) (looked int) {
 
 func TestGuessingFromOneAddressIsOfNoUse(t *testing.T) {
 	clock := newHand()
-	a := newAttempts(60, clock.now)
-	from := func(address string) attempt { return attempt{address: address, credential: [32]byte{1}} }
+	a := newLogins(60, clock.now)
+	from := func(address string) login { return login{address: address, credential: [32]byte{1}} }
 	require.Equal(t, 60, guess(a, 100, from("203.0.113.1")))
 	var refusal later
 	require.ErrorAs(t, a.check(from("203.0.113.1")), &refusal)
@@ -64,8 +64,8 @@ func TestGuessingFromOneAddressIsOfNoUse(t *testing.T) {
 
 func TestGuessingManyAtOnceIsOfNoUse(t *testing.T) {
 	clock := newHand()
-	a := newAttempts(60, clock.now)
-	from := attempt{address: "203.0.113.1", credential: [32]byte{1}}
+	a := newLogins(60, clock.now)
+	from := login{address: "203.0.113.1", credential: [32]byte{1}}
 	const atOnce = 1_000
 	for range atOnce {
 		require.NoError(t, a.check(from), "none has failed yet")
@@ -85,41 +85,41 @@ func TestGuessingManyAtOnceIsOfNoUse(t *testing.T) {
 
 func TestGuessingOneCodeFromManyAddressesIsOfNoUse(t *testing.T) {
 	clock := newHand()
-	a := newAttempts(60, clock.now)
+	a := newLogins(60, clock.now)
 	looked := 0
 	for i := range 50 {
-		looked += guess(a, 60, attempt{address: fmt.Sprintf("203.0.113.%d", i), code: "shop", credential: [32]byte{byte(i)}})
+		looked += guess(a, 60, login{address: fmt.Sprintf("203.0.113.%d", i), code: "shop", credential: [32]byte{byte(i)}})
 	}
 	require.Equal(t, 600, looked)
-	require.NoError(t, a.check(attempt{address: "198.51.100.1", code: "other"}))
-	require.Error(t, a.check(attempt{address: "198.51.100.1", code: "shop"}))
+	require.NoError(t, a.check(login{address: "198.51.100.1", code: "other"}))
+	require.Error(t, a.check(login{address: "198.51.100.1", code: "shop"}))
 }
 
 func TestWhoLoggedInLatelyIsNotLockedOutByOthers(t *testing.T) {
 	clock := newHand()
-	a := newAttempts(60, clock.now)
-	shop := attempt{address: "203.0.113.1", code: "shop", credential: [32]byte{9}}
-	a.work(shop)
-	require.Equal(t, 60, guess(a, 100, attempt{address: "203.0.113.1", credential: [32]byte{1}}))
+	a := newLogins(60, clock.now)
+	shop := login{address: "203.0.113.1", code: "shop", credential: [32]byte{9}}
+	a.succeed(shop)
+	require.Equal(t, 60, guess(a, 100, login{address: "203.0.113.1", credential: [32]byte{1}}))
 	require.NoError(t, a.check(shop))
 	clock.pass(workedFor + time.Second)
-	guess(a, 100, attempt{address: "203.0.113.1", credential: [32]byte{1}})
+	guess(a, 100, login{address: "203.0.113.1", credential: [32]byte{1}})
 	require.Error(t, a.check(shop))
 }
 
 func TestFloodsOfAddressesTakeNoMemory(t *testing.T) {
 	clock := newHand()
-	a := newAttempts(60, clock.now)
-	for i := range 3 * keptAttempts {
-		a.fail(attempt{address: fmt.Sprintf("10.%d.%d.%d", i>>16, i>>8&255, i&255)})
-		a.work(attempt{credential: [32]byte{byte(i), byte(i >> 8), byte(i >> 16)}})
-		require.LessOrEqual(t, max(len(a.failed), len(a.worked)), keptAttempts)
+	a := newLogins(60, clock.now)
+	for i := range 3 * keptLogins {
+		a.fail(login{address: fmt.Sprintf("10.%d.%d.%d", i>>16, i>>8&255, i&255)})
+		a.succeed(login{credential: [32]byte{byte(i), byte(i >> 8), byte(i >> 16)}})
+		require.LessOrEqual(t, max(a.failed.Len(), a.worked.Len()), keptLogins)
 	}
 }
 
 func TestNoLimitOfAttempts(t *testing.T) {
-	a := newAttempts(-1, time.Now)
-	require.NoError(t, a.check(attempt{address: "203.0.113.1"}))
+	a := newLogins(-1, time.Now)
+	require.NoError(t, a.check(login{address: "203.0.113.1"}))
 }
 
 // counted is what the processes share, and how often they asked it.
@@ -130,7 +130,7 @@ type counted struct {
 	err   error
 }
 
-func (c *counted) TakeRequests(ctx context.Context, app string, b desk.Bucket, n, unused int) (int, desk.Bucket, error) {
+func (c *counted) TakeRequests(ctx context.Context, app string, b ratelimit.Bucket, n, unused int) (int, ratelimit.Bucket, error) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	if c.trips++; c.err != nil {
@@ -158,7 +158,7 @@ func TestProcessesTogetherLetNoMoreThroughThanTheLimit(t *testing.T) {
 		ask(i % 3)
 	}
 	require.LessOrEqual(t, let, burst)
-	require.GreaterOrEqual(t, let, burst-3*lot(desk.Bucket{Rate: rate, Burst: burst}), "what a process keeps is little")
+	require.GreaterOrEqual(t, let, burst-3*batch(ratelimit.Bucket{Rate: rate, Burst: burst}), "what a process keeps is little")
 	require.LessOrEqual(t, shared.trips, 30, "a round trip for every request would be %d", asked)
 
 	before := let
@@ -169,7 +169,7 @@ func TestProcessesTogetherLetNoMoreThroughThanTheLimit(t *testing.T) {
 		ask(2)
 	}
 	require.LessOrEqual(t, let-before, rate+1)
-	require.Greater(t, let-before, rate-3*lot(desk.Bucket{Rate: rate, Burst: burst}))
+	require.Greater(t, let-before, rate-3*batch(ratelimit.Bucket{Rate: rate, Burst: burst}))
 	require.LessOrEqual(t, shared.trips, 30+3*2*61)
 }
 
@@ -182,7 +182,7 @@ func TestWhatIsNotUsedIsGivenBack(t *testing.T) {
 		ok, bucket, left, err := l.take(t.Context(), "shop", 600, 600)
 		require.NoError(t, err)
 		require.True(t, ok)
-		require.Greater(t, left, 600-lot(bucket))
+		require.Greater(t, left, 600-batch(bucket))
 	}
 }
 

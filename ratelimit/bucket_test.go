@@ -1,4 +1,4 @@
-package desk_test
+package ratelimit_test
 
 import (
 	"testing"
@@ -7,12 +7,12 @@ import (
 	"github.com/stretchr/testify/require"
 	"pgregory.net/rapid"
 
-	"signalbox/desk"
+	"signalbox/ratelimit"
 )
 
 func TestABucketIsEmptiedAtOnceAndRefilledSteadily(t *testing.T) {
 	now := time.Date(2026, 1, 2, 3, 4, 5, 0, time.UTC)
-	b := desk.Bucket{Rate: 60, Burst: 5}
+	b := ratelimit.Bucket{Rate: 60, Burst: 5}
 	require.Equal(t, 5, b.Left(now))
 	require.Equal(t, 3, b.Take(3, now))
 	require.Equal(t, 2, b.Take(9, now), "as many as are left")
@@ -35,7 +35,7 @@ func TestABucketIsEmptiedAtOnceAndRefilledSteadily(t *testing.T) {
 // However it is taken from, in any time of length d no more than the burst and what is refilled in d can be had.
 func TestABucketNeverGivesMoreThanItHolds(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
-		b := desk.Bucket{Rate: rapid.IntRange(1, 100_000).Draw(t, "rate"), Burst: rapid.IntRange(1, 1_000).Draw(t, "burst")}
+		b := ratelimit.Bucket{Rate: rapid.IntRange(1, 100_000).Draw(t, "rate"), Burst: rapid.IntRange(1, 1_000).Draw(t, "burst")}
 		now := time.Date(2026, 1, 2, 3, 4, 5, 0, time.UTC)
 		type had struct {
 			at time.Time

@@ -1,4 +1,4 @@
-package desk
+package ratelimit
 
 import "time"
 
@@ -39,4 +39,15 @@ func (b *Bucket) Put(n int, now time.Time) {
 // Wait is how long it takes until one can be taken; 0: now.
 func (b Bucket) Wait(now time.Time) time.Duration {
 	return max(0, b.missing(now)-time.Duration(b.Burst-1)*b.each())
+}
+
+// Owe takes n although the bucket may hold fewer: what it lacks then has to be refilled before anything can be taken. It is for what can only be
+// counted once it is done.
+func (b *Bucket) Owe(n int, now time.Time) {
+	b.FullAt = now.Add(max(0, b.FullAt.Sub(now)) + time.Duration(n)*b.each())
+}
+
+// Due is how long it takes until one can be taken, all that is owed included; 0: now.
+func (b Bucket) Due(now time.Time) time.Duration {
+	return max(0, max(0, b.FullAt.Sub(now))-time.Duration(b.Burst-1)*b.each()) // a zero FullAt is as far away as a Duration can tell
 }
