@@ -99,7 +99,7 @@ func (v eventView) Place() string {
 
 // eventOf makes an event readable. names tells what the nodes of the process are called.
 func eventOf(e ticket.Event, names func(string) string) eventView {
-	out := eventView{Event: e, Title: e.Words().Title, Channel: e.Channel.Title(), Verdict: e.After.Verdict, Statement: e.After.Statement, Steps: stepsOf(e, names)}
+	out := eventView{Event: e, Title: e.Labels().Title, Channel: e.Channel.Title(), Verdict: e.After.Verdict, Statement: e.After.Statement, Steps: stepsOf(e, names)}
 	if out.Channel == "" {
 		out.Channel = string(e.Channel)
 	}

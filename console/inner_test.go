@@ -2,6 +2,8 @@ package console
 
 import (
 	"fmt"
+	"os"
+	"regexp"
 	"slices"
 	"strings"
 	"testing"
@@ -37,6 +39,22 @@ func TestEveryEventAlertAndHappeningHasWords(t *testing.T) {
 	require.Equal(t, "backdoor", eventOf(ticket.Event{Channel: "backdoor"}, called).Channel)
 	steps := stepsOf(ticket.Event{Happenings: []flow.Happening{{Kind: "invented", Node: "n"}}}, called)
 	require.Equal(t, []stepView{{Node: "n", Text: "invented"}}, steps)
+}
+
+// What is coloured by its type is an entry that there is; the others are plain.
+func TestStylesNameEntries(t *testing.T) {
+	css, err := os.ReadFile("assets/console.css")
+	require.NoError(t, err)
+	coloured := regexp.MustCompile(`\.event:is\(([^)]*)\)`).FindAllSubmatch(css, -1)
+	require.NotEmpty(t, coloured)
+	for _, line := range coloured {
+		for name := range strings.SplitSeq(string(line[1]), ",") {
+			word := strings.TrimPrefix(strings.TrimSpace(name), ".is-")
+			if !ticket.Type(word).Known() && !slices.Contains(notice.AlertKinds, notice.AlertKind(word)) {
+				t.Errorf("assets/console.css colours %q, which is neither an event nor an alert", word)
+			}
+		}
+	}
 }
 
 // A member of a change that the pages have no form for is shown as it stands.

@@ -77,13 +77,13 @@ type Event struct {
 	Happenings []flow.Happening `json:"happenings,omitempty"` // what went on in the process, in order
 }
 
-// Words are what the channels call the event. One of a type that this build does not know is called by its type.
-func (e Event) Words() Words {
+// Labels are what the channels call the event. One of a type that this build does not know is called by its type.
+func (e Event) Labels() Labels {
 	first := ""
 	if len(e.Happenings) > 0 {
 		first = e.Happenings[0].Kind
 	}
-	return e.Type.words(first)
+	return e.Type.labels(first)
 }
 
 // Evolve gives the ticket as it is after the event. It cannot refuse and is the only thing that changes a ticket; the ticket it is given

@@ -51,8 +51,8 @@ const (
 	AboutNothing      Subject = "nothing" // nothing was changed
 )
 
-// Words are what the channels call an event that have words of their own for it. A new channel of that kind gets its members here.
-type Words struct {
+// Labels are what the channels call an event that have words of their own for it. A new channel of that kind gets its members here.
+type Labels struct {
 	Title    string `channel:"pages"`    // heads the entry of a timeline
 	Action   string `channel:"incident"` // histories: what a caller asks for with handle where there is such a word, otherwise ours
 	ActionZh string `channel:"incident"` // histories: action_name_zh
@@ -69,53 +69,53 @@ const Unsaid = "-"
 type eventType struct {
 	Type  Type
 	About Subject
-	Words
+	Labels
 }
 
-// eventTypes declares every type this build knows: what it is about, and its Words in their order.
+// eventTypes declares every type this build knows: what it is about, and its Labels in their order.
 var eventTypes = []eventType{
-	{Opened, AboutProcess, Words{"Opened", "create", "创建", "Create", "流程开始"}},
-	{Accepted, AboutProcess, Words{"Accepted", "acceptedIncident1", "受理", "Accept", "{who} 受理{node}{remark}"}},
-	{Solved, AboutProcess, Words{"Solution committed", "commitSolution1", "提交解决方案", "Commit solution", "{who} 提交解决方案{node}{remark}"}},
-	{Confirmed, AboutProcess, Words{"Confirmed", "confirm", "验证通过", "Verification passed", "{who} 确认解决方案{node}{remark}"}},
-	{Returned, AboutProcess, Words{"Sent back", "confirm", "验证不通过", "Verification failed", "{who} 退回解决方案{node}{remark}"}},
-	{Closed, AboutProcess, Words{"Closed", "close", "关闭", "Close", "{who} 关闭了单据{remark}"}},
-	{Reopened, AboutProcess, Words{"Reopened", "reopen", "重新打开", "Reopen", "{who} 重新打开了单据{remark}"}},
-	{Suspended, AboutProcess, Words{"Suspended", "suspend", "挂起", "Suspend", "{who} 挂起了单据{remark}"}},
-	{Resumed, AboutProcess, Words{"Resumed", "unsuspend", "恢复", "Resume", "{who} 恢复了单据{remark}"}},
-	{Withdrawn, AboutProcess, Words{"Withdrawn", "withdraw", "撤销", "Withdraw", "{who} 撤销了单据{remark}"}},
-	{Stopped, AboutProcess, Words{"Terminated", "terminate", "终止", "Terminate", "{who} 终止了单据{remark}"}},
-	{Submitted, AboutProcess, Words{"Form submitted", "submit", "提交", "Submit", "{who} 提交{node}{remark}"}},
-	{Approved, AboutProcess, Words{"Approved", "approve", "审批通过", "Approve", "{who} 处理{node}：通过{remark}"}},
-	{Rejected, AboutProcess, Words{"Rejected", "reject", "审批拒绝", "Reject", "{who} 处理{node}：拒绝{remark}"}},
-	{Added, AboutProcess, Words{"Approvers added", "add", "加签", "Add approvers", "{who} 加签{node}{remark}"}},
-	{Claimed, AboutProcess, Words{"Claimed", "claim", "认领", "Claim", "{who} 认领{node}{remark}"}},
-	{Assigned, AboutProcess, Words{"Assigned", "assign", "分派", "Assign", "{who} 分派{node}{remark}"}},
-	{Delivered, AboutProcess, Words{"Handed over", "deliver", "转单", "Hand over", "{who} 转单{node}{remark}"}},
-	{Reassigned, AboutProcess, Words{"Reassigned", "reassign", "改派", "Reassign", "{who} 改派{node}{remark}"}},
-	{Retried, AboutProcess, Words{"Tried again", "retry", "重试", "Retry", "{who} 重试{node}{remark}"}},
-	{Skipped, AboutProcess, Words{"Skipped", "skip", "忽略", "Skip", "{who} 忽略{node}{remark}"}},
-	{Elapsed, AboutProcess, Words{"Time came", "elapse", "到期", "Time came", "系统处理{node}：到期"}},
-	{Called, AboutProcess, Words{"Call answered", "call", "接口调用完成", "Call answered", "系统处理{node}：调用接口"}},
-	{Finished, AboutProcess, Words{"Finished", "finish", "流程结束", "Finish", Unsaid}},
-	{Migrated, AboutProcess, Words{"Moved to another version", "migrate", "迁移流程版本", "Move to another version", "{who} 迁移了单据的流程版本{remark}"}},
-	{Related, AboutRelations, Words{"Relation changed", "relate", "关联", "Relate", "{who} 修改了关联{remark}"}},
-	{Said, AboutConversation, Words{"Message", "say", "留言", "Comment", "{who} 添加了留言{remark}"}},
-	{Revised, AboutConversation, Words{"Message edited", "revise", "修改留言", "Edit comment", "{who} 修改了留言{remark}"}},
-	{Reported, AboutCase, Words{"Report from outside", "report", "外部系统回调", "External callback", "{who} 回传了外部系统的状态{remark}"}},
-	{Stale, AboutCase, Words{"Outdated report, ignored", "stale", "过期的外部系统回调", "Outdated external callback", "{who} 回传了过期的外部系统状态{remark}"}},
-	{RefusedCmd, AboutNothing, Words{"Refused", "refused", "操作被拒绝", "Refused", "{who} 的操作无效"}},
+	{Opened, AboutProcess, Labels{"Opened", "create", "创建", "Create", "流程开始"}},
+	{Accepted, AboutProcess, Labels{"Accepted", "acceptedIncident1", "受理", "Accept", "{who} 受理{node}{remark}"}},
+	{Solved, AboutProcess, Labels{"Solution committed", "commitSolution1", "提交解决方案", "Commit solution", "{who} 提交解决方案{node}{remark}"}},
+	{Confirmed, AboutProcess, Labels{"Confirmed", "confirm", "验证通过", "Verification passed", "{who} 确认解决方案{node}{remark}"}},
+	{Returned, AboutProcess, Labels{"Sent back", "confirm", "验证不通过", "Verification failed", "{who} 退回解决方案{node}{remark}"}},
+	{Closed, AboutProcess, Labels{"Closed", "close", "关闭", "Close", "{who} 关闭了单据{remark}"}},
+	{Reopened, AboutProcess, Labels{"Reopened", "reopen", "重新打开", "Reopen", "{who} 重新打开了单据{remark}"}},
+	{Suspended, AboutProcess, Labels{"Suspended", "suspend", "挂起", "Suspend", "{who} 挂起了单据{remark}"}},
+	{Resumed, AboutProcess, Labels{"Resumed", "unsuspend", "恢复", "Resume", "{who} 恢复了单据{remark}"}},
+	{Withdrawn, AboutProcess, Labels{"Withdrawn", "withdraw", "撤销", "Withdraw", "{who} 撤销了单据{remark}"}},
+	{Stopped, AboutProcess, Labels{"Terminated", "terminate", "终止", "Terminate", "{who} 终止了单据{remark}"}},
+	{Submitted, AboutProcess, Labels{"Form submitted", "submit", "提交", "Submit", "{who} 提交{node}{remark}"}},
+	{Approved, AboutProcess, Labels{"Approved", "approve", "审批通过", "Approve", "{who} 处理{node}：通过{remark}"}},
+	{Rejected, AboutProcess, Labels{"Rejected", "reject", "审批拒绝", "Reject", "{who} 处理{node}：拒绝{remark}"}},
+	{Added, AboutProcess, Labels{"Approvers added", "add", "加签", "Add approvers", "{who} 加签{node}{remark}"}},
+	{Claimed, AboutProcess, Labels{"Claimed", "claim", "认领", "Claim", "{who} 认领{node}{remark}"}},
+	{Assigned, AboutProcess, Labels{"Assigned", "assign", "分派", "Assign", "{who} 分派{node}{remark}"}},
+	{Delivered, AboutProcess, Labels{"Handed over", "deliver", "转单", "Hand over", "{who} 转单{node}{remark}"}},
+	{Reassigned, AboutProcess, Labels{"Reassigned", "reassign", "改派", "Reassign", "{who} 改派{node}{remark}"}},
+	{Retried, AboutProcess, Labels{"Tried again", "retry", "重试", "Retry", "{who} 重试{node}{remark}"}},
+	{Skipped, AboutProcess, Labels{"Skipped", "skip", "忽略", "Skip", "{who} 忽略{node}{remark}"}},
+	{Elapsed, AboutProcess, Labels{"Time came", "elapse", "到期", "Time came", "系统处理{node}：到期"}},
+	{Called, AboutProcess, Labels{"Call answered", "call", "接口调用完成", "Call answered", "系统处理{node}：调用接口"}},
+	{Finished, AboutProcess, Labels{"Finished", "finish", "流程结束", "Finish", Unsaid}},
+	{Migrated, AboutProcess, Labels{"Moved to another version", "migrate", "迁移流程版本", "Move to another version", "{who} 迁移了单据的流程版本{remark}"}},
+	{Related, AboutRelations, Labels{"Relation changed", "relate", "关联", "Relate", "{who} 修改了关联{remark}"}},
+	{Said, AboutConversation, Labels{"Message", "say", "留言", "Comment", "{who} 添加了留言{remark}"}},
+	{Revised, AboutConversation, Labels{"Message edited", "revise", "修改留言", "Edit comment", "{who} 修改了留言{remark}"}},
+	{Reported, AboutCase, Labels{"Report from outside", "report", "外部系统回调", "External callback", "{who} 回传了外部系统的状态{remark}"}},
+	{Stale, AboutCase, Labels{"Outdated report, ignored", "stale", "过期的外部系统回调", "Outdated external callback", "{who} 回传了过期的外部系统状态{remark}"}},
+	{RefusedCmd, AboutNothing, Labels{"Refused", "refused", "操作被拒绝", "Refused", "{who} 的操作无效"}},
 }
 
 // unknown is what a type of a newer build is taken for. It is called by its own name where there is no telling what it is.
 func unknown(t Type) eventType {
 	word := string(t)
-	return eventType{t, AboutProcess, Words{word, word, word, word, "{who} 处理了单据"}}
+	return eventType{t, AboutProcess, Labels{word, word, word, word, "{who} 处理了单据"}}
 }
 
 // outcomes name events of one type more closely, by the first thing that went on in the process: an event tells of one cause, and what
 // follows from it comes after.
-var outcomes = map[outcome]outcomeWords{
+var outcomes = map[outcome]outcomeLabels{
 	{Elapsed, flow.Reminded}:   {"Reminded", "到期提醒", "Remind"},
 	{Elapsed, flow.Escalated}:  {"Escalated", "到期升级", "Escalate"},
 	{Elapsed, flow.Reassigned}: {"Deadline passed, reassigned", "到期改派", "Reassign on time-out"},
@@ -128,7 +128,7 @@ type outcome struct {
 	first string // kind of flow.Happening
 }
 
-type outcomeWords struct{ Title, ActionZh, ActionEn string }
+type outcomeLabels struct{ Title, ActionZh, ActionEn string }
 
 // Types lists every type this build knows, in the order of the table. An event of any other type comes from a newer build.
 var Types = func() []Type {
@@ -156,13 +156,13 @@ func (t Type) Known() bool {
 // About is what events of the type are about; one that this build does not know is taken to be about the process.
 func (t Type) About() Subject { return declared(t).About }
 
-// words are those of the type, or of the outcome that began with this kind of happening.
-func (t Type) words(first string) Words {
-	words := declared(t).Words
+// labels are those of the type, or of the outcome that began with this kind of happening.
+func (t Type) labels(first string) Labels {
+	labels := declared(t).Labels
 	if o, ok := outcomes[outcome{t, first}]; ok {
-		words.Title, words.ActionZh, words.ActionEn = o.Title, o.ActionZh, o.ActionEn
+		labels.Title, labels.ActionZh, labels.ActionEn = o.Title, o.ActionZh, o.ActionEn
 	}
-	return words
+	return labels
 }
 
 func declared(t Type) eventType {

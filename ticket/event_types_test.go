@@ -19,17 +19,17 @@ import (
 
 // A type of event is a constant and a line of the table; whoever writes the first and forgets the second, or a word of it, is told what is
 // missing where.
-func TestEveryEventHasWordsOnEveryChannel(t *testing.T) {
+func TestEveryEventHasALabelOnEveryChannel(t *testing.T) {
 	for _, kind := range eventConstants(t) {
-		words := ticket.Event{Type: kind}.Words()
+		labels := ticket.Event{Type: kind}.Labels()
 		if !kind.Known() {
-			words = ticket.Words{}
+			labels = ticket.Labels{}
 			t.Errorf("the event %q has no line in the table of event types", kind)
 		}
-		v := reflect.ValueOf(words)
+		v := reflect.ValueOf(labels)
 		for i := range v.NumField() {
 			if member := v.Type().Field(i); v.Field(i).String() == "" {
-				t.Errorf("the event %q has no word for channel %s (%s)", kind, member.Tag.Get("channel"), member.Name)
+				t.Errorf("the event %q has no label on channel %s (%s)", kind, member.Tag.Get("channel"), member.Name)
 			}
 		}
 		switch kind.About() {
@@ -47,17 +47,17 @@ var (
 	placeholder = regexp.MustCompile(`\{(who|node|remark)\}`)
 )
 
-func TestWordsOfEvents(t *testing.T) {
+func TestLabelsOfEvents(t *testing.T) {
 	titles, names := map[string]ticket.Type{}, map[string]ticket.Type{}
 	for _, kind := range ticket.Types {
-		own := ticket.Event{Type: kind}.Words()
+		own := ticket.Event{Type: kind}.Labels()
 		for _, first := range append([]string{""}, flow.Kinds...) {
-			words := ticket.Event{Type: kind, Happenings: []flow.Happening{{Kind: first}}}.Words()
-			require.Regexp(t, latin, words.Title, kind)
-			require.Regexp(t, latin, words.ActionEn, kind)
-			require.Regexp(t, han, words.ActionZh, kind)
-			require.Equal(t, []string{own.Action, own.Log}, []string{words.Action, words.Log}, "%s: what programs read does not depend on the outcome", kind)
-			for word, taken := range map[string]map[string]ticket.Type{words.Title: titles, words.ActionEn: names} {
+			labels := ticket.Event{Type: kind, Happenings: []flow.Happening{{Kind: first}}}.Labels()
+			require.Regexp(t, latin, labels.Title, kind)
+			require.Regexp(t, latin, labels.ActionEn, kind)
+			require.Regexp(t, han, labels.ActionZh, kind)
+			require.Equal(t, []string{own.Action, own.Log}, []string{labels.Action, labels.Log}, "%s: what programs read does not depend on the outcome", kind)
+			for word, taken := range map[string]map[string]ticket.Type{labels.Title: titles, labels.ActionEn: names} {
 				if other, ok := taken[word]; ok && other != kind {
 					t.Errorf("the events %q and %q are both called %q", other, kind, word)
 				}
@@ -74,15 +74,15 @@ func TestWordsOfEvents(t *testing.T) {
 		for _, kind := range happened {
 			e.Happenings = append(e.Happenings, flow.Happening{Kind: kind})
 		}
-		return e.Words().Title
+		return e.Labels().Title
 	}
 	require.Equal(t, "Call given up", title(ticket.Called, flow.CallFailed))
 	require.Equal(t, "Call answered", title(ticket.Called, flow.CallDone, flow.Left, flow.Entered, flow.CallFailed), "the failure is that of the next call")
 	require.Equal(t, "Reminded", title(ticket.Elapsed, flow.Reminded))
 	require.Equal(t, "Time came", title(ticket.Elapsed, flow.Left, flow.Entered), "a wait is over")
 	unknown := ticket.Event{Type: "from-a-newer-build"}
-	require.Equal(t, ticket.Words{Title: "from-a-newer-build", Action: "from-a-newer-build", ActionZh: "from-a-newer-build", ActionEn: "from-a-newer-build",
-		Log: "{who} 处理了单据"}, unknown.Words())
+	require.Equal(t, ticket.Labels{Title: "from-a-newer-build", Action: "from-a-newer-build", ActionZh: "from-a-newer-build", ActionEn: "from-a-newer-build",
+		Log: "{who} 处理了单据"}, unknown.Labels())
 	require.False(t, unknown.Type.Known())
 	require.Equal(t, ticket.AboutProcess, unknown.Type.About())
 }

@@ -135,11 +135,11 @@ func historyOf(t ticket.Ticket, events []ticket.Event, newestFirst bool) history
 }
 
 func entryOf(t ticket.Ticket, e ticket.Event) entry {
-	words, at := e.Words(), e.At.UnixMilli()
+	labels, at := e.Labels(), e.At.UnixMilli()
 	entry := entry{
-		ActionID: e.Operation, Action: words.Action, SubAction: string(e.Type), Operator: e.Actor, Comment: e.Note,
+		ActionID: e.Operation, Action: labels.Action, SubAction: string(e.Type), Operator: e.Actor, Comment: e.Note,
 		ID: fmt.Sprintf("%s-%d", t.Number, e.Seq), TicketID: t.Number, StartTime: at, StopTime: at, UpdateTime: at,
-		ActionNameZh: words.ActionZh, ActionNameEn: words.ActionEn, Status: statusWords[e.After.Status],
+		ActionNameZh: labels.ActionZh, ActionNameEn: labels.ActionEn, Status: statusWords[e.After.Status],
 	}
 	if entry.ActionID == "" {
 		entry.ActionID = entry.ID

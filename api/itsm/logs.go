@@ -100,8 +100,8 @@ func actedAt(e ticket.Event, def flow.Definition) *flow.Node {
 
 // sentence tells an event in the words of the rule book; empty where another entry says all there is to say.
 func sentence(e ticket.Event, node *flow.Node) string {
-	words := e.Words().Log
-	if words == ticket.Unsaid {
+	log := e.Labels().Log
+	if log == ticket.Unsaid {
 		return ""
 	}
 	name, remark := "节点", ""
@@ -111,7 +111,7 @@ func sentence(e ticket.Event, node *flow.Node) string {
 	if e.Note != "" {
 		remark = "，备注【" + quiet(e.Note) + "】"
 	}
-	return strings.NewReplacer("{who}", quiet(e.Actor), "{node}", name, "{remark}", remark).Replace(words)
+	return strings.NewReplacer("{who}", quiet(e.Actor), "{node}", name, "{remark}", remark).Replace(log)
 }
 
 // quiet keeps words that mean a vote from being found in what people wrote: a character without width goes between the two of each.
