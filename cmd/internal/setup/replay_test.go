@@ -64,6 +64,7 @@ func raw(t *testing.T, body any) string {
 // letter, and nothing happens. Routes that are added are called too.
 func TestEveryCallIsReplayed(t *testing.T) {
 	p := newProduct(t, api.Config{ExceptionsPerMinute: 1_000_000})
+	require.Empty(t, p.unknown(), "calls need what is not known here")
 	secret, err := p.house.Store.CreateApp(t.Context(), desk.App{Code: "north", Tenant: "north", Scopes: []desk.Scope{desk.Admin}})
 	require.NoError(t, err)
 	methods, changing, refusable := map[string]int{}, 0, 0
