@@ -8,6 +8,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/sethvargo/go-retry"
 	"go.temporal.io/sdk/temporal"
 
 	"signalbox/flow"
@@ -56,7 +57,7 @@ func (d *Deliveries) CallService(ctx context.Context, in CallInput) (flow.Called
 	case err != nil && ctx.Err() != nil:
 		return answer, ctx.Err()
 	case err != nil:
-		fault = line(err)
+		fault = errorLine(err)
 	case status >= 500, status == http.StatusRequestTimeout, status == http.StatusTooEarly, status == http.StatusTooManyRequests:
 		fault = fmt.Sprintf("HTTP %d", status)
 	}
@@ -77,8 +78,8 @@ func callID(in CallInput) string {
 	return fmt.Sprintf("%s:%s:%d:%d", in.Ticket.Number, in.Owed.Node, in.Owed.Round, in.Owed.Try)
 }
 
-// reporting is what an attempt keeps of its time for telling how it came out.
-const reporting = time.Second
+// reportTime is what an attempt keeps of its time for telling Temporal how it came out.
+const reportTime = time.Second
 
 // signCall gives the headers that sign an attempt made now. An attempt has more time than its request may take; while the database does not
 // answer it is waited for in what is left over, because an attempt that is given up is one less of those that the node has.
@@ -86,24 +87,30 @@ func (d *Deliveries) signCall(ctx context.Context, in CallInput) (map[string]str
 	limited := ctx
 	if end, ok := ctx.Deadline(); ok {
 		var cancel context.CancelFunc
-		limited, cancel = context.WithDeadline(ctx, end.Add(-in.Owed.Timeout-reporting))
+		limited, cancel = context.WithDeadline(ctx, end.Add(-in.Owed.Timeout-reportTime))
 		defer cancel()
 	}
-	for wait := faultWait; ; wait = min(2*wait, maxFaultWait) {
-		secret, older, err := d.Secrets.CallSecrets(limited, in.Ticket, in.Service)
+	var secret string
+	var older []string
+	err := retry.Do(limited, faultBackoff(), func(limited context.Context) (err error) {
+		secret, older, err = d.Secrets.CallSecrets(limited, in.Ticket, in.Service)
 		if err == nil {
-			return notice.Sign(secret, callID(in), d.Now(), []byte(in.Owed.Body), older...)
+			return nil
 		}
 		d.log().ErrorContext(ctx, "service.unsigned", "ticket", in.Ticket.Number, "node", in.Owed.Node, "error", err)
-		if !ticket.Is(err, ticket.Unavailable) {
-			return nil, unsendable("the signing secret of the service cannot be read")
+		if ticket.Is(err, ticket.Unavailable) {
+			return retry.RetryableError(err)
 		}
-		select {
-		case <-limited.Done():
-			return nil, unsendable("the signing secret of the service could not be read in time")
-		case <-time.After(wait):
-		}
+		return unsendable("the signing secret of the service cannot be read")
+	})
+	var final unsendable
+	switch {
+	case err == nil:
+		return notice.Sign(secret, callID(in), d.Now(), []byte(in.Owed.Body), older...)
+	case errors.As(err, &final):
+		return nil, final
 	}
+	return nil, unsendable("the signing secret of the service could not be read in time")
 }
 
 // call sends a request of a process as its node describes it. What only we can say of it is ours even where a node, published before that was

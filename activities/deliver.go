@@ -9,6 +9,7 @@ import (
 	"sync"
 	"time"
 
+	"github.com/sethvargo/go-retry"
 	"go.temporal.io/sdk/temporal"
 
 	"signalbox/notice"
@@ -22,12 +23,12 @@ type Deliveries struct {
 	Secrets     Secrets // that requests of processes are signed with
 	Lanes       Lanes
 	Profiles    notice.Profiles // default: as the contracts have them
-	Partitions  int             // how many there are; Tend keeps a workflow running for each
+	Partitions  int             // how many there are; Reconcile keeps a workflow running for each
 	Concurrency int             // deliveries of one partition under way at the same time, but for those to slow receivers; default 64
 	Hosts       *Hosts          // shared by all that deliver in this process; default: one of its own
 	Meter       *Meter          // counts what is delivered and what is not; default: nothing is counted
-	Poll        time.Duration   // how often a drain looks for work that no wake-up told of; default 5 s
-	Shift       time.Duration   // how long one drain goes on before another worker may take over; default 10 min
+	Poll        time.Duration   // how often a drain looks for work that no notification told of; default 5 s
+	Shift       time.Duration   // how long one drain goes on before another worker may take over; see overrun; default 10 min
 	Now         func() time.Time
 	Log         *slog.Logger   // default: slog's
 	Jitter      func() float64 // between -1 and 1; default: random
@@ -101,16 +102,16 @@ func (d *Deliveries) Deliver(ctx context.Context, in DeliverInput) (Delivered, e
 	if !found || w.Delivery.ID != in.Delivery {
 		return Delivered{}, nil
 	}
-	leave, wait := d.enter(w)
-	if leave == nil {
-		return Delivered{}, d.later(ctx, w, wait)
+	permit, wait := d.enter(w)
+	if permit == nil {
+		return Delivered{}, d.deferTry(ctx, w, wait)
 	}
-	result, err := d.attempt(ctx, w, leave)
+	result, err := d.attempt(ctx, w, permit)
 	if err != nil {
 		return Delivered{}, err
 	}
-	if err := d.record(ctx, result); err != nil {
-		return Delivered{}, fmt.Errorf("write the try down: %w", err)
+	if err := d.saveResult(ctx, result); err != nil {
+		return Delivered{}, fmt.Errorf("save the try: %w", err)
 	}
 	if result.Then == notice.Retrying {
 		return Delivered{}, temporal.NewApplicationErrorWithOptions(result.Attempt.Error, TypeFailedTry, temporal.ApplicationErrorOptions{
@@ -125,12 +126,12 @@ func (d *Deliveries) Deliver(ctx context.Context, in DeliverInput) (Delivered, e
 // TypePutOff is the type of the error by which Deliver asks to be called again because the host has its share or answers nobody.
 const TypePutOff = "put_off"
 
-// roomEvery is how often a try asks for room at its host.
-const roomEvery = 3 * time.Second
+// capacityPoll is how often a try asks again whether its host has capacity.
+const capacityPoll = 3 * time.Second
 
-// enter asks for leave to try a retrying lane's next delivery. nil: it is to ask again after that time, which is never later than its profile
-// lets it wait.
-func (d *Deliveries) enter(w Work) (leave *pass, wait time.Duration) {
+// enter asks for a permit to try a retrying lane's next delivery. Without one it is to be asked again after wait, which is never longer than the
+// delivery's profile lets it wait (notice.Profile.Latest).
+func (d *Deliveries) enter(w Work) (p *permit, wait time.Duration) {
 	now := d.Now()
 	due := w.DueAt()
 	if w.Delivery.Tries == 0 {
@@ -140,11 +141,11 @@ func (d *Deliveries) enter(w Work) (leave *pass, wait time.Duration) {
 		}
 	}
 	latest := d.profile(w).Latest(w.Delivery.Tries, due)
-	leave, a, until := d.hosts().admit(host(w), !now.Before(latest), nil)
+	p, a, until := d.hosts().admit(host(w), !now.Before(latest), nil)
 	if a == admitted {
-		return leave, 0
+		return p, 0
 	}
-	wait = roomEvery
+	wait = capacityPoll
 	if a == open {
 		wait = until.Sub(now)
 	}
@@ -152,16 +153,17 @@ func (d *Deliveries) enter(w Work) (leave *pass, wait time.Duration) {
 	return nil, max(min(wait, latest.Sub(now)), time.Millisecond)
 }
 
-// scatter keeps many that were put off together from coming back together.
+// scatter is a random wait of up to capacityPoll, which keeps many that were put off together from coming back together.
 func (d *Deliveries) scatter() time.Duration {
-	return time.Duration((1 + d.jitter()) / 2 * float64(roomEvery))
+	return time.Duration((1 + d.jitter()) / 2 * float64(capacityPoll))
 }
 
-// later asks by its error to be called again after the wait, and has the round of a first try begin all the same.
-func (d *Deliveries) later(ctx context.Context, w Work, wait time.Duration) error {
+// deferTry gives the error by which Deliver asks to be called again after the wait. The round of a first try begins all the same: it is saved when it
+// would have been made.
+func (d *Deliveries) deferTry(ctx context.Context, w Work, wait time.Duration) error {
 	if w.Delivery.Tries == 0 && w.Delivery.FirstTry == nil {
-		if err := d.record(ctx, d.putOff(w, d.Now().Add(wait))); err != nil {
-			return fmt.Errorf("put the try off: %w", err)
+		if err := d.saveResult(ctx, d.putOff(w, d.Now().Add(wait))); err != nil {
+			return fmt.Errorf("save that the try is put off: %w", err)
 		}
 	}
 	return temporal.NewApplicationErrorWithOptions("the host has its share, or answers nobody", TypePutOff, temporal.ApplicationErrorOptions{
@@ -169,43 +171,47 @@ func (d *Deliveries) later(ctx context.Context, w Work, wait time.Duration) erro
 	})
 }
 
-// record does not give up before ctx does: a try that is not written down is made once more than promised.
-func (d *Deliveries) record(ctx context.Context, r Result) error {
-	for wait := faultWait; ; wait = min(2*wait, maxFaultWait) {
+// saveResult saves one result. It does not give up before ctx does: a try that is not saved is made once more than promised.
+func (d *Deliveries) saveResult(ctx context.Context, r Result) error {
+	err := retry.Do(ctx, faultBackoff(), func(ctx context.Context) error {
 		err := d.Outbox.SaveResults(ctx, []Result{r})
-		if err == nil {
-			d.tell(r)
-			return nil
+		if err != nil {
+			d.log().Warn("delivery.outbox_failed", "delivery", r.Work.Delivery.ID, "error", err)
 		}
-		d.log().Warn("delivery.outbox_failed", "delivery", r.Work.Delivery.ID, "error", err)
-		select {
-		case <-ctx.Done():
-			return err
-		case <-time.After(wait):
-		}
+		return retry.RetryableError(err)
+	})
+	if err == nil {
+		d.tell(r)
 	}
+	return err
 }
 
-// attempt makes one try, gives the leave back and judges. An error means that ctx ended first, and nothing is known.
-func (d *Deliveries) attempt(ctx context.Context, w Work, leave *pass) (r Result, err error) {
+// faultBackoff is how long a database that does not answer is left alone: faultWait, then twice that, up to maxFaultWait.
+func faultBackoff() retry.Backoff {
+	return retry.WithCappedDuration(maxFaultWait, retry.NewExponential(faultWait))
+}
+
+// attempt makes one try, releases its permit, and decides by the delivery's profile what follows. An error means that ctx ended first, and nothing is
+// known.
+func (d *Deliveries) attempt(ctx context.Context, w Work, p *permit) (r Result, err error) {
 	verdict := nothing
 	defer func() {
-		leave.done(verdict)
-		r.BreakerOpened = verdict == dead && d.hosts().news(host(w), w.Delivery.Tenant)
+		p.release(verdict)
+		r.BreakerOpened = verdict == dead && d.hosts().firstAlertForTenant(host(w), w.Delivery.Tenant)
 	}()
 	answer, err := d.Sender.Send(ctx, w)
 	if err != nil {
 		return Result{}, err
 	}
-	p := d.profile(w)
-	a := p.Grade(answer.Attempt)
+	profile := d.profile(w)
+	a := profile.Grade(answer.Attempt)
 	verdict = verdictOf(a)
-	ruling := p.Judge(notice.Try{Made: w.Delivery.Tries, FirstTry: w.Delivery.FirstTry, FailingSince: w.Subscription.FailingSince,
+	ruling := profile.Judge(notice.Try{Made: w.Delivery.Tries, FirstTry: w.Delivery.FirstTry, FailingSince: w.Subscription.FailingSince,
 		Attempt: a, RetryAfter: answer.RetryAfter, Jitter: d.jitter()})
 	due := w.DueAt()
 	a.ScheduledAt, a.NextTry = &due, ruling.NextTry
 	d.log().Info("delivery.attempted", "delivery", w.Delivery.ID, "subscription", w.Subscription.ID, "tenant", w.Delivery.Tenant,
-		"ticket_id", w.Delivery.Lane.TicketID, "event", w.Delivery.Seq, "kind", w.Delivery.Type, "host", host(w), "profile", p.Name,
+		"ticket_id", w.Delivery.Lane.TicketID, "event", w.Delivery.Seq, "kind", w.Delivery.Type, "host", host(w), "profile", profile.Name,
 		"try", w.Delivery.Tries+1, "status", a.Status, "class", a.Class, "error", a.Error, "ms", a.FinishedAt.Sub(a.StartedAt).Milliseconds(),
 		"then", ruling.Then, "next_try", ruling.NextTry, "drop", ruling.Drop)
 	return Result{Work: w, Attempt: a, Then: ruling.Then, NextTry: ruling.NextTry, Drop: ruling.Drop}, nil
@@ -214,7 +220,7 @@ func (d *Deliveries) attempt(ctx context.Context, w Work, leave *pass) (r Result
 // putOff is the result of a first try that is not made because its host answers nobody. Its lane's workflow makes it.
 func (d *Deliveries) putOff(w Work, until time.Time) Result {
 	return Result{Work: w, Attempt: notice.Attempt{DeliveryID: w.Delivery.ID, StartedAt: d.Now()}, Then: notice.Retrying, NextTry: &until, PutOff: true,
-		BreakerOpened: d.hosts().news(host(w), w.Delivery.Tenant)}
+		BreakerOpened: d.hosts().firstAlertForTenant(host(w), w.Delivery.Tenant)}
 }
 
 // tell says in log and metrics what somebody may want to do something about, once it is written down.

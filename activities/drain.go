@@ -5,6 +5,7 @@ import (
 	"sync"
 	"time"
 
+	"github.com/sethvargo/go-retry"
 	"go.temporal.io/sdk/activity"
 
 	"signalbox/notice"
@@ -21,13 +22,14 @@ const HeartbeatTimeout = 10 * time.Second
 const (
 	// chunk is how many pending deliveries are read at once, at most. Little time passes before they are sent, so a deletion takes effect.
 	chunk = 128
-	// maxLater bounds how many lanes are remembered as waiting for their host. From laterEach lanes on, a host's others are not even listed.
-	maxLater  = 1000
-	laterEach = 8
-	// A try that takes longer than slowAfter gives its place to another, until there are crowd times as many as there are places. So slow
-	// receivers delay nobody else, however many they are.
+	// maxDeferred bounds how many lanes of a partition are remembered as waiting for their host. From deferredPerHost lanes of one host on, its others
+	// are not even listed.
+	maxDeferred     = 1000
+	deferredPerHost = 8
+	// A try that has been under way for slowAfter no longer counts against Concurrency, and another may begin in its place. All tries of a partition
+	// together, slow ones included, are never more than overflow times Concurrency. So slow receivers do not delay others, however many they are.
 	slowAfter = time.Second
-	crowd     = 4
+	overflow  = 4
 	// gather is how long results wait for others to be written down with, while some are still to come.
 	gather   = 3 * time.Millisecond
 	maxBatch = 100
@@ -35,12 +37,12 @@ const (
 	faultWait    = 200 * time.Millisecond
 	maxFaultWait = 5 * time.Second
 	outboxLimit  = 10 * time.Second
-	// lastWords bounds writing down what is finished after the drain's context has ended.
-	lastWords  = 3 * time.Second
-	startLimit = 10 * time.Second
-	startsOnce = 8
-	// overtime is how many shifts more a drain may go on when there is no quiet moment.
-	overtime = 5
+	// flushTimeout bounds saving what is finished after the drain's context has ended.
+	flushTimeout = 3 * time.Second
+	startLimit   = 10 * time.Second
+	startsOnce   = 8
+	// overrun is how many times its length a shift that is over may still go on while there is no moment at which nothing is under way.
+	overrun = 5
 )
 
 // Drain makes the first try of all that is pending in a partition, for as long as its shift lasts: many lanes at once, in order and one
@@ -61,11 +63,11 @@ func (d *Deliveries) Drain(ctx context.Context, in DrainInput) error {
 			}
 		}
 	}()
-	s := &shift{Deliveries: d, partition: in.Partition, busy: map[notice.Lane]bool{}, later: map[notice.Lane]string{}, room: newWaiter(),
-		flying: map[*flight]bool{}, landings: make(chan landing, crowd*d.concurrency()), late: make(chan *flight), over: make(chan struct{}),
-		starts: make(chan struct{}, startsOnce), wait: faultWait}
-	defer d.hosts().forget(s.room)
-	defer close(s.over)
+	s := &shift{Deliveries: d, partition: in.Partition, busy: map[notice.Lane]bool{}, deferred: map[notice.Lane]string{}, capacity: newWaiter(),
+		inFlight: map[*flight]bool{}, landings: make(chan landing, overflow*d.concurrency()), late: make(chan *flight), done: make(chan struct{}),
+		starts: make(chan struct{}, startsOnce), backoff: faultBackoff()}
+	defer d.hosts().forget(s.capacity)
+	defer close(s.done)
 	return s.run(ctx, activity.GetWorkerStopChannel(ctx))
 }
 
@@ -75,20 +77,20 @@ type shift struct {
 	partition int
 
 	busy     map[notice.Lane]bool   // a try is under way, or made and not written down: in the outbox it is still pending
-	later    map[notice.Lane]string // passed over because its host has its share; the address's origin
-	room     *waiter                // tells when there is room at a host again
-	flying   map[*flight]bool       // tries under way
+	deferred map[notice.Lane]string // passed over because their host has its share of tries already; with the origin of their address
+	capacity *waiter                // tells when a host has capacity again
+	inFlight map[*flight]bool       // tries under way
 	slow     int                    // of them, slow ones
 	landings chan landing
 	late     chan *flight  // became slow
-	over     chan struct{} // closed at the end
+	done     chan struct{} // closed at the end
 	batch    []Result      // made or put off, not written down
 
-	look    bool             // there may be something pending
-	tired   bool             // the shift is over; it ends at the first quiet moment
+	look    bool             // there may be something pending that was not read yet
+	over    bool             // the shift is over; it ends at the first moment at which nothing is under way
 	leaving bool             // nothing new is begun
 	again   <-chan time.Time // not nil: the outbox failed, and is asked again then
-	wait    time.Duration
+	backoff retry.Backoff    // of the outbox since it last answered
 
 	starts   chan struct{} // limits how many lanes are started at once
 	starting sync.WaitGroup
@@ -100,7 +102,7 @@ func (s *shift) run(ctx context.Context, stop <-chan struct{}) error {
 	defer over.Stop()
 	poll := time.NewTicker(s.pollInterval())
 	defer poll.Stop()
-	wake := s.Outbox.Wake(ctx, s.partition)
+	notified := s.Outbox.Wake(ctx, s.partition)
 	s.look = true
 	for {
 		if s.look && !s.leaving && s.again == nil {
@@ -110,7 +112,7 @@ func (s *shift) run(ctx context.Context, stop <-chan struct{}) error {
 			s.write(ctx)
 			continue
 		}
-		if (s.leaving || s.tired) && len(s.flying) == 0 && len(s.batch) == 0 {
+		if (s.leaving || s.over) && len(s.inFlight) == 0 && len(s.batch) == 0 {
 			return nil
 		}
 		select {
@@ -118,16 +120,16 @@ func (s *shift) run(ctx context.Context, stop <-chan struct{}) error {
 			s.land(l)
 			s.gather(ctx)
 		case f := <-s.late:
-			if s.flying[f] {
+			if s.inFlight[f] {
 				f.slow, s.look = true, true
 				s.slow++
 			}
-		case <-s.room.C:
-			s.roomAgain()
-		case _, ok := <-wake:
+		case <-s.capacity.C:
+			s.capacityFreed()
+		case _, ok := <-notified:
 			s.look = true
 			if !ok {
-				wake = nil // the poll remains
+				notified = nil // the poll remains
 			}
 		case <-poll.C:
 			s.look = true
@@ -135,8 +137,8 @@ func (s *shift) run(ctx context.Context, stop <-chan struct{}) error {
 			s.again = nil
 		case <-over.C:
 			// Leaving waits for what is under way, and nothing new is begun meanwhile. So it is put off to a quiet moment, but not for ever.
-			s.leaving, s.tired = s.tired, true
-			over.Reset(overtime * s.shiftLength())
+			s.leaving, s.over = s.over, true
+			over.Reset(overrun * s.shiftLength())
 		case <-stop:
 			s.leaving, stop = true, nil
 		case <-ctx.Done():
@@ -157,7 +159,7 @@ func (s *shift) write(ctx context.Context) bool {
 		s.fault(ctx, err)
 		return false
 	}
-	s.wait = faultWait
+	s.backoff = faultBackoff()
 	for _, r := range s.batch {
 		lane := r.Work.Delivery.Lane
 		delete(s.busy, lane)
@@ -188,19 +190,19 @@ func (s *shift) fault(ctx context.Context, err error) {
 		return
 	}
 	s.log().Warn("delivery.outbox_failed", "partition", s.partition, "unwritten", len(s.batch), "error", err)
-	s.again = time.After(s.wait)
-	s.wait = min(2*s.wait, maxFaultWait)
+	wait, _ := s.backoff.Next() // never stops
+	s.again = time.After(wait)
 }
 
 // abandon breaks off what is under way and writes down what is finished. What was broken off stays pending: nothing is known about it.
 func (s *shift) abandon(ctx context.Context) error {
-	for len(s.flying) > 0 {
+	for len(s.inFlight) > 0 {
 		s.land(<-s.landings)
 	}
 	if len(s.batch) == 0 {
 		return ctx.Err()
 	}
-	last, cancel := context.WithTimeout(context.WithoutCancel(ctx), lastWords)
+	last, cancel := context.WithTimeout(context.WithoutCancel(ctx), flushTimeout)
 	defer cancel()
 	defer s.starting.Wait() // before last is cancelled: they go by it
 	for !s.write(last) {

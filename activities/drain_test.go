@@ -441,9 +441,9 @@ func TestTendLooksAtEveryPartitionAndEveryParkedLane(t *testing.T) {
 		b.outbox.Owe(lane.Subscription, 1, 1)
 		b.outbox.Park(lane, time.Now(), time.Now())
 	}
-	sum, err := b.Tend(t.Context())
+	sum, err := b.Reconcile(t.Context())
 	require.NoError(t, err)
-	require.Equal(t, activities.Tended{Partitions: 4, Redeliveries: 1, Lanes: 450}, sum)
+	require.Equal(t, activities.Reconciled{Partitions: 4, Redeliveries: 1, Lanes: 450}, sum)
 	require.Equal(t, []int{0, 1, 2, 3}, b.lanes.partitions)
 	require.Len(t, b.lanes.ensured, 450)
 }

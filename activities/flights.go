@@ -22,17 +22,17 @@ type landing struct {
 	err    error // broken off by us
 }
 
-// take begins as many tries as there is room for.
+// take begins as many tries as there are slots for.
 func (s *shift) take(ctx context.Context) {
-	for s.place() && len(s.later) < maxLater && len(s.batch) < maxBatch {
-		aside := slices.AppendSeq(slices.Collect(maps.Keys(s.busy)), maps.Keys(s.later))
+	for s.hasSlot() && len(s.deferred) < maxDeferred && len(s.batch) < maxBatch {
+		aside := slices.AppendSeq(slices.Collect(maps.Keys(s.busy)), maps.Keys(s.deferred))
 		works, err := s.pending(ctx, aside)
 		if err != nil {
 			s.fault(ctx, err)
 			return
 		}
 		for _, w := range works {
-			if !s.place() {
+			if !s.hasSlot() {
 				return // still looking: the next landing makes room
 			}
 			s.begin(ctx, w)
@@ -44,36 +44,36 @@ func (s *shift) take(ctx context.Context) {
 	if len(s.batch) >= maxBatch {
 		return // much was put off; when that is written down there is more
 	}
-	// What is left waits for a landing, a wake-up or the poll, and each of them has us look again.
+	// What is left waits for a landing, a notification or the poll, and each of them has us look again.
 	s.look = false
 }
 
 func (s *shift) pending(ctx context.Context, aside []notice.Lane) ([]Work, error) {
 	ctx, cancel := context.WithTimeout(ctx, outboxLimit)
 	defer cancel()
-	return s.Outbox.Pending(ctx, s.partition, aside, chunk, s.crowded()...)
+	return s.Outbox.Pending(ctx, s.partition, aside, chunk, s.congested()...)
 }
 
-// place reports whether there is room for one more try.
-func (s *shift) place() bool {
-	return len(s.flying)-s.slow < s.concurrency() && len(s.flying) < crowd*s.concurrency()
+// hasSlot reports whether one more try may be under way; see slowAfter.
+func (s *shift) hasSlot() bool {
+	return len(s.inFlight)-s.slow < s.concurrency() && len(s.inFlight) < overflow*s.concurrency()
 }
 
-// crowded gives the origins for which many lanes wait already.
-func (s *shift) crowded() (origins []string) {
+// congested gives the origins for which deferredPerHost lanes wait already.
+func (s *shift) congested() (origins []string) {
 	waiting := map[string]int{}
-	for _, origin := range s.later {
-		if waiting[origin]++; waiting[origin] == laterEach {
+	for _, origin := range s.deferred {
+		if waiting[origin]++; waiting[origin] == deferredPerHost {
 			origins = append(origins, origin)
 		}
 	}
 	return origins
 }
 
-// roomAgain lets those go on whose host has room.
-func (s *shift) roomAgain() {
-	told := s.room.take()
-	maps.DeleteFunc(s.later, func(_ notice.Lane, origin string) bool { return told[notice.HostOf(origin)] })
+// capacityFreed lets those lanes go on whose host has capacity again.
+func (s *shift) capacityFreed() {
+	told := s.capacity.take()
+	maps.DeleteFunc(s.deferred, func(_ notice.Lane, origin string) bool { return told[notice.HostOf(origin)] })
 	s.look = true
 }
 
@@ -81,13 +81,13 @@ func (s *shift) roomAgain() {
 // the others waiting. A host that answers nobody is left alone; the lane's own workflow goes on with it.
 func (s *shift) begin(ctx context.Context, w Work) {
 	f := &flight{lane: w.Delivery.Lane}
-	if _, aside := s.later[f.lane]; aside || s.busy[f.lane] {
+	if _, aside := s.deferred[f.lane]; aside || s.busy[f.lane] {
 		return
 	}
-	leave, a, until := s.hosts().admit(host(w), false, s.room)
+	p, a, until := s.hosts().admit(host(w), false, s.capacity)
 	switch a {
 	case full:
-		s.later[f.lane] = origin(w)
+		s.deferred[f.lane] = origin(w)
 		return
 	case open:
 		s.busy[f.lane] = true
@@ -99,22 +99,22 @@ func (s *shift) begin(ctx context.Context, w Work) {
 		return
 	}
 	s.busy[f.lane] = true
-	s.flying[f] = true
+	s.inFlight[f] = true
 	go func() {
 		slow := time.AfterFunc(slowAfter, func() {
 			select {
 			case s.late <- f:
-			case <-s.over:
+			case <-s.done:
 			}
 		})
 		defer slow.Stop()
-		result, err := s.attempt(ctx, w, leave)
+		result, err := s.attempt(ctx, w, p)
 		s.landings <- landing{f, result, err} // never blocks: there is room for all that are under way
 	}()
 }
 
 func (s *shift) land(l landing) {
-	delete(s.flying, l.flight)
+	delete(s.inFlight, l.flight)
 	if l.slow {
 		s.slow--
 	}
@@ -130,7 +130,7 @@ func (s *shift) land(l landing) {
 func (s *shift) gather(ctx context.Context) {
 	moment := time.NewTimer(gather)
 	defer moment.Stop()
-	for len(s.flying) > 0 && len(s.batch) < maxBatch {
+	for len(s.inFlight) > 0 && len(s.batch) < maxBatch {
 		select {
 		case l := <-s.landings:
 			s.land(l)

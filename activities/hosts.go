@@ -43,10 +43,10 @@ const (
 
 // target is a host.
 type target struct {
-	flying  int
-	share   int
-	waiting map[*waiter]bool
-	used    time.Time
+	inFlight int
+	share    int
+	waiting  map[*waiter]bool
+	used     time.Time
 	breaker
 }
 
@@ -59,8 +59,8 @@ const (
 	open               // its breaker is open
 )
 
-// pass is leave to make one try. It must be given back.
-type pass struct {
+// permit lets one try be made. It must be released.
+type permit struct {
 	hosts *Hosts
 	host  string
 	probe bool
@@ -94,8 +94,9 @@ func (w *waiter) take() map[string]bool {
 	return told
 }
 
-// admit asks for leave to make a try. must: there is no more time to wait. w may be nil. until is when to ask again where the breaker is open.
-func (h *Hosts) admit(host string, must bool, w *waiter) (p *pass, a admission, until time.Time) {
+// admit asks for a permit to make a try at a host. must: there is no more time to wait, and a permit is given whatever the host does. w is told when
+// the host has capacity again; it may be nil. Without a permit, a says why not, and until when to ask again where the breaker is open.
+func (h *Hosts) admit(host string, must bool, w *waiter) (p *permit, a admission, until time.Time) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	now := h.now()
@@ -112,15 +113,15 @@ func (h *Hosts) admit(host string, must bool, w *waiter) (p *pass, a admission, 
 			probe = true
 		}
 	}
-	if t.flying >= t.share && !must && !probe {
+	if t.inFlight >= t.share && !must && !probe {
 		if w != nil {
 			t.waiting[w] = true
 		}
 		return nil, full, time.Time{}
 	}
-	t.flying++
+	t.inFlight++
 	t.probing = t.probing || probe
-	return &pass{hosts: h, host: host, probe: probe}, admitted, time.Time{}
+	return &permit{hosts: h, host: host, probe: probe}, admitted, time.Time{}
 }
 
 func (h *Hosts) target(host string, now time.Time) *target {
@@ -129,7 +130,7 @@ func (h *Hosts) target(host string, now time.Time) *target {
 	}
 	if now.Sub(h.swept) > breakerWindow {
 		maps.DeleteFunc(h.known, func(_ string, t *target) bool {
-			return t.flying == 0 && len(t.waiting) == 0 && !t.isOpen() && now.Sub(t.used) > forgetAfter
+			return t.inFlight == 0 && len(t.waiting) == 0 && !t.isOpen() && now.Sub(t.used) > forgetAfter
 		})
 		h.swept = now
 	}
@@ -146,8 +147,8 @@ func (h *Hosts) target(host string, now time.Time) *target {
 type verdict int
 
 const (
-	nothing  verdict = iota // it was broken off by us, or never left our house
-	answered                // the host generations, whatever it thinks of the delivery
+	nothing  verdict = iota // the try was broken off by us, or never left this process
+	answered                // the host lives, whatever it thinks of the delivery
 	dead
 )
 
@@ -163,14 +164,14 @@ func verdictOf(a notice.Attempt) verdict {
 	return answered
 }
 
-// done gives the leave back.
-func (p *pass) done(v verdict) {
+// release gives the permit back, with what the try said of the host.
+func (p *permit) release(v verdict) {
 	h := p.hosts
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	now := h.now()
 	t := h.target(p.host, now)
-	t.flying--
+	t.inFlight--
 	switch v {
 	case answered:
 		t.share = min(t.share+1, h.limit())
@@ -183,7 +184,7 @@ func (p *pass) done(v verdict) {
 		h.Changed(p.host, after)
 	}
 	// All who wait are told: whether there is room for more than one, each finds out.
-	if t.flying < t.share && len(t.waiting) > 0 {
+	if t.inFlight < t.share && len(t.waiting) > 0 {
 		for w := range t.waiting {
 			w.tell(p.host)
 		}
@@ -191,9 +192,9 @@ func (p *pass) done(v verdict) {
 	}
 }
 
-// news reports whether a host's breaker is open and this is the first time that anybody asks for the tenant since it opened: each tenant is
-// told once of each opening, by each process.
-func (h *Hosts) news(host, tenant string) bool {
+// firstAlertForTenant reports whether a host's breaker is open and nobody has asked for the tenant since it opened: each tenant is told once of each
+// opening, by each process.
+func (h *Hosts) firstAlertForTenant(host, tenant string) bool {
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	t, known := h.known[host]

@@ -22,7 +22,7 @@ func clocked(limit int) (*Hosts, func(time.Duration)) {
 func (h *Hosts) try(host string, v verdict) admission {
 	p, a, _ := h.admit(host, false, nil)
 	if a == admitted {
-		p.done(v)
+		p.release(v)
 	}
 	return a
 }
@@ -60,14 +60,14 @@ func TestOneProbeShowsWhetherAHostIsBack(t *testing.T) {
 	probe, a, _ := h.admit("a", false, nil)
 	require.Equal(t, admitted, a)
 	require.Equal(t, open, h.try("a", answered), "one, and no more")
-	probe.done(dead)
+	probe.release(dead)
 	require.Equal(t, open, h.try("a", answered), "and it waits as long again")
 	pass(BreakerPause)
 	probe, _, _ = h.admit("a", false, nil)
-	probe.done(nothing) // broken off by us
+	probe.release(nothing) // broken off by us
 	probe, a, _ = h.admit("a", false, nil)
 	require.Equal(t, admitted, a, "nothing was learnt: the next is the probe")
-	probe.done(answered)
+	probe.release(answered)
 	require.Empty(t, h.Open())
 	for range 9 {
 		require.Equal(t, admitted, h.try("a", dead), "what was before is forgotten")
@@ -77,25 +77,25 @@ func TestOneProbeShowsWhetherAHostIsBack(t *testing.T) {
 
 func TestEachOpeningIsNewsOnceForEachTenant(t *testing.T) {
 	h, pass := clocked(0)
-	require.False(t, h.news("a", "x"), "nobody knows it")
+	require.False(t, h.firstAlertForTenant("a", "x"), "nobody knows it")
 	for range 9 {
 		h.try("a", dead)
 	}
-	require.False(t, h.news("a", "x"), "it is not open yet")
+	require.False(t, h.firstAlertForTenant("a", "x"), "it is not open yet")
 	h.try("a", dead)
-	require.True(t, h.news("a", "x"))
-	require.False(t, h.news("a", "x"))
-	require.True(t, h.news("a", "y"))
+	require.True(t, h.firstAlertForTenant("a", "x"))
+	require.False(t, h.firstAlertForTenant("a", "x"))
+	require.True(t, h.firstAlertForTenant("a", "y"))
 	pass(BreakerPause)
 	require.Equal(t, admitted, h.try("a", dead), "the probe")
-	require.False(t, h.news("a", "x"), "still the same opening")
+	require.False(t, h.firstAlertForTenant("a", "x"), "still the same opening")
 	pass(BreakerPause)
 	require.Equal(t, admitted, h.try("a", answered))
-	require.False(t, h.news("a", "x"), "it is closed")
+	require.False(t, h.firstAlertForTenant("a", "x"), "it is closed")
 	for range 10 {
 		h.try("a", dead)
 	}
-	require.True(t, h.news("a", "x"), "another opening")
+	require.True(t, h.firstAlertForTenant("a", "x"), "another opening")
 }
 
 func TestWhatMustBeTriedIsTriedWhateverTheBreakerSays(t *testing.T) {
@@ -107,9 +107,9 @@ func TestWhatMustBeTriedIsTriedWhateverTheBreakerSays(t *testing.T) {
 	require.Equal(t, admitted, a)
 	second, a, _ := h.admit("a", true, nil)
 	require.Equal(t, admitted, a, "beyond its share too")
-	second.done(dead)
+	second.release(dead)
 	require.Len(t, h.Open(), 1)
-	first.done(answered)
+	first.release(answered)
 	require.Empty(t, h.Open(), "an answer is an answer, whoever asked")
 }
 
@@ -142,7 +142,7 @@ func TestFailuresOfLongAgoDoNotCount(t *testing.T) {
 
 func TestAHostsShareFollowsWhatItAnswers(t *testing.T) {
 	h, _ := clocked(20)
-	hold := func() (passes []*pass) {
+	hold := func() (passes []*permit) {
 		for {
 			p, a, _ := h.admit("a", false, nil)
 			if a != admitted {
@@ -155,20 +155,20 @@ func TestAHostsShareFollowsWhatItAnswers(t *testing.T) {
 	passes := hold()
 	require.Len(t, passes, firstShare)
 	for _, p := range passes {
-		p.done(answered)
+		p.release(answered)
 	}
 	passes = hold()
 	require.Len(t, passes, 2*firstShare)
 	for _, p := range passes {
-		p.done(answered)
+		p.release(answered)
 	}
 	passes = hold()
 	require.Len(t, passes, 20, "never more than the limit")
 	for _, p := range passes[:9] {
-		p.done(dead)
+		p.release(dead)
 	}
 	for _, p := range passes[9:] {
-		p.done(nothing)
+		p.release(nothing)
 	}
 	require.Len(t, hold(), leastShare)
 }
@@ -183,7 +183,7 @@ func TestWhoeverWaitsForAHostIsToldOfRoom(t *testing.T) {
 	}
 	h.forget(other)
 	require.Empty(t, w.C)
-	first.done(answered)
+	first.release(answered)
 	<-w.C
 	require.Equal(t, map[string]bool{"a": true}, w.take())
 	require.Empty(t, w.take())
@@ -208,7 +208,7 @@ func TestTheLimitHoldsAcrossAllPartitionsOfAProcess(t *testing.T) {
 				}
 				made++
 				flying.Add(-1)
-				p.done(answered)
+				p.release(answered)
 			}
 		})
 	}

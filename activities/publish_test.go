@@ -47,7 +47,7 @@ func TestAnEventIsPassedOnAsSeed003HasIt(t *testing.T) {
 		Subscription: notice.Subscription{URL: server.URL + "/api/publish", Format: notice.FormatPublish, Profile: notice.Publish, Secret: second,
 			Older: []string{first}},
 	}
-	sender := activities.NewSender(activities.SenderOptions{Guard: loopback, Now: time.Now})
+	sender := activities.NewSender(activities.SenderOptions{Reach: loopback, Now: time.Now})
 	profile := notice.BuiltIn().For(w.Subscription)
 	for i, want := range []notice.DeliveryState{notice.Retrying, notice.Sent} {
 		answer, err := sender.Send(context.Background(), w)

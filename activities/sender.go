@@ -21,7 +21,7 @@ import (
 
 // SenderOptions are the settings of a Sender. Zero values mean the contracts' own: 10 s in all, 3 s to connect.
 type SenderOptions struct {
-	Guard   Guard
+	Reach   notice.Reach  // where requests may lead besides the public Internet, and at which ports
 	Timeout time.Duration // of a whole try, from the name look-up to the last byte read
 	Connect time.Duration // of it, for the name look-up and the connection
 	RootCAs *x509.CertPool
@@ -56,7 +56,7 @@ func NewSender(o SenderOptions) *Sender {
 	protocols.SetHTTP1(true)
 	transport := &http.Transport{
 		Proxy:                  nil, // the environment's proxy would be the one address the guard sees
-		DialContext:            o.Guard.Dialer(o.Connect).DialContext,
+		DialContext:            dialer(o.Reach, o.Connect).DialContext,
 		Protocols:              protocols,
 		TLSClientConfig:        &tls.Config{MinVersion: tls.VersionTLS12, RootCAs: o.RootCAs},
 		MaxIdleConnsPerHost:    64,
@@ -94,7 +94,7 @@ func (s *Sender) Send(ctx context.Context, w Work) (Answer, error) {
 		return out, fmt.Errorf("send: %w", ctx.Err())
 	}
 	if err != nil {
-		a.Class, a.Error = classify(err), line(err)
+		a.Class, a.Error = classify(err), errorLine(err)
 	}
 	out.RetryAfter = retryAfter(header.Get("Retry-After"), a.FinishedAt)
 	return out, nil
@@ -177,9 +177,9 @@ func tlsFault(err error) bool {
 		errors.As(err, &operation) && (operation.Op == "remote error" || operation.Op == "local error")
 }
 
-// line makes an error one line for a person. It leaves out what a subscriber has no business to know: addresses of our machines, of our
+// errorLine makes an error one line for a person. It leaves out what a subscriber has no business to know: addresses of our machines, of our
 // name servers and of what a name leads to inside our network.
-func line(err error) string {
+func errorLine(err error) string {
 	var outer *url.Error
 	var blocked *notice.BlockedError
 	var dns *net.DNSError

@@ -24,10 +24,10 @@ import (
 
 const secret = "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw"
 
-var loopback = activities.Guard{Allow: []netip.Prefix{netip.MustParsePrefix("127.0.0.0/8"), netip.MustParsePrefix("::1/128")}}
+var loopback = notice.Reach{Networks: []netip.Prefix{netip.MustParsePrefix("127.0.0.0/8"), netip.MustParsePrefix("::1/128")}}
 
 func newSender(change ...func(*activities.SenderOptions)) *activities.Sender {
-	o := activities.SenderOptions{Guard: loopback, Timeout: 500 * time.Millisecond, Connect: 300 * time.Millisecond, Now: time.Now}
+	o := activities.SenderOptions{Reach: loopback, Timeout: 500 * time.Millisecond, Connect: 300 * time.Millisecond, Now: time.Now}
 	for _, f := range change {
 		f(&o)
 	}
@@ -261,13 +261,13 @@ func TestTheGuardLooksAtWhatIsConnectedTo(t *testing.T) {
 	defer server.Close()
 	_, port, err := net.SplitHostPort(server.Listener.Addr().String())
 	require.NoError(t, err)
-	closed := newSender(func(o *activities.SenderOptions) { o.Guard = activities.Guard{} })
+	closed := newSender(func(o *activities.SenderOptions) { o.Reach = notice.Reach{} })
 	for _, host := range []string{"127.0.0.1", "localhost", "[::ffff:127.0.0.1]", "0.0.0.0", "[::1]", "169.254.169.254", "10.0.0.1", "[fd00::1]"} {
 		a := send(t, closed, work("http://"+net.JoinHostPort(strings.Trim(host, "[]"), port)+"/"))
 		require.Equal(t, notice.ErrorBlocked, a.Class, "%s: %s", host, a.Error)
 		require.NotContains(t, a.Error, "127.0.0.1")
 	}
-	elsewhere := newSender(func(o *activities.SenderOptions) { o.Guard.Ports = []uint16{443} })
+	elsewhere := newSender(func(o *activities.SenderOptions) { o.Reach.Ports = []uint16{443} })
 	a := send(t, elsewhere, work(server.URL))
 	require.Equal(t, notice.ErrorBlocked, a.Class, "an address that was taken before the setting: %s", a.Error)
 	require.Contains(t, a.Error, "port "+port)

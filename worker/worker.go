@@ -6,6 +6,7 @@ import (
 	"slices"
 	"time"
 
+	"go.temporal.io/sdk/activity"
 	"go.temporal.io/sdk/client"
 	sdkworker "go.temporal.io/sdk/worker"
 	"go.temporal.io/sdk/workflow"
@@ -19,7 +20,7 @@ type Options struct {
 	Queues     []string // of workflows.QueueTickets and workflows.QueueDeliveries
 	Activities *activities.Activities
 	Deliveries *activities.Deliveries
-	Keeping    *activities.Keeping
+	Retention  *activities.Retention
 	// Versioning is on when both are set: tickets move to a new build by themselves, lanes stay with the one they began on.
 	DeploymentName, BuildID string
 }
@@ -103,9 +104,10 @@ var hosts = map[string]func(sdkworker.Worker, Options){
 		w.RegisterWorkflowWithOptions(workflows.Prune, o.upgrading())
 		w.RegisterWorkflowWithOptions(workflows.Redeliver, o.upgrading())
 		w.RegisterWorkflowWithOptions(workflows.Lane, o.behaving(workflow.VersioningBehaviorPinned))
-		w.RegisterActivity(o.Activities)
+		w.RegisterActivity(o.Activities) // on this queue too: Sweep runs here, and has Settle done where it runs
 		w.RegisterActivity(o.Deliveries)
-		w.RegisterActivity(o.Keeping)
+		w.RegisterActivityWithOptions(o.Deliveries.Reconcile, activity.RegisterOptions{Name: activities.NameReconcile})
+		w.RegisterActivity(o.Retention)
 	},
 }
 

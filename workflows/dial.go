@@ -1,6 +1,7 @@
 package workflows
 
 import (
+	"cmp"
 	"context"
 	"crypto/tls"
 	"crypto/x509"
@@ -11,6 +12,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/sethvargo/go-retry"
 	enumspb "go.temporal.io/api/enums/v1"
 	"go.temporal.io/api/operatorservice/v1"
 	"go.temporal.io/api/serviceerror"
@@ -106,6 +108,9 @@ func Prepare(ctx context.Context, c client.Client, namespace string, retention t
 // usableWithin is how long a cluster may take to know search attributes that were added; servers look for them every few seconds.
 const usableWithin = 2 * time.Minute
 
+// askAgain is how long a server is left alone that does not know a new namespace or attribute yet.
+const askAgain = 200 * time.Millisecond
+
 // untilUsable waits until the search attributes can be asked for. A server that does not know them yet refuses to start a ticket.
 func untilUsable(ctx context.Context, c client.Client, namespace string) error {
 	ctx, cancel := context.WithTimeout(ctx, usableWithin)
@@ -114,36 +119,31 @@ func untilUsable(ctx context.Context, c client.Client, namespace string) error {
 	for _, key := range Attributes() {
 		terms = append(terms, key.GetName()+" = 'none'")
 	}
-	for {
-		_, err := c.CountWorkflow(ctx, &workflowservice.CountWorkflowExecutionsRequest{Namespace: namespace, Query: strings.Join(terms, " AND ")})
+	var answer error
+	err := retry.Constant(ctx, askAgain, func(ctx context.Context) error {
+		_, answer = c.CountWorkflow(ctx, &workflowservice.CountWorkflowExecutionsRequest{Namespace: namespace, Query: strings.Join(terms, " AND ")})
 		var unknown *serviceerror.InvalidArgument
 		var notFound *serviceerror.NamespaceNotFound
-		if err == nil {
-			return nil
+		if errors.As(answer, &unknown) || errors.As(answer, &notFound) {
+			return retry.RetryableError(answer)
 		}
-		if !errors.As(err, &unknown) && !errors.As(err, &notFound) {
-			return fmt.Errorf("wait for the search attributes: %w", err)
-		}
-		select {
-		case <-ctx.Done():
-			return fmt.Errorf("wait for the search attributes: %w", err)
-		case <-time.After(200 * time.Millisecond):
-		}
+		return answer
+	})
+	if err != nil {
+		// Where the time was up, what the server said last tells more.
+		return fmt.Errorf("wait for the search attributes: %w", cmp.Or(answer, err))
 	}
+	return nil
 }
 
 // untilVisible asks again while a new namespace has not reached every part of the cluster yet.
 func untilVisible[T any](ctx context.Context, ask func() (T, error)) (T, error) {
-	for {
+	return retry.DoValue(ctx, retry.NewConstant(askAgain), func(context.Context) (T, error) {
 		answer, err := ask()
 		var notFound *serviceerror.NamespaceNotFound
-		if !errors.As(err, &notFound) {
-			return answer, err
+		if errors.As(err, &notFound) {
+			err = retry.RetryableError(err)
 		}
-		select {
-		case <-ctx.Done():
-			return answer, err
-		case <-time.After(200 * time.Millisecond):
-		}
-	}
+		return answer, err
+	})
 }

@@ -34,8 +34,8 @@ var _ desk.Engine = (*Engine)(nil)
 // first task is less than a query's ten seconds away, the server keeps the query until then, which Peek could not do without; so this is more.
 const dormant = time.Minute
 
-// sleep is how long a ticket can wait for its first workflow task: until something of its process is due.
-func sleep(t ticket.Ticket, now time.Time) time.Duration {
+// startDelay is how long a ticket can wait for its first workflow task: until something of its process is due, dormant at most.
+func startDelay(t ticket.Ticket, now time.Time) time.Duration {
 	if len(t.Calls(now)) > 0 {
 		return 0
 	}
@@ -62,7 +62,7 @@ func (g *Engine) Begin(ctx context.Context, before ticket.Ticket, events []ticke
 		StaticSummary: summary(t.Title),
 	}
 	if !t.Ended() {
-		options.StartDelay = sleep(t, events[len(events)-1].At)
+		options.StartDelay = startDelay(t, events[len(events)-1].At)
 	}
 	_, err := g.Client.ExecuteWorkflow(ctx, options, Ticket, TicketInput{Before: before, Events: events, MoveAfter: g.MoveAfter})
 	var already *serviceerror.WorkflowExecutionAlreadyStarted

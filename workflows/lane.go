@@ -18,17 +18,17 @@ type LaneInput struct {
 }
 
 // SignalRetrying tells a lane's workflow that its lane was retrying. It matters when the workflow is about to return, having found the lane
-// empty a moment earlier, and when it waits for a try that is not to come any more: the lane was unparked behind its back, because its
+// empty a moment earlier, and when it waits for a try that is not to come any more: the lane stopped retrying behind its back, because its
 // subscription was paused or dropped, and taken up again since.
-const SignalRetrying = "parked"
+const SignalRetrying = "parked" // its first name, which running workflows know it by
 
 const (
 	// deliveriesPerRun keeps a run of a lane well below the server's limits.
 	deliveriesPerRun = 200
 	// tryTimeout bounds one try with writing it down. A worker that is lost in the middle is noticed after it.
 	tryTimeout = 20 * time.Second
-	// oursToFix is how long a lane waits when it was not the receiver that failed.
-	oursToFix = 10 * time.Second
+	// internalErrorBackoff is how long a lane waits after a failure of our own, such as a database that does not answer. The outbox knows whether a try counts.
+	internalErrorBackoff = 10 * time.Second
 )
 
 // Lane goes on with a retrying lane, one delivery after the other in order, until nothing is left or its address is dropped. Each delivery is
@@ -37,7 +37,7 @@ const (
 func Lane(ctx workflow.Context, in LaneInput) error {
 	r := &laneRun{lane: in.Lane, retrying: workflow.GetSignalChannel(ctx, SignalRetrying)}
 	for n := 0; ; n++ {
-		r.answerSignals()
+		r.drainSignals()
 		next, err := r.next(ctx)
 		switch {
 		case err != nil:
@@ -64,8 +64,8 @@ type laneRun struct {
 	retrying workflow.ReceiveChannel
 }
 
-// answerSignals takes the signals that the look after it answers.
-func (r *laneRun) answerSignals() {
+// drainSignals takes all signals that have come: the look into the outbox that follows is later than they are.
+func (r *laneRun) drainSignals() {
 	for r.retrying.ReceiveAsync(nil) {
 	}
 }
@@ -92,13 +92,13 @@ func (r *laneRun) wait(ctx workflow.Context, next activities.NextDelivery) (due 
 	workflow.SetCurrentDetails(ctx, what+" at "+next.NextTry.UTC().Format(time.RFC3339))
 	waiting, cancel := workflow.WithCancel(ctx)
 	timer := workflow.NewTimerWithOptions(waiting, next.NextTry.Sub(workflow.Now(ctx)), workflow.TimerOptions{Summary: summary(what)})
-	err = r.unlessParked(ctx, cancel, timer, nil)
+	err = r.unlessSignalled(ctx, cancel, timer, nil)
 	return err == nil, ctx.Err()
 }
 
-// unlessParked waits for a future, or calls it off when the lane is retrying anew. What is under way then is still awaited, so that a lane never
-// has two tries at a time.
-func (r *laneRun) unlessParked(ctx workflow.Context, cancel workflow.CancelFunc, f workflow.Future, to any) error {
+// unlessSignalled waits for a future, or cancels it by cancel when SignalRetrying comes. What is under way then is still awaited, so that a lane
+// never has two tries at a time.
+func (r *laneRun) unlessSignalled(ctx workflow.Context, cancel workflow.CancelFunc, f workflow.Future, to any) error {
 	workflow.NewSelector(ctx).AddFuture(f, func(workflow.Future) {}).AddReceive(r.retrying, func(c workflow.ReceiveChannel, _ bool) {
 		c.Receive(ctx, nil)
 		cancel()
@@ -120,7 +120,7 @@ func (r *laneRun) deliver(ctx workflow.Context, next activities.NextDelivery) er
 	var d *activities.Deliveries
 	var out activities.Delivered
 	trying, cancel := workflow.WithCancel(workflow.WithActivityOptions(ctx, options))
-	err := r.unlessParked(ctx, cancel, workflow.ExecuteActivity(trying, d.Deliver, activities.DeliverInput{Lane: r.lane, Delivery: next.Delivery}), &out)
+	err := r.unlessSignalled(ctx, cancel, workflow.ExecuteActivity(trying, d.Deliver, activities.DeliverInput{Lane: r.lane, Delivery: next.Delivery}), &out)
 	var app *temporal.ApplicationError
 	switch {
 	case err == nil:
@@ -133,5 +133,5 @@ func (r *laneRun) deliver(ctx workflow.Context, next activities.NextDelivery) er
 		return nil // tries are left: some of the policy's attempts came to nothing with us, or were put off
 	}
 	workflow.GetLogger(ctx).Warn("lane.try_failed", "delivery", next.Delivery, "error", err)
-	return workflow.Sleep(ctx, oursToFix)
+	return workflow.Sleep(ctx, internalErrorBackoff)
 }

@@ -77,7 +77,7 @@ func (b *laneBench) fresh() {
 	b.RegisterWorkflow(Lane)
 	b.d = &activities.Deliveries{Outbox: b.outbox, Now: b.Now, Log: slog.New(slog.DiscardHandler), Jitter: func() float64 { return 0 },
 		Sender: activities.NewSender(activities.SenderOptions{Now: b.Now,
-			Guard: activities.Guard{Allow: []netip.Prefix{netip.MustParsePrefix("127.0.0.0/8")}}})}
+			Reach: notice.Reach{Networks: []netip.Prefix{netip.MustParsePrefix("127.0.0.0/8")}}})}
 	b.RegisterActivity(b.d)
 }
 

@@ -33,15 +33,15 @@ const startsAtOnce = 8
 // from the deliveries that succeed beside them.
 func (l Lanes) Start(ctx context.Context, lane notice.Lane, wait time.Duration) error {
 	start := options(LaneID(lane))
-	if wait -= wakeBefore; wait > wakeBefore {
+	if wait -= startAhead; wait > startAhead {
 		start.StartDelay = wait
 	}
 	_, err := l.Client.SignalWithStartWorkflow(ctx, LaneID(lane), SignalRetrying, nil, start, Lane, LaneInput{Lane: lane})
 	return err
 }
 
-// wakeBefore is how long before its next try a lane's workflow begins to work.
-const wakeBefore = time.Second
+// startAhead is how long before its lane's next try is due a workflow has its first task, so that it is ready then.
+const startAhead = time.Second
 
 // Ensure starts what does not run; see activities.Lanes. It asks the server's list, so that thousands of lanes that do run cost little.
 // The list may be a moment behind: a lane started twice is one lane, and one that has just ended is found by the next sweep.

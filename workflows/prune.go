@@ -21,7 +21,7 @@ func Prune(ctx workflow.Context) (activities.Pruned, error) {
 		HeartbeatTimeout:    activities.PruneHeartbeat,
 		RetryPolicy:         &temporal.RetryPolicy{InitialInterval: 10 * time.Second, MaximumAttempts: 3},
 	})
-	var k *activities.Keeping
+	var k *activities.Retention
 	var out activities.Pruned
 	err := workflow.ExecuteActivity(ctx, k.Prune).Get(ctx, &out)
 	return out, err

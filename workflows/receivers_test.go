@@ -113,7 +113,7 @@ func receiving(t *testing.T, profile string, secure bool, serve http.HandlerFunc
 	b.outbox.Subscribe(testLane.Subscription, server.URL, profile)
 	b.d.Log = slog.New(slog.DiscardHandler)
 	b.d.Sender = activities.NewSender(activities.SenderOptions{Now: b.Now, Timeout: 100 * time.Millisecond,
-		Guard: activities.Guard{Allow: []netip.Prefix{netip.MustParsePrefix("127.0.0.0/8")}}})
+		Reach: notice.Reach{Networks: []netip.Prefix{netip.MustParsePrefix("127.0.0.0/8")}}})
 	return b, &requests
 }
 

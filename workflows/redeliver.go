@@ -37,7 +37,7 @@ func Redeliver(ctx workflow.Context, in RedeliverInput) (notice.Redelivery, erro
 		StartToCloseTimeout: 30 * time.Second,
 		RetryPolicy:         &temporal.RetryPolicy{InitialInterval: time.Second, BackoffCoefficient: 2, MaximumInterval: 30 * time.Second},
 	})
-	var k *activities.Keeping
+	var k *activities.Retention
 	for range redeliverPerRun {
 		if err := workflow.ExecuteActivity(ctx, k.RedeliverSome, in.Redelivery).Get(ctx, &now); err != nil {
 			return now, err

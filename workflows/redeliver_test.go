@@ -14,7 +14,7 @@ import (
 
 func TestARedeliveryGoesOnUntilItIsOverAndTellsHowFarItIs(t *testing.T) {
 	env := quiet()
-	var k *activities.Keeping
+	var k *activities.Retention
 	calls := 0
 	env.OnActivity(k.RedeliverSome, mock.Anything, "r-1").Return(func(context.Context, string) (notice.Redelivery, error) {
 		calls++
@@ -46,7 +46,7 @@ func TestARedeliveryGoesOnUntilItIsOverAndTellsHowFarItIs(t *testing.T) {
 
 func TestALongRedeliveryRollsOver(t *testing.T) {
 	env := quiet()
-	var k *activities.Keeping
+	var k *activities.Retention
 	env.OnActivity(k.RedeliverSome, mock.Anything, "r-1").Return(notice.Redelivery{ID: "r-1", State: notice.Redelivering}, nil).Times(redeliverPerRun)
 	env.ExecuteWorkflow(Redeliver, RedeliverInput{Redelivery: "r-1"})
 	require.ErrorContains(t, env.GetWorkflowError(), "continue as new")
@@ -54,7 +54,7 @@ func TestALongRedeliveryRollsOver(t *testing.T) {
 
 func TestPruningIsTriedAgain(t *testing.T) {
 	env := quiet()
-	var k *activities.Keeping
+	var k *activities.Retention
 	calls := 0
 	env.OnActivity(k.Prune, mock.Anything).Return(func(context.Context) (activities.Pruned, error) {
 		if calls++; calls == 1 {

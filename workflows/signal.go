@@ -30,7 +30,7 @@ type VoteSignal struct {
 	Comment  string `json:"comment,omitempty"`
 }
 
-// signalCommand reads a signal. The command names action and door even when the payload cannot be read.
+// signalCommand reads a signal. The command names action and channel even when the payload cannot be read.
 func signalCommand(action ticket.Action, raw converter.RawValue) (ticket.Command, error) {
 	c := ticket.Command{Action: action, Channel: ticket.ChannelSignal, App: string(ticket.ChannelSignal)}
 	decode := func(v any) error {

@@ -17,8 +17,8 @@ import (
 
 // Swept is what one sweep found to do.
 type Swept struct {
-	Settled desk.Settled      `json:"settled"`
-	Tended  activities.Tended `json:"tended"`
+	Settled    desk.Settled          `json:"settled"`
+	Reconciled activities.Reconciled `json:"tended"`
 }
 
 // sweepTimeout bounds one sweep: the next does not begin before it is over.
@@ -33,11 +33,10 @@ func Sweep(ctx workflow.Context) (Swept, error) {
 		RetryPolicy: &temporal.RetryPolicy{InitialInterval: time.Second, MaximumAttempts: 2},
 	})
 	var a *activities.Activities
-	var d *activities.Deliveries
 	settle := workflow.ExecuteActivity(ctx, a.Settle)
-	tend := workflow.ExecuteActivity(ctx, d.Tend)
+	reconcile := workflow.ExecuteActivity(ctx, activities.NameReconcile)
 	var out Swept
-	err := errors.Join(settle.Get(ctx, &out.Settled), tend.Get(ctx, &out.Tended))
+	err := errors.Join(settle.Get(ctx, &out.Settled), reconcile.Get(ctx, &out.Reconciled))
 	return out, err
 }
 

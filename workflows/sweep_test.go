@@ -8,6 +8,7 @@ import (
 
 	"github.com/stretchr/testify/mock"
 	"github.com/stretchr/testify/require"
+	"go.temporal.io/sdk/activity"
 	"go.temporal.io/sdk/testsuite"
 
 	"signalbox/activities"
@@ -35,12 +36,13 @@ func TestAPartitionIsDrainedShiftAfterShift(t *testing.T) {
 	require.Greater(t, calls, shiftsPerRun, "a drain that fails is begun again")
 }
 
-func TestASweepSettlesAndTendsEvenWhenOneOfThemFails(t *testing.T) {
-	for _, failing := range []string{"", "settle", "tend"} {
+func TestASweepSettlesAndReconcilesEvenWhenOneOfThemFails(t *testing.T) {
+	for _, failing := range []string{"", "settle", "reconcile"} {
 		env := quiet()
 		var a *activities.Activities
 		var d *activities.Deliveries
-		settled, tended := 0, 0
+		env.RegisterActivityWithOptions(d.Reconcile, activity.RegisterOptions{Name: activities.NameReconcile})
+		settled, reconciled := 0, 0
 		env.OnActivity(a.Settle, mock.Anything).Return(func(context.Context) (desk.Settled, error) {
 			settled++
 			if failing == "settle" {
@@ -48,16 +50,16 @@ func TestASweepSettlesAndTendsEvenWhenOneOfThemFails(t *testing.T) {
 			}
 			return desk.Settled{Done: 3}, nil
 		})
-		env.OnActivity(d.Tend, mock.Anything).Return(func(context.Context) (activities.Tended, error) {
-			tended++
-			if failing == "tend" {
-				return activities.Tended{}, errors.New("no")
+		env.OnActivity(activities.NameReconcile, mock.Anything).Return(func(context.Context) (activities.Reconciled, error) {
+			reconciled++
+			if failing == "reconcile" {
+				return activities.Reconciled{}, errors.New("no")
 			}
-			return activities.Tended{Lanes: 2}, nil
+			return activities.Reconciled{Lanes: 2}, nil
 		})
 		env.ExecuteWorkflow(Sweep)
 		require.NotZero(t, settled)
-		require.NotZero(t, tended)
+		require.NotZero(t, reconciled)
 		if failing != "" {
 			require.Error(t, env.GetWorkflowError())
 			continue
@@ -65,6 +67,6 @@ func TestASweepSettlesAndTendsEvenWhenOneOfThemFails(t *testing.T) {
 		require.NoError(t, env.GetWorkflowError())
 		var out Swept
 		require.NoError(t, env.GetWorkflowResult(&out))
-		require.Equal(t, Swept{Settled: desk.Settled{Done: 3}, Tended: activities.Tended{Lanes: 2}}, out)
+		require.Equal(t, Swept{Settled: desk.Settled{Done: 3}, Reconciled: activities.Reconciled{Lanes: 2}}, out)
 	}
 }

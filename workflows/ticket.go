@@ -23,7 +23,8 @@ type TicketInput struct {
 	MoveAfter int            `json:"move_after,omitempty"` // updates after which the run rolls over; zero means the default
 }
 
-// HandleRequest is the argument of the update "handle". Its update ID is the command's operation.
+// HandleRequest is the argument of the update "handle". Its update ID is the command's operation: the id of the operation that the desk claimed, which
+// every event it causes has as Event.Operation, and the stream as request_id. The X-Request-Id of the HTTP request is another one.
 type HandleRequest struct {
 	Command ticket.Command `json:"command"`
 }
@@ -48,8 +49,8 @@ type PeekResult struct {
 const (
 	// moveAfter keeps a run well below the server's limit of 2,000 updates.
 	moveAfter = 1500
-	// keepRecent is how many operations a run passes on. A client's own retry across a roll-over comes within moments.
-	keepRecent = 200
+	// maxRecent is how many operations a run remembers, and passes on to the next. A client's own retry across a roll-over comes within moments.
+	maxRecent = 200
 	// peekBytes bounds the events of one answer; the server refuses answers over 2 MiB.
 	peekBytes = 1 << 20
 	// typeMoving is the type of the refusal that means: try again at once.
@@ -81,11 +82,12 @@ type run struct {
 	ticket  ticket.Ticket
 	began   int64          // the last event before anything was decided in this run
 	events  []ticket.Event // of this run
-	recent  []string
+	recent  []string       // operations that were decided here and in earlier runs, oldest first, at most maxRecent
 	handled int
 	limit   int
 	moving  bool // no more commands are taken in this run
-	owed    bool // something happened that no caller writes down
+	// unprojected tells of events that no caller waits for, so that this run must have them projected itself.
+	unprojected bool
 
 	notBefore time.Time // when a timer that could not be decided is tried again
 
@@ -114,15 +116,15 @@ func (r *run) loop(ctx workflow.Context) error {
 		r.decideAnswers(ctx)
 		r.decideTimers(ctx)
 		rolling := r.moving && !r.ticket.Ended()
-		if r.owed || rolling {
+		if r.unprojected || rolling {
 			// Before a roll-over everything must be in the read model: the next run remembers nothing of this one.
-			r.owed = false
+			r.unprojected = false
 			if err := r.project(ctx); err != nil {
 				return err
 			}
 		}
 		// Handlers never wait, so they are finished; signals and answers may have come in while projecting, which yields.
-		if !r.moving || !workflow.AllHandlersFinished(ctx) || r.signalled(ctx) || len(r.answers) > 0 || r.owed {
+		if !r.moving || !workflow.AllHandlersFinished(ctx) || r.signalled(ctx) || len(r.answers) > 0 || r.unprojected {
 			continue
 		}
 		if r.ticket.Ended() {
@@ -137,19 +139,19 @@ func (r *run) loop(ctx workflow.Context) error {
 func (r *run) await(ctx workflow.Context) error {
 	due, armed := r.due()
 	seq := r.ticket.Seq
-	wake := func() bool {
+	ready := func() bool {
 		// Any event may have moved the timers, or made a new request owed.
 		return r.signalled(ctx) || r.mustLeave(ctx) || len(r.answers) > 0 || r.ticket.Seq != seq
 	}
 	if !armed {
-		return workflow.Await(ctx, wake)
+		return workflow.Await(ctx, ready)
 	}
 	left := max(due.At.Sub(workflow.Now(ctx)), r.notBefore.Sub(workflow.Now(ctx)))
 	if left <= 0 {
 		return nil
 	}
 	_, err := workflow.AwaitWithOptions(ctx, workflow.AwaitOptions{Timeout: left,
-		TimerOptions: workflow.TimerOptions{Summary: fmt.Sprintf("%s of %s", due.Kind, due.Node)}}, wake)
+		TimerOptions: workflow.TimerOptions{Summary: fmt.Sprintf("%s of %s", due.Kind, due.Node)}}, ready)
 	return err
 }
 
@@ -169,7 +171,7 @@ func (r *run) decideTimers(ctx workflow.Context) {
 		if !armed || due.At.After(now) || r.notBefore.After(now) {
 			return
 		}
-		if !r.system(ctx, ticket.Command{Action: ticket.Fire, Fired: &flow.Fired{Node: due.Node, Round: due.Round, Stage: due.Stage}}) {
+		if !r.decideInternal(ctx, ticket.Command{Action: ticket.Fire, Fired: &flow.Fired{Node: due.Node, Round: due.Round, Stage: due.Stage}}) {
 			r.notBefore = now.Add(time.Minute) // the timer is still due: without a pause the loop would never yield
 			return
 		}
@@ -181,12 +183,13 @@ func (r *run) decideAnswers(ctx workflow.Context) {
 	for len(r.answers) > 0 {
 		answer := r.answers[0]
 		r.answers = r.answers[1:]
-		r.system(ctx, ticket.Command{Action: ticket.Answer, Called: &answer})
+		r.decideInternal(ctx, ticket.Command{Action: ticket.Answer, Called: &answer})
 	}
 }
 
-// system decides what nobody asked for, and reports whether anything came of it.
-func (r *run) system(ctx workflow.Context, c ticket.Command) bool {
+// decideInternal decides a command of the system itself, a timer that came due or an answer that came in. No caller waits for it, so a refusal goes to
+// the log alone. It reports whether there were any events.
+func (r *run) decideInternal(ctx workflow.Context, c ticket.Command) bool {
 	c.Channel, c.App = ticket.ChannelSystem, string(ticket.ChannelSystem)
 	events, err := ticket.Decide(r.ticket, c, workflow.Now(ctx))
 	if err != nil {
@@ -194,7 +197,7 @@ func (r *run) system(ctx workflow.Context, c ticket.Command) bool {
 		return false
 	}
 	r.apply(ctx, events)
-	r.owed = r.owed || len(events) > 0
+	r.unprojected = r.unprojected || len(events) > 0
 	return len(events) > 0
 }
 
@@ -239,7 +242,7 @@ func (r *run) mustLeave(ctx workflow.Context) bool {
 	return r.ticket.Ended() || r.handled >= r.limit || workflow.GetInfo(ctx).GetContinueAsNewSuggested()
 }
 
-// validate refuses without leaving a trace in history.
+// validate is the validator of the update "handle": what it refuses leaves no trace in history. It must not change anything.
 func (r *run) validate(ctx workflow.Context, q HandleRequest) error {
 	if r.known(q.Command.Operation) {
 		return nil
@@ -299,7 +302,7 @@ func (r *run) known(operation string) bool {
 
 func (r *run) remember(operation string) {
 	r.recent = append(r.recent, operation)
-	if over := len(r.recent) - keepRecent; over > 0 {
+	if over := len(r.recent) - maxRecent; over > 0 {
 		r.recent = slices.Delete(r.recent, 0, over)
 	}
 }
@@ -377,7 +380,7 @@ func (r *run) readSignals(ctx workflow.Context) {
 				events = []ticket.Event{ticket.Refused(r.ticket, c, err, workflow.Now(ctx))}
 			}
 			r.apply(ctx, events)
-			r.owed = r.owed || len(events) > 0
+			r.unprojected = r.unprojected || len(events) > 0
 		}
 	}
 }

@@ -46,14 +46,14 @@ func deliveryWorker(t *testing.T, c client.Client, outbox *outboxtest.Outbox, la
 	profiles := notice.BuiltIn()
 	profiles[notice.Minutely] = profiles[notice.Minutely].Every(retryEvery)
 	log := slog.New(slog.DiscardHandler)
-	guard := activities.Guard{Allow: []netip.Prefix{netip.MustParsePrefix("127.0.0.0/8")}}
+	reach := notice.Reach{Networks: []netip.Prefix{netip.MustParsePrefix("127.0.0.0/8")}}
 	w := worker.New(c, workflows.QueueDeliveries, worker.Options{WorkerStopTimeout: 15 * time.Second})
 	w.RegisterWorkflow(workflows.Deliveries)
 	w.RegisterWorkflow(workflows.Lane)
 	w.RegisterWorkflow(workflows.Sweep)
 	w.RegisterActivity(&activities.Activities{Desk: desk.New(&empty{}, nil, desk.Options{Log: log})})
 	w.RegisterActivity(&activities.Deliveries{Outbox: outbox, Lanes: lanes, Profiles: profiles, Partitions: 1, Now: time.Now, Log: log,
-		Sender: activities.NewSender(activities.SenderOptions{Guard: guard, Now: time.Now})})
+		Sender: activities.NewSender(activities.SenderOptions{Reach: reach, Now: time.Now})})
 	require.NoError(t, w.Start())
 	return w
 }

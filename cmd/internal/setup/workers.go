@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
+	"github.com/sethvargo/go-retry"
 
 	"signalbox/activities"
 	"signalbox/notice"
@@ -49,7 +50,7 @@ func (h *House) Workers(s WorkerSettings, partitions int, metrics prometheus.Reg
 	}
 	deliveries := &activities.Deliveries{
 		Outbox:      h.Store.Outbox(),
-		Sender:      activities.NewSender(activities.SenderOptions{Guard: activities.Guard{Allow: s.CallbackAllow, Ports: s.CallbackPorts}, Now: time.Now}),
+		Sender:      activities.NewSender(activities.SenderOptions{Reach: notice.Reach{Networks: s.CallbackAllow, Ports: s.CallbackPorts}, Now: time.Now}),
 		Secrets:     h.Store,
 		Lanes:       h.lanes(),
 		Profiles:    profiles,
@@ -75,7 +76,7 @@ func (h *House) Workers(s WorkerSettings, partitions int, metrics prometheus.Reg
 		Queues:         s.WorkerQueues,
 		Activities:     &activities.Activities{Desk: h.Desk},
 		Deliveries:     deliveries,
-		Keeping:        &activities.Keeping{Reader: h.Store, Deliveries: s.KeepDeliveries, Operations: s.KeepOperations, Audit: s.KeepAudit, Now: time.Now, Log: log},
+		Retention:      &activities.Retention{Reader: h.Store, Deliveries: s.KeepDeliveries, Operations: s.KeepOperations, Audit: s.KeepAudit, Now: time.Now, Log: log},
 		DeploymentName: s.DeploymentName, BuildID: s.BuildID,
 	})
 }
@@ -93,18 +94,17 @@ func (h *House) backlog(ctx context.Context) (b activities.Backlog, err error) {
 // EnsureSchedules makes sure that the sweep runs, and with it the partitions, and that what was kept long enough is deleted. It waits for a
 // Temporal that is not there yet.
 func (h *House) EnsureSchedules(ctx context.Context, s WorkerSettings, log *slog.Logger) error {
-	for {
+	return retry.Constant(ctx, schedulesAgain, func(ctx context.Context) error {
 		err := workflows.EnsureSweep(ctx, h.Client, s.SweepEvery)
 		if err == nil {
 			err = workflows.EnsurePrune(ctx, h.Client, s.PruneEvery)
 		}
-		if err == nil || ctx.Err() != nil {
-			return err
+		if err != nil && ctx.Err() == nil {
+			log.Warn("schedules.ensure", "error", err)
 		}
-		log.Warn("schedules.ensure", "error", err)
-		select {
-		case <-ctx.Done():
-		case <-time.After(2 * time.Second):
-		}
-	}
+		return retry.RetryableError(err)
+	})
 }
+
+// schedulesAgain is how long a Temporal that does not take the schedules is left alone.
+const schedulesAgain = 2 * time.Second

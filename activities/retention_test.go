@@ -64,7 +64,7 @@ func prune(t *testing.T, r *records, now func() time.Time, operations time.Durat
 	var suite testsuite.WorkflowTestSuite
 	suite.SetLogger(slog.New(slog.DiscardHandler))
 	env := suite.NewTestActivityEnvironment()
-	k := &activities.Keeping{Reader: r, Deliveries: 720 * time.Hour, Operations: operations, Audit: 2160 * time.Hour, Now: now, Log: slog.New(slog.DiscardHandler)}
+	k := &activities.Retention{Reader: r, Deliveries: 720 * time.Hour, Operations: operations, Audit: 2160 * time.Hour, Now: now, Log: slog.New(slog.DiscardHandler)}
 	env.RegisterActivity(k)
 	value, err := env.ExecuteActivity(k.Prune)
 	if err != nil {

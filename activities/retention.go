@@ -11,8 +11,8 @@ import (
 	"signalbox/notice"
 )
 
-// Keeping is what the workflows around old and held deliveries have done for them. All but Log are required.
-type Keeping struct {
+// Retention is what the workflows around old and held deliveries have done for them. All but Log are required.
+type Retention struct {
 	Reader     Reader
 	Deliveries time.Duration // how long deliveries that are over are kept, with their attempts, and what others published
 	Operations time.Duration // how long requests that are over keep their key and answer; at least MinOperations
@@ -62,7 +62,7 @@ type Pruned struct {
 }
 
 // Prune deletes what was kept long enough, a little at a time, so that nobody waits for it. It may be repeated.
-func (k *Keeping) Prune(ctx context.Context) (sum Pruned, err error) {
+func (k *Retention) Prune(ctx context.Context) (sum Pruned, err error) {
 	began := k.Now()
 	prune := func(n *int64, keep time.Duration, f func(context.Context, time.Time, int) (int64, error)) error {
 		for k.Now().Sub(began) < pruneFor {
@@ -97,6 +97,6 @@ func (k *Keeping) Prune(ctx context.Context) (sum Pruned, err error) {
 }
 
 // RedeliverSome goes on with a redelivery and tells how far it is.
-func (k *Keeping) RedeliverSome(ctx context.Context, redelivery string) (notice.Redelivery, error) {
+func (k *Retention) RedeliverSome(ctx context.Context, redelivery string) (notice.Redelivery, error) {
 	return k.Reader.RedeliverSome(ctx, redelivery, redeliverAtOnce, redeliverAhead)
 }

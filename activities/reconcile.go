@@ -8,20 +8,23 @@ import (
 	"signalbox/notice"
 )
 
-// Tended counts the workflows that had to be started.
-type Tended struct {
+// Reconciled counts the workflows that had to be started.
+type Reconciled struct {
 	Partitions int `json:"partitions"`
 	Lanes      int `json:"lanes"`
 	// Redeliveries of many at once.
 	Redeliveries int `json:"redeliveries,omitempty"`
 }
 
-// tendAtOnce is how many lanes are looked at together.
-const tendAtOnce = 200
+// reconcileBatch is how many lanes, and how many redeliveries, are listed at once.
+const reconcileBatch = 200
 
-// Tend makes sure that every partition, every redelivery and every retrying lane has its workflow. It may be repeated.
-func (d *Deliveries) Tend(ctx context.Context) (Tended, error) {
-	var sum Tended
+// NameReconcile is what Temporal knows Reconcile as: recorded histories name it so, and workers of earlier builds do.
+const NameReconcile = "Tend"
+
+// Reconcile makes sure that every partition, every redelivery and every retrying lane has its workflow. It may be repeated.
+func (d *Deliveries) Reconcile(ctx context.Context) (Reconciled, error) {
+	var sum Reconciled
 	// More partitions than the setting says may have work, after the setting was lowered.
 	partitions, err := d.Outbox.Partitions(ctx)
 	if err != nil {
@@ -34,7 +37,7 @@ func (d *Deliveries) Tend(ctx context.Context) (Tended, error) {
 	if sum.Partitions, err = d.Lanes.EnsurePartitions(ctx, slices.Compact(partitions)); err != nil {
 		return sum, fmt.Errorf("start partitions: %w", err)
 	}
-	redeliveries, err := d.Outbox.Redeliveries(ctx, tendAtOnce)
+	redeliveries, err := d.Outbox.Redeliveries(ctx, reconcileBatch)
 	if err != nil {
 		return sum, fmt.Errorf("list redeliveries: %w", err)
 	}
@@ -43,7 +46,7 @@ func (d *Deliveries) Tend(ctx context.Context) (Tended, error) {
 	}
 	var after notice.Lane
 	for {
-		lanes, err := d.Outbox.Retrying(ctx, after, tendAtOnce)
+		lanes, err := d.Outbox.Retrying(ctx, after, reconcileBatch)
 		if err != nil {
 			return sum, fmt.Errorf("list retrying lanes: %w", err)
 		}
