@@ -12,7 +12,7 @@ import (
 
 // Address is where a request comes from: the other end of its connection or, when that is a trusted proxy, the last address in
 // X-Forwarded-For that is not one itself. What stands before it there may have been written by anybody.
-func Address(c *fiber.Ctx) string { return visitOf(c).address }
+func Address(c *fiber.Ctx) string { return requestOf(c).address }
 
 func (s *Server) address(c *fiber.Ctx) string {
 	peer, ok := netip.AddrFromSlice(c.Context().RemoteIP())

@@ -42,8 +42,8 @@ func (s *Server) authenticate(c *fiber.Ctx, family *Family) (desk.App, error) {
 	return app, s.countLogIn(c, err)
 }
 
-// admit lets a caller through to a call that needs the scope.
-func (s *Server) admit(c *fiber.Ctx, family *Family, scope desk.Scope) (desk.App, error) {
+// authorize lets a caller through to a call that needs the scope.
+func (s *Server) authorize(c *fiber.Ctx, family *Family, scope desk.Scope) (desk.App, error) {
 	app, err := s.authenticate(c, family)
 	switch {
 	case err != nil && ticket.AsError(err) == nil:

@@ -24,9 +24,9 @@ const (
 	largeRetryAfter = time.Second
 )
 
-// takeIn reads the body of a request. The HTTP layer would do it before anybody is asked, and set aside at once what a caller only announces: a
+// readBody reads the body of a request. The HTTP layer would do it before anybody is asked, and set aside at once what a caller only announces: a
 // thousand connections that send a header each would take a gigabyte.
-func (s *Server) takeIn(c *fiber.Ctx) error {
+func (s *Server) readBody(c *fiber.Ctx) error {
 	switch string(c.Request().Header.Peek(headerUnread)) {
 	case tooLarge:
 		return cutOff(c, fiber.ErrRequestEntityTooLarge)
@@ -40,9 +40,9 @@ func (s *Server) takeIn(c *fiber.Ctx) error {
 	var body bytes.Buffer
 	_, err := io.CopyN(&body, stream, largeBody)
 	if err == nil {
-		from := ratelimit.Network(visitOf(c).address)
+		from := ratelimit.Network(requestOf(c).address)
 		if !s.large.Enter(from, largeAtOnce) {
-			hearOut(c.Context().Conn())
+			drain(c.Context().Conn())
 			return cutOff(c, Later(ticket.Refuse(ticket.Unavailable, "too many large bodies are under way; the request may be repeated"), largeRetryAfter))
 		}
 		defer s.large.Leave(from)

@@ -1,7 +1,11 @@
 package api
 
 import (
+	"errors"
 	"net/netip"
+	"reflect"
+	"strconv"
+	"strings"
 	"time"
 
 	"signalbox/notice"
@@ -38,35 +42,33 @@ func (c Config) Reach() notice.Reach {
 }
 
 // DefaultIncidentTypes are the values of incident_type and mtm_type that real systems were seen to use.
-var DefaultIncidentTypes = []string{
-	"inc_type_p_config_issues", "inc_type_p_security_issues", "inc_type_p_function_issues", "inc_type_p_reliability_issues",
-	"inc_type_p_middleware_issues", "inc_type_p_change_issues",
-}
+var DefaultIncidentTypes = Config{}.Defaults().IncidentTypes
 
 // retryAfter is what a caller is told to wait, in whole seconds, by kind of refusal.
 var retryAfter = map[ticket.Code]int{ticket.Busy: 1, ticket.TooMany: 60, ticket.Unavailable: 2}
 
-// Defaults gives the config with every unset member filled in.
+// Defaults gives the config with every member that is zero set to the default that its tag says.
 func (c Config) Defaults() Config {
-	or(&c.BodyLimit, 1<<20)
-	or(&c.HeaderLimit, 16<<10)
-	or(&c.RequestTimeout, 10*time.Second)
-	or(&c.ReadTimeout, 30*time.Second)
-	or(&c.WriteTimeout, 30*time.Second)
-	or(&c.IdleTimeout, 90*time.Second)
-	or(&c.ConcurrentRequests, 1_000)
-	or(&c.ConnectionsPerAddress, 1_000)
-	or(&c.FailedLogins, 60)
-	or(&c.ExceptionsPerMinute, 60)
-	if len(c.IncidentTypes) == 0 {
-		c.IncidentTypes = DefaultIncidentTypes
+	members := reflect.ValueOf(&c).Elem()
+	for i := range members.NumField() {
+		member, text := members.Field(i), members.Type().Field(i).Tag.Get("default")
+		if text == "" || !member.IsZero() && (member.Kind() != reflect.Slice || member.Len() > 0) {
+			continue
+		}
+		var err error
+		switch value := member.Addr().Interface().(type) {
+		case *int:
+			*value, err = strconv.Atoi(text)
+		case *time.Duration:
+			*value, err = time.ParseDuration(text)
+		case *[]string:
+			*value = strings.Split(text, ",")
+		default:
+			err = errors.ErrUnsupported
+		}
+		if err != nil {
+			panic("api: the default of " + members.Type().Field(i).Name + ": " + err.Error()) // the tags are part of the program
+		}
 	}
 	return c
-}
-
-func or[T comparable](value *T, otherwise T) {
-	var zero T
-	if *value == zero {
-		*value = otherwise
-	}
 }

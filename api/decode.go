@@ -18,12 +18,18 @@ import (
 
 // Decode reads the body, one JSON value whatever the content type says, into v. Names of members match exactly, unknown ones are ignored,
 // of a repeated one the last counts. What does not fit is Invalid and names the member as the caller spelled it: "relations[0].type".
-// Members that may be left out should be pointers: nil stands for "not there" and for null.
+// Members that may be left out should be pointers: nil stands for "not there" and for null. Where v has a method Subject, that is noted.
 func Decode(c *fiber.Ctx, v any) error {
 	if enc := c.Get(fiber.HeaderContentEncoding); enc != "" && !strings.EqualFold(enc, "identity") {
 		return ticket.RefuseField(ticket.Invalid, fiber.HeaderContentEncoding, "bodies are taken uncompressed only")
 	}
-	return DecodeJSON(c.BodyRaw(), v)
+	if err := DecodeJSON(c.BodyRaw(), v); err != nil {
+		return err
+	}
+	if named, ok := v.(interface{ Subject() Subject }); ok {
+		Note(c, named.Subject())
+	}
+	return nil
 }
 
 // DecodeJSON is Decode for JSON that came in some other way.
@@ -51,7 +57,7 @@ func DecodeJSON(raw []byte, v any) error {
 }
 
 // DecodeMember is DecodeJSON for a member that was kept raw. A fault of the whole of it names the member; its own members are named by
-// themselves, as in Parameter.
+// themselves.
 func DecodeMember(name string, raw json.RawMessage, v any) error {
 	err := DecodeJSON(raw, v)
 	if refusal := ticket.AsError(err); refusal != nil && refusal.Field == "body" {

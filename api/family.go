@@ -11,7 +11,7 @@ import (
 	"signalbox/ticket"
 )
 
-// Family is one door of the house as the server sees it.
+// Family is the calls of one channel, or of a part of it, as the server sees them.
 type Family struct {
 	Channel ticket.Channel
 	// Prefixes are the paths whose requests are answered in this family's words, whatever goes wrong with them: "/api/issue" stands for
@@ -22,6 +22,11 @@ type Family struct {
 	Refuse func(c *fiber.Ctx, r Refusal) error
 	// Authenticate are ways of this family to tell who calls, asked in turn before the credentials that every family takes.
 	Authenticate []Authenticator
+	// Subject reads whom a request names as acting and which ticket it is about, in this family's own words. It is asked where a request is refused
+	// before its call has noted both; nil: nothing can be told then.
+	Subject func(c *fiber.Ctx) Subject
+	// Headers are those that pages send to this family beside the ones that every family takes.
+	Headers []string
 	// Pages may call this family from a browser, with the cookies that the browser has for us. Those that Config allows may not.
 	Pages Origins
 }
@@ -42,7 +47,7 @@ type Authenticator func(c *fiber.Ctx) (app desk.App, known bool, err error)
 // check refuses what no family may be: it is a mistake in the program, found at the start.
 func (f Family) check() {
 	if f.Refuse == nil || f.Channel == "" {
-		panic("api: a family needs a door and words to refuse with")
+		panic("api: a family needs a channel and words to refuse with")
 	}
 	for _, route := range f.Routes {
 		switch {
@@ -56,8 +61,8 @@ func (f Family) check() {
 	}
 }
 
-// reach is how specific the family's claim on a path is: the length of its longest prefix that the path lies under.
-func (f Family) reach(path string) int {
+// prefix is the length of the family's longest prefix that a path lies under; 0: of none.
+func (f Family) prefix(path string) int {
 	longest := 0
 	for _, prefix := range f.Prefixes {
 		rest, under := strings.CutPrefix(path, prefix)

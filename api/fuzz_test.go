@@ -10,6 +10,7 @@ import (
 	"github.com/valyala/fasthttp"
 
 	"signalbox/api"
+	"signalbox/api/bkapi"
 	"signalbox/ticket"
 )
 
@@ -58,7 +59,7 @@ func FuzzQuery(f *testing.F) {
 			return
 		}
 		limit, cursor := q.Page()
-		text, choice, choices, at := q.Text("q", 10), q.Choice("status", "OPEN", "CLOSED"), q.Choices("phase", "a", "b"), q.Moment("created_after")
+		text, choice, choices, at := q.Name("q", 0, 10), q.Choice("status", "OPEN", "CLOSED"), q.Choices("phase", "a", "b"), q.Time("created_after")
 		if q.Err() != nil {
 			require.True(t, ticket.Is(q.Err(), ticket.Invalid))
 			return
@@ -98,10 +99,10 @@ func FuzzApplication(f *testing.F) {
 	app := fiber.New(fiber.Config{Immutable: true})
 	f.Fuzz(func(t *testing.T, header []byte) {
 		var raw fasthttp.RequestCtx
-		raw.Request.Header.SetBytesV(api.HeaderApplication, header)
+		raw.Request.Header.SetBytesV(bkapi.Header, header)
 		c := app.AcquireCtx(&raw)
 		defer app.ReleaseCtx(c)
-		given, err := api.ApplicationOf(c, func(string) string { return "" })
+		given, err := bkapi.Of(c, func(string) string { return "" })
 		if err != nil {
 			require.True(t, ticket.Is(err, ticket.Invalid))
 			require.Zero(t, given)

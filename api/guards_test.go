@@ -15,6 +15,7 @@ import (
 
 	"signalbox/api"
 	"signalbox/api/apitest"
+	"signalbox/api/bkapi"
 	"signalbox/desk"
 	"signalbox/ticket"
 )
@@ -73,14 +74,14 @@ func TestGuessingWhereTheAppLoggedInIsOfNoUse(t *testing.T) {
 	apps := apitest.NewApps()
 	family := family(ticket.ChannelIssue, api.Route{Method: "GET", Path: "/issue", Scope: desk.Read, Handler: ok})
 	family.Authenticate = []api.Authenticator{func(c *fiber.Ctx) (desk.App, bool, error) {
-		given, err := api.ApplicationOf(c, nil)
+		given, err := bkapi.Of(c, nil)
 		require.NoError(t, err)
 		return given.LogIn(c, apps)
 	}}
 	server := api.New(api.Config{FailedLogins: 5}, apps, nil, slog.New(slog.DiscardHandler), family)
 	c := apitest.Client{T: t, App: server.App()}
 	ask := func(code, secret string) int {
-		return c.Do("GET", "/issue", nil, api.HeaderApplication, `{"bk_app_code":"`+code+`","bk_app_secret":"`+secret+`"}`).Status
+		return c.Do("GET", "/issue", nil, bkapi.Header, `{"bk_app_code":"`+code+`","bk_app_secret":"`+secret+`"}`).Status
 	}
 	require.Equal(t, 200, ask("writer", apitest.Writer))
 	for range 5 {
@@ -240,6 +241,7 @@ func TestPagesOfAllowedOriginsMayCall(t *testing.T) {
 		require.Equal(t, origin, h.Get("Access-Control-Allow-Origin"))
 		require.Contains(t, h.Get("Access-Control-Allow-Methods"), "PUT")
 		require.Contains(t, h.Get("Access-Control-Allow-Headers"), "X-Idempotency-Key")
+		require.Contains(t, h.Get("Access-Control-Allow-Headers"), "X-Of-issue", "what a family takes beside")
 		require.NotContains(t, h.Get("Access-Control-Allow-Headers"), "evil")
 		require.Empty(t, h.Get("Access-Control-Allow-Credentials"))
 		require.Equal(t, "600", h.Get("Access-Control-Max-Age"))

@@ -9,8 +9,8 @@ import (
 	"github.com/gofiber/fiber/v2/middleware/cors"
 )
 
-// harden sets headers that keep a browser from doing more with an answer than it should. Pages that need more say so themselves.
-func harden(c *fiber.Ctx) {
+// securityHeaders sets headers that keep a browser from doing more with an answer than it should. Pages that need more say so themselves.
+func securityHeaders(c *fiber.Ctx) {
 	c.Set(fiber.HeaderXContentTypeOptions, "nosniff")
 	c.Set(fiber.HeaderContentSecurityPolicy, "default-src 'none'; frame-ancestors 'none'")
 	c.Set(fiber.HeaderXFrameOptions, "DENY")
@@ -42,32 +42,33 @@ func (o *Origins) Decode(text string) error {
 
 // cors lets pages of the allowed origins call the families. Cookies stay outside: callers bring their credential in a header.
 func (s *Server) cors() fiber.Handler {
+	var headers []string
+	for _, f := range s.families {
+		headers = append(headers, f.Headers...)
+	}
 	return cors.New(cors.Config{
 		Next: func(c *fiber.Ctx) bool {
-			f := s.claimant(c.Path())
+			f := s.ownerOf(c.Path())
 			return f == nil || len(f.Pages) > 0
 		},
 		AllowOrigins: strings.Join(s.config.CORSOrigins, ","),
 		AllowMethods: "GET,HEAD,POST,PUT,DELETE",
-		AllowHeaders: strings.Join([]string{fiber.HeaderAuthorization, fiber.HeaderContentType, HeaderToken, HeaderKey, HeaderXKey, fiber.HeaderXRequestID,
-			"X-Sdk-Date", "X-Sdk-Content-Sha256", HeaderApplication}, ","),
+		AllowHeaders: strings.Join(append(headers, fiber.HeaderAuthorization, fiber.HeaderContentType, HeaderToken, HeaderKey, HeaderXKey,
+			fiber.HeaderXRequestID), ","),
 		ExposeHeaders: strings.Join([]string{fiber.HeaderXRequestID, HeaderReplayed, fiber.HeaderRetryAfter, HeaderRateLimit, HeaderRateRemaining,
 			HeaderRateReset}, ","),
 		MaxAge: 600,
 	})
 }
 
-// HeaderNamespace is how Temporal's web UI and CLI name the namespace that they ask about.
-const HeaderNamespace = "X-Namespace"
-
-// pages lets the pages that a family names call it, with cookies too.
-func (s *Server) pages(f *Family) fiber.Handler {
+// familyCORS lets the pages that a family names call it, with cookies too.
+func (s *Server) familyCORS(f *Family) fiber.Handler {
 	return cors.New(cors.Config{
-		Next:             func(c *fiber.Ctx) bool { return s.claimant(c.Path()) != f },
+		Next:             func(c *fiber.Ctx) bool { return s.ownerOf(c.Path()) != f },
 		AllowOrigins:     strings.Join(f.Pages, ","),
 		AllowCredentials: true,
 		AllowMethods:     "POST",
-		AllowHeaders:     strings.Join([]string{fiber.HeaderAuthorization, fiber.HeaderContentType, HeaderToken, fiber.HeaderXRequestID, HeaderNamespace}, ","),
+		AllowHeaders:     strings.Join(append([]string{fiber.HeaderAuthorization, fiber.HeaderContentType, HeaderToken, fiber.HeaderXRequestID}, f.Headers...), ","),
 		ExposeHeaders:    fiber.HeaderXRequestID,
 		MaxAge:           600,
 	})

@@ -97,32 +97,32 @@ func (l *logins) succeed(t login) {
 // before it was looked at, as with a signature, it is called without one first, and again with the secret that was found to fit, or with whatever
 // did not: then a guess that fits is answered like any other.
 func LogIn(c *fiber.Ctx, code, secret string) error {
-	visitOf(c).claimed = code
+	requestOf(c).claimed = code
 	if secret == "" {
-		return tryLogIn(c, code, fmt.Sprintf("code %q at %q", code, ratelimit.Network(visitOf(c).address)))
+		return tryLogIn(c, code, fmt.Sprintf("code %q at %q", code, ratelimit.Network(requestOf(c).address)))
 	}
 	return tryLogIn(c, code, fmt.Sprintf("code %q secret %q", code, secret))
 }
 
 func tryLogIn(c *fiber.Ctx, code, credential string) error {
-	v := visitOf(c)
-	if v.logins == nil || v.logins.rate < 0 {
+	rc := requestOf(c)
+	if rc.logins == nil || rc.logins.rate < 0 {
 		return nil
 	}
-	v.login = login{v.address, code, sha256.Sum256([]byte(credential)), v.login.credential}
-	return v.logins.check(v.login)
+	rc.login = login{rc.address, code, sha256.Sum256([]byte(credential)), rc.login.credential}
+	return rc.logins.check(rc.login)
 }
 
 // countLogIn counts what became of a try to log in, and gives its error back.
 func (s *Server) countLogIn(c *fiber.Ctx, err error) error {
-	v := visitOf(c)
+	rc := requestOf(c)
 	switch {
 	case s.logins.rate < 0:
 	case ticket.Is(err, ticket.Unauthorized):
-		v.login.address = v.address // a credential of a kind that claims nothing counts too
-		s.logins.fail(v.login)
-	case err == nil && v.login.address != "":
-		s.logins.succeed(v.login)
+		rc.login.address = rc.address // a credential of a kind that claims nothing counts too
+		s.logins.fail(rc.login)
+	case err == nil && rc.login.address != "":
+		s.logins.succeed(rc.login)
 	}
 	return err
 }

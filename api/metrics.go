@@ -41,32 +41,32 @@ func (s *Server) Measure(registry *prometheus.Registry) {
 }
 
 // count notes one answered request. What belongs to no call is left out: anybody can ask for anything.
-func (m *meter) count(c *fiber.Ctx, v *visit, took time.Duration) {
+func (m *meter) count(c *fiber.Ctx, rc *requestContext, took time.Duration) {
 	if m == nil {
 		return
 	}
-	if v.refused != "" {
-		m.refused.WithLabelValues(v.door(), string(v.refused)).Inc()
+	if rc.refused != "" {
+		m.refused.WithLabelValues(rc.channel(), string(rc.refused)).Inc()
 	}
-	if v.route == "" {
+	if rc.route == "" {
 		return
 	}
-	family := v.door()
-	m.requests.WithLabelValues(family, c.Method(), v.route, strconv.Itoa(c.Response().StatusCode())).Inc()
-	m.seconds.WithLabelValues(family, c.Method(), v.route).Observe(took.Seconds())
+	family := rc.channel()
+	m.requests.WithLabelValues(family, c.Method(), rc.route, strconv.Itoa(c.Response().StatusCode())).Inc()
+	m.seconds.WithLabelValues(family, c.Method(), rc.route).Observe(took.Seconds())
 }
 
 // unwritten notes a refusal that is not in the audit.
-func (m *meter) unwritten(v *visit) {
+func (m *meter) unwritten(rc *requestContext) {
 	if m != nil {
-		m.lost.WithLabelValues(v.door()).Inc()
+		m.lost.WithLabelValues(rc.channel()).Inc()
 	}
 }
 
-// door is the label of the family whose call was asked for.
-func (v *visit) door() string {
-	if v.family == nil {
+// channel is the label of the family whose call was asked for.
+func (rc *requestContext) channel() string {
+	if rc.family == nil {
 		return "none"
 	}
-	return string(v.family.Channel)
+	return string(rc.family.Channel)
 }

@@ -37,8 +37,8 @@ func (l later) Error() string { return l.refusal.Error() }
 
 func (l later) Unwrap() error { return l.refusal }
 
-// patience is how many seconds the caller of a refused request is to wait; false: it need not try again.
-func patience(code ticket.Code, cause error) (seconds int, ok bool) {
+// retryAfterOf is how many seconds the caller of a refused request is to wait; false: it need not try again.
+func retryAfterOf(code ticket.Code, cause error) (seconds int, ok bool) {
 	var l later
 	if errors.As(cause, &l) {
 		return max(1, int((l.wait+time.Second-1)/time.Second)), true

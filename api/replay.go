@@ -14,21 +14,21 @@ import (
 	"signalbox/ticket"
 )
 
-// Remember has the server keep the answers of calls that only read, where their method takes an idempotency key and the caller sent one. Calls
+// CacheReads has the server keep the answers of calls that only read, where their method takes an idempotency key and the caller sent one. Calls
 // that change something keep their own. It must be called before serving.
-func (s *Server) Remember(d Desk) { s.desk = d }
+func (s *Server) CacheReads(d Desk) { s.desk = d }
 
-// errRefused tells the recorder that a handler has answered with a refusal by itself.
+// errRefused tells the desk that a handler has answered with a refusal by itself.
 var errRefused = errors.New("api: the answer is a refusal")
 
-// remember answers a call that only reads with what the first request with its key was told.
-func (s *Server) remember(c *fiber.Ctx, handler fiber.Handler) error {
+// cacheRead answers a call that only reads with what the first request with its key was told.
+func (s *Server) cacheRead(c *fiber.Ctx, handler fiber.Handler) error {
 	if s.desk == nil {
 		return handler(c)
 	}
 	outer := c.UserContext()
 	defer c.SetUserContext(outer)
-	var failed error // the handler's own: its words are not the recorder's to choose
+	var failed error // the handler's own: its words are not the desk's to choose
 	reply, err := s.desk.Transact(outer, Request(c), func(ctx context.Context) (desk.Answer, error) {
 		c.SetUserContext(ctx) // it reads in the transaction that keeps its answer
 		c.Response().ResetBody()
@@ -52,8 +52,8 @@ func (s *Server) remember(c *fiber.Ctx, handler fiber.Handler) error {
 	return Send(c, reply)
 }
 
-// seal is the signature that a request was known by.
-type seal struct {
+// usedSignature is the signature that a request was known by.
+type usedSignature struct {
 	digest  string
 	expires time.Time
 }
@@ -61,23 +61,23 @@ type seal struct {
 // Signed notes that a request was known by a signature, which nobody takes any more from the time on that it expires. A request that may
 // change something is then taken once: a copy of it is refused.
 func Signed(c *fiber.Ctx, app desk.App, signature []byte, expires time.Time) {
-	visitOf(c).seal = &seal{digest(app.Code, string(signature)), expires}
+	requestOf(c).signature = &usedSignature{digest(app.Code, string(signature)), expires}
 }
 
-// once refuses a copy of a signed request, unless it comes with the idempotency key that the first one came with: then what was done for the
+// rejectReplay refuses a copy of a signed request, unless it comes with the idempotency key that the first one came with: then what was done for the
 // first is the answer, and if nothing was done, it is what its sender asked for and has not got. The key is held together with the address as
 // it was sent: a signature fits several spellings of it, and each of them would have its own answers. A key that was not on the first is no
 // excuse, because signatures need not cover it.
-func (s *Server) once(c *fiber.Ctx, scope desk.Scope) error {
-	v := visitOf(c)
-	if v.seal == nil || scope == desk.Read {
+func (s *Server) rejectReplay(c *fiber.Ctx, scope desk.Scope) error {
+	rc := requestOf(c)
+	if rc.signature == nil || scope == desk.Read {
 		return nil
 	}
 	key := ""
-	if v.key != "" {
-		key = digest(v.key, c.Method(), c.OriginalURL())
+	if rc.key != "" {
+		key = digest(rc.key, c.Method(), c.OriginalURL())
 	}
-	ok, err := s.shared.UseSignature(c.UserContext(), v.seal.digest, key, v.seal.expires)
+	ok, err := s.shared.UseSignature(c.UserContext(), rc.signature.digest, key, rc.signature.expires)
 	switch {
 	case err != nil:
 		return unavailable{err}

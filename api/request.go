@@ -25,53 +25,54 @@ const (
 	HeaderReplayed = "X-Idempotency-Replayed"
 )
 
-// visit is what the server knows of a request, kept with it from middleware to handler.
-type visit struct {
-	id      string
-	family  *Family
-	route   string
-	changes bool     // the call may change something
-	address string   // where the request comes from
-	claimed string   // code of the app that the caller says it is
-	app     desk.App // the one it is
-	key     string
-	seal    *seal // nil: not known by a signature
-	refused ticket.Code
-	cause   error
-	trail   *desk.Trail // nil: nobody was asked yet
+// requestContext is what the server knows of a request, kept with it from middleware to handler.
+type requestContext struct {
+	id        string
+	family    *Family
+	route     string
+	changes   bool     // the call may change something
+	address   string   // where the request comes from
+	claimed   string   // code of the app that the caller says it is
+	app       desk.App // the one it is
+	key       string
+	signature *usedSignature // nil: not known by a signature
+	subject   Subject        // as far as a family has noted it
+	refused   ticket.Code
+	cause     error
+	trail     *desk.Trail // nil: nobody was asked yet
 
 	logins *logins // nil: the server has not seen the request yet
 	login  login
 }
 
-type visitKey struct{}
+type requestKey struct{}
 
-func visitOf(c *fiber.Ctx) *visit {
-	if v, ok := c.Locals(visitKey{}).(*visit); ok {
-		return v
+func requestOf(c *fiber.Ctx) *requestContext {
+	if rc, ok := c.Locals(requestKey{}).(*requestContext); ok {
+		return rc
 	}
-	v := &visit{}
-	c.Locals(visitKey{}, v)
-	return v
+	rc := &requestContext{}
+	c.Locals(requestKey{}, rc)
+	return rc
 }
 
 // Caller is the app that the request's credential belongs to. It is empty before the server has authenticated the request.
-func Caller(c *fiber.Ctx) desk.App { return visitOf(c).app }
+func Caller(c *fiber.Ctx) desk.App { return requestOf(c).app }
 
 // RequestID is the request's X-Request-Id: the caller's own, or one made here.
-func RequestID(c *fiber.Ctx) string { return visitOf(c).id }
+func RequestID(c *fiber.Ctx) string { return requestOf(c).id }
 
 // Context is the handler's context: it ends when the request's time is up, and is cancelled once it has been answered.
 func Context(c *fiber.Ctx) context.Context { return c.UserContext() }
 
 // Request is the request as the desk keeps it: who asks, for what, under which key.
 func Request(c *fiber.Ctx) desk.Request {
-	v := visitOf(c)
+	rc := requestOf(c)
 	sum := sha256.Sum256(c.BodyRaw())
 	return desk.Request{
-		App: v.app, Channel: v.family.Channel, Key: v.key, Method: c.Method(), Path: c.OriginalURL(),
-		Fingerprint: hex.EncodeToString(sum[:]), RequestID: v.id, Address: v.address,
-		Operator: operatorOf(c),
+		App: rc.app, Channel: rc.family.Channel, Key: rc.key, Method: c.Method(), Path: c.OriginalURL(),
+		Fingerprint: hex.EncodeToString(sum[:]), RequestID: rc.id, Address: rc.address,
+		Operator: rc.subject.Operator,
 	}
 }
 

@@ -29,7 +29,7 @@ type Server struct {
 	meter    *meter // nil: nothing is counted
 	shared   Shared
 	refusals *refusals // nil: they are in the log alone
-	desk     Desk      // nil: reading is not remembered
+	desk     Desk      // nil: answers to reading are not kept
 	limiter  *limiter
 	logins   *logins
 	underway atomic.Int64      // requests
@@ -54,7 +54,7 @@ func New(config Config, apps Apps, ready func(ctx context.Context) error, log *s
 		Immutable:             true,
 		CaseSensitive:         true,
 		BodyLimit:             config.BodyLimit,
-		StreamRequestBody:     true, // takeIn reads it
+		StreamRequestBody:     true, // readBody reads it
 		ReadBufferSize:        config.HeaderLimit,
 		ReadTimeout:           config.ReadTimeout,
 		WriteTimeout:          config.WriteTimeout,
@@ -66,7 +66,7 @@ func New(config Config, apps Apps, ready func(ctx context.Context) error, log *s
 		TrustedProxies:               proxies,
 		ErrorHandler:                 s.refuse,
 	})
-	s.app.Use(s.greet)
+	s.app.Use(s.middleware)
 	if len(config.CORSOrigins) > 0 {
 		s.app.Use(s.cors())
 	}
@@ -74,7 +74,7 @@ func New(config Config, apps Apps, ready func(ctx context.Context) error, log *s
 		family := &s.families[i]
 		family.check()
 		if len(family.Pages) > 0 {
-			s.app.Use(s.pages(family))
+			s.app.Use(s.familyCORS(family))
 		}
 		for _, route := range family.Routes {
 			s.app.Add(route.Method, route.Path, s.serve(family, route))
@@ -131,15 +131,15 @@ func (s *Server) Shutdown(ctx context.Context) error { return s.app.ShutdownWith
 // serve carries one request to its call: who is it, may they, is the request well formed; then the call itself.
 func (s *Server) serve(family *Family, route Route) fiber.Handler {
 	return func(c *fiber.Ctx) error {
-		v := visitOf(c)
-		v.family, v.route, v.changes = family, route.Path, route.changes()
+		rc := requestOf(c)
+		rc.family, rc.route, rc.changes = family, route.Path, route.changes()
 		defer s.underway.Add(-1)
 		if s.underway.Add(1) > int64(s.config.ConcurrentRequests) {
 			return Later(ticket.Refuse(ticket.Unavailable, "too many requests are under way; the request may be repeated"), time.Second)
 		}
 		ctx, cancel := context.WithTimeout(c.UserContext(), s.config.RequestTimeout)
 		defer cancel()
-		ctx, v.trail = desk.WithTrail(ctx)
+		ctx, rc.trail = desk.WithTrail(ctx)
 		c.SetUserContext(ctx)
 		c.Set(fiber.HeaderCacheControl, "no-store")
 
@@ -147,20 +147,20 @@ func (s *Server) serve(family *Family, route Route) fiber.Handler {
 		if len(c.BodyRaw()) > s.config.BodyLimit {
 			return fiber.ErrRequestEntityTooLarge
 		}
-		if v.app, err = s.admit(c, family, route.Scope); err != nil {
+		if rc.app, err = s.authorize(c, family, route.Scope); err != nil {
 			return err
 		}
 		if route.keyed() {
 			c.Set(HeaderReplayed, "false")
-			if v.key, err = idempotencyKey(c); err != nil {
+			if rc.key, err = idempotencyKey(c); err != nil {
 				return err
 			}
 		}
-		if err := s.once(c, route.Scope); err != nil {
+		if err := s.rejectReplay(c, route.Scope); err != nil {
 			return err
 		}
-		if v.key != "" && !route.changes() {
-			return s.remember(c, route.Handler)
+		if rc.key != "" && !route.changes() {
+			return s.cacheRead(c, route.Handler)
 		}
 		return route.Handler(c)
 	}
@@ -168,20 +168,20 @@ func (s *Server) serve(family *Family, route Route) fiber.Handler {
 
 // refuse answers an error in the words of the family whose path was asked for.
 func (s *Server) refuse(c *fiber.Ctx, err error) error {
-	// What the HTTP layer refuses was never greeted.
-	v, r := s.begin(c), Classify(err)
-	v.refused, v.cause = r.Code, err
+	// What the HTTP layer refuses never came through the middleware.
+	rc, r := s.begin(c), Classify(err)
+	rc.refused, rc.cause = r.Code, err
 	if r.Code == TooLarge {
-		hearOut(c.Context().Conn())
+		drain(c.Context().Conn())
 	}
-	family := v.family
+	family := rc.family
 	if family == nil {
 		family = s.familyOf(c.Path())
 	}
 	if family == nil {
 		return c.SendStatus(r.Status)
 	}
-	if seconds, ok := patience(r.Code, err); ok {
+	if seconds, ok := retryAfterOf(r.Code, err); ok {
 		c.Set(fiber.HeaderRetryAfter, strconv.Itoa(seconds))
 	}
 	if r.Code == ticket.Unauthorized {
@@ -191,14 +191,14 @@ func (s *Server) refuse(c *fiber.Ctx, err error) error {
 	return family.Refuse(c, r)
 }
 
-// claimant finds the family that claims a path; nil: none does.
-func (s *Server) claimant(path string) *Family {
+// ownerOf finds the family that a path belongs to; nil: none does.
+func (s *Server) ownerOf(path string) *Family {
 	var found *Family
 	best := 0
 	for i := range s.families {
 		f := &s.families[i]
-		if reach := f.reach(path); reach > best {
-			found, best = f, reach
+		if length := f.prefix(path); length > best {
+			found, best = f, length
 		}
 	}
 	return found
@@ -206,7 +206,7 @@ func (s *Server) claimant(path string) *Family {
 
 // familyOf finds whose words fit a path that no call was found for.
 func (s *Server) familyOf(path string) *Family {
-	if found := s.claimant(path); found != nil || len(s.families) == 0 {
+	if found := s.ownerOf(path); found != nil || len(s.families) == 0 {
 		return found
 	}
 	for i := range s.families {

@@ -24,6 +24,7 @@ import (
 
 	"signalbox/api"
 	"signalbox/api/apitest"
+	"signalbox/api/bkapi"
 	"signalbox/desk"
 	"signalbox/ticket"
 )
@@ -61,7 +62,13 @@ func (l *lines) all(t *testing.T) []map[string]any {
 
 func family(door ticket.Channel, routes ...api.Route) api.Family {
 	return api.Family{
-		Channel: door, Prefixes: []string{"/" + string(door)}, Routes: routes,
+		Channel: door, Prefixes: []string{"/" + string(door)}, Routes: routes, Headers: []string{"X-Of-" + string(door)},
+		Subject: func(c *fiber.Ctx) api.Subject {
+			p, _ := api.ReadParams(c)
+			given, _ := bkapi.Of(c, p.Plain)
+			id, _ := api.Param(c, "id")
+			return api.Subject{Operator: api.First(p.Plain("operator"), given.User), Number: api.First(id, p.Plain("sn"))}
+		},
 		Refuse: func(c *fiber.Ctx, r api.Refusal) error {
 			return api.Respond(c, r.Status, map[string]string{"door": string(door), "code": string(r.Code), "message": r.Error.Error()})
 		},

@@ -20,7 +20,7 @@ import (
 // transport puts the limit of connections, and TLS where it is wanted, around a listener. stop ends what it keeps running.
 func (s *Server) transport(l net.Listener) (around net.Listener, stop func(), err error) {
 	stop = func() {}
-	l = &crowd{Listener: l, most: s.config.ConnectionsPerAddress, exempt: s.trustedPeer, log: s.log}
+	l = &limitedListener{Listener: l, most: s.config.ConnectionsPerAddress, exempt: s.trustedPeer, log: s.log}
 	if s.config.TLSCert == "" && s.config.TLSKey == "" {
 		return l, stop, nil
 	}
@@ -109,8 +109,8 @@ func (p *keyPair) watch(ctx context.Context, hangup chan os.Signal) {
 	}
 }
 
-// crowd lets so many connections in from one address, and closes what is more.
-type crowd struct {
+// limitedListener lets so many connections in from one address, and closes what is more.
+type limitedListener struct {
 	net.Listener
 	most   int // below 0: any number
 	exempt func(net.Addr) bool
@@ -123,26 +123,26 @@ type crowd struct {
 }
 
 // Accept implements net.Listener.
-func (l *crowd) Accept() (net.Conn, error) {
+func (l *limitedListener) Accept() (net.Conn, error) {
 	for {
-		conn, err := l.Listener.Accept()
+		c, err := l.Listener.Accept()
 		if err != nil {
 			return nil, err
 		}
-		if l.most < 0 || l.exempt(conn.RemoteAddr()) {
-			return &guest{Conn: conn, leave: func() {}}, nil
+		if l.most < 0 || l.exempt(c.RemoteAddr()) {
+			return &conn{Conn: c, release: func() {}}, nil
 		}
-		from := ratelimit.Network(conn.RemoteAddr().String())
+		from := ratelimit.Network(c.RemoteAddr().String())
 		if l.open.Enter(from, l.most) {
-			return &guest{Conn: conn, leave: sync.OnceFunc(func() { l.open.Leave(from) })}, nil
+			return &conn{Conn: c, release: sync.OnceFunc(func() { l.open.Leave(from) })}, nil
 		}
 		l.warn(from)
-		_ = conn.Close()
+		_ = c.Close()
 	}
 }
 
 // warn says now and then whose connections are closed.
-func (l *crowd) warn(from string) {
+func (l *limitedListener) warn(from string) {
 	l.warning.Lock()
 	defer l.warning.Unlock()
 	if now := time.Now(); now.Sub(l.warned) > time.Minute {
@@ -151,36 +151,36 @@ func (l *crowd) warn(from string) {
 	}
 }
 
-// guest is a connection to somebody who calls.
-type guest struct {
+// conn is a connection to somebody who calls.
+type conn struct {
 	net.Conn
-	leave   func()
-	talking atomic.Bool // it was answered before all it sends was read
+	release  func()
+	draining atomic.Bool // it was answered before all it sends was read
 }
 
 // How long, and for how many bytes, somebody who was refused while sending is listened to.
 const (
-	hearOutFor  = 5 * time.Second
-	hearOutMost = 4 << 20
+	drainFor  = 5 * time.Second
+	drainMost = 4 << 20
 )
 
 // Close implements net.Conn. Closing a connection while there is something to read resets it, and whoever sends may never see the answer (RFC
 // 9112, section 9.6). So the rest is read and thrown away, within bounds: it takes no memory.
-func (g *guest) Close() error {
-	defer g.leave()
-	if half, ok := g.Conn.(interface{ CloseWrite() error }); ok && g.talking.Load() && half.CloseWrite() == nil {
-		_ = g.SetReadDeadline(time.Now().Add(hearOutFor))
-		_, _ = io.CopyN(io.Discard, g.Conn, hearOutMost)
+func (c *conn) Close() error {
+	defer c.release()
+	if half, ok := c.Conn.(interface{ CloseWrite() error }); ok && c.draining.Load() && half.CloseWrite() == nil {
+		_ = c.SetReadDeadline(time.Now().Add(drainFor))
+		_, _ = io.CopyN(io.Discard, c.Conn, drainMost)
 	}
-	return g.Conn.Close()
+	return c.Conn.Close()
 }
 
-// hearOut has a connection closed in such a way that its other end can see the answer although it is still sending.
-func hearOut(conn net.Conn) {
-	if over, ok := conn.(*tls.Conn); ok {
-		conn = over.NetConn()
+// drain has a connection closed in such a way that its other end can see the answer although it is still sending.
+func drain(c net.Conn) {
+	if over, ok := c.(*tls.Conn); ok {
+		c = over.NetConn()
 	}
-	if g, ok := conn.(*guest); ok {
-		g.talking.Store(true)
+	if ours, ok := c.(*conn); ok {
+		ours.draining.Store(true)
 	}
 }

@@ -8,6 +8,7 @@ import (
 	"github.com/gofiber/fiber/v2"
 
 	"signalbox/api"
+	"signalbox/api/houseapi"
 	"signalbox/desk"
 	"signalbox/ticket"
 )
@@ -21,37 +22,33 @@ type Reader interface {
 // Handler is the audit.
 type Handler struct{ Reader Reader }
 
-// Family gives the wing as the server mounts it.
-func (w *Handler) Family() api.Family {
+// Family gives the family as the server mounts it.
+func (h *Handler) Family() api.Family {
 	const all = "/api/audit"
 	return api.Family{
 		Channel:  ticket.ChannelIssue,
 		Prefixes: []string{all},
-		Refuse:   api.RefuseInEnvelope,
-		Routes:   []api.Route{{Method: http.MethodGet, Path: all, Scope: desk.Admin, Reads: true, Handler: w.list}},
+		Refuse:   houseapi.Refuse,
+		Routes:   []api.Route{{Method: http.MethodGet, Path: all, Scope: desk.Admin, Reads: true, Handler: h.list}},
 	}
 }
 
-func (w *Handler) list(c *fiber.Ctx) error {
+func (h *Handler) list(c *fiber.Ctx) error {
 	q, err := api.ReadQuery(c)
 	if err != nil {
 		return err
 	}
 	var f desk.EntryFilter
 	f.Limit, f.Cursor = q.Page()
-	f.App, f.Operator, f.Number = q.Text("app", ticket.MaxName), q.Text("operator", ticket.MaxName), q.Text("number", ticket.MaxName)
+	f.App, f.Operator, f.Number = q.Name("app", 0, ticket.MaxName), q.Name("operator", 0, ticket.MaxName), q.Name("number", 0, ticket.MaxName)
 	f.Outcome = desk.OperationState(q.Choice("outcome", string(desk.Done), string(desk.Refused), string(desk.Running), string(desk.Void)))
-	f.From, f.To = q.Moment("from"), q.Moment("to")
+	f.From, f.To = q.Time("from"), q.Time("to")
 	if err := q.Err(); err != nil {
 		return err
 	}
-	entries, next, err := w.Reader.Audit(api.Context(c), api.Caller(c).Tenant, f)
+	entries, next, err := h.Reader.Audit(api.Context(c), api.Caller(c).Tenant, f)
 	if err != nil {
 		return err
 	}
-	views := make([]view, len(entries))
-	for i, e := range entries {
-		views[i] = viewOf(e)
-	}
-	return api.Respond(c, http.StatusOK, api.Done(api.Items[view]{Items: views, Next: next}))
+	return houseapi.Respond(c, houseapi.Items[view]{Items: api.Each(entries, viewOf), Next: next})
 }

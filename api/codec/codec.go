@@ -17,6 +17,7 @@ import (
 	"github.com/gofiber/fiber/v2/middleware/adaptor"
 
 	"signalbox/api"
+	"signalbox/api/houseapi"
 	"signalbox/desk"
 	"signalbox/ticket"
 )
@@ -26,6 +27,9 @@ type Access struct {
 	CodecApps    []string    `split_words:"true" desc:"codes of apps with the scope admin that may decrypt what Temporal holds, of every tenant; none unless set"`
 	CodecOrigins api.Origins `split_words:"true" desc:"where the Temporal web UI is, such as https://temporal.example.com; its pages may then decrypt for who is signed in to the operators' pages"`
 }
+
+// headerNamespace is how Temporal's web UI and CLI name the namespace that they ask about.
+const headerNamespace = "X-Namespace"
 
 // Handler is the codec server. All members are needed.
 type Handler struct {
@@ -39,53 +43,54 @@ type Handler struct {
 	Log *slog.Logger
 }
 
-// Family gives the wing as the server mounts it.
-func (w *Handler) Family() api.Family {
-	serve := adaptor.HTTPHandler(w.Handler)
+// Family gives the family as the server mounts it.
+func (h *Handler) Family() api.Family {
+	serve := adaptor.HTTPHandler(h.Handler)
 	route := func(path string) api.Route {
-		return api.Route{Method: http.MethodPost, Path: path, Scope: desk.Admin, Handler: func(c *fiber.Ctx) error { return w.serve(c, serve) }}
+		return api.Route{Method: http.MethodPost, Path: path, Scope: desk.Admin, Handler: func(c *fiber.Ctx) error { return h.serve(c, serve) }}
 	}
 	return api.Family{
 		Channel:      ticket.ChannelCodec,
 		Prefixes:     []string{"/codec"},
-		Pages:        w.CodecOrigins,
-		Authenticate: []api.Authenticator{w.signedIn},
-		Refuse:       api.RefuseInEnvelope,
+		Pages:        h.CodecOrigins,
+		Headers:      []string{headerNamespace},
+		Authenticate: []api.Authenticator{h.signedIn},
+		Refuse:       houseapi.Refuse,
 		Routes:       []api.Route{route("/codec/decode"), route("/codec/encode")},
 	}
 }
 
 // signedIn knows callers by the cookie of the operators' pages. It counts only with a page of the web UI or of ours, so that no other page can
 // make use of somebody who is signed in.
-func (w *Handler) signedIn(c *fiber.Ctx) (desk.App, bool, error) {
+func (h *Handler) signedIn(c *fiber.Ctx) (desk.App, bool, error) {
 	if c.Get(fiber.HeaderAuthorization) != "" || c.Get(api.HeaderToken) != "" {
 		return desk.App{}, false, nil
 	}
-	code, _, ok := w.Session(c)
+	code, _, ok := h.Session(c)
 	if !ok {
 		return desk.App{}, false, nil
 	}
-	if origin := strings.ToLower(c.Get(fiber.HeaderOrigin)); !slices.Contains(w.CodecOrigins, origin) && origin != strings.ToLower(c.BaseURL()) {
+	if origin := strings.ToLower(c.Get(fiber.HeaderOrigin)); !slices.Contains(h.CodecOrigins, origin) && origin != strings.ToLower(c.BaseURL()) {
 		return desk.App{}, true, ticket.Refuse(ticket.Forbidden, "pages of this origin may not decrypt for who is signed in")
 	}
-	app, err := w.App(api.Context(c), code)
+	app, err := h.App(api.Context(c), code)
 	return app, true, err
 }
 
 // serve encodes or decodes for those who may, and writes down for whom.
-func (w *Handler) serve(c *fiber.Ctx, serve fiber.Handler) error {
+func (h *Handler) serve(c *fiber.Ctx, serve fiber.Handler) error {
 	app := api.Caller(c)
-	if !slices.Contains(w.CodecApps, app.Code) {
+	if !slices.Contains(h.CodecApps, app.Code) {
 		return ticket.Refuse(ticket.Forbidden, fmt.Sprintf("the app %s is not among those that may read what Temporal holds of every tenant", app.Code))
 	}
 	if err := serve(c); err != nil {
 		return fmt.Errorf("run the codec: %w", err)
 	}
 	attrs := []any{"request_id", api.RequestID(c), "path", c.Path(), "tenant", app.Tenant, "app", app.Code, "remote", api.Address(c),
-		"namespace", c.Get(api.HeaderNamespace), "status", c.Response().StatusCode(), "bytes", len(c.Response().Body())}
-	if code, operator, ok := w.Session(c); ok && code == app.Code {
+		"namespace", c.Get(headerNamespace), "status", c.Response().StatusCode(), "bytes", len(c.Response().Body())}
+	if code, operator, ok := h.Session(c); ok && code == app.Code {
 		attrs = append(attrs, "operator", operator)
 	}
-	w.Log.InfoContext(api.Context(c), "codec.used", attrs...)
+	h.Log.InfoContext(api.Context(c), "codec.used", attrs...)
 	return nil
 }

@@ -24,19 +24,23 @@ type Handler struct {
 	Now    func() time.Time // the clock that the end of a minute is held against
 }
 
-// Family gives the wing as the server mounts it.
-func (w *Handler) Family() api.Family {
+// Family gives the family as the server mounts it.
+func (h *Handler) Family() api.Family {
 	return api.Family{
 		Channel:  ticket.ChannelException,
 		Prefixes: []string{"/v1/exceptions"},
 		Refuse:   Refuse,
+		Subject: func(c *fiber.Ctx) api.Subject { // callbacks name nobody
+			number, _ := api.Param(c, "exceptionId")
+			return api.Subject{Number: number}
+		},
 		Routes: []api.Route{
-			{Method: http.MethodPost, Path: "/v1/exceptions/:exceptionId/callback", Scope: desk.Write, Handler: w.callback},
+			{Method: http.MethodPost, Path: "/v1/exceptions/:exceptionId/callback", Scope: desk.Write, Handler: h.callback},
 		},
 	}
 }
 
-func (w *Handler) callback(c *fiber.Ctx) error {
+func (h *Handler) callback(c *fiber.Ctx) error {
 	key, err := exceptionID(c)
 	if err != nil {
 		return err
@@ -49,33 +53,25 @@ func (w *Handler) callback(c *fiber.Ctx) error {
 	if err != nil {
 		return err
 	}
-	answer, err := api.Answer(http.StatusOK, accepted)
-	if err != nil {
-		return err
-	}
-	reply, err := w.Desk.Handle(api.Context(c), api.Request(c), desk.Handling{Ticket: key, Command: cmd, Answer: answer, Gate: w.budget(c, cmd.Statement.System)})
-	if err != nil {
-		return err
-	}
-	return api.Send(c, reply)
+	return api.Handle(c, h.Desk, desk.Handling{Ticket: key, Command: cmd, Gate: h.budget(c, cmd.Statement.System)}, accepted)
 }
 
 // budget counts a callback of a system, and refuses it when the system's minute is used up. The desk asks it for no replay.
-func (w *Handler) budget(c *fiber.Ctx, system string) desk.Gate {
+func (h *Handler) budget(c *fiber.Ctx, system string) desk.Gate {
 	return func(ctx context.Context) error {
-		remaining, reset, ok, err := w.Budget.Take(ctx, api.Caller(c).Tenant, "exception:"+system, w.Limit, time.Minute)
+		remaining, reset, ok, err := h.Budget.Take(ctx, api.Caller(c).Tenant, "exception:"+system, h.Limit, time.Minute)
 		if err != nil {
 			return fmt.Errorf("count the callbacks of a system: %w", err)
 		}
 		// They take the place of what was said of the app's own limit: a system's is the closer one.
-		c.Set(api.HeaderRateLimit, strconv.Itoa(w.Limit))
+		c.Set(api.HeaderRateLimit, strconv.Itoa(h.Limit))
 		c.Set(api.HeaderRateRemaining, strconv.Itoa(remaining))
 		c.Set(api.HeaderRateReset, strconv.FormatInt(reset.Add(time.Second-1).Unix(), 10))
 		if ok {
 			return nil
 		}
-		return api.Later(ticket.Refuse(ticket.TooMany, fmt.Sprintf("at most %d callbacks a minute are taken from one external system", w.Limit)),
-			reset.Sub(w.Now()))
+		return api.Later(ticket.Refuse(ticket.TooMany, fmt.Sprintf("at most %d callbacks a minute are taken from one external system", h.Limit)),
+			reset.Sub(h.Now()))
 	}
 }
 

@@ -6,6 +6,7 @@ import (
 	"strings"
 	"time"
 
+	"signalbox/api"
 	"signalbox/ticket"
 )
 
@@ -34,8 +35,8 @@ func (in callback) command() (ticket.Command, error) {
 	s := ticket.Statement{
 		System: strings.ToUpper(in.required(&f, "externalSystem", in.System, text(in.Type), in.extra("external_system", "externalSystem"))),
 		Issue:  in.required(&f, "externalIssueId", in.Issue, in.extra("external_issue_id", "externalIssueID")),
-		Kind:   text(in.Type), Notes: first(text(in.Notes), in.extra("resolution_notes", "resolutionNotes")),
-		Assignee: first(text(in.Assignee), in.extra("assignee")),
+		Kind:   text(in.Type), Notes: api.First(text(in.Notes), in.extra("resolution_notes", "resolutionNotes")),
+		Assignee: api.First(text(in.Assignee), in.extra("assignee")),
 		DueAt:    in.moment(&f, "dueAt", in.DueAt, "due_at", "dueAt"), UpdatedAt: in.moment(&f, "updatedAt", in.UpdatedAt, "updated_at", "updatedAt"),
 	}
 	if word := in.required(&f, "status", in.Status, in.extra("status")); word != "" {
@@ -56,7 +57,7 @@ func (in callback) command() (ticket.Command, error) {
 func (in callback) required(f *ticket.Faults, field string, value *string, others ...string) string {
 	given := ""
 	if value != nil && *value != "" {
-		given = first(append([]string{text(value)}, others...)...)
+		given = api.First(append([]string{text(value)}, others...)...)
 	}
 	if given == "" {
 		f.Add(field, "is required and must not be empty")
@@ -105,18 +106,5 @@ func (in callback) extra(names ...string) string {
 	return ""
 }
 
-func text(value *string) string {
-	if value == nil {
-		return ""
-	}
-	return strings.TrimSpace(*value)
-}
-
-func first(values ...string) string {
-	for _, value := range values {
-		if value != "" {
-			return value
-		}
-	}
-	return ""
-}
+// text gives what a member says without blanks around it; empty where it is not there.
+func text(value *string) string { return strings.TrimSpace(api.Value(value)) }

@@ -5,6 +5,7 @@ import (
 	"slices"
 	"strings"
 
+	"signalbox/api"
 	"signalbox/ticket"
 )
 
@@ -47,9 +48,9 @@ func (in search) page() (page, error) {
 		switch {
 		case i > 0:
 			f.Add(at, "is one too many: the one filter there is names the ticket")
-		case value(one.Field) != "ticket_id":
+		case api.Value(one.Field) != "ticket_id":
 			f.Add(at+".field", "must be ticket_id")
-		case value(one.Operator) != "=" && value(one.Operator) != "in":
+		case api.Value(one.Operator) != "=" && api.Value(one.Operator) != "in":
 			f.Add(at+".operator", `must be "="`)
 		case len(one.Values) != 1:
 			f.Add(at+".values", "must have exactly 1 item")
@@ -61,14 +62,14 @@ func (in search) page() (page, error) {
 		}
 	}
 	if in.Sort != nil {
-		switch strings.ToLower(value(in.Sort.Operator)) {
+		switch strings.ToLower(api.Value(in.Sort.Operator)) {
 		case "desc":
 			p.newestFirst = true
 		case "asc":
 		default:
 			f.Add("sort_filter.operator", "must be asc or desc")
 		}
-		if field := value(in.Sort.Field); field != "" && field != "start_time" {
+		if field := api.Value(in.Sort.Field); field != "" && field != "start_time" {
 			f.Add("sort_filter.field", "must be start_time")
 		}
 	}

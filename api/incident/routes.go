@@ -35,66 +35,44 @@ type Handler struct {
 
 const pathHandle = "/v1/external/incident/handle"
 
-// Family gives the wing as the server mounts it. Whatever is asked for under /v1 or /v2 and belongs to nobody else is refused in this
+// Family gives the family as the server mounts it. Whatever is asked for under /v1 or /v2 and belongs to nobody else is refused in this
 // family's words, as the gateway of the original system does.
-func (w *Handler) Family() api.Family {
+func (h *Handler) Family() api.Family {
 	return api.Family{
 		Channel:      ticket.ChannelIncident,
 		Prefixes:     []string{"/v1", "/v2"},
 		Refuse:       Refuse,
-		Authenticate: []api.Authenticator{sdkhmac.Authenticator(w.Apps, w.Now)},
+		Subject:      subject,
+		Headers:      sdkhmac.Headers,
+		Authenticate: []api.Authenticator{sdkhmac.Authenticator(h.Apps, h.Now)},
 		Routes: []api.Route{
-			{Method: http.MethodPost, Path: pathHandle, Scope: desk.Write, Handler: w.handle},
-			{Method: http.MethodPost, Path: "/v1/external/incident/create", Scope: desk.Write, Handler: w.create},
-			{Method: http.MethodGet, Path: "/v1/external/incident/:incident_num", Scope: desk.Read, Handler: w.detail},
-			{Method: http.MethodPost, Path: "/v1/external/:ticket_type/list-histories", Scope: desk.Read, Handler: w.histories},
-			{Method: http.MethodPost, Path: "/v1/:ticket_type/list-histories", Scope: desk.Read, Handler: w.histories},
+			{Method: http.MethodPost, Path: pathHandle, Scope: desk.Write, Handler: api.Body(h.handle)},
+			{Method: http.MethodPost, Path: "/v1/external/incident/create", Scope: desk.Write, Handler: api.Body(h.create)},
+			{Method: http.MethodGet, Path: "/v1/external/incident/:incident_num", Scope: desk.Read, Handler: h.detail},
+			{Method: http.MethodPost, Path: "/v1/external/:ticket_type/list-histories", Scope: desk.Read, Handler: h.histories},
+			{Method: http.MethodPost, Path: "/v1/:ticket_type/list-histories", Scope: desk.Read, Handler: h.histories},
 		},
 	}
 }
 
-func (w *Handler) handle(c *fiber.Ctx) error {
-	var in handling
-	if err := api.Decode(c, &in); err != nil {
-		return err
-	}
-	cmd, err := in.command(w.Types)
+func (h *Handler) handle(c *fiber.Ctx, in handling) error {
+	cmd, err := in.command(h.Types)
 	if err != nil {
 		return err
 	}
-	answer, err := api.Answer(http.StatusOK, done(nil))
-	if err != nil {
-		return err
-	}
-	reply, err := w.Desk.Handle(api.Context(c), api.Request(c), desk.Handling{Ticket: keyOf(*in.Number), Command: cmd, Answer: answer})
-	if err != nil {
-		return err
-	}
-	return api.Send(c, reply)
+	return api.Handle(c, h.Desk, desk.Handling{Ticket: keyOf(*in.Number), Command: cmd}, done(nil))
 }
 
-func (w *Handler) create(c *fiber.Ctx) error {
-	var in creation
-	if err := api.Decode(c, &in); err != nil {
-		return err
-	}
-	draft, err := in.draft(w.Types)
+func (h *Handler) create(c *fiber.Ctx, in creation) error {
+	draft, err := in.draft(h.Types)
 	if err != nil {
 		return err
 	}
 	draft.App = api.Caller(c).Code
-	// The bytes must be the same whoever gives the answer, so it is made from the identity alone.
-	reply, err := w.Desk.Open(api.Context(c), api.Request(c), desk.Opening{Series: ticket.SeriesIM, Draft: draft, Answer: func(id ticket.Identity) desk.Answer {
-		raw, _ := api.Marshal(done(created{id.Number})) // a string always marshals
-		return desk.Answer{Status: http.StatusOK, Body: raw}
-	}})
-	if err != nil {
-		return err
-	}
-	return api.Send(c, reply)
+	return api.Open(c, h.Desk, desk.Opening{Series: ticket.SeriesIM, Draft: draft}, func(id ticket.Identity) any { return done(created{id.Number}) })
 }
 
-func (w *Handler) detail(c *fiber.Ctx) error {
+func (h *Handler) detail(c *fiber.Ctx) error {
 	number, err := api.Param(c, "incident_num")
 	switch {
 	case err != nil:
@@ -103,14 +81,14 @@ func (w *Handler) detail(c *fiber.Ctx) error {
 		// These are calls, not incidents; they take POST.
 		return ticket.Refuse(api.NoMethod, "the path does not take this method")
 	}
-	t, err := w.ticket(c, "incident_num", number)
+	t, err := h.ticket(c, "incident_num", number)
 	if err != nil {
 		return err
 	}
 	return api.Respond(c, http.StatusOK, done(detailOf(t)))
 }
 
-func (w *Handler) histories(c *fiber.Ctx) error {
+func (h *Handler) histories(c *fiber.Ctx) error {
 	kind, err := api.Param(c, "ticket_type")
 	switch {
 	case err != nil:
@@ -128,14 +106,14 @@ func (w *Handler) histories(c *fiber.Ctx) error {
 	if err != nil {
 		return err
 	}
-	t, err := w.ticket(c, page.field, page.ticket)
+	t, err := h.ticket(c, page.field, page.ticket)
 	if err != nil {
 		return err
 	}
 	after, limit := page.window(t.Seq)
 	var events []ticket.Event
 	if limit > 0 {
-		if events, err = w.Reader.Timeline(api.Context(c), t.ID, after, limit); err != nil {
+		if events, err = h.Reader.Timeline(api.Context(c), t.ID, after, limit); err != nil {
 			return err
 		}
 	}
@@ -143,13 +121,13 @@ func (w *Handler) histories(c *fiber.Ctx) error {
 }
 
 // ticket finds one of the caller's own tickets; field is where the caller named it.
-func (w *Handler) ticket(c *fiber.Ctx, field, number string) (ticket.Ticket, error) {
+func (h *Handler) ticket(c *fiber.Ctx, field, number string) (ticket.Ticket, error) {
 	var f ticket.Faults
 	f.Name(field, number, 1, ticket.MaxName)
 	if err := f.Err(); err != nil {
 		return ticket.Ticket{}, err
 	}
-	return w.Reader.Ticket(api.Context(c), api.Caller(c).Tenant, keyOf(number))
+	return h.Reader.Ticket(api.Context(c), api.Caller(c).Tenant, keyOf(number))
 }
 
 // keyOf spells a UUID as tickets do; a number stays as it is.

@@ -7,7 +7,10 @@ import (
 	"time"
 
 	"signalbox/api"
+	"signalbox/api/parameter"
 	"signalbox/ticket"
+
+	"github.com/gofiber/fiber/v2"
 )
 
 // envelope is around every answer: seed 001's four members in its order.
@@ -32,12 +35,12 @@ type handling struct {
 
 // command makes the house's command of it. Once it is given, Number is there.
 func (in handling) command(types []string) (ticket.Command, error) {
-	cmd := ticket.Command{Action: actions[value(in.Key)], Operator: value(in.Operator)}
+	cmd := ticket.Command{Action: actions[api.Value(in.Key)], Operator: api.Value(in.Operator)}
 	var f ticket.Faults
-	f.Name("incident_num", value(in.Number), 1, ticket.MaxName)
+	f.Name("incident_num", api.Value(in.Number), 1, ticket.MaxName)
 	f.Name("operator", cmd.Operator, 1, ticket.MaxName)
 	switch {
-	case value(in.Key) == "":
+	case api.Value(in.Key) == "":
 		f.Add("operate_key", "is required and must not be empty")
 	case cmd.Action == "":
 		foreign(&f, "operate_key", *in.Key)
@@ -45,7 +48,27 @@ func (in handling) command(types []string) (ticket.Command, error) {
 	if err := f.Err(); err != nil {
 		return cmd, err
 	}
-	return cmd, api.Parameter(&cmd, in.Parameter, types)
+	return cmd, parameter.Fill(&cmd, in.Parameter, types)
+}
+
+// Subject is whom and what the body names.
+func (in handling) Subject() api.Subject {
+	return api.Subject{Operator: api.Value(in.Operator), Number: api.Value(in.Number)}
+}
+
+// Subject is whom the body names.
+func (in creation) Subject() api.Subject { return api.Subject{Operator: api.Value(in.Creator)} }
+
+// subject reads whom and what a request names that was refused before its body was taken; see api.Family.
+func subject(c *fiber.Ctx) api.Subject {
+	var in struct {
+		Operator *string `json:"operator"`
+		Creator  *string `json:"creator"`
+		Number   *string `json:"incident_num"`
+	}
+	_ = api.DecodeJSON(c.BodyRaw(), &in) // what cannot be read names nobody
+	number, _ := api.Param(c, "incident_num")
+	return api.Subject{Operator: api.First(api.Value(in.Operator), api.Value(in.Creator)), Number: api.First(number, api.Value(in.Number))}
 }
 
 // creation is the body of the create call.
@@ -92,10 +115,10 @@ func (in creation) draft(types []string) (ticket.Draft, error) {
 		f.Add("is_service_interrupt", "is required")
 	}
 	word("incident_type", in.Type, func(v string) bool { return slices.Contains(types, v) })
-	f.Name("incident_title", value(in.Title), 1, maxTitle)
-	f.Text("incident_description", value(in.Description), 0, maxDescription)
+	f.Name("incident_title", api.Value(in.Title), 1, maxTitle)
+	f.Text("incident_description", api.Value(in.Description), 0, maxDescription)
 	word("incident_source", in.Source, func(v string) bool { _, ok := sources[v]; return ok })
-	f.Name("creator", value(in.Creator), 1, ticket.MaxName)
+	f.Name("creator", api.Value(in.Creator), 1, ticket.MaxName)
 	one := func(field string, list []string) {
 		if len(list) > 1 {
 			f.Add(field, "must have at most 1 item")
@@ -109,10 +132,10 @@ func (in creation) draft(types []string) (ticket.Draft, error) {
 	one("enterprise_project", in.Project)
 	one("current_cloud_service", in.Service)
 	one("incident_assignee", in.Assignee)
-	f.Name("assignee_scene", value(in.Scene), 0, ticket.MaxName)
-	f.Name("assignee_role", value(in.Role), 0, ticket.MaxName)
-	f.Name("incident_ownership", value(in.Ownership), 0, ticket.MaxName)
-	if len(in.Assignee) == 0 && (value(in.Scene) == "" || value(in.Role) == "") {
+	f.Name("assignee_scene", api.Value(in.Scene), 0, ticket.MaxName)
+	f.Name("assignee_role", api.Value(in.Role), 0, ticket.MaxName)
+	f.Name("incident_ownership", api.Value(in.Ownership), 0, ticket.MaxName)
+	if len(in.Assignee) == 0 && (api.Value(in.Scene) == "" || api.Value(in.Role) == "") {
 		f.Add("incident_assignee", "is required, or assignee_scene and assignee_role together")
 	}
 	if in.StartTime != nil && (*in.StartTime < 0 || *in.StartTime > maxTime) {
@@ -122,8 +145,8 @@ func (in creation) draft(types []string) (ticket.Draft, error) {
 		return ticket.Draft{}, err
 	}
 	return ticket.Draft{
-		Channel: ticket.ChannelIncident, Origin: *in.Source, Title: *in.Title, Description: value(in.Description),
-		Opener: *in.Creator, Assignee: first(in.Assignee), Fields: in.fields(),
+		Channel: ticket.ChannelIncident, Origin: *in.Source, Title: *in.Title, Description: api.Value(in.Description),
+		Opener: *in.Creator, Assignee: api.First(in.Assignee...), Fields: in.fields(),
 	}, nil
 }
 
@@ -137,7 +160,7 @@ func (in creation) fields() map[string]any {
 		}
 	}
 	for field, text := range map[string]*string{"assignee_scene": in.Scene, "assignee_role": in.Role, "incident_ownership": in.Ownership} {
-		if value(text) != "" {
+		if api.Value(text) != "" {
 			fields[field] = *text
 		}
 	}
@@ -268,19 +291,4 @@ func millis(at *time.Time) *int64 {
 	}
 	ms := at.UnixMilli()
 	return &ms
-}
-
-func value[T any](p *T) T {
-	if p == nil {
-		var zero T
-		return zero
-	}
-	return *p
-}
-
-func first(list []string) string {
-	if len(list) == 0 {
-		return ""
-	}
-	return list[0]
 }

@@ -38,11 +38,11 @@ type vote struct {
 func nodesOf(t ticket.Ticket, whole bool) []node {
 	nodes := []node{}
 	for _, n := range t.Nodes() {
-		shown := node{ID: n.Node, Number: n.Number, Name: n.Name, Type: n.Type, State: n.State, Processors: full(n.Processors), Pending: full(n.Pending),
-			Anyone: n.Anyone, Actions: full(n.Actions), Since: n.Since.UTC(), Due: api.UTC(n.Due), Problem: n.Problem}
+		shown := node{ID: n.Node, Number: n.Number, Name: n.Name, Type: n.Type, State: n.State, Processors: api.List(n.Processors), Pending: api.List(n.Pending),
+			Anyone: n.Anyone, Actions: api.List(n.Actions), Since: n.Since.UTC(), Due: api.UTC(n.Due), Problem: n.Problem}
 		if whole {
 			shown.Fields = n.Fields
-			shown.Votes = each(n.Votes, func(v flow.Vote) vote { return vote{v.Who, v.Pass, v.Comment, v.At.UTC(), v.By} })
+			shown.Votes = api.Each(n.Votes, func(v flow.Vote) vote { return vote{v.Who, v.Pass, v.Comment, v.At.UTC(), v.By} })
 		}
 		nodes = append(nodes, shown)
 	}
@@ -96,8 +96,8 @@ func (h handling) more(cmd *ticket.Command) error {
 	if err := api.DecodeMember("parameter", h.Parameter, &p); err != nil {
 		return err
 	}
-	cmd.Targets, cmd.Fields, cmd.OnBehalf = p.Targets, p.Fields, value(p.OnBehalf)
-	if cmd.Note = value(p.Reason); p.Comment != nil {
+	cmd.Targets, cmd.Fields, cmd.OnBehalf = p.Targets, p.Fields, api.Value(p.OnBehalf)
+	if cmd.Note = api.Value(p.Reason); p.Comment != nil {
 		cmd.Note = *p.Comment
 		var f ticket.Faults
 		f.Text("comment", cmd.Note, 0, ticket.MaxReason)

@@ -11,6 +11,7 @@ import (
 	"github.com/gofiber/fiber/v2"
 
 	"signalbox/api"
+	"signalbox/api/houseapi"
 	"signalbox/desk"
 	"signalbox/diagram"
 	"signalbox/flow"
@@ -19,11 +20,11 @@ import (
 
 // pin has the draft run through a published service, and gives what must let it through: a service that is disabled opens nothing new, but
 // who repeats a request hears what was answered before.
-func (w *Handler) pin(c *fiber.Ctx, d *ticket.Draft) (desk.Gate, error) {
+func (h *Handler) pin(c *fiber.Ctx, d *ticket.Draft) (desk.Gate, error) {
 	if d.Service == "" {
 		d.Service = ticket.ServiceIncident
 	}
-	record, err := w.Services.ServiceRecord(api.Context(c), api.Caller(c).Tenant, d.Service)
+	record, err := h.Services.ServiceRecord(api.Context(c), api.Caller(c).Tenant, d.Service)
 	switch {
 	case ticket.Is(err, ticket.NotFound):
 		return nil, ticket.RefuseField(ticket.Invalid, "service", fmt.Sprintf("there is no service %q", d.Service))
@@ -60,26 +61,26 @@ func canBeNamed(def flow.Definition, named map[string][]string) error {
 }
 
 // diagram draws the process of an issue, with what of it is done, current and skipped.
-func (w *Handler) diagram(c *fiber.Ctx) error {
-	def, at, err := w.drawn(c)
+func (h *Handler) diagram(c *fiber.Ctx) error {
+	def, at, err := h.drawn(c)
 	if err != nil {
 		return err
 	}
-	return api.Picture(c, diagram.SVG(def, at))
+	return houseapi.Picture(c, diagram.SVG(def, at))
 }
 
 // graph is diagram for those who lay out with Graphviz.
-func (w *Handler) graph(c *fiber.Ctx) error {
-	def, at, err := w.drawn(c)
+func (h *Handler) graph(c *fiber.Ctx) error {
+	def, at, err := h.drawn(c)
 	if err != nil {
 		return err
 	}
-	return api.Graph(c, diagram.DOT(def, at))
+	return houseapi.Graph(c, diagram.DOT(def, at))
 }
 
 // drawn is what a drawing of an issue shows.
-func (w *Handler) drawn(c *fiber.Ctx) (flow.Definition, *flow.Position, error) {
-	t, err := w.ticket(c)
+func (h *Handler) drawn(c *fiber.Ctx) (flow.Definition, *flow.Position, error) {
+	t, err := h.ticket(c)
 	if err != nil {
 		return flow.Definition{}, nil, err
 	}
@@ -91,12 +92,8 @@ func (w *Handler) drawn(c *fiber.Ctx) (flow.Definition, *flow.Position, error) {
 }
 
 // migrate moves an issue to another version of its service, or tells what that would do.
-func (w *Handler) migrate(c *fiber.Ctx) error {
-	var in migrating
-	if err := api.Decode(c, &in); err != nil {
-		return err
-	}
-	cmd := ticket.Command{Action: ticket.Migrate, Operator: value(in.Operator), Note: value(in.Reason)}
+func (h *Handler) migrate(c *fiber.Ctx, in migrating) error {
+	cmd := ticket.Command{Action: ticket.Migrate, Operator: api.Value(in.Operator), Note: api.Value(in.Reason)}
 	var f ticket.Faults
 	if in.Version == nil {
 		f.Add("version", "is required")
@@ -105,11 +102,11 @@ func (w *Handler) migrate(c *fiber.Ctx) error {
 	if err := f.Err(); err != nil {
 		return err
 	}
-	t, err := w.ticket(c)
+	t, err := h.ticket(c)
 	if err != nil {
 		return err
 	}
-	def, err := w.Services.ServiceVersion(api.Context(c), t.Tenant, t.Service, *in.Version)
+	def, err := h.Services.ServiceVersion(api.Context(c), t.Tenant, t.Service, *in.Version)
 	switch {
 	case ticket.Is(err, ticket.NotFound):
 		return ticket.RefuseField(ticket.Invalid, "version", fmt.Sprintf("the service %q has no version %d", t.Service, *in.Version))
@@ -121,16 +118,16 @@ func (w *Handler) migrate(c *fiber.Ctx) error {
 		return err
 	}
 	if in.DryRun != nil && *in.DryRun {
-		return w.tryMigration(c, t, cmd)
+		return h.tryMigration(c, t, cmd)
 	}
-	return w.do(c, cmd, done(migratedTo{Version: def.Version}))
+	return h.do(c, cmd, done(migratedTo{Version: def.Version}))
 }
 
 // tryMigration tells what a migration would do, by the very rules that would do it.
-func (w *Handler) tryMigration(c *fiber.Ctx, t ticket.Ticket, cmd ticket.Command) error {
+func (h *Handler) tryMigration(c *fiber.Ctx, t ticket.Ticket, cmd ticket.Command) error {
 	out := migrationReport{From: t.Version, Version: cmd.Migration.Definition.Version, Reasons: []flow.Reason{}, Nodes: []migratedNode{}, CurrentNodes: []node{}}
 	cmd.Admin = api.Caller(c).May(desk.Admin)
-	events, err := ticket.Decide(t, cmd, w.now())
+	events, err := ticket.Decide(t, cmd, h.now())
 	if why := ticket.AsError(err); why != nil {
 		_, reasons, err := t.Migrated(*cmd.Migration)
 		if err != nil {

@@ -11,63 +11,63 @@ import (
 	"signalbox/ticket"
 )
 
-func (w *Handler) list(c *fiber.Ctx) error {
+func (h *Handler) list(c *fiber.Ctx) error {
 	q, err := api.ReadQuery(c)
 	if err != nil {
 		return err
 	}
 	f := ticket.Filter{
 		Phases: q.Choices("phase", phases...),
-		Origin: q.Text("origin", ticket.MaxName), Tag: q.Text("tag", ticket.MaxTag), Service: q.Text("service", ticket.MaxName),
-		Assignee: q.Text("assignee", ticket.MaxName), WaitingFor: q.Text("waiting_for", ticket.MaxName),
-		CreatedAfter: q.Moment("created_after"), CreatedBefore: q.Moment("created_before"),
-		UpdatedAfter: q.Moment("updated_after"), UpdatedBefore: q.Moment("updated_before"),
-		Words: q.Text("q", ticket.MaxName),
+		Origin: q.Name("origin", 0, ticket.MaxName), Tag: q.Name("tag", 0, ticket.MaxTag), Service: q.Name("service", 0, ticket.MaxName),
+		Assignee: q.Name("assignee", 0, ticket.MaxName), WaitingFor: q.Name("waiting_for", 0, ticket.MaxName),
+		CreatedAfter: q.Time("created_after"), CreatedBefore: q.Time("created_before"),
+		UpdatedAfter: q.Time("updated_after"), UpdatedBefore: q.Time("updated_before"),
+		Words: q.Name("q", 0, ticket.MaxName),
 	}
 	f.Limit, f.Cursor = q.Page()
 	if status := q.Choice("status", statusOpen, statusClosed); status != "" {
 		open := status == statusOpen
 		f.Open = &open
 	}
-	if relation := q.Text("relation", ticket.MaxRelationType+1+ticket.MaxName); relation != "" {
+	if relation := q.Name("relation", 0, ticket.MaxRelationType+1+ticket.MaxName); relation != "" {
 		kind, item, found := strings.Cut(relation, ":")
 		if !found || kind == "" || item == "" {
-			q.Fault("relation", "must be written type:content")
+			q.Faults.Add("relation", "must be written type:content")
 		}
 		f.RelationType, f.RelationItem = kind, item
 	}
 	if err := q.Err(); err != nil {
 		return err
 	}
-	page, err := w.Tickets.Tickets(api.Context(c), api.Caller(c).Tenant, f)
+	page, err := h.Tickets.Tickets(api.Context(c), api.Caller(c).Tenant, f)
 	if err != nil {
 		return err
 	}
-	return api.Respond(c, http.StatusOK, done(list[line]{Items: each(page.Items, lineOf), Next: page.Next}))
+	return api.Respond(c, http.StatusOK, done(list[line]{Items: api.Each(page.Items, lineOf), Next: page.Next}))
 }
 
-func (w *Handler) timeline(c *fiber.Ctx) error {
+func (h *Handler) timeline(c *fiber.Ctx) error {
 	q, err := api.ReadQuery(c)
 	if err != nil {
 		return err
 	}
 	var after notice.Place
-	if text := q.Text("after", notice.MaxPlace); text != "" {
+	if text := q.Name("after", 0, notice.MaxPlace); text != "" {
 		var ok bool
 		if after, ok = notice.ParsePlace(text); !ok {
-			q.Fault("after", "must be the next_cursor of a page, or the seq of an entry")
+			q.Faults.Add("after", "must be the next_cursor of a page, or the seq of an entry")
 		}
 	}
 	limit := q.Limit()
 	if err := q.Err(); err != nil {
 		return err
 	}
-	t, err := w.ticket(c)
+	t, err := h.ticket(c)
 	if err != nil {
 		return err
 	}
 	// One more than asked for tells whether there is another page.
-	entries, err := w.Tickets.Entries(api.Context(c), t.ID, after, limit+1)
+	entries, err := h.Tickets.Entries(api.Context(c), t.ID, after, limit+1)
 	if err != nil {
 		return err
 	}
@@ -76,5 +76,5 @@ func (w *Handler) timeline(c *fiber.Ctx) error {
 		entries = entries[:limit]
 		next = entries[limit-1].Place().String()
 	}
-	return api.Respond(c, http.StatusOK, done(list[any]{Items: each(entries, entryOf), Next: next}))
+	return api.Respond(c, http.StatusOK, done(list[any]{Items: api.Each(entries, entryOf), Next: next}))
 }

@@ -4,7 +4,7 @@ package issue
 import (
 	"context"
 
-	"signalbox/api"
+	"signalbox/api/houseapi"
 	"signalbox/flow"
 	"signalbox/notice"
 	"signalbox/ticket"
@@ -51,5 +51,5 @@ type Addresses interface {
 	// tried, or the address is dropped and not registered again. Joins the transaction of ctx.
 	Redeliver(ctx context.Context, ticketID int64, subscription, delivery string) error
 	// What is owed to them. A deleted address has nothing more.
-	api.Deliveries
+	houseapi.Deliveries
 }

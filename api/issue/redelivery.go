@@ -2,30 +2,29 @@ package issue
 
 import (
 	"context"
+	"signalbox/api/houseapi"
 
 	"github.com/gofiber/fiber/v2"
-
-	"signalbox/api"
 )
 
-// owed is the calls about what a notification is owed.
-func (w *Handler) owed() api.Owed {
-	return api.Owed{
-		Desk: w.Desk, Deliveries: w.Addresses, Begin: w.Begin,
-		Named: func(c *fiber.Ctx) (api.Addressed, error) {
+// deliveries is the calls about the deliveries of a notification.
+func (h *Handler) deliveries() houseapi.DeliveryCalls {
+	return houseapi.DeliveryCalls{
+		Desk: h.Desk, Deliveries: h.Addresses, Begin: h.Begin,
+		Named: func(c *fiber.Ctx) (houseapi.Address, error) {
 			nid, err := word(c, "nid")
 			if err != nil {
-				return api.Addressed{}, errNoAddress
+				return houseapi.Address{}, errNoAddress
 			}
-			t, err := w.ticket(c)
-			return api.Addressed{Tenant: t.Tenant, TicketID: t.ID, ID: nid}, err
+			t, err := h.ticket(c)
+			return houseapi.Address{Tenant: t.Tenant, TicketID: t.ID, ID: nid}, err
 		},
-		Exists: func(ctx context.Context, a api.Addressed) error {
-			_, err := w.Addresses.Registration(ctx, a.TicketID, a.ID)
+		Exists: func(ctx context.Context, a houseapi.Address) error {
+			_, err := h.Addresses.Registration(ctx, a.TicketID, a.ID)
 			return err
 		},
-		Resend: func(ctx context.Context, a api.Addressed, delivery string) error {
-			return w.Addresses.Redeliver(ctx, a.TicketID, a.ID, delivery)
+		Resend: func(ctx context.Context, a houseapi.Address, delivery string) error {
+			return h.Addresses.Redeliver(ctx, a.TicketID, a.ID, delivery)
 		},
 	}
 }

@@ -12,6 +12,8 @@ import (
 	"github.com/google/uuid"
 
 	"signalbox/api"
+	"signalbox/api/houseapi"
+	"signalbox/api/parameter"
 	"signalbox/desk"
 	"signalbox/notice"
 	"signalbox/ticket"
@@ -31,66 +33,63 @@ type Handler struct {
 	Now   func() time.Time // time.Now
 }
 
-// Family gives the wing as the server mounts it.
-func (w *Handler) Family() api.Family {
+// Family gives the family as the server mounts it.
+func (h *Handler) Family() api.Family {
 	const one = "/api/issue/:id"
-	owed := w.owed()
+	deliveries := h.deliveries()
 	return api.Family{
 		Channel:  ticket.ChannelIssue,
 		Prefixes: []string{"/api/issue"},
-		Refuse:   Refuse,
+		Refuse:   houseapi.Refuse,
+		Subject:  subject,
 		Routes: []api.Route{
-			{Method: http.MethodPost, Path: "/api/issue", Scope: desk.Write, Handler: w.open},
-			{Method: http.MethodGet, Path: "/api/issue", Scope: desk.Read, Handler: w.list},
-			{Method: http.MethodGet, Path: one, Scope: desk.Read, Handler: w.read},
-			{Method: http.MethodGet, Path: one + "/timeline", Scope: desk.Read, Handler: w.timeline},
-			{Method: http.MethodPut, Path: one + "/status", Scope: desk.Write, Handler: w.setStatus},
-			{Method: http.MethodPost, Path: one + "/handle", Scope: desk.Write, Handler: w.handle},
-			{Method: http.MethodPost, Path: one + "/migrate", Scope: desk.Admin, Handler: w.migrate},
-			{Method: http.MethodGet, Path: one + "/diagram.svg", Scope: desk.Read, Handler: w.diagram},
-			{Method: http.MethodGet, Path: one + "/diagram.dot", Scope: desk.Read, Handler: w.graph},
-			{Method: http.MethodGet, Path: one + "/relations/:type", Scope: desk.Read, Handler: w.relation},
-			{Method: http.MethodPut, Path: one + "/relations/:type", Scope: desk.Write, Handler: w.relate},
-			{Method: http.MethodGet, Path: one + "/conversation", Scope: desk.Read, Handler: w.messages},
-			{Method: http.MethodPost, Path: one + "/conversation", Scope: desk.Write, Handler: w.say},
-			{Method: http.MethodGet, Path: one + "/conversation/:cid", Scope: desk.Read, Handler: w.message},
-			{Method: http.MethodPut, Path: one + "/conversation/:cid", Scope: desk.Write, Handler: w.revise},
-			{Method: http.MethodGet, Path: one + "/notification", Scope: desk.Read, Handler: w.addresses},
-			{Method: http.MethodPost, Path: one + "/notification", Scope: desk.Write, Handler: w.register},
-			{Method: http.MethodDelete, Path: one + "/notification/:nid", Scope: desk.Write, Handler: w.unregister},
-			{Method: http.MethodPost, Path: one + "/notification/:nid/rotate", Scope: desk.Write, Handler: w.rotate},
-			{Method: http.MethodGet, Path: one + "/notification/:nid/deliveries", Scope: desk.Read, Handler: owed.List},
-			{Method: http.MethodGet, Path: one + "/notification/:nid/deliveries/:did", Scope: desk.Read, Handler: owed.Show},
-			{Method: http.MethodPost, Path: one + "/notification/:nid/deliveries/:did/redeliver", Scope: desk.Write, Handler: owed.SendAgain},
-			{Method: http.MethodPost, Path: one + "/notification/:nid/redeliver", Scope: desk.Write, Handler: owed.SendManyAgain},
-			{Method: http.MethodGet, Path: one + "/notification/:nid/redeliver/:rid", Scope: desk.Read, Handler: owed.HowFar},
+			{Method: http.MethodPost, Path: "/api/issue", Scope: desk.Write, Handler: api.Body(h.open)},
+			{Method: http.MethodGet, Path: "/api/issue", Scope: desk.Read, Handler: h.list},
+			{Method: http.MethodGet, Path: one, Scope: desk.Read, Handler: h.read},
+			{Method: http.MethodGet, Path: one + "/timeline", Scope: desk.Read, Handler: h.timeline},
+			{Method: http.MethodPut, Path: one + "/status", Scope: desk.Write, Handler: api.Body(h.setStatus)},
+			{Method: http.MethodPost, Path: one + "/handle", Scope: desk.Write, Handler: api.Body(h.handle)},
+			{Method: http.MethodPost, Path: one + "/migrate", Scope: desk.Admin, Handler: api.Body(h.migrate)},
+			{Method: http.MethodGet, Path: one + "/diagram.svg", Scope: desk.Read, Handler: h.diagram},
+			{Method: http.MethodGet, Path: one + "/diagram.dot", Scope: desk.Read, Handler: h.graph},
+			{Method: http.MethodGet, Path: one + "/relations/:type", Scope: desk.Read, Handler: h.relation},
+			{Method: http.MethodPut, Path: one + "/relations/:type", Scope: desk.Write, Handler: h.relate},
+			{Method: http.MethodGet, Path: one + "/conversation", Scope: desk.Read, Handler: h.messages},
+			{Method: http.MethodPost, Path: one + "/conversation", Scope: desk.Write, Handler: h.say},
+			{Method: http.MethodGet, Path: one + "/conversation/:cid", Scope: desk.Read, Handler: h.message},
+			{Method: http.MethodPut, Path: one + "/conversation/:cid", Scope: desk.Write, Handler: h.revise},
+			{Method: http.MethodGet, Path: one + "/notification", Scope: desk.Read, Handler: h.addresses},
+			{Method: http.MethodPost, Path: one + "/notification", Scope: desk.Write, Handler: api.Body(h.register)},
+			{Method: http.MethodDelete, Path: one + "/notification/:nid", Scope: desk.Write, Handler: h.unregister},
+			{Method: http.MethodPost, Path: one + "/notification/:nid/rotate", Scope: desk.Write, Handler: h.rotate},
+			{Method: http.MethodGet, Path: one + "/notification/:nid/deliveries", Scope: desk.Read, Handler: deliveries.List},
+			{Method: http.MethodGet, Path: one + "/notification/:nid/deliveries/:did", Scope: desk.Read, Handler: deliveries.Show},
+			{Method: http.MethodPost, Path: one + "/notification/:nid/deliveries/:did/redeliver", Scope: desk.Write, Handler: deliveries.Redeliver},
+			{Method: http.MethodPost, Path: one + "/notification/:nid/redeliver", Scope: desk.Write, Handler: deliveries.RedeliverMany},
+			{Method: http.MethodGet, Path: one + "/notification/:nid/redeliver/:rid", Scope: desk.Read, Handler: deliveries.Progress},
 		},
 	}
 }
 
-func (w *Handler) newID() string {
-	if w.NewID != nil {
-		return w.NewID()
+func (h *Handler) newID() string {
+	if h.NewID != nil {
+		return h.NewID()
 	}
 	return uuid.NewString()
 }
 
-func (w *Handler) now() time.Time {
-	if w.Now != nil {
-		return w.Now()
+func (h *Handler) now() time.Time {
+	if h.Now != nil {
+		return h.Now()
 	}
 	return time.Now()
 }
 
 // open answers with the number as soon as it is known, which is before anything happens.
-func (w *Handler) open(c *fiber.Ctx) error {
-	var in opening
-	if err := api.Decode(c, &in); err != nil {
-		return err
-	}
+func (h *Handler) open(c *fiber.Ctx, in opening) error {
 	draft := ticket.Draft{
-		Channel: ticket.ChannelIssue, App: api.Caller(c).Code, Service: value(in.Service), Origin: value(in.Origin), Title: value(in.Title),
-		Description: value(in.Description), Tags: in.Tag, Opener: value(in.Opener), Assignee: value(in.Assignee),
+		Channel: ticket.ChannelIssue, App: api.Caller(c).Code, Service: api.Value(in.Service), Origin: api.Value(in.Origin), Title: api.Value(in.Title),
+		Description: api.Value(in.Description), Tags: in.Tag, Opener: api.Value(in.Opener), Assignee: api.Value(in.Assignee),
 		Form: in.Fields, Named: in.StateProcessors,
 	}
 	var f ticket.Faults
@@ -99,49 +98,40 @@ func (w *Handler) open(c *fiber.Ctx) error {
 			f.Add(fmt.Sprintf("relations[%d].content", i), "is required")
 			continue
 		}
-		draft.Relations = append(draft.Relations, ticket.Relation{Type: value(r.Type), Content: *r.Content})
+		draft.Relations = append(draft.Relations, ticket.Relation{Type: api.Value(r.Type), Content: *r.Content})
 	}
 	if err := f.Err(); err != nil {
 		return err
 	}
 	if in.CallbackURL != nil {
-		if err := w.checkURL("callback_url", *in.CallbackURL); err != nil {
+		if err := h.checkURL("callback_url", *in.CallbackURL); err != nil {
 			return err
 		}
 		draft.Callback = &ticket.Callback{URL: *in.CallbackURL, Format: string(notice.FormatIssue), Profile: notice.Minutely}
 	}
-	gate, err := w.pin(c, &draft)
+	gate, err := h.pin(c, &draft)
 	if err != nil {
 		return err
 	}
-	// The bytes must be the same whoever gives the answer, so it is made from the identity alone.
-	reply, err := w.Desk.Open(api.Context(c), api.Request(c), desk.Opening{Series: ticket.SeriesIM, Draft: draft, Gate: gate, Answer: func(id ticket.Identity) desk.Answer {
-		raw, _ := api.Marshal(done(id.Number)) // a string always marshals
-		return desk.Answer{Status: http.StatusOK, Body: raw}
-	}})
-	return send(c, reply, err)
+	return api.Open(c, h.Desk, desk.Opening{Series: ticket.SeriesIM, Draft: draft, Gate: gate}, func(id ticket.Identity) any { return done(id.Number) })
 }
 
-func (w *Handler) read(c *fiber.Ctx) error {
-	t, err := w.ticket(c)
+func (h *Handler) read(c *fiber.Ctx) error {
+	t, err := h.ticket(c)
 	if err != nil {
 		return err
 	}
-	relations, err := w.Tickets.Relations(api.Context(c), t.ID)
+	relations, err := h.Tickets.Relations(api.Context(c), t.ID)
 	if err != nil {
 		return err
 	}
 	return api.Respond(c, http.StatusOK, viewOf(t, relations))
 }
 
-func (w *Handler) setStatus(c *fiber.Ctx) error {
-	var in setting
-	if err := api.Decode(c, &in); err != nil {
-		return err
-	}
-	cmd := ticket.Command{Operator: value(in.Operator), Note: value(in.Reason)}
+func (h *Handler) setStatus(c *fiber.Ctx, in setting) error {
+	cmd := ticket.Command{Operator: api.Value(in.Operator), Note: api.Value(in.Reason)}
 	var f ticket.Faults
-	switch value(in.Status) {
+	switch api.Value(in.Status) {
 	case statusOpen:
 		cmd.Action = ticket.Reopen
 	case statusClosed:
@@ -155,21 +145,17 @@ func (w *Handler) setStatus(c *fiber.Ctx) error {
 	if err := f.Err(); err != nil {
 		return err
 	}
-	return w.do(c, cmd, done(nil))
+	return h.do(c, cmd, done(nil))
 }
 
-func (w *Handler) handle(c *fiber.Ctx) error {
-	var in handling
-	if err := api.Decode(c, &in); err != nil {
-		return err
-	}
-	cmd := ticket.Command{Action: ticket.Action(value(in.Action)), Operator: value(in.Operator), Node: value(in.Node)}
+func (h *Handler) handle(c *fiber.Ctx, in handling) error {
+	cmd := ticket.Command{Action: ticket.Action(api.Value(in.Action)), Operator: api.Value(in.Operator), Node: api.Value(in.Node)}
 	var f ticket.Faults
 	switch {
 	case in.Action == nil || *in.Action == "":
 		f.Add("action", "is required")
 	case !slices.Contains(ticket.HandleActions, cmd.Action):
-		f.Add("action", "is none of "+words(ticket.HandleActions))
+		f.Add("action", "is none of "+strings.Join(api.Each(ticket.HandleActions, func(a ticket.Action) string { return string(a) }), ", "))
 	}
 	f.Name("operator", cmd.Operator, 1, ticket.MaxName)
 	if err := f.Err(); err != nil {
@@ -178,47 +164,37 @@ func (w *Handler) handle(c *fiber.Ctx) error {
 	if err := in.more(&cmd); err != nil {
 		return err
 	}
-	if err := api.Parameter(&cmd, in.Parameter, w.Types); err != nil {
+	if err := parameter.Fill(&cmd, in.Parameter, h.Types); err != nil {
 		return err
 	}
-	return w.do(c, cmd, done(nil))
+	return h.do(c, cmd, done(nil))
 }
 
 // do hands a command to the desk for the ticket that the path names.
-func (w *Handler) do(c *fiber.Ctx, cmd ticket.Command, answer envelope) error {
+func (h *Handler) do(c *fiber.Ctx, cmd ticket.Command, answer envelope) error {
 	key, err := ticketKey(c)
 	if err != nil {
 		return err
 	}
-	ready, err := api.Answer(http.StatusOK, answer)
+	return api.Handle(c, h.Desk, desk.Handling{Ticket: key, Command: cmd}, answer)
+}
+
+// transact hands the desk what touches the database alone, for the ticket that the path names; secret tells that the answer has one.
+func (h *Handler) transact(c *fiber.Ctx, secret bool, effect func(ctx context.Context, t ticket.Ticket) (result any, err error)) error {
+	t, err := h.ticket(c)
 	if err != nil {
 		return err
 	}
-	reply, err := w.Desk.Handle(api.Context(c), api.Request(c), desk.Handling{Ticket: key, Command: cmd, Answer: ready})
-	return send(c, reply, err)
-}
-
-// record hands the desk what touches the database alone, for the ticket that the path names.
-func (w *Handler) record(c *fiber.Ctx, effect func(ctx context.Context, t ticket.Ticket) (result any, err error)) error {
-	return w.keep(c, false, effect)
-}
-
-// keep is record; secret tells that the answer has one.
-func (w *Handler) keep(c *fiber.Ctx, secret bool, effect func(ctx context.Context, t ticket.Ticket) (result any, err error)) error {
-	t, err := w.ticket(c)
-	if err != nil {
-		return err
-	}
-	return api.Transact(c, w.Desk, secret, func(ctx context.Context) (any, error) { return effect(ctx, t) })
+	return houseapi.Transact(c, h.Desk, secret, func(ctx context.Context) (any, error) { return effect(ctx, t) })
 }
 
 // ticket finds the ticket that the path names, among the caller's own.
-func (w *Handler) ticket(c *fiber.Ctx) (ticket.Ticket, error) {
+func (h *Handler) ticket(c *fiber.Ctx) (ticket.Ticket, error) {
 	key, err := ticketKey(c)
 	if err != nil {
 		return ticket.Ticket{}, err
 	}
-	return w.Tickets.Ticket(api.Context(c), api.Caller(c).Tenant, key)
+	return h.Tickets.Ticket(api.Context(c), api.Caller(c).Tenant, key)
 }
 
 var errNoIssue = ticket.Refuse(ticket.NotFound, "there is no such issue")
@@ -244,15 +220,4 @@ func word(c *fiber.Ctx, name string) (string, error) {
 	var f ticket.Faults
 	f.Word(name, value, ticket.MaxRelationType)
 	return value, f.Err()
-}
-
-func send(c *fiber.Ctx, reply desk.Reply, err error) error {
-	if err != nil {
-		return err
-	}
-	return api.Send(c, reply)
-}
-
-func words[T ~string](list []T) string {
-	return strings.Join(each(list, func(w T) string { return string(w) }), ", ")
 }

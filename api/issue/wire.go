@@ -5,19 +5,22 @@ import (
 	"time"
 
 	"signalbox/api"
+	"signalbox/api/houseapi"
 	"signalbox/flow"
 	"signalbox/notice"
 	"signalbox/ticket"
+
+	"github.com/gofiber/fiber/v2"
 )
 
 // What answers of the house's style have in common.
 type (
-	envelope    = api.Envelope
-	id          = api.ID
-	list[T any] = api.Items[T]
+	envelope    = houseapi.Envelope
+	id          = houseapi.ID
+	list[T any] = houseapi.Items[T]
 )
 
-func done(result any) envelope { return api.Done(result) }
+func done(result any) envelope { return houseapi.Done(result) }
 
 // opening is what a caller asks to be opened. The first five members are seed 000's.
 type opening struct {
@@ -89,11 +92,11 @@ type line struct {
 }
 
 func viewOf(t ticket.Ticket, relations []ticket.Relation) view {
-	v := view{Origin: t.Origin, Title: t.Title, Description: t.Description, Tag: full(t.Tags), Relations: full(relations), summary: summaryOf(t),
-		ServiceVersion: t.Version, Opener: t.Opener, Fields: fieldsOf(t), Links: each(t.Links, linkOf)}
+	v := view{Origin: t.Origin, Title: t.Title, Description: t.Description, Tag: api.List(t.Tags), Relations: api.List(relations), summary: summaryOf(t),
+		ServiceVersion: t.Version, Opener: t.Opener, Fields: fieldsOf(t), Links: api.Each(t.Links, linkOf)}
 	v.CurrentNodes = nodesOf(t, true)
 	for i := range v.Relations {
-		v.Relations[i].Content = full(v.Relations[i].Content)
+		v.Relations[i].Content = api.List(v.Relations[i].Content)
 	}
 	return v
 }
@@ -106,7 +109,7 @@ func summaryOf(t ticket.Ticket) summary {
 }
 
 func lineOf(t ticket.Ticket) line {
-	return line{Origin: t.Origin, Title: t.Title, Tag: full(t.Tags), summary: summaryOf(t)}
+	return line{Origin: t.Origin, Title: t.Title, Tag: api.List(t.Tags), summary: summaryOf(t)}
 }
 
 type message struct {
@@ -233,25 +236,21 @@ type (
 	}
 )
 
-// full gives an empty list for nil, which JSON would write as null.
-func full[T any](items []T) []T {
-	if items == nil {
-		return []T{}
-	}
-	return items
-}
+// Whom bodies name as acting.
+func (in opening) Subject() api.Subject   { return api.Subject{Operator: api.Value(in.Opener)} }
+func (in setting) Subject() api.Subject   { return api.Subject{Operator: api.Value(in.Operator)} }
+func (in saying) Subject() api.Subject    { return api.Subject{Operator: api.Value(in.Author)} }
+func (in handling) Subject() api.Subject  { return api.Subject{Operator: api.Value(in.Operator)} }
+func (in migrating) Subject() api.Subject { return api.Subject{Operator: api.Value(in.Operator)} }
 
-func value(p *string) string {
-	if p == nil {
-		return ""
+// subject reads whom a request names that was refused before its body was taken; see api.Family.
+func subject(c *fiber.Ctx) api.Subject {
+	var in struct {
+		Operator *string `json:"operator"`
+		Author   *string `json:"author"`
+		Opener   *string `json:"opener"`
 	}
-	return *p
-}
-
-func each[A, B any](items []A, f func(A) B) []B {
-	out := make([]B, len(items))
-	for i, item := range items {
-		out[i] = f(item)
-	}
-	return out
+	_ = api.DecodeJSON(c.BodyRaw(), &in) // what cannot be read names nobody
+	number, _ := api.Param(c, "id")
+	return api.Subject{Operator: api.First(api.Value(in.Operator), api.Value(in.Author), api.Value(in.Opener)), Number: number}
 }

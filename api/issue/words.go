@@ -1,9 +1,6 @@
 package issue
 
 import (
-	"github.com/gofiber/fiber/v2"
-
-	"signalbox/api"
 	"signalbox/ticket"
 )
 
@@ -25,6 +22,3 @@ var phases = []string{
 	string(ticket.Triggered), string(ticket.Acknowledged), string(ticket.Resolved), string(ticket.Completed),
 	string(ticket.Terminated), string(ticket.Revoked), ticket.PhaseSuspended,
 }
-
-// Refuse answers in the envelope of seed 000, with the HTTP status that fits.
-func Refuse(c *fiber.Ctx, r api.Refusal) error { return api.RefuseInEnvelope(c, r) }

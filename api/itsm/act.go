@@ -8,6 +8,7 @@ import (
 	"slices"
 
 	"signalbox/api"
+	"signalbox/api/parameter"
 	"signalbox/desk"
 	"signalbox/flow"
 	"signalbox/ticket"
@@ -20,23 +21,18 @@ const systemAccount = "admin"
 var nothing = []any{}
 
 // handle has something done to a ticket. The operator has to be entitled in person, unless an admin app acts as itself.
-func (w *Handler) handle(c *call, key string, cmd ticket.Command) error {
+func (h *Handler) handle(c *call, key string, cmd ticket.Command) error {
 	asItself := c.app.May(desk.Admin) && (cmd.Operator == systemAccount || cmd.Operator == c.app.Code)
 	cmd.Personal = !asItself
-	ready, err := c.ready(nothing)
-	if err != nil {
-		return err
-	}
-	reply, err := w.Desk.Handle(api.Context(c.Ctx), api.Request(c.Ctx), desk.Handling{Ticket: key, Command: cmd, Answer: ready})
-	return c.send(reply, err)
+	return api.Handle(c.Ctx, h.Desk, desk.Handling{Ticket: key, Command: cmd}, c.envelope(nothing))
 }
 
 // operator gives who acts: named for the operation, or by the credentials.
 func (c *call) operator(field string) string {
-	if !c.has(field) && c.user != "" {
+	if !c.Has(field) && c.user != "" {
 		return c.user
 	}
-	return c.name(field, 1, ticket.MaxName)
+	return c.Name(field, 1, ticket.MaxName)
 }
 
 // ticketActions are the actions of operate_ticket. The original's clients end a whole ticket by TERMINATE as well.
@@ -44,59 +40,59 @@ var ticketActions = map[string]ticket.Action{
 	"SUSPEND": ticket.Suspend, "UNSUSPEND": ticket.Unsuspend, "WITHDRAW": ticket.Withdraw, "TERMINATE": ticket.Terminate,
 }
 
-func (w *Handler) operateTicket(c *call) error {
+func (h *Handler) operateTicket(c *call) error {
 	sn, operator := c.sn(), c.operator("operator")
-	cmd := ticket.Command{Operator: operator, Note: c.text("action_message", 0, ticket.MaxReason)}
-	word := c.name("action_type", 1, ticket.MaxName)
-	if err := c.faults.Err(); err != nil {
+	cmd := ticket.Command{Operator: operator, Note: c.Text("action_message", 0, ticket.MaxReason)}
+	word := c.Name("action_type", 1, ticket.MaxName)
+	if err := c.Faults.Err(); err != nil {
 		return err
 	}
 	if cmd.Action = ticketActions[word]; cmd.Action == "" {
 		return fail(ticket.Invalid, codeOperate, saysOperate+"action_type: must be one of SUSPEND, UNSUSPEND, WITHDRAW, TERMINATE")
 	}
-	return w.handle(c, sn, cmd)
+	return h.handle(c, sn, cmd)
 }
 
 // nodeActions are the actions of operate_node. TRANSITION is whatever completes the node.
 var nodeActions = []string{"TRANSITION", "CLAIM", "DISTRIBUTE", "DELIVER", "TERMINATE"}
 
-func (w *Handler) operateNode(c *call) error {
-	sn, state, operator := c.sn(), c.id("state_id"), c.operator("operator")
-	cmd := ticket.Command{Operator: operator, Note: c.text("action_message", 0, ticket.MaxReason)}
-	word := c.name("action_type", 1, ticket.MaxName)
+func (h *Handler) operateNode(c *call) error {
+	sn, state, operator := c.sn(), c.ID("state_id"), c.operator("operator")
+	cmd := ticket.Command{Operator: operator, Note: c.Text("action_message", 0, ticket.MaxReason)}
+	word := c.Name("action_type", 1, ticket.MaxName)
 	var list []field
-	c.object("fields", &list)
+	c.Object("fields", &list)
 	values := c.values(list)
-	targets := flow.SplitPersons(c.text("processors", 0, flow.MaxText))
-	kind := c.name("processors_type", 0, ticket.MaxName)
+	targets := flow.SplitPersons(c.Text("processors", 0, flow.MaxText))
+	kind := c.Name("processors_type", 0, ticket.MaxName)
 	switch {
 	case word == "DELIVER" || word == "DISTRIBUTE":
 		if len(targets) == 0 {
-			c.faults.Add("processors", "is required")
+			c.Faults.Add("processors", "is required")
 		}
 		if kind != "" && kind != "PERSON" {
-			c.faults.Add("processors_type", "must be PERSON")
+			c.Faults.Add("processors_type", "must be PERSON")
 		}
 	case word == "TRANSITION" && len(list) > maxFields:
-		c.faults.Add("fields", fmt.Sprintf("must have at most %d items", maxFields))
+		c.Faults.Add("fields", fmt.Sprintf("must have at most %d items", maxFields))
 	}
 	if (word == "DELIVER" || word == "TERMINATE") && cmd.Note == "" {
-		c.faults.Add("action_message", "is required")
+		c.Faults.Add("action_message", "is required")
 	}
-	if err := c.faults.Err(); err != nil {
+	if err := c.Faults.Err(); err != nil {
 		return err
 	}
 	if !slices.Contains(nodeActions, word) {
 		return fail(ticket.Invalid, codeOperate, saysOperate+"action_type: must be one of TRANSITION, CLAIM, DISTRIBUTE, DELIVER, TERMINATE")
 	}
-	t, node, err := w.node(c, sn, state)
+	t, node, err := h.node(c, sn, state)
 	if err != nil {
 		return err
 	}
 	cmd.Node = node.ID
 	switch word {
 	case "TRANSITION":
-		if err := w.submit(&cmd, node, values); err != nil {
+		if err := h.submit(&cmd, node, values); err != nil {
 			return err
 		}
 	case "CLAIM":
@@ -108,7 +104,7 @@ func (w *Handler) operateNode(c *call) error {
 	case "TERMINATE":
 		cmd.Action = ticket.Terminate
 	}
-	err = w.handle(c, t.Number, cmd)
+	err = h.handle(c, t.Number, cmd)
 	if refusal := ticket.AsError(err); word == "DELIVER" && refusal != nil && refusal.Code == ticket.Conflict && refusal.Field == "targets" {
 		return because(err, codeDelivered, saysOperate+refusal.Error())
 	}
@@ -121,10 +117,10 @@ func (c *call) values(list []field) map[string]any {
 	for i, f := range list {
 		switch {
 		case f.Key == nil || *f.Key == "":
-			c.faults.Add(fmt.Sprintf("fields[%d].key", i), "is required")
+			c.Faults.Add(fmt.Sprintf("fields[%d].key", i), "is required")
 		default:
 			if _, twice := out[*f.Key]; twice {
-				c.faults.Add(fmt.Sprintf("fields[%d].key", i), fmt.Sprintf("the field %q is there twice", *f.Key))
+				c.Faults.Add(fmt.Sprintf("fields[%d].key", i), fmt.Sprintf("the field %q is there twice", *f.Key))
 			}
 			out[*f.Key] = f.Value
 		}
@@ -133,8 +129,8 @@ func (c *call) values(list []field) map[string]any {
 }
 
 // node finds a ticket and a node of its process by the node's integer id.
-func (w *Handler) node(c *call, sn string, state int64) (ticket.Ticket, flow.Node, error) {
-	t, err := w.Tickets.Ticket(api.Context(c.Ctx), c.tenant, sn)
+func (h *Handler) node(c *call, sn string, state int64) (ticket.Ticket, flow.Node, error) {
+	t, err := h.Tickets.Ticket(api.Context(c.Ctx), c.tenant, sn)
 	if err != nil {
 		return t, flow.Node{}, err
 	}
@@ -151,7 +147,7 @@ func (w *Handler) node(c *call, sn string, state int64) (ticket.Ticket, flow.Nod
 }
 
 // submit makes the command of a TRANSITION: what completes the node, from what was filled in.
-func (w *Handler) submit(cmd *ticket.Command, node flow.Node, values map[string]any) error {
+func (h *Handler) submit(cmd *ticket.Command, node flow.Node, values map[string]any) error {
 	switch {
 	case node.Type == flow.Approval:
 		return vote(cmd, node, values)
@@ -162,7 +158,7 @@ func (w *Handler) submit(cmd *ticket.Command, node flow.Node, values map[string]
 	if node.Action != "" {
 		cmd.Action = ticket.Action(node.Action)
 	}
-	if builtin := actionFields(node, w.Types); len(builtin) > 0 {
+	if builtin := actionFields(node, h.Types); len(builtin) > 0 {
 		given := map[string]any{}
 		for _, f := range builtin {
 			if value, ok := values[f.Key]; ok {
@@ -174,7 +170,7 @@ func (w *Handler) submit(cmd *ticket.Command, node flow.Node, values map[string]
 		if err != nil {
 			return fmt.Errorf("read fields: %w", err)
 		}
-		if err := api.Parameter(cmd, raw, w.Types); err != nil {
+		if err := parameter.Fill(cmd, raw, h.Types); err != nil {
 			return err
 		}
 	}
@@ -204,7 +200,7 @@ func vote(cmd *ticket.Command, node flow.Node, values map[string]any) error {
 	switch texts[result] {
 	case "true":
 		cmd.Action = ticket.Approve
-		cmd.Note = firstText(texts[passing], cmd.Note)
+		cmd.Note = api.First(texts[passing], cmd.Note)
 	case "false":
 		cmd.Action = ticket.Reject
 		cmd.Note = texts[rejecting]
@@ -221,29 +217,20 @@ func vote(cmd *ticket.Command, node flow.Node, values map[string]any) error {
 	return f.Err()
 }
 
-func firstText(texts ...string) string {
-	for _, text := range texts {
-		if text != "" {
-			return text
-		}
-	}
-	return ""
-}
-
 // approve is a shorter way to vote.
-func (w *Handler) approve(c *call) error {
-	sn, state, approver := c.sn(), c.id("state_id"), c.operator("approver")
-	cmd := ticket.Command{Operator: approver, Note: c.text("remark", 0, ticket.MaxReason), Action: ticket.Reject}
-	if !c.has("action") {
-		c.faults.Add("action", "is required")
+func (h *Handler) approve(c *call) error {
+	sn, state, approver := c.sn(), c.ID("state_id"), c.operator("approver")
+	cmd := ticket.Command{Operator: approver, Note: c.Text("remark", 0, ticket.MaxReason), Action: ticket.Reject}
+	if !c.Has("action") {
+		c.Faults.Add("action", "is required")
 	}
-	if c.flag("action") {
+	if c.Flag("action") {
 		cmd.Action = ticket.Approve
 	}
-	if err := c.faults.Err(); err != nil {
+	if err := c.Faults.Err(); err != nil {
 		return err
 	}
-	t, node, err := w.node(c, sn, state)
+	t, node, err := h.node(c, sn, state)
 	if err != nil {
 		return err
 	}
@@ -251,7 +238,7 @@ func (w *Handler) approve(c *call) error {
 		return ticket.RefuseField(ticket.Conflict, "state_id", "the node is no approval")
 	}
 	cmd.Node = node.ID
-	return w.handle(c, t.Number, cmd)
+	return h.handle(c, t.Number, cmd)
 }
 
 // Limits of a rating (itsm.md 1.11).
@@ -261,21 +248,18 @@ const (
 	maxComments = 1_000
 )
 
-func (w *Handler) comment(c *call) error {
+func (h *Handler) comment(c *call) error {
 	sn := c.sn()
-	if !c.has("stars") {
-		c.faults.Add("stars", "is required")
+	if !c.Has("stars") {
+		c.Faults.Add("stars", "is required")
 	}
-	r := ticket.Rating{Stars: int(c.whole("stars", 1, 1, maxStars)), Operator: c.operator("operator"), Comments: c.text("comments", 0, maxComments)}
-	c.faults.Name("operator", r.Operator, 0, maxRater)
-	if err := c.faults.Err(); err != nil {
+	r := ticket.Rating{Stars: int(c.Whole("stars", 1, 1, maxStars)), Operator: c.operator("operator"), Comments: c.Text("comments", 0, maxComments)}
+	c.Faults.Name("operator", r.Operator, 0, maxRater)
+	if err := c.Faults.Err(); err != nil {
 		return err
 	}
-	reply, err := w.Desk.Transact(api.Context(c.Ctx), api.Request(c.Ctx), func(ctx context.Context) (desk.Answer, error) {
-		if err := w.Tickets.Rate(ctx, c.tenant, sn, r); err != nil {
-			return desk.Answer{}, err
-		}
-		return c.ready(nothing)
+	err := api.Transact(c.Ctx, h.Desk, false, func(ctx context.Context) (any, error) {
+		return c.envelope(nothing), h.Tickets.Rate(ctx, c.tenant, sn, r)
 	})
 	switch refusal := ticket.AsError(err); {
 	case refusal == nil:
@@ -286,5 +270,5 @@ func (w *Handler) comment(c *call) error {
 	case refusal.Code == ticket.Conflict && refusal.Field == "stars":
 		return because(err, codeForm, saysForm+"该单据已经被评论，请勿重复评论")
 	}
-	return c.send(reply, err)
+	return err
 }

@@ -5,7 +5,6 @@ import (
 	"encoding/json"
 	"fmt"
 	"maps"
-	"net/http"
 	"slices"
 	"strconv"
 	"unicode/utf8"
@@ -83,33 +82,33 @@ func serviceType(def flow.Definition) string {
 	return def.ServiceType
 }
 
-func (w *Handler) createTicket(c *call) error {
+func (h *Handler) createTicket(c *call) error {
 	creator := c.user
-	if c.has("creator") {
-		creator = c.name("creator", 1, ticket.MaxName)
+	if c.Has("creator") {
+		creator = c.Name("creator", 1, ticket.MaxName)
 	} else if creator == "" {
-		c.faults.Add("creator", "is required")
+		c.Faults.Add("creator", "is required")
 	}
-	fast := c.flag("fast_approval")
+	fast := c.Flag("fast_approval")
 	var number int64
 	if !fast {
-		number = c.id("service_id")
+		number = c.ID("service_id")
 	}
 	draft := ticket.Draft{Channel: ticket.ChannelITSM, App: c.app.Code, Origin: c.app.Code, Opener: creator, Fields: map[string]any{}}
 	form := c.form(&draft)
 	var meta about
-	c.object("meta", &meta)
-	c.callback(w, meta, &draft)
-	if tag := c.name("tag", 0, maxTag); tag != "" {
+	c.Object("meta", &meta)
+	c.callback(h, meta, &draft)
+	if tag := c.Name("tag", 0, maxTag); tag != "" {
 		draft.Tags = []string{tag}
 	}
-	if c.flag("attention") {
+	if c.Flag("attention") {
 		draft.Followers = []string{creator}
 	}
-	if err := c.faults.Err(); err != nil {
+	if err := c.Faults.Err(); err != nil {
 		return err
 	}
-	record, err := w.serviceFor(c, fast, number)
+	record, err := h.serviceFor(c, fast, number)
 	if err != nil {
 		return err
 	}
@@ -122,38 +121,37 @@ func (w *Handler) createTicket(c *call) error {
 		}
 		return nil
 	}
-	request := api.Request(c.Ctx)
-	reply, err := w.Desk.Open(api.Context(c.Ctx), request, desk.Opening{Series: series[serviceType(record.Definition)], Draft: draft, Gate: gate, Answer: func(id ticket.Identity) desk.Answer {
-		raw, _ := api.Marshal(c.envelope(createdTicket{id.Number, id.ID, w.Tickets.TicketURL(id.Number)})) // texts and numbers always marshal
-		return desk.Answer{Status: http.StatusOK, Body: raw}
-	}})
+	opening := desk.Opening{Series: series[serviceType(record.Definition)], Draft: draft, Gate: gate}
+	err = api.Open(c.Ctx, h.Desk, opening, func(id ticket.Identity) any {
+		return c.envelope(createdTicket{id.Number, id.ID, h.Tickets.TicketURL(id.Number)})
+	})
 	if ticket.Is(err, ticket.Invalid) {
 		return because(err, codeCreate, saysCreate+err.Error())
 	}
-	return c.send(reply, err)
+	return err
 }
 
 // form reads what is filled in, by key, and takes the title out of it.
 func (c *call) form(draft *ticket.Draft) map[string]any {
 	var list []field
-	c.object("fields", &list)
-	if !c.has("fields") {
-		c.faults.Add("fields", "is required")
+	c.Object("fields", &list)
+	if !c.Has("fields") {
+		c.Faults.Add("fields", "is required")
 		return nil
 	}
 	if len(list) > maxFields {
-		c.faults.Add("fields", fmt.Sprintf("must have at most %d items", maxFields))
+		c.Faults.Add("fields", fmt.Sprintf("must have at most %d items", maxFields))
 		return nil
 	}
 	form, languages := map[string]any{}, map[string]any{}
 	for i, f := range list {
 		at := fmt.Sprintf("fields[%d]", i)
 		if f.Key == nil || *f.Key == "" {
-			c.faults.Add(at+".key", "is required")
+			c.Faults.Add(at+".key", "is required")
 			continue
 		}
 		if _, twice := form[*f.Key]; twice {
-			c.faults.Add(at+".key", fmt.Sprintf("the field %q is there twice", *f.Key))
+			c.Faults.Add(at+".key", fmt.Sprintf("the field %q is there twice", *f.Key))
 		}
 		form[*f.Key] = f.Value
 		if f.Meta != nil && len(f.Meta.Language) > 0 {
@@ -164,19 +162,19 @@ func (c *call) form(draft *ticket.Draft) map[string]any {
 		draft.Fields[keptLanguages] = asJSON(languages)
 	}
 	var dynamic []dynamicField
-	c.object("dynamic_fields", &dynamic)
+	c.Object("dynamic_fields", &dynamic)
 	if len(dynamic) > maxDynamic {
-		c.faults.Add("dynamic_fields", fmt.Sprintf("must have at most %d items", maxDynamic))
+		c.Faults.Add("dynamic_fields", fmt.Sprintf("must have at most %d items", maxDynamic))
 		return form
 	}
 	for i, d := range dynamic {
 		at := fmt.Sprintf("dynamic_fields[%d]", i)
-		c.faults.Name(at+".name", d.Name, 1, maxDynamicName)
+		c.Faults.Name(at+".name", d.Name, 1, maxDynamicName)
 		if !slices.Contains([]string{"STRING", "INT", "LINK"}, d.Type) {
-			c.faults.Add(at+".type", "must be one of STRING, INT, LINK")
+			c.Faults.Add(at+".type", "must be one of STRING, INT, LINK")
 		}
 		if text := fmt.Sprint(d.Value); utf8.RuneCountInString(text) > maxDynamicValue {
-			c.faults.Add(at+".value", fmt.Sprintf("must have at most %d characters", maxDynamicValue))
+			c.Faults.Add(at+".value", fmt.Sprintf("must have at most %d characters", maxDynamicValue))
 		}
 	}
 	if len(dynamic) > 0 {
@@ -198,37 +196,37 @@ func asJSON(v any) (plain any) {
 }
 
 // callback reads whom the ticket's end is to be told.
-func (c *call) callback(w *Handler, meta about, draft *ticket.Draft) {
+func (c *call) callback(h *Handler, meta about, draft *ticket.Draft) {
 	if meta.CallbackURL == nil || *meta.CallbackURL == "" {
 		return
 	}
-	cb := ticket.Callback{URL: *meta.CallbackURL, Format: string(notice.FormatITSM), Profile: w.profile(), Headers: meta.Headers}
-	if err := ticket.AsError(notice.CheckURL(cb.URL, w.Allow)); err != nil {
-		c.faults.Add("meta.callback_url", err.Message)
+	cb := ticket.Callback{URL: *meta.CallbackURL, Format: string(notice.FormatITSM), Profile: h.profile(), Headers: meta.Headers}
+	if err := ticket.AsError(notice.CheckURL(cb.URL, h.Allow)); err != nil {
+		c.Faults.Add("meta.callback_url", err.Message)
 	}
 	if refusal := ticket.AsError(notice.CheckHeaders("meta.headers", cb.Headers)); refusal != nil {
-		c.faults = append(c.faults, refusal)
+		c.Faults = append(c.Faults, refusal)
 	}
 	if p := meta.CallbackProfile; p != nil && *p != "" {
 		if cb.Profile = *p; !profiles[*p] {
-			c.faults.Add("meta.callback_profile", "must be one of once, minutely, standard")
+			c.Faults.Add("meta.callback_profile", "must be one of once, minutely, standard")
 		}
 	}
 	draft.Callback = &cb
 }
 
 // serviceFor finds the service that a ticket is to run through.
-func (w *Handler) serviceFor(c *call, fast bool, number int64) (ticket.ServiceRecord, error) {
+func (h *Handler) serviceFor(c *call, fast bool, number int64) (ticket.ServiceRecord, error) {
 	ctx := api.Context(c.Ctx)
 	key := flow.ServiceFastApproval
 	if !fast {
-		def, err := w.Services.ServiceByNumber(ctx, c.tenant, number)
+		def, err := h.Services.ServiceByNumber(ctx, c.tenant, number)
 		if err != nil {
 			return ticket.ServiceRecord{}, because(err, codeCreate, saysCreate+saysNoService)
 		}
 		key = def.Key
 	}
-	record, err := w.Services.ServiceRecord(ctx, c.tenant, key)
+	record, err := h.Services.ServiceRecord(ctx, c.tenant, key)
 	return record, because(err, codeCreate, saysCreate+saysNoService)
 }
 

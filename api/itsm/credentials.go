@@ -4,13 +4,14 @@ import (
 	"github.com/gofiber/fiber/v2"
 
 	"signalbox/api"
+	"signalbox/api/bkapi"
 	"signalbox/desk"
 	"signalbox/ticket"
 )
 
 // authenticate finds the app by its code and secret: in the header, or else among the parameters. A request that has neither may still have
 // one of the credentials that every family takes.
-func (w *Handler) authenticate(c *fiber.Ctx) (app desk.App, known bool, err error) {
+func (h *Handler) authenticate(c *fiber.Ctx) (app desk.App, known bool, err error) {
 	given, unreadable, err := applicationOf(c)
 	switch {
 	case unreadable != nil && commonCredential(c):
@@ -20,7 +21,7 @@ func (w *Handler) authenticate(c *fiber.Ctx) (app desk.App, known bool, err erro
 	case err != nil:
 		return app, true, err
 	}
-	return given.LogIn(c, w.Apps)
+	return given.LogIn(c, h.Apps)
 }
 
 func commonCredential(c *fiber.Ctx) bool {
@@ -28,20 +29,20 @@ func commonCredential(c *fiber.Ctx) bool {
 }
 
 // applicationOf reads the credentials. unreadable: they may be among the parameters, which cannot be read.
-func applicationOf(c *fiber.Ctx) (given api.Application, unreadable, err error) {
-	p := &params{}
-	if c.Request().Header.Peek(api.HeaderApplication) == nil {
-		if p, unreadable = paramsOf(c); unreadable != nil {
+func applicationOf(c *fiber.Ctx) (given bkapi.Application, unreadable, err error) {
+	p := &api.Params{}
+	if c.Request().Header.Peek(bkapi.Header) == nil {
+		if p, unreadable = api.ReadParams(c); unreadable != nil {
 			return given, unreadable, nil
 		}
 	}
-	given, err = api.ApplicationOf(c, p.plain)
+	given, err = bkapi.Of(c, p.Plain)
 	return given, nil, err
 }
 
 // userOf gives the person that the credentials name; empty when they name none.
-func userOf(c *fiber.Ctx, p *params) (string, error) {
-	given, err := api.ApplicationOf(c, p.plain)
+func userOf(c *fiber.Ctx, p *api.Params) (string, error) {
+	given, err := bkapi.Of(c, p.Plain)
 	if err != nil {
 		return "", err
 	}
@@ -50,10 +51,14 @@ func userOf(c *fiber.Ctx, p *params) (string, error) {
 	return given.User, f.Err()
 }
 
-// plain gives a parameter that is a text, whatever else may be wrong with it.
-func (p *params) plain(name string) string {
-	if list := p.query[name]; len(list) > 0 {
-		return list[0]
-	}
-	return api.Text(p.body[name])
+// subjectOf gives whom and what parameters name. Credentials say who acts where the operation does not.
+func subjectOf(c *fiber.Ctx, p *api.Params) api.Subject {
+	given, _ := bkapi.Of(c, p.Plain) // credentials that cannot be read name nobody
+	return api.Subject{Operator: api.First(p.Plain("operator"), p.Plain("approver"), given.User, p.Plain("creator")), Number: p.Plain("sn")}
+}
+
+// subject reads whom and what a request names that was refused before its parameters were taken; see api.Family.
+func subject(c *fiber.Ctx) api.Subject {
+	p, _ := api.ReadParams(c) // what cannot be read names nobody
+	return subjectOf(c, p)
 }

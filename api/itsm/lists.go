@@ -5,6 +5,7 @@ import (
 	"net/url"
 	"slices"
 	"strings"
+	"time"
 
 	"signalbox/api"
 	"signalbox/flow"
@@ -28,9 +29,27 @@ const (
 	maxPages = 1_000_000
 )
 
+// moment gives a time as this family writes it, in the zone, or as RFC 3339 does. A day alone begins at midnight.
+func (c *call) moment(name string, zone *time.Location) time.Time {
+	text := c.Name(name, 0, ticket.MaxName)
+	if text == "" {
+		return time.Time{}
+	}
+	for _, layout := range []string{time.DateTime, time.RFC3339, time.DateOnly} {
+		if at, err := time.ParseInLocation(layout, text, zone); err == nil {
+			return at.UTC()
+		}
+	}
+	c.Faults.Add(name, "must be a time like "+time.DateTime)
+	return time.Time{}
+}
+
+// sn gives the ticket's number, or its UUID.
+func (c *call) sn() string { return c.Name("sn", 1, ticket.MaxName) }
+
 // window reads which page is asked for.
 func (c *call) window() (number, size int64) {
-	number, size = c.whole("page", 1, 1, maxPages), c.whole("page_size", pageSize, 1, 1<<31)
+	number, size = c.Whole("page", 1, 1, maxPages), c.Whole("page_size", pageSize, 1, 1<<31)
 	return number, min(size, ticket.MaxSearch)
 }
 
@@ -60,24 +79,24 @@ var (
 )
 
 // search reads the filters that both lists of tickets have. nobody tells that nothing can match.
-func (w *Handler) search(c *call) (f ticket.Search, number, size int64, nobody bool, err error) {
+func (h *Handler) search(c *call) (f ticket.Search, number, size int64, nobody bool, err error) {
 	number, size = c.window()
-	f = ticket.Search{CreatedFrom: c.moment("create_at__gte", w.zone()), CreatedTo: c.moment("create_at__lte", w.zone()), Offset: int((number - 1) * size), Limit: int(size)}
-	services := c.wholes("service_id__in", maxNumbers)
-	if c.has("service_id") {
-		services = append(services, c.whole("service_id", 0, 0, maxID))
+	f = ticket.Search{CreatedFrom: c.moment("create_at__gte", h.zone()), CreatedTo: c.moment("create_at__lte", h.zone()), Offset: int((number - 1) * size), Limit: int(size)}
+	services := c.Wholes("service_id__in", maxNumbers)
+	if c.Has("service_id") {
+		services = append(services, c.Whole("service_id", 0, 0, api.MaxID))
 	}
-	catalog, byCatalog := c.whole("catalog_id", rootCatalog, 0, maxID), c.has("catalog_id")
-	if key := c.name("project_key", 0, ticket.MaxName); key != "" && key != project {
+	catalog, byCatalog := c.Whole("catalog_id", rootCatalog, 0, api.MaxID), c.Has("catalog_id")
+	if key := c.Name("project_key", 0, ticket.MaxName); key != "" && key != project {
 		nobody = true
 	}
-	if err := c.faults.Err(); err != nil {
+	if err := c.Faults.Err(); err != nil {
 		return f, number, size, false, err
 	}
 	if len(services) == 0 && !byCatalog {
 		return f, number, size, nobody, nil
 	}
-	records, err := w.Services.ServiceRecords(api.Context(c.Ctx), c.tenant)
+	records, err := h.Services.ServiceRecords(api.Context(c.Ctx), c.tenant)
 	for _, r := range records {
 		if (len(services) == 0 || slices.Contains(services, r.Number)) && inCatalog(r.Definition, catalog) {
 			f.Services = append(f.Services, r.Key)
@@ -87,26 +106,26 @@ func (w *Handler) search(c *call) (f ticket.Search, number, size int64, nobody b
 }
 
 // find gives a page of tickets.
-func (w *Handler) find(c *call, f ticket.Search, nobody bool) ([]ticket.Ticket, int, error) {
+func (h *Handler) find(c *call, f ticket.Search, nobody bool) ([]ticket.Ticket, int, error) {
 	if nobody {
 		return nil, 0, nil
 	}
-	return w.Tickets.Search(api.Context(c.Ctx), c.tenant, f)
+	return h.Tickets.Search(api.Context(c.Ctx), c.tenant, f)
 }
 
-func (w *Handler) tickets(c *call) error {
-	numbers := c.list("sns", maxNumbers)
-	creator, tag, username := c.name("creator", 0, ticket.MaxName), c.name("tag", 0, ticket.MaxTag), c.name("username", 0, ticket.MaxName)
+func (h *Handler) tickets(c *call) error {
+	numbers := c.List("sns", maxNumbers)
+	creator, tag, username := c.Name("creator", 0, ticket.MaxName), c.Name("tag", 0, ticket.MaxTag), c.Name("username", 0, ticket.MaxName)
 	var statuses []string
-	for i, word := range c.list("current_status__in", len(phases)) {
+	for i, word := range c.List("current_status__in", len(phases)) {
 		if phases[word] == nil {
-			c.faults.Add(fmt.Sprintf("current_status__in[%d]", i), "is no status")
+			c.Faults.Add(fmt.Sprintf("current_status__in[%d]", i), "is no status")
 		}
 		statuses = append(statuses, phases[word]...)
 	}
-	business := c.wholes("bk_biz_id__in", maxNumbers)
-	endedFrom, endedTo := c.moment("end_at__gte", w.zone()), c.moment("end_at__lte", w.zone())
-	f, number, size, nobody, err := w.search(c)
+	business := c.Wholes("bk_biz_id__in", maxNumbers)
+	endedFrom, endedTo := c.moment("end_at__gte", h.zone()), c.moment("end_at__lte", h.zone())
+	f, number, size, nobody, err := h.search(c)
 	if err != nil {
 		return err
 	}
@@ -116,11 +135,11 @@ func (w *Handler) tickets(c *call) error {
 		f.Phases = openPhases
 		nobody = nobody || len(statuses) > 0 && !slices.Contains(statuses, openPhases[0])
 	}
-	found, total, err := w.find(c, f, nobody || len(business) > 0 && !slices.Contains(business, noBusiness))
+	found, total, err := h.find(c, f, nobody || len(business) > 0 && !slices.Contains(business, noBusiness))
 	if err != nil {
 		return err
 	}
-	items, err := w.lines(api.Context(c.Ctx), found)
+	items, err := h.lines(api.Context(c.Ctx), found)
 	if err != nil {
 		return err
 	}
@@ -170,34 +189,34 @@ var statusNames = map[string]string{
 	notice.ITSMRunning: "处理中", notice.ITSMSuspended: "被挂起", notice.ITSMFinished: "已完成", notice.ITSMTerminated: "被终止", notice.ITSMRevoked: "被撤销",
 }
 
-func (w *Handler) ticketsByUser(c *call) error {
+func (h *Handler) ticketsByUser(c *call) error {
 	user := c.user
 	for _, name := range []string{"user", "username"} {
-		if c.has(name) {
-			user = c.name(name, 0, ticket.MaxName)
+		if c.Has(name) {
+			user = c.Name(name, 0, ticket.MaxName)
 		}
 	}
-	if user == "" && len(c.faults) == 0 {
-		c.faults.Add("user", "is required")
+	if user == "" && len(c.Faults) == 0 {
+		c.Faults.Add("user", "is required")
 	}
-	kind := c.choice("view_type", "my_todo", "my_created", "my_history", "my_approval", "my_attention", "my_dealt")
-	if kind == "" && len(c.faults) == 0 {
-		c.faults.Add("view_type", "is required")
+	kind := c.Choice("view_type", "my_todo", "my_created", "my_history", "my_approval", "my_attention", "my_dealt")
+	if kind == "" && len(c.Faults) == 0 {
+		c.Faults.Add("view_type", "is required")
 	}
-	if c.has("create_at__gte") != c.has("create_at__lte") {
-		c.faults.Add("create_at__gte", "must come together with create_at__lte")
+	if c.Has("create_at__gte") != c.Has("create_at__lte") {
+		c.Faults.Add("create_at__gte", "must come together with create_at__lte")
 	}
-	f, number, size, nobody, err := w.search(c)
+	f, number, size, nobody, err := h.search(c)
 	if err != nil {
 		return err
 	}
 	view := views[kind]
 	f.Person, f.Parts, f.Asked, f.Others, f.Phases = user, view.Parts, view.Asked, view.Others, view.Phases
-	found, total, err := w.find(c, f, nobody)
+	found, total, err := h.find(c, f, nobody)
 	if err != nil {
 		return err
 	}
-	lines, err := w.lines(api.Context(c.Ctx), found)
+	lines, err := h.lines(api.Context(c.Ctx), found)
 	if err != nil {
 		return err
 	}

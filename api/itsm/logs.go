@@ -29,22 +29,22 @@ type logEntry struct {
 // logPage is how many events are read at a time.
 const logPage = 1_000
 
-func (w *Handler) ticketLogs(c *call) error {
-	complex := c.choice("show_type", "simple", "complex") == "complex"
-	t, _, err := w.one(c)
+func (h *Handler) ticketLogs(c *call) error {
+	complex := c.Choice("show_type", "simple", "complex") == "complex"
+	t, _, err := h.one(c)
 	if err != nil {
 		return err
 	}
 	def := definitionOf(t)
-	out := logged{t.Number, t.Title, w.format(t.CreatedAt), t.Opener, []logEntry{}}
+	out := logged{t.Number, t.Title, h.format(t.CreatedAt), t.Opener, []logEntry{}}
 	for after := int64(0); ; {
-		events, err := w.Tickets.Timeline(api.Context(c.Ctx), t.ID, after, logPage)
+		events, err := h.Tickets.Timeline(api.Context(c.Ctx), t.ID, after, logPage)
 		if err != nil {
 			return err
 		}
 		for _, e := range events {
 			after = e.Seq
-			out.Logs = append(out.Logs, w.sentences(e, def, complex)...)
+			out.Logs = append(out.Logs, h.sentences(e, def, complex)...)
 		}
 		if len(events) < logPage {
 			return c.answer(out)
@@ -53,10 +53,10 @@ func (w *Handler) ticketLogs(c *call) error {
 }
 
 // sentences tell an event. Clients find votes by the words 通过 and 拒绝, so no other sentence has them, whatever people wrote.
-func (w *Handler) sentences(e ticket.Event, def flow.Definition, complex bool) []logEntry {
+func (h *Handler) sentences(e ticket.Event, def flow.Definition, complex bool) []logEntry {
 	var out []logEntry
 	say := func(operator, message, source string, node *flow.Node) {
-		entry := logEntry{Operator: operator, At: w.format(e.At), Message: message, Source: source}
+		entry := logEntry{Operator: operator, At: h.format(e.At), Message: message, Source: source}
 		if complex {
 			kind, form := "", []filledField{}
 			if node != nil {

@@ -7,34 +7,33 @@ import (
 	"time"
 
 	"signalbox/api"
-	"signalbox/desk"
 	"signalbox/flow"
 	"signalbox/notice"
 	"signalbox/ticket"
 )
 
-func (w *Handler) format(at time.Time) string { return at.In(w.zone()).Format(notice.ITSMTime) }
+func (h *Handler) format(at time.Time) string { return at.In(h.zone()).Format(notice.ITSMTime) }
 
-func (w *Handler) maybe(at *time.Time) *string {
+func (h *Handler) maybe(at *time.Time) *string {
 	if at == nil {
 		return nil
 	}
-	text := w.format(*at)
+	text := h.format(*at)
 	return &text
 }
 
 // one finds the ticket that sn names, and whether it is rated.
-func (w *Handler) one(c *call) (ticket.Ticket, ticket.Rating, error) {
+func (h *Handler) one(c *call) (ticket.Ticket, ticket.Rating, error) {
 	sn := c.sn()
-	if err := c.faults.Err(); err != nil {
+	if err := c.Faults.Err(); err != nil {
 		return ticket.Ticket{}, ticket.Rating{}, err
 	}
 	ctx := api.Context(c.Ctx)
-	t, err := w.Tickets.Ticket(ctx, c.tenant, sn)
+	t, err := h.Tickets.Ticket(ctx, c.tenant, sn)
 	if err != nil {
 		return t, ticket.Rating{}, err
 	}
-	ratings, err := w.Tickets.Ratings(ctx, []int64{t.ID})
+	ratings, err := h.Tickets.Ratings(ctx, []int64{t.ID})
 	return t, ratings[t.ID], err
 }
 
@@ -47,13 +46,13 @@ type ticketStatus struct {
 	Commented  bool           `json:"is_commented"`
 }
 
-func (w *Handler) ticketStatus(c *call) error {
-	t, rating, err := w.one(c)
+func (h *Handler) ticketStatus(c *call) error {
+	t, rating, err := h.one(c)
 	if err != nil {
 		return err
 	}
-	url := w.Tickets.TicketURL(t.Number)
-	return c.answer(ticketStatus{url, url, ticketOperations(t), notice.ITSMStatus(t), openSteps(t, w.Types), rating.Stars > 0})
+	url := h.Tickets.TicketURL(t.Number)
+	return c.answer(ticketStatus{url, url, ticketOperations(t), notice.ITSMStatus(t), openSteps(t, h.Types), rating.Stars > 0})
 }
 
 type approvalResult struct {
@@ -71,67 +70,60 @@ const maxNumbers = 1_000
 
 // approvalResult tells how tickets stand. Who is told that a ticket is over needs its callback no longer: that takes it off the list of
 // failed ones.
-func (w *Handler) approvalResult(c *call) error {
-	numbers := c.list("sn", maxNumbers)
-	if len(numbers) == 0 && len(c.faults) == 0 {
-		c.faults.Add("sn", "is required and must name at least one ticket")
+func (h *Handler) approvalResult(c *call) error {
+	numbers := c.List("sn", maxNumbers)
+	if len(numbers) == 0 && len(c.Faults) == 0 {
+		c.Faults.Add("sn", "is required and must name at least one ticket")
 	}
-	if err := c.faults.Err(); err != nil {
+	if err := c.Faults.Err(); err != nil {
 		return err
 	}
-	reply, err := w.Desk.Transact(api.Context(c.Ctx), api.Request(c.Ctx), func(ctx context.Context) (desk.Answer, error) {
-		tickets, _, err := w.Tickets.Search(ctx, c.tenant, ticket.Search{Keys: numbers, Limit: maxNumbers})
+	return api.Transact(c.Ctx, h.Desk, false, func(ctx context.Context) (any, error) {
+		tickets, _, err := h.Tickets.Search(ctx, c.tenant, ticket.Search{Keys: numbers, Limit: maxNumbers})
 		if err != nil {
-			return desk.Answer{}, err
+			return nil, err
 		}
-		actors, err := w.Tickets.Actors(ctx, idsOf(tickets))
+		actors, err := h.Tickets.Actors(ctx, idsOf(tickets))
 		if err != nil {
-			return desk.Answer{}, err
+			return nil, err
 		}
 		results, over := []approvalResult{}, []int64{}
 		for _, t := range tickets {
-			results = append(results, approvalResult{t.Number, t.Title, w.Tickets.TicketURL(t.Number), notice.ITSMStatus(t),
-				strings.Join(actors[t.ID], ","), w.format(t.UpdatedAt), t.Approved()})
+			results = append(results, approvalResult{t.Number, t.Title, h.Tickets.TicketURL(t.Number), notice.ITSMStatus(t),
+				strings.Join(actors[t.ID], ","), h.format(t.UpdatedAt), t.Approved()})
 			if t.Ended() {
 				over = append(over, t.ID)
 			}
 		}
 		if len(over) > 0 {
-			if err := w.Tickets.Unlist(ctx, c.tenant, over); err != nil {
-				return desk.Answer{}, err
-			}
+			err = h.Tickets.Unlist(ctx, c.tenant, over)
 		}
-		return c.ready(results)
+		return c.envelope(results), err
 	})
-	return c.send(reply, err)
 }
 
 func idsOf(tickets []ticket.Ticket) []int64 {
-	ids := make([]int64, len(tickets))
-	for i, t := range tickets {
-		ids[i] = t.ID
-	}
-	return ids
+	return api.Each(tickets, func(t ticket.Ticket) int64 { return t.ID })
 }
 
-func (w *Handler) verifyToken(c *call) error {
-	token := c.asText("token", false)
-	if err := c.faults.Err(); err != nil {
+func (h *Handler) verifyToken(c *call) error {
+	token := c.AsText("token", false)
+	if err := c.Faults.Err(); err != nil {
 		return err
 	}
-	passed, err := w.Tickets.VerifyToken(api.Context(c.Ctx), c.tenant, token)
+	passed, err := h.Tickets.VerifyToken(api.Context(c.Ctx), c.tenant, token)
 	if err != nil {
 		return err
 	}
 	return c.answer(map[string]bool{"is_passed": passed})
 }
 
-func (w *Handler) failedCallbacks(c *call) error {
-	numbers, err := w.Tickets.FailedCallbacks(api.Context(c.Ctx), c.tenant)
+func (h *Handler) failedCallbacks(c *call) error {
+	numbers, err := h.Tickets.FailedCallbacks(api.Context(c.Ctx), c.tenant)
 	if err != nil {
 		return err
 	}
-	return c.answer(append([]string{}, numbers...))
+	return c.answer(api.List(numbers))
 }
 
 // line is a ticket in lists and by itself (itsm.md 1.11).
@@ -168,12 +160,12 @@ func definitionOf(t ticket.Ticket) flow.Definition {
 	return process.Definition()
 }
 
-func (w *Handler) line(t ticket.Ticket, actors []string, rating ticket.Rating) line {
-	def, url := definitionOf(t), w.Tickets.TicketURL(t.Number)
+func (h *Handler) line(t ticket.Ticket, actors []string, rating ticket.Rating) line {
+	def, url := definitionOf(t), h.Tickets.TicketURL(t.Number)
 	l := line{
 		ID: t.ID, Number: t.Number, Title: t.Title, CatalogID: catalogOf(def), ServiceID: def.Number, ServiceType: serviceType(def), FlowID: flowID(def),
-		Status: notice.ITSMStatus(t), Commented: rating.Stars > 0, UpdatedBy: strings.Join(actors, ","), UpdatedAt: w.format(t.UpdatedAt),
-		EndedAt: w.maybe(t.EndedAt()), Creator: t.Opener, CreatedAt: w.format(t.CreatedAt), BusinessID: noBusiness, URL: url, IframeURL: url,
+		Status: notice.ITSMStatus(t), Commented: rating.Stars > 0, UpdatedBy: strings.Join(actors, ","), UpdatedAt: h.format(t.UpdatedAt),
+		EndedAt: h.maybe(t.EndedAt()), Creator: t.Opener, CreatedAt: h.format(t.CreatedAt), BusinessID: noBusiness, URL: url, IframeURL: url,
 	}
 	if l.Commented {
 		l.CommentID = fmt.Sprint(rating.ID)
@@ -182,21 +174,21 @@ func (w *Handler) line(t ticket.Ticket, actors []string, rating ticket.Rating) l
 }
 
 // lines gives tickets as they are listed.
-func (w *Handler) lines(ctx context.Context, tickets []ticket.Ticket) ([]line, error) {
+func (h *Handler) lines(ctx context.Context, tickets []ticket.Ticket) ([]line, error) {
 	out := []line{}
 	if len(tickets) == 0 {
 		return out, nil
 	}
-	actors, err := w.Tickets.Actors(ctx, idsOf(tickets))
+	actors, err := h.Tickets.Actors(ctx, idsOf(tickets))
 	if err != nil {
 		return nil, err
 	}
-	ratings, err := w.Tickets.Ratings(ctx, idsOf(tickets))
+	ratings, err := h.Tickets.Ratings(ctx, idsOf(tickets))
 	if err != nil {
 		return nil, err
 	}
 	for _, t := range tickets {
-		out = append(out, w.line(t, actors[t.ID], ratings[t.ID]))
+		out = append(out, h.line(t, actors[t.ID], ratings[t.ID]))
 	}
 	return out, nil
 }
@@ -208,21 +200,21 @@ type ticketInfo struct {
 	Fields []filledField `json:"fields"`
 }
 
-func (w *Handler) ticketInfo(c *call) error {
-	t, rating, err := w.one(c)
+func (h *Handler) ticketInfo(c *call) error {
+	t, rating, err := h.one(c)
 	if err != nil {
 		return err
 	}
-	actors, err := w.Tickets.Actors(api.Context(c.Ctx), []int64{t.ID})
+	actors, err := h.Tickets.Actors(api.Context(c.Ctx), []int64{t.ID})
 	if err != nil {
 		return err
 	}
-	return c.answer(ticketInfo{line: w.line(t, actors[t.ID], rating), Steps: stepsOf(t), Fields: filledFields(t, definitionOf(t), w.Types)})
+	return c.answer(ticketInfo{line: h.line(t, actors[t.ID], rating), Steps: stepsOf(t), Fields: filledFields(t, definitionOf(t), h.Types)})
 }
 
 // approver tells who has voted at a node.
-func (w *Handler) approver(c *call) error {
-	_, _, state, err := w.entered(c)
+func (h *Handler) approver(c *call) error {
+	_, _, state, err := h.entered(c)
 	if err != nil {
 		return err
 	}
@@ -230,12 +222,12 @@ func (w *Handler) approver(c *call) error {
 }
 
 // entered finds the node that a request names, as far as the ticket has come with it.
-func (w *Handler) entered(c *call) (ticket.Ticket, flow.Node, flow.NodeState, error) {
-	sn, id := c.sn(), c.id("state_id")
-	if err := c.faults.Err(); err != nil {
+func (h *Handler) entered(c *call) (ticket.Ticket, flow.Node, flow.NodeState, error) {
+	sn, id := c.sn(), c.ID("state_id")
+	if err := c.Faults.Err(); err != nil {
 		return ticket.Ticket{}, flow.Node{}, flow.NodeState{}, err
 	}
-	t, node, err := w.node(c, sn, id)
+	t, node, err := h.node(c, sn, id)
 	state, _ := t.Position.Find(node.ID)
 	return t, node, state, err
 }
@@ -256,8 +248,8 @@ type nodeResult struct {
 }
 
 // approveNodeResult tells what came of an approval, as soon as it is finished, also while the ticket goes on.
-func (w *Handler) approveNodeResult(c *call) error {
-	_, node, state, err := w.entered(c)
+func (h *Handler) approveNodeResult(c *call) error {
+	_, node, state, err := h.entered(c)
 	switch {
 	case err != nil:
 		return err

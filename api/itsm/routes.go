@@ -7,6 +7,7 @@ import (
 	"github.com/gofiber/fiber/v2"
 
 	"signalbox/api"
+	"signalbox/api/bkapi"
 	"signalbox/desk"
 	"signalbox/notice"
 	"signalbox/ticket"
@@ -68,23 +69,23 @@ var operations = []operation{
 	{"get_workflow_detail", "workflow/get_workflow_detail", "get_workflow_detail", http.MethodGet, desk.Read, reading, (*Handler).workflowDetail},
 }
 
-// Families gives the wing as the server mounts it: three families, because each address has an envelope and codes of its own.
-func (w *Handler) Families() []api.Family {
+// Families gives the family as the server mounts it: three families, because each address has an envelope and codes of its own.
+func (h *Handler) Families() []api.Family {
 	either := []string{http.MethodGet, http.MethodPost}
 	return []api.Family{
-		w.family(esb, "/api/c", func(o operation) (string, []string) { return o.esb, either }),
-		w.family(native, "/openapi", func(o operation) (string, []string) { return o.native, either }),
-		w.family(gateway, "/prod", func(o operation) (string, []string) { return o.gateway, []string{o.method} }),
+		h.family(esb, "/api/c", func(o operation) (string, []string) { return o.esb, either }),
+		h.family(native, "/openapi", func(o operation) (string, []string) { return o.native, either }),
+		h.family(gateway, "/prod", func(o operation) (string, []string) { return o.gateway, []string{o.method} }),
 	}
 }
 
-func (w *Handler) family(a address, under string, at func(operation) (path string, methods []string)) api.Family {
-	f := api.Family{Channel: ticket.ChannelITSM, Prefixes: []string{under}, Refuse: a.refuse, Authenticate: []api.Authenticator{w.authenticate}}
+func (h *Handler) family(a address, under string, at func(operation) (path string, methods []string)) api.Family {
+	f := api.Family{Channel: ticket.ChannelITSM, Prefixes: []string{under}, Refuse: a.refuse, Subject: subject, Headers: []string{bkapi.Header}, Authenticate: []api.Authenticator{h.authenticate}}
 	for _, o := range operations {
 		path, methods := at(o)
 		for _, prefix := range a.prefixes {
 			for _, method := range methods {
-				f.Routes = append(f.Routes, api.Route{Method: method, Path: prefix + path + "/", Scope: o.scope, Handler: w.serve(a, o)})
+				f.Routes = append(f.Routes, api.Route{Method: method, Path: prefix + path + "/", Scope: o.scope, Handler: h.serve(a, o)})
 			}
 		}
 	}
@@ -94,23 +95,24 @@ func (w *Handler) family(a address, under string, at func(operation) (path strin
 // call is one request for an operation.
 type call struct {
 	*fiber.Ctx
-	*params
+	*api.Params
 	esb    bool
 	tenant string
 	app    desk.App
 	user   string // the person that the credentials name; may be empty
 }
 
-func (w *Handler) serve(a address, o operation) fiber.Handler {
+func (h *Handler) serve(a address, o operation) fiber.Handler {
 	return func(c *fiber.Ctx) error {
-		p, err := paramsOf(c)
+		p, err := api.ReadParams(c)
 		if err != nil {
 			return err
 		}
 		app := api.Caller(c)
 		user, err := userOf(c, p)
+		api.Note(c, subjectOf(c, p))
 		if err == nil {
-			err = o.do(w, &call{Ctx: c, params: p, esb: a.esb, tenant: app.Tenant, app: app, user: user})
+			err = o.do(h, &call{Ctx: c, Params: p, esb: a.esb, tenant: app.Tenant, app: app, user: user})
 		}
 		if err != nil {
 			o.words.translate(c, err)
@@ -124,28 +126,16 @@ func (c *call) answer(data any) error {
 	return api.Respond(c.Ctx, http.StatusOK, c.envelope(data))
 }
 
-// ready makes the answer of a request before it is done.
-func (c *call) ready(data any) (desk.Answer, error) {
-	return api.Answer(http.StatusOK, c.envelope(data))
-}
-
-func (c *call) send(reply desk.Reply, err error) error {
-	if err != nil {
-		return err
-	}
-	return api.Send(c.Ctx, reply)
-}
-
-func (w *Handler) zone() *time.Location {
-	if w.Zone == nil {
+func (h *Handler) zone() *time.Location {
+	if h.Zone == nil {
 		return time.UTC
 	}
-	return w.Zone
+	return h.Zone
 }
 
-func (w *Handler) profile() string {
-	if w.Profile == "" {
+func (h *Handler) profile() string {
+	if h.Profile == "" {
 		return notice.Once
 	}
-	return w.Profile
+	return h.Profile
 }

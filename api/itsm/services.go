@@ -40,10 +40,10 @@ func catalogOf(def flow.Definition) int64 {
 
 func inCatalog(def flow.Definition, id int64) bool { return id == rootCatalog || catalogOf(def) == id }
 
-func (w *Handler) serviceCatalogs(c *call) error {
-	filled, key, name := c.flag("has_service"), c.choice("service_key", "request", "change", "event", "question"), c.name("name", 0, ticket.MaxName)
-	in := c.name("project_key", 0, ticket.MaxName)
-	if err := c.faults.Err(); err != nil {
+func (h *Handler) serviceCatalogs(c *call) error {
+	filled, key, name := c.Flag("has_service"), c.Choice("service_key", "request", "change", "event", "question"), c.Name("name", 0, ticket.MaxName)
+	in := c.Name("project_key", 0, ticket.MaxName)
+	if err := c.Faults.Err(); err != nil {
 		return err
 	}
 	if in != "" && in != project {
@@ -51,7 +51,7 @@ func (w *Handler) serviceCatalogs(c *call) error {
 	}
 	has := map[string]bool{}
 	if filled {
-		records, err := w.Services.ServiceRecords(api.Context(c.Ctx), c.tenant)
+		records, err := h.Services.ServiceRecords(api.Context(c.Ctx), c.tenant)
 		if err != nil {
 			return err
 		}
@@ -78,14 +78,14 @@ type service struct {
 }
 
 // services lists those that open tickets. Every one of them is for everybody, so that who it is shown to chooses nothing.
-func (w *Handler) services(c *call) error {
-	id, kind := c.whole("catalog_id", rootCatalog, 0, maxID), c.choice("service_type", "request", "change", "event", "question")
-	c.name("display_type", 0, ticket.MaxName)
-	c.name("display_role", 0, ticket.MaxName)
-	if err := c.faults.Err(); err != nil {
+func (h *Handler) services(c *call) error {
+	id, kind := c.Whole("catalog_id", rootCatalog, 0, api.MaxID), c.Choice("service_type", "request", "change", "event", "question")
+	c.Name("display_type", 0, ticket.MaxName)
+	c.Name("display_role", 0, ticket.MaxName)
+	if err := c.Faults.Err(); err != nil {
 		return err
 	}
-	records, err := w.Services.ServiceRecords(api.Context(c.Ctx), c.tenant)
+	records, err := h.Services.ServiceRecords(api.Context(c.Ctx), c.tenant)
 	if err != nil {
 		return err
 	}
@@ -120,17 +120,17 @@ type serviceDetail struct {
 }
 
 // definition finds the latest version of a service by its integer id.
-func (w *Handler) definition(c *call, code int) (flow.Definition, error) {
-	id := c.id("service_id")
-	if err := c.faults.Err(); err != nil {
+func (h *Handler) definition(c *call, code int) (flow.Definition, error) {
+	id := c.ID("service_id")
+	if err := c.Faults.Err(); err != nil {
 		return flow.Definition{}, err
 	}
-	def, err := w.Services.ServiceByNumber(api.Context(c.Ctx), c.tenant, id)
+	def, err := h.Services.ServiceByNumber(api.Context(c.Ctx), c.tenant, id)
 	return def, because(err, code, saysNoService)
 }
 
-func (w *Handler) serviceDetail(c *call) error {
-	def, err := w.definition(c, codeNoObject)
+func (h *Handler) serviceDetail(c *call) error {
+	def, err := h.definition(c, codeNoObject)
 	if err != nil {
 		return err
 	}
@@ -171,9 +171,9 @@ type role struct {
 
 // serviceRoles lists the nodes of a service at which people are asked or a system is called (the original's NORMAL, APPROVAL and TASK, itsm.md
 // 1.9), in the order in which a ticket comes to them; with all, what opens a ticket comes first. Those of a call are asked when it has failed.
-func (w *Handler) serviceRoles(c *call) error {
-	creator, all := c.name("ticket_creator", 0, ticket.MaxName), c.flag("all")
-	def, err := w.definition(c, codeNoService)
+func (h *Handler) serviceRoles(c *call) error {
+	creator, all := c.Name("ticket_creator", 0, ticket.MaxName), c.Flag("all")
+	def, err := h.definition(c, codeNoService)
 	if err != nil {
 		return err
 	}

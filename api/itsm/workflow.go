@@ -70,20 +70,20 @@ var distributions = map[flow.Distribution]string{
 	flow.ByAll: "PROCESS", flow.ByClaim: "CLAIM_THEN_PROCESS", flow.ByAssign: "DISTRIBUTE_THEN_PROCESS", flow.AssignThenClaim: "DISTRIBUTE_THEN_CLAIM",
 }
 
-func (w *Handler) workflowDetail(c *call) error {
-	id := c.id("workflow_id")
-	if err := c.faults.Err(); err != nil {
+func (h *Handler) workflowDetail(c *call) error {
+	id := c.ID("workflow_id")
+	if err := c.Faults.Err(); err != nil {
 		return err
 	}
 	ctx := api.Context(c.Ctx)
-	def, err := w.Services.ServiceByNumber(ctx, c.tenant, id/versions)
+	def, err := h.Services.ServiceByNumber(ctx, c.tenant, id/versions)
 	if err == nil {
-		def, err = w.Services.ServiceVersion(ctx, c.tenant, def.Key, int(id%versions))
+		def, err = h.Services.ServiceVersion(ctx, c.tenant, def.Key, int(id%versions))
 	}
 	if err != nil {
 		return because(err, codeNoObject, saysNoFlow)
 	}
-	return c.answer(workflowOf(def, w.Types))
+	return c.answer(workflowOf(def, h.Types))
 }
 
 func workflowOf(def flow.Definition, types []string) workflow {

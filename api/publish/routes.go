@@ -10,6 +10,7 @@ import (
 	"github.com/google/uuid"
 
 	"signalbox/api"
+	"signalbox/api/bkapi"
 	"signalbox/api/sdkhmac"
 	"signalbox/desk"
 	"signalbox/notice"
@@ -31,38 +32,33 @@ type Handler struct {
 	Open   string           // the tenant that callers without a credential publish into; empty: none may
 }
 
-// Family gives the wing as the server mounts it.
-func (w *Handler) Family() api.Family {
-	ways := []api.Authenticator{sdkhmac.Authenticator(w.Apps, w.Now), w.application}
-	if w.Open != "" {
-		ways = append(ways, w.anonymous)
+// Family gives the family as the server mounts it.
+func (h *Handler) Family() api.Family {
+	ways := []api.Authenticator{sdkhmac.Authenticator(h.Apps, h.Now), h.application}
+	if h.Open != "" {
+		ways = append(ways, h.anonymous)
 	}
 	return api.Family{
 		Channel:      ticket.ChannelPublish,
 		Prefixes:     []string{"/api/publish"},
 		Refuse:       Refuse,
+		Subject:      subject,
+		Headers:      append([]string{bkapi.Header}, sdkhmac.Headers...),
 		Authenticate: ways,
-		Routes:       []api.Route{{Method: http.MethodPost, Path: "/api/publish", Scope: desk.Write, Handler: w.publish}},
+		Routes:       []api.Route{{Method: http.MethodPost, Path: "/api/publish", Scope: desk.Write, Handler: h.publish}},
 	}
 }
 
-func (w *Handler) publish(c *fiber.Ctx) error {
+func (h *Handler) publish(c *fiber.Ctx) error {
 	p, err := read(c)
 	if err != nil {
 		return err
 	}
 	p.RequestID = requestID(c)
 	tenant, app := api.Caller(c).Tenant, api.Caller(c).Code
-	reply, err := w.Desk.Transact(api.Context(c), api.Request(c), func(ctx context.Context) (desk.Answer, error) {
-		if err := w.Stream.Publish(ctx, tenant, app, p); err != nil {
-			return desk.Answer{}, err
-		}
-		return api.Answer(http.StatusOK, envelope{p.RequestID, codeDone, msgDone})
+	return api.Transact(c, h.Desk, false, func(ctx context.Context) (any, error) {
+		return envelope{p.RequestID, codeDone, msgDone}, h.Stream.Publish(ctx, tenant, app, p)
 	})
-	if err != nil {
-		return err
-	}
-	return api.Send(c, reply)
 }
 
 // idKey keeps with a request the request ID that it was given in this family.

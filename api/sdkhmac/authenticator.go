@@ -11,6 +11,9 @@ import (
 	"signalbox/ticket"
 )
 
+// Headers are those that a browser's page sends with a signature, beside Authorization.
+var Headers = []string{"X-Sdk-Date", "X-Sdk-Content-Sha256"}
+
 // Authenticator tells who calls by the signature. Requests without one are for others to know; one that is malformed or does not fit is
 // Unauthorized, and the message says what is wrong with it.
 func Authenticator(apps api.Apps, now func() time.Time) api.Authenticator {

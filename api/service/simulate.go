@@ -5,12 +5,12 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"net/http"
 	"time"
 
 	"github.com/gofiber/fiber/v2"
 
 	"signalbox/api"
+	"signalbox/api/houseapi"
 	"signalbox/flow"
 	"signalbox/ticket"
 )
@@ -33,11 +33,7 @@ type simulation struct {
 
 // simulate plays a process through with people and receivers that do what the script says, by the interpreter that runs tickets. Nothing
 // leaves the house.
-func (w *Handler) simulate(c *fiber.Ctx) error {
-	var in simulation
-	if err := api.Decode(c, &in); err != nil {
-		return err
-	}
+func (h *Handler) simulate(c *fiber.Ctx, in simulation) error {
 	var f ticket.Faults
 	if len(in.Script.Answers) > maxScript {
 		f.Add("script.answers", fmt.Sprintf("must have at most %d items", maxScript))
@@ -48,7 +44,7 @@ func (w *Handler) simulate(c *fiber.Ctx) error {
 	if err := f.Err(); err != nil {
 		return err
 	}
-	def, faults, err := w.simulated(c, in)
+	def, faults, err := h.simulated(c, in)
 	switch {
 	case err != nil:
 		return err
@@ -63,15 +59,9 @@ func (w *Handler) simulate(c *fiber.Ctx) error {
 	if err != nil {
 		return refused("fields.", err)
 	}
-	env := flow.Env{Now: w.now(), Fields: fields, Named: in.Named}
+	env := flow.Env{Now: h.now(), Fields: fields, Named: in.Named, Opener: api.Value(in.Opener), Assignee: api.Value(in.Assignee)}
 	if in.Start != nil {
 		env.Now = *in.Start
-	}
-	if in.Opener != nil {
-		env.Opener = *in.Opener
-	}
-	if in.Assignee != nil {
-		env.Assignee = *in.Assignee
 	}
 	simulated, err := process.Simulate(env, in.Script)
 	if err != nil {
@@ -81,11 +71,11 @@ func (w *Handler) simulate(c *fiber.Ctx) error {
 	if err != nil {
 		return err
 	}
-	return api.Respond(c, http.StatusOK, api.Done(told))
+	return houseapi.Respond(c, told)
 }
 
 // simulated finds the definition that a simulation is about.
-func (w *Handler) simulated(c *fiber.Ctx, in simulation) (flow.Definition, flow.Faults, error) {
+func (h *Handler) simulated(c *fiber.Ctx, in simulation) (flow.Definition, flow.Faults, error) {
 	inline := bytes.TrimSpace(in.Definition)
 	given := len(inline) > 0 && string(inline) != "null"
 	tenant := api.Caller(c).Tenant
@@ -106,10 +96,10 @@ func (w *Handler) simulated(c *fiber.Ctx, in simulation) (flow.Definition, flow.
 		def, faults := parse(inline)
 		return def, faults, nil
 	case in.Version != nil:
-		def, err := w.Services.ServiceVersion(api.Context(c), tenant, *in.Service, *in.Version)
+		def, err := h.Services.ServiceVersion(api.Context(c), tenant, *in.Service, *in.Version)
 		return def, nil, unknown("version", err)
 	}
-	record, err := w.Services.ServiceRecord(api.Context(c), tenant, *in.Service)
+	record, err := h.Services.ServiceRecord(api.Context(c), tenant, *in.Service)
 	return record.Definition, nil, unknown("service", err)
 }
 
@@ -133,9 +123,9 @@ func refused(in string, err error) error {
 	return ticket.Refuse(ticket.Invalid, why.Message)
 }
 
-func (w *Handler) now() time.Time {
-	if w.Now != nil {
-		return w.Now()
+func (h *Handler) now() time.Time {
+	if h.Now != nil {
+		return h.Now()
 	}
 	return time.Now()
 }

@@ -37,11 +37,7 @@ func publishedOf(def flow.Definition) published {
 }
 
 func numbersOf(def flow.Definition) []numbered {
-	nodes := make([]numbered, len(def.Nodes))
-	for i, n := range def.Nodes {
-		nodes[i] = numbered{n.ID, n.Number}
-	}
-	return nodes
+	return api.Each(def.Nodes, func(n flow.Node) numbered { return numbered{n.ID, n.Number} })
 }
 
 // line is a service in the list.
@@ -113,12 +109,9 @@ type call struct {
 
 func reportOf(r flow.Report) (report, error) {
 	deliveries, err := deliveriesOf(r)
-	out := report{Deliveries: deliveries, Report: r, Path: list(r.Path), Notifications: list(r.Notifications), Timers: list(r.Timers), Calls: []call{}}
+	out := report{Deliveries: deliveries, Report: r, Path: api.List(r.Path), Notifications: api.List(r.Notifications), Timers: api.List(r.Timers), Calls: []call{}}
 	for _, owed := range r.Calls {
 		out.Calls = append(out.Calls, call{Owed: owed, Timeout: owed.Timeout.String(), Interval: owed.Interval.String()})
 	}
 	return out, err
 }
-
-// list gives an empty list for nil, which JSON would write as null.
-func list[T any](items []T) []T { return append([]T{}, items...) }

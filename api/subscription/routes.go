@@ -10,6 +10,7 @@ import (
 	"github.com/google/uuid"
 
 	"signalbox/api"
+	"signalbox/api/houseapi"
 	"signalbox/desk"
 	"signalbox/notice"
 	"signalbox/ticket"
@@ -35,7 +36,7 @@ type Subscriptions interface {
 	// Resend starts a new round of tries under the same ID. Conflict: it is still being tried, or the subscription is not active.
 	Resend(ctx context.Context, tenant, subscription, delivery string) error
 	// What is owed to them. A deleted one has nothing more; one that is not active is sent nothing again.
-	api.Deliveries
+	houseapi.Deliveries
 }
 
 // Handler is the lasting subscriptions.
@@ -47,50 +48,46 @@ type Handler struct {
 	Begin func(ctx context.Context, redelivery string)
 }
 
-// Family gives the wing as the server mounts it.
-func (w *Handler) Family() api.Family {
+// Family gives the family as the server mounts it.
+func (h *Handler) Family() api.Family {
 	const all, one = "/api/subscription", "/api/subscription/:id"
-	owed := w.owed()
+	deliveries := h.deliveries()
 	return api.Family{
 		Channel:  ticket.ChannelPublish,
 		Prefixes: []string{all},
-		Refuse:   api.RefuseInEnvelope,
+		Refuse:   houseapi.Refuse,
 		Routes: []api.Route{
-			{Method: http.MethodPost, Path: all, Scope: desk.Write, Handler: w.subscribe},
-			{Method: http.MethodGet, Path: all, Scope: desk.Read, Handler: w.list},
-			{Method: http.MethodGet, Path: one, Scope: desk.Read, Handler: w.read},
-			{Method: http.MethodPut, Path: one, Scope: desk.Write, Handler: w.change},
-			{Method: http.MethodDelete, Path: one, Scope: desk.Write, Handler: w.unsubscribe},
-			{Method: http.MethodPost, Path: one + "/pause", Scope: desk.Write, Handler: w.turn(notice.Paused)},
-			{Method: http.MethodPost, Path: one + "/resume", Scope: desk.Write, Handler: w.turn(notice.Active)},
-			{Method: http.MethodPost, Path: one + "/rotate", Scope: desk.Write, Handler: w.rotate},
-			{Method: http.MethodPost, Path: one + "/test", Scope: desk.Write, Handler: w.test},
-			{Method: http.MethodGet, Path: one + "/deliveries", Scope: desk.Read, Handler: owed.List},
-			{Method: http.MethodGet, Path: one + "/deliveries/:did", Scope: desk.Read, Handler: owed.Show},
-			{Method: http.MethodPost, Path: one + "/redeliver", Scope: desk.Write, Handler: owed.SendManyAgain},
-			{Method: http.MethodGet, Path: one + "/redeliver/:rid", Scope: desk.Read, Handler: owed.HowFar},
-			{Method: http.MethodPost, Path: one + "/deliveries/:did/redeliver", Scope: desk.Write, Handler: owed.SendAgain},
+			{Method: http.MethodPost, Path: all, Scope: desk.Write, Handler: api.Body(h.subscribe)},
+			{Method: http.MethodGet, Path: all, Scope: desk.Read, Handler: h.list},
+			{Method: http.MethodGet, Path: one, Scope: desk.Read, Handler: h.read},
+			{Method: http.MethodPut, Path: one, Scope: desk.Write, Handler: h.change},
+			{Method: http.MethodDelete, Path: one, Scope: desk.Write, Handler: h.unsubscribe},
+			{Method: http.MethodPost, Path: one + "/pause", Scope: desk.Write, Handler: h.setState(notice.Paused)},
+			{Method: http.MethodPost, Path: one + "/resume", Scope: desk.Write, Handler: h.setState(notice.Active)},
+			{Method: http.MethodPost, Path: one + "/rotate", Scope: desk.Write, Handler: h.rotate},
+			{Method: http.MethodPost, Path: one + "/test", Scope: desk.Write, Handler: h.test},
+			{Method: http.MethodGet, Path: one + "/deliveries", Scope: desk.Read, Handler: deliveries.List},
+			{Method: http.MethodGet, Path: one + "/deliveries/:did", Scope: desk.Read, Handler: deliveries.Show},
+			{Method: http.MethodPost, Path: one + "/redeliver", Scope: desk.Write, Handler: deliveries.RedeliverMany},
+			{Method: http.MethodGet, Path: one + "/redeliver/:rid", Scope: desk.Read, Handler: deliveries.Progress},
+			{Method: http.MethodPost, Path: one + "/deliveries/:did/redeliver", Scope: desk.Write, Handler: deliveries.Redeliver},
 		},
 	}
 }
 
-func (w *Handler) subscribe(c *fiber.Ctx) error {
-	var in subscribing
-	if err := api.Decode(c, &in); err != nil {
-		return err
-	}
-	sub, err := in.subscription(w.Allow)
+func (h *Handler) subscribe(c *fiber.Ctx, in subscribing) error {
+	sub, err := in.subscription(h.Allow)
 	if err != nil {
 		return err
 	}
 	sub.Tenant = api.Caller(c).Tenant
-	return w.record(c, true, func(ctx context.Context) (any, error) {
-		made, err := w.Subscriptions.Subscribe(ctx, sub)
+	return houseapi.Transact(c, h.Desk, true, func(ctx context.Context) (any, error) {
+		made, err := h.Subscriptions.Subscribe(ctx, sub)
 		return created{viewOf(made), made.Secret}, err
 	})
 }
 
-func (w *Handler) list(c *fiber.Ctx) error {
+func (h *Handler) list(c *fiber.Ctx) error {
 	q, err := api.ReadQuery(c)
 	if err != nil {
 		return err
@@ -100,26 +97,22 @@ func (w *Handler) list(c *fiber.Ctx) error {
 	if err := q.Err(); err != nil {
 		return err
 	}
-	items, next, err := w.Subscriptions.Subscriptions(api.Context(c), api.Caller(c).Tenant, notice.SubscriptionState(state), cursor, limit)
+	items, next, err := h.Subscriptions.Subscriptions(api.Context(c), api.Caller(c).Tenant, notice.SubscriptionState(state), cursor, limit)
 	if err != nil {
 		return err
 	}
-	views := make([]view, len(items))
-	for i, s := range items {
-		views[i] = viewOf(s)
-	}
-	return api.Respond(c, http.StatusOK, api.Done(api.Items[view]{Items: views, Next: next}))
+	return houseapi.Respond(c, houseapi.Items[view]{Items: api.Each(items, viewOf), Next: next})
 }
 
-func (w *Handler) read(c *fiber.Ctx) error {
-	r, err := w.find(c)
+func (h *Handler) read(c *fiber.Ctx) error {
+	r, err := h.find(c)
 	if err != nil {
 		return err
 	}
-	return api.Respond(c, http.StatusOK, api.Done(countedOf(r)))
+	return houseapi.Respond(c, countedOf(r))
 }
 
-func (w *Handler) change(c *fiber.Ctx) error {
+func (h *Handler) change(c *fiber.Ctx) error {
 	id, err := word(c, "id")
 	if err != nil {
 		return err
@@ -128,24 +121,24 @@ func (w *Handler) change(c *fiber.Ctx) error {
 	if err := api.Decode(c, &in); err != nil {
 		return err
 	}
-	if err := in.check(w.Allow); err != nil {
+	if err := in.check(h.Allow); err != nil {
 		return err
 	}
-	return w.record(c, false, func(ctx context.Context) (any, error) {
-		changed, err := w.Subscriptions.Amend(ctx, api.Caller(c).Tenant, id, in.apply)
+	return houseapi.Transact(c, h.Desk, false, func(ctx context.Context) (any, error) {
+		changed, err := h.Subscriptions.Amend(ctx, api.Caller(c).Tenant, id, in.apply)
 		return viewOf(changed), err
 	})
 }
 
-// turn pauses or resumes.
-func (w *Handler) turn(state notice.SubscriptionState) fiber.Handler {
+// setState pauses or resumes.
+func (h *Handler) setState(state notice.SubscriptionState) fiber.Handler {
 	return func(c *fiber.Ctx) error {
 		id, err := word(c, "id")
 		if err != nil {
 			return err
 		}
-		return w.record(c, false, func(ctx context.Context) (any, error) {
-			changed, err := w.Subscriptions.Amend(ctx, api.Caller(c).Tenant, id, func(s notice.Subscription) (notice.Subscription, error) {
+		return houseapi.Transact(c, h.Desk, false, func(ctx context.Context) (any, error) {
+			changed, err := h.Subscriptions.Amend(ctx, api.Caller(c).Tenant, id, func(s notice.Subscription) (notice.Subscription, error) {
 				s.State = state
 				return s, nil
 			})
@@ -154,69 +147,64 @@ func (w *Handler) turn(state notice.SubscriptionState) fiber.Handler {
 	}
 }
 
-func (w *Handler) rotate(c *fiber.Ctx) error {
+func (h *Handler) rotate(c *fiber.Ctx) error {
 	id, err := word(c, "id")
 	if err != nil {
 		return err
 	}
-	return w.record(c, true, func(ctx context.Context) (any, error) {
-		secret, err := w.Subscriptions.Rotate(ctx, api.Caller(c).Tenant, id)
-		return api.Rotated{ID: id, Secret: secret}, err
+	return houseapi.Transact(c, h.Desk, true, func(ctx context.Context) (any, error) {
+		secret, err := h.Subscriptions.Rotate(ctx, api.Caller(c).Tenant, id)
+		return houseapi.Rotated{ID: id, Secret: secret}, err
 	})
 }
 
-func (w *Handler) unsubscribe(c *fiber.Ctx) error {
+func (h *Handler) unsubscribe(c *fiber.Ctx) error {
 	id, err := word(c, "id")
 	if err != nil {
 		return err
 	}
-	return w.record(c, false, func(ctx context.Context) (any, error) {
-		return nil, w.Subscriptions.Unsubscribe(ctx, api.Caller(c).Tenant, id)
+	return houseapi.Transact(c, h.Desk, false, func(ctx context.Context) (any, error) {
+		return nil, h.Subscriptions.Unsubscribe(ctx, api.Caller(c).Tenant, id)
 	})
 }
 
-func (w *Handler) test(c *fiber.Ctx) error {
+func (h *Handler) test(c *fiber.Ctx) error {
 	id, err := word(c, "id")
 	if err != nil {
 		return err
 	}
 	p := notice.OfTest(id, uuid.NewString())
-	return w.record(c, false, func(ctx context.Context) (any, error) {
-		delivery, err := w.Subscriptions.Try(ctx, api.Caller(c).Tenant, api.Caller(c).Code, id, p)
-		return api.ID{ID: delivery}, err
+	return houseapi.Transact(c, h.Desk, false, func(ctx context.Context) (any, error) {
+		delivery, err := h.Subscriptions.Try(ctx, api.Caller(c).Tenant, api.Caller(c).Code, id, p)
+		return houseapi.ID{ID: delivery}, err
 	})
 }
 
-// owed is the calls about what a subscription is owed.
-func (w *Handler) owed() api.Owed {
-	return api.Owed{
-		Desk: w.Desk, Deliveries: w.Subscriptions, Begin: w.Begin,
-		Named: func(c *fiber.Ctx) (api.Addressed, error) {
+// deliveries is the calls about the deliveries of a subscription.
+func (h *Handler) deliveries() houseapi.DeliveryCalls {
+	return houseapi.DeliveryCalls{
+		Desk: h.Desk, Deliveries: h.Subscriptions, Begin: h.Begin,
+		Named: func(c *fiber.Ctx) (houseapi.Address, error) {
 			id, err := word(c, "id")
-			return api.Addressed{Tenant: api.Caller(c).Tenant, ID: id}, err
+			return houseapi.Address{Tenant: api.Caller(c).Tenant, ID: id}, err
 		},
-		Exists: func(ctx context.Context, a api.Addressed) error {
-			_, err := w.Subscriptions.Subscription(ctx, a.Tenant, a.ID)
+		Exists: func(ctx context.Context, a houseapi.Address) error {
+			_, err := h.Subscriptions.Subscription(ctx, a.Tenant, a.ID)
 			return err
 		},
-		Resend: func(ctx context.Context, a api.Addressed, delivery string) error {
-			return w.Subscriptions.Resend(ctx, a.Tenant, a.ID, delivery)
+		Resend: func(ctx context.Context, a houseapi.Address, delivery string) error {
+			return h.Subscriptions.Resend(ctx, a.Tenant, a.ID, delivery)
 		},
 	}
 }
 
 // find reads the subscription that the path names, among the caller's own.
-func (w *Handler) find(c *fiber.Ctx) (notice.Registration, error) {
+func (h *Handler) find(c *fiber.Ctx) (notice.Registration, error) {
 	id, err := word(c, "id")
 	if err != nil {
 		return notice.Registration{}, err
 	}
-	return w.Subscriptions.Subscription(api.Context(c), api.Caller(c).Tenant, id)
-}
-
-// record hands the desk a change and answers with its result; secret tells that the answer has one.
-func (w *Handler) record(c *fiber.Ctx, secret bool, effect func(ctx context.Context) (any, error)) error {
-	return api.Transact(c, w.Desk, secret, effect)
+	return h.Subscriptions.Subscription(api.Context(c), api.Caller(c).Tenant, id)
 }
 
 // word gives a parameter of the path that names something. What cannot be a name names nothing.

@@ -31,8 +31,8 @@ type subscribing struct {
 // subscription makes it, or tells everything that is wrong with it.
 func (in subscribing) subscription(allow notice.Reach) (notice.Subscription, error) {
 	sub := notice.Subscription{
-		URL: value(in.URL), Format: notice.Format(value(in.Format)), Profile: value(in.Profile), Secret: value(in.Secret),
-		Filter: notice.Filter{Source: value(in.Source), Topic: value(in.Topic), Type: value(in.Type), Status: value(in.Status), Key: value(in.Key)},
+		URL: api.Value(in.URL), Format: notice.Format(api.Value(in.Format)), Profile: api.Value(in.Profile), Secret: api.Value(in.Secret),
+		Filter: notice.Filter{Source: api.Value(in.Source), Topic: api.Value(in.Topic), Type: api.Value(in.Type), Status: api.Value(in.Status), Key: api.Value(in.Key)},
 	}
 	if sub.Format == "" {
 		sub.Format = notice.FormatEvent
@@ -168,11 +168,4 @@ func countedOf(r notice.Registration) counted {
 		out.Counts[state] = r.Counts[state]
 	}
 	return out
-}
-
-func value(p *string) string {
-	if p == nil {
-		return ""
-	}
-	return *p
 }

@@ -124,8 +124,8 @@ func (h *House) API(s APISettings, metrics *prometheus.Registry, log *slog.Logge
 	server := api.New(config, h.Store, h.Ready, log, append(tickets.Families(), issues.Family(), services.Family(), incidents.Family(),
 		exceptions.Family(), publishes.Family(), subscriptions.Family(), payloads.Family(), (&audit.Handler{Reader: h.Store}).Family())...)
 	server.Share(h.Store)
-	server.Keep(h.Store)
-	server.Remember(h.Desk)
+	server.AuditRefusals(h.Store)
+	server.CacheReads(h.Desk)
 	openapi.Mount(server)
 	server.Measure(metrics)
 	pages.Mount(server.App())

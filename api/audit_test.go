@@ -57,7 +57,7 @@ func audited(t *testing.T, config api.Config) (stand, *auditor, *prometheus.Regi
 		}},
 	)
 	a, registry := &auditor{}, prometheus.NewRegistry()
-	s.server.Keep(a)
+	s.server.AuditRefusals(a)
 	s.server.Measure(registry)
 	return s, a, registry
 }
@@ -136,7 +136,7 @@ func TestARefusedOperationIsCompleted(t *testing.T) {
 		_, err := deskThatRefuses(t).Handle(api.Context(c), api.Request(c), desk.Handling{Ticket: "IM7", Command: ticket.Command{Action: ticket.Accept}})
 		return err
 	}})
-	s.server.Keep(a)
+	s.server.AuditRefusals(a)
 	require.Equal(t, 409, s.Do("PUT", "/issue/IM7", nil).Status)
 	entries := a.take()
 	require.Len(t, entries, 1)

@@ -1,4 +1,4 @@
-package api
+package houseapi
 
 import (
 	"net/http"

@@ -1,22 +1,23 @@
-package api
+package houseapi
 
 import (
 	"time"
 
+	"signalbox/api"
 	"signalbox/notice"
 	"signalbox/ticket"
 )
 
-// RedeliveryRequest is the body by which many deliveries of one address are asked for again.
-type RedeliveryRequest struct {
+// redeliveryRequest is the body by which many deliveries of one address are asked for again.
+type redeliveryRequest struct {
 	State  *string `json:"state"`   // failed, held or sent
 	From   *string `json:"from"`    // RFC 3339; of the events
 	To     *string `json:"to"`      // likewise, not included
 	DryRun *bool   `json:"dry_run"` // they are only counted
 }
 
-// Selection reads what is asked for. What is wrong names the member.
-func (r RedeliveryRequest) Selection() (sel notice.Selection, dry bool, err error) {
+// selection reads what is asked for. What is wrong names the member.
+func (r redeliveryRequest) selection() (sel notice.Selection, err error) {
 	var f ticket.Faults
 	moment := func(name string, text *string) *time.Time {
 		if text == nil {
@@ -29,18 +30,16 @@ func (r RedeliveryRequest) Selection() (sel notice.Selection, dry bool, err erro
 		}
 		return &at
 	}
-	if r.State != nil {
-		sel.State = notice.DeliveryState(*r.State)
-	}
+	sel.State = notice.DeliveryState(api.Value(r.State))
 	sel.From, sel.To = moment("from", r.From), moment("to", r.To)
 	if err := f.Err(); err != nil {
-		return sel, false, err
+		return sel, err
 	}
-	return sel, r.DryRun != nil && *r.DryRun, sel.Check()
+	return sel, sel.Check()
 }
 
-// RedeliveryView is how far it is.
-type RedeliveryView struct {
+// redeliveryView is how far it is.
+type redeliveryView struct {
 	ID        string                 `json:"id,omitempty"`    // not there where they were only counted
 	State     notice.RedeliveryState `json:"state,omitempty"` // likewise
 	Total     int                    `json:"total"`
@@ -49,10 +48,10 @@ type RedeliveryView struct {
 	EndedAt   *time.Time             `json:"ended_at,omitempty"`
 }
 
-// RedeliveryOf shows a redelivery.
-func RedeliveryOf(r notice.Redelivery) RedeliveryView {
+// redeliveryOf shows a redelivery.
+func redeliveryOf(r notice.Redelivery) redeliveryView {
 	if r.ID == "" {
-		return RedeliveryView{Total: r.Total}
+		return redeliveryView{Total: r.Total}
 	}
-	return RedeliveryView{ID: r.ID, State: r.State, Total: r.Total, Done: r.Done, CreatedAt: UTC(&r.CreatedAt), EndedAt: UTC(r.EndedAt)}
+	return redeliveryView{ID: r.ID, State: r.State, Total: r.Total, Done: r.Done, CreatedAt: api.UTC(&r.CreatedAt), EndedAt: api.UTC(r.EndedAt)}
 }

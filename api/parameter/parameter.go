@@ -1,4 +1,5 @@
-package api
+// Package parameter is the parameter object of seed 001, which the incident, the issue and the itsm family take for the same actions.
+package parameter
 
 import (
 	"encoding/json"
@@ -6,40 +7,41 @@ import (
 	"slices"
 	"strings"
 
+	"signalbox/api"
 	"signalbox/ticket"
 )
 
-// Parameter fills in what a command's action needs from the parameter object of seed 001, and tells everything that is wrong with the
+// Fill fills in what a command's action needs from the parameter object of seed 001, and tells everything that is wrong with the
 // command: with the object, and by the command's own Check. types are the words taken for mtm_type.
 //
 //	commit-solution  mtm_type, is_service_interrupt, cause, solution
 //	confirm          virtual_confirm_result, virtual_confirm_comment
 //
 // All of them are required; other actions take no parameter, and a parameter that is there all the same is passed over if it is an object.
-func Parameter(c *ticket.Command, raw json.RawMessage, types []string) error {
+func Fill(c *ticket.Command, raw json.RawMessage, types []string) error {
 	var p struct {
-		Type        *string `json:"mtm_type"`
-		Interrupted *Flag   `json:"is_service_interrupt"`
-		Cause       *string `json:"cause"`
-		Text        *string `json:"solution"`
-		Passed      *Flag   `json:"virtual_confirm_result"`
-		Comment     *string `json:"virtual_confirm_comment"`
+		Type        *string   `json:"mtm_type"`
+		Interrupted *api.Flag `json:"is_service_interrupt"`
+		Cause       *string   `json:"cause"`
+		Text        *string   `json:"solution"`
+		Passed      *api.Flag `json:"virtual_confirm_result"`
+		Comment     *string   `json:"virtual_confirm_comment"`
 	}
 	switch {
 	case len(raw) == 0 || string(raw) == "null":
 	case c.Action != ticket.CommitSolution && c.Action != ticket.Confirm:
-		if err := DecodeMember("parameter", raw, &struct{}{}); err != nil {
+		if err := api.DecodeMember("parameter", raw, &struct{}{}); err != nil {
 			return err
 		}
 	default:
-		if err := DecodeMember("parameter", raw, &p); err != nil {
+		if err := api.DecodeMember("parameter", raw, &p); err != nil {
 			return err
 		}
 	}
 	var f ticket.Faults
 	switch c.Action {
 	case ticket.CommitSolution:
-		c.Solution = &ticket.Solution{Type: value(p.Type), Interrupted: bool(value(p.Interrupted)), Cause: value(p.Cause), Text: value(p.Text)}
+		c.Solution = &ticket.Solution{Type: api.Value(p.Type), Interrupted: bool(api.Value(p.Interrupted)), Cause: api.Value(p.Cause), Text: api.Value(p.Text)}
 		if c.Solution.Type != "" && !slices.Contains(types, c.Solution.Type) {
 			f.Add("mtm_type", "is none of "+strings.Join(types, ", "))
 		}
@@ -48,7 +50,7 @@ func Parameter(c *ticket.Command, raw json.RawMessage, types []string) error {
 		}
 	case ticket.Confirm:
 		if p.Passed != nil {
-			c.Verdict = &ticket.Verdict{Passed: bool(*p.Passed), Comment: value(p.Comment)}
+			c.Verdict = &ticket.Verdict{Passed: bool(*p.Passed), Comment: api.Value(p.Comment)}
 		}
 	}
 	if err := c.Check(); err != nil {
@@ -59,12 +61,4 @@ func Parameter(c *ticket.Command, raw json.RawMessage, types []string) error {
 		f = append(f, refusal)
 	}
 	return f.Err()
-}
-
-func value[T any](p *T) T {
-	if p == nil {
-		var zero T
-		return zero
-	}
-	return *p
 }

@@ -59,7 +59,7 @@ func TestReadingUnderAKey(t *testing.T) {
 			}
 			return api.Respond(c, status, fiber.Map{"asked": asked})
 		}}))
-	server.Remember(n)
+	server.CacheReads(n)
 	c := apitest.Client{T: t, App: server.App(), Secret: apitest.Writer}
 	search := func(key string) apitest.Answer {
 		return c.Do("POST", "/issue/search", fiber.Map{}, api.HeaderXKey, key)

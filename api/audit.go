@@ -1,0 +1,104 @@
+package api
+
+import (
+	"context"
+	"time"
+
+	"github.com/gofiber/fiber/v2"
+
+	"signalbox/desk"
+	"signalbox/ratelimit"
+	"signalbox/ticket"
+)
+
+// Audit is where refusals are written down.
+type Audit interface {
+	// Refused writes down that a request was refused. The entry's ID is that of the operation which was refused already, and empty if there is
+	// none; its Number is whatever the request calls its ticket.
+	Refused(ctx context.Context, e desk.Entry) error
+}
+
+const (
+	// refusedRate is how many refusals a minute of one app are written down by a process. One that is refused more often, because it goes on
+	// beyond its limit or guesses, cannot fill the database: the rest is in the log, and counted.
+	refusedRate = 600
+	// refusedWithin bounds how long the answer waits for it.
+	refusedWithin = 2 * time.Second
+)
+
+// refusals writes refusals down.
+type refusals struct {
+	audit Audit
+	now   func() time.Time
+	apps  *ratelimit.Keyed // what is left to each app
+}
+
+// AuditRefusals has written down what is refused to callers who are known, where the call would have changed something. What is refused to others is in
+// the log alone: anybody could fill the database with it. It must be called before serving.
+func (s *Server) AuditRefusals(audit Audit) {
+	s.refusals = &refusals{audit: audit, now: time.Now, apps: ratelimit.NewKeyed(keptLogins)}
+}
+
+// admit reports whether one more refusal of an app is written down.
+func (r *refusals) admit(app string) bool {
+	taken, _ := r.apps.Take(app, ratelimit.Bucket{Rate: refusedRate, Burst: refusedRate}, 1, 0, r.now())
+	return taken == 1
+}
+
+// auditRefusal writes down that a request was refused. What could not be done now is none of it: the caller was not told no.
+func (s *Server) auditRefusal(c *fiber.Ctx, rc *requestContext, began time.Time) {
+	if s.refusals == nil || rc.refused == "" || rc.app.Tenant == "" || !rc.changes || rc.refused == ticket.Unavailable || rc.refused == Internal {
+		return
+	}
+	refusal := Classify(rc.cause)
+	subject := subjectOf(c)
+	e := desk.Entry{
+		At: began, Tenant: rc.app.Tenant, App: rc.app.Code, Operator: subject.Operator, Address: rc.address, RequestID: rc.id, Channel: rc.family.Channel,
+		Method: c.Method(), Path: c.Path(), Number: subject.Number, Status: c.Response().StatusCode(), Code: rc.refused,
+		Why: refusal.Error.Error(), Outcome: desk.Refused,
+	}
+	if rc.trail != nil {
+		e.ID = rc.trail.Refused
+	}
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(c.UserContext()), refusedWithin)
+	defer cancel()
+	if e.ID == "" && !s.refusals.admit(rc.app.Code) {
+		s.meter.unwritten(rc)
+		return
+	}
+	if err := s.refusals.audit.Refused(ctx, e); err != nil {
+		s.meter.unwritten(rc)
+		s.log.ErrorContext(ctx, "audit.refused", "request_id", rc.id, "error", err)
+	}
+}
+
+// RefusedWith notes why a call was refused whose handler writes the answer itself.
+func RefusedWith(c *fiber.Ctx, why *ticket.Error) {
+	rc := requestOf(c)
+	rc.refused, rc.cause = why.Code, why
+}
+
+// Subject is whom a request names as acting, and which ticket it is about: what it says, checked by nobody. Either may be empty.
+type Subject struct{ Operator, Number string }
+
+// Note keeps what a family read in a request about its subject; what it left empty is kept from before. Decode does so for whatever it reads that
+// has a method Subject.
+func Note(c *fiber.Ctx, s Subject) {
+	rc := requestOf(c)
+	rc.subject = Subject{cut(First(s.Operator, rc.subject.Operator)), cut(First(s.Number, rc.subject.Number))}
+}
+
+// subjectOf gives the subject of a request that was refused: as it was noted, and the rest as its family reads it.
+func subjectOf(c *fiber.Ctx) Subject {
+	rc := requestOf(c)
+	if rc.family != nil && rc.family.Subject != nil && (rc.subject.Operator == "" || rc.subject.Number == "") {
+		noted, said := rc.subject, rc.family.Subject(c)
+		rc.subject = Subject{cut(First(noted.Operator, said.Operator)), cut(First(noted.Number, said.Number))}
+	}
+	return rc.subject
+}
+
+func cut(text string) string {
+	runes := []rune(text)
+	return string(runes[:min(len(runes), ticket.MaxName)])
+}
