@@ -52,7 +52,7 @@ var (
 	// behind is what the front of the house knows only as small interfaces.
 	behind = []string{"workflows", "activities", "store", "migrations", "worker", "cmd", temporal, sqlx, pq}
 	// shared are the folders under api that have no calls: they belong to the room api. Every other one is a room of its own.
-	shared = []string{"api/apitest", "api/openapi", "api/sdkhmac"}
+	shared = []string{"api/apitest", "api/bkapi", "api/houseapi", "api/openapi", "api/parameter", "api/sdkhmac"}
 	// houses are the folders under api with calls of the house API, which are no channel of their own.
 	houses = []string{"api/audit", "api/service", "api/subscription"}
 )
