@@ -92,7 +92,7 @@ func members(v reflect.Value, every bool, into words) {
 // wholeEntry is a line of the timeline with all that it says of the process.
 type wholeEntry struct {
 	Type    ticket.Type
-	Channel ticket.Channel
+	Channel ticket.Channel `json:"door"`
 	After   struct {
 		Opening *struct{ Fields map[string]any }
 		Status  flow.Status
