@@ -113,6 +113,18 @@ fuzz: ## Send whatever comes to mind to every call and decoder, FUZZ_TIME each
 		done; \
 	done
 
+.PHONY: golden
+golden: ## Write every golden file anew: routes, settings in the README, drawings, texts of faults
+	@grep -rl --include='*_test.go' --exclude-dir=dev 'Getenv("SIGNALBOX_WRITE")' . | sort | while read -r file; do \
+		tests=$$(awk '/^func / { name = $$2; sub(/\(.*/, "", name) } /Getenv\("SIGNALBOX_WRITE"\)/ { print name }' "$$file" | sort -u | paste -sd'|' -); \
+		SIGNALBOX_WRITE=1 $(GO) test -count=1 -run "^($$tests)\$$" "$$(dirname "$$file")" || exit 1; \
+	done
+
+.PHONY: histories
+histories: ## Record the workflows of this build into workflows/testdata/histories/FOLDER, a new one (some minutes)
+	@test -n "$(FOLDER)" || { echo "say where: make histories FOLDER=2"; exit 1; }
+	$(call patiently,still recording,cd cmd/dev && exec env SIGNALBOX_RECORD=$(FOLDER) $(GO) test -count=1 -timeout $(DEV_TIMEOUT) -run '^TestRecordHistories$$' ./e2e)
+
 .PHONY: fmt
 fmt: ## Format all Go code
 	gofmt -w .

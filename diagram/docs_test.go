@@ -1,9 +1,6 @@
 package diagram
 
-//go:generate go test -run TestTheDrawingsInTheDocsAreOfThisBuild -update
-
 import (
-	"flag"
 	"os"
 	"testing"
 	"time"
@@ -13,8 +10,7 @@ import (
 	"signalbox/flow"
 )
 
-var update = flag.Bool("update", false, "write the drawings in docs anew")
-
+// TestTheDrawingsInTheDocsAreOfThisBuild holds the drawings in docs/diagrams to what is drawn. With SIGNALBOX_WRITE set it writes them instead.
 func TestTheDrawingsInTheDocsAreOfThisBuild(t *testing.T) {
 	drawings := map[string][]byte{"incident": SVG(flow.Builtin()[flow.ServiceIncident].Definition(), nil)}
 	for _, name := range []string{"leave_request", "change_two_levels", "incident_auto_remediation"} {
@@ -29,14 +25,14 @@ func TestTheDrawingsInTheDocsAreOfThisBuild(t *testing.T) {
 	}
 	for name, svg := range drawings {
 		file := "../docs/diagrams/" + name + ".svg"
-		if *update {
+		if os.Getenv("SIGNALBOX_WRITE") != "" {
 			require.NoError(t, os.MkdirAll("../docs/diagrams", 0o755))
 			require.NoError(t, os.WriteFile(file, svg, 0o644))
 			continue
 		}
 		kept, err := os.ReadFile(file)
 		require.NoError(t, err)
-		require.Equal(t, string(svg), string(kept), "run `go generate ./diagram`")
+		require.Equal(t, string(svg), string(kept), "make golden writes it anew")
 	}
 }
 

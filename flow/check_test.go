@@ -11,10 +11,12 @@ import (
 )
 
 // testdata/faults.txt holds definitions with faults, one after the other: a line `# what it is about`, the nodes (or a whole definition),
-// and then every fault that must be named, each as `! line:column path: sentence`. Lines count from the first line of the definition.
+// and then every fault that must be named, each as `! line:column path: sentence`. Lines count from the first line of the definition. With
+// SIGNALBOX_WRITE set the faults are written anew.
 func TestEveryFaultIsNamedWithItsPlace(t *testing.T) {
 	raw, err := os.ReadFile("testdata/faults.txt")
 	require.NoError(t, err)
+	var written strings.Builder
 	for _, block := range regexp.MustCompile(`(?m)^# `).Split(string(raw), -1)[1:] {
 		title, rest, _ := strings.Cut(block, "\n")
 		t.Run(title, func(t *testing.T) {
@@ -31,6 +33,15 @@ func TestEveryFaultIsNamedWithItsPlace(t *testing.T) {
 				text = "{key: k, name: K, nodes: [\n" + inline(text) + "]}\n"
 			}
 			def, faults := Parse([]byte(text))
+			if os.Getenv("SIGNALBOX_WRITE") != "" {
+				for _, line := range append([]string{"# " + title}, source...) {
+					written.WriteString(line + "\n")
+				}
+				for fault := range strings.Lines(faults.Error()) {
+					written.WriteString("! " + strings.TrimSuffix(fault, "\n") + "\n")
+				}
+				return
+			}
 			require.Equal(t, strings.Join(want, "\n"), faults.Error())
 
 			// What is stored is JSON: Check alone must find the same, but for what only the text can show.
@@ -42,6 +53,9 @@ func TestEveryFaultIsNamedWithItsPlace(t *testing.T) {
 			_, err = Compile(def)
 			require.Equal(t, len(Check(def)) > 0, err != nil)
 		})
+	}
+	if written.Len() > 0 {
+		require.NoError(t, os.WriteFile("testdata/faults.txt", []byte(written.String()), 0o644))
 	}
 }
 

@@ -2,7 +2,6 @@ package service_test
 
 import (
 	"encoding/json"
-	"flag"
 	"fmt"
 	"io"
 	"log/slog"
@@ -23,8 +22,6 @@ import (
 	"signalbox/notice"
 	"signalbox/ticket"
 )
-
-var update = flag.Bool("update", false, "write the golden files anew")
 
 var start = time.Date(2026, 1, 2, 3, 4, 5, 0, time.UTC)
 
@@ -201,12 +198,12 @@ func TestFaultsAreNamedWithTheirPlaces(t *testing.T) {
 	encoder.SetIndent("", "  ")
 	encoder.SetEscapeHTML(false)
 	require.NoError(t, encoder.Encode(json.RawMessage(answer.Body)))
-	if *update {
+	if os.Getenv("SIGNALBOX_WRITE") != "" {
 		require.NoError(t, os.WriteFile("testdata/faulty.json", []byte(indented.String()), 0o644))
 	}
 	want, err := os.ReadFile("testdata/faulty.json")
 	require.NoError(t, err)
-	require.Equal(t, string(want), indented.String())
+	require.Equal(t, string(want), indented.String(), "make golden writes it anew")
 	b.Refused(b.Do("GET", "/api/service/leave", nil), 404, "no such service")
 
 	var checked struct {

@@ -30,7 +30,7 @@ func TestTheReadmeListsEverySetting(t *testing.T) {
 		require.NoError(t, os.WriteFile(readme, []byte(want), 0o644))
 		return
 	}
-	require.Equal(t, want, string(text), "SIGNALBOX_WRITE=1 go test ./cmd/internal/setup writes it anew")
+	require.Equal(t, want, string(text), "make golden writes it anew")
 }
 
 // settingsTable is one row a setting, with the programs that take it.

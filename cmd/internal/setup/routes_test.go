@@ -91,7 +91,7 @@ func TestWhoMayCallWhat(t *testing.T) {
 	}
 	want, err := os.ReadFile(routesFile)
 	require.NoError(t, err)
-	require.Equal(t, string(want), got, "SIGNALBOX_WRITE=1 go test ./cmd/internal/setup writes it anew")
+	require.Equal(t, string(want), got, "make golden writes it anew")
 }
 
 // TestTheScopesAreAsked calls every route of every family with each kind of app, and with none. Who may not is refused before anything is
