@@ -88,7 +88,7 @@ func handlers() (names []string) {
 }
 
 // everywhere is what nothing in the module gets, except in tests: what only development needs.
-var everywhere = []string{temporalMain, sqlite, "store/postgrestest", "desk/desktest", "activities/outboxtest", "api/apitest"}
+var everywhere = []string{temporalMain, sqlite, "store/postgrestest", "store/storetest", "desk/desktest", "activities/outboxtest", "api/apitest"}
 
 var none = []string{}
 

@@ -13,7 +13,7 @@ import (
 
 	"signalbox/desk"
 	"signalbox/store"
-	"signalbox/store/postgrestest"
+	"signalbox/store/storetest"
 	"signalbox/ticket"
 )
 
@@ -156,7 +156,7 @@ func TestWhatIsRecordedIsInTheAudit(t *testing.T) {
 }
 
 func TestTheAuditIsAnsweredByIndexes(t *testing.T) {
-	b := open(t, postgrestest.Start(t))
+	b := open(t, storetest.Postgres(t))
 	db := b.raw()
 	n := fmt.Sprintf("generate_series(1, %d) i", crowded)
 	at := "timestamptz '2026-01-01' + i * interval '1 minute'"

@@ -16,6 +16,7 @@ import (
 	"signalbox/notice"
 	"signalbox/store"
 	"signalbox/store/postgrestest"
+	"signalbox/store/storetest"
 	"signalbox/ticket"
 )
 
@@ -70,7 +71,7 @@ func TestADatabaseThatIsStoppedAndComesBack(t *testing.T) {
 		require.NoError(t, err, name)
 	}
 	for range 2 {
-		require.NoError(t, cluster.Stop())
+		cluster.Stop()
 		start := time.Now()
 		for name, err := range b.everything(t.Context()) {
 			require.True(t, ticket.Is(err, ticket.Unavailable), "%s: %v", name, err)
@@ -184,7 +185,7 @@ func (p *proxy) pump(to, from net.Conn) {
 
 // A server that has fallen silent keeps nobody beyond their deadline.
 func TestDeadlinesHoldAgainstASilentServer(t *testing.T) {
-	dsn := postgrestest.Start(t)
+	dsn := storetest.Postgres(t)
 	p, through := newProxy(t, dsn)
 	b := open(t, through)
 	b.opened("a", draft("x"))
@@ -219,7 +220,7 @@ func TestDeadlinesHoldAgainstASilentServer(t *testing.T) {
 
 // A row that somebody else holds keeps a caller no longer than its deadline, and the connection is as good as before.
 func TestDeadlinesHoldAgainstALock(t *testing.T) {
-	b := open(t, postgrestest.Start(t))
+	b := open(t, storetest.Postgres(t))
 	s := b.opened("a", draft("x"))
 	tx, err := b.raw().BeginTx(t.Context(), nil)
 	require.NoError(t, err)
@@ -239,7 +240,7 @@ func TestDeadlinesHoldAgainstALock(t *testing.T) {
 
 // Transactions that the database ends for the sake of others are repeated.
 func TestDeadlocksAreRepeated(t *testing.T) {
-	b := open(t, postgrestest.Start(t))
+	b := open(t, storetest.Postgres(t))
 	one, two := b.opened("a", draft("x")), b.opened("a", draft("y"))
 	met, tries := make(chan struct{}, 2), make(chan int, 20)
 	cross := func(first, second *story) error {

@@ -18,7 +18,7 @@ import (
 	"signalbox/desk"
 	"signalbox/notice"
 	"signalbox/store"
-	"signalbox/store/postgrestest"
+	"signalbox/store/storetest"
 	"signalbox/ticket"
 )
 
@@ -381,7 +381,7 @@ func TestNumbersAreCountedByTheDayOfTheZone(t *testing.T) {
 
 // What a person or a number chooses is found by indexes, however many tickets the tenant has.
 func TestSearchesReadNoWholeTable(t *testing.T) {
-	b := open(t, postgrestest.Start(t))
+	b := open(t, storetest.Postgres(t))
 	db := b.raw()
 	db.SetMaxOpenConns(1)
 	crowd(t, db)

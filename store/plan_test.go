@@ -16,7 +16,7 @@ import (
 	"signalbox/desk"
 	"signalbox/notice"
 	"signalbox/store"
-	"signalbox/store/postgrestest"
+	"signalbox/store/storetest"
 	"signalbox/ticket"
 )
 
@@ -92,7 +92,7 @@ func someHan(n int) string {
 }
 
 func TestListsAreAnsweredByIndexes(t *testing.T) {
-	b := open(t, postgrestest.Start(t))
+	b := open(t, storetest.Postgres(t))
 	db := b.raw()
 	crowd(t, db)
 	for name, f := range filters() {
@@ -119,7 +119,7 @@ func TestListsAreAnsweredByIndexes(t *testing.T) {
 
 // Whatever the store does, it reads no large table from end to end: counted by PostgreSQL itself, prepared statements and their plans included.
 func TestNothingReadsAWholeTable(t *testing.T) {
-	b := open(t, postgrestest.Start(t))
+	b := open(t, storetest.Postgres(t))
 	db := b.raw()
 	db.SetMaxOpenConns(1)
 	crowd(t, db)

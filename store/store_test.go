@@ -4,7 +4,6 @@ import (
 	"context"
 	"database/sql"
 	"fmt"
-	"path/filepath"
 	"strings"
 	"sync"
 	"testing"
@@ -23,7 +22,7 @@ import (
 	"signalbox/desk"
 	"signalbox/notice"
 	"signalbox/store"
-	"signalbox/store/postgrestest"
+	"signalbox/store/storetest"
 	"signalbox/ticket"
 )
 
@@ -81,15 +80,17 @@ type bench struct {
 	n       int
 }
 
-var masterKey = []byte("0123456789abcdef0123456789abcdef")
+var masterKey = []byte(storetest.MasterKey)
 
-// both runs a case on SQLite and on PostgreSQL.
+// both runs a case on SQLite and on PostgreSQL, at the same time.
 func both(t *testing.T, f func(t *testing.T, b *bench)) {
 	t.Run("sqlite", func(t *testing.T) {
-		f(t, open(t, "sqlite:"+filepath.Join(t.TempDir(), "a b%?.db")))
+		t.Parallel()
+		f(t, open(t, storetest.SQLite(t)))
 	})
 	t.Run("postgres", func(t *testing.T) {
-		f(t, open(t, postgrestest.Start(t)))
+		t.Parallel()
+		f(t, open(t, storetest.Postgres(t)))
 	})
 }
 

@@ -12,12 +12,12 @@ import (
 
 	"signalbox/notice"
 	"signalbox/store"
-	"signalbox/store/postgrestest"
+	"signalbox/store/storetest"
 )
 
 // A tenant with many subscriptions, of which few are for an event, pays for those few.
 func TestFollowersAreFoundByTheIndex(t *testing.T) {
-	b := open(t, postgrestest.Start(t))
+	b := open(t, storetest.Postgres(t))
 	db := b.raw()
 	_, err := db.Exec(`INSERT INTO subscriptions (id, tenant, ticket_id, url, format, profile, secret, state, reason, created_at, shape, selector)
 		SELECT 'x' || i, CASE WHEN i % 4 = 0 THEN 'b' ELSE 'a' END, 0, 'https://example.com', 'event', 'standard', '', CASE WHEN i % 10 = 0 THEN 'dropped' ELSE 'active' END, '', now(), i % 30, 'selector' || i
@@ -45,7 +45,7 @@ func TestFollowersAreFoundByTheIndex(t *testing.T) {
 
 // Publishing to 3 subscriptions of 1,000 costs what it costs to publish to 3 of 3: measured in turns, so that both meet the same machine.
 func TestSubscriptionsThatDoNotMatchCostNothing(t *testing.T) {
-	b := open(t, postgrestest.Start(t))
+	b := open(t, storetest.Postgres(t))
 	for _, tenant := range []string{"few", "many"} {
 		for range 3 {
 			b.followAs(tenant, notice.FormatEvent, notice.Filter{Source: "a", Key: "a.gs.*"})

@@ -13,7 +13,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"signalbox/notice"
-	"signalbox/store/postgrestest"
+	"signalbox/store/storetest"
 )
 
 // heap owes a subscription n deliveries more, in as many lanes as are asked for, one after the other.
@@ -211,7 +211,7 @@ func TestALaneThatDoesNotRecoverKeepsNoOthersHeld(t *testing.T) {
 }
 
 func TestPausingDeadlocksWithNobody(t *testing.T) {
-	b := open(t, postgrestest.Start(t))
+	b := open(t, storetest.Postgres(t))
 	sub := b.follow(notice.Filter{})
 	b.heap(sub, notice.Pending, 300, 300)
 	before := b.deadlocks()

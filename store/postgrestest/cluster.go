@@ -1,31 +1,32 @@
-// Package postgrestest gives tests a real PostgreSQL: a throw-away cluster made from the machine's own binaries, with a fresh
-// empty database for each test. Tests call Start; programs that manage a database themselves use Cluster.
+//go:build linux || darwin
+
 package postgrestest
 
 import (
 	"context"
 	"crypto/rand"
 	"database/sql"
-	"encoding/hex"
 	"errors"
 	"fmt"
 	"io"
 	mathrand "math/rand/v2"
 	"net"
-	"net/url"
 	"os"
 	"os/exec"
+	osuser "os/user"
 	"path/filepath"
+	"slices"
 	"strconv"
 	"strings"
 	"sync"
 	"sync/atomic"
+	"syscall"
 	"time"
 
-	"github.com/lib/pq" // also registers the driver "postgres"
+	_ "github.com/lib/pq"
 )
 
-// ErrNoPostgreSQL means that the machine has no PostgreSQL server binaries, or is one on which we cannot run them.
+// ErrNoPostgreSQL means that the machine has no PostgreSQL server binaries.
 var ErrNoPostgreSQL = errors.New("no PostgreSQL server binaries (initdb, postgres, pg_ctl) in $" + BinVariable + ", on PATH or in /usr/lib/postgresql")
 
 // BinVariable names the environment variable with the directory of the PostgreSQL binaries to use.
@@ -33,16 +34,23 @@ const BinVariable = "SIGNALBOX_TEST_PG_BIN"
 
 const superuser = "postgres"
 
+// patience is for whatever PostgreSQL does by itself: start, recover, stop, copy a template.
+const patience = 2 * time.Minute
+
 // Cluster is one PostgreSQL server with its own data directory. Whatever way this process ends, the server ends with it and
 // its directory is removed. The methods may be called from several goroutines.
 type Cluster struct {
 	bin, dir, password string
+	user               *syscall.Credential // whom the server runs as; nil: whoever we are
 	port               int
-	keeper             *keeper
+	keeper             *exec.Cmd
+	line               io.Closer // to the keeper, held open by us alone; the kernel closes it when we are gone
 	made               atomic.Int64
+	strategy           string // of copies, as CREATE DATABASE takes it
 
 	mu     sync.Mutex
-	server *server // nil while stopped
+	stop   context.CancelFunc // of the server that was started last
+	ended  chan struct{}      // closed when that has ended; nil before the first start
 	closed bool
 }
 
@@ -52,50 +60,97 @@ func NewCluster() (*Cluster, error) {
 	if err != nil {
 		return nil, err
 	}
-	user, err := serverUser()
-	if err != nil {
+	c := &Cluster{bin: bin, password: rand.Text()}
+	place := os.TempDir()
+	if os.Geteuid() == 0 { // PostgreSQL refuses to run as root, so root lends it an ordinary user, and a place that such a one can reach
+		place = "/tmp"
+		if c.user, err = ordinaryUser(); err != nil {
+			return nil, err
+		}
+	}
+	if roomy(memory) {
+		place = memory
+	}
+	if c.dir, err = os.MkdirTemp(place, "signalbox-postgres-"); err != nil {
 		return nil, err
 	}
-	dir, err := user.makeDir()
+	if err = c.own(c.dir); err == nil {
+		err = c.keep()
+	}
 	if err != nil {
-		return nil, err
+		return nil, errors.Join(err, os.RemoveAll(c.dir))
 	}
-	c := &Cluster{bin: bin, dir: dir, password: random()}
-	if c.keeper, err = user.keep(bin, dir); err != nil {
-		return nil, errors.Join(err, os.RemoveAll(dir))
-	}
-	if err := c.initialise(user); err != nil {
+	if err := c.initialise(); err != nil {
 		return nil, errors.Join(err, c.Close())
 	}
 	// Anybody may take the port between our look at it and the server's.
 	for range 5 {
-		if c.port, err = freePort(); err != nil {
-			break
+		if c.port, err = freePort(); err == nil {
+			err = c.Start()
 		}
-		if err = c.Start(); err == nil {
+		if err == nil {
 			return c, nil
 		}
 	}
 	return nil, errors.Join(err, c.Close())
 }
 
-func (c *Cluster) initialise(user account) error {
+// memory is where Linux has files that are on no disk: a database is made there in a sixth of the time.
+const memory = "/dev/shm"
+
+// roomy reports whether there is such a place, with room for all the databases of a test run. Containers often have very little.
+func roomy(dir string) bool {
+	const enough = 1 << 30
+	var s syscall.Statfs_t
+	return syscall.Statfs(dir, &s) == nil && uint64(s.Bavail)*uint64(s.Bsize) >= enough
+}
+
+func ordinaryUser() (*syscall.Credential, error) {
+	for _, name := range []string{"postgres", "nobody"} {
+		if found, err := osuser.Lookup(name); err == nil {
+			uid, _ := strconv.ParseUint(found.Uid, 10, 32) // always numbers where files have owners
+			gid, _ := strconv.ParseUint(found.Gid, 10, 32)
+			return &syscall.Credential{Uid: uint32(uid), Gid: uint32(gid)}, nil
+		}
+	}
+	return nil, errors.New("PostgreSQL cannot run as root, and there is no user postgres or nobody")
+}
+
+// command makes a command of the server's user, in a session of its own so that Ctrl-C in a terminal reaches only us, and
+// without the settings for PostgreSQL that our own environment may hold.
+func (c *Cluster) command(ctx context.Context, path string, args ...string) *exec.Cmd {
+	command := exec.CommandContext(ctx, path, args...)
+	command.Dir = c.dir
+	command.Env = []string{"PATH=" + os.Getenv("PATH"), "HOME=" + c.dir, "LC_ALL=C", "TZ=UTC"}
+	command.SysProcAttr = &syscall.SysProcAttr{Setsid: true, Credential: c.user}
+	return command
+}
+
+// own gives a file to the server's user.
+func (c *Cluster) own(path string) error {
+	if c.user == nil {
+		return nil
+	}
+	return os.Chown(path, int(c.user.Uid), int(c.user.Gid))
+}
+
+func (c *Cluster) data() string { return filepath.Join(c.dir, "data") }
+
+func (c *Cluster) initialise() error {
 	secret := filepath.Join(c.dir, "password")
 	if err := os.WriteFile(secret, []byte(c.password+"\n"), 0o600); err != nil {
 		return err
 	}
-	if err := user.own(secret); err != nil {
+	if err := c.own(secret); err != nil {
 		return err
 	}
-	command := user.command(c.dir, filepath.Join(c.bin, "initdb"), "--pgdata="+c.data(), "--username="+superuser, "--pwfile="+secret,
-		"--auth=scram-sha-256", "--encoding=UTF8", "--locale=C", "--no-sync")
-	if out, err := command.CombinedOutput(); err != nil {
+	out, err := c.command(context.Background(), filepath.Join(c.bin, "initdb"), "--pgdata="+c.data(), "--username="+superuser, "--pwfile="+secret,
+		"--auth=scram-sha-256", "--encoding=UTF8", "--locale=C", "--no-sync").CombinedOutput()
+	if err != nil {
 		return fmt.Errorf("initdb: %w\n%s", err, out)
 	}
 	return nil
 }
-
-func (c *Cluster) data() string { return filepath.Join(c.dir, "data") }
 
 // Start starts the server again after Stop, on the same port and with the same data, and returns when it answers. It does
 // nothing when the server is running.
@@ -105,63 +160,75 @@ func (c *Cluster) Start() error {
 	if c.closed {
 		return errors.New("the cluster is closed")
 	}
-	if c.server != nil && c.server.running() {
+	if c.running() {
 		return nil
 	}
-	user, err := serverUser()
+	output, err := os.OpenFile(filepath.Join(c.dir, "log"), os.O_CREATE|os.O_WRONLY|os.O_APPEND, 0o600)
 	if err != nil {
 		return err
 	}
+	defer output.Close()
+	ctx, stop := context.WithCancel(context.Background())
 	// synchronous_commit stays on: without fsync it costs next to nothing, and without it Stop would lose what was committed.
-	command := user.command(c.dir, filepath.Join(c.bin, "postgres"), "-D", c.data(), "-p", strconv.Itoa(c.port),
-		"-c", "listen_addresses=127.0.0.1", "-c", "unix_socket_directories=", "-c", "fsync=off", "-c", "full_page_writes=off", "-c", "wal_level=minimal", "-c", "max_wal_senders=0",
-		"-c", "max_connections=300", "-c", "shared_buffers=32MB", "-c", "timezone=UTC", "-c", "log_timezone=UTC")
-	s, err := startServer(command, filepath.Join(c.dir, "log"))
-	if err != nil {
-		return err
+	server := c.command(ctx, filepath.Join(c.bin, "postgres"), "-D", c.data(), "-p", strconv.Itoa(c.port), "-c", "listen_addresses=127.0.0.1",
+		"-c", "unix_socket_directories=", "-c", "fsync=off", "-c", "full_page_writes=off", "-c", "wal_level=minimal", "-c", "max_wal_senders=0",
+		"-c", "max_connections=300", "-c", "shared_buffers=32MB", "-c", "max_wal_size=128MB", "-c", "timezone=UTC", "-c", "log_timezone=UTC")
+	server.Stdout, server.Stderr = output, output
+	server.Cancel = func() error { return server.Process.Signal(syscall.SIGQUIT) } // "stop now, recover later"
+	server.WaitDelay = patience
+	if err := server.Start(); err != nil {
+		stop()
+		return fmt.Errorf("start PostgreSQL: %w", err)
 	}
-	if err := c.untilReady(s); err != nil {
-		s.kill()
-		return err
-	}
-	c.server = s
-	return nil
-}
+	ended := make(chan struct{})
+	go func() { _ = server.Wait(); close(ended) }()
+	c.stop, c.ended = stop, ended
 
-func (c *Cluster) untilReady(s *server) error {
-	db, err := sql.Open("postgres", c.dsn("postgres"))
-	if err != nil {
-		return err
-	}
-	defer db.Close()
-	ctx, cancel := context.WithTimeout(context.Background(), patience)
+	patient, cancel := context.WithTimeout(ctx, patience)
 	defer cancel()
 	for {
-		err := db.PingContext(ctx)
-		if err == nil {
+		if err = c.execute(patient, copying, &c.strategy); err == nil {
 			return nil
 		}
 		select {
-		case <-s.ended:
-			return fmt.Errorf("PostgreSQL ended before it answered: %s", s.log())
-		case <-ctx.Done():
-			return fmt.Errorf("PostgreSQL does not answer: %w: %s", err, s.log())
+		case <-ended:
+			return fmt.Errorf("PostgreSQL ended before it answered: %w: %s", err, c.log())
+		case <-patient.Done():
+			stop()
+			<-ended
+			return fmt.Errorf("PostgreSQL does not answer: %w: %s", err, c.log())
 		case <-time.After(20 * time.Millisecond):
 		}
 	}
 }
 
+func (c *Cluster) running() bool {
+	if c.ended == nil {
+		return false
+	}
+	select {
+	case <-c.ended:
+		return false
+	default:
+		return true
+	}
+}
+
+// log is the end of what the server wrote.
+func (c *Cluster) log() string {
+	text, _ := os.ReadFile(filepath.Join(c.dir, "log"))
+	return string(text[max(0, len(text)-4096):])
+}
+
 // Stop stops the server at once, as a crash would: connections break, new ones are refused. What was committed is kept.
 // It does nothing when the server is stopped.
-func (c *Cluster) Stop() error {
+func (c *Cluster) Stop() {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	if c.server == nil {
-		return nil
+	if c.running() {
+		c.stop()
+		<-c.ended
 	}
-	err := c.server.stop()
-	c.server = nil
-	return err
 }
 
 // Close stops the server and removes all of its files.
@@ -171,118 +238,58 @@ func (c *Cluster) Close() error {
 	if c.closed {
 		return nil
 	}
-	c.closed, c.server = true, nil
-	return c.keeper.release()
+	c.closed = true
+	if err := errors.Join(c.line.Close(), c.keeper.Wait()); err != nil {
+		return fmt.Errorf("remove the cluster: %w", err)
+	}
+	return nil
 }
 
 // CreateDatabase makes a new, empty database and returns its address as lib/pq and libpq read it.
 func (c *Cluster) CreateDatabase(ctx context.Context) (dsn string, err error) {
-	name := fmt.Sprintf("test_%d", c.made.Add(1))
 	// template0 has no connections by rule, so that several tests can copy it at once.
-	if err := c.execute(ctx, "CREATE DATABASE "+pq.QuoteIdentifier(name)+" TEMPLATE template0"); err != nil {
-		return "", err
-	}
-	return c.dsn(name), nil
+	return c.copy(ctx, "template0")
 }
 
-// DropDatabase removes a database that CreateDatabase made, and ends the connections to it.
-func (c *Cluster) DropDatabase(ctx context.Context, dsn string) error {
-	address, err := url.Parse(dsn)
-	if err != nil {
-		return err
-	}
-	return c.execute(ctx, "DROP DATABASE "+pq.QuoteIdentifier(strings.TrimPrefix(address.Path, "/"))+" WITH (FORCE)")
+// copying is how databases are copied, in SQL: as files, where PostgreSQL leaves the choice, because our databases are all tables and no rows.
+const copying = `SELECT CASE WHEN current_setting('server_version_num')::int >= 150000 THEN ' STRATEGY file_copy' ELSE '' END`
+
+func (c *Cluster) copy(ctx context.Context, template string) (dsn string, err error) {
+	name := fmt.Sprintf("test_%d", c.made.Add(1))
+	return c.dsn(name), c.execute(ctx, "CREATE DATABASE "+name+" TEMPLATE "+template+c.strategy)
 }
 
-func (c *Cluster) execute(ctx context.Context, statement string) error {
+// drop removes a database that was made here, and ends the connections to it.
+func (c *Cluster) drop(ctx context.Context, dsn string) error {
+	return c.execute(ctx, "DROP DATABASE "+nameOf(dsn)+" WITH (FORCE)")
+}
+
+func (c *Cluster) execute(ctx context.Context, statement string, into ...any) error {
 	db, err := sql.Open("postgres", c.dsn("postgres"))
 	if err != nil {
 		return err
 	}
 	defer db.Close()
+	if len(into) > 0 {
+		return db.QueryRowContext(ctx, statement).Scan(into...)
+	}
 	_, err = db.ExecContext(ctx, statement)
 	return err
 }
 
 func (c *Cluster) dsn(database string) string {
-	address := url.URL{
-		Scheme: "postgres", User: url.UserPassword(superuser, c.password),
-		Host: net.JoinHostPort("127.0.0.1", strconv.Itoa(c.port)), Path: "/" + database, RawQuery: "sslmode=disable",
-	}
-	return address.String()
+	return fmt.Sprintf("postgres://%s:%s@127.0.0.1:%d/%s?sslmode=disable", superuser, c.password, c.port, database)
 }
 
-// server is one run of the server process.
-type server struct {
-	command *exec.Cmd
-	output  string
-	ended   chan struct{}
+// nameOf is the name of the database in an address that dsn made.
+func nameOf(dsn string) string {
+	name, _, _ := strings.Cut(dsn[strings.LastIndex(dsn, "/")+1:], "?")
+	return name
 }
 
-func startServer(command *exec.Cmd, output string) (*server, error) {
-	file, err := os.OpenFile(output, os.O_CREATE|os.O_WRONLY|os.O_APPEND, 0o600)
-	if err != nil {
-		return nil, err
-	}
-	defer file.Close()
-	command.Stdout, command.Stderr = file, file
-	if err := command.Start(); err != nil {
-		return nil, fmt.Errorf("start PostgreSQL: %w", err)
-	}
-	s := &server{command: command, output: output, ended: make(chan struct{})}
-	go func() {
-		_ = command.Wait()
-		close(s.ended)
-	}()
-	return s, nil
-}
-
-func (s *server) running() bool {
-	select {
-	case <-s.ended:
-		return false
-	default:
-		return true
-	}
-}
-
-// log is the end of what the server wrote.
-func (s *server) log() string {
-	text, err := os.ReadFile(s.output)
-	if err != nil {
-		return err.Error()
-	}
-	return string(text[max(0, len(text)-4096):])
-}
-
-func (s *server) stop() error {
-	if err := s.command.Process.Signal(immediateStop); err != nil && !errors.Is(err, os.ErrProcessDone) {
-		return fmt.Errorf("stop PostgreSQL: %w", err)
-	}
-	select {
-	case <-s.ended:
-		return nil
-	case <-time.After(patience):
-		return fmt.Errorf("PostgreSQL does not stop: %s", s.log())
-	}
-}
-
-func (s *server) kill() {
-	if s.stop() != nil {
-		_ = s.command.Process.Kill()
-		<-s.ended
-	}
-}
-
-// keeper is a small process that waits for ours to end, in whatever way, and then tidies up: only somebody else can do that
-// after a panic, a time limit or a SIGKILL.
-type keeper struct {
-	command *exec.Cmd
-	line    io.Closer // held open by us alone; the kernel closes it when we are gone
-}
-
-// keeping ignores the signals of a terminal, waits for the end of its input, stops the server and removes its directory.
-// An initdb that is still running may write while we remove, hence the repetition.
+// keeping is a small process that waits for ours to end, in whatever way, and then tidies up: only somebody else can do that
+// after a panic, a time limit or a SIGKILL. It ignores the signals of a terminal. An initdb that is still running may write
+// while it removes, hence the repetition.
 const keeping = `
 trap '' INT TERM HUP QUIT
 cat >/dev/null
@@ -296,30 +303,18 @@ done
 [ ! -e "$2" ]
 `
 
-func (a account) keep(bin, dir string) (*keeper, error) {
-	command := a.command(dir, "/bin/sh", "-c", keeping, "postgrestest-keeper", bin, dir)
-	line, err := command.StdinPipe()
-	if err != nil {
-		return nil, err
-	}
-	if err := command.Start(); err != nil {
-		return nil, fmt.Errorf("start the keeper of the cluster: %w", err)
-	}
-	return &keeper{command: command, line: line}, nil
-}
-
-// release lets the keeper do its work now.
-func (k *keeper) release() error {
-	if err := k.line.Close(); err != nil {
+func (c *Cluster) keep() (err error) {
+	c.keeper = c.command(context.Background(), "/bin/sh", "-c", keeping, "postgrestest-keeper", c.bin, c.dir)
+	if c.line, err = c.keeper.StdinPipe(); err != nil {
 		return err
 	}
-	if err := k.command.Wait(); err != nil {
-		return fmt.Errorf("remove the cluster: %w", err)
+	if err := c.keeper.Start(); err != nil {
+		return fmt.Errorf("start the keeper of the cluster: %w", err)
 	}
 	return nil
 }
 
-// findBinaries finds the directory with the server's binaries.
+// findBinaries finds the directory with the server's binaries: the one that is asked for, or else that on PATH, or else that of the newest version.
 func findBinaries() (string, error) {
 	if dir := os.Getenv(BinVariable); dir != "" {
 		if !holdsBinaries(dir) {
@@ -327,24 +322,19 @@ func findBinaries() (string, error) {
 		}
 		return dir, nil
 	}
+	dirs, _ := filepath.Glob("/usr/lib/postgresql/*/bin")
+	version := func(dir string) int { n, _ := strconv.Atoi(filepath.Base(filepath.Dir(dir))); return n }
+	slices.SortFunc(dirs, func(a, b string) int { return version(b) - version(a) })
 	if path, err := exec.LookPath("initdb"); err == nil {
 		// The others need not be on PATH, but are beside the file that a link points to.
-		if path, err = filepath.EvalSymlinks(path); err == nil && holdsBinaries(filepath.Dir(path)) {
-			return filepath.Dir(path), nil
+		if path, err = filepath.EvalSymlinks(path); err == nil {
+			dirs = slices.Insert(dirs, 0, filepath.Dir(path))
 		}
 	}
-	best, newest := "", -1
-	found, _ := filepath.Glob("/usr/lib/postgresql/*/bin")
-	for _, dir := range found {
-		version, err := strconv.Atoi(filepath.Base(filepath.Dir(dir)))
-		if err == nil && version > newest && holdsBinaries(dir) {
-			best, newest = dir, version
-		}
+	if i := slices.IndexFunc(dirs, holdsBinaries); i >= 0 {
+		return dirs[i], nil
 	}
-	if best == "" {
-		return "", ErrNoPostgreSQL
-	}
-	return best, nil
+	return "", ErrNoPostgreSQL
 }
 
 func holdsBinaries(dir string) bool {
@@ -367,10 +357,4 @@ func freePort() (int, error) {
 		}
 	}
 	return 0, errors.New("found no free port on 127.0.0.1")
-}
-
-func random() string {
-	var raw [16]byte
-	rand.Read(raw[:])
-	return hex.EncodeToString(raw[:])
 }

@@ -1,3 +1,7 @@
+//go:build linux || darwin
+
+// Package postgrestest gives tests a real PostgreSQL: a throw-away cluster for each test process, made from the machine's own
+// binaries, with a fresh database for each test. Tests call Start or Copy; those that stop the server make a Cluster of their own.
 package postgrestest
 
 import (
@@ -6,27 +10,56 @@ import (
 	"os"
 	"sync"
 	"testing"
-	"time"
 )
 
 // Start returns the address of a fresh, empty database, which is dropped when the test ends. All tests of a process share one
 // cluster; a test that stops its server makes one of its own with NewCluster.
 //
 // Where there is no PostgreSQL the test is skipped, except that it fails when the environment variable CI is set.
-func Start(t testing.TB) string {
+func Start(t testing.TB) string { return database(t, "template0") }
+
+// Template is a database that is filled once in a process, for tests that need what it holds and would take long to make it anew.
+// The zero value is not ready for use: Fill must be set.
+type Template struct {
+	// Fill fills the empty database at dsn, and leaves no connection to it open.
+	Fill func(dsn string) error
+
+	once sync.Once
+	name string
+	err  error
+}
+
+// Copy is Start for a database that holds already what the template does.
+func (f *Template) Copy(t testing.TB) string {
+	t.Helper()
+	f.once.Do(func() {
+		var c *Cluster
+		if c, f.err = shared(); f.err != nil {
+			return
+		}
+		var dsn string
+		if dsn, f.err = c.CreateDatabase(context.Background()); f.err == nil {
+			f.name, f.err = nameOf(dsn), f.Fill(dsn)
+		}
+	})
+	Require(t, f.err)
+	return database(t, f.name)
+}
+
+func database(t testing.TB, template string) string {
 	t.Helper()
 	c, err := shared()
 	Require(t, err)
 	ctx, cancel := context.WithTimeout(context.Background(), patience)
 	defer cancel()
-	dsn, err := c.CreateDatabase(ctx)
+	dsn, err := c.copy(ctx, template)
 	if err != nil {
 		t.Fatalf("create a database: %v", err)
 	}
 	t.Cleanup(func() {
 		ctx, cancel := context.WithTimeout(context.Background(), patience)
 		defer cancel()
-		if err := c.DropDatabase(ctx, dsn); err != nil {
+		if err := c.drop(ctx, dsn); err != nil {
 			t.Errorf("drop the database: %v", err)
 		}
 	})
@@ -47,6 +80,3 @@ func Require(t testing.TB, err error) {
 }
 
 var shared = sync.OnceValues(NewCluster)
-
-// patience is for whatever PostgreSQL does by itself: start, recover, stop, copy a template.
-const patience = time.Minute
