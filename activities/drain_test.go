@@ -441,6 +441,7 @@ func TestTendLooksAtEveryPartitionAndEveryParkedLane(t *testing.T) {
 		b.outbox.Owe(lane.Subscription, 1, 1)
 		b.outbox.Park(lane, time.Now(), time.Now())
 	}
+	b.outbox.Redeliver("r-1")
 	sum, err := b.Reconcile(t.Context())
 	require.NoError(t, err)
 	require.Equal(t, activities.Reconciled{Partitions: 4, Redeliveries: 1, Lanes: 450}, sum)

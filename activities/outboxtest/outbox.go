@@ -1,4 +1,5 @@
-// Package outboxtest has an outbox in memory, for tests of what works with one.
+// Package outboxtest says what is expected of an activities.Outbox, in a suite that every one passes, and has one in memory, for tests of what
+// works with one.
 package outboxtest
 
 import (
@@ -27,7 +28,8 @@ type Outbox struct {
 	retrying      map[notice.Lane]bool
 	spoilt        map[string]string
 	down          bool
-	wake          chan struct{}
+	redeliveries  []string
+	wakes         []chan struct{}
 	changed       chan struct{} // closed at every change
 }
 
@@ -35,7 +37,7 @@ var _ activities.Outbox = (*Outbox)(nil)
 
 // New gives an empty outbox.
 func New() *Outbox {
-	return &Outbox{subscriptions: map[string]notice.Subscription{}, retrying: map[notice.Lane]bool{}, spoilt: map[string]string{}, wake: make(chan struct{}, 1),
+	return &Outbox{subscriptions: map[string]notice.Subscription{}, retrying: map[notice.Lane]bool{}, spoilt: map[string]string{},
 		changed: make(chan struct{})}
 }
 
@@ -62,10 +64,20 @@ func (o *Outbox) Alerts() []notice.Alert {
 	return slices.Clone(o.alerts)
 }
 
-// Owe adds deliveries to a lane, and wakes the drain. Their ids are the lane's name and a running number.
+// Owe adds deliveries to a lane, and wakes the drain. Their ids are the lane's name and a running number. What a dropped address is owed is held,
+// and a deleted one is owed nothing.
 func (o *Outbox) Owe(subscription string, ticket int64, n int) {
 	o.change(func() {
-		lane := notice.Lane{Subscription: subscription, TicketID: ticket}
+		lane, sub := notice.Lane{Subscription: subscription, TicketID: ticket}, o.subscriptions[subscription]
+		state := notice.Pending
+		switch {
+		case sub.State == notice.Deleted:
+			return
+		case sub.State == notice.Dropped:
+			state = notice.Held
+		case o.retrying[lane]:
+			state = notice.Retrying
+		}
 		for range n {
 			seq := int64(1)
 			for _, d := range o.deliveries {
@@ -74,17 +86,21 @@ func (o *Outbox) Owe(subscription string, ticket int64, n int) {
 				}
 			}
 			id := fmt.Sprintf("%s:%d", lane, seq)
-			d := &notice.Delivery{ID: id, Tenant: o.subscriptions[subscription].Tenant, Lane: lane, Seq: seq, Type: "relations", Body: []byte(`{"id":"` + id + `"}`), State: notice.Pending}
-			if o.retrying[lane] {
-				d.State = notice.Retrying
+			o.deliveries = append(o.deliveries, &notice.Delivery{ID: id, Tenant: sub.Tenant, Lane: lane, Seq: seq, Type: "relations",
+				Body: []byte(`{"id":"` + id + `"}`), State: state})
+		}
+		for _, wake := range o.wakes {
+			select {
+			case wake <- struct{}{}:
+			default:
 			}
-			o.deliveries = append(o.deliveries, d)
 		}
 	})
-	select {
-	case o.wake <- struct{}{}:
-	default:
-	}
+}
+
+// Redeliver begins a redelivery under that id. It is never over.
+func (o *Outbox) Redeliver(id string) {
+	o.change(func() { o.redeliveries = append(o.redeliveries, id) })
 }
 
 // Delete deletes a subscription: what is queued for it is cancelled.
@@ -186,13 +202,16 @@ func (o *Outbox) Await(ctx context.Context, condition func() bool) bool {
 }
 
 // Pending implements activities.Outbox.
-func (o *Outbox) Pending(_ context.Context, _ int, busy []notice.Lane, limit int, origins ...string) ([]activities.Work, error) {
+func (o *Outbox) Pending(_ context.Context, partition int, busy []notice.Lane, limit int, origins ...string) ([]activities.Work, error) {
 	o.mu.Lock()
 	defer o.mu.Unlock()
 	if o.down {
 		return nil, ErrDown
 	}
 	var out []activities.Work
+	if partition != 0 {
+		return nil, nil
+	}
 	for _, d := range o.deliveries {
 		w := o.work(d)
 		aside := slices.ContainsFunc(origins, func(origin string) bool { return strings.HasPrefix(w.Subscription.URL+"/", origin+"/") })
@@ -216,21 +235,56 @@ func (o *Outbox) SaveResults(_ context.Context, results []activities.Result) err
 			return
 		}
 		for _, r := range results {
-			if !r.PutOff {
-				o.attempts = append(o.attempts, r.Attempt)
-			}
-			o.alerts = append(o.alerts, r.Alerts()...)
-			i := slices.IndexFunc(o.deliveries, func(d *notice.Delivery) bool { return d.ID == r.Work.Delivery.ID })
-			o.settle(o.deliveries[i], r)
+			o.save(r)
 		}
 	})
 	return err
 }
 
-func (o *Outbox) settle(d *notice.Delivery, r activities.Result) {
-	if d.State.Over() {
-		return
+// save writes one try down, unless it was before.
+func (o *Outbox) save(r activities.Result) {
+	a := r.Attempt
+	d := o.deliveries[slices.IndexFunc(o.deliveries, func(d *notice.Delivery) bool { return d.ID == r.Work.Delivery.ID })]
+	sub := o.subscriptions[d.Lane.Subscription]
+	did := map[notice.AlertKind]bool{notice.BreakerOpened: true, notice.AddressDropped: r.Drop != "" && sub.State == notice.Active}
+	if !r.PutOff {
+		a.N = 1
+		for _, earlier := range o.attempts {
+			if earlier.DeliveryID != d.ID {
+				continue
+			}
+			if a.N++; earlier.StartedAt.Equal(a.StartedAt) {
+				return
+			}
+		}
+		o.attempts = append(o.attempts, a)
+		switch {
+		case a.Class == notice.ErrorUnsendable: // it says nothing of the address
+		case a.Succeeded:
+			sub.FailingSince = nil
+		case sub.FailingSince == nil:
+			sub.FailingSince = &a.StartedAt
+		}
+		o.subscriptions[sub.ID] = sub
 	}
+	// What was cancelled or held meanwhile stays so, unless it did arrive before its address was dropped.
+	if !d.State.Over() || d.State == notice.Held && r.Then == notice.Sent {
+		did[notice.DeliveryFailed] = true
+		o.move(d, r)
+	}
+	if did[notice.AddressDropped] {
+		sub.Reason, sub.EndedAt = r.Drop, &a.FinishedAt
+		o.subscriptions[sub.ID] = sub
+		o.end(sub.ID, notice.Dropped, notice.Held)
+	}
+	for _, alert := range r.Alerts() {
+		if did[alert.Kind] {
+			o.alerts = append(o.alerts, alert)
+		}
+	}
+}
+
+func (o *Outbox) move(d *notice.Delivery, r activities.Result) {
 	d.State, d.NextTry = r.Then, r.NextTry
 	if !r.PutOff {
 		d.Tries++
@@ -238,16 +292,15 @@ func (o *Outbox) settle(d *notice.Delivery, r activities.Result) {
 	if d.FirstTry == nil {
 		d.FirstTry = &r.Attempt.StartedAt
 	}
-	if r.Then == notice.Retrying {
-		o.retrying[d.Lane] = true
-		for _, other := range o.deliveries {
-			if other.Lane == d.Lane && other.State == notice.Pending {
-				other.State = notice.Retrying
-			}
-		}
+	if r.Then.Over() {
+		d.EndedAt = &r.Attempt.FinishedAt
+		return
 	}
-	if r.Drop != "" {
-		o.end(d.Lane.Subscription, notice.Dropped, notice.Held)
+	o.retrying[d.Lane] = true
+	for _, other := range o.deliveries {
+		if other.Lane == d.Lane && other.State == notice.Pending {
+			other.State = notice.Retrying
+		}
 	}
 }
 
@@ -304,10 +357,27 @@ func (o *Outbox) Retrying(_ context.Context, after notice.Lane, limit int) ([]no
 }
 
 // Partitions implements activities.Outbox.
-func (o *Outbox) Partitions(context.Context) ([]int, error) { return []int{0}, nil }
+func (o *Outbox) Partitions(context.Context) ([]int, error) {
+	if o.Count(notice.Pending) == 0 {
+		return nil, nil
+	}
+	return []int{0}, nil
+}
 
 // Redeliveries implements activities.Outbox.
-func (o *Outbox) Redeliveries(context.Context, int) ([]string, error) { return []string{"r-1"}, nil }
+func (o *Outbox) Redeliveries(_ context.Context, limit int) ([]string, error) {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	return slices.Clone(o.redeliveries[:min(limit, len(o.redeliveries))]), nil
+}
 
 // Wake implements activities.Outbox.
-func (o *Outbox) Wake(context.Context, int) <-chan struct{} { return o.wake }
+func (o *Outbox) Wake(_ context.Context, partition int) <-chan struct{} {
+	wake := make(chan struct{}, 1)
+	if partition == 0 {
+		o.mu.Lock()
+		defer o.mu.Unlock()
+		o.wakes = append(o.wakes, wake)
+	}
+	return wake
+}
