@@ -71,6 +71,7 @@ var rooms = append([]room{
 	{name: "migrations", ours: none, never: []string{temporal, fiber}},
 	{name: "worker", never: []string{"store", "migrations", "api", "console", "cmd", fiber, sqlx, pq}},
 	{name: "api", ours: append([]string{"desk", "diagram", "ratelimit"}, rules...), never: behind, testsToo: true},
+	{name: "api/apitest", ours: append([]string{"api", "desk", "store"}, rules...), never: []string{"workflows", "activities", "console", "worker", "cmd", temporal}},
 	{name: "console", ours: append([]string{"desk", "api", "diagram", "ratelimit", "internal/aead"}, rules...), never: behind},
 }, each(handlers(), func(name string) room {
 	return room{name: name, ours: append([]string{"desk", "api", "diagram"}, rules...), never: behind, testsToo: true}
@@ -403,6 +404,9 @@ func TestWallsCanBreak(t *testing.T) {
 		{"api/codec", pack{Deps: []string{"go.temporal.io/sdk/client"}}, "depends on go.temporal.io/sdk/client"},
 		{"api", pack{Imports: []string{"signalbox/api/codec"}}, "imports signalbox/api/codec"},
 		{"api/itsm", pack{XTestImports: []string{"signalbox/store"}}, "imports signalbox/store in its tests"},
+		{"api/apitest", pack{Imports: []string{"signalbox/store"}, Deps: []string{sqlx, "signalbox/store"}}, ""},
+		{"api/apitest", pack{Imports: []string{"signalbox/api/issue"}}, "imports signalbox/api/issue"},
+		{"api/apitest", pack{Deps: []string{"signalbox/workflows"}}, "depends on signalbox/workflows"},
 		{"store", pack{Deps: []string{"signalbox/api"}}, "depends on signalbox/api"},
 		{"store", pack{Deps: []string{fiber + "/v2"}}, "depends on " + fiber},
 		{"workflows", pack{Imports: []string{"signalbox/store"}, Deps: []string{sqlx, "signalbox/store"}}, "(through signalbox/store)"},

@@ -179,13 +179,13 @@ func (d *Desk) do(ctx context.Context, op Operation, gate Gate, again bool) (Rep
 	// What is known now must be written down even if the caller has gone or its time is up.
 	tidy, cancel := context.WithTimeout(context.WithoutCancel(ctx), d.opts.Tidying)
 	defer cancel()
-	if refusal := ticket.AsError(err); refusal != nil && refusal.Code != ticket.Unavailable {
+	if why, refusal := err, ticket.AsError(err); refusal != nil && refusal.Code != ticket.Unavailable {
 		if err := d.ledger.Close(tidy, op.ID, Refused, refusal.Error()); err != nil {
 			d.opts.Log.Warn("operation.close", "operation", op.ID, "error", err)
-			return Reply{}, refusal
+		} else {
+			refused(ctx, op.ID)
 		}
-		refused(ctx, op.ID)
-		return Reply{}, refusal
+		return Reply{}, why // whole: a gate may say with its refusal when to come again
 	}
 	if err == nil {
 		err = d.finish(tidy, op, events)

@@ -2,6 +2,7 @@ package apitest
 
 import (
 	"bytes"
+	"context"
 	"encoding/json"
 	"io/fs"
 	"net/http"
@@ -9,6 +10,7 @@ import (
 	"os"
 	"path/filepath"
 	"regexp"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -38,8 +40,10 @@ var escapes = regexp.MustCompile(`%[0-9A-Fa-f]{2}|[A-Za-z0-9._~-]`)
 // seeds are bodies, or files or folders of them.
 func Fuzz(f *testing.F, fresh func(t testing.TB) Stand, seeds ...string) {
 	f.Helper()
+	first := &stay{TB: f}
+	f.Cleanup(first.end)
 	var routes []api.Route
-	for _, family := range fresh(f).Server.Families() {
+	for _, family := range fresh(first).Server.Families() {
 		routes = append(routes, family.Routes...)
 	}
 	for i, route := range routes {
@@ -55,10 +59,14 @@ func Fuzz(f *testing.F, fresh func(t testing.TB) Stand, seeds ...string) {
 		f.Add(uint8(i), "\x00'\"<é/..", "cursor=%00&q=%ff", "é", []byte(`[null,{"a":1e999}]`))
 	}
 	var stand Stand
+	var here *stay
+	f.Cleanup(func() { here.end() })
 	sent := 0
 	f.Fuzz(func(t *testing.T, n uint8, parameter, query, key string, body []byte) {
 		if sent++; sent%anew == 1 {
-			stand = fresh(t)
+			here.end()
+			here = &stay{TB: t}
+			stand = fresh(here)
 		}
 		route := routes[int(n)%len(routes)]
 		path := route.Path
@@ -94,6 +102,35 @@ func Fuzz(f *testing.F, fresh func(t testing.TB) Stand, seeds ...string) {
 			require.True(t, json.Valid(answer), "%s %s answered %q", route.Method, path, answer)
 		}
 	})
+}
+
+// stay is for how long a stand is used, by one test after the other: what is made for it outlives the test that it was made in.
+type stay struct {
+	testing.TB
+	ends []func()
+}
+
+// Cleanup implements testing.TB.
+func (s *stay) Cleanup(f func()) { s.ends = append(s.ends, f) }
+
+// Context implements testing.TB.
+func (s *stay) Context() context.Context { return context.Background() }
+
+// TempDir implements testing.TB.
+func (s *stay) TempDir() string {
+	dir, err := os.MkdirTemp("", "signalbox-fuzz-")
+	require.NoError(s.TB, err)
+	s.Cleanup(func() { _ = os.RemoveAll(dir) })
+	return dir
+}
+
+func (s *stay) end() {
+	if s == nil {
+		return
+	}
+	for _, f := range slices.Backward(s.ends) {
+		f()
+	}
 }
 
 // asQuery writes the members of a JSON object as a query; what is none is a query as it is.

@@ -50,11 +50,11 @@ func (b *budget) Take(_ context.Context, tenant, name string, limit int, window 
 	return max(limit-b.used[key], 0), b.began[key].Add(window), b.used[key] <= limit, nil
 }
 
-// bench is a server with the exception family, and the issue family to open and read with, over a house in memory.
+// bench is a server with the exception family, and the issue family to open and read with, over the true desk and store.
 type bench struct {
 	*testing.T
 	apitest.Client
-	house  *apitest.House
+	back   *apitest.Backend
 	budget *budget
 	clock  *time.Time
 }
@@ -65,11 +65,11 @@ func setup(t testing.TB) *bench {
 	t.Helper()
 	at := epoch
 	now := func() time.Time { return at }
-	house := apitest.NewHouse()
-	house.Now = now
-	b := &bench{house: house, budget: &budget{used: map[string]int{}, began: map[string]time.Time{}, now: now}, clock: &at}
-	wing := exception.Handler{Desk: house, Budget: b.budget, Limit: limit, Now: now}
-	issues := issue.Handler{Desk: house, Tickets: house, Services: house, Addresses: house, Types: api.DefaultIncidentTypes}
+	back := apitest.NewBackend(t, nil)
+	back.Now = now
+	b := &bench{back: back, budget: &budget{used: map[string]int{}, began: map[string]time.Time{}, now: now}, clock: &at}
+	wing := exception.Handler{Desk: back, Budget: b.budget, Limit: limit, Now: now}
+	issues := issue.Handler{Desk: back, Tickets: back, Services: back, Addresses: back, Types: api.DefaultIncidentTypes}
 	server := api.New(api.Config{}, apitest.NewApps(), nil, slog.New(slog.NewTextHandler(io.Discard, nil)), wing.Family(), issues.Family())
 	b.Client = apitest.Client{T: t, App: server.App(), Contract: apitest.LoadContract(t, "exception", "issue"), Secret: apitest.Writer}
 	b.T, _ = t.(*testing.T)
@@ -89,7 +89,7 @@ func (b *bench) open(phase string) ticket.Ticket {
 	r := desk.Request{App: apitest.NewApps()[apitest.Writer], Channel: ticket.ChannelIssue}
 	draft := ticket.Draft{Channel: ticket.ChannelIssue, App: "writer", Origin: "a", Title: "b", Opener: "wang"}
 	var id ticket.Identity
-	_, err := b.house.Open(t.Context(), r, desk.Opening{Series: ticket.SeriesIM, Draft: draft, Answer: func(i ticket.Identity) desk.Answer { id = i; return desk.Answer{} }})
+	_, err := b.back.Open(t.Context(), r, desk.Opening{Series: ticket.SeriesIM, Draft: draft, Answer: func(i ticket.Identity) desk.Answer { id = i; return desk.Answer{} }})
 	require.NoError(t, err)
 	status, suspended := strings.CutPrefix(phase, "suspended ")
 	steps := map[string][]ticket.Action{
@@ -102,7 +102,7 @@ func (b *bench) open(phase string) ticket.Ticket {
 	}
 	for _, action := range steps {
 		c := ticket.Command{Action: action, Operator: "wang", Solution: &ticket.Solution{Type: "x", Cause: "原因", Text: "方案"}}
-		_, err := b.house.Handle(t.Context(), r, desk.Handling{Ticket: id.Number, Command: c})
+		_, err := b.back.Handle(t.Context(), r, desk.Handling{Ticket: id.Number, Command: c})
 		require.NoError(t, err)
 	}
 	return b.ticket(id.Number)
@@ -110,14 +110,14 @@ func (b *bench) open(phase string) ticket.Ticket {
 
 func (b *bench) ticket(number string) ticket.Ticket {
 	b.Client.T.Helper()
-	found, err := b.house.Ticket(b.Client.T.Context(), "north", number)
+	found, err := b.back.Ticket(b.Client.T.Context(), "north", number)
 	require.NoError(b.Client.T, err)
 	return found
 }
 
 func (b *bench) timeline(id int64) []ticket.Event {
 	b.Client.T.Helper()
-	events, err := b.house.Timeline(b.Client.T.Context(), id, 0, 1000)
+	events, err := b.back.Timeline(b.Client.T.Context(), id, 0, 1000)
 	require.NoError(b.Client.T, err)
 	return events
 }

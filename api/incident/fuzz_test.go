@@ -16,9 +16,9 @@ func FuzzCalls(f *testing.F) {
 		"incident_type":"inc_type_p_change_issues","incident_title":"t","incident_description":"d","incident_source":"incident_source_manual",
 		"creator":"c","incident_assignee":["a"],"assignee_scene":"x","assignee_role":"y","start_time":1700000000000}`
 	apitest.Fuzz(f, func(t testing.TB) apitest.Stand {
-		house := apitest.NewHouse()
+		back := apitest.NewBackend(t, nil)
 		apps := apitest.NewApps()
-		wing := incident.Handler{Desk: house, Reader: house, Apps: apps, Now: time.Now, Types: api.DefaultIncidentTypes}
+		wing := incident.Handler{Desk: back, Reader: back, Apps: apps, Now: time.Now, Types: api.DefaultIncidentTypes}
 		server := api.New(api.Config{}, apps, nil, slog.New(slog.DiscardHandler), wing.Family())
 		var v struct {
 			Data struct {

@@ -32,11 +32,11 @@ const (
 	operator   = "7da46971b7e24eed90cf777cc2ff8b91"
 )
 
-// bench is a server with the incident family alone, over a house in memory.
+// bench is a server with the incident family alone, over the true desk and store.
 type bench struct {
 	*testing.T
 	apitest.Client
-	house *apitest.House
+	back *apitest.Backend
 }
 
 func setup(t *testing.T) bench {
@@ -46,16 +46,16 @@ func setup(t *testing.T) bench {
 
 func setupWith(t *testing.T, apps api.Apps, now func() time.Time) bench {
 	t.Helper()
-	house := apitest.NewHouse()
-	wing := incident.Handler{Desk: house, Reader: house, Apps: apps, Now: now, Types: api.DefaultIncidentTypes}
+	back := apitest.NewBackend(t, nil)
+	wing := incident.Handler{Desk: back, Reader: back, Apps: apps, Now: now, Types: api.DefaultIncidentTypes}
 	contract := apitest.LoadContract(t, "incident")
 	require.Equal(t, contract.Routes(), apitest.Mounted(wing.Family()), "what is served and what the document says")
 	server := api.New(api.Config{}, apps, nil, slog.New(slog.NewTextHandler(io.Discard, nil)), wing.Family())
-	return bench{t, apitest.Client{T: t, App: server.App(), Contract: contract, Secret: apitest.Writer}, house}
+	return bench{t, apitest.Client{T: t, App: server.App(), Contract: contract, Secret: apitest.Writer}, back}
 }
 
 // on gives the bench to a subtest.
-func (b bench) on(t *testing.T) bench { return bench{t, b.Client.On(t), b.house} }
+func (b bench) on(t *testing.T) bench { return bench{t, b.Client.On(t), b.back} }
 
 func (b bench) sample(name string) []byte {
 	b.T.Helper()
@@ -205,7 +205,7 @@ func TestOutOfTurnChangesNothing(t *testing.T) {
 	unchanged("accept.json", "accept.json", "confirm.json")
 	b.did("commit.json", number)
 	unchanged("accept.json", "commit.json")
-	_, err := b.house.Handle(context.Background(), desk.Request{App: desk.App{Tenant: "north"}}, desk.Handling{Ticket: number, Command: ticket.Command{Action: ticket.Suspend}})
+	_, err := b.back.Handle(context.Background(), desk.Request{App: desk.App{Tenant: "north"}}, desk.Handling{Ticket: number, Command: ticket.Command{Action: ticket.Suspend}})
 	require.NoError(t, err)
 	require.Equal(t, "INCIDENT_STATUS_RESOLVED", b.status(number), "a suspended incident shows the status under it")
 	unchanged("accept.json", "commit.json", "confirm.json")
@@ -217,7 +217,7 @@ func TestOutOfTurnChangesNothing(t *testing.T) {
 func TestUUIDsNameIncidentsToo(t *testing.T) {
 	b := setup(t)
 	number := b.create()
-	tk, err := b.house.Ticket(context.Background(), "north", number)
+	tk, err := b.back.Ticket(context.Background(), "north", number)
 	require.NoError(t, err)
 	b.did("accept.json", strings.ToUpper(tk.UUID))
 	require.Equal(t, b.read(number), b.read(tk.UUID))
@@ -360,23 +360,23 @@ func TestWhenWhatStandsBehindIsDown(t *testing.T) {
 			b.call("accept.json", number), b.Do("POST", createPath, creation(nil)), b.Do("GET", "/v1/external/incident/"+number, nil), b.search(number, nil),
 		}
 	}
-	b.house.Err = ticket.Refuse(ticket.Unavailable, "it cannot be told what became of it")
+	b.back.Err = ticket.Refuse(ticket.Unavailable, "it cannot be told what became of it")
 	for _, answer := range calls() {
 		b.refused(answer, 503, "GOM.00007503", "it cannot be told")
 		require.NotEmpty(t, answer.Header.Get(fiber.HeaderRetryAfter))
 	}
-	b.house.Err = context.DeadlineExceeded
+	b.back.Err = context.DeadlineExceeded
 	for _, answer := range calls() {
 		b.refused(answer, 503, "GOM.00007503", "in time")
 	}
-	b.house.Err = ticket.Refuse(ticket.Busy, "the first request with this key is still running")
+	b.back.Err = ticket.Refuse(ticket.Busy, "the first request with this key is still running")
 	b.refused(b.call("accept.json", number), 409, "GOM.00007423", "still running")
-	b.house.Err = io.ErrUnexpectedEOF
+	b.back.Err = io.ErrUnexpectedEOF
 	for _, answer := range calls() {
 		b.refused(answer, 500, "GOM.00007500", "internal error")
 	}
-	b.house.Err = ticket.Refuse(ticket.TooMany, "too many requests")
+	b.back.Err = ticket.Refuse(ticket.TooMany, "too many requests")
 	b.refused(b.call("accept.json", number), 429, "APIGW.0308", "too many")
-	b.house.Err = nil
+	b.back.Err = nil
 	b.did("accept.json", number)
 }

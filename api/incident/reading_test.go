@@ -15,7 +15,7 @@ import (
 func TestDetail(t *testing.T) {
 	b := setup(t)
 	at := time.Date(2026, 11, 24, 15, 0, 0, 123_456_000, time.UTC)
-	b.house.Now = func() time.Time { return at }
+	b.back.Now = func() time.Time { return at }
 	number := b.create()
 	require.Regexp(t, `^IM\d{24}$`, number)
 	require.Equal(t, map[string]any{
@@ -48,7 +48,7 @@ func TestDetailOfWhatAnExternalSystemResolved(t *testing.T) {
 	number := b.create()
 	before := b.read(number)
 	c := ticket.Command{Action: ticket.Report, Statement: &ticket.Statement{System: "JIRA", Issue: "RECON-1234", Status: ticket.Completed}}
-	_, err := b.house.Handle(context.Background(), desk.Request{App: desk.App{Code: "writer", Tenant: "north"}, Channel: ticket.ChannelException}, desk.Handling{Ticket: number, Command: c})
+	_, err := b.back.Handle(context.Background(), desk.Request{App: desk.App{Code: "writer", Tenant: "north"}, Channel: ticket.ChannelException}, desk.Handling{Ticket: number, Command: c})
 	require.NoError(t, err)
 	after := b.read(number)
 	require.Equal(t, "INCIDENT_STATUS_COMPLETED", after["status"])
@@ -63,7 +63,7 @@ func TestDetailOfOtherFamiliesTickets(t *testing.T) {
 	b := setup(t)
 	open := func(d ticket.Draft) string {
 		var number string
-		_, err := b.house.Open(context.Background(), desk.Request{App: desk.App{Code: "writer", Tenant: "north"}}, desk.Opening{Series: ticket.SeriesREQ, Draft: d,
+		_, err := b.back.Open(context.Background(), desk.Request{App: desk.App{Code: "writer", Tenant: "north"}}, desk.Opening{Series: ticket.SeriesREQ, Draft: d,
 			Answer: func(id ticket.Identity) desk.Answer { number = id.Number; return desk.Answer{} }})
 		require.NoError(t, err)
 		return number
@@ -93,7 +93,7 @@ func TestDetailOfOtherFamiliesTickets(t *testing.T) {
 
 	for action, word := range map[ticket.Action]string{ticket.Terminate: "INCIDENT_STATUS_COMPLETED", ticket.Withdraw: "INCIDENT_STATUS_REJECTED", ticket.Close: "INCIDENT_STATUS_COMPLETED"} {
 		number := open(ticket.Draft{Channel: ticket.ChannelIssue, App: "writer", Origin: "customs", Title: "异常"})
-		_, err := b.house.Handle(context.Background(), desk.Request{App: desk.App{Tenant: "north"}}, desk.Handling{Ticket: number, Command: ticket.Command{Action: action}})
+		_, err := b.back.Handle(context.Background(), desk.Request{App: desk.App{Tenant: "north"}}, desk.Handling{Ticket: number, Command: ticket.Command{Action: action}})
 		require.NoError(t, err)
 		require.Equal(t, word, b.status(number))
 		b.refused(b.call("accept.json", number), 400, "GOM.00007409", "is")
@@ -118,12 +118,12 @@ func (b bench) search(number string, change map[string]any) apitest.Answer {
 func TestHistories(t *testing.T) {
 	b := setup(t)
 	at := time.Date(2026, 11, 24, 15, 0, 0, 0, time.UTC)
-	b.house.Now = func() time.Time { at = at.Add(time.Second); return at }
+	b.back.Now = func() time.Time { at = at.Add(time.Second); return at }
 	number := b.create()
 	for _, sample := range []string{"accept.json", "commit.json", "confirm.json"} {
 		b.did(sample, number)
 	}
-	_, err := b.house.Handle(context.Background(), desk.Request{App: desk.App{Code: "writer", Tenant: "north"}}, desk.Handling{Ticket: number,
+	_, err := b.back.Handle(context.Background(), desk.Request{App: desk.App{Code: "writer", Tenant: "north"}}, desk.Handling{Ticket: number,
 		Command: ticket.Command{Action: ticket.Say, Message: &ticket.Message{ID: "m1", Author: "wang.wu", Content: "请看日志"}}})
 	require.NoError(t, err)
 

@@ -74,7 +74,7 @@ func TestOpeningsThatAreWrong(t *testing.T) {
 		"deep":                {`{"origin":"a","title":"b","x":` + strings.Repeat("[", 20_000) + strings.Repeat("]", 20_000) + `}`, "body"},
 	} {
 		t.Run(name, func(t *testing.T) {
-			b := bench{t, b.On(t), b.house}
+			b := bench{t, b.On(t), b.back}
 			b.Refused(b.Do("POST", "/api/issue", c.body), 400, c.says)
 		})
 	}
@@ -83,7 +83,7 @@ func TestOpeningsThatAreWrong(t *testing.T) {
 	require.Empty(t, page.Items, "a refused call touches nothing")
 
 	t.Run("gives characters their full allowance", func(t *testing.T) {
-		b := bench{t, b.On(t), b.house}
+		b := bench{t, b.On(t), b.back}
 		b.Result(b.Do("POST", "/api/issue", fmt.Sprintf(`{"origin":%q,"title":%q,"description":%q}`,
 			strings.Repeat("源", 255), strings.Repeat("题", 255), strings.Repeat("述", 65_536))), nil)
 	})
@@ -111,7 +111,7 @@ func TestQueriesThatAreWrong(t *testing.T) {
 func TestListFiltersAndPages(t *testing.T) {
 	b := setup(t)
 	at := time.Date(2026, 3, 1, 0, 0, 0, 0, time.UTC)
-	b.house.Now = func() time.Time { return at }
+	b.back.Now = func() time.Time { return at }
 	var numbers []string
 	for i := range 5 {
 		at = at.Add(time.Hour)
@@ -214,18 +214,18 @@ func TestWhoMayCall(t *testing.T) {
 	before := b.read(number)
 	for name, c := range calls(number) {
 		t.Run(name, func(t *testing.T) {
-			b := bench{t, b.On(t), b.house}
+			b := bench{t, b.On(t), b.back}
 			for _, secret := range []string{"", "nonsense", apitest.Gone} {
-				answer := bench{t, b.As(secret), b.house}.call(c)
+				answer := bench{t, b.As(secret), b.back}.call(c)
 				b.Refused(answer, 401, "credential")
 				require.NotEmpty(t, answer.Header.Get("WWW-Authenticate"))
 			}
 			b.Refused(b.call(c, "Authorization", "Basic "+apitest.Writer), 401, "credential")
 			if c[0] != http.MethodGet {
-				b.Refused(bench{t, b.As(apitest.Reader), b.house}.call(c), 403, "scope write")
+				b.Refused(bench{t, b.As(apitest.Reader), b.back}.call(c), 403, "scope write")
 			}
 			if c[1] != "/api/issue" {
-				b.Refused(bench{t, b.As(apitest.Stranger), b.house}.call(c), 404, "no such")
+				b.Refused(bench{t, b.As(apitest.Stranger), b.back}.call(c), 404, "no such")
 			}
 		})
 	}
@@ -236,7 +236,7 @@ func TestWhoMayCall(t *testing.T) {
 		require.Equal(t, 200, b.Do("GET", "/api/issue/"+number, nil, header...).Status, header)
 	}
 	var page struct{ Items []any }
-	stranger := bench{t, b.As(apitest.Stranger), b.house}
+	stranger := bench{t, b.As(apitest.Stranger), b.back}
 	stranger.Result(stranger.Do("GET", "/api/issue", nil), &page)
 	require.Empty(t, page.Items)
 }
@@ -246,19 +246,19 @@ func TestNothingBehindAnswers(t *testing.T) {
 	number := b.open()
 	for name, c := range calls(number) {
 		t.Run(name, func(t *testing.T) {
-			b := bench{t, b.On(t), b.house}
-			b.house.Err = fmt.Errorf("read: %w", errUnavailable)
+			b := bench{t, b.On(t), b.back}
+			b.back.Err = fmt.Errorf("read: %w", errUnavailable)
 			answer := b.call(c)
 			b.Refused(answer, 503, "later")
 			require.NotEmpty(t, answer.Header.Get("Retry-After"))
 			require.NotContains(t, string(answer.Body), "read:")
-			b.house.Err = errors.New("password=hunter2")
+			b.back.Err = errors.New("password=hunter2")
 			answer = b.call(c)
 			b.Refused(answer, 500, "internal error")
 			require.NotContains(t, string(answer.Body), "hunter2")
 		})
 	}
-	b.house.Err = nil
+	b.back.Err = nil
 	require.Equal(t, "triggered", b.read(number)["phase"])
 }
 

@@ -12,8 +12,8 @@ import (
 // FuzzCalls: whatever is sent to any call of this family, it is answered or refused.
 func FuzzCalls(f *testing.F) {
 	apitest.Fuzz(f, func(t testing.TB) apitest.Stand {
-		house := apitest.NewHouse()
-		wing := issue.Handler{Desk: house, Tickets: house, Services: house, Addresses: house, Types: api.DefaultIncidentTypes}
+		back := apitest.NewBackend(t, nil)
+		wing := issue.Handler{Desk: back, Tickets: back, Services: back, Addresses: back, Types: api.DefaultIncidentTypes}
 		server := api.New(api.Config{}, apitest.NewApps(), nil, slog.New(slog.DiscardHandler), wing.Family())
 		c := apitest.Client{T: t, App: server.App(), Secret: apitest.Writer}
 		made := func(path string, body any) string {

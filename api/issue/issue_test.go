@@ -21,19 +21,19 @@ import (
 	"signalbox/notice"
 )
 
-// bench is a server with the issue family alone, over a house in memory.
+// bench is a server with the issue family alone, over the true desk and store.
 type bench struct {
 	*testing.T
 	apitest.Client
-	house *apitest.House
+	back *apitest.Backend
 }
 
 func setup(t *testing.T) bench {
 	t.Helper()
-	house := apitest.NewHouse()
-	wing := issue.Handler{Desk: house, Tickets: house, Services: house, Addresses: house, Types: api.DefaultIncidentTypes}
+	back := apitest.NewBackend(t, nil)
+	wing := issue.Handler{Desk: back, Tickets: back, Services: back, Addresses: back, Types: api.DefaultIncidentTypes}
 	server := api.New(api.Config{}, apitest.NewApps(), nil, slog.New(slog.NewTextHandler(io.Discard, nil)), wing.Family())
-	return bench{t, apitest.Client{T: t, App: server.App(), Contract: apitest.LoadContract(t, "issue"), Secret: apitest.Writer}, house}
+	return bench{t, apitest.Client{T: t, App: server.App(), Contract: apitest.LoadContract(t, "issue"), Secret: apitest.Writer}, back}
 }
 
 func (b bench) sample(name string) []byte {
@@ -202,7 +202,7 @@ func TestHandleWhenWrong(t *testing.T) {
 		"no issue":              {`{"action":"accept","operator":"a"}`, 404, "no such"},
 	} {
 		t.Run(name, func(t *testing.T) {
-			b := bench{t, b.On(t), b.house}
+			b := bench{t, b.On(t), b.back}
 			at := path
 			if name == "no issue" {
 				at = "/api/issue/IM000000000000000000000000/handle"
@@ -293,20 +293,33 @@ func TestConversation(t *testing.T) {
 func TestTheTimelineTellsOfDeliveries(t *testing.T) {
 	b := setup(t)
 	number := b.open()
+	var to struct{ ID string }
+	b.Result(b.Do("POST", "/api/issue/"+number+"/notification", `{"url":"https://example.com/hook"}`), &to)
 	at := time.Date(2026, 1, 2, 3, 4, 5, 0, time.FixedZone("", 3600))
-	for i, kind := range notice.AlertKinds {
-		b.house.Raise(number, notice.Alert{ID: fmt.Sprintf("00000000-0000-4000-8000-%012d", i), Kind: kind, At: at, Subscription: "s", Delivery: "msg_1",
-			Host: "example.com", Reason: "no answer", Status: "timeout"})
-	}
+	try := notice.Attempt{StartedAt: at, FinishedAt: at, Class: notice.ErrorTimeout, Error: "no answer"}
+	owed := b.owe(number, to.ID)
+	b.back.TriedAs(notice.Result{Work: owed, Then: notice.Failed, BreakerOpened: true}, try)
+	last := b.owe(number, to.ID)
 	b.Result(b.Do("POST", "/api/issue/"+number+"/handle", `{"action":"accept","operator":"li"}`), nil)
-	b.house.Raise(number, notice.Alert{ID: "00000000-0000-4000-8000-000000000009", Kind: notice.DeliveryFailed, At: at})
+	b.back.TriedAs(notice.Result{Work: last, Then: notice.Failed, Drop: "ten minutes of failures"}, try)
 
 	var all struct{ Items []json.RawMessage }
 	b.Result(b.Do("GET", "/api/issue/"+number+"/timeline", nil), &all)
-	require.Len(t, all.Items, 6)
-	require.JSONEq(t, `{"id":"00000000-0000-4000-8000-000000000000","at":"2026-01-02T02:04:05Z","type":"delivery_failed","actor":"signalbox","door":"system",
-		"before":{},"after":{},"note":"no answer","subscription":"s","delivery":"msg_1","host":"example.com"}`, string(all.Items[1]))
-	for limit := 1; limit <= 6; limit++ {
+	require.Len(t, all.Items, 8, "opened, related, two alerts, related, accepted, two alerts")
+	var alert struct{ ID string }
+	require.NoError(t, json.Unmarshal(all.Items[2], &alert))
+	require.JSONEq(t, `{"id":"`+alert.ID+`","at":"2026-01-02T02:04:05Z","type":"delivery_failed","actor":"signalbox","door":"system",
+		"before":{},"after":{},"note":"no answer","subscription":"`+to.ID+`","delivery":"`+owed.Delivery.ID+`","host":"example.com"}`, string(all.Items[2]))
+	kinds := []string{}
+	for _, item := range all.Items {
+		var e struct{ Type string }
+		require.NoError(t, json.Unmarshal(item, &e))
+		kinds = append(kinds, e.Type)
+	}
+	for _, kind := range notice.AlertKinds {
+		require.Contains(t, kinds, string(kind))
+	}
+	for limit := 1; limit <= 8; limit++ {
 		var got []string
 		for cursor, more := "0", true; more; more = cursor != "" {
 			var page struct {
@@ -319,7 +332,7 @@ func TestTheTimelineTellsOfDeliveries(t *testing.T) {
 			}
 			cursor = page.Next
 		}
-		require.Len(t, got, 6)
+		require.Len(t, got, 8)
 		for i, item := range all.Items {
 			require.JSONEq(t, string(item), got[i], "%d at a time", limit)
 		}

@@ -6,6 +6,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/google/uuid"
 	"github.com/stretchr/testify/require"
 
 	"signalbox/api/apitest"
@@ -25,9 +26,24 @@ func (b bench) registered(path string) []registration {
 	return page.Items
 }
 
+// happen has something happen to a ticket that its addresses are told of.
+func (b bench) happen(number string) {
+	b.T.Helper()
+	b.Result(b.Do("PUT", "/api/issue/"+number+"/relations/happened", map[string]any{"content": []string{uuid.NewString()}}), nil)
+}
+
+// owe has something happen to a ticket, and gives what an address is owed for it.
+func (b bench) owe(number, address string) notice.Work {
+	b.T.Helper()
+	b.happen(number)
+	works := b.back.Waiting(address)
+	return works[len(works)-1]
+}
+
 func TestNotifications(t *testing.T) {
 	b := setup(t)
-	path := "/api/issue/" + b.open() + "/notification"
+	number := b.open()
+	path := "/api/issue/" + number + "/notification"
 	require.Equal(t, `{"success":true,"message":"","result":{"items":[]}}`, string(b.Do("GET", path, nil).Body))
 
 	var made, again struct{ ID string }
@@ -37,7 +53,8 @@ func TestNotifications(t *testing.T) {
 	b.Result(b.Do("POST", path, b.sample("notification.json")), &again)
 	require.Equal(t, made, again, "an active address gives its id again")
 
-	b.house.Drop(made.ID, "ten minutes of failures")
+	b.happen(number)
+	b.back.GiveUp(made.ID, "ten minutes of failures")
 	b.Result(b.Do("POST", path, b.sample("notification.json")), &again)
 	require.NotEqual(t, made, again, "a dropped address gets a new id")
 	list := b.registered(path)
@@ -74,7 +91,8 @@ func TestTheSecretOfAnAddressIsToldByRotatingIt(t *testing.T) {
 	b.Refused(b.Do("POST", path+"/%00/rotate", nil), 404, "notification")
 	b.Refused(b.Do("POST", "/api/issue/"+b.open()+"/notification/"+made.ID+"/rotate", nil), 404, "notification")
 	b.Refused(b.As(apitest.Reader).Do("POST", path+"/"+made.ID+"/rotate", nil), 403, "write")
-	b.house.Drop(made.ID, "ten minutes of failures")
+	b.happen(number)
+	b.back.GiveUp(made.ID, "ten minutes of failures")
 	b.Refused(b.Do("POST", path+"/"+made.ID+"/rotate", nil), 409, "dropped")
 }
 
@@ -101,18 +119,20 @@ func TestBadAddresses(t *testing.T) {
 
 func TestDeliveries(t *testing.T) {
 	b := setup(t)
-	path := "/api/issue/" + b.open() + "/notification"
+	number := b.open()
+	path := "/api/issue/" + number + "/notification"
 	var made struct{ ID string }
 	b.Result(b.Do("POST", path, b.sample("notification.json")), &made)
 	path += "/" + made.ID + "/deliveries"
 	require.Equal(t, `{"success":true,"message":"","result":{"items":[]}}`, string(b.Do("GET", path, nil).Body))
 
 	at := time.Date(2026, 1, 2, 3, 4, 5, 0, time.FixedZone("", 8*3600))
-	failed := b.house.Owe(made.ID, "status", notice.Failed,
-		notice.Attempt{N: 1, StartedAt: at, FinishedAt: at.Add(1500 * time.Millisecond), Class: notice.ErrorTimeout, Error: "no answer"},
-		notice.Attempt{N: 2, StartedAt: at, FinishedAt: at, Status: 500, Class: notice.ErrorStatus, Error: "HTTP 500",
+	first := b.owe(number, made.ID)
+	b.back.Tried(first, notice.Failed,
+		notice.Attempt{StartedAt: at, FinishedAt: at.Add(1500 * time.Millisecond), Class: notice.ErrorTimeout, Error: "no answer"},
+		notice.Attempt{StartedAt: at.Add(time.Minute), FinishedAt: at.Add(time.Minute), Status: 500, Class: notice.ErrorStatus, Error: "HTTP 500",
 			Answer: []byte(strings.Repeat("好", 2000) + "\xff")})
-	pending := b.house.Owe(made.ID, "relations", notice.Pending)
+	failed, pending := first.Delivery.ID, b.owe(number, made.ID).Delivery.ID
 
 	var page struct {
 		Items []struct {

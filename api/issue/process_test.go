@@ -19,7 +19,7 @@ func (b bench) publish(source string) flow.Definition {
 	b.T.Helper()
 	def, faults := flow.Parse([]byte(source))
 	require.Empty(b.T, faults)
-	def, err := b.house.PublishService(b.T.Context(), "north", "boss", def)
+	def, err := b.back.PublishService(b.T.Context(), "north", "boss", def)
 	require.NoError(b.T, err)
 	return def
 }
@@ -120,7 +120,7 @@ func TestAnIssueOfAPublishedService(t *testing.T) {
 
 	// A rejection goes back, out of the parallel, and around again; a vote in somebody's name is an admin's.
 	b.Refused(b.act(number, "chief", "reject", "boss", map[string]any{"on_behalf": "zhou"}), 403, "on_behalf")
-	b.Result(bench{b.T, b.As(apitest.Boss), b.house}.act(number, "chief", "reject", "boss", map[string]any{"on_behalf": "zhou", "comment": "太贵"}), nil)
+	b.Result(bench{b.T, b.As(apitest.Boss), b.back}.act(number, "chief", "reject", "boss", map[string]any{"on_behalf": "zhou", "comment": "太贵"}), nil)
 	nodes = b.nodes(number)
 	require.Len(t, nodes, 1)
 	require.Equal(t, []string{"li"}, nodes["ask"].Pending)
@@ -167,7 +167,7 @@ func TestOpeningsOfServicesThatAreWrong(t *testing.T) {
 		"opener too long":       {`"opener":"` + strings.Repeat("名", 256) + `"`, "opener"},
 	} {
 		t.Run(name, func(t *testing.T) {
-			b := bench{t, b.On(t), b.house}
+			b := bench{t, b.On(t), b.back}
 			b.Refused(b.Do("POST", "/api/issue", `{"origin":"a","title":"b",`+c.body+`}`), 400, c.says)
 			b.Refused(b.Do("POST", "/api/issue", `{"origin":"a","title":"b",`+c.body+`}`, "X-Idempotency-Key", "k"), 400, c.says)
 		})
@@ -197,7 +197,7 @@ func TestActsThatAreWrong(t *testing.T) {
 		"on behalf":           {"approve", "boss", `{"on_behalf":"zhao"}`, 403, "on_behalf"},
 	} {
 		t.Run(name, func(t *testing.T) {
-			b := bench{t, b.On(t), b.house}
+			b := bench{t, b.On(t), b.back}
 			b.Refused(b.act(number, "wang", c.action, c.node, json.RawMessage(c.parameter)), c.status, c.says)
 		})
 	}

@@ -3,6 +3,7 @@ package issue_test
 import (
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/stretchr/testify/require"
 
@@ -11,15 +12,15 @@ import (
 
 func TestManyDeliveriesAgain(t *testing.T) {
 	b := setup(t)
-	path := "/api/issue/" + b.open() + "/notification"
+	number := b.open()
+	path := "/api/issue/" + number + "/notification"
 	var made struct{ ID string }
 	b.Result(b.Do("POST", path, b.sample("notification.json")), &made)
 	path += "/" + made.ID
 	for range 3 {
-		b.house.Owe(made.ID, "relations", notice.Failed)
+		b.back.Tried(b.owe(number, made.ID), notice.Failed)
 	}
-	b.house.Owe(made.ID, "relations", notice.Held)
-	b.house.Owe(made.ID, "relations", notice.Cancelled)
+	b.back.Tried(b.owe(number, made.ID), notice.Sent)
 
 	require.Equal(t, `{"success":true,"message":"","result":{"total":3,"done":0}}`, string(b.Do("POST", path+"/redeliver", `{"state":"failed","dry_run":true}`).Body))
 	var r struct {
@@ -35,6 +36,7 @@ func TestManyDeliveriesAgain(t *testing.T) {
 	require.Equal(t, string(first.Body), string(b.Do("POST", path+"/redeliver", `{"state":"failed"}`, "Idempotency-Key", "again").Body))
 	b.Result(b.Do("GET", path+"/redeliver/"+r.ID, nil), &r)
 	require.Equal(t, "running", r.State)
+	b.back.GoOn(r.ID)
 	require.Equal(t, 3, b.registered(strings.TrimSuffix(path, "/"+made.ID))[0].Counts["pending"])
 
 	for body, says := range map[string]string{
@@ -45,16 +47,19 @@ func TestManyDeliveriesAgain(t *testing.T) {
 	}
 	b.Refused(b.Do("POST", strings.Replace(path, made.ID, "nothing", 1)+"/redeliver", `{"state":"failed"}`), 404, "notification")
 	b.Refused(b.Do("GET", path+"/redeliver/nothing", nil), 404, "redelivery")
-	b.house.Drop(made.ID, "ten minutes")
+	b.back.GiveUp(made.ID, "ten minutes")
 	b.Refused(b.Do("POST", path+"/redeliver", `{"state":"held"}`), 409, "dropped")
 }
 
 func TestOneDeliveryWithAllThatIsKeptOfIt(t *testing.T) {
 	b := setup(t)
-	path := "/api/issue/" + b.open() + "/notification"
+	number := b.open()
+	path := "/api/issue/" + number + "/notification"
 	var made struct{ ID string }
 	b.Result(b.Do("POST", path, b.sample("notification.json")), &made)
-	id := b.house.Owe(made.ID, "relations", notice.Failed, notice.Attempt{N: 1, Status: 500, Class: notice.ErrorStatus, Answer: []byte(strings.Repeat("x", notice.MaxAnswer)),
+	owed := b.owe(number, made.ID)
+	id := owed.Delivery.ID
+	b.back.Tried(owed, notice.Failed, notice.Attempt{StartedAt: time.Now(), FinishedAt: time.Now(), Status: 500, Class: notice.ErrorStatus, Answer: []byte(strings.Repeat("x", notice.MaxAnswer)),
 		Sent: map[string]string{"Webhook-Id": "msg_1", "X-Key": notice.Redacted}, Header: map[string]string{"Server": "nginx"}})
 	var d struct {
 		ID, Body string

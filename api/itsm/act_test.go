@@ -11,6 +11,7 @@ import (
 	"signalbox/api/apitest"
 	"signalbox/desk"
 	"signalbox/flow"
+	"signalbox/notice"
 	"signalbox/ticket"
 )
 
@@ -209,7 +210,7 @@ func TestACallIsHandledByTheSystemUntilItFails(t *testing.T) {
 	require.Len(t, roles, 1, "a call is a TASK, and those are listed (itsm.md 1.9)")
 	require.Equal(t, []any{s.StateID, "PERSON", "ops,boss"}, []any{roles[0].ID, roles[0].Type, roles[0].Processors})
 
-	_, err := b.house.Handle(t.Context(), desk.Request{App: desk.App{Tenant: "north", Code: "writer"}}, desk.Handling{Ticket: sn,
+	_, err := b.back.Handle(t.Context(), desk.Request{App: desk.App{Tenant: "north", Code: "writer"}}, desk.Handling{Ticket: sn,
 		Command: ticket.Command{Action: ticket.Answer, Called: &flow.Called{Node: "pay", Round: 1, Try: 1, Error: "connection refused"}}})
 	require.NoError(t, err)
 	s = b.status(sn).Steps[0]
@@ -312,8 +313,7 @@ func TestATicketIsRatedOnce(t *testing.T) {
 
 func TestFailedCallbacksAreListedUntilSomebodyAsks(t *testing.T) {
 	b := setup(t)
-	over, open := b.fast(nil), b.fast(nil)
-	b.done(b.vote(over, "alice", "true", ""), nil)
+	over, open := b.fast(withCallback()), b.fast(withCallback())
 	var numbers []string
 	list := func(c *bench) []string {
 		numbers = nil
@@ -322,8 +322,13 @@ func TestFailedCallbacksAreListedUntilSomebodyAsks(t *testing.T) {
 		return numbers
 	}
 	require.Empty(t, list(b))
-	b.house.FailCallback("north", over)
-	b.house.FailCallback("north", open)
+	for _, sn := range []string{over, open} {
+		*b.clock = b.clock.Add(time.Minute)
+		b.back.Tried(b.called(sn), notice.Failed)
+	}
+	_, err := b.back.Handle(t.Context(), desk.Request{App: apitest.NewApps()[apitest.Writer], Channel: ticket.ChannelIssue},
+		desk.Handling{Ticket: open, Command: ticket.Command{Action: ticket.Reopen, Operator: "wang"}})
+	require.NoError(t, err)
 	require.Equal(t, []string{over, open}, list(b))
 	stranger := *b
 	stranger.Client = b.As(apitest.Stranger)

@@ -21,13 +21,13 @@ const fuzzedService = `{"key":"fuzzed","name":"Fuzzed","service_type":"change","
 // FuzzCalls: whatever is sent to any operation of this family, it is answered or refused. Its other two addresses do the same.
 func FuzzCalls(f *testing.F) {
 	apitest.Fuzz(f, func(t testing.TB) apitest.Stand {
-		house := apitest.NewHouse()
-		wing := itsm.Handler{Desk: house, Tickets: house, Services: house, Apps: apitest.NewApps(), Types: api.DefaultIncidentTypes, Zone: shanghai}
+		back := apitest.NewBackend(t, shanghai)
+		wing := itsm.Handler{Desk: back, Tickets: back, Services: back, Apps: apitest.NewApps(), Types: api.DefaultIncidentTypes, Zone: shanghai}
 		def, faults := flow.Parse([]byte(fuzzedService))
 		if len(faults) > 0 {
 			t.Fatal(faults)
 		}
-		def, err := house.PublishService(t.Context(), "north", "boss", def)
+		def, err := back.PublishService(t.Context(), "north", "boss", def)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -43,8 +43,23 @@ func FuzzCalls(f *testing.F) {
 			return made.Sn
 		}
 		sn := open(fmt.Sprintf(`{"creator":"opener","service_id":%d,"fields":[{"key":"title","value":"t"}]}`, def.Number))
+		// A callback tells the token of its ticket.
+		called := open(`{"creator":"o","fast_approval":true,"fields":[{"key":"title","value":"t"},{"key":"APPROVER","value":"ann"}],"meta":{"callback_url":"https://example.com"}}`)
+		over, err := back.Ticket(t.Context(), "north", called)
+		if err != nil {
+			t.Fatal(err)
+		}
+		c.Do("POST", native+"ticket/operate_ticket/", `{"sn":"`+called+`","operator":"admin","action_type":"TERMINATE"}`).Into(200, &struct{}{})
+		registered, err := back.Registered(t.Context(), over.ID)
+		if err != nil {
+			t.Fatal(err)
+		}
+		var told struct{ Token string }
+		if err := json.Unmarshal(back.Waiting(registered[0].ID)[0].Delivery.Body, &told); err != nil {
+			t.Fatal(err)
+		}
 		return apitest.Stand{Server: server, Known: map[string]string{
-			"sn": sn, "service_id": strconv.FormatInt(def.Number, 10), "state_id": strconv.FormatInt(def.Nodes[0].Number, 10), "token": house.Token(sn),
+			"sn": sn, "service_id": strconv.FormatInt(def.Number, 10), "state_id": strconv.FormatInt(def.Nodes[0].Number, 10), "token": told.Token,
 			"workflow_id": strconv.FormatInt(def.Number*100_000+1, 10),
 		}}
 	}, "testdata",

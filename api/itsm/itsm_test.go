@@ -34,22 +34,22 @@ const (
 	gateway = "/prod/v2/itsm/"
 )
 
-// bench is a server with the itsm family, and the issue family to act through, over a house in memory.
+// bench is a server with the itsm family, and the issue family to act through, over the true desk and store.
 type bench struct {
 	*testing.T
 	apitest.Client
-	house *apitest.House
+	back  *apitest.Backend
 	clock *time.Time
 }
 
 func setup(t *testing.T) *bench {
 	t.Helper()
 	at := epoch
-	b := &bench{T: t, house: apitest.NewHouse(), clock: &at}
-	b.house.Now = func() time.Time { return at.In(shanghai) }
-	wing := itsm.Handler{Desk: b.house, Tickets: b.house, Services: b.house, Apps: apitest.NewApps(), Types: api.DefaultIncidentTypes, Zone: shanghai,
+	b := &bench{T: t, back: apitest.NewBackend(t, shanghai), clock: &at}
+	b.back.Now = func() time.Time { return at.In(shanghai) }
+	wing := itsm.Handler{Desk: b.back, Tickets: b.back, Services: b.back, Apps: apitest.NewApps(), Types: api.DefaultIncidentTypes, Zone: shanghai,
 		Allow: notice.Reach{Networks: []netip.Prefix{netip.MustParsePrefix("127.0.0.0/8")}}}
-	issues := issue.Handler{Desk: b.house, Tickets: b.house, Services: b.house, Addresses: b.house, Types: api.DefaultIncidentTypes}
+	issues := issue.Handler{Desk: b.back, Tickets: b.back, Services: b.back, Addresses: b.back, Types: api.DefaultIncidentTypes}
 	families := append(wing.Families(), issues.Family())
 	server := api.New(api.Config{}, apitest.NewApps(), nil, slog.New(slog.DiscardHandler), families...)
 	b.Client = apitest.Client{T: t, App: server.App(), Contract: apitest.LoadContract(t, "itsm"), Secret: apitest.Writer}
@@ -136,12 +136,51 @@ func (b *bench) fast(change members) string {
 	return created.SN
 }
 
+// called is a callback that waits to be made, once the ticket is approved.
+func (b *bench) called(sn string) notice.Work {
+	b.T.Helper()
+	b.done(b.vote(sn, "alice", "true", ""), nil)
+	registered, err := b.back.Registered(b.T.Context(), b.ticket(sn).ID)
+	require.NoError(b.T, err)
+	require.Len(b.T, registered, 1)
+	works := b.back.Waiting(registered[0].ID)
+	require.Len(b.T, works, 1)
+	return works[0]
+}
+
+// withCallback are the members of a ticket that is called back for.
+func withCallback() members {
+	return members{"meta": members{"callback_url": "https://example.com/callback"}}
+}
+
+// token opens a ticket, and gives its number and the token that its callback told.
+func (b *bench) token() (sn, token string) {
+	b.T.Helper()
+	sn = b.fast(withCallback())
+	var body struct{ Token string }
+	require.NoError(b.T, json.Unmarshal(b.called(sn).Delivery.Body, &body))
+	return sn, body.Token
+}
+
+// callback is what a ticket was opened with, and the headers that its receiver gets.
+func (b *bench) callback(sn string) *ticket.Callback {
+	b.T.Helper()
+	events, err := b.back.Timeline(b.T.Context(), b.ticket(sn).ID, 0, 1)
+	require.NoError(b.T, err)
+	c := events[0].After.Opening.Callback
+	if c != nil && c.Sealed != "" {
+		require.Empty(b.T, c.Headers)
+		c.Sealed, c.Headers = "", b.called(sn).Subscription.Headers
+	}
+	return c
+}
+
 // open opens a ticket of a service that is published for it.
 func (b *bench) open(def flow.Definition, fields []members) string {
 	b.T.Helper()
 	def.Name = def.Key
 	require.Empty(b.T, flow.Check(def))
-	published, err := b.house.PublishService(b.T.Context(), "north", "writer", def)
+	published, err := b.back.PublishService(b.T.Context(), "north", "writer", def)
 	require.NoError(b.T, err)
 	var created struct{ SN string }
 	b.done(b.call("create_ticket", members{"service_id": published.Number, "creator": "wang", "fields": fields}), &created)
@@ -183,7 +222,7 @@ func (b *bench) status(sn string) (s status) {
 
 func (b *bench) ticket(sn string) ticket.Ticket {
 	b.T.Helper()
-	t, err := b.house.Ticket(b.T.Context(), "north", sn)
+	t, err := b.back.Ticket(b.T.Context(), "north", sn)
 	require.NoError(b.T, err)
 	return t
 }
@@ -372,7 +411,7 @@ func TestWhoIsAskedFor(t *testing.T) {
 
 func TestTokensAreTheTenants(t *testing.T) {
 	b := setup(t)
-	sn := b.fast(nil)
+	_, token := b.token()
 	passed := func(b *bench, body any) bool {
 		var data struct {
 			Passed *bool `json:"is_passed"`
@@ -383,8 +422,8 @@ func TestTokensAreTheTenants(t *testing.T) {
 	}
 	stranger := *b
 	stranger.Client = b.As(apitest.Stranger)
-	require.True(t, passed(b, members{"token": b.house.Token(sn)}))
-	require.False(t, passed(&stranger, members{"token": b.house.Token(sn)}))
+	require.True(t, passed(b, members{"token": token}))
+	require.False(t, passed(&stranger, members{"token": token}))
 	for _, body := range []any{members{}, members{"token": ""}, members{"token": nil}, members{"token": "x"}, nil} {
 		require.False(t, passed(b, body))
 	}
@@ -416,7 +455,7 @@ func TestARequestThatIsRepeatedIsDoneOnce(t *testing.T) {
 		b.refused(b.Do("POST", path, wrong, "X-Idempotency-Key", "r"), 200, "3900003", "APPROVER")
 		b.done(b.Do("POST", path, body, "X-Idempotency-Key", "r"), &struct{}{})
 	}
-	b.house.Err = ticket.Refuse(ticket.Unavailable, "not now")
+	b.back.Err = ticket.Refuse(ticket.Unavailable, "not now")
 	for path, code := range map[string]string{esb + "create_ticket/": "1306503", native + "ticket/create_ticket/": "1650301", gateway + "create_ticket/": "1650301"} {
 		a := b.Do("POST", path, members{"creator": "wang", "fast_approval": true, "fields": form("title", "x", "APPROVER", "bob")})
 		b.refused(a, 503, code, "not now")
@@ -433,15 +472,15 @@ func TestTheCallbackThatATicketIsOpenedWith(t *testing.T) {
 		}
 		return members{"meta": m}
 	}
-	require.Equal(t, &ticket.Callback{URL: "https://example.com/callback", Format: "itsm", Profile: "once"}, b.house.Callback(b.fast(meta(nil))))
+	require.Equal(t, &ticket.Callback{URL: "https://example.com/callback", Format: "itsm", Profile: "once"}, b.callback(b.fast(meta(nil))))
 	require.Equal(t, &ticket.Callback{URL: "http://127.0.0.1:1/x", Format: "itsm", Profile: "minutely", Headers: map[string]string{"X-Token": "t"}},
-		b.house.Callback(b.fast(meta(members{"callback_url": "http://127.0.0.1:1/x", "callback_profile": "minutely", "headers": members{"X-Token": "t"}}))))
+		b.callback(b.fast(meta(members{"callback_url": "http://127.0.0.1:1/x", "callback_profile": "minutely", "headers": members{"X-Token": "t"}}))))
 	secret := b.fast(meta(members{"headers": members{"X-Token": "very-secret"}}))
 	timeline := string(b.Do("GET", "/api/issue/"+secret+"/timeline", nil).Body)
 	require.Contains(t, timeline, "https://example.com/callback")
 	require.NotContains(t, timeline, "very-secret", "headers are for the address alone")
 	for _, none := range []members{nil, {"meta": nil}, {"meta": members{}}, {"meta": members{"callback_url": nil}}, {"meta": members{"callback_url": ""}}} {
-		require.Nil(t, b.house.Callback(b.fast(none)))
+		require.Nil(t, b.callback(b.fast(none)))
 	}
 	for says, m := range map[string]members{
 		"meta.callback_url: must begin with":           meta(members{"callback_url": "ftp://x"}),

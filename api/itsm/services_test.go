@@ -13,7 +13,7 @@ func TestServicesAreDiscovered(t *testing.T) {
 	b := setup(t)
 	def := review
 	def.Name, def.Description = "变更评审", "两级"
-	published, err := b.house.PublishService(t.Context(), "north", "writer", def)
+	published, err := b.back.PublishService(t.Context(), "north", "writer", def)
 	require.NoError(t, err)
 	id := published.Number
 	get := func(path string, data any) {
@@ -32,11 +32,11 @@ func TestServicesAreDiscovered(t *testing.T) {
 	require.Len(t, list, 1)
 	get("get_services/?catalog_id=3", &list)
 	require.Len(t, list, 1)
-	require.NoError(t, b.house.EnableService(t.Context(), "north", "review", false))
+	require.NoError(t, b.back.EnableService(t.Context(), "north", "review", false))
 	get("get_services/?catalog_id=3", &list)
 	require.Empty(t, list)
 	b.refused(b.call("create_ticket", members{"service_id": id, "creator": "wang", "fields": form("title", "x", "level", "h")}), 200, "3900003", "服务未启用")
-	require.NoError(t, b.house.EnableService(t.Context(), "north", "review", true))
+	require.NoError(t, b.back.EnableService(t.Context(), "north", "review", true))
 
 	var detail struct {
 		ID         int64 `json:"service_id"`
@@ -108,7 +108,7 @@ func TestServicesAreDiscovered(t *testing.T) {
 	// A new version leaves the old one as it was.
 	def.Nodes = append([]flow.Node{}, def.Nodes...)
 	def.Nodes[1].Name = "终审"
-	_, err = b.house.PublishService(t.Context(), "north", "writer", def)
+	_, err = b.back.PublishService(t.Context(), "north", "writer", def)
 	require.NoError(t, err)
 	get(fmt.Sprintf("get_service_detail/?service_id=%d", id), &detail)
 	get(fmt.Sprintf("get_workflow_detail/?workflow_id=%d", detail.WorkflowID), &flowed)

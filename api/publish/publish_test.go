@@ -26,17 +26,39 @@ import (
 
 type bench struct {
 	apitest.Client
-	stream *apitest.Stream
-	wing   *publish.Handler
+	back *apitest.Backend
+	wing *publish.Handler
+	all  string // a subscription of north that follows everything
 }
 
 func setup(t testing.TB, open string) bench {
 	t.Helper()
-	stream := &apitest.Stream{House: apitest.NewHouse()}
+	back := apitest.NewBackend(t, nil)
+	all, err := back.Subscribe(t.Context(), notice.Subscription{Tenant: "north", URL: "https://example.com/all", Format: notice.FormatEvent, Profile: notice.Standard})
+	require.NoError(t, err)
 	apps := apitest.NewApps()
-	wing := &publish.Handler{Desk: stream, Stream: stream, Apps: apps, Now: time.Now, Open: open}
+	wing := &publish.Handler{Desk: back, Stream: back, Apps: apps, Now: time.Now, Open: open}
 	server := api.New(api.Config{}, apps, nil, slog.New(slog.NewTextHandler(io.Discard, nil)), wing.Family())
-	return bench{apitest.Client{T: t, App: server.App(), Contract: apitest.LoadContract(t, "publish"), Secret: apitest.Writer}, stream, wing}
+	return bench{apitest.Client{T: t, App: server.App(), Contract: apitest.LoadContract(t, "publish"), Secret: apitest.Writer}, back, wing, all.ID}
+}
+
+// published lists what was published in north, in order.
+func (b bench) published() (list []notice.Published) {
+	b.T.Helper()
+	for _, w := range b.back.Waiting(b.all) {
+		var p notice.Published
+		require.NoError(b.T, json.Unmarshal(w.Delivery.Body, &struct {
+			RequestID *string   `json:"request_id"`
+			Source    *string   `json:"event_source"`
+			Topic     *string   `json:"event_topic"`
+			Type      *string   `json:"event_type"`
+			Status    *string   `json:"event_status"`
+			Key       *string   `json:"event_key"`
+			Changes   *[]string `json:"changes"`
+		}{&p.RequestID, &p.Source, &p.Topic, &p.Type, &p.Status, &p.Key, &p.Changes}))
+		list = append(list, p)
+	}
+	return list
 }
 
 func sample(t testing.TB, name string) string {
@@ -77,22 +99,22 @@ func TestTheSeedsSampleIsAnsweredAsTheSeedShows(t *testing.T) {
 	require.JSONEq(t, sample(t, "done.json"), string(a.Body))
 	require.Equal(t, "application/json", strings.Split(a.Header.Get("Content-Type"), ";")[0])
 	require.Equal(t, []notice.Published{{RequestID: "b372be68-6fa6-4590-b927-a4096e6a05e6", Source: "a", Topic: "gs", Type: "cert", Status: "1", Key: "a.gs.cert.1",
-		Changes: []string{"id1", "id2"}}}, b.stream.Events)
+		Changes: []string{"id1", "id2"}}}, b.published())
 
 	// Everything else about a request that a plain client may leave out.
 	a = b.Do("POST", "/api/publish", strings.Replace(sample(t, "event.json"), `"event_key":"a.gs.cert.1",`, "", 1), "Content-Type", "", "X-Request-Id", "not a uuid")
 	require.Equal(t, http.StatusOK, a.Status)
 	require.Regexp(t, shape, string(a.Body))
-	require.Empty(t, b.stream.Events[1].Key)
-	require.NoError(t, uuid.Validate(b.stream.Events[1].RequestID))
-	require.Contains(t, string(a.Body), b.stream.Events[1].RequestID)
+	require.Empty(t, b.published()[1].Key)
+	require.NoError(t, uuid.Validate(b.published()[1].RequestID))
+	require.Contains(t, string(a.Body), b.published()[1].RequestID)
 }
 
 func TestNotAvailableIsWhatTheSeedSays(t *testing.T) {
 	for name, fault := range map[string]error{"down": ticket.Refuse(ticket.Unavailable, "down"), "a fault of ours": errors.New("secret details")} {
 		t.Run(name, func(t *testing.T) {
 			b := setup(t, "")
-			b.stream.Err = fault
+			b.back.Err = fault
 			a := b.Do("POST", "/api/publish", sample(t, "event.json"), "X-Idempotency-Key", "k")
 			require.Equal(t, http.StatusInternalServerError, a.Status)
 			var want, got answer
@@ -102,9 +124,9 @@ func TestNotAvailableIsWhatTheSeedSays(t *testing.T) {
 			require.Equal(t, want.Msg, got.Msg)
 			require.NotNil(t, got.RequestID)
 			require.Equal(t, name == "down", a.Header.Get("Retry-After") != "")
-			b.stream.Err = nil
+			b.back.Err = nil
 			require.Equal(t, http.StatusOK, b.Do("POST", "/api/publish", sample(t, "event.json"), "X-Idempotency-Key", "k").Status, "the key is free")
-			require.Len(t, b.stream.Events, 1)
+			require.Len(t, b.published(), 1)
 		})
 	}
 }
@@ -157,7 +179,7 @@ func TestWhatIsMissingIsToldInTheOrderOfTheTable(t *testing.T) {
 	// A wrong value before a missing one, and the other way round.
 	b.refused(b.Do("POST", "/api/publish", event("event_topic", 7, "event_type", nil)), 400, "400", "参数event_topic必须是字符串")
 	b.refused(b.Do("POST", "/api/publish", event("event_topic", nil, "event_type", 7)), 400, "400", "参数event_topic不能为空")
-	require.Empty(t, b.stream.Events)
+	require.Empty(t, b.published())
 }
 
 func TestWhatElseIsWrong(t *testing.T) {
@@ -185,7 +207,7 @@ func TestWhatElseIsWrong(t *testing.T) {
 	}
 	b.refused(b.Do("POST", "/api/publish", event(), "X-Idempotency-Key", "a b"), 400, "400", "参数X-Idempotency-Key")
 	b.refused(b.Do("POST", "/api/publish", event(), "Content-Encoding", "gzip"), 400, "400", "Content-Encoding")
-	require.Empty(t, b.stream.Events)
+	require.Empty(t, b.published())
 
 	edge := strings.Repeat("事", 255)
 	full := make1001()[:1000]
@@ -193,7 +215,7 @@ func TestWhatElseIsWrong(t *testing.T) {
 	require.Equal(t, 200, b.Do("POST", "/api/publish", event("event_source", edge, "event_key", edge, "changes", full)).Status)
 	require.Equal(t, 200, b.Do("POST", "/api/publish", event("event_key", "")).Status)
 	require.Equal(t, 200, b.Do("POST", "/api/publish", event("event_key", json.RawMessage("null"), "more", map[string]any{"a": 1})).Status)
-	require.Len(t, b.stream.Events, 3)
+	require.Len(t, b.published(), 3)
 }
 
 func make1001() []any {
@@ -214,7 +236,7 @@ func TestRefusalsBeforeTheEvent(t *testing.T) {
 	b.refused(b.Do("PUT", "/api/publish", event()), 405, "405", "请求类型不支持")
 	b.refused(b.Do("POST", "/api/publish/x", event()), 404, "404", "请求地址不存在")
 	b.refused(b.Do("POST", "/api/publish", `{"x":"`+strings.Repeat("x", 1<<20)+`"}`), 413, "413", "请求内容过大")
-	require.Empty(t, b.stream.Events)
+	require.Empty(t, b.published())
 }
 
 func TestEveryCredentialOfTheHouseIsTaken(t *testing.T) {
@@ -235,10 +257,10 @@ func TestEveryCredentialOfTheHouseIsTaken(t *testing.T) {
 
 func TestOnlyAnOperatorLetsAnonymousCallersIn(t *testing.T) {
 	b := setup(t, "north")
-	sub, err := b.stream.Subscribe(t.Context(), notice.Subscription{Tenant: "north", Format: notice.FormatEvent})
+	sub, err := b.back.Subscribe(t.Context(), notice.Subscription{Tenant: "north", Format: notice.FormatEvent})
 	require.NoError(t, err)
 	require.Equal(t, 200, b.As("").Do("POST", "/api/publish", event()).Status)
-	owed, _, err := b.stream.Deliveries(t.Context(), sub.ID, "", 10)
+	owed, _, err := b.back.Deliveries(t.Context(), sub.ID, "", 10)
 	require.NoError(t, err)
 	require.Len(t, owed, 1, "into the tenant that the setting names")
 	b.refused(b.As("wrong").Do("POST", "/api/publish", event()), 401, "401", "认证失败")
@@ -253,9 +275,9 @@ func TestARepeatedKeyPublishesOnce(t *testing.T) {
 	require.Equal(t, "false", first.Header.Get("X-Idempotency-Replayed"))
 	require.Equal(t, "true", again.Header.Get("X-Idempotency-Replayed"))
 	require.Equal(t, string(first.Body), string(again.Body))
-	require.Len(t, b.stream.Events, 1)
+	require.Len(t, b.published(), 1)
 	b.refused(b.Do("POST", "/api/publish", event("event_topic", "other"), "X-Idempotency-Key", "k"), 422, "422", "幂等键")
-	b.stream.Err = ticket.Refuse(ticket.Busy, "still running")
+	b.back.Err = ticket.Refuse(ticket.Busy, "still running")
 	busy := b.Do("POST", "/api/publish", event())
 	b.refused(busy, 409, "409", "正在处理中")
 	require.NotEmpty(t, busy.Header.Get("Retry-After"))

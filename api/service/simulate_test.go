@@ -80,7 +80,7 @@ func TestSimulatedWithoutAnyEffect(t *testing.T) {
 			"1h30m5s event status CLOSED",
 		}, sent)
 	}
-	page, err := b.house.Tickets(t.Context(), "north", ticket.Filter{Limit: 1})
+	page, err := b.back.Tickets(t.Context(), "north", ticket.Filter{Limit: 1})
 	require.NoError(t, err)
 	require.Empty(t, page.Items)
 
@@ -129,7 +129,7 @@ func TestSimulationsThatAreWrong(t *testing.T) {
 		"start":               {`{"service":"leave","start":"soon"}`, "start"},
 	} {
 		t.Run(name, func(t *testing.T) {
-			b := bench{t, b.On(t), b.house}
+			b := bench{t, b.On(t), b.back}
 			b.Refused(b.Do("POST", "/api/service/simulate", c.body), 400, c.says)
 		})
 	}

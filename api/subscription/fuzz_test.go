@@ -14,8 +14,8 @@ func FuzzCalls(f *testing.F) {
 	const whole = `{"url":"https://hooks.example.com/a","format":"event","source":"s","topic":"t","type":"y","status":"u","key":"k*","profile":"standard",
 		"secret":"whsec_MDEyMzQ1Njc4OTAxMjM0NTY3ODkwMTIzNDU2Nzg5MDE="}`
 	apitest.Fuzz(f, func(t testing.TB) apitest.Stand {
-		stream := &apitest.Stream{House: apitest.NewHouse()}
-		wing := &subscription.Handler{Desk: stream, Subscriptions: stream}
+		back := apitest.NewBackend(t, nil)
+		wing := &subscription.Handler{Desk: back, Subscriptions: back}
 		server := api.New(api.Config{}, apitest.NewApps(), nil, slog.New(slog.DiscardHandler), wing.Family())
 		var v struct{ Result struct{ ID string } }
 		apitest.Client{T: t, App: server.App(), Secret: apitest.Writer}.Do("POST", "/api/subscription", whole).Into(200, &v)

@@ -1,0 +1,194 @@
+// Package apitest lets the tests of the families run over everything that they are served over in production but Temporal: the true desk and the
+// true store on SQLite, and an engine in memory. It has apps to call with, and a client that holds every request and answer against the OpenAPI
+// documents.
+package apitest
+
+import (
+	"context"
+	"log/slog"
+	"os"
+	"path/filepath"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+	_ "modernc.org/sqlite" // the databases of these tests
+
+	"signalbox/desk"
+	"signalbox/desk/desktest"
+	"signalbox/flow"
+	"signalbox/notice"
+	"signalbox/store"
+	"signalbox/ticket"
+)
+
+// Backend is what stands behind the families: a desk over a database of its own and an engine in memory.
+type Backend struct {
+	*desk.Desk
+	*store.Store
+	Engine *desktest.Engine
+	Now    func() time.Time // its clock; time.Now unless set
+	Err    error            // when set, the desk and what a family reads first fail with it, as if what stands behind were down
+
+	t testing.TB
+}
+
+// PublicURL is where people would find the operators' pages.
+const PublicURL = "https://box.example"
+
+var masterKey = []byte("0123456789abcdef0123456789abcdef")
+
+// template is a database with the schema and its data keys, made once for each test binary: copying it is quicker than migrating another.
+var template = sync.OnceValues(func() ([]byte, error) {
+	dir, err := os.MkdirTemp("", "signalbox-apitest-")
+	if err != nil {
+		return nil, err
+	}
+	defer os.RemoveAll(dir)
+	file := filepath.Join(dir, "template.db")
+	s, err := store.Open(context.Background(), "sqlite:"+file, store.Options{MasterKey: masterKey})
+	if err != nil {
+		return nil, err
+	}
+	if _, err := s.Migrate(context.Background()); err != nil {
+		return nil, err
+	}
+	if err := s.Close(); err != nil { // which brings everything into the file
+		return nil, err
+	}
+	return os.ReadFile(file)
+})
+
+// NewBackend makes an empty one for the test. Days are counted, and callbacks tell times, in the zone; nil: UTC.
+func NewBackend(t testing.TB, zone *time.Location) *Backend {
+	t.Helper()
+	raw, err := template()
+	require.NoError(t, err)
+	file := filepath.Join(t.TempDir(), "store.db")
+	require.NoError(t, os.WriteFile(file, raw, 0o600))
+	b := &Backend{Now: time.Now, t: t}
+	now := func() time.Time { return b.Now() }
+	log := slog.New(slog.DiscardHandler)
+	b.Store, err = store.Open(t.Context(), "sqlite:"+file, store.Options{MasterKey: masterKey, PublicURL: PublicURL, Zone: zone, Now: now, Log: log})
+	require.NoError(t, err)
+	t.Cleanup(func() { require.NoError(t, b.Store.Close()) })
+	b.Engine = &desktest.Engine{Now: now, Project: b.Ledger().Project}
+	b.Desk = desk.New(b.Ledger(), b.Engine, desk.Options{Now: now, Log: log})
+	return b
+}
+
+// Waiting gives what is owed to a subscription and waits to be sent or tried again, oldest first.
+func (b *Backend) Waiting(subscription string) (works []notice.Work) {
+	b.t.Helper()
+	partitions, err := b.Outbox().Partitions(b.t.Context())
+	require.NoError(b.t, err)
+	for _, partition := range partitions {
+		pending, err := b.Outbox().Pending(b.t.Context(), partition, nil, 1_000)
+		require.NoError(b.t, err)
+		for _, w := range pending {
+			if w.Subscription.ID == subscription {
+				works = append(works, w)
+			}
+		}
+	}
+	return works
+}
+
+// Tried writes down that a delivery was tried so often, and what came of it in the end. Of the tries the times, the statuses, and what was sent
+// and answered are taken as they are.
+func (b *Backend) Tried(w notice.Work, then notice.DeliveryState, tries ...notice.Attempt) {
+	b.t.Helper()
+	b.TriedAs(notice.Result{Work: w, Then: then}, tries...)
+}
+
+// TriedAs is Tried with what else there is to tell of the last try.
+func (b *Backend) TriedAs(last notice.Result, tries ...notice.Attempt) {
+	b.t.Helper()
+	if len(tries) == 0 {
+		tries = []notice.Attempt{{StartedAt: b.Now(), FinishedAt: b.Now()}}
+	}
+	for i, a := range tries {
+		a.DeliveryID = last.Work.Delivery.ID
+		r := notice.Result{Work: last.Work, Attempt: a, Then: notice.Retrying}
+		if i == len(tries)-1 {
+			r = last
+			r.Attempt = a
+			r.Attempt.Succeeded = r.Then == notice.Sent
+		}
+		require.NoError(b.t, b.Outbox().SaveResults(b.t.Context(), []notice.Result{r}))
+	}
+	_, _, err := b.Outbox().Next(b.t.Context(), last.Work.Delivery.Lane) // an empty lane goes back to first tries
+	require.NoError(b.t, err)
+}
+
+// GiveUp drops the address of a subscription, for a reason, after a failed try at what it is owed.
+func (b *Backend) GiveUp(subscription, reason string) {
+	b.t.Helper()
+	waiting := b.Waiting(subscription)
+	require.NotEmpty(b.t, waiting, "an address is given up after a try at something that it is owed")
+	b.TriedAs(notice.Result{Work: waiting[0], Then: notice.Failed, Drop: reason})
+}
+
+// GoOn goes on with a redelivery until it is over.
+func (b *Backend) GoOn(id string) {
+	b.t.Helper()
+	r, err := b.RedeliverSome(b.t.Context(), id, 1_000, 1_000)
+	require.NoError(b.t, err)
+	require.Equal(b.t, notice.Redelivered, r.State)
+}
+
+// What follows fails with Err where that is set.
+
+// Open implements api.Desk.
+func (b *Backend) Open(ctx context.Context, r desk.Request, o desk.Opening) (desk.Reply, error) {
+	return or(b, func() (desk.Reply, error) { return b.Desk.Open(ctx, r, o) })
+}
+
+// Handle implements api.Desk.
+func (b *Backend) Handle(ctx context.Context, r desk.Request, h desk.Handling) (desk.Reply, error) {
+	return or(b, func() (desk.Reply, error) { return b.Desk.Handle(ctx, r, h) })
+}
+
+// Transact implements api.Desk.
+func (b *Backend) Transact(ctx context.Context, r desk.Request, effect func(context.Context) (desk.Answer, error)) (desk.Reply, error) {
+	return or(b, func() (desk.Reply, error) { return b.Desk.Transact(ctx, r, effect) })
+}
+
+// Ticket reads a ticket.
+func (b *Backend) Ticket(ctx context.Context, tenant, key string) (ticket.Ticket, error) {
+	return or(b, func() (ticket.Ticket, error) { return b.Store.Ticket(ctx, tenant, key) })
+}
+
+// Tickets lists tickets.
+func (b *Backend) Tickets(ctx context.Context, tenant string, f ticket.Filter) (ticket.Page, error) {
+	return or(b, func() (ticket.Page, error) { return b.Store.Tickets(ctx, tenant, f) })
+}
+
+// ServiceRecords lists services.
+func (b *Backend) ServiceRecords(ctx context.Context, tenant string) ([]ticket.ServiceRecord, error) {
+	return or(b, func() ([]ticket.ServiceRecord, error) { return b.Store.ServiceRecords(ctx, tenant) })
+}
+
+// ServiceRecord reads a service.
+func (b *Backend) ServiceRecord(ctx context.Context, tenant, key string) (ticket.ServiceRecord, error) {
+	return or(b, func() (ticket.ServiceRecord, error) { return b.Store.ServiceRecord(ctx, tenant, key) })
+}
+
+// ServiceVersions lists the versions of a service.
+func (b *Backend) ServiceVersions(ctx context.Context, tenant, key string) ([]ticket.ServiceRecord, error) {
+	return or(b, func() ([]ticket.ServiceRecord, error) { return b.Store.ServiceVersions(ctx, tenant, key) })
+}
+
+// ServiceVersion reads one of them.
+func (b *Backend) ServiceVersion(ctx context.Context, tenant, key string, version int) (flow.Definition, error) {
+	return or(b, func() (flow.Definition, error) { return b.Store.ServiceVersion(ctx, tenant, key, version) })
+}
+
+func or[T any](b *Backend, read func() (T, error)) (T, error) {
+	if b.Err != nil {
+		var none T
+		return none, b.Err
+	}
+	return read()
+}
