@@ -43,13 +43,6 @@ func outcomesOf(results []notice.Result) []*outcome {
 	return list
 }
 
-// headRow is as much of a ticket as its alerts need.
-type headRow struct {
-	ID     int64  `db:"id"`
-	Number string `db:"number"`
-	Seq    int64  `db:"seq"`
-}
-
 // placeAlarms gives alerts their place after the last event of their ticket, which is held, and finds out who follows them in the stream. The
 // subscription that an alert is about is not told of itself: what is sent there does not arrive.
 func (q *session) placeAlarms(ctx context.Context, outcomes []*outcome, heads []headRow) error {
@@ -97,13 +90,13 @@ func (q *session) holdLanes(ctx context.Context, outcomes []*outcome, lanes []in
 	}
 	for _, id := range distinct(lanes) {
 		if len(entering[id]) == 0 {
-			if err := q.holdTicket(ctx, id); err != nil {
+			if err := q.lockOwner(ctx, id); err != nil {
 				return err
 			}
 		}
 		for _, a := range entering[id] {
 			var err error
-			if a.where, err = q.enter(ctx, id); err != nil {
+			if a.where, err = q.enterLane(ctx, id); err != nil {
 				return err
 			}
 		}
@@ -170,14 +163,14 @@ func (q *session) insertAlert(ctx context.Context, a *notice.Alert) (bool, error
 	}
 	r := alertRow{ID: a.ID, Tenant: a.Tenant, Ticket: a.TicketID, Seq: a.Place.Seq, N: a.Place.N, At: at(a.At), Kind: string(a.Kind),
 		Subscription: a.Subscription, Delivery: a.Delivery, Host: tidy(a.Host), Reason: a.Reason}
-	chain, err := q.chainAlert(ctx, &r)
+	tip, err := q.chainAlert(ctx, &r)
 	if err != nil {
 		return false, err
 	}
 	n, err := q.exec(ctx, `INSERT INTO alerts (`+alertColumns+`) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT (id) DO NOTHING`,
 		r.ID, r.Tenant, r.Ticket, r.Seq, r.N, r.At, r.Kind, r.Subscription, r.Delivery, r.Host, r.Reason, r.Hash)
 	if err == nil && n > 0 {
-		_, err = q.exec(ctx, `UPDATE tickets SET chain = ? WHERE id = ?`, chain, r.Ticket)
+		_, err = q.exec(ctx, `UPDATE tickets SET chain = ? WHERE id = ?`, tip, r.Ticket)
 	}
 	return n > 0, wrap("insert an alert", err)
 }

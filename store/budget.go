@@ -47,7 +47,7 @@ func (s *Store) Take(ctx context.Context, tenant, name string, limit int, window
 // tidyBudgets forgets a few budgets that nobody has used for long. It waits for nobody, and that it fails is nothing to the caller.
 func (s *Store) tidyBudgets(ctx context.Context, now time.Time) {
 	err := s.write(ctx, func(ctx context.Context, q *session) error {
-		old := q.locking(`SELECT tenant, name FROM budgets WHERE ends < ? ORDER BY ends LIMIT ?`, ` FOR UPDATE SKIP LOCKED`)
+		old := q.locking(`SELECT tenant, name FROM budgets WHERE ends < ? ORDER BY ends LIMIT ?`, available)
 		_, err := q.exec(ctx, `DELETE FROM budgets WHERE (tenant, name) IN (`+old+`)`, at(now.Add(-keptBudgets)), tidiedBudgets)
 		return err
 	})

@@ -148,7 +148,7 @@ type eventRow struct {
 const eventColumns = `ticket_id, seq, at, type, actor, operation, content, hash`
 
 func (r eventRow) link() link {
-	return link{event: true, seq: r.Seq, hash: r.Hash, parts: []string{"event", number(r.Ticket), number(r.Seq), at(r.At.Time).Format(layout), r.Type, r.Actor,
+	return link{event: true, seq: r.Seq, hash: r.Hash, parts: []string{"event", number(r.Ticket), number(r.Seq), r.At.text(), r.Type, r.Actor,
 		r.Operation, r.Content}}
 }
 
@@ -172,13 +172,13 @@ const alertColumns = `id, tenant, ticket_id, seq, n, at, kind, subscription_id, 
 
 func (r alertRow) link() link {
 	return link{seq: r.Seq, n: r.N, hash: r.Hash, parts: []string{"alert", r.ID, r.Tenant, number(r.Ticket), number(r.Seq), number(r.N),
-		at(r.At.Time).Format(layout), r.Kind, r.Subscription, r.Delivery, r.Host, r.Reason}}
+		r.At.text(), r.Kind, r.Subscription, r.Delivery, r.Host, r.Reason}}
 }
 
 // chainAlert gives an alert its hash, and tells where the chain of its ticket ends with it. The ticket's row is held.
 func (q *session) chainAlert(ctx context.Context, r *alertRow) (end string, err error) {
-	var chain string
-	if err := q.get(ctx, &chain, `SELECT chain FROM tickets WHERE id = ?`, r.Ticket); err != nil {
+	var tip string
+	if err := q.get(ctx, &tip, `SELECT chain FROM tickets WHERE id = ?`, r.Ticket); err != nil {
 		return "", wrap("read where a chain ends", err)
 	}
 	a, err := q.notary(ctx)
@@ -186,7 +186,7 @@ func (q *session) chainAlert(ctx context.Context, r *alertRow) (end string, err 
 		return "", err
 	}
 	links := []link{r.link()}
-	end = a.extend(r.Ticket, chain, links)
+	end = a.extend(r.Ticket, tip, links)
 	r.Hash = links[0].hash
 	return end, nil
 }

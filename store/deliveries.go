@@ -101,13 +101,9 @@ func (q *session) holdShared(ctx context.Context, followers []follower) ([]follo
 		ids[i] = f.ID
 	}
 	slices.Sort(ids)
-	var held []follower
-	if err := q.any(ctx, &held, q.forShare(`SELECT id, `+toldState+` AS state FROM subscriptions WHERE id IN (?) AND `+following+` ORDER BY id`), ids); err != nil {
-		return nil, wrap("hold subscriptions", err)
-	}
-	states := map[string]string{}
-	for _, f := range held {
-		states[f.ID] = f.State
+	states, err := q.shareFollowers(ctx, ids)
+	if err != nil {
+		return nil, err
 	}
 	var out []follower
 	for _, f := range followers {
@@ -135,7 +131,7 @@ func (q *session) deliver(ctx context.Context, tenant string, lane int64, follow
 		case retrying[f.ID]:
 			state = notice.Retrying
 		default:
-			q.wakes[part] = true
+			q.wake(part)
 		}
 		for _, d := range owed[f.ID] {
 			id, err := uuid.NewV7() // rising ids keep the index small

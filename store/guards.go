@@ -12,7 +12,7 @@ import (
 func (s *Store) TakeRequests(ctx context.Context, app string, b ratelimit.Bucket, n, unused int) (taken int, after ratelimit.Bucket, err error) {
 	err = s.write(ctx, func(ctx context.Context, q *session) error {
 		var full int64
-		look := q.forUpdate(`SELECT full_at FROM buckets WHERE app = ?`)
+		look := q.locking(`SELECT full_at FROM buckets WHERE app = ?`, exclusive)
 		found, err := q.find(ctx, &full, look, app)
 		if err == nil && !found {
 			// Two that both found none must wait for each other all the same.
@@ -70,7 +70,7 @@ func (s *Store) UseSignature(ctx context.Context, digest, key string, expires ti
 // tidySignatures forgets some that have expired. That it fails is nothing to the caller.
 func (s *Store) tidySignatures(ctx context.Context) {
 	err := s.write(ctx, func(ctx context.Context, q *session) error {
-		old := q.locking(`SELECT digest FROM signatures WHERE expires < ? ORDER BY expires LIMIT ?`, ` FOR UPDATE SKIP LOCKED`)
+		old := q.locking(`SELECT digest FROM signatures WHERE expires < ? ORDER BY expires LIMIT ?`, available)
 		_, err := q.exec(ctx, `DELETE FROM signatures WHERE digest IN (`+old+`)`, at(s.now()), tidiedSignatures)
 		return err
 	})

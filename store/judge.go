@@ -38,8 +38,8 @@ func (q *session) judge(ctx context.Context, outcomes []*outcome) error {
 			continue
 		}
 		var state string // empty: it does not follow
-		if _, err := q.find(ctx, &state, q.forShare(`SELECT CASE WHEN `+following+` THEN `+toldState+` ELSE '' END FROM subscriptions WHERE id = ?`), id); err != nil {
-			return wrap("hold a subscription", err)
+		if _, err := q.findSubscription(ctx, &state, shared, `CASE WHEN `+following+` THEN `+toldState+` ELSE '' END`, `id = ?`, id); err != nil {
+			return err
 		}
 		for _, f := range followers[id] {
 			f.State = state

@@ -93,7 +93,7 @@ func (q *session) dataKeys(ctx context.Context, purpose Purpose) ([]DataKey, err
 		return nil, err
 	}
 	// A key that this transaction made is gone when it is rolled back.
-	if !q.madeKey {
+	if !q.marked(madeKey{}) {
 		q.keys.put(purpose, keys)
 	}
 	return keys, nil
@@ -119,6 +119,9 @@ func (q *session) readKeys(ctx context.Context, purpose Purpose) ([]DataKey, err
 	return keys, nil
 }
 
+// madeKey marks a transaction that made a data key, which is not there before the commit.
+type madeKey struct{}
+
 // makeKeys makes the first key of a purpose, unless somebody else does so at this moment: then it waits for them.
 func (q *session) makeKeys(ctx context.Context, purpose Purpose) error {
 	if err := q.knowMaster(ctx); err != nil {
@@ -137,7 +140,9 @@ func (q *session) makeKeys(ctx context.Context, purpose Purpose) error {
 		if err != nil {
 			return wrap("make a data key", err)
 		}
-		q.madeKey = q.madeKey || n > 0
+		if n > 0 {
+			q.mark(madeKey{})
+		}
 	}
 	return nil
 }

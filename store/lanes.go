@@ -19,12 +19,12 @@ func (o *Outbox) Next(ctx context.Context, lane notice.Lane) (w notice.Work, mor
 	}
 	err = o.store.write(ctx, func(ctx context.Context, q *session) error {
 		// With the ticket's row held nothing can be born into the lane between looking and unparking.
-		if err := q.holdTicket(ctx, lane.TicketID); err != nil {
+		if err := q.lockOwner(ctx, lane.TicketID); err != nil {
 			return err
 		}
 		// Nor can what is held be released into it with the subscription's row held.
-		if _, err := q.find(ctx, new(string), q.forShare(`SELECT id FROM subscriptions WHERE id = ?`), lane.Subscription); err != nil {
-			return wrap("hold a subscription", err)
+		if _, err := q.findSubscription(ctx, new(string), shared, `id`, `id = ?`, lane.Subscription); err != nil {
+			return err
 		}
 		w, more, err = q.next(ctx, lane)
 		if err != nil || more {

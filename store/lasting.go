@@ -94,7 +94,7 @@ func (s *Store) Subscriptions(ctx context.Context, tenant string, state notice.S
 // the tenant has no such lasting subscription or it was deleted.
 func (s *Store) Subscription(ctx context.Context, tenant, id string) (r notice.Registration, err error) {
 	err = s.read(ctx, func(q *session) error {
-		if r.Subscription, err = q.lasting(ctx, tenant, id, ""); err != nil {
+		if r.Subscription, err = q.lasting(ctx, tenant, id, unlocked); err != nil {
 			return err
 		}
 		var counts []countRow
@@ -110,14 +110,13 @@ func (s *Store) Subscription(ctx context.Context, tenant, id string) (r notice.R
 	return r, err
 }
 
-// lasting reads a lasting subscription; lock is empty, or what is done to its row until the transaction ends.
-func (q *session) lasting(ctx context.Context, tenant, id, lock string) (notice.Subscription, error) {
+// lasting reads a lasting subscription and locks its row.
+func (q *session) lasting(ctx context.Context, tenant, id string, how lock) (notice.Subscription, error) {
 	var row subscriptionRow
-	found, err := q.find(ctx, &row, q.locking(`SELECT `+lastingColumns+` FROM subscriptions
-		WHERE id = ? AND tenant = ? AND ticket_id = 0 AND state <> 'deleted'`, lock), id, tenant)
+	found, err := q.findSubscription(ctx, &row, how, lastingColumns, `id = ? AND tenant = ? AND ticket_id = 0 AND state <> 'deleted'`, id, tenant)
 	switch {
 	case err != nil:
-		return notice.Subscription{}, wrap("look for a subscription", err)
+		return notice.Subscription{}, err
 	case !found:
 		return notice.Subscription{}, errNoLasting
 	}
@@ -131,7 +130,7 @@ func (q *session) lasting(ctx context.Context, tenant, id, lock string) (notice.
 // held is sent, in order; where that is much, what comes meanwhile is held behind it. See turn.go.
 func (s *Store) Amend(ctx context.Context, tenant, id string, change func(notice.Subscription) (notice.Subscription, error)) (sub notice.Subscription, err error) {
 	err = s.write(ctx, func(ctx context.Context, q *session) error {
-		was, err := q.lasting(ctx, tenant, id, " FOR UPDATE")
+		was, err := q.lasting(ctx, tenant, id, exclusive)
 		if err != nil {
 			return err
 		}
@@ -178,7 +177,7 @@ func (s *Store) Unsubscribe(ctx context.Context, tenant, id string) error {
 // Conflict: it is not active.
 func (s *Store) Try(ctx context.Context, tenant, app, id string, p notice.Published) (delivery string, err error) {
 	err = s.write(ctx, func(ctx context.Context, q *session) error {
-		sub, err := q.lasting(ctx, tenant, id, "")
+		sub, err := q.lasting(ctx, tenant, id, unlocked)
 		if err != nil {
 			return err
 		}
@@ -187,7 +186,7 @@ func (s *Store) Try(ctx context.Context, tenant, app, id string, p notice.Publis
 			return err
 		}
 		// It may have been paused or dropped until a moment ago; what was published is then taken back.
-		if sub, err = q.lasting(ctx, tenant, id, ""); err != nil {
+		if sub, err = q.lasting(ctx, tenant, id, unlocked); err != nil {
 			return err
 		}
 		if err := notActive(sub.State); err != nil {
@@ -211,7 +210,7 @@ func notActive(state notice.SubscriptionState) error {
 // subscription, or it has no such delivery; Conflict: it is still being tried, or the subscription is not active.
 func (s *Store) Resend(ctx context.Context, tenant, subscription, delivery string) error {
 	return s.write(ctx, func(ctx context.Context, q *session) error {
-		if _, err := q.lasting(ctx, tenant, subscription, ""); err != nil {
+		if _, err := q.lasting(ctx, tenant, subscription, unlocked); err != nil {
 			return err
 		}
 		var lane int64
@@ -222,10 +221,10 @@ func (s *Store) Resend(ctx context.Context, tenant, subscription, delivery strin
 		case !found:
 			return errNoDelivery
 		}
-		if err := q.holdTicket(ctx, lane); err != nil {
+		if err := q.lockOwner(ctx, lane); err != nil {
 			return err
 		}
-		sub, err := q.lasting(ctx, tenant, subscription, " FOR SHARE")
+		sub, err := q.lasting(ctx, tenant, subscription, shared)
 		if err != nil {
 			return err
 		}

@@ -45,8 +45,11 @@ func (m *moment) pointer() *time.Time {
 	return &m.Time
 }
 
+// text writes it as SQLite keeps it, and as digests have it.
+func (m moment) text() string { return at(m.Time).Format(layout) }
+
 // Value implements driver.Valuer.
-func (m moment) Value() (driver.Value, error) { return at(m.Time).Format(layout), nil }
+func (m moment) Value() (driver.Value, error) { return m.text(), nil }
 
 // Scan implements sql.Scanner.
 func (m *moment) Scan(src any) error {

@@ -6,6 +6,7 @@ import (
 	"fmt"
 
 	"signalbox/desk"
+	"signalbox/ticket"
 )
 
 // Ids of tickets are drawn without a gap, and each has a ticket or a row in unopened; so a ticket that was deleted with all its rows is missed.
@@ -30,8 +31,8 @@ func (q *session) drawTicket(ctx context.Context) (int64, error) {
 		return 0, err
 	}
 	for {
-		var c counterRow
-		found, err := q.find(ctx, &c, q.forUpdate(readCounter))
+		var drawn counterRow
+		found, err := q.find(ctx, &drawn, q.locking(readCounter, exclusive))
 		if err != nil {
 			return 0, fmt.Errorf("read the counter of tickets: %w", err)
 		}
@@ -44,9 +45,9 @@ func (q *session) drawTicket(ctx context.Context) (int64, error) {
 			}
 			continue
 		}
-		c = a.next(c)
-		_, err = q.exec(ctx, `UPDATE counters SET value = ?, base = ?, mark = ?, seal = ? WHERE name = ?`, c.Value, c.Base, c.Mark, c.Seal, counterTickets)
-		return c.Value, wrap("draw a ticket's id", err)
+		drawn = a.next(drawn)
+		_, err = q.exec(ctx, `UPDATE counters SET value = ?, base = ?, mark = ?, seal = ? WHERE name = ?`, drawn.Value, drawn.Base, drawn.Mark, drawn.Seal, counterTickets)
+		return drawn.Value, wrap("draw a ticket's id", err)
 	}
 }
 
@@ -92,15 +93,24 @@ func (q *session) unopen(ctx context.Context, r closedRow) error {
 	if r.Kind != string(desk.KindOpen) {
 		return nil
 	}
-	var c operationContent
-	if err := json.Unmarshal([]byte(r.Content), &c); err != nil {
+	id, err := openingID(r.Content)
+	if err != nil {
 		return fmt.Errorf("read operation %s: %w", r.ID, err)
 	}
 	a, err := q.notary(ctx)
-	if err != nil || !a.holds(r.Seal, claimParts(r.ID, c.Ticket.ID)...) {
+	if err != nil || !a.holds(r.Seal, claimParts(r.ID, id)...) {
 		return err
 	}
-	return q.explain(ctx, a, c.Ticket.ID, false)
+	return q.explain(ctx, a, id, false)
+}
+
+// openingID gives the id that an opening drew, from what is stored of the operation.
+func openingID(content string) (int64, error) {
+	var c struct {
+		Ticket ticket.Identity `json:"ticket"`
+	}
+	err := json.Unmarshal([]byte(content), &c)
+	return c.Ticket.ID, err
 }
 
 // explain says of an id that it has no ticket.

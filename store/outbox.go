@@ -97,10 +97,16 @@ func (o *Outbox) SaveResults(ctx context.Context, results []notice.Result) error
 			return err
 		}
 		outcomes := outcomesOf(results)
-		for _, hold := range []func(context.Context, []*outcome) error{q.holdTickets, q.judge, q.holdDeliveries} {
-			if err := hold(ctx, outcomes); err != nil {
-				return err
-			}
+		// In the order of locks.
+		if err := q.holdTickets(ctx, outcomes); err != nil {
+			return err
+		}
+		if err := q.judge(ctx, outcomes); err != nil {
+			return err
+		}
+		// So that tries at one delivery are numbered one after the other.
+		if err := q.lockDeliveries(ctx, deliveriesOf(results)); err != nil {
+			return err
 		}
 		for _, r := range outcomes {
 			if err := q.try(ctx, r); err != nil {
@@ -148,12 +154,9 @@ func (q *session) holdTickets(ctx context.Context, outcomes []*outcome) error {
 			lanes = append(lanes, id)
 		}
 	}
-	var heads []headRow
-	if len(tickets) > 0 {
-		err := q.any(ctx, &heads, q.forUpdate(`SELECT id, number, seq FROM tickets WHERE id IN (?) ORDER BY id`), distinct(tickets))
-		if err != nil {
-			return wrap("lock tickets", err)
-		}
+	heads, err := q.lockTickets(ctx, tickets)
+	if err != nil {
+		return err
 	}
 	if err := q.placeAlarms(ctx, outcomes, heads); err != nil {
 		return err
@@ -164,25 +167,6 @@ func (q *session) holdTickets(ctx context.Context, outcomes []*outcome) error {
 // distinct gives a list sorted, each once.
 func distinct[T cmp.Ordered](list []T) []T {
 	return slices.Compact(slices.Sorted(slices.Values(list)))
-}
-
-// holdTicket locks a ticket's row without reading it, or what is its like for events of the stream.
-func (q *session) holdTicket(ctx context.Context, id int64) error {
-	table := `tickets`
-	if id < 0 {
-		table = `stream_lanes`
-	}
-	_, err := q.find(ctx, new(int64), q.forUpdate(`SELECT id FROM `+table+` WHERE id = ?`), id)
-	return wrap("lock a ticket", err)
-}
-
-// holdDeliveries locks the deliveries, so that their tries are numbered one after the other.
-func (q *session) holdDeliveries(ctx context.Context, outcomes []*outcome) error {
-	ids := make([]string, len(outcomes))
-	for i, r := range outcomes {
-		ids[i] = r.Work.Delivery.ID
-	}
-	return q.hold(ctx, ids)
 }
 
 // try writes one try down and what follows from it for its lane.

@@ -54,7 +54,7 @@ func (q *session) project(ctx context.Context, id ticket.Identity, events []tick
 	if len(events) == 0 {
 		return nil
 	}
-	t, chain, known, err := q.lockChain(ctx, id.ID)
+	t, tip, known, err := q.lockTicket(ctx, id.ID)
 	if err != nil {
 		return err
 	}
@@ -69,49 +69,32 @@ func (q *session) project(ctx context.Context, id ticket.Identity, events []tick
 	if err := q.complete(ctx, steps); err != nil {
 		return fmt.Errorf("ticket %s: %w", id.Number, err)
 	}
-	rows, chain, err := q.chained(ctx, chain, steps)
+	rows, tip, err := q.chained(ctx, tip, steps)
 	if err != nil {
 		return fmt.Errorf("ticket %s: %w", id.Number, err)
 	}
-	put := q.update
-	if !known {
-		put = q.create
+	if known {
+		err = q.update(ctx, after, tip)
+	} else {
+		var inserted bool
+		if inserted, err = q.create(ctx, after, tip); err == nil && !inserted {
+			// Somebody projected the opening meanwhile; now there is a row to lock.
+			return q.project(ctx, id, events)
+		}
 	}
-	if inserted, err := put(ctx, after, chain); err != nil {
+	if err != nil {
 		return fmt.Errorf("ticket %s: %w", id.Number, err)
-	} else if !inserted {
-		// Somebody projected the opening meanwhile; now there is a row to lock.
-		return q.project(ctx, id, events)
 	}
 	if err := q.insert(ctx, `events (`+eventColumns+`)`, rows); err != nil {
 		return fmt.Errorf("ticket %s: %w", id.Number, err)
 	}
-	for _, write := range []func(context.Context, []step) error{q.sides, q.owe} {
-		if err := write(ctx, steps); err != nil {
-			return fmt.Errorf("ticket %s: %w", id.Number, err)
-		}
+	if err := q.sides(ctx, steps); err != nil {
+		return fmt.Errorf("ticket %s: %w", id.Number, err)
+	}
+	if err := q.owe(ctx, steps); err != nil {
+		return fmt.Errorf("ticket %s: %w", id.Number, err)
 	}
 	return nil
-}
-
-// lock holds the ticket's row until the transaction ends and reads it.
-func (q *session) lock(ctx context.Context, id int64) (t ticket.Ticket, known bool, err error) {
-	t, _, known, err = q.lockChain(ctx, id)
-	return t, known, err
-}
-
-// lockChain is lock that also tells where the chain of its timeline ends.
-func (q *session) lockChain(ctx context.Context, id int64) (t ticket.Ticket, chain string, known bool, err error) {
-	var row struct {
-		State string `db:"state"`
-		Chain string `db:"chain"`
-	}
-	known, err = q.find(ctx, &row, q.forUpdate(`SELECT state, chain FROM tickets WHERE id = ?`), id)
-	if err != nil || !known {
-		return t, "", false, wrap("lock a ticket", err)
-	}
-	t, err = readTicket(row.State)
-	return t, row.Chain, true, err
 }
 
 func readTicket(state string) (t ticket.Ticket, err error) {
@@ -122,7 +105,7 @@ func readTicket(state string) (t ticket.Ticket, err error) {
 }
 
 // create inserts a ticket's row; false: it is there already.
-func (q *session) create(ctx context.Context, t ticket.Ticket, chain string) (bool, error) {
+func (q *session) create(ctx context.Context, t ticket.Ticket, tip string) (bool, error) {
 	state, err := json.Marshal(t)
 	if err != nil {
 		return false, fmt.Errorf("write a ticket: %w", err)
@@ -130,24 +113,24 @@ func (q *session) create(ctx context.Context, t ticket.Ticket, chain string) (bo
 	n, err := q.exec(ctx, `INSERT INTO tickets (id, tenant, number, uuid, open, phase, origin, service, assignee, created_at, updated_at, seq, state, chain)
 		VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT (id) DO NOTHING`,
 		t.ID, t.Tenant, t.Number, t.UUID, t.Status.Open(), t.Phase(), t.Origin, t.Service, t.Assignee, at(t.CreatedAt), at(t.UpdatedAt), t.Seq,
-		string(state), chain)
+		string(state), tip)
 	return n == 1, wrap("insert the row", err)
 }
 
 // update brings a locked row up to date.
-func (q *session) update(ctx context.Context, t ticket.Ticket, chain string) (bool, error) {
+func (q *session) update(ctx context.Context, t ticket.Ticket, tip string) error {
 	state, err := json.Marshal(t)
 	if err != nil {
-		return false, fmt.Errorf("write a ticket: %w", err)
+		return fmt.Errorf("write a ticket: %w", err)
 	}
 	_, err = q.exec(ctx, `UPDATE tickets SET open = ?, phase = ?, origin = ?, service = ?, assignee = ?, updated_at = ?, seq = ?, state = ?, chain = ?
 		WHERE id = ?`,
-		t.Status.Open(), t.Phase(), t.Origin, t.Service, t.Assignee, at(t.UpdatedAt), t.Seq, string(state), chain, t.ID)
-	return true, wrap("update the row", err)
+		t.Status.Open(), t.Phase(), t.Origin, t.Service, t.Assignee, at(t.UpdatedAt), t.Seq, string(state), tip, t.ID)
+	return wrap("update the row", err)
 }
 
 // chained gives the rows of the events, each with its hash, and where the chain ends then.
-func (q *session) chained(ctx context.Context, chain string, steps []step) (rows [][]any, end string, err error) {
+func (q *session) chained(ctx context.Context, tip string, steps []step) (rows [][]any, end string, err error) {
 	a, err := q.notary(ctx)
 	if err != nil {
 		return nil, "", err
@@ -164,7 +147,7 @@ func (q *session) chained(ctx context.Context, chain string, steps []step) (rows
 		links = append(links, r.link())
 		rows = append(rows, []any{r.Ticket, r.Seq, r.At, r.Type, r.Actor, r.Operation, r.Content})
 	}
-	end = a.extend(steps[0].after.ID, chain, links)
+	end = a.extend(steps[0].after.ID, tip, links)
 	for i, l := range links {
 		rows[i] = append(rows[i], l.hash)
 	}

@@ -12,7 +12,7 @@ func (s *Store) PruneDeliveries(ctx context.Context, before time.Time, limit int
 		var ids []string
 		// Whoever has one of them delivered again holds its row; it is over no longer then, and not for us to wait for.
 		over := `SELECT id FROM deliveries WHERE ended_at < ? AND ended_at IS NOT NULL AND state NOT IN ('pending', 'parked') ORDER BY ended_at LIMIT ?`
-		if err := q.all(ctx, &ids, q.locking(over, " FOR UPDATE SKIP LOCKED"), at(before), limit); err != nil {
+		if err := q.all(ctx, &ids, q.locking(over, available), at(before), limit); err != nil {
 			return wrap("list old deliveries", err)
 		}
 		if _, err := q.exec(ctx, `DELETE FROM redeliveries WHERE ended_at < ? AND ended_at IS NOT NULL`, at(before)); err != nil {
@@ -40,7 +40,7 @@ func (s *Store) PruneStream(ctx context.Context, before time.Time, limit int) (p
 		}
 		// Whoever publishes into one of them holds its row, and makes it one that was used just now.
 		idle := q.locking(`SELECT id FROM stream_lanes WHERE at < ? AND NOT EXISTS (SELECT 1 FROM deliveries d WHERE d.ticket_id = stream_lanes.id AND d.ticket_id < 0)
-			ORDER BY at LIMIT ?`, " FOR UPDATE SKIP LOCKED")
+			ORDER BY at LIMIT ?`, available)
 		_, err = q.exec(ctx, `DELETE FROM stream_lanes WHERE id IN (`+idle+`)`, at(before), limit)
 		return wrap("forget old lanes", err)
 	})

@@ -1,7 +1,6 @@
 package store
 
 import (
-	"cmp"
 	"context"
 	"fmt"
 	"maps"
@@ -75,7 +74,7 @@ func (s *Store) BeginRedelivery(ctx context.Context, tenant string, ticketID int
 	}
 	err = s.write(ctx, func(ctx context.Context, q *session) error {
 		if !dry && ticketID > 0 {
-			if err := q.holdTicket(ctx, ticketID); err != nil {
+			if err := q.lockOwner(ctx, ticketID); err != nil {
 				return err
 			}
 		}
@@ -194,7 +193,7 @@ func (s *Store) RedeliverSome(ctx context.Context, id string, limit, atOnce int)
 	}
 	err = s.write(ctx, func(ctx context.Context, q *session) error {
 		var row redeliveryRow
-		found, err := q.find(ctx, &row, q.forUpdate(`SELECT `+redeliveryColumns+` FROM redeliveries WHERE id = ?`), id)
+		found, err := q.find(ctx, &row, q.locking(`SELECT `+redeliveryColumns+` FROM redeliveries WHERE id = ?`, exclusive), id)
 		if err != nil {
 			return wrap("lock a redelivery", err)
 		}
@@ -251,22 +250,13 @@ func (q *session) putBack(ctx context.Context, row *redeliveryRow, batch []again
 	for _, d := range batch {
 		lanes[d.TicketID] = append(lanes[d.TicketID], d.ID)
 	}
-	inOrder := slices.SortedFunc(maps.Keys(lanes), func(a, b int64) int {
-		if a > 0 != (b > 0) {
-			return cmp.Compare(b, a) // tickets before lanes of the stream
-		}
-		return cmp.Compare(a, b)
-	})
-	for _, lane := range inOrder {
-		if err := q.holdTicket(ctx, lane); err != nil {
-			return err
-		}
+	if err := q.lockOwners(ctx, slices.Collect(maps.Keys(lanes))); err != nil {
+		return err
 	}
-	var one int
-	active, err := q.find(ctx, &one, q.forShare(`SELECT 1 FROM subscriptions WHERE id = ? AND state = 'active'`), row.Target)
+	active, err := q.findSubscription(ctx, new(int), shared, `1`, `id = ? AND state = 'active'`, row.Target)
 	switch {
 	case err != nil:
-		return wrap("hold the subscription", err)
+		return err
 	case !active:
 		row.State = string(notice.Stopped)
 		return nil
@@ -288,12 +278,12 @@ func (q *session) putBack(ctx context.Context, row *redeliveryRow, batch []again
 		if retrying[d.TicketID] {
 			state = notice.Retrying
 		} else {
-			q.wakes[d.Part] = true
+			q.wake(d.Part)
 		}
 		ids[state] = append(ids[state], d.ID)
 	}
 	for state, ids := range ids {
-		if err := q.hold(ctx, ids); err != nil {
+		if err := q.lockDeliveries(ctx, ids); err != nil {
 			return err
 		}
 		// The target may have been told of the event itself already, having been registered before the other was dropped.

@@ -4,7 +4,6 @@ import (
 	"cmp"
 	"context"
 	"encoding/json"
-	"errors"
 	"fmt"
 	"slices"
 	"strings"
@@ -204,28 +203,4 @@ func (s *Store) walk(ctx context.Context, p sealedColumn, f func(row []string, t
 			after = append(after, part)
 		}
 	}
-}
-
-// texts reads rows of texts.
-func (q *session) texts(ctx context.Context, query string, args ...any) (list [][]string, err error) {
-	rows, err := q.on.QueryxContext(ctx, q.on.Rebind(query), args...)
-	if err != nil {
-		return nil, err
-	}
-	defer func() { err = errors.Join(err, rows.Close()) }()
-	columns, err := rows.Columns()
-	if err != nil {
-		return nil, err
-	}
-	for rows.Next() {
-		row, into := make([]string, len(columns)), make([]any, len(columns))
-		for i := range row {
-			into[i] = &row[i]
-		}
-		if err := rows.Scan(into...); err != nil {
-			return nil, err
-		}
-		list = append(list, row)
-	}
-	return list, rows.Err()
 }

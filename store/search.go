@@ -162,7 +162,7 @@ func (s *Store) Rate(ctx context.Context, tenant, key string, r ticket.Rating) e
 			return err
 		}
 		// Held, so that it is not reopened meanwhile.
-		if t, _, err = q.lock(ctx, t.ID); err != nil {
+		if t, _, _, err = q.lockTicket(ctx, t.ID); err != nil {
 			return err
 		}
 		if t.Status != ticket.Completed {
@@ -198,18 +198,13 @@ func (s *Store) FailedCallbacks(ctx context.Context, tenant string) (numbers []s
 func (s *Store) Unlist(ctx context.Context, tenant string, tickets []int64) error {
 	return s.write(ctx, func(ctx context.Context, q *session) error {
 		for chunk := range slices.Chunk(tickets, maxParameters) {
-			var ids []string
-			err := q.any(ctx, &ids, q.forUpdate(`SELECT d.id FROM deliveries d WHERE d.tenant = ? AND d.state IN ('failed', 'held') AND d.listed AND d.ticket_id IN (?)
-				AND EXISTS (SELECT 1 FROM tickets t WHERE t.id = d.ticket_id AND NOT t.open) ORDER BY d.id`), tenant, chunk)
+			ids, err := q.findDeliveries(ctx, `d.tenant = ? AND d.state IN ('failed', 'held') AND d.listed AND d.ticket_id IN (?)
+				AND EXISTS (SELECT 1 FROM tickets t WHERE t.id = d.ticket_id AND NOT t.open)`, tenant, chunk)
 			if err != nil {
 				return wrap("look for failed callbacks", err)
 			}
 			for some := range slices.Chunk(ids, maxParameters) {
-				query, args := `UPDATE deliveries SET listed = ? WHERE id IN (?`+strings.Repeat(", ?", len(some)-1)+`)`, []any{false}
-				for _, id := range some {
-					args = append(args, id)
-				}
-				if _, err := q.exec(once(ctx), query, args...); err != nil {
+				if _, err := q.many(ctx, `UPDATE deliveries SET listed = ? WHERE id IN (?)`, false, some); err != nil {
 					return wrap("unlist failed callbacks", err)
 				}
 			}

@@ -106,7 +106,7 @@ func (q *session) rotateSubscription(ctx context.Context, id string) (string, er
 // from its own rotation. NotFound as with Subscription; TooMany: too many earlier ones still sign.
 func (s *Store) Rotate(ctx context.Context, tenant, id string) (secret string, err error) {
 	err = s.write(ctx, func(ctx context.Context, q *session) error {
-		if _, err := q.lasting(ctx, tenant, id, " FOR UPDATE"); err != nil {
+		if _, err := q.lasting(ctx, tenant, id, exclusive); err != nil {
 			return err
 		}
 		secret, err = q.rotateSubscription(ctx, id)
@@ -119,10 +119,10 @@ func (s *Store) Rotate(ctx context.Context, tenant, id string) (secret string, e
 func (s *Store) RotateAddress(ctx context.Context, ticketID int64, subscription string) (secret string, err error) {
 	err = s.write(ctx, func(ctx context.Context, q *session) error {
 		var state string
-		found, err := q.find(ctx, &state, q.forUpdate(`SELECT state FROM subscriptions WHERE id = ? AND ticket_id = ? AND state <> 'deleted'`), subscription, ticketID)
+		found, err := q.findSubscription(ctx, &state, exclusive, `state`, `id = ? AND ticket_id = ? AND state <> 'deleted'`, subscription, ticketID)
 		switch {
 		case err != nil:
-			return wrap("look for a subscription", err)
+			return err
 		case !found:
 			return errNoSubscription
 		case state != string(notice.Active):
@@ -146,7 +146,7 @@ func (s *Store) RotateService(ctx context.Context, tenant, key string) (secret s
 	key = tidy(key)
 	err = s.write(ctx, func(ctx context.Context, q *session) error {
 		var had signing
-		found, err := q.find(ctx, &had, q.forUpdate(`SELECT secret, older FROM services WHERE tenant = ? AND key = ?`), tenant, key)
+		found, err := q.find(ctx, &had, q.locking(`SELECT secret, older FROM services WHERE tenant = ? AND key = ?`, exclusive), tenant, key)
 		switch {
 		case err != nil:
 			return wrap("read the secrets", err)

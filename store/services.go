@@ -199,7 +199,7 @@ func (q *session) publishing(ctx context.Context, tenant, key string) (latest fl
 		return latest, nil
 	}
 	var version int
-	if err := q.get(ctx, &version, q.forUpdate(`SELECT version FROM services WHERE tenant = ? AND key = ?`), tenant, key); err != nil {
+	if err := q.get(ctx, &version, q.locking(`SELECT version FROM services WHERE tenant = ? AND key = ?`, exclusive), tenant, key); err != nil {
 		return latest, wrap("lock a service", err)
 	}
 	var content string

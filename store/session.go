@@ -21,8 +21,8 @@ type session struct {
 		sqlx.ExtContext
 		Rebind(query string) string
 	}
-	wakes   map[int]bool // partitions in which deliveries became pending
-	madeKey bool         // a data key, which is not there before the commit
+	wakes map[int]bool // partitions in which deliveries became pending
+	marks map[any]bool
 }
 
 type sessionKey struct{ *Store }
@@ -65,7 +65,7 @@ func (s *Store) transact(ctx context.Context, f func(ctx context.Context, q *ses
 		return fmt.Errorf("begin: %w", err)
 	}
 	defer tx.Rollback()
-	q := &session{Store: s, on: tx, wakes: map[int]bool{}}
+	q := &session{Store: s, on: tx, wakes: map[int]bool{}, marks: map[any]bool{}}
 	if err := f(context.WithValue(ctx, sessionKey{s}, q), q); err != nil {
 		return err
 	}
@@ -75,7 +75,7 @@ func (s *Store) transact(ctx context.Context, f func(ctx context.Context, q *ses
 	if err := tx.Commit(); err != nil {
 		return fmt.Errorf("commit: %w", err)
 	}
-	if s.dialect == migrations.SQLite {
+	if !q.onPostgreSQL() {
 		for part := range q.wakes {
 			s.hub.wake(part)
 		}
@@ -87,10 +87,13 @@ func (s *Store) transact(ctx context.Context, f func(ctx context.Context, q *ses
 func (s *Store) read(ctx context.Context, f func(q *session) error) error {
 	q := s.carried(ctx)
 	if q == nil {
-		q = &session{Store: s, on: s.reads}
+		q = s.reader()
 	}
 	return told(f(q))
 }
+
+// reader is for single reads, each of which sees the last commit.
+func (s *Store) reader() *session { return &session{Store: s, on: s.reads} }
 
 // get reads one row; sql.ErrNoRows when there is none.
 func (q *session) get(ctx context.Context, to any, query string, args ...any) error {
@@ -164,14 +167,37 @@ func (q *session) insert(ctx context.Context, into string, rows [][]any) error {
 	return nil
 }
 
-// forUpdate locks the rows of a query until the transaction ends. SQLite has one writer at a time and no such words.
-func (q *session) forUpdate(query string) string { return q.locking(query, " FOR UPDATE") }
+// wake tells every process, when the transaction commits, that deliveries became pending in the partition.
+func (q *session) wake(partition int) { q.wakes[partition] = true }
 
-func (q *session) forShare(query string) string { return q.locking(query, " FOR SHARE") }
+// mark remembers something of this transaction, for as long as it lasts.
+func (q *session) mark(what any) { q.marks[what] = true }
 
-func (q *session) locking(query, words string) string {
-	if q.dialect == migrations.PostgreSQL {
-		return query + words
+// marked tells whether something was remembered of this transaction.
+func (q *session) marked(what any) bool { return q.marks[what] }
+
+func (q *session) onPostgreSQL() bool { return q.dialect == migrations.PostgreSQL }
+
+// texts reads rows of texts.
+func (q *session) texts(ctx context.Context, query string, args ...any) (list [][]string, err error) {
+	rows, err := q.on.QueryxContext(ctx, q.on.Rebind(query), args...)
+	if err != nil {
+		return nil, err
 	}
-	return query
+	defer func() { err = errors.Join(err, rows.Close()) }()
+	columns, err := rows.Columns()
+	if err != nil {
+		return nil, err
+	}
+	for rows.Next() {
+		row, into := make([]string, len(columns)), make([]any, len(columns))
+		for i := range row {
+			into[i] = &row[i]
+		}
+		if err := rows.Scan(into...); err != nil {
+			return nil, err
+		}
+		list = append(list, row)
+	}
+	return list, rows.Err()
 }

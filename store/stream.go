@@ -25,12 +25,6 @@ func (s *Store) Publish(ctx context.Context, tenant, app string, p notice.Publis
 	})
 }
 
-// place is where an event stands in its lane.
-type place struct {
-	Seq int64  `db:"seq"`
-	At  moment `db:"at"`
-}
-
 // publish keeps an event and what it owes to these followers. An event that nobody follows has no place and waits for no other.
 func (q *session) publish(ctx context.Context, tenant, app string, p notice.Published, followers []follower) (where place, err error) {
 	id, err := uuid.NewV7()
@@ -41,7 +35,7 @@ func (q *session) publish(ctx context.Context, tenant, app string, p notice.Publ
 		return where, err
 	}
 	lane := notice.StreamLane(tenant, p.Key)
-	if where, err = q.enter(ctx, lane); err != nil {
+	if where, err = q.enterLane(ctx, lane); err != nil {
 		return where, err
 	}
 	owed := map[string][]deliveryRow{}
@@ -64,14 +58,6 @@ func (q *session) keepEvent(ctx context.Context, id uuid.UUID, tenant, app strin
 		VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT (id) DO NOTHING`,
 		id.String(), tenant, app, p.RequestID, p.Source, p.Topic, p.Type, p.Status, p.Key, string(changes), at(q.now()))
 	return n > 0, wrap("keep an event", err)
-}
-
-// enter gives an event the next place in its lane, and holds the lane until the transaction ends: as with a ticket's row, nobody parks it or
-// adds to it meanwhile. Clocks of several processes differ, so the time of the one before is kept where it is later.
-func (q *session) enter(ctx context.Context, lane int64) (where place, err error) {
-	err = q.get(ctx, &where, `INSERT INTO stream_lanes (id, seq, at) VALUES (?, 1, ?) ON CONFLICT (id) DO UPDATE SET seq = stream_lanes.seq + 1,
-		at = CASE WHEN excluded.at > stream_lanes.at THEN excluded.at ELSE stream_lanes.at END RETURNING seq, at`, lane, at(q.now()))
-	return where, wrap("enter a lane", err)
 }
 
 // owing adds what an event at that place owes to these followers. Each format's body is rendered once.
@@ -130,9 +116,6 @@ func requestOf(t ticket.Ticket, e ticket.Event) string {
 	}
 	return uuid.NewSHA1(uuid.NameSpaceOID, []byte(t.UUID+"/"+strconv.FormatInt(e.Seq, 10))).String()
 }
-
-// following is the condition for lasting subscriptions that events are kept for. It is spelled like the indexes' own.
-const following = `ticket_id = 0 AND state IN ('active', 'paused', 'dropped')`
 
 // followers gives, for each of some events of one tenant, the lasting subscriptions that it is for, oldest first. What it costs depends on
 // how many those are and on how many shapes of filters the tenant uses, not on how many subscriptions there are.

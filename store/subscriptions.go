@@ -51,7 +51,7 @@ var (
 func (s *Store) Register(ctx context.Context, t ticket.Ticket, url string) (sub notice.Subscription, err error) {
 	err = s.write(ctx, func(ctx context.Context, q *session) error {
 		// Held until the end, so that one address is not registered twice at the same moment.
-		stored, known, err := q.lock(ctx, t.ID)
+		stored, _, known, err := q.lockTicket(ctx, t.ID)
 		switch {
 		case err != nil:
 			return err
@@ -182,7 +182,7 @@ func (s *Store) registrations(ctx context.Context, where string, args ...any) (l
 // Unregister deletes a ticket's subscription: nothing more is sent, what is queued or held is cancelled. NotFound as with Registration.
 func (s *Store) Unregister(ctx context.Context, ticketID int64, subscription string) error {
 	return s.write(ctx, func(ctx context.Context, q *session) error {
-		if err := q.holdTicket(ctx, ticketID); err != nil {
+		if err := q.lockOwner(ctx, ticketID); err != nil {
 			return err
 		}
 		n, err := q.exec(ctx, `UPDATE subscriptions SET state = 'deleted', ended_at = ? WHERE id = ? AND ticket_id = ? AND state <> 'deleted'`,
@@ -203,7 +203,7 @@ func (s *Store) Unregister(ctx context.Context, ticketID int64, subscription str
 func (s *Store) Redeliver(ctx context.Context, ticketID int64, subscription, delivery string) error {
 	return s.write(ctx, func(ctx context.Context, q *session) error {
 		// With it held, the ticket's subscriptions stay what they are.
-		if err := q.holdTicket(ctx, ticketID); err != nil {
+		if err := q.lockOwner(ctx, ticketID); err != nil {
 			return err
 		}
 		if err := q.takeUp(ctx, ticketID, subscription); err != nil {
@@ -251,7 +251,7 @@ func (q *session) newRound(ctx context.Context, subscription, delivery, target s
 	if retrying[target] {
 		next = notice.Retrying
 	} else {
-		q.wakes[row.Part] = true
+		q.wake(row.Part)
 	}
 	n, err := q.exec(ctx, `UPDATE deliveries SET subscription_id = ?, state = ?, tries = 0, first_try = NULL, next_try = ?, ended_at = NULL WHERE id = ? AND (subscription_id = ?
 		OR NOT EXISTS (SELECT 1 FROM deliveries o WHERE o.subscription_id = ? AND o.ticket_id = deliveries.ticket_id AND o.seq = deliveries.seq))`,

@@ -25,12 +25,6 @@ const turnPieces = 4
 // turnPrefix begins the names of such rests among those of redeliveries.
 const turnPrefix = "turn:"
 
-// telling is the condition for subscriptions s whose deliveries are sent.
-const telling = `s.state = 'active' AND s.turning <> 'ending'`
-
-// toldState is the state of a subscription, as far as what is born is concerned: only an active one is sent it, and not before what is older.
-const toldState = `CASE WHEN turning = '' THEN state ELSE 'paused' END`
-
 // turn begins what follows from a subscription's new state. Its row is held.
 func (q *session) turn(ctx context.Context, id string) error {
 	_, err := q.exec(ctx, `UPDATE subscriptions SET turning = CASE WHEN state = 'active' AND turning <> 'ending' THEN 'releasing' ELSE 'ending' END WHERE id = ?`, id)
@@ -46,9 +40,9 @@ func (q *session) turn(ctx context.Context, id string) error {
 // meanwhile, and none of them is retrying or unparked.
 func (q *session) turnSome(ctx context.Context, id string, atOnce int) (n int, err error) {
 	var row struct{ State, Turning string }
-	found, err := q.find(ctx, &row, q.forUpdate(`SELECT state, turning FROM subscriptions WHERE id = ?`), id)
+	found, err := q.findSubscription(ctx, &row, exclusive, `state, turning`, `id = ?`, id)
 	if err != nil || !found || row.Turning == "" {
-		return 0, wrap("hold a subscription", err)
+		return 0, err
 	}
 	next := ""
 	if row.Turning == ending {
@@ -102,7 +96,7 @@ func (q *session) end(ctx context.Context, subscription string, as notice.Delive
 	if err := q.all(ctx, &ids, query+` LIMIT ?`, append(args, turnAtOnce)...); err != nil || len(ids) == 0 {
 		return 0, wrap("list deliveries", err)
 	}
-	if err := q.hold(ctx, ids); err != nil {
+	if err := q.lockDeliveries(ctx, ids); err != nil {
 		return 0, err
 	}
 	// What is held has ended already, and is kept no longer for being cancelled.
@@ -120,20 +114,16 @@ func (q *session) release(ctx context.Context, subscription string, limit int) (
 	}
 	ids := make([]string, len(batch))
 	for i, d := range batch {
-		ids[i], q.wakes[d.Part] = d.ID, true
+		ids[i] = d.ID
+		q.wake(d.Part)
 	}
-	if err := q.hold(ctx, ids); err != nil {
+	if err := q.lockDeliveries(ctx, ids); err != nil {
 		return 0, err
 	}
 	_, err := q.many(ctx, `UPDATE deliveries SET tries = 0, first_try = NULL, next_try = ?, ended_at = NULL, state = CASE
 		WHEN EXISTS (SELECT 1 FROM lanes l WHERE l.subscription_id = deliveries.subscription_id AND l.ticket_id = deliveries.ticket_id) THEN 'parked'
 		ELSE 'pending' END WHERE id IN (?) AND state = 'held'`, at(q.now()), ids)
 	return len(batch), wrap("release deliveries", err)
-}
-
-// hold locks deliveries by id until the transaction ends.
-func (q *session) hold(ctx context.Context, ids []string) error {
-	return wrap("lock deliveries", q.any(ctx, new([]string), q.forUpdate(`SELECT id FROM deliveries WHERE id IN (?) ORDER BY id`), ids))
 }
 
 // turns lists the rests that are left, as redeliveries.

@@ -47,7 +47,7 @@ func (s *Store) Verify(ctx context.Context, o VerifyOptions, report func(Fault))
 	if err != nil {
 		return Verified{}, err
 	}
-	v := &verification{Store: s, notary: notaryOf(keys), options: o, report: report}
+	v := &verification{store: s, notary: notaryOf(keys), options: o, report: report}
 	if o.Ticket != "" {
 		err = v.one(ctx)
 	} else {
@@ -57,15 +57,12 @@ func (s *Store) Verify(ctx context.Context, o VerifyOptions, report func(Fault))
 }
 
 type verification struct {
-	*Store
+	store *Store
 	notary
 	options VerifyOptions
 	report  func(Fault)
 	sum     Verified
 }
-
-// reader is a session for single reads.
-func (v *verification) reader() *session { return &session{Store: v.Store, on: v.reads} }
 
 func (v *verification) found(f Fault) {
 	if f.Unchained {
@@ -87,7 +84,7 @@ func (v *verification) one(ctx context.Context) error {
 		query, args = query+` AND tenant = ?`, append(args, v.options.Tenant)
 	}
 	var id int64
-	found, err := v.reader().find(ctx, &id, query, args...)
+	found, err := v.store.reader().find(ctx, &id, query, args...)
 	switch {
 	case err != nil:
 		return wrap("look for a ticket", err)
@@ -147,7 +144,7 @@ func (v *verification) page(ctx context.Context, after int64) (ids []int64, last
 	if v.options.Tenant != "" {
 		query, args = `SELECT id FROM tickets WHERE tenant = ? AND id > ? ORDER BY id LIMIT ?`, append([]any{v.options.Tenant}, args...)
 	}
-	if err := v.reader().all(ctx, &ids, query, args...); err != nil {
+	if err := v.store.reader().all(ctx, &ids, query, args...); err != nil {
 		return nil, 0, wrap("list tickets", err)
 	}
 	if len(ids) < verifyAtOnce {
@@ -158,14 +155,14 @@ func (v *verification) page(ctx context.Context, after int64) (ids []int64, last
 
 // ticket looks at one ticket. What looks wrong is looked at again with the ticket's row held: somebody may have added to it between two reads.
 func (v *verification) ticket(ctx context.Context, id int64) error {
-	i, known, err := v.inspect(ctx, v.reader(), id, false)
+	i, known, err := v.inspect(ctx, v.store.reader(), id, false)
 	if err != nil || !known { // deleted since it was listed: the gap is found next time
 		return err
 	}
 	if !i.clean() {
-		err = v.write(ctx, func(ctx context.Context, q *session) (err error) {
+		err = v.store.write(ctx, func(ctx context.Context, q *session) (err error) {
 			if i, known, err = v.inspect(ctx, q, id, true); err == nil && known && v.options.Adopt {
-				err = i.adopt(ctx, q, v.notary)
+				err = v.adopt(ctx, q, i)
 			}
 			return err
 		})
@@ -190,7 +187,7 @@ func (v *verification) ticket(ctx context.Context, id int64) error {
 func (v *verification) strays(ctx context.Context, after, last int64) error {
 	for _, table := range []string{"events", "alerts"} {
 		var ids []int64
-		err := v.reader().all(ctx, &ids, `SELECT DISTINCT e.ticket_id FROM `+table+` e LEFT JOIN tickets t ON t.id = e.ticket_id
+		err := v.store.reader().all(ctx, &ids, `SELECT DISTINCT e.ticket_id FROM `+table+` e LEFT JOIN tickets t ON t.id = e.ticket_id
 			WHERE e.ticket_id > ? AND e.ticket_id <= ? AND t.id IS NULL ORDER BY 1`, after, last)
 		if err != nil {
 			return wrap("look for "+table+" without a ticket", err)

@@ -2,7 +2,6 @@ package store
 
 import (
 	"context"
-	"encoding/json"
 	"fmt"
 
 	"signalbox/desk"
@@ -10,7 +9,7 @@ import (
 
 // counter reads the counter of tickets and looks at it. What it gives is how far ids are known to have been drawn.
 func (v *verification) counter(ctx context.Context) (c counterRow, err error) {
-	found, err := v.reader().find(ctx, &c, readCounter)
+	found, err := v.store.reader().find(ctx, &c, readCounter)
 	switch {
 	case err != nil || !found:
 		return c, wrap("read the counter of tickets", err) // tickets without it are found by undrawn
@@ -61,7 +60,7 @@ func (v *verification) unexplained(ctx context.Context, from, to int64) error {
 		Seal      string `db:"seal"`
 		Adopted   bool   `db:"adopted"`
 	}
-	if err := v.reader().all(ctx, &rows, explainIDs, from, to, from, to, string(desk.KindOpen)); err != nil {
+	if err := v.store.reader().all(ctx, &rows, explainIDs, from, to, from, to, string(desk.KindOpen)); err != nil {
 		return wrap("look for what explains ids", err)
 	}
 	fine := map[int64]bool{}
@@ -75,9 +74,8 @@ func (v *verification) unexplained(ctx context.Context, from, to int64) error {
 				v.sum.Unopened++
 			}
 		case "claim":
-			var c operationContent
-			if json.Unmarshal([]byte(r.Content), &c) == nil && v.holds(r.Seal, claimParts(r.Operation, c.Ticket.ID)...) {
-				fine[c.Ticket.ID] = true
+			if id, err := openingID(r.Content); err == nil && v.holds(r.Seal, claimParts(r.Operation, id)...) {
+				fine[id] = true
 			}
 		}
 	}
@@ -92,11 +90,11 @@ func (v *verification) unexplained(ctx context.Context, from, to int64) error {
 // undrawn tells of tickets whose id was never drawn. It comes last: the counter runs ahead of the tickets.
 func (v *verification) undrawn(ctx context.Context) error {
 	var highest *int64
-	if err := v.reader().get(ctx, &highest, `SELECT MAX(id) FROM tickets`); err != nil {
+	if err := v.store.reader().get(ctx, &highest, `SELECT MAX(id) FROM tickets`); err != nil {
 		return wrap("look for the last ticket", err)
 	}
 	var c counterRow
-	if _, err := v.reader().find(ctx, &c, readCounter); err != nil {
+	if _, err := v.store.reader().find(ctx, &c, readCounter); err != nil {
 		return wrap("read the counter of tickets", err)
 	}
 	if highest != nil && *highest > max(c.Value, c.Mark) {
@@ -108,9 +106,9 @@ func (v *verification) undrawn(ctx context.Context) error {
 // adoptIDs writes down which ids are missing among those that a version drew which kept no account of it. It does nothing while that version
 // has openings under way.
 func (v *verification) adoptIDs(ctx context.Context) error {
-	return v.write(ctx, func(ctx context.Context, q *session) error {
+	return v.store.write(ctx, func(ctx context.Context, q *session) error {
 		var c counterRow
-		found, err := q.find(ctx, &c, q.forUpdate(readCounter))
+		found, err := q.find(ctx, &c, q.locking(readCounter, exclusive))
 		if err != nil || !found || c.Seal != "" && !v.holds(c.Seal, c.parts()...) {
 			return wrap("read the counter of tickets", err)
 		}
@@ -123,7 +121,7 @@ func (v *verification) adoptIDs(ctx context.Context) error {
 		if err != nil || waiting > 0 {
 			return wrap("look for openings under way", err)
 		}
-		if err := q.adoptGaps(ctx, v.notary, c.Base); err != nil {
+		if err := v.adoptGaps(ctx, q, c.Base); err != nil {
 			return err
 		}
 		c.Base = 0
@@ -133,7 +131,7 @@ func (v *verification) adoptIDs(ctx context.Context) error {
 }
 
 // adoptGaps explains every id up to base that has no ticket.
-func (q *session) adoptGaps(ctx context.Context, a notary, base int64) error {
+func (v *verification) adoptGaps(ctx context.Context, q *session, base int64) error {
 	next := int64(1)
 	for after := int64(0); next <= base; {
 		var ids []int64
@@ -146,7 +144,7 @@ func (q *session) adoptGaps(ctx context.Context, a notary, base int64) error {
 		}
 		for _, id := range append(ids, end) {
 			for ; next < id; next++ {
-				if err := q.explain(ctx, a, next, true); err != nil {
+				if err := q.explain(ctx, v.notary, next, true); err != nil {
 					return err
 				}
 			}

@@ -58,22 +58,22 @@ func (i *inspection) fault(format string, args ...any) {
 }
 
 // inspect looks at one ticket, holding its row or not; false: it has none.
-func (a notary) inspect(ctx context.Context, q *session, id int64, hold bool) (i *inspection, known bool, err error) {
+func (v *verification) inspect(ctx context.Context, q *session, id int64, hold bool) (i *inspection, known bool, err error) {
 	i = &inspection{next: 1, heard: map[string]heard{}}
 	query := `SELECT ` + ticketColumns + ` FROM tickets WHERE id = ?`
 	if hold {
-		query = q.forUpdate(query)
+		query = q.locking(query, exclusive)
 	}
 	if known, err = q.find(ctx, &i.row, query, id); err != nil || !known {
 		return i, false, wrap("read a ticket", err)
 	}
 	if err = q.timeline(ctx, id, func(l link, content string) error {
-		i.see(a, l, content)
+		i.see(v.notary, l, content)
 		return nil
 	}); err != nil {
 		return i, false, err
 	}
-	i.end(a)
+	i.end(v.notary)
 	if len(i.faults) == 0 && !i.blind {
 		i.compare()
 		err = i.compareSides(ctx, q)
@@ -255,13 +255,13 @@ func alike(a, b ticket.Ticket) (bool, error) {
 }
 
 // adopt takes rows without a hash into the chain, unless anything else is wrong with the ticket. Its row is held.
-func (i *inspection) adopt(ctx context.Context, q *session, a notary) error {
+func (v *verification) adopt(ctx context.Context, q *session, i *inspection) error {
 	if len(i.faults) > 0 || i.unchained == 0 {
 		return nil
 	}
 	h := head{adopted: i.adopted + i.unchained}
 	err := q.timeline(ctx, i.row.ID, func(l link, _ string) error {
-		h.last = a.hash(h.last, l)
+		h.last = v.hash(h.last, l)
 		h.rows++
 		if !l.event {
 			_, err := q.exec(ctx, `UPDATE alerts SET hash = ? WHERE ticket_id = ? AND seq = ? AND n = ?`, h.last, i.row.ID, l.seq, l.n)
@@ -273,7 +273,7 @@ func (i *inspection) adopt(ctx context.Context, q *session, a notary) error {
 	if err != nil {
 		return err
 	}
-	if _, err := q.exec(ctx, `UPDATE tickets SET chain = ? WHERE id = ?`, a.sealed(i.row.ID, h), i.row.ID); err != nil {
+	if _, err := q.exec(ctx, `UPDATE tickets SET chain = ? WHERE id = ?`, v.sealed(i.row.ID, h), i.row.ID); err != nil {
 		return wrap("keep where the chain ends", err)
 	}
 	i.chained, i.adopted, i.unchained = h.rows, h.adopted, 0

@@ -19,7 +19,7 @@ const channel = "signalbox_deliveries"
 
 // notify tells every process of the partitions in which deliveries became pending, as part of the transaction.
 func (q *session) notify(ctx context.Context) error {
-	if q.dialect != migrations.PostgreSQL {
+	if !q.onPostgreSQL() {
 		return nil
 	}
 	for part := range q.wakes {
