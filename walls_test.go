@@ -57,7 +57,23 @@ var (
 	houses = []string{"api/audit", "api/service", "api/subscription"}
 )
 
-var rooms = append([]room{
+// floors are the packages of the store from the ground up: each may import those before it, as far as it names them.
+var floors = []room{
+	{name: "store/db", ours: []string{"ticket", "migrations"}},
+	{name: "store/vault", ours: []string{"store/db", "internal/aead", "ticket", "notice"}},
+	{name: "store/chain", ours: []string{"store/db", "store/vault", "desk", "ticket"}},
+	{name: "store/operations", ours: []string{"store/db", "store/vault", "store/chain", "desk", "ticket"}},
+	{name: "store/callers", ours: []string{"store/db", "store/vault", "desk", "ratelimit", "ticket"}},
+	{name: "store/services", ours: []string{"store/db", "store/vault", "flow", "ticket"}},
+	{name: "store/outbox", ours: []string{"store/db", "store/vault", "store/chain", "notice", "ticket"}},
+	{name: "store/tickets", ours: []string{"store/db", "store/vault", "store/chain", "store/outbox", "desk", "notice", "ticket"}},
+	{name: "store/verify", ours: []string{"store/db", "store/vault", "store/chain", "store/tickets", "desk", "ticket"}},
+}
+
+// beyondStore is what no package of the store ever gets.
+var beyondStore = []string{"workflows", "activities", "api", "console", "worker", "cmd", temporal, fiber}
+
+var rooms = slices.Concat([]room{
 	{name: "flow", pure: true, ours: none},
 	{name: "ticket", pure: true, ours: []string{"flow"}},
 	{name: "notice", pure: true, ours: []string{"ticket"}},
@@ -66,7 +82,7 @@ var rooms = append([]room{
 	{name: "desk", ours: rules, never: []string{temporal, fiber, sqlx, pq}},
 	{name: "workflows", never: []string{"store", "migrations", "api", "console", "worker", "cmd", fiber, sqlx, pq}},
 	{name: "activities", never: []string{"store", "migrations", "workflows", "api", "console", "worker", "cmd", fiber, sqlx, pq}},
-	{name: "store", never: []string{"workflows", "activities", "api", "console", "worker", "cmd", temporal, fiber}},
+	{name: "store", never: beyondStore},
 	{name: "internal/aead", ours: none, never: []string{temporal, fiber, sqlx, pq}},
 	{name: "migrations", ours: none, never: []string{temporal, fiber}},
 	{name: "worker", never: []string{"store", "migrations", "api", "console", "cmd", fiber, sqlx, pq}},
@@ -75,7 +91,10 @@ var rooms = append([]room{
 	{name: "console", ours: append([]string{"desk", "api", "diagram", "ratelimit", "internal/aead"}, rules...), never: behind},
 }, each(handlers(), func(name string) room {
 	return room{name: name, ours: append([]string{"desk", "api", "diagram"}, rules...), never: behind, testsToo: true}
-})...)
+}), each(floors, func(r room) room {
+	r.never = beyondStore
+	return r
+}))
 
 // handlers are the folders under api that have calls: whatever is there and is not named as shared.
 func handlers() (names []string) {
@@ -408,6 +427,11 @@ func TestWallsCanBreak(t *testing.T) {
 		{"api/apitest", pack{Imports: []string{"signalbox/api/issue"}}, "imports signalbox/api/issue"},
 		{"api/apitest", pack{Deps: []string{"signalbox/workflows"}}, "depends on signalbox/workflows"},
 		{"store", pack{Deps: []string{"signalbox/api"}}, "depends on signalbox/api"},
+		{"store", pack{Imports: []string{"signalbox/store/db", "signalbox/store/verify"}}, ""},
+		{"store/db", pack{Imports: []string{"signalbox/store/vault"}}, "imports signalbox/store/vault; store/db may import of ours only"},
+		{"store/vault", pack{Imports: []string{"signalbox/store/outbox"}}, "imports signalbox/store/outbox"},
+		{"store/outbox", pack{Imports: []string{"signalbox/store"}}, "imports signalbox/store;"},
+		{"store/outbox", pack{Deps: []string{"signalbox/worker"}}, "depends on signalbox/worker"},
 		{"store", pack{Deps: []string{fiber + "/v2"}}, "depends on " + fiber},
 		{"workflows", pack{Imports: []string{"signalbox/store"}, Deps: []string{sqlx, "signalbox/store"}}, "(through signalbox/store)"},
 	} {
@@ -419,6 +443,13 @@ func TestWallsCanBreak(t *testing.T) {
 			require.Empty(t, got)
 		} else {
 			require.Contains(t, got, c.want)
+		}
+	}
+
+	// The floors are held by their order too: none may import one that stands on it.
+	for i, floor := range floors {
+		for _, ours := range floor.ours {
+			require.Less(t, slices.IndexFunc(floors, func(r room) bool { return r.name == ours }), i, "%s imports %s", floor.name, ours)
 		}
 	}
 

@@ -201,7 +201,7 @@ func TestTheMasterKeyCanBeReplaced(t *testing.T) {
 			_, err = elsewhere.BySecret(t.Context(), secret)
 			require.NoError(t, err, "looking a secret up needs no key")
 			_, secrets, err := elsewhere.Secrets(t.Context(), "one")
-			works, pendingErr := elsewhere.Outbox().Pending(t.Context(), part, nil, 10)
+			works, pendingErr := elsewhere.Outbox.Pending(t.Context(), part, nil, 10)
 			require.NoError(t, pendingErr)
 			if c.open {
 				require.NoError(t, err)

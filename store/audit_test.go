@@ -12,7 +12,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"signalbox/desk"
-	"signalbox/store"
+	"signalbox/store/operations"
 	"signalbox/store/storetest"
 	"signalbox/ticket"
 )
@@ -175,7 +175,7 @@ func TestTheAuditIsAnsweredByIndexes(t *testing.T) {
 		"done": {Outcome: desk.Done}, "running": {Outcome: desk.Running}, "from": {From: day}, "to": {To: day}, "a day": {From: day, To: day.Add(24 * time.Hour)},
 		"all": {App: "app7", Operator: "person7", Number: "IM7", Outcome: desk.Refused, From: day}, "page": {Cursor: "eyJhIjoiMjAyNi0wMS0wNVQwMDowMDowMFoiLCJuIjoxLCJpIjoib3AtMTAifQ"},
 	} {
-		query, args, err := store.AuditQuery("a", f)
+		query, args, err := operations.AuditQuery("a", f, ticket.DefaultPage+1)
 		require.NoError(t, err)
 		text := explain(t, b, query, args)
 		require.NotContains(t, text, "Seq Scan", "%s\n%s", name, text)

@@ -14,6 +14,7 @@ import (
 
 	"signalbox/desk"
 	"signalbox/store"
+	"signalbox/store/vault"
 )
 
 // under is the same database as a process with other keys sees it.
@@ -21,6 +22,7 @@ func (b *bench) under(master []byte, old ...[]byte) *store.Store {
 	b.t.Helper()
 	s, err := store.Open(b.t.Context(), b.dsn, store.Options{MasterKey: master, OldKeys: old, Now: b.clock.Now})
 	require.NoError(b.t, err)
+	s.ReadAtOnce = b.ReadAtOnce
 	b.t.Cleanup(func() { require.NoError(b.t, s.Close()) })
 	return s
 }
@@ -74,14 +76,14 @@ func TestAllProcessesHaveOneDataKey(t *testing.T) {
 		_, err := b.raw().Exec(`DELETE FROM data_keys`) // migrating made them
 		require.NoError(t, err)
 		first, second := b.under(masterKey), b.under(masterKey)
-		var made store.DataKey
-		var told []store.DataKey
+		var made vault.DataKey
+		var told []vault.DataKey
 		var wait sync.WaitGroup
-		require.NoError(t, first.InTransaction(t.Context(), func(ctx context.Context, key func(store.Purpose) (store.DataKey, error)) (err error) {
-			made, err = key(store.KeyPayload)
+		require.NoError(t, first.InTransaction(t.Context(), func(ctx context.Context, key func(vault.Purpose) (vault.DataKey, error)) (err error) {
+			made, err = key(vault.KeyPayload)
 			wait.Go(func() {
 				var err error
-				told, err = second.DataKeys(t.Context(), store.KeyPayload)
+				told, err = second.DataKeys(t.Context(), vault.KeyPayload)
 				assert.NoError(t, err)
 			})
 			if strings.HasPrefix(b.dsn, "postgres") {
@@ -92,11 +94,11 @@ func TestAllProcessesHaveOneDataKey(t *testing.T) {
 			return err
 		}))
 		wait.Wait()
-		require.Equal(t, []store.DataKey{made}, told)
+		require.Equal(t, []vault.DataKey{made}, told)
 		require.Len(t, made.Key, 32)
 		require.NotEqual(t, make([]byte, 32), made.Key)
 
-		audit, err := b.DataKeys(t.Context(), store.KeyAudit)
+		audit, err := b.DataKeys(t.Context(), vault.KeyAudit)
 		require.NoError(t, err)
 		require.NotEqual(t, made, audit[0], "no key serves two purposes")
 		var sealed string
@@ -107,7 +109,7 @@ func TestAllProcessesHaveOneDataKey(t *testing.T) {
 
 func TestMigratingMakesDataKeysAndSaysWhichCannotBeOpened(t *testing.T) {
 	both(t, func(t *testing.T, b *bench) {
-		require.Equal(t, len(store.Purposes), b.count(`SELECT COUNT(*) FROM data_keys`))
+		require.Equal(t, len(vault.Purposes), b.count(`SELECT COUNT(*) FROM data_keys`))
 		stranger := b.under([]byte("another key of just 32 bytes...."))
 		_, err := stranger.Migrate(t.Context())
 		require.ErrorContains(t, err, "open the audit key")
@@ -136,7 +138,7 @@ func TestAWrongMasterKeyMakesNoDataKeys(t *testing.T) {
 		require.NoError(t, err)
 		_, err = b.under(wrong, masterKey).Migrate(t.Context())
 		require.NoError(t, err)
-		require.Equal(t, len(store.Purposes), b.count(`SELECT COUNT(*) FROM data_keys`))
+		require.Equal(t, len(vault.Purposes), b.count(`SELECT COUNT(*) FROM data_keys`))
 	})
 }
 
@@ -146,28 +148,28 @@ func TestADataKeyThatWasRolledBackIsNotUsed(t *testing.T) {
 		require.NoError(t, err)
 		s := b.under(masterKey)
 		failed := errors.New("failed")
-		var lost store.DataKey
-		err = s.InTransaction(t.Context(), func(ctx context.Context, key func(store.Purpose) (store.DataKey, error)) error {
-			if lost, err = key(store.KeyAudit); err != nil {
+		var lost vault.DataKey
+		err = s.InTransaction(t.Context(), func(ctx context.Context, key func(vault.Purpose) (vault.DataKey, error)) error {
+			if lost, err = key(vault.KeyAudit); err != nil {
 				return err
 			}
-			again, err := key(store.KeyAudit)
+			again, err := key(vault.KeyAudit)
 			require.NoError(t, err)
 			require.Equal(t, lost, again)
 			return failed
 		})
 		require.ErrorIs(t, err, failed)
-		var kept, remembered store.DataKey
-		for _, into := range []*store.DataKey{&kept, &remembered} {
-			require.NoError(t, s.InTransaction(t.Context(), func(ctx context.Context, key func(store.Purpose) (store.DataKey, error)) (err error) {
-				*into, err = key(store.KeyAudit)
+		var kept, remembered vault.DataKey
+		for _, into := range []*vault.DataKey{&kept, &remembered} {
+			require.NoError(t, s.InTransaction(t.Context(), func(ctx context.Context, key func(vault.Purpose) (vault.DataKey, error)) (err error) {
+				*into, err = key(vault.KeyAudit)
 				return err
 			}))
 		}
 		require.NotEqual(t, lost, kept)
 		require.Equal(t, kept, remembered)
-		stored, err := b.DataKeys(t.Context(), store.KeyAudit)
+		stored, err := b.DataKeys(t.Context(), vault.KeyAudit)
 		require.NoError(t, err)
-		require.Equal(t, []store.DataKey{kept}, stored)
+		require.Equal(t, []vault.DataKey{kept}, stored)
 	})
 }

@@ -17,6 +17,8 @@ import (
 	"signalbox/notice"
 	"signalbox/store"
 	"signalbox/store/storetest"
+	"signalbox/store/tickets"
+	"signalbox/store/verify"
 	"signalbox/ticket"
 )
 
@@ -96,7 +98,7 @@ func TestListsAreAnsweredByIndexes(t *testing.T) {
 	db := b.raw()
 	crowd(t, db)
 	for name, f := range filters() {
-		query, args, err := store.ListQuery("a", f)
+		query, args, err := tickets.ListQuery("a", f, ticket.DefaultPage+1)
 		require.NoError(t, err)
 		rows, err := db.QueryContext(t.Context(), "EXPLAIN "+sqlx.Rebind(sqlx.DOLLAR, query), args...)
 		require.NoError(t, err, name)
@@ -129,7 +131,7 @@ func TestNothingReadsAWholeTable(t *testing.T) {
 		Log: slog.New(slog.DiscardHandler)})
 	require.NoError(t, err)
 	use := *b
-	use.Store, use.ledger, use.outbox, use.n = s, s.Ledger(), s.Outbox(), crowded
+	use.Store, use.ledger, use.outbox, use.n = s, s.Ledger(), s.Outbox, crowded
 	for range 12 { // PostgreSQL plans a prepared statement anew for the first five times and may go over to one plan for all then
 		exercise(t, &use)
 	}
@@ -203,7 +205,7 @@ func exercise(t *testing.T, b *bench) {
 		_, _, err = b.Audit(t.Context(), "a", f)
 		require.NoError(t, err)
 	}
-	_, err = b.Verify(t.Context(), store.VerifyOptions{Ticket: "IM77"}, func(store.Fault) {})
+	_, err = b.Verify(t.Context(), verify.Options{Ticket: "IM77"}, func(verify.Fault) {})
 	require.True(t, err == nil || ticket.Is(err, ticket.NotFound), err)
 
 	s := &story{t: t, ticket: ticket.Fold(ticket.Ticket{}, claimed.Opening), events: claimed.Opening, at: b.clock.Now()}

@@ -286,7 +286,7 @@ func TestASecretThatCannotBeReadHidesNobody(t *testing.T) {
 		_, err := b.raw().Exec(fmt.Sprintf(`UPDATE subscriptions SET secret = (SELECT secret FROM subscriptions WHERE id = '%s') WHERE id = '%s'`, sub.ID, works[0].Subscription.ID))
 		require.NoError(t, err)
 		other := b.under(masterKey)
-		pending, err := other.Outbox().Pending(t.Context(), works[0].Delivery.Partition, nil, 10)
+		pending, err := other.Outbox.Pending(t.Context(), works[0].Delivery.Partition, nil, 10)
 		require.NoError(t, err)
 		require.Len(t, pending, 1)
 		require.Contains(t, pending[0].Unsendable, "cannot be read")

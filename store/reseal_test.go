@@ -16,6 +16,7 @@ import (
 	"signalbox/desk"
 	"signalbox/notice"
 	"signalbox/store"
+	"signalbox/store/vault"
 	"signalbox/ticket"
 )
 
@@ -43,7 +44,7 @@ type secrets struct {
 	services  map[string][]string
 	delivered map[string]notice.Work // by subscription
 	token     string
-	keys      map[store.Purpose][]store.DataKey
+	keys      map[vault.Purpose][]vault.DataKey
 }
 
 // fill gives the database some of everything that is sealed, and tells of which apps and tenants, and which request was answered with a secret.
@@ -85,7 +86,7 @@ func (b *bench) fill() (apps, tenants []string, told desk.Operation) {
 func (b *bench) secrets(s *store.Store, apps, tenants []string, op desk.Operation) secrets {
 	t := b.t
 	t.Helper()
-	out := secrets{apps: map[string][]string{}, services: map[string][]string{}, delivered: map[string]notice.Work{}, keys: map[store.Purpose][]store.DataKey{}}
+	out := secrets{apps: map[string][]string{}, services: map[string][]string{}, delivered: map[string]notice.Work{}, keys: map[vault.Purpose][]vault.DataKey{}}
 	for _, code := range apps {
 		_, list, err := s.Secrets(t.Context(), code)
 		require.NoError(t, err)
@@ -98,10 +99,10 @@ func (b *bench) secrets(s *store.Store, apps, tenants []string, op desk.Operatio
 		require.Len(t, older, 2)
 		out.services[tenant] = append(older, secret)
 	}
-	parts, err := s.Outbox().Partitions(t.Context())
+	parts, err := s.Outbox.Partitions(t.Context())
 	require.NoError(t, err)
 	for _, part := range parts {
-		works, err := s.Outbox().Pending(t.Context(), part, nil, 100)
+		works, err := s.Outbox.Pending(t.Context(), part, nil, 100)
 		require.NoError(t, err)
 		for _, w := range works {
 			require.Empty(t, w.Unsendable)
@@ -122,7 +123,7 @@ func (b *bench) secrets(s *store.Store, apps, tenants []string, op desk.Operatio
 	require.NoError(t, err)
 	require.False(t, fresh)
 	require.JSONEq(t, `{"secret":"whsec_told"}`, string(again.Answer.Body))
-	for _, purpose := range store.Purposes {
+	for _, purpose := range vault.Purposes {
 		out.keys[purpose], err = s.DataKeys(t.Context(), purpose)
 		require.NoError(t, err)
 	}
@@ -132,21 +133,14 @@ func (b *bench) secrets(s *store.Store, apps, tenants []string, op desk.Operatio
 
 var newKey = []byte("fedcba9876543210fedcba9876543210")
 
-// small makes walks take several steps.
-func small(t *testing.T) {
-	was := *store.WalkSize
-	*store.WalkSize = 2
-	t.Cleanup(func() { *store.WalkSize = was })
-}
-
 func TestEverythingIsSealedAnewUnderANewMasterKey(t *testing.T) {
-	small(t)
 	both(t, func(t *testing.T, b *bench) {
+		b.ReadAtOnce = 2 // so that walks take several steps
 		apps, tenants, op := b.fill()
 		had := b.secrets(b.Store, apps, tenants, op)
 		counted, err := b.SealedUnder(t.Context())
 		require.NoError(t, err)
-		require.Len(t, counted, len(store.SealedColumns), "some of each is here, or this proves nothing: %v", counted)
+		require.Len(t, counted, len(vault.SealedColumns()), "some of each is here, or this proves nothing: %v", counted)
 		earlier := counted[0].Key
 		total := 0
 		for _, c := range counted {
@@ -156,7 +150,7 @@ func TestEverythingIsSealedAnewUnderANewMasterKey(t *testing.T) {
 		}
 		// Whatever is sealed is in a column that is known, or under a data key.
 		kept := map[string]bool{}
-		for _, key := range had.keys[store.KeyKept] {
+		for _, key := range had.keys[vault.KeyKept] {
 			kept[key.ID] = true
 		}
 		columns := func() (list []string) {
@@ -167,7 +161,7 @@ func TestEverythingIsSealedAnewUnderANewMasterKey(t *testing.T) {
 			}
 			return list
 		}
-		require.ElementsMatch(t, store.SealedColumns, columns())
+		require.ElementsMatch(t, vault.SealedColumns(), columns())
 
 		// Without the earlier key nothing can be opened, and nothing is touched.
 		before := b.seals()
@@ -197,7 +191,7 @@ func TestEverythingIsSealedAnewUnderANewMasterKey(t *testing.T) {
 		for _, keys := range b.seals() {
 			require.NotContains(t, keys, earlier)
 		}
-		require.ElementsMatch(t, store.SealedColumns, columns())
+		require.ElementsMatch(t, vault.SealedColumns(), columns())
 		counted, err = b.under(newKey).SealedUnder(t.Context())
 		require.NoError(t, err)
 		for _, c := range counted {
@@ -213,7 +207,7 @@ func TestEverythingIsSealedAnewUnderANewMasterKey(t *testing.T) {
 	})
 }
 
-func sum(done []store.Resealed) (out [2]int) {
+func sum(done []vault.Resealed) (out [2]int) {
 	for _, d := range done {
 		out[0] += d.N
 		out[1] += d.Failed
@@ -228,7 +222,7 @@ func TestResealingOverwritesNothingThatChangedMeanwhile(t *testing.T) {
 		working, resealing := b.under(masterKey, newKey), b.under(newKey, masterKey)
 		var rotated string
 		var wait sync.WaitGroup
-		require.NoError(t, working.InTransaction(t.Context(), func(ctx context.Context, _ func(store.Purpose) (store.DataKey, error)) (err error) {
+		require.NoError(t, working.InTransaction(t.Context(), func(ctx context.Context, _ func(vault.Purpose) (vault.DataKey, error)) (err error) {
 			if rotated, err = working.Rotate(ctx, "a", sub.ID); err != nil {
 				return err
 			}
@@ -245,9 +239,9 @@ func TestResealingOverwritesNothingThatChangedMeanwhile(t *testing.T) {
 		}))
 		wait.Wait()
 		require.NoError(t, b.Publish(t.Context(), "a", "demo", notice.Published{Source: "s", Topic: "t", Type: "x", Status: "y", Changes: []string{"1"}}))
-		parts, err := resealing.Outbox().Partitions(t.Context())
+		parts, err := resealing.Outbox.Partitions(t.Context())
 		require.NoError(t, err)
-		works, err := b.under(newKey).Outbox().Pending(t.Context(), parts[0], nil, 10)
+		works, err := b.under(newKey).Outbox.Pending(t.Context(), parts[0], nil, 10)
 		require.NoError(t, err)
 		require.Empty(t, works[0].Unsendable, "all of it was sealed anew")
 		require.Equal(t, rotated, works[0].Subscription.Secret)

@@ -22,13 +22,14 @@ import (
 	"signalbox/desk"
 	"signalbox/notice"
 	"signalbox/store"
+	"signalbox/store/outbox"
 	"signalbox/store/storetest"
 	"signalbox/ticket"
 )
 
 // What the other rooms ask of the store; their packages are not for the store itself to import.
 var (
-	_ activities.Outbox  = (*store.Outbox)(nil)
+	_ activities.Outbox  = (*outbox.Outbox)(nil)
 	_ api.Apps           = (*store.Store)(nil)
 	_ issue.Tickets      = (*store.Store)(nil)
 	_ issue.Addresses    = (*store.Store)(nil)
@@ -71,7 +72,7 @@ func (c *clock) set(t time.Time) {
 type bench struct {
 	*store.Store
 	ledger store.Ledger
-	outbox *store.Outbox
+	outbox *outbox.Outbox
 	clock  *clock
 	dsn    string
 	t      *testing.T
@@ -101,7 +102,7 @@ func open(t *testing.T, dsn string) *bench {
 	t.Cleanup(func() { require.NoError(t, s.Close()) })
 	_, err = s.Migrate(t.Context())
 	require.NoError(t, err)
-	b.Store, b.ledger, b.outbox = s, s.Ledger(), s.Outbox()
+	b.Store, b.ledger, b.outbox = s, s.Ledger(), s.Outbox
 	return b
 }
 

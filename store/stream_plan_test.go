@@ -11,7 +11,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"signalbox/notice"
-	"signalbox/store"
+	"signalbox/store/outbox"
 	"signalbox/store/storetest"
 )
 
@@ -25,7 +25,7 @@ func TestFollowersAreFoundByTheIndex(t *testing.T) {
 	require.NoError(t, err)
 	_, err = db.Exec(`ANALYZE`)
 	require.NoError(t, err)
-	for query, args := range map[string][]any{store.ShapesQuery: {"a", "a"}, store.FollowersQuery: {"a", []string{"selector1", "selector2", "selector3", "no such"}}} {
+	for query, args := range map[string][]any{outbox.ShapesQuery: {"a", "a"}, outbox.FollowersQuery: {"a", []string{"selector1", "selector2", "selector3", "no such"}}} {
 		query, args, err := sqlx.In(query, args...)
 		require.NoError(t, err)
 		rows, err := db.Query("EXPLAIN "+sqlx.Rebind(sqlx.DOLLAR, query), args...)

@@ -12,6 +12,7 @@ import (
 	"signalbox/desk"
 	"signalbox/notice"
 	"signalbox/store"
+	"signalbox/store/verify"
 	"signalbox/ticket"
 )
 
@@ -44,9 +45,9 @@ func (b *bench) lived() *story {
 	return s
 }
 
-func (b *bench) verify(o store.VerifyOptions) (sum store.Verified, faults []string) {
+func (b *bench) verify(o verify.Options) (sum verify.Result, faults []string) {
 	b.t.Helper()
-	sum, err := b.Verify(b.t.Context(), o, func(f store.Fault) {
+	sum, err := b.Verify(b.t.Context(), o, func(f verify.Fault) {
 		faults = append(faults, strings.TrimSpace(f.Number+" "+f.What))
 	})
 	require.NoError(b.t, err)
@@ -93,25 +94,25 @@ func TestNothingIsFoundWhereNobodyTouchedAnything(t *testing.T) {
 		require.NoError(t, err)
 		b.lived()
 
-		sum, faults := b.verify(store.VerifyOptions{})
+		sum, faults := b.verify(verify.Options{})
 		require.Empty(t, faults)
-		require.Equal(t, store.Verified{Tickets: 3, Rows: 21, Unopened: 2}, sum)
+		require.Equal(t, verify.Result{Tickets: 3, Rows: 21, Void: 2}, sum)
 
 		repeated, prepare := b.opening("again")
 		again, fresh, err := b.ledger.Claim(t.Context(), repeated, prepare)
 		require.NoError(t, err)
 		require.True(t, fresh)
 		require.NoError(t, b.ledger.Finish(t.Context(), again, again.Opening))
-		sum, faults = b.verify(store.VerifyOptions{})
+		sum, faults = b.verify(verify.Options{})
 		require.Empty(t, faults)
-		require.Equal(t, store.Verified{Tickets: 4, Rows: 22, Unopened: 1}, sum, "an opening that was taken up again has its ticket")
+		require.Equal(t, verify.Result{Tickets: 4, Rows: 22, Void: 1}, sum, "an opening that was taken up again has its ticket")
 
-		sum, faults = b.verify(store.VerifyOptions{Ticket: first.ticket.Number})
+		sum, faults = b.verify(verify.Options{Ticket: first.ticket.Number})
 		require.Empty(t, faults)
-		require.Equal(t, store.Verified{Tickets: 1, Rows: 7}, sum)
-		sum, _ = b.verify(store.VerifyOptions{Tenant: "b"})
+		require.Equal(t, verify.Result{Tickets: 1, Rows: 7}, sum)
+		sum, _ = b.verify(verify.Options{Tenant: "b"})
 		require.Zero(t, sum)
-		_, err = b.Verify(t.Context(), store.VerifyOptions{Ticket: "IM1"}, nil)
+		_, err = b.Verify(t.Context(), verify.Options{Ticket: "IM1"}, nil)
 		require.True(t, ticket.Is(err, ticket.NotFound))
 	})
 }
@@ -179,11 +180,11 @@ func TestEveryTamperingIsFound(t *testing.T) {
 				b.lived()
 				second := b.lived()
 				b.lived()
-				_, faults := b.verify(store.VerifyOptions{})
+				_, faults := b.verify(verify.Options{})
 				require.Empty(t, faults)
 
 				b.tamper(c.do...)
-				_, faults = b.verify(store.VerifyOptions{})
+				_, faults = b.verify(verify.Options{})
 				require.NotEmpty(t, faults)
 				require.Contains(t, strings.Join(faults, "\n"), c.want)
 
@@ -202,9 +203,9 @@ func TestEveryTamperingIsFound(t *testing.T) {
 				}
 				said := second.do(ticket.Command{Action: ticket.Say, Message: &ticket.Message{ID: "m2", Author: "li", Content: "z"}})
 				_ = b.ledger.Project(t.Context(), second.ticket.Identity, said)
-				_, faults = b.verify(store.VerifyOptions{Adopt: !strings.Contains(c.want, "not in the chain")})
+				_, faults = b.verify(verify.Options{Backfill: !strings.Contains(c.want, "not in the chain")})
 				require.NotEmpty(t, faults, "it was hidden by what came afterwards")
-				_, faults = b.verify(store.VerifyOptions{})
+				_, faults = b.verify(verify.Options{})
 				require.NotEmpty(t, faults, "it was taken in")
 			})
 		})
@@ -221,7 +222,7 @@ func TestAnySingleChangeIsFound(t *testing.T) {
 		require.NoError(t, err)
 		columns := []string{"at", "type", "actor", "operation", "content", "hash"}
 		rapid.Check(t, func(r *rapid.T) {
-			_, faults := b.verify(store.VerifyOptions{})
+			_, faults := b.verify(verify.Options{})
 			require.Empty(t, faults)
 			id, seq := rapid.IntRange(1, 3).Draw(r, "ticket"), rapid.IntRange(1, 6).Draw(r, "seq")
 			other, otherSeq := rapid.IntRange(1, 3).Draw(r, "other ticket"), rapid.IntRange(1, 6).Draw(r, "other seq")
@@ -251,7 +252,7 @@ func TestAnySingleChangeIsFound(t *testing.T) {
 				}
 			}
 			b.tamper(do...)
-			_, faults = b.verify(store.VerifyOptions{})
+			_, faults = b.verify(verify.Options{})
 			require.NotEmpty(t, faults, do)
 			b.tamper(`DELETE FROM events`, `INSERT INTO events SELECT * FROM kept`)
 		})
@@ -288,11 +289,11 @@ func TestWhatIsGoingOnIsNoFault(t *testing.T) {
 				over = true
 			default:
 			}
-			_, faults := b.verify(store.VerifyOptions{})
+			_, faults := b.verify(verify.Options{})
 			require.Empty(t, faults)
 		}
 		wg.Wait()
-		sum, faults := b.verify(store.VerifyOptions{})
+		sum, faults := b.verify(verify.Options{})
 		require.Empty(t, faults)
 		require.EqualValues(t, 4+160, sum.Rows)
 		t.Logf("verified %d times meanwhile", verified)
@@ -329,7 +330,7 @@ func TestAnOpeningThatIsTakenUpAgainIsNoFault(t *testing.T) {
 				running = false
 			default:
 			}
-			_, faults := b.verify(store.VerifyOptions{})
+			_, faults := b.verify(verify.Options{})
 			require.Empty(t, faults)
 		}
 	})
@@ -345,23 +346,23 @@ func TestWhatAVersionWithoutTheChainWroteIsTakenInOnce(t *testing.T) {
 		b.act(s, ticket.Command{Action: ticket.Say, Message: &ticket.Message{ID: "m2", Author: "li", Content: "z"}})
 		b.drawn()
 
-		sum, faults := b.verify(store.VerifyOptions{})
+		sum, faults := b.verify(verify.Options{})
 		require.Len(t, faults, 3, faults)
 		require.EqualValues(t, 0, sum.Faults, faults)
-		sum, faults = b.verify(store.VerifyOptions{Adopt: true})
+		sum, faults = b.verify(verify.Options{Backfill: true})
 		require.Empty(t, faults)
-		require.Equal(t, store.Verified{Tickets: 3, Rows: 16, Adopted: 14, Unopened: 1}, sum)
-		sum, faults = b.verify(store.VerifyOptions{})
+		require.Equal(t, verify.Result{Tickets: 3, Rows: 16, Backfilled: 14, Void: 1}, sum)
+		sum, faults = b.verify(verify.Options{})
 		require.Empty(t, faults)
-		require.EqualValues(t, 14, sum.Adopted)
+		require.EqualValues(t, 14, sum.Backfilled)
 
 		b.act(s, ticket.Command{Action: ticket.Say, Message: &ticket.Message{ID: "m3", Author: "li", Content: "z"}})
 		b.drawn()
-		_, faults = b.verify(store.VerifyOptions{})
+		_, faults = b.verify(verify.Options{})
 		require.Empty(t, faults)
 		b.tamper(`UPDATE events SET actor = 'x' WHERE ticket_id = 1 AND seq = 2`, `DELETE FROM events WHERE ticket_id = 2`,
 			`DELETE FROM alerts WHERE ticket_id = 2`, `DELETE FROM tickets WHERE id = 2`)
-		_, faults = b.verify(store.VerifyOptions{Adopt: true})
+		_, faults = b.verify(verify.Options{Backfill: true})
 		require.Len(t, faults, 2, "what was taken in is guarded like the rest: %v", faults)
 	})
 }
@@ -376,7 +377,7 @@ func TestAForgedChainIsFound(t *testing.T) {
 		require.NoError(t, err)
 		t.Cleanup(func() { require.NoError(t, other.Close()) })
 		var faults []string
-		_, err = other.Verify(t.Context(), store.VerifyOptions{Adopt: true}, func(f store.Fault) { faults = append(faults, f.What) })
+		_, err = other.Verify(t.Context(), verify.Options{Backfill: true}, func(f verify.Fault) { faults = append(faults, f.What) })
 		require.NoError(t, err)
 		require.GreaterOrEqual(t, len(faults), 8, faults)
 	})

@@ -6,23 +6,24 @@ import (
 	"io"
 
 	"signalbox/store"
+	"signalbox/store/verify"
 )
 
 // runVerify looks for what was done to the database by hand: a line for each finding, and one that sums up. It fails where there is any.
 func runVerify(ctx context.Context, args []string, out io.Writer) error {
 	flags := newFlags("verify", out)
-	var o store.VerifyOptions
+	var o verify.Options
 	flags.StringVar(&o.Ticket, "ticket", "", "only the ticket with this number")
 	flags.StringVar(&o.Tenant, "tenant", "", "only tickets of this tenant; whole tickets that are missing are then not found")
-	flags.BoolVar(&o.Adopt, "adopt", false, "take in, as it is now, what a version without the chain has written; once, when that version is gone")
-	return withStore(ctx, flags, args, out, func(s *store.Store) error { return verify(ctx, s, o, out) })
+	flags.BoolVar(&o.Backfill, "adopt", false, "take in, as it is now, what a version without the chain has written; once, when that version is gone")
+	return withStore(ctx, flags, args, out, func(s *store.Store) error { return verifyStore(ctx, s, o, out) })
 }
 
-func verify(ctx context.Context, s *store.Store, o store.VerifyOptions, out io.Writer) error {
+func verifyStore(ctx context.Context, s *store.Store, o verify.Options, out io.Writer) error {
 	if err := s.Ping(ctx); err != nil {
 		return err
 	}
-	sum, err := s.Verify(ctx, o, func(f store.Fault) {
+	sum, err := s.Verify(ctx, o, func(f verify.Fault) {
 		kind := "fault"
 		if f.Unchained {
 			kind = "unchained"
@@ -37,7 +38,7 @@ func verify(ctx context.Context, s *store.Store, o store.VerifyOptions, out io.W
 		return err
 	}
 	fmt.Fprintf(out, "%d tickets, %d rows of timelines (%d taken in later), %d ids without a ticket; %d faults, %d unchained\n",
-		sum.Tickets, sum.Rows, sum.Adopted, sum.Unopened, sum.Faults, sum.Unchained)
+		sum.Tickets, sum.Rows, sum.Backfilled, sum.Void, sum.Faults, sum.Unchained)
 	switch {
 	case sum.Faults > 0:
 		return fmt.Errorf("%d faults: somebody changed the database, or it was put back in part", sum.Faults)

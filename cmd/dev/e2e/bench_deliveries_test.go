@@ -203,7 +203,7 @@ func TestBenchHealthyDeliveries(t *testing.T) {
 		})
 		took := time.Since(began)
 		harness.Until(t, "all are written down", time.Minute, func() error {
-			pending, retrying, err := d.Outbox().Backlog(t.Context())
+			pending, retrying, err := d.Outbox.Backlog(t.Context())
 			if err != nil || pending+retrying > 0 {
 				return fmt.Errorf("%d pending, %d retrying, %v", pending, retrying, err)
 			}

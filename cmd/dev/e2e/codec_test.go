@@ -28,6 +28,7 @@ import (
 	"signalbox/flow"
 	"signalbox/internal/aead"
 	"signalbox/store"
+	"signalbox/store/vault"
 	"signalbox/ticket"
 	"signalbox/workflows"
 )
@@ -223,7 +224,7 @@ func codecOf(t testing.TB, d *dev) *workflows.Codec {
 	require.NoError(t, err)
 	t.Cleanup(func() { require.NoError(t, s.Close()) })
 	return &workflows.Codec{Keys: func(ctx context.Context) (keys []aead.Key, err error) {
-		stored, err := s.DataKeys(ctx, store.KeyPayload)
+		stored, err := s.DataKeys(ctx, vault.KeyPayload)
 		for _, key := range stored {
 			keys = append(keys, aead.Key(key))
 		}

@@ -188,7 +188,7 @@ func secretOfPending(t *testing.T, d *dev) string {
 	defer s.Close()
 	var found []notice.Work
 	for partition := range 4 {
-		work, err := s.Outbox().Pending(t.Context(), partition, nil, 10)
+		work, err := s.Outbox.Pending(t.Context(), partition, nil, 10)
 		require.NoError(t, err)
 		found = append(found, work...)
 	}

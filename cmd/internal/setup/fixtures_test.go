@@ -40,7 +40,7 @@ var preparations = map[string]func(p product, x *exhibit, secret string){
 
 // owed gives the first body that is owed and tells a text. In the database those that tell tokens are sealed.
 func (p product) owed(text string) string {
-	outbox := p.house.Store.Outbox()
+	outbox := p.house.Store.Outbox
 	parts, err := outbox.Partitions(p.Context())
 	require.NoError(p, err)
 	for _, part := range parts {

@@ -26,6 +26,7 @@ import (
 	"signalbox/desk"
 	"signalbox/internal/aead"
 	"signalbox/store"
+	"signalbox/store/vault"
 	"signalbox/workflows"
 )
 
@@ -161,7 +162,7 @@ func (b Base) Open(ctx context.Context, log *slog.Logger) (*House, error) {
 
 // payloadKeys reads the keys for what Temporal stores.
 func payloadKeys(ctx context.Context, s *store.Store) ([]aead.Key, error) {
-	keys, err := s.DataKeys(ctx, store.KeyPayload)
+	keys, err := s.DataKeys(ctx, vault.KeyPayload)
 	out := make([]aead.Key, len(keys))
 	for i, key := range keys {
 		out[i] = aead.Key(key)

@@ -49,7 +49,7 @@ func (h *House) Workers(s WorkerSettings, partitions int, metrics prometheus.Reg
 		return nil, err
 	}
 	deliveries := &activities.Deliveries{
-		Outbox:      h.Store.Outbox(),
+		Outbox:      h.Store.Outbox,
 		Sender:      activities.NewSender(activities.SenderOptions{Reach: notice.Reach{Networks: s.CallbackAllow, Ports: s.CallbackPorts}, Now: time.Now}),
 		Secrets:     h.Store,
 		Lanes:       h.lanes(),
@@ -87,7 +87,7 @@ func (h *House) lanes() workflows.Lanes {
 }
 
 func (h *House) backlog(ctx context.Context) (b activities.Backlog, err error) {
-	b.Pending, b.Retrying, err = h.Store.Outbox().Backlog(ctx)
+	b.Pending, b.Retrying, err = h.Store.Outbox.Backlog(ctx)
 	return b, err
 }
 

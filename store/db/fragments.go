@@ -1,0 +1,10 @@
+package db
+
+// Sending is the condition for subscriptions s whose deliveries are sent.
+const Sending = `s.state = 'active' AND s.turning <> 'ending'`
+
+// EffectiveState is the state of a subscription, as far as what is born is concerned: only an active one is sent it, and not before what is older.
+const EffectiveState = `CASE WHEN turning = '' THEN state ELSE 'paused' END`
+
+// Following is the condition for lasting subscriptions that events are kept for. It is spelled like the indexes' own.
+const Following = `ticket_id = 0 AND state IN ('active', 'paused', 'dropped')`

@@ -1,0 +1,152 @@
+package db
+
+import (
+	"cmp"
+	"context"
+	"encoding/json"
+	"fmt"
+	"slices"
+
+	"signalbox/ticket"
+)
+
+// Every row that transactions wait for each other at is locked here, and in one order: tickets by id, then stream_lanes by id, then subscriptions
+// by id, then lanes and deliveries by id. Whoever locks in another order dead-locks with those who keep to it. A function that is called with rows of a
+// later kind held may lock earlier ones again only where its transaction holds them already.
+//
+// Whoever creates deliveries of a ticket, or moves a whole lane, holds the ticket's row. For what is published, the row in stream_lanes is what a
+// ticket's row is for a ticket, and its id is below zero. A redelivery's own row comes before all of them.
+
+// Lock is how the rows of a query are held until the transaction ends. SQLite has one writer at a time and needs none.
+type Lock string
+
+const (
+	Unlocked   Lock = ""
+	Shared     Lock = " FOR SHARE"              // others may share it, and none may change the row
+	Exclusive  Lock = " FOR UPDATE"             // nobody else may lock or change the row
+	SkipLocked Lock = " FOR UPDATE SKIP LOCKED" // likewise, and rows that others hold are left out rather than waited for
+)
+
+// Locking gives the query with the lock on its rows.
+func (q *Tx) Locking(query string, how Lock) string {
+	if q.onPostgreSQL() {
+		return query + string(how)
+	}
+	return query
+}
+
+// LockTicket locks a ticket's row and reads it: the ticket, and where the chain of its timeline ends.
+func (q *Tx) LockTicket(ctx context.Context, id int64) (t ticket.Ticket, chain string, known bool, err error) {
+	var row struct {
+		State string `db:"state"`
+		Chain string `db:"chain"`
+	}
+	known, err = q.Find(ctx, &row, q.Locking(`SELECT state, chain FROM tickets WHERE id = ?`, Exclusive), id)
+	if err != nil || !known {
+		return t, "", false, Wrap("lock a ticket", err)
+	}
+	t, err = DecodeTicket(row.State)
+	return t, row.Chain, true, err
+}
+
+// TicketHead is as much of a ticket as its alerts need.
+type TicketHead struct {
+	ID     int64  `db:"id"`
+	Number string `db:"number"`
+	Seq    int64  `db:"seq"`
+}
+
+// LockTickets locks tickets by id, in whatever order they are given, and tells where their timelines end.
+func (q *Tx) LockTickets(ctx context.Context, ids []int64) (heads []TicketHead, err error) {
+	if len(ids) == 0 {
+		return nil, nil
+	}
+	err = q.AllIn(ctx, &heads, q.Locking(`SELECT id, number, seq FROM tickets WHERE id IN (?) ORDER BY id`, Exclusive), Distinct(ids))
+	return heads, Wrap("lock tickets", err)
+}
+
+// LockLaneOwner locks what a lane belongs to: the row of the ticket, or below zero that of the lane of the stream. There may be none.
+func (q *Tx) LockLaneOwner(ctx context.Context, id int64) error {
+	table := `tickets`
+	if id < 0 {
+		table = `stream_lanes`
+	}
+	_, err := q.Find(ctx, new(int64), q.Locking(`SELECT id FROM `+table+` WHERE id = ?`, Exclusive), id)
+	return Wrap("lock what a lane belongs to", err)
+}
+
+// LockLaneOwners does so for many, tickets before lanes of the stream.
+func (q *Tx) LockLaneOwners(ctx context.Context, ids []int64) error {
+	ids = Distinct(ids)
+	first := slices.IndexFunc(ids, func(id int64) bool { return id > 0 }) // sorted, so that lanes of the stream come before
+	if first > 0 {
+		ids = slices.Concat(ids[first:], ids[:first])
+	}
+	for _, id := range ids {
+		if err := q.LockLaneOwner(ctx, id); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// LanePosition is where an event stands in its lane of the stream.
+type LanePosition struct {
+	Seq int64     `db:"seq"`
+	At  Timestamp `db:"at"`
+}
+
+// EnterLane gives an event the next place in its lane of the stream, and locks the lane's row: as with a ticket's row, nobody parks the lane or
+// adds to it meanwhile. Clocks of several processes differ, so the time of the one before is kept where it is later.
+func (q *Tx) EnterLane(ctx context.Context, lane int64) (where LanePosition, err error) {
+	err = q.Get(ctx, &where, `INSERT INTO stream_lanes (id, seq, at) VALUES (?, 1, ?) ON CONFLICT (id) DO UPDATE SET seq = stream_lanes.seq + 1,
+		at = CASE WHEN excluded.at > stream_lanes.at THEN excluded.at ELSE stream_lanes.at END RETURNING seq, at`, lane, At(q.now()))
+	return where, Wrap("enter a lane", err)
+}
+
+// FindSubscription reads the columns of a subscription and locks its row. where tells which one, by its id and what else has to hold.
+func (q *Tx) FindSubscription(ctx context.Context, to any, how Lock, columns, where string, args ...any) (bool, error) {
+	found, err := q.Find(ctx, to, q.Locking(`SELECT `+columns+` FROM subscriptions WHERE `+where, how), args...)
+	return found, Wrap("read a subscription", err)
+}
+
+// ShareFollowers locks lasting subscriptions by id against being paused, resumed, dropped or deleted, and gives the effective state of those
+// that still follow: see effectiveState.
+func (q *Tx) ShareFollowers(ctx context.Context, ids []string) (map[string]string, error) {
+	var rows []struct {
+		ID    string `db:"id"`
+		State string `db:"state"`
+	}
+	query := q.Locking(`SELECT id, `+EffectiveState+` AS state FROM subscriptions WHERE id IN (?) AND `+Following+` ORDER BY id`, Shared)
+	if err := q.AllIn(ctx, &rows, query, ids); err != nil {
+		return nil, Wrap("lock subscriptions", err)
+	}
+	states := map[string]string{}
+	for _, r := range rows {
+		states[r.ID] = r.State
+	}
+	return states, nil
+}
+
+// LockDeliveries locks deliveries by id.
+func (q *Tx) LockDeliveries(ctx context.Context, ids []string) error {
+	return Wrap("lock deliveries", q.AllIn(ctx, new([]string), q.Locking(`SELECT id FROM deliveries WHERE id IN (?) ORDER BY id`, Exclusive), ids))
+}
+
+// FindDeliveries lists and locks the deliveries d that a condition chooses, by id. The condition may have lists among its arguments.
+func (q *Tx) FindDeliveries(ctx context.Context, where string, args ...any) (ids []string, err error) {
+	err = q.AllIn(ctx, &ids, q.Locking(`SELECT d.id FROM deliveries d WHERE `+where+` ORDER BY d.id`, Exclusive), args...)
+	return ids, err
+}
+
+// Distinct gives a list sorted, each once.
+func Distinct[T cmp.Ordered](list []T) []T {
+	return slices.Compact(slices.Sorted(slices.Values(list)))
+}
+
+func DecodeTicket(state string) (t ticket.Ticket, err error) {
+	if err = json.Unmarshal([]byte(state), &t); err != nil {
+		return t, fmt.Errorf("read a ticket: %w", err)
+	}
+	return t, nil
+}

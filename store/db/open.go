@@ -1,0 +1,146 @@
+package db
+
+import (
+	"context"
+	"database/sql"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net/url"
+	"strings"
+	"time"
+
+	"github.com/jmoiron/sqlx"
+
+	"signalbox/migrations"
+	"signalbox/ticket"
+)
+
+// Options of a database.
+type Options struct {
+	Connections int              // most connections to PostgreSQL at once; 20
+	Now         func() time.Time // time.Now
+	Log         *slog.Logger     // slog.Default
+}
+
+// DB is the database, and the clock and the log of all that works with it.
+type DB struct {
+	Log *slog.Logger
+
+	writes   *sqlx.DB // on SQLite one connection: it has one writer at a time anyway
+	reads    *sqlx.DB // on PostgreSQL the same pool
+	dialect  migrations.Dialect
+	dsn      string
+	now      func() time.Time
+	notifier *notifier
+}
+
+// Open connects to a database: "postgres://…" or "sqlite:<file>". It fails when the database does not answer. The schema is left as it is; see
+// Migrate and Ping. SQLite is there only in programs that import modernc.org/sqlite.
+func Open(ctx context.Context, dsn string, o Options) (*DB, error) {
+	d := &DB{dsn: dsn, now: o.Now, Log: o.Log}
+	if d.now == nil {
+		d.now = time.Now
+	}
+	if d.Log == nil {
+		d.Log = slog.Default()
+	}
+	if err := d.connect(o.Connections); err != nil {
+		return nil, err
+	}
+	d.notifier = newNotifier(d)
+	if err := errors.Join(d.writes.PingContext(ctx), d.reads.PingContext(ctx)); err != nil {
+		return nil, TranslateError(errors.Join(fmt.Errorf("reach the database: %w", err), d.Close()))
+	}
+	return d, nil
+}
+
+func (d *DB) connect(connections int) error {
+	scheme, rest, _ := strings.Cut(d.dsn, ":")
+	switch scheme {
+	case "postgres", "postgresql":
+		pool, err := openPostgres(d.dsn)
+		if err != nil {
+			return err
+		}
+		if connections <= 0 {
+			connections = 20
+		}
+		pool.SetMaxOpenConns(connections)
+		pool.SetMaxIdleConns(connections) // a pool that shrinks would lose its prepared statements
+		pool.SetConnMaxIdleTime(5 * time.Minute)
+		d.dialect = migrations.PostgreSQL
+		d.writes = sqlx.NewDb(pool, "postgres")
+		d.reads = d.writes
+		return nil
+	case "sqlite":
+		return d.connectSQLite(rest)
+	}
+	return errors.New("the address of the database must begin with postgres:// or sqlite:")
+}
+
+// connectSQLite opens the file twice: writers wait for each other in the pool of one connection, and readers, who see the last commit,
+// wait for nobody.
+func (d *DB) connectSQLite(file string) error {
+	if file == "" || strings.HasPrefix(file, ":") {
+		return errors.New("an SQLite database is a file: sqlite:<path>")
+	}
+	// NORMAL: a commit outlives the process; only the machine's own crash may take the last ones back. SQLite is for development.
+	common := url.Values{"_pragma": {"busy_timeout(10000)", "journal_mode(WAL)", "synchronous(NORMAL)", "foreign_keys(1)"}}
+	name := "file:" + (&url.URL{Path: file}).EscapedPath() + "?" + common.Encode()
+	writes, err := sqlx.Open("sqlite", name+"&_txlock=immediate")
+	if err != nil {
+		return fmt.Errorf("this program is built without SQLite: %w", err)
+	}
+	writes.SetMaxOpenConns(1)
+	reads, err := sqlx.Open("sqlite", name+"&_pragma=query_only(1)")
+	if err != nil {
+		return errors.Join(err, writes.Close())
+	}
+	reads.SetMaxOpenConns(4)
+	reads.SetMaxIdleConns(4)
+	d.dialect, d.writes, d.reads = migrations.SQLite, writes, reads
+	return nil
+}
+
+// Now is what the clock says.
+func (d *DB) Now() time.Time { return d.now() }
+
+// Close ends all connections, and what Subscribe listens with.
+func (d *DB) Close() error {
+	err := d.notifier.close()
+	if d.reads != d.writes {
+		err = errors.Join(err, d.reads.Close())
+	}
+	return errors.Join(err, d.writes.Close())
+}
+
+// Migrate brings the schema to what this build needs, and tells how many migrations that took. Several processes may do so at once.
+func (d *DB) Migrate(ctx context.Context) (applied int, err error) {
+	pool := d.writes.DB
+	if d.dialect == migrations.PostgreSQL {
+		// A pool of its own: a migration may work for longer, and on other tables, than what the store's connections are made for.
+		if pool, err = sql.Open("postgres", d.dsn); err != nil {
+			return 0, fmt.Errorf("open: %w", err)
+		}
+		defer pool.Close()
+	}
+	applied, err = migrations.Up(ctx, pool, d.dialect)
+	return applied, TranslateError(err)
+}
+
+// Ping reports whether the database answers with a schema that is at least what this build needs. Unavailable: it does not.
+func (d *DB) Ping(ctx context.Context) error {
+	if err := d.writes.PingContext(ctx); err != nil {
+		return TranslateError(fmt.Errorf("reach the database: %w", err))
+	}
+	version, err := migrations.Version(ctx, d.reads.DB)
+	switch {
+	case err != nil && isTransient(err):
+		return TranslateError(err)
+	case err != nil, version < migrations.Latest:
+		return ticket.Refuse(ticket.Unavailable, fmt.Sprintf("the database has version %d of the schema, and version %d is needed: migrate it",
+			version, migrations.Latest))
+	}
+	return nil
+}

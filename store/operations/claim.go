@@ -1,0 +1,182 @@
+package operations
+
+import (
+	"context"
+	"errors"
+
+	"signalbox/desk"
+	"signalbox/store/db"
+	"signalbox/ticket"
+)
+
+// errTaken tells that another operation got the scope while this one was being made. The transaction is given up, and with it the number
+// that was drawn, and the claim begins anew.
+var errTaken = errors.New("store: the key was taken meanwhile")
+
+// untilTaken runs a transaction until it is clear who has the key.
+func (l *Log) untilTaken(ctx context.Context, f func(ctx context.Context, q *db.Tx) error) error {
+	for {
+		err := l.db.Write(ctx, f)
+		if !errors.Is(err, errTaken) {
+			return err
+		}
+		if ctx.Err() != nil {
+			return db.TranslateError(ctx.Err())
+		}
+	}
+}
+
+// Claim inserts the operation, or gives the one that has its key: see desk.Ledger.
+func (l *Log) Claim(ctx context.Context, op desk.Operation, prepare func(*desk.Operation) error) (claimed desk.Operation, fresh bool, err error) {
+	err = l.untilTaken(ctx, func(ctx context.Context, q *db.Tx) (err error) {
+		claimed, fresh, err = l.claim(ctx, q, op, prepare)
+		return err
+	})
+	return claimed, fresh, err
+}
+
+func (l *Log) claim(ctx context.Context, q *db.Tx, op desk.Operation, prepare func(*desk.Operation) error) (desk.Operation, bool, error) {
+	stored, found, err := l.findByKey(ctx, q, op)
+	if err != nil {
+		return desk.Operation{}, false, err
+	}
+	if found {
+		taken, fresh, err := l.resolveConflict(ctx, q, stored, op)
+		if err != nil || taken != nil {
+			return orZero(taken), fresh, err
+		}
+	}
+	if op.Kind == desk.KindOpen {
+		if err := l.assignIdentity(ctx, q, &op); err != nil {
+			return desk.Operation{}, false, err
+		}
+	}
+	if err := prepare(&op); err != nil {
+		return desk.Operation{}, false, err
+	}
+	if err := l.vault.EncryptOpening(ctx, q, op.Opening); err != nil {
+		return desk.Operation{}, false, err
+	}
+	added, err := l.insert(ctx, q, op)
+	if err == nil && !added {
+		err = errTaken
+	}
+	return op, added, err
+}
+
+func orZero(op *desk.Operation) desk.Operation {
+	if op == nil {
+		return desk.Operation{}
+	}
+	return *op
+}
+
+// findByKey finds the operation that has the key of this one.
+func (l *Log) findByKey(ctx context.Context, q *db.Tx, op desk.Operation) (desk.Operation, bool, error) {
+	scope := scopeOf(op.Request)
+	if scope == nil {
+		return desk.Operation{}, false, nil
+	}
+	var row operationRow
+	found, err := q.Find(ctx, &row, `SELECT `+operationColumns+` FROM operations WHERE scope = ? AND scope IS NOT NULL`, *scope)
+	if err != nil || !found {
+		return desk.Operation{}, false, db.Wrap("look for the key", err)
+	}
+	if row, err = l.decryptBody(row); err != nil {
+		return desk.Operation{}, false, err
+	}
+	stored, err := row.operation()
+	stored.Request.Key, stored.Request.Path, stored.Request.App = op.Request.Key, op.Request.Path, op.Request.App // the scope is the same
+	return stored, true, err
+}
+
+// resolveConflict says what becomes of a claim whose key another operation has; nil: that one has lost its key.
+func (l *Log) resolveConflict(ctx context.Context, q *db.Tx, stored, op desk.Operation) (taken *desk.Operation, fresh bool, err error) {
+	same := stored.Request.Fingerprint == op.Request.Fingerprint
+	switch {
+	case stored.State == desk.Void && same:
+		stored.State, stored.Lease = desk.Running, db.At(op.Lease).Time
+		n, err := q.Exec(ctx, `UPDATE operations SET state = 'running', lease = ?, why = '', ended_at = NULL WHERE id = ? AND state = 'void' AND scope IS NOT NULL`,
+			db.At(op.Lease), stored.ID)
+		if err == nil && n == 0 {
+			err = errTaken
+		}
+		if err == nil {
+			err = l.chain.ClearVoidID(ctx, q, stored)
+		}
+		return &stored, true, db.Wrap("take an operation up again", err)
+	case stored.State == desk.Void:
+		n, err := q.Exec(ctx, `UPDATE operations SET scope = NULL WHERE id = ? AND state = 'void' AND scope IS NOT NULL`, stored.ID)
+		if err == nil && n == 0 {
+			err = errTaken
+		}
+		return nil, false, db.Wrap("free the key", err)
+	case !same:
+		return nil, false, ticket.Refuse(ticket.Reused, "the idempotency key was used for another request")
+	case stored.State == desk.Running && stored.Lease.After(q.Now()):
+		return nil, false, ticket.Refuse(ticket.Busy, "the first request with this key is still running")
+	}
+	return &stored, false, nil
+}
+
+// assignIdentity gives an opening its identity. Counters are rows that all openings wait for in turn, so this comes as late as it can.
+func (l *Log) assignIdentity(ctx context.Context, q *db.Tx, op *desk.Operation) (err error) {
+	if op.Ticket.ID, err = l.chain.DrawTicket(ctx, q); err != nil {
+		return err
+	}
+	n, opened := op.Ticket.ID, op.CreatedAt
+	if counter := op.Series.Counter(opened.In(l.zone)); counter != "" {
+		opened = opened.In(l.zone) // whose day it is
+		if n, err = q.DrawNumber(ctx, counter); err != nil {
+			return err
+		}
+	}
+	op.Ticket.Number = op.Series.Number(opened, n)
+	return nil
+}
+
+// Transact runs the effect and stores the answer it gives, in one transaction that ctx carries; or gives the operation that has its key. The
+// effect may be run again when the database asks for a repetition, so it must touch the database alone.
+func (l *Log) Transact(ctx context.Context, op desk.Operation, effect func(ctx context.Context) (desk.Answer, error)) (recorded desk.Operation, fresh bool, err error) {
+	err = l.untilTaken(ctx, func(ctx context.Context, q *db.Tx) (err error) {
+		recorded, fresh, err = l.transact(ctx, q, op, effect)
+		return err
+	})
+	return recorded, fresh, err
+}
+
+func (l *Log) transact(ctx context.Context, q *db.Tx, op desk.Operation, effect func(ctx context.Context) (desk.Answer, error)) (desk.Operation, bool, error) {
+	stored, found, err := l.findByKey(ctx, q, op)
+	if err != nil {
+		return desk.Operation{}, false, err
+	}
+	if found {
+		taken, fresh, err := l.resolveConflict(ctx, q, stored, op)
+		switch {
+		case err != nil:
+			return desk.Operation{}, false, err
+		case taken != nil && !fresh:
+			return *taken, false, nil
+		case taken != nil:
+			op.ID = taken.ID
+		}
+	}
+	if op.ID != stored.ID || !found {
+		// Inserted before the effect, so that of two requests with one key the second waits here for the first.
+		if added, err := l.insert(ctx, q, op); err != nil || !added {
+			return desk.Operation{}, false, errors.Join(err, unless(added, errTaken))
+		}
+	}
+	if op.Answer, err = effect(ctx); err != nil {
+		return desk.Operation{}, false, err
+	}
+	op.State = desk.Done
+	return op, true, l.MarkDone(ctx, q, op)
+}
+
+func unless(ok bool, err error) error {
+	if ok {
+		return nil
+	}
+	return err
+}

@@ -1,0 +1,178 @@
+package outbox
+
+import (
+	"context"
+	"fmt"
+	"slices"
+	"time"
+
+	"github.com/google/uuid"
+
+	"signalbox/notice"
+	"signalbox/store/chain"
+	"signalbox/store/db"
+)
+
+// outcome is a result on its way into the database.
+type outcome struct {
+	notice.Result
+	alerts []*pendingAlert
+	did    map[notice.AlertKind]bool // what this very result brought about
+}
+
+// pendingAlert is an alert on its way into its ticket's timeline and the stream.
+type pendingAlert struct {
+	notice.Alert
+	event     notice.Published
+	followers []follower
+	lane      int64           // of the stream
+	where     db.LanePosition // in the lane, where somebody follows
+}
+
+// outcomesOf gives results with what they may have to be told of.
+func outcomesOf(results []notice.Result) []*outcome {
+	list := make([]*outcome, len(results))
+	for i, result := range results {
+		r := &outcome{Result: result, did: map[notice.AlertKind]bool{notice.BreakerOpened: result.BreakerOpened}}
+		for _, a := range result.Alerts() {
+			begun := db.At(result.Attempt.StartedAt).Format(time.RFC3339Nano)
+			a.ID = uuid.NewSHA1(uuid.NameSpaceOID, []byte(a.Delivery+"/"+begun+"/"+string(a.Kind))).String()
+			a.Reason = db.CleanText(a.Reason)
+			r.alerts = append(r.alerts, &pendingAlert{Alert: a})
+		}
+		list[i] = r
+	}
+	return list
+}
+
+// positionAlerts gives alerts their place after the last event of their ticket, which is held, and finds out who follows them in the stream. The
+// subscription that an alert is about is not told of itself: what is sent there does not arrive.
+func (o *Outbox) positionAlerts(ctx context.Context, q *db.Tx, outcomes []*outcome, heads []db.TicketHead) error {
+	told := map[string][]*pendingAlert{} // by tenant
+	for _, r := range outcomes {
+		for _, a := range r.alerts {
+			var head db.TicketHead
+			if i := slices.IndexFunc(heads, func(h db.TicketHead) bool { return h.ID == a.TicketID }); i >= 0 {
+				head = heads[i]
+			}
+			a.Place.Seq = head.Seq
+			a.event = notice.OfAlert(a.Alert, head.Number)
+			a.lane = notice.StreamLane(a.Tenant, a.event.Key)
+			if !a.Quiet {
+				told[a.Tenant] = append(told[a.Tenant], a)
+			}
+		}
+	}
+	for tenant, alarms := range told {
+		events := make([]notice.Published, len(alarms))
+		for i, a := range alarms {
+			events[i] = a.event
+		}
+		followers, err := o.followers(ctx, q, tenant, events)
+		if err != nil {
+			return err
+		}
+		for i, a := range alarms {
+			a.followers = slices.DeleteFunc(followers[i], func(f follower) bool { return f.ID == a.Subscription })
+		}
+	}
+	return nil
+}
+
+// lockStreamLanes locks lanes of the stream by id: those given, and those that alerts enter.
+func (o *Outbox) lockStreamLanes(ctx context.Context, q *db.Tx, outcomes []*outcome, lanes []int64) error {
+	entering := map[int64][]*pendingAlert{}
+	for _, r := range outcomes {
+		for _, a := range r.alerts {
+			if len(a.followers) > 0 {
+				entering[a.lane] = append(entering[a.lane], a)
+				lanes = append(lanes, a.lane)
+			}
+		}
+	}
+	for _, id := range db.Distinct(lanes) {
+		if len(entering[id]) == 0 {
+			if err := q.LockLaneOwner(ctx, id); err != nil {
+				return err
+			}
+		}
+		for _, a := range entering[id] {
+			var err error
+			if a.where, err = q.EnterLane(ctx, id); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
+}
+
+// writeAlerts tells of what did happen, in the timelines of tickets and in the stream.
+func (o *Outbox) writeAlerts(ctx context.Context, q *db.Tx, outcomes []*outcome) error {
+	for _, r := range outcomes {
+		for _, a := range r.alerts {
+			if !r.did[a.Kind] {
+				continue // it was held, cancelled or dropped before
+			}
+			if err := o.writeAlert(ctx, q, a); err != nil {
+				return fmt.Errorf("raise %s of %s: %w", a.Kind, a.Delivery, err)
+			}
+		}
+	}
+	return nil
+}
+
+// writeAlert writes an alert into its ticket's timeline, if there is a ticket, and tells the stream. The ticket's row, the lane and the followers are
+// held.
+func (o *Outbox) writeAlert(ctx context.Context, q *db.Tx, a *pendingAlert) error {
+	if a.TicketID > 0 {
+		if added, err := o.insertAlert(ctx, q, &a.Alert); err != nil || !added {
+			return err
+		}
+	}
+	if a.Quiet {
+		return nil
+	}
+	id, err := uuid.Parse(a.ID)
+	if err != nil {
+		return fmt.Errorf("read an id: %w", err)
+	}
+	// What is about no ticket is known by its event alone to have been told.
+	if added, err := o.insertPublished(ctx, q, id, a.Tenant, notice.OurSource, a.event); err != nil || !added {
+		return err
+	}
+	followers := slices.DeleteFunc(a.followers, func(f follower) bool { return f.State == "" })
+	if len(followers) == 0 {
+		return nil
+	}
+	owed := map[string][]deliveryRow{}
+	if err := addPublished(owed, a.event, a.where, followers); err != nil {
+		return err
+	}
+	for _, rows := range owed {
+		for i := range rows {
+			rows[i].Alert = true
+		}
+	}
+	return o.insertDeliveries(ctx, q, a.Tenant, a.lane, followers, owed)
+}
+
+// insertAlert is the one place that writes alerts. It gives the alert its place after those that follow the same event; the ticket's row is
+// held. False: it is there already.
+func (o *Outbox) insertAlert(ctx context.Context, q *db.Tx, a *notice.Alert) (bool, error) {
+	err := q.Get(ctx, &a.Place.N, `SELECT COALESCE(MAX(n), 0) + 1 FROM alerts WHERE ticket_id = ? AND seq = ?`, a.TicketID, a.Place.Seq)
+	if err != nil {
+		return false, db.Wrap("place an alert", err)
+	}
+	r := chain.AlertRow{ID: a.ID, Tenant: a.Tenant, Ticket: a.TicketID, Seq: a.Place.Seq, N: a.Place.N, At: db.At(a.At), Kind: string(a.Kind),
+		Subscription: a.Subscription, Delivery: a.Delivery, Host: db.CleanText(a.Host), Reason: a.Reason}
+	tip, err := o.chain.ChainAlert(ctx, q, &r)
+	if err != nil {
+		return false, err
+	}
+	n, err := q.Exec(ctx, `INSERT INTO alerts (`+chain.AlertColumns+`) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT (id) DO NOTHING`,
+		r.ID, r.Tenant, r.Ticket, r.Seq, r.N, r.At, r.Kind, r.Subscription, r.Delivery, r.Host, r.Reason, r.Hash)
+	if err == nil && n > 0 {
+		_, err = q.Exec(ctx, `UPDATE tickets SET chain = ? WHERE id = ?`, tip, r.Ticket)
+	}
+	return n > 0, db.Wrap("insert an alert", err)
+}

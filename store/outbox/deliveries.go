@@ -1,0 +1,308 @@
+package outbox
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+
+	"github.com/google/uuid"
+
+	"signalbox/notice"
+	"signalbox/store/db"
+	"signalbox/store/vault"
+	"signalbox/ticket"
+)
+
+type deliveryRow struct {
+	ID           string        `db:"id"`
+	Tenant       string        `db:"tenant"`
+	Subscription string        `db:"subscription_id"`
+	TicketID     int64         `db:"ticket_id"`
+	Part         int           `db:"part"`
+	At           db.Timestamp  `db:"at"`
+	Seq          int64         `db:"seq"`
+	Type         string        `db:"type"`
+	Body         string        `db:"body"`
+	Alert        bool          `db:"alert"`
+	State        string        `db:"state"`
+	Tries        int           `db:"tries"`
+	FirstTry     *db.Timestamp `db:"first_try"`
+	NextTry      *db.Timestamp `db:"next_try"`
+	CreatedAt    db.Timestamp  `db:"created_at"`
+	EndedAt      *db.Timestamp `db:"ended_at"`
+}
+
+// deliveryColumns are those of deliveries d.
+const deliveryColumns = `d.id, d.tenant, d.subscription_id, d.ticket_id, d.part, d.at, d.seq, d.type, d.body, d.alert, d.state, d.tries, d.first_try,
+	d.next_try, d.created_at, d.ended_at`
+
+func (r deliveryRow) lane() notice.Lane {
+	return notice.Lane{Subscription: r.Subscription, TicketID: r.TicketID}
+}
+
+func (r deliveryRow) delivery() notice.Delivery {
+	return notice.Delivery{
+		ID: r.ID, Tenant: r.Tenant, Lane: r.lane(), Partition: r.Part, Seq: r.Seq, Type: r.Type, Body: []byte(r.Body), Alert: r.Alert,
+		State: notice.DeliveryState(r.State), Tries: r.Tries, FirstTry: r.FirstTry.Pointer(), NextTry: r.NextTry.Pointer(),
+		CreatedAt: r.CreatedAt.Time, EndedAt: r.EndedAt.Pointer(),
+	}
+}
+
+type follower struct {
+	ID       string `db:"id"`
+	Format   string `db:"format"`
+	State    string `db:"state"` // of a lasting one known once it is held
+	Selector string `db:"selector"`
+}
+
+// Enqueue creates the deliveries that the steps of a projection owe to the ticket's own subscriptions, and to the lasting ones that follow them
+// in the stream, each body rendered once. An address that was dropped is owed what comes until it is registered again. The ticket's row is held,
+// which keeps the ticket's own subscriptions and all of its lanes as they are.
+func (o *Outbox) Enqueue(ctx context.Context, q *db.Tx, steps []Step) error {
+	last := steps[len(steps)-1].After
+	var followers []follower
+	err := q.All(ctx, &followers, `SELECT id, format, `+db.EffectiveState+` AS state FROM subscriptions WHERE tenant = ? AND ticket_id = ? AND state IN ('active', 'dropped') AND successor = ''
+		ORDER BY created_at, id`, last.Tenant, last.ID)
+	if err != nil {
+		return db.Wrap("list subscriptions", err)
+	}
+	owed := map[string][]deliveryRow{}
+	render, done := o.renderContext(ctx, q, last)
+	for _, s := range steps {
+		for _, f := range followers {
+			kind, body, ok := notice.Render(notice.Format(f.Format), render, s.Before, s.Event, s.After)
+			if ok {
+				owed[f.ID] = append(owed[f.ID], deliveryRow{Subscription: f.ID, At: db.At(s.Event.At), Seq: s.Event.Seq, Type: kind, Body: string(body)})
+			}
+		}
+	}
+	if err := done(); err != nil {
+		return err
+	}
+	lasting, err := o.enqueueStream(ctx, q, steps, owed)
+	if err != nil || len(owed) == 0 {
+		return err
+	}
+	followers = slices.DeleteFunc(followers, func(f follower) bool { return owed[f.ID] == nil })
+	if lasting, err = o.lockFollowers(ctx, q, lasting); err != nil {
+		return err
+	}
+	return o.insertDeliveries(ctx, q, last.Tenant, last.ID, append(followers, lasting...), owed)
+}
+
+// lockFollowers keeps lasting subscriptions from being paused, resumed, dropped or deleted until the transaction ends, and leaves out those that
+// are deleted.
+func (o *Outbox) lockFollowers(ctx context.Context, q *db.Tx, followers []follower) ([]follower, error) {
+	if len(followers) == 0 {
+		return nil, nil
+	}
+	ids := make([]string, len(followers))
+	for i, f := range followers {
+		ids[i] = f.ID
+	}
+	slices.Sort(ids)
+	states, err := q.ShareFollowers(ctx, ids)
+	if err != nil {
+		return nil, err
+	}
+	var out []follower
+	for _, f := range followers {
+		if f.State = states[f.ID]; f.State != "" {
+			out = append(out, f)
+		}
+	}
+	return out, nil
+}
+
+// insertDeliveries inserts deliveries of a lane that is held: a ticket's, or one of the stream. In a retrying lane they are born retrying, for a
+// subscription that is paused or dropped held.
+func (o *Outbox) insertDeliveries(ctx context.Context, q *db.Tx, tenant string, lane int64, followers []follower, owed map[string][]deliveryRow) error {
+	retrying, err := o.retrying(ctx, q, lane)
+	if err != nil {
+		return err
+	}
+	part, now := notice.Partition(lane, o.partitions), db.At(q.Now())
+	var rows [][]any
+	for _, f := range followers {
+		state, ended := notice.Pending, (*db.Timestamp)(nil)
+		switch {
+		case f.State != string(notice.Active):
+			state, ended = notice.Held, &now
+		case retrying[f.ID]:
+			state = notice.Retrying
+		default:
+			q.NotifyPending(part)
+		}
+		for _, d := range owed[f.ID] {
+			id, err := uuid.NewV7() // rising ids keep the index small
+			if err != nil {
+				return fmt.Errorf("make an id: %w", err)
+			}
+			name, body, itsm := "msg_"+id.String(), d.Body, f.Format == string(notice.FormatITSM)
+			if itsm { // its body tells a token
+				if body, err = o.vault.EncryptLasting(ctx, q, body, name); err != nil {
+					return fmt.Errorf("seal a body: %w", err)
+				}
+				body = vault.EncryptedMark + body
+			}
+			rows = append(rows, []any{name, tenant, f.ID, lane, part, d.At, d.Seq, d.Type, body, d.Alert, string(state), 0, itsm, now, ended})
+		}
+	}
+	return q.Insert(ctx, `deliveries (id, tenant, subscription_id, ticket_id, part, at, seq, type, body, alert, state, tries, listed, created_at, ended_at)`, rows)
+}
+
+// retrying gives the subscriptions whose lane with the ticket is retrying.
+func (o *Outbox) retrying(ctx context.Context, q *db.Tx, ticketID int64) (map[string]bool, error) {
+	var ids []string
+	if err := q.All(ctx, &ids, `SELECT subscription_id FROM lanes WHERE ticket_id = ?`, ticketID); err != nil {
+		return nil, db.Wrap("list retrying lanes", err)
+	}
+	retrying := map[string]bool{}
+	for _, id := range ids {
+		retrying[id] = true
+	}
+	return retrying, nil
+}
+
+type attemptRow struct {
+	Delivery    string        `db:"delivery_id"`
+	N           int           `db:"n"`
+	ScheduledAt *db.Timestamp `db:"scheduled_at"`
+	StartedAt   db.Timestamp  `db:"started_at"`
+	FinishedAt  db.Timestamp  `db:"finished_at"`
+	Sent        string        `db:"sent"`
+	Status      int           `db:"status"`
+	Header      string        `db:"header"`
+	Class       string        `db:"class"`
+	Error       string        `db:"error"`
+	Answer      []byte        `db:"answer"`
+	Succeeded   bool          `db:"succeeded"`
+	NextTry     *db.Timestamp `db:"next_try"`
+}
+
+func (r attemptRow) attempt() (notice.Attempt, error) {
+	a := notice.Attempt{
+		DeliveryID: r.Delivery, N: r.N, ScheduledAt: r.ScheduledAt.Pointer(), StartedAt: r.StartedAt.Time, FinishedAt: r.FinishedAt.Time,
+		Status: r.Status, Class: notice.ErrorClass(r.Class), Error: r.Error, Answer: r.Answer, Succeeded: r.Succeeded, NextTry: r.NextTry.Pointer(),
+	}
+	err := errors.Join(readHeaders(r.Sent, &a.Sent), readHeaders(r.Header, &a.Header))
+	return a, db.Wrap("read a try at "+r.Delivery, err)
+}
+
+// readHeaders gives back what writeHeaders took.
+func readHeaders(text string, to *map[string]string) error {
+	if text == "" {
+		return nil
+	}
+	return db.Wrap("read headers", json.Unmarshal([]byte(text), to))
+}
+
+// delivery gives a row's delivery with its body as it is sent.
+func (o *Outbox) delivery(ctx context.Context, q *db.Tx, r deliveryRow) (notice.Delivery, error) {
+	d := r.delivery()
+	if sealed, is := strings.CutPrefix(r.Body, vault.EncryptedMark); is {
+		body, err := o.vault.DecryptLasting(ctx, q, sealed, r.ID)
+		if err != nil {
+			return d, fmt.Errorf("open the body of %s: %w", r.ID, err)
+		}
+		d.Body = []byte(body)
+	}
+	return d, nil
+}
+
+// Deliveries lists what was and is owed to one subscription, newest first, with every attempt. cursor is empty or next of the page before;
+// anything else is Invalid, field "cursor". limit is 1 to ticket.MaxPage; 0 is ticket.DefaultPage.
+func (o *Outbox) Deliveries(ctx context.Context, subscription, cursor string, limit int) (items []notice.DeliveryRecord, next string, err error) {
+	limit = db.PageSize(limit)
+	where, args := `d.subscription_id = ?`, []any{subscription}
+	if cursor != "" {
+		c, err := db.ParseCursor(cursor)
+		if err != nil {
+			return nil, "", err
+		}
+		where += ` AND (d.at, d.seq, d.id) < (?, ?, ?)`
+		args = append(args, db.At(c.At), c.N, c.ID)
+	}
+	err = o.db.Read(ctx, func(q *db.Tx) error {
+		var rows []deliveryRow
+		err := q.All(ctx, &rows, `SELECT `+deliveryColumns+` FROM deliveries d WHERE `+where+` ORDER BY d.at DESC, d.seq DESC, d.id DESC LIMIT ?`, append(args, limit+1)...)
+		if err != nil {
+			return db.Wrap("list deliveries", err)
+		}
+		if len(rows) > limit {
+			rows = rows[:limit]
+			last := rows[limit-1]
+			next = db.Cursor{At: last.At.Time, N: last.Seq, ID: last.ID}.String()
+		}
+		attempts, err := o.attempts(ctx, q, rows)
+		if err != nil {
+			return err
+		}
+		for _, row := range rows {
+			d, err := o.delivery(ctx, q, row)
+			if err != nil {
+				return err
+			}
+			items = append(items, notice.DeliveryRecord{Delivery: d, Attempts: attempts[row.ID]})
+		}
+		return nil
+	})
+	return items, next, err
+}
+
+// Delivery is one of a subscription's deliveries, with every attempt. NotFound: it has no such delivery.
+func (o *Outbox) Delivery(ctx context.Context, subscription, delivery string) (out notice.DeliveryRecord, err error) {
+	err = o.db.Read(ctx, func(q *db.Tx) error {
+		var row deliveryRow
+		found, err := q.Find(ctx, &row, `SELECT `+deliveryColumns+` FROM deliveries d WHERE d.id = ? AND d.subscription_id = ?`, delivery, subscription)
+		switch {
+		case err != nil:
+			return db.Wrap("look for a delivery", err)
+		case !found:
+			return errNoDelivery
+		}
+		attempts, err := o.attempts(ctx, q, []deliveryRow{row})
+		if err != nil {
+			return err
+		}
+		out.Attempts = attempts[row.ID]
+		out.Delivery, err = o.delivery(ctx, q, row)
+		return err
+	})
+	return out, err
+}
+
+// attempts gives every attempt at some deliveries, oldest first.
+func (o *Outbox) attempts(ctx context.Context, q *db.Tx, deliveries []deliveryRow) (map[string][]notice.Attempt, error) {
+	if len(deliveries) == 0 {
+		return nil, nil
+	}
+	ids := make([]string, len(deliveries))
+	for i, d := range deliveries {
+		ids[i] = d.ID
+	}
+	var rows []attemptRow
+	err := q.AllIn(ctx, &rows, `SELECT delivery_id, n, scheduled_at, started_at, finished_at, sent, status, header, class, error, answer, succeeded, next_try
+		FROM attempts WHERE delivery_id IN (?) ORDER BY delivery_id, n`, ids)
+	if err != nil {
+		return nil, db.Wrap("list attempts", err)
+	}
+	out := map[string][]notice.Attempt{}
+	for _, r := range rows {
+		a, err := r.attempt()
+		if err != nil {
+			return nil, err
+		}
+		out[r.Delivery] = append(out[r.Delivery], a)
+	}
+	return out, nil
+}
+
+// Step is one event of a projection and the ticket around it.
+type Step struct {
+	Before, After ticket.Ticket
+	Event         ticket.Event // with Before completed
+}

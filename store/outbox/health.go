@@ -1,0 +1,66 @@
+package outbox
+
+import (
+	"context"
+	"maps"
+	"slices"
+
+	"signalbox/notice"
+	"signalbox/store/db"
+)
+
+// recordHealth writes down what the tries say about their addresses: since when every try failed, and which are given up. With them it holds those
+// who follow what is told of it, and those whose lanes are going to be retrying, so that they are not paused or dropped meanwhile; all by id.
+func (o *Outbox) recordHealth(ctx context.Context, q *db.Tx, outcomes []*outcome) error {
+	byID, followers, parking := map[string][]*outcome{}, map[string][]*follower{}, map[string]bool{}
+	for _, r := range outcomes {
+		if r.Then == notice.Retrying {
+			parking[r.Work.Subscription.ID] = true
+		}
+		if r.PutOff || r.Attempt.Class == notice.ErrorUnsendable {
+			// It says nothing of the address.
+		} else {
+			byID[r.Work.Subscription.ID] = append(byID[r.Work.Subscription.ID], r)
+		}
+		for _, a := range r.alerts {
+			for i := range a.followers {
+				followers[a.followers[i].ID] = append(followers[a.followers[i].ID], &a.followers[i])
+			}
+		}
+	}
+	ids := slices.AppendSeq(slices.AppendSeq(slices.Collect(maps.Keys(byID)), maps.Keys(followers)), maps.Keys(parking))
+	for _, id := range db.Distinct(ids) {
+		for _, r := range byID[id] {
+			if err := o.recordTryAtAddress(ctx, q, id, r); err != nil {
+				return db.Wrap("judge an address", err)
+			}
+		}
+		if len(followers[id]) == 0 && !parking[id] {
+			continue
+		}
+		var state string // empty: it does not follow
+		if _, err := q.FindSubscription(ctx, &state, db.Shared, `CASE WHEN `+db.Following+` THEN `+db.EffectiveState+` ELSE '' END`, `id = ?`, id); err != nil {
+			return err
+		}
+		for _, f := range followers[id] {
+			f.State = state
+		}
+	}
+	return nil
+}
+
+// recordTryAtAddress writes down what one try says about its address.
+func (o *Outbox) recordTryAtAddress(ctx context.Context, q *db.Tx, id string, r *outcome) (err error) {
+	if r.Attempt.Succeeded {
+		_, err = q.Exec(ctx, `UPDATE subscriptions SET failing_since = NULL WHERE id = ? AND failing_since IS NOT NULL`, id)
+	} else {
+		_, err = q.Exec(ctx, `UPDATE subscriptions SET failing_since = ? WHERE id = ? AND failing_since IS NULL`, db.At(r.Attempt.StartedAt), id)
+	}
+	if err != nil || r.Drop == "" {
+		return err
+	}
+	n, err := q.Exec(ctx, `UPDATE subscriptions SET state = 'dropped', reason = ?, ended_at = ? WHERE id = ? AND state = 'active'`,
+		db.CleanText(r.Drop), db.At(r.Attempt.FinishedAt), id)
+	r.did[notice.AddressDropped] = n > 0
+	return err
+}

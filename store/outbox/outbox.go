@@ -1,0 +1,35 @@
+package outbox
+
+import (
+	"strings"
+	"time"
+
+	"signalbox/store/chain"
+	"signalbox/store/db"
+	"signalbox/store/vault"
+)
+
+// Options of an outbox.
+type Options struct {
+	Partitions int            // how many partitions new deliveries are spread over; 16. The same in every process
+	PublicURL  string         // where people find us; part of what callbacks say
+	Zone       *time.Location // of times that callbacks tell
+}
+
+// Outbox is what is owed to subscriptions, and what became of it.
+type Outbox struct {
+	db         *db.DB
+	vault      *vault.Vault
+	chain      *chain.Chain
+	partitions int
+	publicURL  string // without a slash at the end
+	zone       *time.Location
+}
+
+// New gives the outbox of a database.
+func New(d *db.DB, v *vault.Vault, c *chain.Chain, o Options) *Outbox {
+	if o.Partitions <= 0 {
+		o.Partitions = 16
+	}
+	return &Outbox{db: d, vault: v, chain: c, partitions: o.Partitions, publicURL: strings.TrimSuffix(o.PublicURL, "/"), zone: o.Zone}
+}

@@ -1,0 +1,243 @@
+package outbox
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"slices"
+	"strconv"
+	"strings"
+	"unicode/utf8"
+
+	"signalbox/notice"
+	"signalbox/store/db"
+	"signalbox/store/vault"
+)
+
+// workRow is a delivery with its subscription.
+type workRow struct {
+	deliveryRow
+	Sub subscriptionRow `db:"sub"`
+}
+
+const workColumns = deliveryColumns + `, s.id AS "sub.id", s.tenant AS "sub.tenant", s.ticket_id AS "sub.ticket_id", s.url AS "sub.url",
+	s.format AS "sub.format", s.profile AS "sub.profile", s.secret AS "sub.secret", s.older AS "sub.older", s.headers AS "sub.headers", s.state AS "sub.state", s.reason AS "sub.reason",
+	s.created_at AS "sub.created_at", s.ended_at AS "sub.ended_at", s.failing_since AS "sub.failing_since"`
+
+// work completes a row. Where a secret cannot be read, it is work that cannot be sent: unsigned it would be worthless, and one lost key must
+// not hold everybody else up.
+func (o *Outbox) work(ctx context.Context, q *db.Tx, r workRow) notice.Work {
+	d, err := o.delivery(ctx, q, r.deliveryRow)
+	w := notice.Work{Delivery: d, Subscription: r.Sub.subscription()}
+	if err = errors.Join(err, o.decryptSubscription(r.Sub, &w.Subscription)); err != nil {
+		q.Log.Error("delivery.unsendable", "delivery", r.ID, "subscription", r.Sub.ID, "error", err)
+		w.Unsendable = "the secrets of its address cannot be read; an operator has to give back the key they were sealed with"
+	}
+	return w
+}
+
+// decryptSubscription opens what is sealed of a subscription.
+func (o *Outbox) decryptSubscription(r subscriptionRow, sub *notice.Subscription) (err error) {
+	if sub.Secret, sub.Older, err = o.vault.OpenSigning(r.Signing, r.ID); err != nil {
+		return err
+	}
+	if r.Headers == "" {
+		return nil
+	}
+	headers, err := o.vault.Decrypt(r.Headers, vault.HeadersOwner(r.ID))
+	if err == nil {
+		err = json.Unmarshal([]byte(headers), &sub.Headers)
+	}
+	if err != nil {
+		return fmt.Errorf("headers: %w", err)
+	}
+	return nil
+}
+
+// Pending lists deliveries of a partition that wait for their first try, in the order in which things happened, without those in busy
+// lanes and without those to addresses that begin with an origin. Nothing of a retrying lane is listed.
+func (o *Outbox) Pending(ctx context.Context, partition int, busy []notice.Lane, limit int, origins ...string) (list []notice.Work, err error) {
+	query, args := `SELECT `+workColumns+` FROM deliveries d JOIN subscriptions s ON s.id = d.subscription_id WHERE d.part = ? AND d.state = 'pending' AND `+db.Sending, []any{partition}
+	if len(busy) > 0 {
+		lane := `(CAST(? AS text), CAST(? AS bigint))`
+		query += ` AND (d.subscription_id, d.ticket_id) NOT IN (VALUES ` + strings.Repeat(lane+`, `, len(busy)-1) + lane + `)`
+		for _, l := range busy {
+			args = append(args, l.Subscription, l.TicketID)
+		}
+		ctx = db.Once(ctx)
+	}
+	for _, origin := range origins {
+		query += ` AND substr(s.url || '/', 1, ` + strconv.Itoa(utf8.RuneCountInString(origin)+1) + `) <> ?`
+		args = append(args, db.CleanText(origin)+"/")
+	}
+	err = o.db.Read(ctx, func(q *db.Tx) error {
+		var rows []workRow
+		if err := q.All(ctx, &rows, query+` ORDER BY d.at, d.seq, d.id LIMIT ?`, append(args, limit)...); err != nil {
+			return db.Wrap("list pending deliveries", err)
+		}
+		for _, row := range rows {
+			list = append(list, o.work(ctx, q, row))
+		}
+		return nil
+	})
+	return list, err
+}
+
+// SaveResults writes tries down: see activities.Outbox. One that is recorded again, told by its start, changes nothing.
+func (o *Outbox) SaveResults(ctx context.Context, results []notice.Result) error {
+	return o.db.Write(ctx, func(ctx context.Context, q *db.Tx) error {
+		results, err := o.unrecorded(ctx, q, results)
+		if err != nil || len(results) == 0 {
+			return err
+		}
+		outcomes := outcomesOf(results)
+		// In the order of locks.
+		if err := o.lockTicketsOf(ctx, q, outcomes); err != nil {
+			return err
+		}
+		if err := o.recordHealth(ctx, q, outcomes); err != nil {
+			return err
+		}
+		// So that tries at one delivery are numbered one after the other.
+		if err := q.LockDeliveries(ctx, deliveriesOf(results)); err != nil {
+			return err
+		}
+		for _, r := range outcomes {
+			if err := o.recordTry(ctx, q, r); err != nil {
+				return fmt.Errorf("record a try at %s: %w", r.Work.Delivery.ID, err)
+			}
+		}
+		return o.writeAlerts(ctx, q, outcomes)
+	})
+}
+
+// unrecorded leaves out the tries that are written down already.
+func (o *Outbox) unrecorded(ctx context.Context, q *db.Tx, results []notice.Result) ([]notice.Result, error) {
+	if len(results) == 0 {
+		return nil, nil
+	}
+	var rows []attemptRow
+	if err := q.AllIn(ctx, &rows, `SELECT delivery_id, started_at FROM attempts WHERE delivery_id IN (?)`, deliveriesOf(results)); err != nil {
+		return nil, db.Wrap("look for attempts", err)
+	}
+	return slices.DeleteFunc(slices.Clone(results), func(r notice.Result) bool {
+		return !r.PutOff && slices.ContainsFunc(rows, func(row attemptRow) bool {
+			return row.Delivery == r.Work.Delivery.ID && row.StartedAt.Equal(db.At(r.Attempt.StartedAt).Time)
+		})
+	}), nil
+}
+
+func deliveriesOf(results []notice.Result) []string {
+	ids := make([]string, len(results))
+	for i, r := range results {
+		ids[i] = r.Work.Delivery.ID
+	}
+	return ids
+}
+
+// lockTicketsOf locks the tickets whose lanes are going to be retrying or ended as a whole, and those whose timelines are told of it. Then it finds
+// out who follows the alerts in the stream, and locks what is like a ticket there.
+func (o *Outbox) lockTicketsOf(ctx context.Context, q *db.Tx, outcomes []*outcome) error {
+	var tickets, lanes []int64
+	for _, r := range outcomes {
+		switch id := r.Work.Delivery.Lane.TicketID; {
+		case r.Then != notice.Retrying && len(r.alerts) == 0:
+		case id > 0:
+			tickets = append(tickets, id)
+		case r.Then == notice.Retrying || r.Drop != "":
+			lanes = append(lanes, id)
+		}
+	}
+	heads, err := q.LockTickets(ctx, tickets)
+	if err != nil {
+		return err
+	}
+	if err := o.positionAlerts(ctx, q, outcomes, heads); err != nil {
+		return err
+	}
+	return o.lockStreamLanes(ctx, q, outcomes, lanes)
+}
+
+// recordTry writes one try down and what follows from it for its lane.
+func (o *Outbox) recordTry(ctx context.Context, q *db.Tx, r *outcome) error {
+	d, a := r.Work.Delivery, r.Attempt
+	if r.PutOff {
+		return o.recordDeferral(ctx, q, r)
+	}
+	sent, err := writeHeaders(a.Sent)
+	if err != nil {
+		return err
+	}
+	header, err := writeHeaders(a.Header)
+	if err != nil {
+		return err
+	}
+	answer := append([]byte{}, a.Answer[:min(len(a.Answer), notice.MaxAnswer)]...) // never nil, which would be null
+	added, err := q.Exec(ctx, `INSERT INTO attempts (delivery_id, n, scheduled_at, started_at, finished_at, sent, status, header, class, error, answer, succeeded, next_try)
+		VALUES (?, (SELECT COALESCE(MAX(n), 0) + 1 FROM attempts WHERE delivery_id = ?), ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
+		ON CONFLICT (delivery_id, started_at) DO NOTHING`,
+		d.ID, d.ID, db.AtOrNil(a.ScheduledAt), db.At(a.StartedAt), db.At(a.FinishedAt), sent, a.Status, header, string(a.Class), db.CleanText(a.Error), answer, a.Succeeded,
+		db.AtOrNil(a.NextTry))
+	if err != nil || added == 0 {
+		return db.Wrap("insert the attempt", err)
+	}
+	// A delivery that was cancelled or held meanwhile stays so, unless it did arrive before its address was dropped.
+	from := `('pending', 'parked')`
+	if r.Then == notice.Sent {
+		from = `('pending', 'parked', 'held')`
+	}
+	var ended *db.Timestamp
+	if r.Then.Over() {
+		ended = db.AtOrNil(&a.FinishedAt)
+	}
+	n, err := q.Exec(ctx, `UPDATE deliveries SET state = ?, tries = tries + 1, first_try = COALESCE(first_try, ?), next_try = ?, ended_at = ?
+		WHERE id = ? AND state IN `+from, string(r.Then), db.At(a.StartedAt), db.AtOrNil(r.NextTry), ended, d.ID)
+	r.did[notice.DeliveryFailed] = n > 0
+	switch {
+	case err != nil:
+		return db.Wrap("move the delivery on", err)
+	case r.did[notice.AddressDropped]:
+		return o.beginTransition(ctx, q, r.Work.Subscription.ID)
+	case r.Then == notice.Retrying:
+		return o.parkLane(ctx, q, d.Lane)
+	}
+	return nil
+}
+
+// recordDeferral begins a round without a try.
+func (o *Outbox) recordDeferral(ctx context.Context, q *db.Tx, r *outcome) error {
+	_, err := q.Exec(ctx, `UPDATE deliveries SET state = 'parked', first_try = COALESCE(first_try, ?), next_try = ? WHERE id = ? AND state IN ('pending', 'parked')`,
+		db.At(r.Attempt.StartedAt), db.AtOrNil(r.NextTry), r.Work.Delivery.ID)
+	if err != nil {
+		return db.Wrap("put the delivery off", err)
+	}
+	return o.parkLane(ctx, q, r.Work.Delivery.Lane)
+}
+
+// writeHeaders makes headers one text; none are the empty one.
+func writeHeaders(h map[string]string) (string, error) {
+	if len(h) == 0 {
+		return "", nil
+	}
+	raw, err := json.Marshal(h)
+	return string(raw), db.Wrap("write headers", err)
+}
+
+// parkLane parks a lane. The ticket's row is held.
+func (o *Outbox) parkLane(ctx context.Context, q *db.Tx, lane notice.Lane) error {
+	// Cancelled or held meanwhile, it leaves nothing to go on with.
+	var one int
+	waits, err := q.Find(ctx, &one, `SELECT 1 FROM deliveries WHERE subscription_id = ? AND ticket_id = ? AND state IN ('pending', 'parked') LIMIT 1`,
+		lane.Subscription, lane.TicketID)
+	if err != nil || !waits {
+		return db.Wrap("look into the lane", err)
+	}
+	if _, err := q.Exec(ctx, `INSERT INTO lanes (ticket_id, subscription_id, parked_at) VALUES (?, ?, ?) ON CONFLICT (ticket_id, subscription_id) DO NOTHING`,
+		lane.TicketID, lane.Subscription, db.At(q.Now())); err != nil {
+		return db.Wrap("park the lane", err)
+	}
+	_, err = q.Exec(ctx, `UPDATE deliveries SET state = 'parked' WHERE subscription_id = ? AND ticket_id = ? AND state = 'pending' AND state IN ('pending', 'parked')`,
+		lane.Subscription, lane.TicketID)
+	return db.Wrap("park the lane", err)
+}

@@ -1,0 +1,178 @@
+package outbox
+
+import (
+	"context"
+	"strings"
+
+	"signalbox/notice"
+	"signalbox/store/db"
+)
+
+// What a subscription's turn does to what it is owed: paused or dropped, what was under way is held; resumed, what is held is sent; deleted, both
+// are cancelled. Of a few deliveries all are turned in the same transaction. Where there are more, as after weeks, the rest follows a piece at a
+// time, since whoever tells the subscription of anything waits for its row meanwhile: turning says what is left. No one can tell the difference:
+// nothing of a subscription that is ending is sent, and as long as it is releasing, whatever comes is held behind what is older.
+const (
+	ending    = "ending"
+	releasing = "releasing"
+)
+
+// transitionBatch is how many deliveries are turned in one transaction.
+const transitionBatch = 500
+
+// transitionBatches bounds how many transactions one call for the rest makes.
+const transitionBatches = 4
+
+// transitionPrefix begins the names of such rests among those of redeliveries.
+const transitionPrefix = "turn:"
+
+// beginTransition begins what follows from a subscription's new state. Its row is held.
+func (o *Outbox) beginTransition(ctx context.Context, q *db.Tx, id string) error {
+	_, err := q.Exec(ctx, `UPDATE subscriptions SET turning = CASE WHEN state = 'active' AND turning <> 'ending' THEN 'releasing' ELSE 'ending' END WHERE id = ?`, id)
+	if err != nil {
+		return db.Wrap("turn a subscription", err)
+	}
+	_, err = o.advanceTransition(ctx, q, id, 2*transitionBatch)
+	return err
+}
+
+// advanceTransition turns a piece of what is left, and says of how many deliveries it was. Those that are released do not become more than atOnce that
+// wait, nor go on while as many lanes of the subscription fail. It holds the row of the subscription, so nothing is born into its lanes
+// meanwhile, and none of them is retrying or unparked.
+func (o *Outbox) advanceTransition(ctx context.Context, q *db.Tx, id string, atOnce int) (n int, err error) {
+	var row struct{ State, Turning string }
+	found, err := q.FindSubscription(ctx, &row, db.Exclusive, `state, turning`, `id = ?`, id)
+	if err != nil || !found || row.Turning == "" {
+		return 0, err
+	}
+	next := ""
+	if row.Turning == ending {
+		as := notice.Held
+		if row.State == string(notice.Deleted) {
+			as = notice.Cancelled
+		}
+		if n, err = o.stopDeliveries(ctx, q, id, as); err != nil || n == transitionBatch {
+			return n, err
+		}
+		if row.State == string(notice.Active) {
+			next = releasing // resumed before it had ended
+		}
+	} else {
+		room, err := o.capacity(ctx, q, id, atOnce)
+		if err != nil {
+			return 0, err
+		}
+		limit := min(room, transitionBatch)
+		if limit <= 0 {
+			return 0, nil
+		}
+		if n, err = o.releaseHeld(ctx, q, id, limit); err != nil || n == limit {
+			return n, err
+		}
+	}
+	_, err = q.Exec(ctx, `UPDATE subscriptions SET turning = ? WHERE id = ?`, next, id)
+	return n, db.Wrap("turn a subscription", err)
+}
+
+// capacity is how many deliveries of a subscription may be put back, so that neither more than atOnce wait for their first try nor more lanes fail.
+// What waits behind a failed one takes none: a single lane that does not recover must not keep the others.
+func (o *Outbox) capacity(ctx context.Context, q *db.Tx, subscription string, atOnce int) (int, error) {
+	var taken int
+	err := q.Get(ctx, &taken, `SELECT (SELECT COUNT(*) FROM (SELECT 1 FROM deliveries WHERE subscription_id = ? AND state = 'pending' AND state IN ('pending', 'parked') LIMIT ?) w) +
+		(SELECT COUNT(*) FROM (SELECT 1 FROM lanes WHERE subscription_id = ? LIMIT ?) l)`, subscription, atOnce, subscription, atOnce)
+	return atOnce - taken, db.Wrap("count what waits", err)
+}
+
+// stopDeliveries holds or cancels up to turnAtOnce of what is under way, and what is held too where it cancels. It unparks all lanes: should the subscription
+// be taken up again, it begins anew.
+func (o *Outbox) stopDeliveries(ctx context.Context, q *db.Tx, subscription string, as notice.DeliveryState) (int, error) {
+	if _, err := q.Exec(ctx, `DELETE FROM lanes WHERE subscription_id = ?`, subscription); err != nil {
+		return 0, db.Wrap("unpark lanes", err)
+	}
+	var ids []string
+	query, args := `SELECT id FROM deliveries WHERE subscription_id = ? AND state IN ('pending', 'parked')`, []any{subscription}
+	if as == notice.Cancelled {
+		query, args = query+` UNION ALL SELECT id FROM deliveries WHERE subscription_id = ? AND state = 'held'`, append(args, subscription)
+	}
+	if err := q.All(ctx, &ids, query+` LIMIT ?`, append(args, transitionBatch)...); err != nil || len(ids) == 0 {
+		return 0, db.Wrap("list deliveries", err)
+	}
+	if err := q.LockDeliveries(ctx, ids); err != nil {
+		return 0, err
+	}
+	// What is held has ended already, and is kept no longer for being cancelled.
+	_, err := q.ExecIn(ctx, `UPDATE deliveries SET ended_at = CASE WHEN state = 'held' THEN ended_at ELSE ? END, state = ?, next_try = NULL
+		WHERE id IN (?) AND state IN ('pending', 'parked', 'held')`, db.At(q.Now()), string(as), ids)
+	return len(ids), db.Wrap("end deliveries", err)
+}
+
+// releaseHeld has up to limit of what is held tried anew, the oldest first and so in the order of its lanes.
+func (o *Outbox) releaseHeld(ctx context.Context, q *db.Tx, subscription string, limit int) (int, error) {
+	var batch []overDelivery
+	if err := q.All(ctx, &batch, `SELECT id, ticket_id, part, at, seq FROM deliveries WHERE subscription_id = ? AND state = 'held' ORDER BY at, seq, id LIMIT ?`,
+		subscription, limit); err != nil || len(batch) == 0 {
+		return 0, db.Wrap("list what is held", err)
+	}
+	ids := make([]string, len(batch))
+	for i, d := range batch {
+		ids[i] = d.ID
+		q.NotifyPending(d.Part)
+	}
+	if err := q.LockDeliveries(ctx, ids); err != nil {
+		return 0, err
+	}
+	_, err := q.ExecIn(ctx, `UPDATE deliveries SET tries = 0, first_try = NULL, next_try = ?, ended_at = NULL, state = CASE
+		WHEN EXISTS (SELECT 1 FROM lanes l WHERE l.subscription_id = deliveries.subscription_id AND l.ticket_id = deliveries.ticket_id) THEN 'parked'
+		ELSE 'pending' END WHERE id IN (?) AND state = 'held'`, db.At(q.Now()), ids)
+	return len(batch), db.Wrap("release deliveries", err)
+}
+
+// transitions lists the rests that are left, as redeliveries.
+func (o *Outbox) transitions(ctx context.Context, q *db.Tx, limit int) (ids []string, err error) {
+	err = q.All(ctx, &ids, `SELECT id FROM subscriptions WHERE turning <> '' ORDER BY id LIMIT ?`, limit)
+	for i := range ids {
+		ids[i] = transitionPrefix + ids[i]
+	}
+	return ids, db.Wrap("list what is left to turn", err)
+}
+
+// advanceTransitions goes on with a rest, and tells of it as of a redelivery: Done is what was turned, of what had been left before.
+func (o *Outbox) advanceTransitions(ctx context.Context, id string, atOnce int) (notice.Redelivery, error) {
+	out := notice.Redelivery{ID: id, Subscription: strings.TrimPrefix(id, transitionPrefix), State: notice.Stopped}
+	for range transitionBatches {
+		var n int
+		err := o.db.Write(ctx, func(ctx context.Context, q *db.Tx) (err error) {
+			n, err = o.advanceTransition(ctx, q, out.Subscription, atOnce)
+			return err
+		})
+		if err != nil {
+			return out, err
+		}
+		out.Done += n
+		if n == 0 {
+			break
+		}
+	}
+	err := o.db.Read(ctx, func(q *db.Tx) error {
+		var turning string
+		found, err := q.Find(ctx, &turning, `SELECT turning FROM subscriptions WHERE id = ?`, out.Subscription)
+		if err != nil || !found {
+			return db.Wrap("look for a subscription", err)
+		}
+		left := `SELECT COUNT(*) FROM deliveries WHERE subscription_id = ? AND state = 'held'`
+		switch turning {
+		case "":
+			out.Total, out.State = out.Done, notice.Redelivered
+			return nil
+		case ending:
+			left = `SELECT COUNT(*) FROM deliveries WHERE subscription_id = ? AND state IN ('pending', 'parked')`
+		}
+		out.State = notice.Redelivering
+		if err := q.Get(ctx, &out.Total, left, out.Subscription); err != nil {
+			return db.Wrap("count what is left", err)
+		}
+		out.Total += out.Done
+		return nil
+	})
+	return out, err
+}

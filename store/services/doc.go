@@ -1,0 +1,7 @@
+// Package services keeps the tenants' processes. Its tables are services, service_versions and service_nodes; it draws integer ids from counters.
+//
+// It promises that a published version never changes, that equal definitions are one version, and that nodes keep their integer ids for as long as the
+// service has had them. Built-in processes are answered from flow and lie in no table.
+//
+// number > 0 in a condition is that of a partial index: a service that is being published for the first time has no number yet.
+package services

@@ -1,0 +1,136 @@
+package tickets
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+
+	"signalbox/desk"
+	"signalbox/store/chain"
+	"signalbox/store/db"
+	"signalbox/store/outbox"
+	"signalbox/ticket"
+)
+
+// follow gives the steps that lead on from a ticket. It writes nothing.
+func follow(t ticket.Ticket, events []ticket.Event) ([]outbox.Step, error) {
+	var steps []outbox.Step
+	for _, e := range events {
+		switch {
+		case e.Seq <= t.Seq:
+			continue
+		case e.Seq != t.Seq+1:
+			return nil, fmt.Errorf("event %d after %d: %w", e.Seq, t.Seq, desk.ErrGap)
+		case !e.Type.Known():
+			return nil, fmt.Errorf("event %d is of the unknown type %q: %w", e.Seq, e.Type, desk.ErrGap)
+		}
+		after := ticket.Evolve(t, e)
+		steps = append(steps, outbox.Step{Before: t, After: after, Event: e})
+		t = after
+	}
+	return steps, nil
+}
+
+// Project folds the events into the ticket's row and writes what they owe, in one transaction. Events that the row has are passed over.
+// desk.ErrGap: events before these are missing, or their type is not known to this build; nothing has changed.
+func (p *Projections) Project(ctx context.Context, id ticket.Identity, events []ticket.Event) error {
+	return p.db.Write(ctx, func(ctx context.Context, q *db.Tx) error { return p.ProjectIn(ctx, q, id, events) })
+}
+
+// ProjectIn is Project within a transaction.
+func (p *Projections) ProjectIn(ctx context.Context, q *db.Tx, id ticket.Identity, events []ticket.Event) error {
+	if len(events) == 0 {
+		return nil
+	}
+	t, tip, known, err := q.LockTicket(ctx, id.ID)
+	if err != nil {
+		return err
+	}
+	steps, err := follow(t, events)
+	if err != nil || len(steps) == 0 {
+		return db.Wrap("ticket "+id.Number, err)
+	}
+	after := steps[len(steps)-1].After
+	if after.Identity != id {
+		return fmt.Errorf("ticket %s: the events are those of %s", id.Number, after.Number)
+	}
+	if err := p.fillBefore(ctx, q, steps); err != nil {
+		return fmt.Errorf("ticket %s: %w", id.Number, err)
+	}
+	rows, tip, err := p.chainEvents(ctx, q, tip, steps)
+	if err != nil {
+		return fmt.Errorf("ticket %s: %w", id.Number, err)
+	}
+	if known {
+		err = p.updateTicket(ctx, q, after, tip)
+	} else {
+		var inserted bool
+		if inserted, err = p.insertTicket(ctx, q, after, tip); err == nil && !inserted {
+			// Somebody projected the opening meanwhile; now there is a row to lock.
+			return p.ProjectIn(ctx, q, id, events)
+		}
+	}
+	if err != nil {
+		return fmt.Errorf("ticket %s: %w", id.Number, err)
+	}
+	if err := q.Insert(ctx, `events (`+chain.EventColumns+`)`, rows); err != nil {
+		return fmt.Errorf("ticket %s: %w", id.Number, err)
+	}
+	if err := p.updateProjections(ctx, q, steps); err != nil {
+		return fmt.Errorf("ticket %s: %w", id.Number, err)
+	}
+	if err := p.outbox.Enqueue(ctx, q, steps); err != nil {
+		return fmt.Errorf("ticket %s: %w", id.Number, err)
+	}
+	return nil
+}
+
+// insertTicket inserts a ticket's row; false: it is there already.
+func (p *Projections) insertTicket(ctx context.Context, q *db.Tx, t ticket.Ticket, tip string) (bool, error) {
+	state, err := json.Marshal(t)
+	if err != nil {
+		return false, fmt.Errorf("write a ticket: %w", err)
+	}
+	n, err := q.Exec(ctx, `INSERT INTO tickets (id, tenant, number, uuid, open, phase, origin, service, assignee, created_at, updated_at, seq, state, chain)
+		VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT (id) DO NOTHING`,
+		t.ID, t.Tenant, t.Number, t.UUID, t.Status.Open(), t.Phase(), t.Origin, t.Service, t.Assignee, db.At(t.CreatedAt), db.At(t.UpdatedAt), t.Seq,
+		string(state), tip)
+	return n == 1, db.Wrap("insert the row", err)
+}
+
+// updateTicket brings a locked row up to date.
+func (p *Projections) updateTicket(ctx context.Context, q *db.Tx, t ticket.Ticket, tip string) error {
+	state, err := json.Marshal(t)
+	if err != nil {
+		return fmt.Errorf("write a ticket: %w", err)
+	}
+	_, err = q.Exec(ctx, `UPDATE tickets SET open = ?, phase = ?, origin = ?, service = ?, assignee = ?, updated_at = ?, seq = ?, state = ?, chain = ?
+		WHERE id = ?`,
+		t.Status.Open(), t.Phase(), t.Origin, t.Service, t.Assignee, db.At(t.UpdatedAt), t.Seq, string(state), tip, t.ID)
+	return db.Wrap("update the row", err)
+}
+
+// chainEvents gives the rows of the events, each with its hash, and where the chain ends then.
+func (p *Projections) chainEvents(ctx context.Context, q *db.Tx, tip string, steps []outbox.Step) (rows [][]any, end string, err error) {
+	a, err := p.chain.Keyring(ctx, q)
+	if err != nil {
+		return nil, "", err
+	}
+	links := make([]chain.Link, 0, len(steps))
+	for _, s := range steps {
+		e := s.Event
+		content, err := json.Marshal(e)
+		if err != nil {
+			return nil, "", fmt.Errorf("write event %d: %w", e.Seq, err)
+		}
+		r := chain.EventRow{Ticket: s.After.ID, Seq: e.Seq, At: db.At(e.At), Type: string(e.Type), Actor: db.CleanText(e.Actor), Operation: db.CleanText(e.Operation),
+			Content: string(content)}
+		links = append(links, r.Link())
+		rows = append(rows, []any{r.Ticket, r.Seq, r.At, r.Type, r.Actor, r.Operation, r.Content})
+	}
+	end = a.Extend(steps[0].After.ID, tip, links)
+	for i, l := range links {
+		rows[i] = append(rows[i], l.Hash)
+	}
+	return rows, end, nil
+}

@@ -1,0 +1,111 @@
+package tickets
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"math"
+	"slices"
+
+	"signalbox/notice"
+	"signalbox/store/db"
+	"signalbox/ticket"
+)
+
+// Timeline gives at most limit events after a sequence number, oldest first, with Before completed.
+func (p *Projections) Timeline(ctx context.Context, ticketID int64, after int64, limit int) (events []ticket.Event, err error) {
+	err = p.db.Read(ctx, func(q *db.Tx) error {
+		var rows []string
+		if err := q.All(ctx, &rows, `SELECT content FROM events WHERE ticket_id = ? AND seq > ? ORDER BY seq LIMIT ?`, ticketID, after, limit); err != nil {
+			return db.Wrap("list events", err)
+		}
+		for _, row := range rows {
+			e, err := readEvent(ticketID, row)
+			if err != nil {
+				return err
+			}
+			events = append(events, e)
+		}
+		return nil
+	})
+	return events, err
+}
+
+func readEvent(ticketID int64, content string) (e ticket.Event, err error) {
+	if err = json.Unmarshal([]byte(content), &e); err != nil {
+		return e, fmt.Errorf("read an event of ticket %d: %w", ticketID, err)
+	}
+	return e, nil
+}
+
+// entryRow is an event, of which it has the content, or an alert.
+type entryRow struct {
+	Seq          int64        `db:"seq"`
+	N            int64        `db:"n"`
+	Content      string       `db:"content"`
+	ID           string       `db:"id"`
+	Tenant       string       `db:"tenant"`
+	At           db.Timestamp `db:"at"`
+	Kind         string       `db:"kind"`
+	Subscription string       `db:"subscription_id"`
+	Delivery     string       `db:"delivery_id"`
+	Host         string       `db:"host"`
+	Reason       string       `db:"reason"`
+}
+
+func (r entryRow) entry(ticketID int64) (notice.Entry, error) {
+	if r.N == 0 {
+		e, err := readEvent(ticketID, r.Content)
+		return notice.Entry{Event: &e}, err
+	}
+	return notice.Entry{Alert: &notice.Alert{ID: r.ID, Tenant: r.Tenant, TicketID: ticketID, Place: notice.Place{Seq: r.Seq, N: r.N}, At: r.At.Time,
+		Kind: notice.AlertKind(r.Kind), Subscription: r.Subscription, Delivery: r.Delivery, Host: r.Host, Reason: r.Reason}}, nil
+}
+
+// Entries gives at most limit entries of a ticket's timeline after a place, oldest first: its events, with Before completed, and the alerts
+// about deliveries that tell of it. What is added later stands behind all that is there, so that nobody who goes on from the last place misses
+// anything.
+func (p *Projections) Entries(ctx context.Context, ticketID int64, after notice.Place, limit int) ([]notice.Entry, error) {
+	return p.entries(ctx, ticketID, after, ">", "", limit)
+}
+
+// EntriesBefore gives at most limit entries that stand right before a place, oldest first; before the zero place stand all.
+func (p *Projections) EntriesBefore(ctx context.Context, ticketID int64, before notice.Place, limit int) ([]notice.Entry, error) {
+	if before == (notice.Place{}) {
+		before.Seq = math.MaxInt64
+	}
+	list, err := p.entries(ctx, ticketID, before, "<", "DESC", limit)
+	slices.Reverse(list)
+	return list, err
+}
+
+func (p *Projections) entries(ctx context.Context, ticketID int64, from notice.Place, side, order string, limit int) (list []notice.Entry, err error) {
+	event := from.Seq // the event with this number is not wanted, unless alerts after it end the page
+	if side == "<" && from.N > 0 {
+		event++
+	}
+	err = p.db.Read(ctx, func(q *db.Tx) error {
+		var rows []entryRow
+		// One statement, so that both are seen as of one moment. Each half is limited, so that neither is read further than a page needs.
+		err := q.All(ctx, &rows, `SELECT seq, n, content, id, tenant, at, kind, subscription_id, delivery_id, host, reason FROM (
+			SELECT * FROM (SELECT seq, CAST(0 AS bigint) AS n, content, '' AS id, '' AS tenant, at, '' AS kind, '' AS subscription_id, '' AS delivery_id, '' AS host, '' AS reason
+				FROM events WHERE ticket_id = ? AND seq `+side+` ? ORDER BY seq `+order+` LIMIT ?) e
+			UNION ALL
+			SELECT * FROM (SELECT seq, n, '' AS content, id, tenant, at, kind, subscription_id, delivery_id, host, reason
+				FROM alerts WHERE ticket_id = ? AND (seq, n) `+side+` (?, ?) ORDER BY seq `+order+`, n `+order+` LIMIT ?) a
+			) t ORDER BY seq `+order+`, n `+order+` LIMIT ?`,
+			ticketID, event, limit, ticketID, from.Seq, from.N, limit, limit)
+		if err != nil {
+			return db.Wrap("list a timeline", err)
+		}
+		for _, row := range rows {
+			entry, err := row.entry(ticketID)
+			if err != nil {
+				return err
+			}
+			list = append(list, entry)
+		}
+		return nil
+	})
+	return list, err
+}
