@@ -81,10 +81,10 @@ func NewBackend(t testing.TB, zone *time.Location) *Backend {
 // Waiting gives what is owed to a subscription and waits to be sent or tried again, oldest first.
 func (b *Backend) Waiting(subscription string) (works []notice.Work) {
 	b.t.Helper()
-	partitions, err := b.Outbox().Partitions(b.t.Context())
+	partitions, err := b.Outbox.Partitions(b.t.Context())
 	require.NoError(b.t, err)
 	for _, partition := range partitions {
-		pending, err := b.Outbox().Pending(b.t.Context(), partition, nil, 1_000)
+		pending, err := b.Outbox.Pending(b.t.Context(), partition, nil, 1_000)
 		require.NoError(b.t, err)
 		for _, w := range pending {
 			if w.Subscription.ID == subscription {
@@ -116,9 +116,9 @@ func (b *Backend) TriedAs(last notice.Result, tries ...notice.Attempt) {
 			r.Attempt = a
 			r.Attempt.Succeeded = r.Then == notice.Sent
 		}
-		require.NoError(b.t, b.Outbox().SaveResults(b.t.Context(), []notice.Result{r}))
+		require.NoError(b.t, b.Outbox.SaveResults(b.t.Context(), []notice.Result{r}))
 	}
-	_, _, err := b.Outbox().Next(b.t.Context(), last.Work.Delivery.Lane) // an empty lane goes back to first tries
+	_, _, err := b.Outbox.Next(b.t.Context(), last.Work.Delivery.Lane) // an empty lane goes back to first tries
 	require.NoError(b.t, err)
 }
 
