@@ -11,6 +11,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"signalbox/api"
+	"signalbox/api/apitest"
 	"signalbox/api/openapi"
 	"signalbox/ticket"
 )
@@ -18,10 +19,14 @@ import (
 // Whoever adds a channel to ticket's list is told here by name what else it needs: docs/recipes.md, "family".
 
 func TestEveryChannelIsServedAndDescribed(t *testing.T) {
-	var served []ticket.Channel
-	for _, f := range newProduct(t, api.Config{}).server.Families() {
+	var served, subjects []ticket.Channel
+	families := newProduct(t, api.Config{}).server.Families()
+	for _, f := range families {
 		require.Contains(t, ticket.AuditedChannels(), f.Channel, "%v are served under a channel that is not in ticket's list", f.Prefixes)
 		served = append(served, f.Channel)
+		if f.Subject != nil {
+			subjects = append(subjects, f.Channel)
+		}
 	}
 	var described []string
 	for _, d := range openapi.Documents() {
@@ -31,6 +36,10 @@ func TestEveryChannelIsServedAndDescribed(t *testing.T) {
 		require.Contains(t, served, c, "House.API mounts no %s family", c)
 		require.Contains(t, described, string(c), "api/openapi has no %s.yaml", c)
 	}
+	for _, c := range ticket.Families() {
+		require.Contains(t, subjects, c, "the %s family reads no subject (api.Family.Subject): refusals of it name no operator and no ticket in the audit", c)
+	}
+	require.Equal(t, apitest.LoadContract(t).Routes(), apitest.Mounted(families...), "what the documents describe, and what is served")
 	for _, c := range ticket.Channels() {
 		require.NotEmpty(t, c.Title(), c)
 	}
