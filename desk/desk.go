@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"sync"
 	"time"
 
 	"github.com/google/uuid"
@@ -82,8 +83,9 @@ func New(ledger Ledger, engine Engine, o Options) *Desk {
 func (d *Desk) Open(ctx context.Context, r Request, o Opening) (Reply, error) {
 	// What a published service asks for may have changed since a request with the same key was done: then the claim has the answer, and
 	// what is new is checked as it is claimed.
+	check := sync.OnceValues(o.Draft.Check)
 	if o.Draft.Definition == nil || r.Key == "" {
-		if err := o.Draft.Check(); err != nil {
+		if _, err := check(); err != nil {
 			return Reply{}, err
 		}
 	}
@@ -91,7 +93,11 @@ func (d *Desk) Open(ctx context.Context, r Request, o Opening) (Reply, error) {
 	op.Series = o.Series
 	op.Ticket = ticket.Identity{UUID: d.opts.NewID(), Tenant: r.App.Tenant}
 	return d.carry(ctx, op, o.Gate, func(op *Operation) error {
-		opening, err := ticket.Open(o.Draft, op.Ticket, op.ID, op.CreatedAt)
+		draft, err := check()
+		if err != nil {
+			return err
+		}
+		opening, err := draft.Open(op.Ticket, op.ID, op.CreatedAt)
 		if err != nil {
 			return err
 		}
@@ -245,7 +251,7 @@ func (d *Desk) attempt(ctx context.Context, op Operation, again bool) ([]ticket.
 // and nothing but the next generation adds to it; so the desk decides, and that a generation can be begun only once fences off whoever was slower.
 func (d *Desk) begin(ctx context.Context, t ticket.Ticket, c ticket.Command) ([]ticket.Event, error) {
 	t.Generation++
-	events, why := ticket.Decide(t, c, d.opts.Now())
+	events, why := ticket.DecideChecked(t, c, d.opts.Now()) // it was checked when it was claimed
 	if len(events) > 0 {
 		if err := d.engine.Begin(ctx, t, events); err != nil && !errors.Is(err, ErrGone) {
 			return nil, err

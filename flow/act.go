@@ -163,7 +163,7 @@ func (s NodeState) left() time.Time {
 }
 
 // past refuses an act at a node that is closed, and says how that came about.
-func (n *node) past(s NodeState) *Refusal {
+func (n *node) past(s NodeState) *Error {
 	did := "done"
 	switch {
 	case s.State == Done && n.Type == Approval && s.Result != nil && *s.Result:

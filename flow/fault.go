@@ -50,32 +50,3 @@ func (f Faults) has(path string) bool {
 	}
 	return false
 }
-
-// Kind says what sort of refusal a Refusal is, in the words that tickets use for theirs.
-type Kind string
-
-const (
-	Invalid   Kind = "invalid"   // the input itself is wrong; the same input will never succeed
-	Forbidden Kind = "forbidden" // this person may not do it
-	NotFound  Kind = "not_found" // the process has no such node
-	Conflict  Kind = "conflict"  // right in itself, but not where the ticket stands
-)
-
-// Refusal is why an input was not taken: the position is unchanged. Field names the member of the input at fault and may be empty.
-type Refusal struct {
-	Kind    Kind   `json:"kind"`
-	Field   string `json:"field,omitempty"`
-	Message string `json:"message"`
-}
-
-// Error gives the sentence, with the field in front where there is one.
-func (r *Refusal) Error() string {
-	if r.Field == "" {
-		return r.Message
-	}
-	return r.Field + ": " + r.Message
-}
-
-func refuse(kind Kind, field, format string, values ...any) *Refusal {
-	return &Refusal{Kind: kind, Field: field, Message: fmt.Sprintf(format, values...)}
-}

@@ -37,7 +37,7 @@ func TestValuesAreKeptInOneForm(t *testing.T) {
 		got, err := Fill([]Field{f}, map[string]any{"f": c.in})
 		if err != nil {
 			require.Contains(t, err.Error(), c.want, "%s %v", c.kind, c.in)
-			require.Equal(t, "f", err.(*Refusal).Field)
+			require.Equal(t, "f", err.(*Error).Field)
 			continue
 		}
 		require.Equal(t, map[string]any{"f": c.want}, got, "%s %v", c.kind, c.in)

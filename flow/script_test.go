@@ -173,8 +173,8 @@ func act(words []string) Act {
 func (pl *player) step(in Input) string {
 	out, err := sound(pl.t, pl.p, pl.pos, pl.env, in)
 	if err != nil {
-		r := err.(*Refusal)
-		return fmt.Sprintf("refused %s %s: %s", r.Kind, r.Field, r.Message)
+		r := err.(*Error)
+		return fmt.Sprintf("refused %s %s: %s", r.Code, r.Field, r.Message)
 	}
 	pl.note(out)
 	pl.pos = Apply(pl.pos, out.States)

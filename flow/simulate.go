@@ -71,7 +71,7 @@ type Mistake struct {
 const MaxMoments = 2_000
 
 // Simulate runs the process with a clock of its own and no effects, by the very Step that runs tickets: from env.Now until nothing more
-// happens. The error is a *Refusal that names what is wrong with the script.
+// happens. The error is a *Error that names what is wrong with the script.
 func (p *Process) Simulate(env Env, script Script) (Report, error) {
 	s := &simulation{p: p, env: env, script: script, used: make([]bool, len(script.Answers)), usedCalls: make([]bool, len(script.Calls))}
 	if err := s.durations(); err != nil {

@@ -28,7 +28,7 @@ func sound(t require.TestingT, p *Process, pos Position, env Env, in Input) (Out
 	require.Equal(t, string(one), string(two), "a step depends on more than its arguments")
 	require.Equal(t, refusal == nil, refusedAgain == nil)
 	if refusal != nil {
-		require.IsType(t, &Refusal{}, refusal)
+		require.IsType(t, &Error{}, refusal)
 		require.Empty(t, out, "a refused input changed something")
 		return out, refusal
 	}

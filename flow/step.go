@@ -95,7 +95,7 @@ type Ending struct {
 	ApproveResult bool   `json:"approve_result"`
 }
 
-// Step tells what an input does to a position, and changes nothing. The error is a *Refusal. No changed states and no error mean that the
+// Step tells what an input does to a position, and changes nothing. The error is a *Error. No changed states and no error mean that the
 // input has come too late or too early to matter, as timers and answers of calls do. The outcome depends on nothing but the arguments.
 func (p *Process) Step(pos Position, env Env, in Input) (Outcome, error) {
 	if in == nil {

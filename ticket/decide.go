@@ -99,12 +99,17 @@ func (c Command) Check() error {
 	return f.Err()
 }
 
-// Decide tells what the command does to the ticket at that moment, or refuses with an *Error. It changes nothing. No events and no error
-// mean that everything already is as the command wants it.
+// Decide checks a command and tells what it does to the ticket at that moment: see DecideChecked.
 func Decide(t Ticket, c Command, at time.Time) ([]Event, error) {
 	if err := c.Check(); err != nil {
 		return nil, err
 	}
+	return DecideChecked(t, c, at)
+}
+
+// DecideChecked tells what a command that Check has passed does to the ticket at that moment, or refuses with an *Error. It changes nothing.
+// No events and no error mean that everything already is as the command wants it.
+func DecideChecked(t Ticket, c Command, at time.Time) ([]Event, error) {
 	e, err := t.decide(c, t.clock(at))
 	if err != nil || e == nil {
 		return nil, err

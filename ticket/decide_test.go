@@ -262,7 +262,7 @@ func TestAnEventTooLargeToTravelIsRefused(t *testing.T) {
 	refusal(t, err, ticket.Invalid, "content")
 	d := draft()
 	d.Relations = []ticket.Relation{{Type: "manifest", Content: big}}
-	require.NoError(t, d.Check())
+	require.NoError(t, check(d))
 	_, err = ticket.Open(d, identity, "op", epoch)
 	refusal(t, err, ticket.Invalid, "relations")
 }

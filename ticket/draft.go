@@ -33,8 +33,17 @@ type Draft struct {
 	Followers  []string            // who wants to see it; at most MaxFollowers
 }
 
-// Check tells everything that is wrong with the draft, in the issue family's spelling.
-func (d Draft) Check() error {
+// CheckedDraft is a draft that Check found nothing wrong with, and what checking it worked out. Only Check makes one.
+type CheckedDraft struct {
+	draft   Draft
+	process *flow.Process
+	form    map[string]any // the opening form as it is kept, defaults filled in
+}
+
+// Check tells everything that is wrong with the draft, in the issue family's spelling: an *Error of all faults. The draft must not be
+// changed afterwards.
+func (d Draft) Check() (CheckedDraft, error) {
+	checked := CheckedDraft{draft: d}
 	var f Faults
 	f.Name("origin", d.Origin, 1, MaxName)
 	f.Name("title", d.Title, 1, MaxTitle)
@@ -59,17 +68,13 @@ func (d Draft) Check() error {
 		types[r.Type] = true
 		total += len(distinct(r.Content))
 		if len(f) >= maxFaults {
-			return f.Err()
+			return CheckedDraft{}, f.Err()
 		}
 	}
 	if total > MaxRelated {
 		f.Add("relations", fmt.Sprintf("must have at most %d items in all", MaxRelated))
 	}
-	if d.Definition == nil && flow.Builtin()[d.service()] == nil {
-		f.Add("service", fmt.Sprintf("there is no service %q", d.Service))
-	} else if _, err := d.form(); err != nil {
-		f = append(f, AsError(err))
-	}
+	checked.fill(&f)
 	if d.Definition != nil {
 		f.definition("service", *d.Definition)
 	}
@@ -87,7 +92,27 @@ func (d Draft) Check() error {
 		f.Name("callback_url", d.Callback.URL, 1, MaxURL)
 	}
 	f.fields(merged(d.Fields, d.Form))
-	return f.Err()
+	if err := f.Err(); err != nil {
+		return CheckedDraft{}, err
+	}
+	return checked, nil
+}
+
+// fill finds the service's process and checks what was filled into its opening form.
+func (d *CheckedDraft) fill(f *Faults) {
+	if d.draft.Definition == nil && flow.Builtin()[d.draft.service()] == nil {
+		f.Add("service", fmt.Sprintf("there is no service %q", d.draft.Service))
+		return
+	}
+	var err error
+	if d.process, err = processOf(d.draft.service(), d.draft.Definition); err != nil {
+		f.Add("service", "the service's definition does not compile")
+		return
+	}
+	if d.form, err = flow.Fill(d.process.Definition().Fields, d.draft.Form); err != nil {
+		why := AsError(err)
+		f.Add("fields."+why.Field, why.Message)
+	}
 }
 
 func (d Draft) service() string {
@@ -97,12 +122,19 @@ func (d Draft) service() string {
 	return d.Service
 }
 
-// Open decides the events a ticket starts with. They are the workflow's input, so that the workflow and the read model fold the same
-// facts. It refuses what Check refuses, and what is too large in all.
+// Open checks a draft and decides the events a ticket starts with: see CheckedDraft.Open.
 func Open(d Draft, id Identity, operation string, at time.Time) ([]Event, error) {
-	if err := d.Check(); err != nil {
+	checked, err := d.Check()
+	if err != nil {
 		return nil, err
 	}
+	return checked.Open(id, operation, at)
+}
+
+// Open decides the events a ticket starts with, at that moment and for that operation; id is given by the caller. They are the workflow's
+// input, so that the workflow and the read model fold the same facts. It refuses, as Invalid, what is too large in all.
+func (c CheckedDraft) Open(id Identity, operation string, at time.Time) ([]Event, error) {
+	d := c.draft
 	var relations []Relation
 	for _, r := range d.Relations {
 		relations = append(relations, Relation{Type: r.Type, Content: distinct(r.Content)})
@@ -111,19 +143,11 @@ func Open(d Draft, id Identity, operation string, at time.Time) ([]Event, error)
 	if len(d.Tags) > 0 {
 		tags = distinct(d.Tags)
 	}
-	process, err := processOf(d.service(), d.Definition)
-	if err != nil {
-		return nil, err
-	}
-	form, err := d.form()
-	if err != nil {
-		return nil, err
-	}
 	change := Change{
 		Status: Triggered,
 		Opening: &Opening{
-			Identity: id, App: d.App, Service: d.service(), Version: process.Definition().Version, Origin: d.Origin, Title: d.Title,
-			Description: d.Description, Tags: tags, Opener: d.Opener, Fields: merged(d.Fields, form),
+			Identity: id, App: d.App, Service: d.service(), Version: c.process.Definition().Version, Origin: d.Origin, Title: d.Title,
+			Description: d.Description, Tags: tags, Opener: d.Opener, Fields: merged(d.Fields, c.form),
 			Relations: relations, Callback: d.Callback, Definition: d.Definition, Named: d.Named,
 			Followers: d.Followers,
 		},
@@ -165,19 +189,6 @@ func (e Event) begin(at time.Time) ([]Event, error) {
 	last := Evolve(Ticket{}, e).next(Event{Type: Finished, Before: Change{Status: e.After.Status}, After: Change{Status: ended}},
 		Command{Channel: ChannelSystem, App: string(ChannelSystem), Operation: e.Operation}, at)
 	return []Event{e, last}, nil
-}
-
-// form checks what was filled into the opening form of the service.
-func (d Draft) form() (map[string]any, error) {
-	process, err := processOf(d.service(), d.Definition)
-	if err != nil {
-		return nil, RefuseField(Invalid, "service", "the service's definition does not compile")
-	}
-	filled, err := flow.Fill(process.Definition().Fields, d.Form)
-	if why := AsError(refusal(err)); why != nil {
-		return nil, RefuseField(Invalid, "fields."+why.Field, why.Message)
-	}
-	return filled, err
 }
 
 // named checks whom a caller names for nodes.

@@ -57,7 +57,7 @@ func TestDraftsNameWhatIsWrong(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			d := draft()
 			test.change(&d)
-			err := d.Check()
+			err := check(d)
 			refusal(t, err, ticket.Invalid, test.field)
 			events, opened := ticket.Open(d, identity, "op", epoch)
 			require.Equal(t, err, opened)
@@ -68,14 +68,14 @@ func TestDraftsNameWhatIsWrong(t *testing.T) {
 
 func TestADraftHearsOfAllItsFaults(t *testing.T) {
 	d := ticket.Draft{Title: chars(256), Tags: []string{"ok", "a\nb"}, Relations: []ticket.Relation{{Type: "a b"}}, Service: "x"}
-	text := d.Check().Error()
+	text := check(d).Error()
 	for _, field := range []string{"origin", "title", "tag[1]", "relations[0].type", "service"} {
 		require.Contains(t, text, field)
 	}
 	// As many as one answer can tell of, not ten thousand.
 	d = draft()
 	d.Relations = []ticket.Relation{{Type: "a", Content: make([]string, 10_000)}}
-	require.Less(t, len(d.Check().Error()), 4_000)
+	require.Less(t, len(check(d).Error()), 4_000)
 }
 
 func TestTheLargestDraftIsTaken(t *testing.T) {
@@ -86,12 +86,12 @@ func TestTheLargestDraftIsTaken(t *testing.T) {
 	for i := range 50 {
 		d.Tags = append(d.Tags, chars(62)+fmt.Sprintf("%02d", i))
 	}
-	require.NoError(t, d.Check())
+	require.NoError(t, check(d))
 	on, _ := open(t, d)
 	require.Len(t, on.Tags, 50)
 	require.Equal(t, 10_000, on.Relations[0].Count)
 	d.Description = "line\nline\ttab" // a text may have lines
-	require.NoError(t, d.Check())
+	require.NoError(t, check(d))
 }
 
 func TestAnOpeningIsCompleteAndPlain(t *testing.T) {

@@ -3,39 +3,29 @@ package ticket
 import (
 	"errors"
 	"strings"
+
+	"signalbox/flow"
 )
 
 // Code says what kind of refusal an Error is. Each family translates it into its own words and HTTP status.
-type Code string
+type Code = flow.Code
 
+// The codes, as package flow describes them.
 const (
-	Invalid     Code = "invalid"     // the request itself is wrong; the same request will never succeed
-	Forbidden   Code = "forbidden"   // this caller or operator may not do it
-	NotFound    Code = "not_found"   // no such thing in the caller's tenant
-	Conflict    Code = "conflict"    // right in itself, but not in the state the ticket is in
-	TooMany     Code = "too_many"    // a limit on how much or how often is used up
-	Unavailable Code = "unavailable" // we cannot tell or do it now; the same request may be repeated
-
-	Unauthorized Code = "unauthorized" // no credential, or a wrong one
-	Busy         Code = "busy"         // the first request under the same idempotency key is still running
-	Reused       Code = "reused"       // the idempotency key was used for another request
+	Invalid      = flow.Invalid
+	Forbidden    = flow.Forbidden
+	NotFound     = flow.NotFound
+	Conflict     = flow.Conflict
+	TooMany      = flow.TooMany
+	Unavailable  = flow.Unavailable
+	Unauthorized = flow.Unauthorized
+	Busy         = flow.Busy
+	Reused       = flow.Reused
 )
 
-// Error is a refusal: a code, the field at fault as the caller spelled it (may be empty), and one sentence for a person.
-// Anything that is not an Error is a fault of ours and its text never reaches a caller.
-type Error struct {
-	Code    Code   `json:"code"`
-	Field   string `json:"field,omitempty"`
-	Message string `json:"message"`
-}
-
-// Error gives the sentence, with the field in front where there is one.
-func (e *Error) Error() string {
-	if e.Field == "" {
-		return e.Message
-	}
-	return e.Field + ": " + e.Message
-}
+// Error is a refusal, of the rule book or of the process that a ticket runs through. Anything that is not an Error is a fault of ours and
+// its text never reaches a caller.
+type Error = flow.Error
 
 // Refuse makes a refusal that names no field.
 func Refuse(code Code, message string) *Error { return &Error{Code: code, Message: message} }

@@ -114,3 +114,9 @@ func refusal(t *testing.T, err error, code ticket.Code, field string) *ticket.Er
 	require.Equal(t, field, e.Field, "%v", err)
 	return e
 }
+
+// check gives what is wrong with a draft.
+func check(d ticket.Draft) error {
+	_, err := d.Check()
+	return err
+}

@@ -136,10 +136,10 @@ func TestADefinitionThatNoTicketCouldCarry(t *testing.T) {
 	for i := range 40 {
 		d.Definition.Fields = append(d.Definition.Fields, flow.Field{Key: fmt.Sprintf("f%d", i), Type: flow.Text, Default: strings.Repeat("x", ticket.MaxDefinition/40)})
 	}
-	refusal(t, d.Check(), ticket.Invalid, "service")
+	refusal(t, check(d), ticket.Invalid, "service")
 	d = draft()
 	d.Named = map[string][]string{"accept": items(ticket.MaxNamed/8, "person-")}
-	refusal(t, d.Check(), ticket.Invalid, "state_processors")
+	refusal(t, check(d), ticket.Invalid, "state_processors")
 }
 
 func TestVotesDoNotMakeATicketTooLargeToBeCarried(t *testing.T) {

@@ -62,9 +62,9 @@ func TestWhoHasWhichPart(t *testing.T) {
 
 func TestFollowersAreChecked(t *testing.T) {
 	d := ticket.Draft{Channel: ticket.ChannelITSM, App: "demo", Origin: "demo", Title: "x", Followers: []string{"a\nb"}}
-	require.ErrorContains(t, d.Check(), "followers[0]: must not contain control characters")
+	require.ErrorContains(t, check(d), "followers[0]: must not contain control characters")
 	d.Followers = make([]string, ticket.MaxFollowers+1)
-	require.ErrorContains(t, d.Check(), "followers: must have at most 50 items")
+	require.ErrorContains(t, check(d), "followers: must have at most 50 items")
 }
 
 func TestAnOperatorEntitledInPerson(t *testing.T) {

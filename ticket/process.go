@@ -2,7 +2,6 @@ package ticket
 
 import (
 	"encoding/json"
-	"errors"
 	"fmt"
 	"maps"
 	"reflect"
@@ -152,7 +151,7 @@ func (t Ticket) advance(in flow.Input, says Type, at time.Time) (*Event, error) 
 	}
 	out, err := process.Step(t.Position, t.env(at), in)
 	if err != nil {
-		return nil, refusal(err)
+		return nil, err
 	}
 	if len(out.States) == 0 {
 		return nil, nil
@@ -199,15 +198,6 @@ func (t Ticket) stopped(at time.Time) ([]flow.NodeState, []flow.Happening) {
 		return nil, nil
 	}
 	return out.States, out.Happenings
-}
-
-// refusal says in the rule book's words why a process did not take an input.
-func refusal(err error) error {
-	var r *flow.Refusal
-	if !errors.As(err, &r) {
-		return err
-	}
-	return RefuseField(Code(r.Kind), r.Field, r.Message)
 }
 
 // Node is a place in a process where the ticket stands.

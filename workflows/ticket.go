@@ -268,7 +268,7 @@ func (r *run) handle(ctx workflow.Context, q HandleRequest) (HandleResult, error
 		// answer, so it must not say "try again": the same operation would hear it for ever.
 		return HandleResult{}, temporal.NewNonRetryableApplicationError("the ticket has just ended", typeGone, nil)
 	}
-	events, err := ticket.Decide(r.ticket, q.Command, workflow.Now(ctx))
+	events, err := ticket.DecideChecked(r.ticket, q.Command, workflow.Now(ctx)) // the validator has checked it
 	if err != nil {
 		return HandleResult{}, toWire(err)
 	}

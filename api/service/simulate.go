@@ -113,7 +113,7 @@ func unknown(field string, err error) error {
 
 // refused says in the caller's words what a process did not take.
 func refused(in string, err error) error {
-	var why *flow.Refusal
+	var why *flow.Error
 	if !errors.As(err, &why) {
 		return err
 	}
