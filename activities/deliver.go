@@ -206,15 +206,15 @@ func (d *Deliveries) attempt(ctx context.Context, w Work, p *permit) (r Result, 
 	profile := d.profile(w)
 	a := profile.Grade(answer.Attempt)
 	verdict = verdictOf(a)
-	ruling := profile.Judge(notice.Try{Made: w.Delivery.Tries, FirstTry: w.Delivery.FirstTry, FailingSince: w.Subscription.FailingSince,
+	decision := profile.DecideRetry(notice.Try{Made: w.Delivery.Tries, FirstTry: w.Delivery.FirstTry, FailingSince: w.Subscription.FailingSince,
 		Attempt: a, RetryAfter: answer.RetryAfter, Jitter: d.jitter()})
 	due := w.DueAt()
-	a.ScheduledAt, a.NextTry = &due, ruling.NextTry
+	a.ScheduledAt, a.NextTry = &due, decision.NextTry
 	d.log().Info("delivery.attempted", "delivery", w.Delivery.ID, "subscription", w.Subscription.ID, "tenant", w.Delivery.Tenant,
 		"ticket_id", w.Delivery.Lane.TicketID, "event", w.Delivery.Seq, "kind", w.Delivery.Type, "host", host(w), "profile", profile.Name,
 		"try", w.Delivery.Tries+1, "status", a.Status, "class", a.Class, "error", a.Error, "ms", a.FinishedAt.Sub(a.StartedAt).Milliseconds(),
-		"then", ruling.Then, "next_try", ruling.NextTry, "drop", ruling.Drop)
-	return Result{Work: w, Attempt: a, Then: ruling.Then, NextTry: ruling.NextTry, Drop: ruling.Drop}, nil
+		"then", decision.Then, "next_try", decision.NextTry, "drop", decision.Drop)
+	return Result{Work: w, Attempt: a, Then: decision.Then, NextTry: decision.NextTry, Drop: decision.Drop}, nil
 }
 
 // putOff is the result of a first try that is not made because its host answers nobody. Its lane's workflow makes it.

@@ -54,7 +54,7 @@ func TestAnEventIsPassedOnAsSeed003HasIt(t *testing.T) {
 		require.NoError(t, err)
 		a := profile.Grade(answer.Attempt)
 		require.Equal(t, http.StatusOK, a.Status)
-		require.Equal(t, want, profile.Judge(notice.Try{Made: i, Attempt: a}).Then, a.Error)
+		require.Equal(t, want, profile.DecideRetry(notice.Try{Made: i, Attempt: a}).Then, a.Error)
 	}
 	seed, err := os.ReadFile("testdata/publish/event.json")
 	require.NoError(t, err)

@@ -14,21 +14,8 @@ const (
 	maxCursor = 512 // characters
 )
 
-// The words that lists are filtered by, as the issue family spells them.
-const (
-	statusOpen   = "OPEN"
-	statusClosed = "CLOSED"
-)
-
 var phases = []string{string(ticket.Triggered), string(ticket.Acknowledged), string(ticket.Resolved), ticket.PhaseSuspended,
 	string(ticket.Completed), string(ticket.Terminated), string(ticket.Revoked)}
-
-func statusWord(t ticket.Ticket) string {
-	if t.Ended() {
-		return statusClosed
-	}
-	return statusOpen
-}
 
 // listView is a page of the list.
 type listView struct {
@@ -49,7 +36,7 @@ type lineView struct {
 
 // list shows the tenant's tickets, newest first.
 func (s *Console) list(v *visit) error {
-	l := listView{Statuses: []string{statusOpen, statusClosed}, Phases: phases}
+	l := listView{Statuses: []string{ticket.WordOpen, ticket.WordClosed}, Phases: phases}
 	var cursor string
 	for _, p := range []struct {
 		name string
@@ -64,8 +51,8 @@ func (s *Console) list(v *visit) error {
 	f := ticket.Filter{Words: l.Words, Limit: listPage, Cursor: cursor}
 	switch l.Status {
 	case "":
-	case statusOpen, statusClosed:
-		open := l.Status == statusOpen
+	case ticket.WordOpen, ticket.WordClosed:
+		open := l.Status == ticket.WordOpen
 		f.Open = &open
 	default:
 		return ticket.RefuseField(ticket.Invalid, "status", "must be one of "+strings.Join(l.Statuses, ", "))
@@ -82,7 +69,7 @@ func (s *Console) list(v *visit) error {
 	}
 	for _, t := range page.Items {
 		names, anyone := waiting(t)
-		l.Lines = append(l.Lines, lineView{t, statusWord(t), names, anyone})
+		l.Lines = append(l.Lines, lineView{t, t.Status.Word(), names, anyone})
 	}
 	query := url.Values{}
 	for name, value := range map[string]string{"status": l.Status, "phase": l.Phase, "q": l.Words} {

@@ -41,7 +41,7 @@ func (s *Console) head(v *visit) (head, error) {
 	if err != nil {
 		return head{}, err
 	}
-	h := head{Ticket: t, Word: statusWord(t), Path: "/ticket/" + url.PathEscape(t.Number)}
+	h := head{Ticket: t, Word: t.Status.Word(), Path: "/ticket/" + url.PathEscape(t.Number)}
 	if s.TicketWorkflow != nil {
 		h.Workflow = s.workflow(s.TicketWorkflow(t.Number, t.Generation))
 	}

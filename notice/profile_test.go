@@ -64,20 +64,20 @@ func TestAnAnswerThatBrokeOffCountsOnlyWhereItsBodyDoesNot(t *testing.T) {
 }
 
 // round makes the tries of one delivery, each lasting so long and begun so late after its plan, until nothing more is planned.
-func round(p notice.Profile, lasting, late time.Duration, failing int) (starts []time.Time, last notice.Ruling) {
+func round(p notice.Profile, lasting, late time.Duration, failing int) (starts []time.Time, last notice.RetryDecision) {
 	start := epoch
 	var first *time.Time
 	for made := 0; ; made++ {
 		starts = append(starts, start)
 		a := notice.Attempt{StartedAt: start, FinishedAt: start.Add(lasting), Error: "x", Succeeded: made >= failing}
-		ruling := p.Judge(notice.Try{Made: made, FirstTry: first, Attempt: a})
-		if ruling.NextTry == nil {
-			return starts, ruling
+		decision := p.DecideRetry(notice.Try{Made: made, FirstTry: first, Attempt: a})
+		if decision.NextTry == nil {
+			return starts, decision
 		}
 		if first == nil {
 			first = &starts[0]
 		}
-		start = ruling.NextTry.Add(late)
+		start = decision.NextTry.Add(late)
 	}
 }
 
@@ -98,14 +98,14 @@ func TestLatenessDoesNotAddUpAndAnOutageIsNotMadeUpForInABurst(t *testing.T) {
 	require.Equal(t, 10*time.Minute+2*time.Second, starts[10].Sub(epoch))
 
 	late := epoch.Add(2*time.Minute + 40*time.Second) // due at one minute, but nobody was there
-	ruling := minutely.Judge(notice.Try{Made: 1, FirstTry: &epoch, Attempt: notice.Attempt{StartedAt: late, FinishedAt: late.Add(time.Second)}})
-	require.Equal(t, late.Add(time.Minute), *ruling.NextTry)
+	decision := minutely.DecideRetry(notice.Try{Made: 1, FirstTry: &epoch, Attempt: notice.Attempt{StartedAt: late, FinishedAt: late.Add(time.Second)}})
+	require.Equal(t, late.Add(time.Minute), *decision.NextTry)
 }
 
 func TestOnceIsOneTryAndKeepsTheAddress(t *testing.T) {
 	starts, last := round(notice.BuiltIn().Of(notice.Once), time.Second, 0, 99)
 	require.Len(t, starts, 1)
-	require.Equal(t, notice.Ruling{Then: notice.Failed}, last)
+	require.Equal(t, notice.RetryDecision{Then: notice.Failed}, last)
 }
 
 func TestStandardFollowsItsTable(t *testing.T) {
@@ -116,13 +116,13 @@ func TestStandardFollowsItsTable(t *testing.T) {
 	for i, wait := range want {
 		require.Equal(t, wait, starts[i+1].Sub(starts[i]))
 	}
-	require.Equal(t, notice.Ruling{Then: notice.Failed}, last, "nothing is known of how long it has been failing")
+	require.Equal(t, notice.RetryDecision{Then: notice.Failed}, last, "nothing is known of how long it has been failing")
 }
 
 func TestStandardHeedsTheReceiver(t *testing.T) {
 	standard := notice.BuiltIn().Of(notice.Standard)
-	answer := func(status int, retryAfter time.Duration) notice.Ruling {
-		return standard.Judge(notice.Try{Attempt: notice.Attempt{StartedAt: epoch, FinishedAt: epoch, Status: status}, RetryAfter: retryAfter})
+	answer := func(status int, retryAfter time.Duration) notice.RetryDecision {
+		return standard.DecideRetry(notice.Try{Attempt: notice.Attempt{StartedAt: epoch, FinishedAt: epoch, Status: status}, RetryAfter: retryAfter})
 	}
 	require.Equal(t, epoch.Add(time.Hour), *answer(429, time.Hour).NextTry)
 	require.Equal(t, epoch.Add(time.Hour), *answer(503, time.Hour).NextTry)
@@ -133,19 +133,19 @@ func TestStandardHeedsTheReceiver(t *testing.T) {
 	require.NotEmpty(t, answer(410, 0).Drop)
 
 	gone := notice.Attempt{StartedAt: epoch, FinishedAt: epoch, Status: 410}
-	require.Equal(t, notice.Retrying, notice.BuiltIn().Of(notice.Minutely).Judge(notice.Try{Attempt: gone}).Then, "seed 000 knows no such answer")
+	require.Equal(t, notice.Retrying, notice.BuiltIn().Of(notice.Minutely).DecideRetry(notice.Try{Attempt: gone}).Then, "seed 000 knows no such answer")
 }
 
 func TestStandardDropsAnAddressThatFailedForFiveDays(t *testing.T) {
 	standard := notice.BuiltIn().Of(notice.Standard)
-	last := func(failing time.Duration) notice.Ruling {
+	last := func(failing time.Duration) notice.RetryDecision {
 		since := epoch.Add(-failing)
-		return standard.Judge(notice.Try{Made: 9, FirstTry: &epoch, FailingSince: &since, Attempt: notice.Attempt{FinishedAt: epoch}})
+		return standard.DecideRetry(notice.Try{Made: 9, FirstTry: &epoch, FailingSince: &since, Attempt: notice.Attempt{FinishedAt: epoch}})
 	}
 	require.Empty(t, last(5*24*time.Hour-time.Second).Drop)
 	require.NotEmpty(t, last(5*24*time.Hour).Drop)
 	since := epoch.Add(-6 * 24 * time.Hour)
-	require.Equal(t, notice.Retrying, standard.Judge(notice.Try{Made: 3, FailingSince: &since, Attempt: notice.Attempt{FinishedAt: epoch}}).Then)
+	require.Equal(t, notice.Retrying, standard.DecideRetry(notice.Try{Made: 3, FailingSince: &since, Attempt: notice.Attempt{FinishedAt: epoch}}).Then)
 }
 
 func TestUnknownProfilesAreTreatedAsStandard(t *testing.T) {
@@ -171,10 +171,10 @@ func TestEveryRoundEnds(t *testing.T) {
 		}
 		jitter := rapid.Float64Range(-1, 1).Draw(t, "jitter")
 		made := rapid.IntRange(0, p.Tries()-1).Draw(t, "made")
-		ruling := p.Judge(notice.Try{Made: made, FirstTry: &epoch, Jitter: jitter, Attempt: notice.Attempt{StartedAt: epoch, FinishedAt: epoch}})
-		if ruling.NextTry != nil && !p.Steady {
+		decision := p.DecideRetry(notice.Try{Made: made, FirstTry: &epoch, Jitter: jitter, Attempt: notice.Attempt{StartedAt: epoch, FinishedAt: epoch}})
+		if decision.NextTry != nil && !p.Steady {
 			wait := p.Waits[made]
-			require.InDelta(t, float64(wait), float64(ruling.NextTry.Sub(epoch)), 0.1*float64(wait)+1)
+			require.InDelta(t, float64(wait), float64(decision.NextTry.Sub(epoch)), 0.1*float64(wait)+1)
 		}
 	})
 }

@@ -43,17 +43,9 @@ func renderIssue(before ticket.Ticket, e ticket.Event, after ticket.Ticket) (kin
 	}
 	n := issueNotice{ID: after.Number, Type: kind}
 	if kind == KindStatus {
-		n.Details = issueDetails{From: StatusWord(before), To: StatusWord(after)}
+		n.Details = issueDetails{From: before.Status.Word(), To: after.Status.Word()}
 	}
 	return kind, marshal(n), true
-}
-
-// StatusWord is a ticket's status in the issue family's words: OPEN or CLOSED.
-func StatusWord(t ticket.Ticket) string {
-	if t.Ended() {
-		return "CLOSED"
-	}
-	return "OPEN"
 }
 
 // issueNotice is the body of seed 000: exactly these three members, in this order.
@@ -78,7 +70,7 @@ func issueKind(before ticket.Ticket, e ticket.Event, after ticket.Ticket) string
 		return KindRelations
 	case about == ticket.AboutConversation:
 		return KindConversation
-	case StatusWord(before) != StatusWord(after):
+	case before.Status.Word() != after.Status.Word():
 		return KindStatus
 	}
 	return ""

@@ -111,7 +111,7 @@ func TestStatusIsToldExactlyWhenItFlips(t *testing.T) {
 			if r == nil {
 				continue
 			}
-			from, to := notice.StatusWord(r.before), notice.StatusWord(r.after)
+			from, to := r.before.Status.Word(), r.after.Status.Word()
 			require.Equal(t, from != to, r.kind == notice.KindStatus, "%s", r.event.Type)
 			if from != to {
 				require.Equal(t, fmt.Sprintf(`{"id":%q,"type":"status","details":{"from":%q,"to":%q}}`, number, from, to), r.body)

@@ -25,7 +25,7 @@ func (p Profile) Latest(made int, due time.Time) time.Time {
 	return due
 }
 
-// Try is a try that was made, with what its judgement depends on.
+// Try is a try that was made, with what the decision on a retry depends on.
 type Try struct {
 	Made         int        // tries made before it in this round
 	FirstTry     *time.Time // start of the round's first try; nil when this is it
@@ -35,33 +35,33 @@ type Try struct {
 	Jitter       float64       // between -1 and 1, drawn by the caller
 }
 
-// Ruling is what follows from a try.
-type Ruling struct {
+// RetryDecision is what follows from a try.
+type RetryDecision struct {
 	Then    DeliveryState // Sent, Retrying (try again at NextTry) or Failed
 	NextTry *time.Time    // set exactly when Then is Retrying; may have passed already
 	Drop    string        // not empty: the address is dropped, for this reason
 }
 
-// Judge says what follows from a try. It is the one place that decides on retrying and giving up.
-func (p Profile) Judge(t Try) Ruling {
+// DecideRetry says what follows from a try. It is the one place that decides on retrying and giving up.
+func (p Profile) DecideRetry(t Try) RetryDecision {
 	a := t.Attempt
 	made := t.Made + 1
 	switch {
 	case a.Succeeded:
-		return Ruling{Then: Sent}
+		return RetryDecision{Then: Sent}
 	case a.Class == ErrorUnsendable: // trying again helps nobody
-		return Ruling{Then: Failed}
+		return RetryDecision{Then: Failed}
 	case p.Heeds && a.Status == http.StatusGone:
-		return Ruling{Then: Failed, Drop: "the receiver answered 410 Gone"}
+		return RetryDecision{Then: Failed, Drop: "the receiver answered 410 Gone"}
 	case made < p.Tries():
 		next := p.next(made, t)
-		return Ruling{Then: Retrying, NextTry: &next}
+		return RetryDecision{Then: Retrying, NextTry: &next}
 	case p.Drops:
-		return Ruling{Then: Failed, Drop: fmt.Sprintf("failed %d times, the last time with: %s", made, a.Error)}
+		return RetryDecision{Then: Failed, Drop: fmt.Sprintf("failed %d times, the last time with: %s", made, a.Error)}
 	case p.DropsAfter > 0 && t.FailingSince != nil && a.FinishedAt.Sub(*t.FailingSince) >= p.DropsAfter:
-		return Ruling{Then: Failed, Drop: fmt.Sprintf("every try since %s failed", t.FailingSince.UTC().Format(time.RFC3339))}
+		return RetryDecision{Then: Failed, Drop: fmt.Sprintf("every try since %s failed", t.FailingSince.UTC().Format(time.RFC3339))}
 	}
-	return Ruling{Then: Failed}
+	return RetryDecision{Then: Failed}
 }
 
 // next plans the try after the made-th.

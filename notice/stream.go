@@ -48,7 +48,7 @@ const (
 // is not told. The type of what opened or closed it is status, of everything else that moved it node. The status is OPEN or CLOSED, except
 // of node, where it is the ticket's phase: that it is still open would tell a subscriber nothing. The caller adds the request ID.
 func OfTicket(before ticket.Ticket, e ticket.Event, after ticket.Ticket) (p Published, ok bool) {
-	p = Published{Source: OurSource, Topic: TopicTicket, Status: StatusWord(after), Key: TopicTicket + "." + after.Number, Changes: []string{after.Number}}
+	p = Published{Source: OurSource, Topic: TopicTicket, Status: after.Status.Word(), Key: TopicTicket + "." + after.Number, Changes: []string{after.Number}}
 	switch kind := issueKind(before, e, after); {
 	case kind != "":
 		p.Type = kind

@@ -248,7 +248,7 @@ func (t Ticket) relate(r Relation) (*Event, error) {
 	r.Content = distinct(r.Content)
 	i, head := t.relation(r.Type)
 	switch {
-	case i >= 0 && head == r.Head():
+	case i >= 0 && head == r.Summary():
 		return nil, nil
 	case t.related()-head.Count+len(r.Content) > MaxRelated:
 		return nil, RefuseField(Invalid, "content", fmt.Sprintf("a ticket can have at most %d related items in all", MaxRelated))
@@ -277,7 +277,7 @@ func (t Ticket) say(c Command) (*Event, error) {
 	switch {
 	case i < 0:
 		return nil, Refuse(NotFound, "the ticket has no such message")
-	case head == m.Head():
+	case head == m.Summary():
 		return nil, nil
 	}
 	return &Event{Type: Revised, Before: Change{Message: &Message{ID: m.ID}}, After: Change{Message: &m}}, nil

@@ -102,7 +102,7 @@ func Evolve(t Ticket, e Event) Ticket {
 		t.Definition, t.Named, t.Followers = o.Definition, o.Named, slices.Clone(o.Followers)
 		t.Relations = nil
 		for _, r := range o.Relations {
-			t.Relations = append(t.Relations, r.Head())
+			t.Relations = append(t.Relations, r.Summary())
 		}
 	}
 	if c.Status != "" {
@@ -125,12 +125,12 @@ func Evolve(t Ticket, e Event) Ticket {
 		t.Verdict = c.Verdict
 	}
 	if c.Relation != nil {
-		head := c.Relation.Head()
-		t.Relations = put(t.Relations, head, func(h RelationHead) bool { return h.Type == head.Type })
+		head := c.Relation.Summary()
+		t.Relations = put(t.Relations, head, func(h RelationSummary) bool { return h.Type == head.Type })
 	}
 	if c.Message != nil {
-		head := c.Message.Head()
-		t.Messages = put(t.Messages, head, func(h MessageHead) bool { return h.ID == head.ID })
+		head := c.Message.Summary()
+		t.Messages = put(t.Messages, head, func(h MessageSummary) bool { return h.ID == head.ID })
 	}
 	if c.Pinned != nil {
 		t.Version, t.Definition, t.Position, t.Named = c.Pinned.Version, c.Pinned.Definition, c.Pinned.Position, c.Pinned.Named
@@ -163,14 +163,14 @@ func put[T any](list []T, item T, same func(T) bool) []T {
 	return append(list, item)
 }
 
-// Head is what a ticket remembers of the relation.
-func (r Relation) Head() RelationHead {
-	return RelationHead{Type: r.Type, Count: len(r.Content), Digest: digest(r.Content)}
+// Summary is what a ticket remembers of the relation.
+func (r Relation) Summary() RelationSummary {
+	return RelationSummary{Type: r.Type, Count: len(r.Content), Digest: digest(r.Content)}
 }
 
-// Head is what a ticket remembers of the message.
-func (m Message) Head() MessageHead {
-	return MessageHead{ID: m.ID, Digest: digest([]string{m.Author, m.Content})}
+// Summary is what a ticket remembers of the message.
+func (m Message) Summary() MessageSummary {
+	return MessageSummary{ID: m.ID, Digest: digest([]string{m.Author, m.Content})}
 }
 
 // fits refuses an event that could not be carried as one payload; field is where its bulk comes from.

@@ -222,8 +222,8 @@ func holds(t *rapid.T, on ticket.Ticket) {
 func TestEvolveTakesAnything(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		on := in(t, rapid.SampledFrom([]string{"triggered", "resolved", "suspended", "completed"}).Draw(t, "phase"))
-		on.Messages = slices.Grow([]ticket.MessageHead{{ID: "m1"}}, 8) // room to be written into by mistake
-		on.Relations = slices.Grow([]ticket.RelationHead{{Type: "goods"}}, 8)
+		on.Messages = slices.Grow([]ticket.MessageSummary{{ID: "m1"}}, 8) // room to be written into by mistake
+		on.Relations = slices.Grow([]ticket.RelationSummary{{Type: "goods"}}, 8)
 		on.Links = slices.Grow([]ticket.Link{{System: "JIRA"}}, 8)
 		for range rapid.IntRange(1, 8).Draw(t, "events") {
 			flagged, word := rapid.Bool().Draw(t, "flag"), anyText(t, "word")

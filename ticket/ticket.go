@@ -24,6 +24,20 @@ const PhaseSuspended = "suspended"
 // Open reports whether a ticket in this status can still move through its process.
 func (s Status) Open() bool { return s == Triggered || s == Acknowledged || s == Resolved }
 
+// Word is Open or not in one of two words (issue family, seed 000); the stream, lists and Temporal's search attribute have the same.
+func (s Status) Word() string {
+	if s.Open() {
+		return WordOpen
+	}
+	return WordClosed
+}
+
+// The words that Status.Word gives.
+const (
+	WordOpen   = "OPEN"
+	WordClosed = "CLOSED"
+)
+
 // Identity is what a ticket is called. All of it is given once, before the ticket exists, and never changes.
 type Identity struct {
 	ID     int64  `json:"id"`     // integer id, rising in the order of opening
@@ -52,9 +66,9 @@ type Relation struct {
 	Content []string `json:"content"`
 }
 
-// RelationHead is what the ticket itself remembers of a relation. The content lives in the events and in the read model, so that a
+// RelationSummary is what the ticket itself remembers of a relation. The content lives in the events and in the read model, so that a
 // ticket stays small enough to be carried through a roll-over however much is tied to it.
-type RelationHead struct {
+type RelationSummary struct {
 	Type   string `json:"type"`
 	Count  int    `json:"count"`
 	Digest string `json:"digest"`
@@ -67,9 +81,9 @@ type Message struct {
 	Content string `json:"content"`
 }
 
-// MessageHead is what the ticket itself remembers of a message; author and text live in the events and in the read model. A thousand
+// MessageSummary is what the ticket itself remembers of a message; author and text live in the events and in the read model. A thousand
 // authors of 255 Chinese characters alone would be three quarters of a mebibyte.
-type MessageHead struct {
+type MessageSummary struct {
 	ID     string `json:"id"`
 	Digest string `json:"digest"` // of author and text
 }
@@ -77,26 +91,26 @@ type MessageHead struct {
 // Ticket is the whole state of one case. It is plain data: it goes through JSON unchanged.
 type Ticket struct {
 	Identity
-	Channel     Channel        `json:"door"` // the family it was opened through
-	App         string         `json:"app"`  // code of the app that opened it
-	Service     string         `json:"service"`
-	Version     int            `json:"version"` // of the service's definition
-	Origin      string         `json:"origin"`
-	Title       string         `json:"title"`
-	Description string         `json:"description,omitempty"`
-	Tags        []string       `json:"tags,omitempty"`
-	Opener      string         `json:"opener,omitempty"` // the person who opened it, where the family names one
-	Assignee    string         `json:"assignee,omitempty"`
-	Fields      map[string]any `json:"fields,omitempty"` // what only some families ask for, under the caller's own names
-	Status      Status         `json:"status"`
-	Suspended   bool           `json:"suspended,omitempty"`
-	Reason      string         `json:"reason,omitempty"` // given with the last ending, reopening or suspension
-	Solution    *Solution      `json:"solution,omitempty"`
-	SolvedAt    *time.Time     `json:"solved_at,omitempty"` // when the last solution was committed
-	Verdict     *Verdict       `json:"verdict,omitempty"`
-	Relations   []RelationHead `json:"relations,omitempty"`
-	Messages    []MessageHead  `json:"messages,omitempty"`
-	Links       []Link         `json:"links,omitempty"`
+	Channel     Channel           `json:"door"` // the family it was opened through
+	App         string            `json:"app"`  // code of the app that opened it
+	Service     string            `json:"service"`
+	Version     int               `json:"version"` // of the service's definition
+	Origin      string            `json:"origin"`
+	Title       string            `json:"title"`
+	Description string            `json:"description,omitempty"`
+	Tags        []string          `json:"tags,omitempty"`
+	Opener      string            `json:"opener,omitempty"` // the person who opened it, where the family names one
+	Assignee    string            `json:"assignee,omitempty"`
+	Fields      map[string]any    `json:"fields,omitempty"` // what only some families ask for, under the caller's own names
+	Status      Status            `json:"status"`
+	Suspended   bool              `json:"suspended,omitempty"`
+	Reason      string            `json:"reason,omitempty"` // given with the last ending, reopening or suspension
+	Solution    *Solution         `json:"solution,omitempty"`
+	SolvedAt    *time.Time        `json:"solved_at,omitempty"` // when the last solution was committed
+	Verdict     *Verdict          `json:"verdict,omitempty"`
+	Relations   []RelationSummary `json:"relations,omitempty"`
+	Messages    []MessageSummary  `json:"messages,omitempty"`
+	Links       []Link            `json:"links,omitempty"`
 
 	Position   flow.Position       `json:"position,omitzero"`    // where it stands in its process
 	Definition *flow.Definition    `json:"definition,omitempty"` // pinned; nil where the service is a built-in one
@@ -134,22 +148,22 @@ func (t Ticket) EndedAt() *time.Time {
 	return &at
 }
 
-func (t Ticket) relation(kind string) (int, RelationHead) {
+func (t Ticket) relation(kind string) (int, RelationSummary) {
 	for i, head := range t.Relations {
 		if head.Type == kind {
 			return i, head
 		}
 	}
-	return -1, RelationHead{}
+	return -1, RelationSummary{}
 }
 
-func (t Ticket) message(id string) (int, MessageHead) {
+func (t Ticket) message(id string) (int, MessageSummary) {
 	for i, head := range t.Messages {
 		if head.ID == id {
 			return i, head
 		}
 	}
-	return -1, MessageHead{}
+	return -1, MessageSummary{}
 }
 
 func (t Ticket) related() int {

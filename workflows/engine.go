@@ -57,7 +57,7 @@ func (g *Engine) Begin(ctx context.Context, before ticket.Ticket, events []ticke
 		WorkflowIDReusePolicy:                    enumspb.WORKFLOW_ID_REUSE_POLICY_REJECT_DUPLICATE,
 		WorkflowExecutionErrorWhenAlreadyStarted: true,
 		TypedSearchAttributes: temporal.NewSearchAttributes(AttributeTenant.ValueSet(t.Tenant), AttributeService.ValueSet(t.Service),
-			AttributeStatus.ValueSet(statusWord(t)), AttributePhase.ValueSet(t.Phase())),
+			AttributeStatus.ValueSet(t.Status.Word()), AttributePhase.ValueSet(t.Phase())),
 		Memo:          map[string]any{"title": t.Title, "origin": t.Origin},
 		StaticSummary: summary(t.Title),
 	}

@@ -9,7 +9,6 @@ import (
 	"go.temporal.io/sdk/temporal"
 
 	"signalbox/notice"
-	"signalbox/ticket"
 )
 
 // Task queues, one for each kind of work, so that they scale apart and slow receivers never delay a ticket.
@@ -58,12 +57,4 @@ var (
 // Attributes lists every search attribute, for whoever registers them.
 func Attributes() []temporal.SearchAttributeKeyKeyword {
 	return []temporal.SearchAttributeKeyKeyword{AttributeTenant, AttributeService, AttributeStatus, AttributePhase}
-}
-
-// statusWord is a ticket's status as the issue family and the Temporal UI spell it.
-func statusWord(t ticket.Ticket) string {
-	if t.Ended() {
-		return "CLOSED"
-	}
-	return "OPEN"
 }

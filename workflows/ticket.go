@@ -291,7 +291,7 @@ func (r *run) apply(ctx workflow.Context, events []ticket.Event) {
 		return
 	}
 	if err := workflow.UpsertTypedSearchAttributes(ctx,
-		AttributeStatus.ValueSet(statusWord(r.ticket)), AttributePhase.ValueSet(r.ticket.Phase())); err != nil {
+		AttributeStatus.ValueSet(r.ticket.Status.Word()), AttributePhase.ValueSet(r.ticket.Phase())); err != nil {
 		workflow.GetLogger(ctx).Error("ticket.attributes", "error", err)
 	}
 }

@@ -25,8 +25,8 @@ func (h *Handler) list(c *fiber.Ctx) error {
 		Words: q.Name("q", 0, ticket.MaxName),
 	}
 	f.Limit, f.Cursor = q.Page()
-	if status := q.Choice("status", statusOpen, statusClosed); status != "" {
-		open := status == statusOpen
+	if status := q.Choice("status", ticket.WordOpen, ticket.WordClosed); status != "" {
+		open := status == ticket.WordOpen
 		f.Open = &open
 	}
 	if relation := q.Name("relation", 0, ticket.MaxRelationType+1+ticket.MaxName); relation != "" {

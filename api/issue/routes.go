@@ -132,14 +132,14 @@ func (h *Handler) setStatus(c *fiber.Ctx, in setting) error {
 	cmd := ticket.Command{Operator: api.Value(in.Operator), Note: api.Value(in.Reason)}
 	var f ticket.Faults
 	switch api.Value(in.Status) {
-	case statusOpen:
+	case ticket.WordOpen:
 		cmd.Action = ticket.Reopen
-	case statusClosed:
+	case ticket.WordClosed:
 		cmd.Action = ticket.Close
 	case "":
-		f.Add("status", "is required: "+statusOpen+" or "+statusClosed)
+		f.Add("status", "is required: "+ticket.WordOpen+" or "+ticket.WordClosed)
 	default:
-		f.Add("status", "must be "+statusOpen+" or "+statusClosed)
+		f.Add("status", "must be "+ticket.WordOpen+" or "+ticket.WordClosed)
 	}
 	f.Name("operator", cmd.Operator, 1, ticket.MaxName)
 	if err := f.Err(); err != nil {

@@ -103,7 +103,7 @@ func viewOf(t ticket.Ticket, relations []ticket.Relation) view {
 
 func summaryOf(t ticket.Ticket) summary {
 	return summary{
-		ID: t.Number, UUID: t.UUID, Status: statusWord(t.Status), Phase: t.Phase(), Service: t.Service, CurrentNodes: nodesOf(t, false),
+		ID: t.Number, UUID: t.UUID, Status: t.Status.Word(), Phase: t.Phase(), Service: t.Service, CurrentNodes: nodesOf(t, false),
 		Assignee: t.Assignee, CreatedAt: t.CreatedAt.UTC(), UpdatedAt: t.UpdatedAt.UTC(),
 	}
 }

@@ -190,7 +190,7 @@ func (i *inspection) compare() {
 
 // compareSides holds what is shown of the conversation and of relations against what the ticket remembers of them.
 func (i *inspection) compareSides(ctx context.Context, q *db.Tx) error {
-	said := map[string]ticket.MessageHead{}
+	said := map[string]ticket.MessageSummary{}
 	for _, head := range i.state.Messages {
 		said[head.ID] = head
 	}
@@ -206,7 +206,7 @@ func (i *inspection) compareSides(ctx context.Context, q *db.Tx) error {
 		for _, r := range rows {
 			after = r.ID
 			there := messageTimes{r.Seq, r.CreatedAt, r.UpdatedAt}
-			if said[r.ID] != (ticket.Message{ID: r.ID, Author: r.Author, Content: r.Content}).Head() || i.messages[r.ID] != there {
+			if said[r.ID] != (ticket.Message{ID: r.ID, Author: r.Author, Content: r.Content}).Summary() || i.messages[r.ID] != there {
 				i.fault("message %s of its conversation is not what was said", r.ID)
 			}
 			delete(said, r.ID)
@@ -227,7 +227,7 @@ func (i *inspection) compareSides(ctx context.Context, q *db.Tx) error {
 		related[r.Type] = append(related[r.Type], r.Content)
 	}
 	for _, head := range i.state.Relations {
-		if r := related[head.Type]; len(r) != head.Count || len(r) > 0 && (ticket.Relation{Type: head.Type, Content: r}).Head() != head {
+		if r := related[head.Type]; len(r) != head.Count || len(r) > 0 && (ticket.Relation{Type: head.Type, Content: r}).Summary() != head {
 			i.fault("its relations of the type %s are not what was written there", head.Type)
 		}
 		delete(related, head.Type)
