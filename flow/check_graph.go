@@ -141,9 +141,11 @@ func (b *builder) passes(n *node) []*node {
 		return nil
 	}
 	join := b.p.nodes[n.Join]
-	if join == nil {
+	if join == nil || b.inside[n] { // a branch that leads to its own parallel is a fault that crossing names; it must not be followed for ever
 		return nil
 	}
+	b.inside[n] = true
+	defer delete(b.inside, n)
 	for _, start := range b.out(n) {
 		if start != join && !from([]*node{start}, func(at *node) []*node {
 			if !at.scope.within(start.scope) || len(start.scope) == 0 {

@@ -84,7 +84,7 @@ func (p *Process) first() *node { return p.nodes[p.def.Nodes[0].ID] }
 
 // build checks and compiles in one go, so that nothing can pass the one and fail the other.
 func build(def Definition) (*Process, Faults) {
-	b := builder{p: &Process{def: def, nodes: map[string]*node{}, types: map[string]FieldType{}}}
+	b := builder{p: &Process{def: def, nodes: map[string]*node{}, types: map[string]FieldType{}}, inside: map[*node]bool{}}
 	b.definition()
 	for _, n := range b.order {
 		b.members(n)
@@ -99,7 +99,8 @@ func build(def Definition) (*Process, Faults) {
 
 type builder struct {
 	p      *Process
-	order  []*node // all nodes, also those whose id is taken
+	order  []*node        // all nodes, also those whose id is taken
+	inside map[*node]bool // parallels whose branches are being followed
 	faults Faults
 }
 

@@ -75,7 +75,7 @@ var voteScenarios = []scenario{
 	{"anybody's veto decides at once", `
 - {id: v, name: Vote, type: approval, rule: n-of-m, n: 1, veto: {anyone: true}, processors: {persons: [ann, bob, joe]}, next: done}` + end, `
 	start         => v[ann bob joe]
-	reject by ann => completed refused`},
+	reject by bob => completed refused`},
 
 	{"a finish condition over the counts", `
 - {id: v, name: Vote, type: approval, rule: all, finish: "PASS_RATE >= 50 || REJECT_COUNT > 1", processors: {persons: [a, b, c, d]}, next: done}` + end, `

@@ -18,20 +18,19 @@ import (
 //	pass 2h                                 the clock goes on
 //	called ok | called 500 | called fail    what came of the one request that is owed; `called ok {"id":7}` gives a body
 //	field key=value | named node=a,b        before the ticket comes to it
-//	says | status | fields | calls          instead of where it stands: the last happenings, …, the requests that are owed
+//	says | status | fields | calls | limits instead of where it stands: the last happenings, …, the requests that are owed, and their limits
 //	<action> [@node] [by who] [admin] [for who] [no] [to a,b] [say word] [set key=value;key=value]
 //
 // Where it stands: every open node as node[who can act], with :state unless people are simply asked; then what became of the ticket.
 // A refusal is "refused kind" and then a part of its sentence.
 type player struct {
-	t      *testing.T
+	t      require.TestingT
 	p      *Process
 	pos    Position
 	env    Env
 	last   []Happening
 	ended  *Ending
 	status Status
-	used   map[string]bool // words of the vocabulary that took part, as enum=word
 }
 
 func process(t *testing.T, source string) *Process {
@@ -47,12 +46,25 @@ func process(t *testing.T, source string) *Process {
 }
 
 func play(t *testing.T, source string) *player {
-	return &player{t: t, p: process(t, source), used: map[string]bool{},
-		env: Env{Now: time.Date(2026, 3, 2, 9, 0, 0, 0, time.UTC), Opener: "olga", Fields: map[string]any{}}}
+	return &player{t: t, p: process(t, source), env: newEnv()}
+}
+
+func newEnv() Env {
+	return Env{Now: time.Date(2026, 3, 2, 9, 0, 0, 0, time.UTC), Opener: "olga", Fields: map[string]any{}}
+}
+
+// inputs are the lines of a script without what they expect.
+func inputs(script string) (out []string) {
+	for _, line := range strings.Split(script, "\n") {
+		input, _, _ := strings.Cut(line, "=>")
+		if input = strings.TrimSpace(input); input != "" && !strings.HasPrefix(input, "#") {
+			out = append(out, input)
+		}
+	}
+	return out
 }
 
 func (pl *player) lines(script string) {
-	pl.t.Helper()
 	for _, line := range strings.Split(strings.TrimSpace(script), "\n") {
 		line = strings.TrimSpace(line)
 		if line == "" || strings.HasPrefix(line, "#") {
@@ -111,6 +123,12 @@ func (pl *player) do(line string) string {
 		var parts []string
 		for _, o := range pl.p.Calls(pl.pos, pl.env) {
 			parts = append(parts, strings.TrimSpace(o.Method+" "+o.URL+" "+o.Body+" "+o.Problem))
+		}
+		return strings.Join(parts, "; ")
+	case "limits":
+		var parts []string
+		for _, o := range pl.p.Calls(pl.pos, pl.env) {
+			parts = append(parts, fmt.Sprint(o.Timeout, o.Attempts, o.Interval, o.Coefficient))
 		}
 		return strings.Join(parts, "; ")
 	case "called":
@@ -176,7 +194,6 @@ func (pl *player) step(in Input) string {
 		r := err.(*Error)
 		return fmt.Sprintf("refused %s %s: %s", r.Code, r.Field, r.Message)
 	}
-	pl.note(out)
 	pl.pos = Apply(pl.pos, out.States)
 	pl.last = out.Happenings
 	maps.Copy(pl.env.Fields, out.Fields)

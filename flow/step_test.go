@@ -9,7 +9,6 @@ import (
 
 // nothing checks that an input does nothing and is not refused.
 func (pl *player) nothing(in Input) {
-	pl.t.Helper()
 	out, err := sound(pl.t, pl.p, pl.pos, pl.env, in)
 	require.NoError(pl.t, err)
 	require.Empty(pl.t, out)
