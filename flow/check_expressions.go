@@ -3,13 +3,10 @@ package flow
 import (
 	"fmt"
 	"slices"
-	"strconv"
 
 	"github.com/expr-lang/expr"
 	"github.com/expr-lang/expr/types"
 )
-
-func itoa(n int) string { return strconv.Itoa(n) }
 
 // expressions compiles all that a node computes, and checks the fields it speaks of.
 func (b *builder) expressions(n *node) {

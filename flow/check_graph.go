@@ -1,6 +1,9 @@
 package flow
 
-import "slices"
+import (
+	"fmt"
+	"slices"
+)
 
 // graph checks how the nodes hang together: that every way leads somewhere, everything can be reached and left, and no token can be lost,
 // doubled or spin for ever.
@@ -101,7 +104,7 @@ func (b *builder) meeting() {
 				return b.out(at)
 			})
 			if !seen[b.p.nodes[n.Join]] {
-				b.add(n.path+".branches["+itoa(i)+"]", "the branch %q never arrives at the join %q", branch.Name, n.Join)
+				b.add(fmt.Sprintf("%s.branches[%d]", n.path, i), "the branch %q never arrives at the join %q", branch.Name, n.Join)
 			}
 		}
 	}

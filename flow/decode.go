@@ -23,10 +23,10 @@ const maxDepth = 30
 // Parse reads a definition written in YAML or JSON and checks it. The faults are those of the text itself (also members that no definition
 // has: a misspelt member must not be passed over in silence), those that Check finds, and headers of requests that no node may set (see
 // Reserved), each with line and column. With faults, what could be read is returned as well.
-func Parse(source []byte) (Definition, Faults) {
+func Parse(text []byte) (Definition, Faults) {
 	var def Definition
-	d := decoder{places: map[string]place{}}
-	if root, ok := d.document(source); ok {
+	d := decoder{sources: map[string]source{}}
+	if root, ok := d.document(text); ok {
 		d.value("", root, reflect.ValueOf(&def).Elem(), 0)
 		for _, fault := range append(Check(def), callHeaders(def)...) {
 			if !d.faults.has(fault.Path) { // what could not be read is also missing; one sentence is enough
@@ -46,20 +46,21 @@ func Parse(source []byte) (Definition, Faults) {
 	return def, d.faults
 }
 
-type place struct{ line, column int }
+// source is where something stands in the text, from 1.
+type source struct{ line, column int }
 
 type decoder struct {
-	faults Faults
-	places map[string]place
+	faults  Faults
+	sources map[string]source // by path
 }
 
-// locate gives a fault the place of its path, or of the closest thing around it that the source has.
+// locate gives a fault line and column of its path, or of the closest thing around it that the source has.
 func (d *decoder) locate(f *Fault) {
 	if f.Line > 0 {
 		return
 	}
 	for path := f.Path; ; {
-		if at, ok := d.places[path]; ok {
+		if at, ok := d.sources[path]; ok {
 			f.Line, f.Column = at.line, at.column
 			return
 		}
@@ -71,16 +72,16 @@ func (d *decoder) locate(f *Fault) {
 	}
 }
 
-func (d *decoder) document(source []byte) (*yaml.Node, bool) {
+func (d *decoder) document(text []byte) (*yaml.Node, bool) {
 	switch {
-	case len(source) > MaxSource:
+	case len(text) > MaxSource:
 		d.faults.add("", "the definition must have at most %d bytes", MaxSource)
 		return nil, false
-	case !utf8.Valid(source):
+	case !utf8.Valid(text):
 		d.faults.add("", "the definition must be valid UTF-8")
 		return nil, false
 	}
-	reader := yaml.NewDecoder(bytes.NewReader(source))
+	reader := yaml.NewDecoder(bytes.NewReader(text))
 	var document, more yaml.Node
 	err := reader.Decode(&document)
 	if errors.Is(err, io.EOF) {
@@ -94,15 +95,15 @@ func (d *decoder) document(source []byte) (*yaml.Node, bool) {
 		}
 	}
 	if !errors.Is(err, io.EOF) {
-		d.faults = append(d.faults, syntax(source, err))
+		d.faults = append(d.faults, syntax(text, err))
 		return nil, false
 	}
 	return document.Content[0], true
 }
 
-// value reads one thing into a place of the definition, which says what it must be.
+// value reads one thing into a member of the definition, which says what it must be.
 func (d *decoder) value(path string, n *yaml.Node, to reflect.Value, depth int) {
-	d.places[path] = place{n.Line, n.Column}
+	d.sources[path] = source{n.Line, n.Column}
 	if n.Kind == yaml.AliasNode || n.Anchor != "" {
 		d.faults.add(path, "anchors and aliases are not taken; write it out")
 		return
@@ -162,7 +163,7 @@ func (d *decoder) mapping(path string, n *yaml.Node, member func(key, path strin
 		if path != "" {
 			inner = path + "." + key.Value
 		}
-		d.places[inner] = place{key.Line, key.Column}
+		d.sources[inner] = source{key.Line, key.Column}
 		switch {
 		case key.Kind != yaml.ScalarNode:
 			d.faults.add(path, "a key must be a plain word")

@@ -81,13 +81,7 @@ func (r *run) persons(p *Processors) []string {
 			break
 		}
 	}
-	var out []string
-	for _, name := range all {
-		if name != "" && !slices.Contains(out, name) {
-			out = append(out, name)
-		}
-	}
-	return out
+	return distinct(slices.DeleteFunc(all, func(name string) bool { return name == "" }))
 }
 
 // ask works out who is asked at a node that is being entered. Whoever the caller named takes the place of the node's own processors, but

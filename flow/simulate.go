@@ -1,6 +1,7 @@
 package flow
 
 import (
+	"fmt"
 	"maps"
 	"time"
 )
@@ -125,16 +126,16 @@ func (s *simulation) durations() error {
 	}
 	for i, a := range s.script.Answers {
 		if a.Node == "" {
-			return refuse(Invalid, "answers["+itoa(i)+"].node", "is required")
+			return refuse(Invalid, fmt.Sprintf("answers[%d].node", i), "is required")
 		}
-		d, err := read(a.After, "answers["+itoa(i)+"].after")
+		d, err := read(a.After, fmt.Sprintf("answers[%d].after", i))
 		if err != nil {
 			return err
 		}
 		s.after = append(s.after, d)
 	}
 	for i, c := range s.script.Calls {
-		d, err := read(c.After, "calls["+itoa(i)+"].after")
+		d, err := read(c.After, fmt.Sprintf("calls[%d].after", i))
 		if err != nil {
 			return err
 		}

@@ -25,7 +25,7 @@ type Draft struct {
 	Opener      string // the person who opens it, if the family names one
 	Assignee    string
 	Fields      map[string]any // anything that JSON can say; a number keeps what a float64 can hold
-	Callback    *Callback      // its address is checked by the family's wing, which knows the address rules
+	Callback    *Callback      // its address is checked by the family, which knows the address rules
 
 	Definition *flow.Definition    // of a published service; nil where the service is a built-in one
 	Form       map[string]any      // what the service's opening form asks for; checked, and kept among the fields

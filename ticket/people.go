@@ -17,9 +17,18 @@ func (e Event) Acted() string {
 
 // Approvers lists everybody whose vote the ticket waits for now, without repetition.
 func (t Ticket) Approvers() []string {
+	return t.pending(func(n Node) bool { return n.Type == flow.Approval })
+}
+
+// WaitingFor lists everybody who can act now and is asked by name, without repetition. A suspended ticket waits for those with whom it will
+// go on.
+func (t Ticket) WaitingFor() []string { return t.pending(func(Node) bool { return true }) }
+
+// pending lists those who can act at the nodes that are meant.
+func (t Ticket) pending(at func(Node) bool) []string {
 	var names []string
 	for _, node := range t.Nodes() {
-		if node.Type != flow.Approval {
+		if !at(node) {
 			continue
 		}
 		for _, name := range node.Pending {

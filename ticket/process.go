@@ -5,7 +5,6 @@ import (
 	"fmt"
 	"maps"
 	"reflect"
-	"slices"
 	"sync"
 	"time"
 
@@ -62,7 +61,7 @@ const (
 var HandleActions = []Action{Accept, CommitSolution, Confirm, Submit, Approve, Reject, Add, Claim, Assign, Deliver, Reassign, Retry, Skip,
 	Suspend, Unsuspend, Withdraw, Terminate}
 
-// SignalActions are the second door: names of Temporal signals that mean the action of the same name.
+// SignalActions are the names of Temporal signals that mean the action of the same name.
 var SignalActions = []Action{Accept, CommitSolution, Confirm, Approve, Reject}
 
 // Built-in services.
@@ -218,20 +217,6 @@ func (t Ticket) Nodes() []Node {
 		out = append(out, Node{Asked: asked, Votes: state.Votes})
 	}
 	return out
-}
-
-// WaitingFor lists everybody who can act now and is asked by name, without repetition. A suspended ticket waits for those with whom it will
-// go on.
-func (t Ticket) WaitingFor() []string {
-	var names []string
-	for _, node := range t.Nodes() {
-		for _, name := range node.Pending {
-			if !slices.Contains(names, name) {
-				names = append(names, name)
-			}
-		}
-	}
-	return names
 }
 
 // Timers lists the moments at which the process wants to be told, with Fire, that they have come; the earliest first.
