@@ -77,7 +77,7 @@ func (b *bench) drain() {
 	suite.SetLogger(slog.New(slog.DiscardHandler))
 	env := suite.NewTestActivityEnvironment()
 	env.RegisterActivity(b.Deliveries)
-	env.SetTestTimeout(time.Minute)
+	env.SetTestTimeout(3 * time.Minute)
 	env.SetWorkerStopChannel(b.stop)
 	ctx, cancel := context.WithCancel(context.Background())
 	b.cancel = cancel
@@ -91,7 +91,7 @@ func (b *bench) drain() {
 
 func (b *bench) await(what string, condition func() bool) {
 	b.t.Helper()
-	ctx, cancel := context.WithTimeout(b.t.Context(), 20*time.Second)
+	ctx, cancel := context.WithTimeout(b.t.Context(), time.Minute)
 	defer cancel()
 	require.True(b.t, b.outbox.Await(ctx, condition), what)
 }
@@ -107,7 +107,7 @@ func (b *bench) end() error {
 	select {
 	case err := <-b.ended:
 		return err
-	case <-time.After(20 * time.Second):
+	case <-time.After(time.Minute):
 		require.Fail(b.t, "the drain does not end")
 		return nil
 	}

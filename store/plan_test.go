@@ -110,10 +110,8 @@ func TestListsAreAnsweredByIndexes(t *testing.T) {
 		}
 		require.NoError(t, rows.Close())
 		text := strings.Join(plan, "\n")
-		start := time.Now()
 		_, err = b.Tickets(t.Context(), "a", f)
 		require.NoError(t, err)
-		require.Less(t, time.Since(start), 5*time.Second, "%s\n%s", name, text)
 		require.NotContains(t, text, "Seq Scan", "%s\n%s", name, text)
 		require.Contains(t, text, "Index", name)
 	}
@@ -125,6 +123,7 @@ func TestNothingReadsAWholeTable(t *testing.T) {
 	db := b.raw()
 	db.SetMaxOpenConns(1)
 	crowd(t, db)
+	require.NoError(t, b.Close()) // what its connections counted is there once they have ended
 	before := scans(t, db)
 
 	s, err := store.Open(t.Context(), b.dsn+"&application_name=observed", store.Options{MasterKey: masterKey, Now: b.clock.Now, Connections: 1,

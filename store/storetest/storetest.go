@@ -6,8 +6,11 @@ package storetest
 
 import (
 	"context"
+	"database/sql"
+	"net/url"
 	"os"
 	"path/filepath"
+	"strings"
 	"sync"
 	"testing"
 
@@ -41,6 +44,19 @@ func Postgres(t testing.TB) (dsn string) {
 }
 
 var template = postgrestest.Template{Fill: migrate}
+
+// Raw is a connection to a database by its address, for looking at what a store does not show. It is closed when the test ends.
+func Raw(t testing.TB, dsn string) *sql.DB {
+	t.Helper()
+	driver := "postgres"
+	if file, ok := strings.CutPrefix(dsn, "sqlite:"); ok {
+		driver, dsn = "sqlite", "file:"+(&url.URL{Path: file}).EscapedPath()
+	}
+	db, err := sql.Open(driver, dsn)
+	require.NoError(t, err)
+	t.Cleanup(func() { db.Close() })
+	return db
+}
 
 // migrated is a migrated SQLite file.
 var migrated = sync.OnceValues(func() ([]byte, error) {

@@ -6,7 +6,6 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
-	"path/filepath"
 	"sync"
 	"testing"
 	"time"
@@ -21,6 +20,7 @@ import (
 	"signalbox/desk"
 	"signalbox/internal/aead"
 	"signalbox/store"
+	"signalbox/store/storetest"
 	"signalbox/ticket"
 	"signalbox/workflows"
 )
@@ -126,14 +126,11 @@ type product struct {
 
 func newProduct(t *testing.T, config api.Config) product {
 	t.Helper()
-	file := filepath.Join(t.TempDir(), "product.db")
-	key := []byte("0123456789abcdef0123456789abcdef")
+	dsn, key := storetest.SQLite(t), []byte(storetest.MasterKey)
 	log := slog.New(slog.DiscardHandler)
-	s, err := store.Open(t.Context(), "sqlite:"+file, store.Options{MasterKey: key, Log: log})
+	s, err := store.Open(t.Context(), dsn, store.Options{MasterKey: key, Log: log})
 	require.NoError(t, err)
 	t.Cleanup(func() { require.NoError(t, s.Close()) })
-	_, err = s.Migrate(t.Context())
-	require.NoError(t, err)
 	payloads := &workflows.Codec{Encrypt: true, Keys: func(ctx context.Context) ([]aead.Key, error) { return payloadKeys(ctx, s) }}
 	house := &House{
 		Store: s, Client: absent{}, Engine: &workflows.Engine{Namespace: "default", Codec: payloads}, key: key,
@@ -141,8 +138,5 @@ func newProduct(t *testing.T, config api.Config) product {
 	}
 	server, err := house.API(APISettings{Config: config, Access: codec.Access{CodecApps: []string{"north", "admin"}, CodecOrigins: api.Origins{temporalUI}}}, prometheus.NewRegistry(), log)
 	require.NoError(t, err)
-	raw, err := sql.Open("sqlite", "file:"+file)
-	require.NoError(t, err)
-	t.Cleanup(func() { raw.Close() })
-	return product{t, house, server, raw}
+	return product{t, house, server, storetest.Raw(t, dsn)}
 }
