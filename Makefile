@@ -55,6 +55,10 @@ test-main:
 test-dev:
 	$(call patiently,still testing cmd/dev,cd cmd/dev && exec $(GO) test -timeout $(DEV_TIMEOUT) ./...)
 
+.PHONY: quick
+quick: ## Test the packages that differ from main (BASE=…) and those that import them, without what takes long
+	@GO="$(GO)" BASE="$(BASE)" .ci/quick
+
 .PHONY: slow-test
 slow-test: ## Run the tests that take minutes of real time, such as ten minutes of retries
 	$(call patiently,still running the slow tests,cd cmd/dev && SIGNALBOX_SLOW_TESTS=1 exec $(GO) test -count=1 -v -timeout $(DEV_TIMEOUT) -run '^TestSlow' ./e2e)

@@ -122,6 +122,9 @@ const onceOnly = "the first 3 ids of tickets were drawn by a version"
 
 // TestEveryTamperingIsFound: each is done to the second of three tickets, of which the first and the last stay clean.
 func TestEveryTamperingIsFound(t *testing.T) {
+	if testing.Short() {
+		t.Skip("it takes long")
+	}
 	// Of the ticket with the id 2, which has the events 1 to 6.
 	for name, c := range map[string]struct {
 		do   []string

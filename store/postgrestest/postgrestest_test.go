@@ -175,6 +175,9 @@ func TestStartAfterTheServerDied(t *testing.T) {
 
 // However the process ends, its cluster goes with it, although nobody calls Close.
 func TestNothingOutlivesTheProcess(t *testing.T) {
+	if testing.Short() {
+		t.Skip("it takes long")
+	}
 	t.Parallel()
 	postgrestest.Start(t) // for the skip
 	for _, end := range []string{"return", "panic", "wait"} {

@@ -63,6 +63,9 @@ func raw(t *testing.T, body any) string {
 // TestEveryCallIsReplayed makes every call of every family that takes an idempotency key, and repeats it: the answer comes again to the
 // letter, and nothing happens. Routes that are added are called too.
 func TestEveryCallIsReplayed(t *testing.T) {
+	if testing.Short() {
+		t.Skip("it takes long")
+	}
 	config := api.Config{ExceptionsPerMinute: 1_000_000}
 	whole := newProduct(t, config)
 	require.Empty(t, whole.unknown(), "calls need what is not known here")
