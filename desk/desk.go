@@ -4,13 +4,16 @@ package desk
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"log/slog"
+	"strings"
 	"sync"
 	"time"
 
 	"github.com/google/uuid"
+	"github.com/sethvargo/go-retry"
 
 	"signalbox/ticket"
 )
@@ -40,16 +43,22 @@ type Gate func(ctx context.Context) error
 type Opening struct {
 	Series ticket.Series
 	Draft  ticket.Draft
-	Answer func(ticket.Identity) Answer // asked once, before anything happens
+	Answer func(ticket.Identity) Answer // asked before anything happens; gives the same for the same identity
 	Gate   Gate                         // nil: nothing else has to let it through
+	// Once is what the case is called outside; where it is set, at most one ticket is ever opened for it by the same app with the same method and
+	// path, the query aside. Whoever comes later is given the answer of that ticket, whatever the draft says then, and Busy while it is being
+	// opened. It takes the place of the request's idempotency key.
+	Once string
 }
 
 // Handling is one thing to be done to a ticket.
 type Handling struct {
 	Ticket  string         // its number or UUID
 	Command ticket.Command // channel, app and admin are the request's, whatever it says
-	Answer  Answer
-	Gate    Gate // nil: nothing else has to let it through
+	// Complete fills in what depends on the ticket as it stands, before the command is checked; nil: nothing does.
+	Complete func(t ticket.Ticket, c *ticket.Command) error
+	Answer   Answer
+	Gate     Gate // nil: nothing else has to let it through
 }
 
 // longestPause is how far the pause between two tries grows.
@@ -81,6 +90,18 @@ func New(ledger Ledger, engine Engine, o Options) *Desk {
 // Open opens a ticket: claim, start its workflow, finish. Refusals are *ticket.Error; Unavailable means that it may have happened and that the
 // same key will tell.
 func (d *Desk) Open(ctx context.Context, r Request, o Opening) (Reply, error) {
+	id := d.opts.NewID()
+	if o.Once != "" {
+		r, id = onceFor(r, o.Once)
+		// The ticket is found by its UUID for ever, longer than claims are kept.
+		t, err := d.ledger.Ticket(ctx, r.App.Tenant, id)
+		if !ticket.Is(err, ticket.NotFound) {
+			if err != nil {
+				return Reply{}, refusal(err)
+			}
+			return Reply{Answer: o.Answer(t.Identity), Replayed: true}, nil
+		}
+	}
 	// What a published service asks for may have changed since a request with the same key was done: then the claim has the answer, and
 	// what is new is checked as it is claimed.
 	check := sync.OnceValues(o.Draft.Check)
@@ -91,8 +112,8 @@ func (d *Desk) Open(ctx context.Context, r Request, o Opening) (Reply, error) {
 	}
 	op := d.operation(r, KindOpen)
 	op.Series = o.Series
-	op.Ticket = ticket.Identity{UUID: d.opts.NewID(), Tenant: r.App.Tenant}
-	return d.carry(ctx, op, o.Gate, func(op *Operation) error {
+	op.Ticket = ticket.Identity{UUID: id, Tenant: r.App.Tenant}
+	return d.carry(ctx, op, o.Gate, ticket.Ticket{}, func(op *Operation) error {
 		draft, err := check()
 		if err != nil {
 			return err
@@ -106,20 +127,40 @@ func (d *Desk) Open(ctx context.Context, r Request, o Opening) (Reply, error) {
 	})
 }
 
+// onceFor gives the request as it is claimed for what is called key outside, and the UUID of the one ticket that may be opened for it. What makes
+// two claims the same makes two UUIDs the same, so that no two claims can want the same ticket.
+func onceFor(r Request, key string) (Request, string) {
+	r.Path, _, _ = strings.Cut(r.Path, "?")
+	r.Key = "once " + key                                                                // no caller's own key has a blank
+	r.Fingerprint = ""                                                                   // another body is the same case
+	name, _ := json.Marshal([]string{r.App.Tenant, r.App.Code, r.Method, r.Path, r.Key}) // texts always marshal
+	return r, uuid.NewSHA1(uuid.NameSpaceURL, name).String()
+}
+
 // Handle does one thing to a ticket of the caller's tenant: claim, update its workflow, finish. Errors as with Open.
 func (d *Desk) Handle(ctx context.Context, r Request, h Handling) (Reply, error) {
 	c := h.Command
 	c.Channel, c.App, c.Admin = r.Channel, r.App.Code, r.App.May(Admin)
-	if err := c.Check(); err != nil {
-		return Reply{}, err
+	if h.Complete == nil { // what is wrong in itself needs no ticket to be read
+		if err := c.Check(); err != nil {
+			return Reply{}, err
+		}
 	}
 	t, err := d.ledger.Ticket(ctx, r.App.Tenant, h.Ticket)
 	if err != nil {
 		return Reply{}, refusal(err)
 	}
+	if h.Complete != nil {
+		if err := h.Complete(t, &c); err != nil {
+			return Reply{}, refusal(err)
+		}
+		if err := c.Check(); err != nil {
+			return Reply{}, err
+		}
+	}
 	op := d.operation(r, KindHandle)
 	op.Ticket, op.Answer = t.Identity, h.Answer
-	return d.carry(ctx, op, h.Gate, func(op *Operation) error {
+	return d.carry(ctx, op, h.Gate, t, func(op *Operation) error {
 		c.Operation = op.ID
 		op.Command = &c
 		return nil
@@ -143,8 +184,9 @@ func (d *Desk) operation(r Request, kind Kind) Operation {
 	return Operation{ID: d.opts.NewID(), Request: r, Kind: kind, State: Running, CreatedAt: now, Lease: now.Add(d.opts.Lease)}
 }
 
-// carry claims an operation and does it, or gives the answer that its key has already.
-func (d *Desk) carry(ctx context.Context, op Operation, gate Gate, prepare func(*Operation) error) (Reply, error) {
+// carry claims an operation and does it, or gives the answer that its key has already. t is the ticket as it was before the claim; the zero one
+// for an opening.
+func (d *Desk) carry(ctx context.Context, op Operation, gate Gate, t ticket.Ticket, prepare func(*Operation) error) (Reply, error) {
 	for {
 		op.Lease = d.opts.Now().Add(d.opts.Lease) // settling may have taken its time
 		claimed, fresh, err := d.ledger.Claim(ctx, op, prepare)
@@ -152,7 +194,7 @@ func (d *Desk) carry(ctx context.Context, op Operation, gate Gate, prepare func(
 		case err != nil:
 			return Reply{}, refusal(err)
 		case fresh:
-			return d.do(ctx, claimed, gate, claimed.ID != op.ID)
+			return d.do(ctx, claimed, gate, t, claimed.ID != op.ID)
 		case claimed.Request.Fingerprint != op.Request.Fingerprint:
 			return Reply{}, reused()
 		case claimed.State == Done:
@@ -170,7 +212,7 @@ func (d *Desk) carry(ctx context.Context, op Operation, gate Gate, prepare func(
 }
 
 // do performs a claimed operation and writes down what happened; again tells that somebody has tried before.
-func (d *Desk) do(ctx context.Context, op Operation, gate Gate, again bool) (Reply, error) {
+func (d *Desk) do(ctx context.Context, op Operation, gate Gate, t ticket.Ticket, again bool) (Reply, error) {
 	// Nothing is begun once the lease is nearly over: whoever settles the operation then would not see it coming.
 	working, stop := context.WithTimeout(ctx, op.Lease.Sub(d.opts.Now())-d.opts.Tidying)
 	var events []ticket.Event
@@ -179,7 +221,7 @@ func (d *Desk) do(ctx context.Context, op Operation, gate Gate, again bool) (Rep
 		err = gate(working)
 	}
 	if err == nil {
-		events, err = d.perform(working, op, again)
+		events, err = d.perform(working, op, t, again)
 	}
 	stop()
 	// What is known now must be written down even if the caller has gone or its time is up.
@@ -207,26 +249,33 @@ func (d *Desk) do(ctx context.Context, op Operation, gate Gate, again bool) (Rep
 	return Reply{Answer: op.Answer}, nil
 }
 
-func (d *Desk) perform(ctx context.Context, op Operation, again bool) ([]ticket.Event, error) {
+// perform does what was claimed, and tries again for as long as the ticket is moving to its next run. t is the ticket as it was before the claim.
+func (d *Desk) perform(ctx context.Context, op Operation, t ticket.Ticket, again bool) (events []ticket.Event, err error) {
 	if op.Kind == KindOpen {
 		return op.Opening, d.engine.Begin(ctx, ticket.Ticket{}, op.Opening)
 	}
-	var last error
-	for pause := d.opts.Pause; ctx.Err() == nil; again = true {
-		var events []ticket.Event
-		if events, last = d.attempt(ctx, op, again); !errors.Is(last, ErrMoving) {
-			return events, last
+	// A workflow that somebody ended by hand would be asked without end: hence the pauses that grow.
+	pauses := retry.WithCappedDuration(longestPause, retry.NewExponential(d.opts.Pause))
+	late := retry.Do(ctx, pauses, func(ctx context.Context) error {
+		events, err = d.attempt(ctx, op, t, again)
+		if t, again = (ticket.Ticket{}), true; errors.Is(err, ErrMoving) {
+			return retry.RetryableError(err)
 		}
-		wait(ctx, pause)
-		pause = min(2*pause, longestPause) // a workflow that somebody ended by hand would be asked without end
+		return nil
+	})
+	if late != nil {
+		err = errors.Join(late, err)
 	}
-	return nil, errors.Join(ctx.Err(), last)
+	return events, err
 }
 
-func (d *Desk) attempt(ctx context.Context, op Operation, again bool) ([]ticket.Event, error) {
-	t, err := d.ledger.Ticket(ctx, op.Ticket.Tenant, op.Ticket.Number)
-	if err != nil {
-		return nil, err
+// attempt does it once. The ticket is read where it is not given, which is whenever somebody has tried before.
+func (d *Desk) attempt(ctx context.Context, op Operation, t ticket.Ticket, again bool) ([]ticket.Event, error) {
+	if again || t.Number == "" {
+		var err error
+		if t, err = d.ledger.Ticket(ctx, op.Ticket.Tenant, op.Ticket.Number); err != nil {
+			return nil, err
+		}
 	}
 	if again {
 		// It may have happened in a generation that is over, and the next generation would do it a second time. Everything that happened before the
@@ -316,15 +365,6 @@ func (d *Desk) catchUp(ctx context.Context, id ticket.Identity, generation int, 
 		if !more {
 			return nil
 		}
-	}
-}
-
-func wait(ctx context.Context, d time.Duration) {
-	timer := time.NewTimer(d)
-	defer timer.Stop()
-	select {
-	case <-ctx.Done():
-	case <-timer.C:
 	}
 }
 
