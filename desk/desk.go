@@ -43,12 +43,37 @@ type Gate func(ctx context.Context) error
 type Opening struct {
 	Series ticket.Series
 	Draft  ticket.Draft
-	Answer func(ticket.Identity) Answer // asked before anything happens; gives the same for the same identity
-	Gate   Gate                         // nil: nothing else has to let it through
+	// Service is what the ticket runs through, pinned as it stands; nil: what the draft says. One that is disabled opens nothing new, and is refused
+	// with Disabled.
+	Service *ticket.ServiceRecord
+	Answer  func(ticket.Identity) Answer // asked before anything happens; gives the same for the same identity
+	Gate    Gate                         // nil: nothing else has to let it through
 	// Once is what the case is called outside; where it is set, at most one ticket is ever opened for it by the same app with the same method and
 	// path, the query aside. Whoever comes later is given the answer of that ticket, whatever the draft says then, and Busy while it is being
 	// opened. It takes the place of the request's idempotency key.
 	Once string
+}
+
+// Disabled is the refusal of an opening through a service that opens nothing new.
+type Disabled struct{ Service string }
+
+// Error gives the refusal's text.
+func (d Disabled) Error() string { return d.Unwrap().Error() }
+
+// Unwrap gives the refusal.
+func (d Disabled) Unwrap() error {
+	return ticket.RefuseField(ticket.Invalid, "service", fmt.Sprintf("the service %q is disabled", d.Service))
+}
+
+// pin has the ticket run through a service. Whether that is enabled is asked at the gate: who repeats a request hears what was answered before.
+func (o *Opening) pin(s ticket.ServiceRecord) {
+	o.Draft.Service = s.Key
+	if !s.BuiltIn {
+		o.Draft.Definition = &s.Definition
+	}
+	if !s.Enabled {
+		o.Gate = func(context.Context) error { return Disabled{s.Key} }
+	}
 }
 
 // Handling is one thing to be done to a ticket.
@@ -90,6 +115,9 @@ func New(ledger Ledger, engine Engine, o Options) *Desk {
 // Open opens a ticket: claim, start its workflow, finish. Refusals are *ticket.Error; Unavailable means that it may have happened and that the
 // same key will tell.
 func (d *Desk) Open(ctx context.Context, r Request, o Opening) (Reply, error) {
+	if s := o.Service; s != nil {
+		o.pin(*s)
+	}
 	id := d.opts.NewID()
 	if o.Once != "" {
 		r, id = onceFor(r, o.Once)
@@ -152,7 +180,7 @@ func (d *Desk) Handle(ctx context.Context, r Request, h Handling) (Reply, error)
 	}
 	if h.Complete != nil {
 		if err := h.Complete(t, &c); err != nil {
-			return Reply{}, refusal(err)
+			return Reply{}, err
 		}
 		if err := c.Check(); err != nil {
 			return Reply{}, err

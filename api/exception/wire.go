@@ -47,10 +47,7 @@ func (in callback) command() (ticket.Command, error) {
 		s.Status = status
 	}
 	cmd := ticket.Command{Action: ticket.Report, Statement: &s}
-	if err := f.Err(); err != nil {
-		return cmd, err
-	}
-	return cmd, cmd.Check()
+	return cmd, f.Err()
 }
 
 // required gives a member that must be there, or what stands in for it when it is blank.

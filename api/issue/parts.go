@@ -10,6 +10,7 @@ import (
 
 	"signalbox/api"
 	"signalbox/api/houseapi"
+	"signalbox/desk"
 	"signalbox/notice"
 	"signalbox/ticket"
 )
@@ -55,7 +56,7 @@ func (h *Handler) relate(c *fiber.Ctx) error {
 	if err := f.Err(); err != nil {
 		return err
 	}
-	return h.do(c, ticket.Command{Action: ticket.Relate, Relation: &ticket.Relation{Type: kind, Content: *in.Content}}, done(nil))
+	return h.do(c, desk.Handling{Command: ticket.Command{Action: ticket.Relate, Relation: &ticket.Relation{Type: kind, Content: *in.Content}}}, done(nil))
 }
 
 // messages lists a conversation. A page is as large as pages can be unless asked for smaller: most conversations are one page.
@@ -127,7 +128,7 @@ func (h *Handler) speak(c *fiber.Ctx, action ticket.Action, cid string) error {
 	}
 	// Who writes is who acts: the timeline names the author. Set after the check, which would otherwise tell of an operator nobody named.
 	cmd.Operator = m.Author
-	return h.do(c, cmd, done(id{ID: cid}))
+	return h.do(c, desk.Handling{Command: cmd}, done(id{ID: cid}))
 }
 
 func (h *Handler) addresses(c *fiber.Ctx) error {

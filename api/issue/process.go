@@ -1,7 +1,6 @@
 package issue
 
 import (
-	"context"
 	"errors"
 	"fmt"
 	"maps"
@@ -18,31 +17,17 @@ import (
 	"signalbox/ticket"
 )
 
-// pin has the draft run through a published service, and gives what must let it through: a service that is disabled opens nothing new, but
-// who repeats a request hears what was answered before.
-func (h *Handler) pin(c *fiber.Ctx, d *ticket.Draft) (desk.Gate, error) {
-	if d.Service == "" {
-		d.Service = ticket.ServiceIncident
-	}
-	record, err := h.Services.ServiceRecord(api.Context(c), api.Caller(c).Tenant, d.Service)
+// service finds the service that a draft names, and refuses people who would never be asked.
+func (h *Handler) service(c *fiber.Ctx, d ticket.Draft) (*ticket.ServiceRecord, error) {
+	key := api.First(d.Service, ticket.ServiceIncident)
+	record, err := h.Services.ServiceRecord(api.Context(c), api.Caller(c).Tenant, key)
 	switch {
 	case ticket.Is(err, ticket.NotFound):
-		return nil, ticket.RefuseField(ticket.Invalid, "service", fmt.Sprintf("there is no service %q", d.Service))
+		return nil, ticket.RefuseField(ticket.Invalid, "service", fmt.Sprintf("there is no service %q", key))
 	case err != nil:
 		return nil, err
 	}
-	if !record.BuiltIn {
-		d.Definition = &record.Definition
-	}
-	if err := canBeNamed(record.Definition, d.Named); err != nil {
-		return nil, err
-	}
-	return func(context.Context) error {
-		if !record.Enabled {
-			return ticket.RefuseField(ticket.Invalid, "service", fmt.Sprintf("the service %q is disabled", d.Service))
-		}
-		return nil
-	}, nil
+	return &record, canBeNamed(record.Definition, d.Named)
 }
 
 // canBeNamed refuses to name people for a node that does not exist or asks nobody: they would never be asked.
@@ -102,25 +87,28 @@ func (h *Handler) migrate(c *fiber.Ctx, in migrating) error {
 	if err := f.Err(); err != nil {
 		return err
 	}
+	complete := func(t ticket.Ticket, cmd *ticket.Command) error {
+		def, err := h.Services.ServiceVersion(api.Context(c), t.Tenant, t.Service, *in.Version)
+		if ticket.Is(err, ticket.NotFound) {
+			return ticket.RefuseField(ticket.Invalid, "version", fmt.Sprintf("the service %q has no version %d", t.Service, *in.Version))
+		}
+		cmd.Migration = &ticket.Migration{Definition: &def, Nodes: in.Nodes}
+		return err
+	}
+	if !api.Value(in.DryRun) {
+		return h.do(c, desk.Handling{Command: cmd, Complete: complete}, done(migratedTo{Version: *in.Version}))
+	}
 	t, err := h.ticket(c)
 	if err != nil {
 		return err
 	}
-	def, err := h.Services.ServiceVersion(api.Context(c), t.Tenant, t.Service, *in.Version)
-	switch {
-	case ticket.Is(err, ticket.NotFound):
-		return ticket.RefuseField(ticket.Invalid, "version", fmt.Sprintf("the service %q has no version %d", t.Service, *in.Version))
-	case err != nil:
+	if err := complete(t, &cmd); err != nil {
 		return err
 	}
-	cmd.Migration = &ticket.Migration{Definition: &def, Nodes: in.Nodes}
 	if err := cmd.Check(); err != nil {
 		return err
 	}
-	if in.DryRun != nil && *in.DryRun {
-		return h.tryMigration(c, t, cmd)
-	}
-	return h.do(c, cmd, done(migratedTo{Version: def.Version}))
+	return h.tryMigration(c, t, cmd)
 }
 
 // tryMigration tells what a migration would do, by the very rules that would do it.

@@ -109,11 +109,11 @@ func (h *Handler) open(c *fiber.Ctx, in opening) error {
 		}
 		draft.Callback = &ticket.Callback{URL: *in.CallbackURL, Format: string(notice.FormatIssue), Profile: notice.Minutely}
 	}
-	gate, err := h.pin(c, &draft)
+	service, err := h.service(c, draft)
 	if err != nil {
 		return err
 	}
-	return api.Open(c, h.Desk, desk.Opening{Series: ticket.SeriesIM, Draft: draft, Gate: gate}, func(id ticket.Identity) any { return done(id.Number) })
+	return api.Open(c, h.Desk, desk.Opening{Series: ticket.SeriesIM, Draft: draft, Service: service}, func(id ticket.Identity) any { return done(id.Number) })
 }
 
 func (h *Handler) read(c *fiber.Ctx) error {
@@ -145,7 +145,7 @@ func (h *Handler) setStatus(c *fiber.Ctx, in setting) error {
 	if err := f.Err(); err != nil {
 		return err
 	}
-	return h.do(c, cmd, done(nil))
+	return h.do(c, desk.Handling{Command: cmd}, done(nil))
 }
 
 func (h *Handler) handle(c *fiber.Ctx, in handling) error {
@@ -167,16 +167,15 @@ func (h *Handler) handle(c *fiber.Ctx, in handling) error {
 	if err := parameter.Fill(&cmd, in.Parameter, h.Types); err != nil {
 		return err
 	}
-	return h.do(c, cmd, done(nil))
+	return h.do(c, desk.Handling{Command: cmd}, done(nil))
 }
 
-// do hands a command to the desk for the ticket that the path names.
-func (h *Handler) do(c *fiber.Ctx, cmd ticket.Command, answer envelope) error {
-	key, err := ticketKey(c)
-	if err != nil {
+// do hands what is to be done to the desk for the ticket that the path names.
+func (h *Handler) do(c *fiber.Ctx, what desk.Handling, answer houseapi.Envelope) (err error) {
+	if what.Ticket, err = ticketKey(c); err != nil {
 		return err
 	}
-	return api.Handle(c, h.Desk, desk.Handling{Ticket: key, Command: cmd}, answer)
+	return api.Handle(c, h.Desk, what, answer)
 }
 
 // transact hands the desk what touches the database alone, for the ticket that the path names; secret tells that the answer has one.

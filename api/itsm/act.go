@@ -20,11 +20,12 @@ const systemAccount = "admin"
 // nothing is the data of an operation that has nothing to tell.
 var nothing = []any{}
 
-// handle has something done to a ticket. The operator has to be entitled in person, unless an admin app acts as itself.
-func (h *Handler) handle(c *call, key string, cmd ticket.Command) error {
+// handle has something done to a ticket. The operator has to be entitled in person, unless an admin app acts as itself. complete, which may be
+// nil, fills in what depends on the ticket.
+func (h *Handler) handle(c *call, key string, cmd ticket.Command, complete func(ticket.Ticket, *ticket.Command) error) error {
 	asItself := c.app.May(desk.Admin) && (cmd.Operator == systemAccount || cmd.Operator == c.app.Code)
 	cmd.Personal = !asItself
-	return api.Handle(c.Ctx, h.Desk, desk.Handling{Ticket: key, Command: cmd}, c.envelope(nothing))
+	return api.Handle(c.Ctx, h.Desk, desk.Handling{Ticket: key, Command: cmd, Complete: complete}, c.envelope(nothing))
 }
 
 // operator gives who acts: named for the operation, or by the credentials.
@@ -44,13 +45,13 @@ func (h *Handler) operateTicket(c *call) error {
 	sn, operator := c.sn(), c.operator("operator")
 	cmd := ticket.Command{Operator: operator, Note: c.Text("action_message", 0, ticket.MaxReason)}
 	word := c.Name("action_type", 1, ticket.MaxName)
-	if err := c.Faults.Err(); err != nil {
+	if err := c.Err(); err != nil {
 		return err
 	}
 	if cmd.Action = ticketActions[word]; cmd.Action == "" {
 		return fail(ticket.Invalid, codeOperate, saysOperate+"action_type: must be one of SUSPEND, UNSUSPEND, WITHDRAW, TERMINATE")
 	}
-	return h.handle(c, sn, cmd)
+	return h.handle(c, sn, cmd, nil)
 }
 
 // nodeActions are the actions of operate_node. TRANSITION is whatever completes the node.
@@ -79,32 +80,32 @@ func (h *Handler) operateNode(c *call) error {
 	if (word == "DELIVER" || word == "TERMINATE") && cmd.Note == "" {
 		c.Faults.Add("action_message", "is required")
 	}
-	if err := c.Faults.Err(); err != nil {
+	if err := c.Err(); err != nil {
 		return err
 	}
 	if !slices.Contains(nodeActions, word) {
 		return fail(ticket.Invalid, codeOperate, saysOperate+"action_type: must be one of TRANSITION, CLAIM, DISTRIBUTE, DELIVER, TERMINATE")
 	}
-	t, node, err := h.node(c, sn, state)
-	if err != nil {
-		return err
-	}
-	cmd.Node = node.ID
-	switch word {
-	case "TRANSITION":
-		if err := h.submit(&cmd, node, values); err != nil {
+	err := h.handle(c, sn, cmd, func(t ticket.Ticket, cmd *ticket.Command) error {
+		node, err := nodeByNumber(t, state)
+		if err != nil {
 			return err
 		}
-	case "CLAIM":
-		cmd.Action = ticket.Claim
-	case "DISTRIBUTE":
-		cmd.Action, cmd.Targets = ticket.Assign, targets
-	case "DELIVER":
-		cmd.Action, cmd.Targets = ticket.Deliver, targets
-	case "TERMINATE":
-		cmd.Action = ticket.Terminate
-	}
-	err = h.handle(c, t.Number, cmd)
+		cmd.Node = node.ID
+		switch word {
+		case "TRANSITION":
+			return h.submit(cmd, node, values)
+		case "CLAIM":
+			cmd.Action = ticket.Claim
+		case "DISTRIBUTE":
+			cmd.Action, cmd.Targets = ticket.Assign, targets
+		case "DELIVER":
+			cmd.Action, cmd.Targets = ticket.Deliver, targets
+		case "TERMINATE":
+			cmd.Action = ticket.Terminate
+		}
+		return nil
+	})
 	if refusal := ticket.AsError(err); word == "DELIVER" && refusal != nil && refusal.Code == ticket.Conflict && refusal.Field == "targets" {
 		return because(err, codeDelivered, saysOperate+refusal.Error())
 	}
@@ -128,22 +129,18 @@ func (c *call) values(list []field) map[string]any {
 	return out
 }
 
-// node finds a ticket and a node of its process by the node's integer id.
-func (h *Handler) node(c *call, sn string, state int64) (ticket.Ticket, flow.Node, error) {
-	t, err := h.Tickets.Ticket(api.Context(c.Ctx), c.tenant, sn)
-	if err != nil {
-		return t, flow.Node{}, err
-	}
+// nodeByNumber finds a node of a ticket's process by its integer id.
+func nodeByNumber(t ticket.Ticket, number int64) (flow.Node, error) {
 	process, err := t.Process()
 	if err != nil {
-		return t, flow.Node{}, err
+		return flow.Node{}, err
 	}
 	nodes := process.Definition().Nodes
-	i := slices.IndexFunc(nodes, func(n flow.Node) bool { return n.Number == state })
+	i := slices.IndexFunc(nodes, func(n flow.Node) bool { return n.Number == number })
 	if i < 0 {
-		return t, flow.Node{}, ticket.RefuseField(ticket.Conflict, "state_id", "the ticket's process has no such node")
+		return flow.Node{}, ticket.RefuseField(ticket.Conflict, "state_id", "the ticket's process has no such node")
 	}
-	return t, nodes[i], nil
+	return nodes[i], nil
 }
 
 // submit makes the command of a TRANSITION: what completes the node, from what was filled in.
@@ -227,18 +224,17 @@ func (h *Handler) approve(c *call) error {
 	if c.Flag("action") {
 		cmd.Action = ticket.Approve
 	}
-	if err := c.Faults.Err(); err != nil {
+	if err := c.Err(); err != nil {
 		return err
 	}
-	t, node, err := h.node(c, sn, state)
-	if err != nil {
+	return h.handle(c, sn, cmd, func(t ticket.Ticket, cmd *ticket.Command) error {
+		node, err := nodeByNumber(t, state)
+		if err == nil && node.Type != flow.Approval {
+			err = ticket.RefuseField(ticket.Conflict, "state_id", "the node is no approval")
+		}
+		cmd.Node = node.ID
 		return err
-	}
-	if node.Type != flow.Approval {
-		return ticket.RefuseField(ticket.Conflict, "state_id", "the node is no approval")
-	}
-	cmd.Node = node.ID
-	return h.handle(c, t.Number, cmd)
+	})
 }
 
 // Limits of a rating (itsm.md 1.11).
@@ -255,7 +251,7 @@ func (h *Handler) comment(c *call) error {
 	}
 	r := ticket.Rating{Stars: int(c.Whole("stars", 1, 1, maxStars)), Operator: c.operator("operator"), Comments: c.Text("comments", 0, maxComments)}
 	c.Faults.Name("operator", r.Operator, 0, maxRater)
-	if err := c.Faults.Err(); err != nil {
+	if err := c.Err(); err != nil {
 		return err
 	}
 	err := api.Transact(c.Ctx, h.Desk, false, func(ctx context.Context) (any, error) {

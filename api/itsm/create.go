@@ -1,8 +1,8 @@
 package itsm
 
 import (
-	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"maps"
 	"slices"
@@ -105,26 +105,23 @@ func (h *Handler) createTicket(c *call) error {
 	if c.Flag("attention") {
 		draft.Followers = []string{creator}
 	}
-	if err := c.Faults.Err(); err != nil {
+	if err := c.Err(); err != nil {
 		return err
 	}
 	record, err := h.serviceFor(c, fast, number)
 	if err != nil {
 		return err
 	}
-	if err := pin(&draft, record, meta, form); err != nil {
+	if err := fill(&draft, record.Definition, meta, form); err != nil {
 		return err
 	}
-	gate := func(context.Context) error {
-		if !record.Enabled {
-			return fail(ticket.Conflict, codeCreate, saysCreate+"服务未启用")
-		}
-		return nil
-	}
-	opening := desk.Opening{Series: series[serviceType(record.Definition)], Draft: draft, Gate: gate}
+	opening := desk.Opening{Series: series[serviceType(record.Definition)], Draft: draft, Service: &record}
 	err = api.Open(c.Ctx, h.Desk, opening, func(id ticket.Identity) any {
 		return c.envelope(createdTicket{id.Number, id.ID, h.Tickets.TicketURL(id.Number)})
 	})
+	if disabled := (desk.Disabled{}); errors.As(err, &disabled) {
+		return fail(ticket.Conflict, codeCreate, saysCreate+"服务未启用")
+	}
 	if ticket.Is(err, ticket.Invalid) {
 		return because(err, codeCreate, saysCreate+err.Error())
 	}
@@ -230,14 +227,9 @@ func (h *Handler) serviceFor(c *call, fast bool, number int64) (ticket.ServiceRe
 	return record, because(err, codeCreate, saysCreate+saysNoService)
 }
 
-// pin has the draft run through a service. Faults are told in the original's order: those of state_processors, the title, the form.
-func pin(draft *ticket.Draft, record ticket.ServiceRecord, meta about, form map[string]any) error {
-	def := record.Definition
+// fill has the draft name people and fill in the form of a service. Faults are told in the original's order: those of state_processors, the title, the form.
+func fill(draft *ticket.Draft, def flow.Definition, meta about, form map[string]any) error {
 	processors, spelt := meta.processors()
-	draft.Service = def.Key
-	if !record.BuiltIn {
-		draft.Definition = &def
-	}
 	var f ticket.Faults
 	for _, id := range slices.Sorted(maps.Keys(processors)) {
 		at, persons := spelt+"."+id, flow.SplitPersons(processors[id])

@@ -90,7 +90,7 @@ func (h *Handler) search(c *call) (f ticket.Search, number, size int64, nobody b
 	if key := c.Name("project_key", 0, ticket.MaxName); key != "" && key != project {
 		nobody = true
 	}
-	if err := c.Faults.Err(); err != nil {
+	if err := c.Err(); err != nil {
 		return f, number, size, false, err
 	}
 	if len(services) == 0 && !byCatalog {

@@ -25,7 +25,7 @@ func (h *Handler) maybe(at *time.Time) *string {
 // one finds the ticket that sn names, and whether it is rated.
 func (h *Handler) one(c *call) (ticket.Ticket, ticket.Rating, error) {
 	sn := c.sn()
-	if err := c.Faults.Err(); err != nil {
+	if err := c.Err(); err != nil {
 		return ticket.Ticket{}, ticket.Rating{}, err
 	}
 	ctx := api.Context(c.Ctx)
@@ -75,7 +75,7 @@ func (h *Handler) approvalResult(c *call) error {
 	if len(numbers) == 0 && len(c.Faults) == 0 {
 		c.Faults.Add("sn", "is required and must name at least one ticket")
 	}
-	if err := c.Faults.Err(); err != nil {
+	if err := c.Err(); err != nil {
 		return err
 	}
 	return api.Transact(c.Ctx, h.Desk, false, func(ctx context.Context) (any, error) {
@@ -108,7 +108,7 @@ func idsOf(tickets []ticket.Ticket) []int64 {
 
 func (h *Handler) verifyToken(c *call) error {
 	token := c.AsText("token", false)
-	if err := c.Faults.Err(); err != nil {
+	if err := c.Err(); err != nil {
 		return err
 	}
 	passed, err := h.Tickets.VerifyToken(api.Context(c.Ctx), c.tenant, token)
@@ -214,7 +214,7 @@ func (h *Handler) ticketInfo(c *call) error {
 
 // approver tells who has voted at a node.
 func (h *Handler) approver(c *call) error {
-	_, _, state, err := h.entered(c)
+	_, state, err := h.entered(c)
 	if err != nil {
 		return err
 	}
@@ -222,14 +222,18 @@ func (h *Handler) approver(c *call) error {
 }
 
 // entered finds the node that a request names, as far as the ticket has come with it.
-func (h *Handler) entered(c *call) (ticket.Ticket, flow.Node, flow.NodeState, error) {
+func (h *Handler) entered(c *call) (flow.Node, flow.NodeState, error) {
 	sn, id := c.sn(), c.ID("state_id")
-	if err := c.Faults.Err(); err != nil {
-		return ticket.Ticket{}, flow.Node{}, flow.NodeState{}, err
+	if err := c.Err(); err != nil {
+		return flow.Node{}, flow.NodeState{}, err
 	}
-	t, node, err := h.node(c, sn, id)
+	t, err := h.Tickets.Ticket(api.Context(c.Ctx), c.tenant, sn)
+	if err != nil {
+		return flow.Node{}, flow.NodeState{}, err
+	}
+	node, err := nodeByNumber(t, id)
 	state, _ := t.Position.Find(node.ID)
-	return t, node, state, err
+	return node, state, err
 }
 
 func voters(s flow.NodeState) []string {
@@ -249,7 +253,7 @@ type nodeResult struct {
 
 // approveNodeResult tells what came of an approval, as soon as it is finished, also while the ticket goes on.
 func (h *Handler) approveNodeResult(c *call) error {
-	_, node, state, err := h.entered(c)
+	node, state, err := h.entered(c)
 	switch {
 	case err != nil:
 		return err

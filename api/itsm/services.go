@@ -43,7 +43,7 @@ func inCatalog(def flow.Definition, id int64) bool { return id == rootCatalog ||
 func (h *Handler) serviceCatalogs(c *call) error {
 	filled, key, name := c.Flag("has_service"), c.Choice("service_key", "request", "change", "event", "question"), c.Name("name", 0, ticket.MaxName)
 	in := c.Name("project_key", 0, ticket.MaxName)
-	if err := c.Faults.Err(); err != nil {
+	if err := c.Err(); err != nil {
 		return err
 	}
 	if in != "" && in != project {
@@ -82,7 +82,7 @@ func (h *Handler) services(c *call) error {
 	id, kind := c.Whole("catalog_id", rootCatalog, 0, api.MaxID), c.Choice("service_type", "request", "change", "event", "question")
 	c.Name("display_type", 0, ticket.MaxName)
 	c.Name("display_role", 0, ticket.MaxName)
-	if err := c.Faults.Err(); err != nil {
+	if err := c.Err(); err != nil {
 		return err
 	}
 	records, err := h.Services.ServiceRecords(api.Context(c.Ctx), c.tenant)
@@ -122,7 +122,7 @@ type serviceDetail struct {
 // definition finds the latest version of a service by its integer id.
 func (h *Handler) definition(c *call, code int) (flow.Definition, error) {
 	id := c.ID("service_id")
-	if err := c.Faults.Err(); err != nil {
+	if err := c.Err(); err != nil {
 		return flow.Definition{}, err
 	}
 	def, err := h.Services.ServiceByNumber(api.Context(c.Ctx), c.tenant, id)

@@ -72,7 +72,7 @@ var distributions = map[flow.Distribution]string{
 
 func (h *Handler) workflowDetail(c *call) error {
 	id := c.ID("workflow_id")
-	if err := c.Faults.Err(); err != nil {
+	if err := c.Err(); err != nil {
 		return err
 	}
 	ctx := api.Context(c.Ctx)
