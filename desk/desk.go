@@ -284,15 +284,20 @@ func (d *Desk) perform(ctx context.Context, op Operation, t ticket.Ticket, again
 	}
 	// A workflow that somebody ended by hand would be asked without end: hence the pauses that grow.
 	pauses := retry.WithCappedDuration(longestPause, retry.NewExponential(d.opts.Pause))
+	var moving error // why the last try but one, or the last, did not do
 	late := retry.Do(ctx, pauses, func(ctx context.Context) error {
 		events, err = d.attempt(ctx, op, t, again)
 		if t, again = (ticket.Ticket{}), true; errors.Is(err, ErrMoving) {
+			moving = err
 			return retry.RetryableError(err)
 		}
 		return nil
 	})
-	if late != nil {
-		err = errors.Join(late, err)
+	switch {
+	case late != nil:
+		err = errors.Join(late, moving)
+	case err != nil && ctx.Err() != nil: // time was up in the middle of a try
+		err = errors.Join(err, moving)
 	}
 	return events, err
 }
