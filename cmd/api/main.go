@@ -16,15 +16,15 @@ func main() {
 			return err
 		}
 		log := setup.Log(s.LogLevel, "api")
-		house, err := s.Base.Open(ctx, log)
+		container, err := s.Base.Open(ctx, log)
 		if err != nil {
 			return err
 		}
-		defer house.Close()
-		if err := house.EnsureBootstrap(ctx, s.BootstrapApp); err != nil {
+		defer container.Close()
+		if err := container.EnsureBootstrap(ctx, s.BootstrapApp); err != nil {
 			return err
 		}
-		server, err := house.API(s.APISettings, setup.Metrics(), log)
+		server, err := container.API(s.APISettings, setup.Metrics(), log)
 		if err != nil {
 			return err
 		}

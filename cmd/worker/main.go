@@ -22,17 +22,17 @@ func main() {
 			return err
 		}
 		log := setup.Log(s.LogLevel, "worker")
-		house, err := s.Base.Open(ctx, log)
+		container, err := s.Base.Open(ctx, log)
 		if err != nil {
 			return err
 		}
-		defer house.Close()
+		defer container.Close()
 		metrics := setup.Metrics()
-		workers, err := house.Workers(s.WorkerSettings, s.Partitions, metrics, log)
+		workers, err := container.Workers(s.WorkerSettings, s.Partitions, metrics, log)
 		if err != nil {
 			return err
 		}
-		stopHealth, err := setup.ServeHealth(s.WorkerHTTPAddress, house.Ready, map[string]http.Handler{"GET /metrics": promhttp.HandlerFor(metrics, promhttp.HandlerOpts{})})
+		stopHealth, err := setup.ServeHealth(s.WorkerHTTPAddress, container.Ready, map[string]http.Handler{"GET /metrics": promhttp.HandlerFor(metrics, promhttp.HandlerOpts{})})
 		if err != nil {
 			return err
 		}
@@ -42,7 +42,7 @@ func main() {
 		}
 		defer workers.Stop()
 		if slices.Contains(s.WorkerQueues, workflows.QueueDeliveries) {
-			if err := house.EnsureSchedules(ctx, s.WorkerSettings, log); err != nil {
+			if err := container.EnsureSchedules(ctx, s.WorkerSettings, log); err != nil {
 				return err
 			}
 		}

@@ -33,7 +33,7 @@ func TestEveryChannelIsServedAndDescribed(t *testing.T) {
 		described = append(described, d.Name)
 	}
 	for _, c := range ticket.AuditedChannels() {
-		require.Contains(t, served, c, "House.API mounts no %s family", c)
+		require.Contains(t, served, c, "Container.API mounts no %s family", c)
 		require.Contains(t, described, string(c), "api/openapi has no %s.yaml", c)
 	}
 	for _, c := range ticket.Families() {

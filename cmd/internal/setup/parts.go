@@ -84,48 +84,48 @@ func (b *Bootstrap) Decode(text string) error {
 const bootstrapTenant = "default"
 
 // EnsureBootstrap makes sure of the bootstrap app, if there is one among the settings.
-func (h *House) EnsureBootstrap(ctx context.Context, b Bootstrap) error {
+func (c *Container) EnsureBootstrap(ctx context.Context, b Bootstrap) error {
 	if b.Code == "" {
 		return nil
 	}
-	if err := h.Store.EnsureApp(ctx, b.Code, b.Secret, bootstrapTenant, []desk.Scope{desk.Admin}); err != nil {
+	if err := c.Store.EnsureApp(ctx, b.Code, b.Secret, bootstrapTenant, []desk.Scope{desk.Admin}); err != nil {
 		return fmt.Errorf("bootstrap app %s: %w", b.Code, err)
 	}
 	return nil
 }
 
-// API puts the front desk together: all families over this house.
+// API puts the front desk together: all families over this container.
 //
 // metrics is what /metrics shows.
-func (h *House) API(s APISettings, metrics *prometheus.Registry, log *slog.Logger) (*api.Server, error) {
+func (c *Container) API(s APISettings, metrics *prometheus.Registry, log *slog.Logger) (*api.Server, error) {
 	config := s.Config.Defaults()
 	begin := func(ctx context.Context, redelivery string) {
-		if err := h.lanes().StartRedelivery(ctx, redelivery); err != nil {
+		if err := c.lanes().StartRedelivery(ctx, redelivery); err != nil {
 			log.WarnContext(ctx, "redelivery.begin", "redelivery", redelivery, "error", err)
 		}
 	}
-	issues := &issue.Handler{Desk: h.Desk, Tickets: h.Store, Services: h.Store, Addresses: h.Store, Types: config.IncidentTypes, Allow: config.Reach(),
+	issues := &issue.Handler{Desk: c.Desk, Tickets: c.Store, Services: c.Store, Addresses: c.Store, Types: config.IncidentTypes, Allow: config.Reach(),
 		Begin: begin}
-	incidents := &incident.Handler{Desk: h.Desk, Reader: h.Store, Apps: h.Store, Types: config.IncidentTypes, Now: time.Now}
-	exceptions := &exception.Handler{Desk: h.Desk, Budget: h.Store, Limit: config.ExceptionsPerMinute, Now: time.Now}
-	services := &service.Handler{Desk: h.Desk, Services: h.Store, Now: time.Now}
-	publishes := &publish.Handler{Desk: h.Desk, Stream: h.Store, Apps: h.Store, Now: time.Now, Open: s.openTenant()}
-	subscriptions := &subscription.Handler{Desk: h.Desk, Subscriptions: h.Store, Allow: config.Reach(), Begin: begin}
-	tickets := &itsm.Handler{Desk: h.Desk, Tickets: h.Store, Services: h.Store, Apps: h.Store, Types: config.IncidentTypes, Allow: config.Reach(),
-		Profile: string(s.ITSMCallbackProfile), Zone: h.zone}
+	incidents := &incident.Handler{Desk: c.Desk, Reader: c.Store, Apps: c.Store, Types: config.IncidentTypes, Now: time.Now}
+	exceptions := &exception.Handler{Desk: c.Desk, Budget: c.Store, Limit: config.ExceptionsPerMinute, Now: time.Now}
+	services := &service.Handler{Desk: c.Desk, Services: c.Store, Now: time.Now}
+	publishes := &publish.Handler{Desk: c.Desk, Stream: c.Store, Apps: c.Store, Now: time.Now, Open: s.openTenant()}
+	subscriptions := &subscription.Handler{Desk: c.Desk, Subscriptions: c.Store, Allow: config.Reach(), Begin: begin}
+	tickets := &itsm.Handler{Desk: c.Desk, Tickets: c.Store, Services: c.Store, Apps: c.Store, Types: config.IncidentTypes, Allow: config.Reach(),
+		Profile: string(s.ITSMCallbackProfile), Zone: c.zone}
 	pages, err := console.New(console.Config{
-		Apps: h.Store, Reader: h.Store, Key: h.key, Now: time.Now, Log: log, Secure: s.SecureCookies, Address: api.Address, Diagram: console.Draw,
-		TemporalUI: s.TemporalUI, Namespace: h.Engine.Namespace, TicketWorkflow: workflows.TicketID, LaneWorkflow: workflows.LaneID,
+		Apps: c.Store, Reader: c.Store, Key: c.key, Now: time.Now, Log: log, Secure: s.SecureCookies, Address: api.Address, Diagram: console.Draw,
+		TemporalUI: s.TemporalUI, Namespace: c.Engine.Namespace, TicketWorkflow: workflows.TicketID, LaneWorkflow: workflows.LaneID,
 	})
 	if err != nil {
 		return nil, err
 	}
-	payloads := &codec.Handler{Access: s.Access, Handler: converter.NewPayloadCodecHTTPHandler(h.Engine.Codec), Session: pages.SignedIn, App: h.Store.App, Log: log}
-	server := api.New(config, h.Store, h.Ready, log, append(tickets.Families(), issues.Family(), services.Family(), incidents.Family(),
-		exceptions.Family(), publishes.Family(), subscriptions.Family(), payloads.Family(), (&audit.Handler{Reader: h.Store}).Family())...)
-	server.Share(h.Store)
-	server.AuditRefusals(h.Store)
-	server.CacheReads(h.Desk)
+	payloads := &codec.Handler{Access: s.Access, Handler: converter.NewPayloadCodecHTTPHandler(c.Engine.Codec), Session: pages.SignedIn, App: c.Store.App, Log: log}
+	server := api.New(config, c.Store, c.Ready, log, append(tickets.Families(), issues.Family(), services.Family(), incidents.Family(),
+		exceptions.Family(), publishes.Family(), subscriptions.Family(), payloads.Family(), (&audit.Handler{Reader: c.Store}).Family())...)
+	server.Share(c.Store)
+	server.AuditRefusals(c.Store)
+	server.CacheReads(c.Desk)
 	openapi.Mount(server)
 	server.Measure(metrics)
 	pages.Mount(server.App())

@@ -119,7 +119,7 @@ const temporalUI = "https://temporal.example.com"
 // product is the whole front desk as cmd/api puts it together, over an SQLite store and an engine in memory.
 type product struct {
 	*testing.T
-	house  *House
+	house  *Container
 	server *api.Server
 	raw    *sql.DB
 }
@@ -132,7 +132,7 @@ func newProduct(t *testing.T, config api.Config) product {
 	require.NoError(t, err)
 	t.Cleanup(func() { require.NoError(t, s.Close()) })
 	payloads := &workflows.Codec{Encrypt: true, Keys: func(ctx context.Context) ([]aead.Key, error) { return payloadKeys(ctx, s) }}
-	house := &House{
+	house := &Container{
 		Store: s, Client: absent{}, Engine: &workflows.Engine{Namespace: "default", Codec: payloads}, key: key,
 		Desk: desk.New(s.Ledger(), &memory{generations: map[string]*remembered{}}, desk.Options{Log: log}),
 	}

@@ -42,17 +42,17 @@ func (s WorkerSettings) profiles() (notice.Profiles, error) {
 	return profiles, nil
 }
 
-// Workers puts the workers together over this house. What they deliver is counted in metrics.
-func (h *House) Workers(s WorkerSettings, partitions int, metrics prometheus.Registerer, log *slog.Logger) (worker.Workers, error) {
+// Workers puts the workers together over the container. What they deliver is counted in metrics.
+func (c *Container) Workers(s WorkerSettings, partitions int, metrics prometheus.Registerer, log *slog.Logger) (worker.Workers, error) {
 	profiles, err := s.profiles()
 	if err != nil {
 		return nil, err
 	}
 	deliveries := &activities.Deliveries{
-		Outbox:      h.Store.Outbox,
+		Outbox:      c.Store.Outbox,
 		Sender:      activities.NewSender(activities.SenderOptions{Reach: notice.Reach{Networks: s.CallbackAllow, Ports: s.CallbackPorts}, Now: time.Now}),
-		Secrets:     h.Store,
-		Lanes:       h.lanes(),
+		Secrets:     c.Store,
+		Lanes:       c.lanes(),
 		Profiles:    profiles,
 		Partitions:  partitions,
 		Concurrency: s.DeliveryConcurrency,
@@ -61,7 +61,7 @@ func (h *House) Workers(s WorkerSettings, partitions int, metrics prometheus.Reg
 		Log:         log,
 	}
 	if slices.Contains(s.WorkerQueues, workflows.QueueDeliveries) {
-		meter := activities.NewMeter(metrics, deliveries.Hosts, h.backlog)
+		meter := activities.NewMeter(metrics, deliveries.Hosts, c.backlog)
 		deliveries.Meter = meter
 		deliveries.Hosts.Changed = func(host string, open bool) {
 			if open {
@@ -72,32 +72,32 @@ func (h *House) Workers(s WorkerSettings, partitions int, metrics prometheus.Reg
 			log.Info("breaker.closed", "host", host)
 		}
 	}
-	return worker.New(h.Client, worker.Options{
+	return worker.New(c.Client, worker.Options{
 		Queues:         s.WorkerQueues,
-		Activities:     &activities.Activities{Desk: h.Desk},
+		Activities:     &activities.Activities{Desk: c.Desk},
 		Deliveries:     deliveries,
-		Retention:      &activities.Retention{Reader: h.Store, Deliveries: s.KeepDeliveries, Operations: s.KeepOperations, Audit: s.KeepAudit, Now: time.Now, Log: log},
+		Retention:      &activities.Retention{Reader: c.Store, Deliveries: s.KeepDeliveries, Operations: s.KeepOperations, Audit: s.KeepAudit, Now: time.Now, Log: log},
 		DeploymentName: s.DeploymentName, BuildID: s.BuildID,
 	})
 }
 
 // lanes starts the workflows around deliveries.
-func (h *House) lanes() workflows.Lanes {
-	return workflows.Lanes{Client: h.Client, Namespace: h.Engine.Namespace}
+func (c *Container) lanes() workflows.Lanes {
+	return workflows.Lanes{Client: c.Client, Namespace: c.Engine.Namespace}
 }
 
-func (h *House) backlog(ctx context.Context) (b activities.Backlog, err error) {
-	b.Pending, b.Retrying, err = h.Store.Outbox.Backlog(ctx)
+func (c *Container) backlog(ctx context.Context) (b activities.Backlog, err error) {
+	b.Pending, b.Retrying, err = c.Store.Outbox.Backlog(ctx)
 	return b, err
 }
 
 // EnsureSchedules makes sure that the sweep runs, and with it the partitions, and that what was kept long enough is deleted. It waits for a
 // Temporal that is not there yet.
-func (h *House) EnsureSchedules(ctx context.Context, s WorkerSettings, log *slog.Logger) error {
+func (c *Container) EnsureSchedules(ctx context.Context, s WorkerSettings, log *slog.Logger) error {
 	return retry.Constant(ctx, schedulesAgain, func(ctx context.Context) error {
-		err := workflows.EnsureSweep(ctx, h.Client, s.SweepEvery)
+		err := workflows.EnsureSweep(ctx, c.Client, s.SweepEvery)
 		if err == nil {
-			err = workflows.EnsurePrune(ctx, h.Client, s.PruneEvery)
+			err = workflows.EnsurePrune(ctx, c.Client, s.PruneEvery)
 		}
 		if err != nil && ctx.Err() == nil {
 			log.Warn("schedules.ensure", "error", err)

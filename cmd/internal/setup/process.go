@@ -1,0 +1,52 @@
+package setup
+
+import (
+	"context"
+	"fmt"
+	"net"
+	"os"
+	"os/signal"
+	"strings"
+	"syscall"
+	"time"
+)
+
+// Main runs a process: it loads nothing itself, ends run's context on Ctrl-C or SIGTERM, and makes any error one clear line and exit code 1.
+func Main(name string, run func(ctx context.Context) error) {
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	defer stop()
+	if err := run(ctx); err != nil {
+		fmt.Fprintf(os.Stderr, "%s: %s\n", name, strings.ReplaceAll(err.Error(), "\n", "; "))
+		os.Exit(1)
+	}
+}
+
+// Server is what Serve serves.
+type Server interface {
+	Serve(net.Listener) error
+	Shutdown(context.Context) error
+}
+
+// shutdownWithin bounds how long requests under way may take when a process is asked to end.
+const shutdownWithin = 15 * time.Second
+
+// Serve serves on the address until ctx is over, then lets requests under way finish. ready, if given, is told the address once it listens.
+func Serve(ctx context.Context, server Server, address string, ready ...func(address string)) error {
+	listener, err := net.Listen("tcp", address)
+	if err != nil {
+		return err
+	}
+	failed := make(chan error, 1)
+	go func() { failed <- server.Serve(listener) }()
+	for _, tell := range ready {
+		tell(listener.Addr().String())
+	}
+	select {
+	case err := <-failed:
+		return err
+	case <-ctx.Done():
+	}
+	shutdown, cancel := context.WithTimeout(context.WithoutCancel(ctx), shutdownWithin)
+	defer cancel()
+	return server.Shutdown(shutdown)
+}
