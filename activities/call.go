@@ -78,8 +78,8 @@ func callID(in CallInput) string {
 	return fmt.Sprintf("%s:%s:%d:%d", in.Ticket.Number, in.Owed.Node, in.Owed.Round, in.Owed.Try)
 }
 
-// reportTime is what an attempt keeps of its time for telling Temporal how it came out.
-const reportTime = time.Second
+// ReportTime is what an attempt keeps of its time for telling Temporal how it came out.
+const ReportTime = time.Second
 
 // signCall gives the headers that sign an attempt made now. An attempt has more time than its request may take; while the database does not
 // answer it is waited for in what is left over, because an attempt that is given up is one less of those that the node has.
@@ -87,7 +87,7 @@ func (d *Deliveries) signCall(ctx context.Context, in CallInput) (map[string]str
 	limited := ctx
 	if end, ok := ctx.Deadline(); ok {
 		var cancel context.CancelFunc
-		limited, cancel = context.WithDeadline(ctx, end.Add(-in.Owed.Timeout-reportTime))
+		limited, cancel = context.WithDeadline(ctx, end.Add(-in.Owed.Timeout-ReportTime))
 		defer cancel()
 	}
 	var secret string

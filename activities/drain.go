@@ -37,8 +37,8 @@ const (
 	faultWait    = 200 * time.Millisecond
 	maxFaultWait = 5 * time.Second
 	outboxLimit  = 10 * time.Second
-	// flushTimeout bounds saving what is finished after the drain's context has ended.
-	flushTimeout = 3 * time.Second
+	// FlushTimeout bounds saving what is finished after the drain's context has ended.
+	FlushTimeout = 3 * time.Second
 	startLimit   = 10 * time.Second
 	startsOnce   = 8
 	// overrun is how many times its length a shift that is over may still go on while there is no moment at which nothing is under way.
@@ -202,7 +202,7 @@ func (s *shift) abandon(ctx context.Context) error {
 	if len(s.batch) == 0 {
 		return ctx.Err()
 	}
-	last, cancel := context.WithTimeout(context.WithoutCancel(ctx), flushTimeout)
+	last, cancel := context.WithTimeout(context.WithoutCancel(ctx), FlushTimeout)
 	defer cancel()
 	defer s.starting.Wait() // before last is cancelled: they go by it
 	for !s.write(last) {

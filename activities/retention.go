@@ -41,8 +41,8 @@ type Reader interface {
 
 const (
 	pruneAtOnce = 500
-	// pruneFor bounds one call of Prune; the rest waits for the next.
-	pruneFor = 10 * time.Minute
+	// PruneTime bounds one call of Prune; the rest waits for the next.
+	PruneTime = 10 * time.Minute
 	// PruneHeartbeat is how long Prune may be silent.
 	PruneHeartbeat = 30 * time.Second
 
@@ -65,7 +65,7 @@ type Pruned struct {
 func (k *Retention) Prune(ctx context.Context) (sum Pruned, err error) {
 	began := k.Now()
 	prune := func(n *int64, keep time.Duration, f func(context.Context, time.Time, int) (int64, error)) error {
-		for k.Now().Sub(began) < pruneFor {
+		for k.Now().Sub(began) < PruneTime {
 			activity.RecordHeartbeat(ctx)
 			gone, err := f(ctx, began.Add(-keep), pruneAtOnce)
 			*n += gone

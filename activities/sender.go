@@ -35,6 +35,10 @@ type Sender struct {
 	now     func() time.Time
 }
 
+// SendTimeout bounds a whole try at a delivery, from the name look-up to the last byte read (contracts, section 5). See docs/deadlines.md for what
+// depends on it.
+const SendTimeout = 10 * time.Second
+
 const (
 	userAgent = "Signalbox"
 	// idle is how long a connection is kept for the next delivery. It is shorter than what common servers wait: a POST on a connection that the
@@ -47,7 +51,7 @@ const (
 // NewSender makes a Sender. It may be used by many at once.
 func NewSender(o SenderOptions) *Sender {
 	if o.Timeout == 0 {
-		o.Timeout = 10 * time.Second
+		o.Timeout = SendTimeout
 	}
 	if o.Connect == 0 {
 		o.Connect = 3 * time.Second

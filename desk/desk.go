@@ -25,9 +25,16 @@ type Desk struct {
 	opts   Options
 }
 
+const (
+	// DefaultLease is how long a claimant alone works on an operation, from claim to answer.
+	DefaultLease = 30 * time.Second
+	// DefaultTidying is the last part of a lease, in which nothing is begun any more and what did happen is written down.
+	DefaultTidying = DefaultLease / 3
+)
+
 // Options tune a Desk; the zero value is ready for use.
 type Options struct {
-	Lease   time.Duration    // how long a claimant alone works on an operation; 30 s
+	Lease   time.Duration    // how long a claimant alone works on an operation; DefaultLease
 	Pause   time.Duration    // before the second try while a ticket moves to its next run, twice as long before each further one; 20 ms
 	Tidying time.Duration    // the last part of a lease, kept for writing down what did happen, also after a caller has gone; a third of it
 	Now     func() time.Time // time.Now
@@ -92,7 +99,7 @@ const longestPause = time.Second
 // New makes a desk over its two halves of the world.
 func New(ledger Ledger, engine Engine, o Options) *Desk {
 	if o.Lease <= 0 {
-		o.Lease = 30 * time.Second
+		o.Lease = DefaultLease
 	}
 	if o.Pause <= 0 {
 		o.Pause = 20 * time.Millisecond

@@ -28,9 +28,9 @@ type Options struct {
 // Workers are the workers of one process.
 type Workers []sdkworker.Worker
 
-// stopWithin is how long running activities may go on when a worker stops: as long as a delivery may take, so that none is broken off and
+// StopTimeout is how long running activities may go on when a worker stops: as long as a delivery may take, so that none is broken off and
 // sent a second time.
-const stopWithin = 15 * time.Second
+const StopTimeout = 15 * time.Second
 
 // pollers keep both of a worker's queues polled, its own and the one it shares. Left to themselves, the two pollers that are usual both go to
 // the first when that has a backlog, and what comes to the other, such as twenty questions to a ticket that has just ended, waits for five
@@ -44,7 +44,7 @@ func New(c client.Client, o Options) (Workers, error) {
 	}
 	var out Workers
 	for _, queue := range o.Queues {
-		options := sdkworker.Options{WorkerStopTimeout: stopWithin, WorkflowTaskPollerBehavior: pollers}
+		options := sdkworker.Options{WorkerStopTimeout: StopTimeout, WorkflowTaskPollerBehavior: pollers}
 		if o.versioned() {
 			options.DeploymentOptions = sdkworker.DeploymentOptions{
 				UseVersioning: true,

@@ -25,8 +25,8 @@ const SignalRetrying = "parked" // its first name, which running workflows know 
 const (
 	// deliveriesPerRun keeps a run of a lane well below the server's limits.
 	deliveriesPerRun = 200
-	// tryTimeout bounds one try with writing it down. A worker that is lost in the middle is noticed after it.
-	tryTimeout = 20 * time.Second
+	// TryTimeout bounds one try with writing it down. A worker that is lost in the middle is noticed after it.
+	TryTimeout = 20 * time.Second
 	// internalErrorBackoff is how long a lane waits after a failure of our own, such as a database that does not answer. The outbox knows whether a try counts.
 	internalErrorBackoff = 10 * time.Second
 )
@@ -110,7 +110,7 @@ func (r *laneRun) unlessSignalled(ctx workflow.Context, cancel workflow.CancelFu
 func (r *laneRun) deliver(ctx workflow.Context, next activities.NextDelivery) error {
 	wait := max(next.Wait, time.Millisecond)
 	options := workflow.ActivityOptions{
-		StartToCloseTimeout: tryTimeout,
+		StartToCloseTimeout: TryTimeout,
 		WaitForCancellation: true,
 		RetryPolicy: &temporal.RetryPolicy{
 			InitialInterval: wait, MaximumInterval: wait, BackoffCoefficient: 1, MaximumAttempts: int32(max(next.Tries-next.Made, 1)),

@@ -11,15 +11,21 @@ import (
 	"signalbox/activities"
 )
 
-// pruneTimeout bounds one run: the next does not begin before it is over.
-const pruneTimeout = 50 * time.Minute
+const (
+	// pruneTimeout bounds one run with all its attempts: the next does not begin before it is over.
+	pruneTimeout = 50 * time.Minute
+	// pruneTry bounds each of its pruneTries attempts; the first pause between two is pruneBackoff, the next one twice that.
+	pruneTry     = 15 * time.Minute
+	pruneTries   = 3
+	pruneBackoff = 10 * time.Second
+)
 
 // Prune deletes what was kept long enough. What there is no time for waits for the schedule's next run.
 func Prune(ctx workflow.Context) (activities.Pruned, error) {
 	ctx = workflow.WithActivityOptions(ctx, workflow.ActivityOptions{
-		StartToCloseTimeout: 15 * time.Minute,
+		StartToCloseTimeout: pruneTry,
 		HeartbeatTimeout:    activities.PruneHeartbeat,
-		RetryPolicy:         &temporal.RetryPolicy{InitialInterval: 10 * time.Second, MaximumAttempts: 3},
+		RetryPolicy:         &temporal.RetryPolicy{InitialInterval: pruneBackoff, MaximumAttempts: pruneTries},
 	})
 	var k *activities.Retention
 	var out activities.Pruned

@@ -21,16 +21,21 @@ type Swept struct {
 	Reconciled activities.Reconciled `json:"tended"`
 }
 
-// sweepTimeout bounds one sweep: the next does not begin before it is over.
-const sweepTimeout = 5 * time.Minute
+const (
+	// sweepTimeout bounds one sweep with all its attempts: the next does not begin before it is over.
+	sweepTimeout = 5 * time.Minute
+	// sweepTry bounds each of its sweepTries attempts at an activity.
+	sweepTry   = 2 * time.Minute
+	sweepTries = 2
+)
 
 // Sweep makes good what crashes left behind: it settles expired operations, and makes sure that partitions and retrying lanes have their
 // workflows. Neither waits for the other.
 func Sweep(ctx workflow.Context) (Swept, error) {
 	ctx = workflow.WithActivityOptions(ctx, workflow.ActivityOptions{
-		StartToCloseTimeout: 2 * time.Minute,
+		StartToCloseTimeout: sweepTry,
 		// The next sweep is the retry that matters.
-		RetryPolicy: &temporal.RetryPolicy{InitialInterval: time.Second, MaximumAttempts: 2},
+		RetryPolicy: &temporal.RetryPolicy{InitialInterval: time.Second, MaximumAttempts: sweepTries},
 	})
 	var a *activities.Activities
 	settle := workflow.ExecuteActivity(ctx, a.Settle)

@@ -53,6 +53,9 @@ const (
 	maxRecent = 200
 	// peekBytes bounds the events of one answer; the server refuses answers over 2 MiB.
 	peekBytes = 1 << 20
+	// callMargin is what an attempt at a request of the process has besides the request's own time: to read what it is signed with, and to tell how it
+	// came out.
+	callMargin = 5 * time.Second
 	// typeMoving is the type of the refusal that means: try again at once.
 	typeMoving = "moving"
 	// typeGone is the type of the refusal that means: this generation is over, even where its workflow is not yet.
@@ -224,8 +227,8 @@ func (r *run) call(ctx workflow.Context, owed flow.Owed) flow.Called {
 		return answer
 	}
 	ctx = workflow.WithActivityOptions(ctx, workflow.ActivityOptions{
-		TaskQueue:           QueueDeliveries,              // slow receivers never delay a ticket
-		StartToCloseTimeout: owed.Timeout + 5*time.Second, // to read what it is signed with, and to tell how it came out
+		TaskQueue:           QueueDeliveries, // slow receivers never delay a ticket
+		StartToCloseTimeout: owed.Timeout + callMargin,
 		RetryPolicy: &temporal.RetryPolicy{InitialInterval: owed.Interval, BackoffCoefficient: owed.Coefficient,
 			MaximumInterval: 24 * time.Hour, MaximumAttempts: int32(owed.Attempts)},
 		Summary: fmt.Sprintf("%s: %s", owed.Name, owed.Method),

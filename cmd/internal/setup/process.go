@@ -27,8 +27,8 @@ type Server interface {
 	Shutdown(context.Context) error
 }
 
-// shutdownWithin bounds how long requests under way may take when a process is asked to end.
-const shutdownWithin = 15 * time.Second
+// shutdownTimeout bounds how long requests under way may take when a process is asked to end.
+const shutdownTimeout = 15 * time.Second
 
 // Serve serves on the address until ctx is over, then lets requests under way finish. ready, if given, is told the address once it listens.
 func Serve(ctx context.Context, server Server, address string, ready ...func(address string)) error {
@@ -46,7 +46,7 @@ func Serve(ctx context.Context, server Server, address string, ready ...func(add
 		return err
 	case <-ctx.Done():
 	}
-	shutdown, cancel := context.WithTimeout(context.WithoutCancel(ctx), shutdownWithin)
+	shutdown, cancel := context.WithTimeout(context.WithoutCancel(ctx), shutdownTimeout)
 	defer cancel()
 	return server.Shutdown(shutdown)
 }
