@@ -116,7 +116,7 @@ func (s *Console) Mount(app *fiber.App) {
 	mountAssets(app)
 	get := func(path string, h handler) { app.Get(path, s.page(s.signedIn(h))) }
 
-	app.Get("/", s.page(func(v *visit) error { return v.redirect(home) }))
+	app.Get("/", s.page(func(q *request) error { return q.redirect(home) }))
 	app.Get("/login", s.page(s.askIn))
 	app.Post("/login", s.page(s.signIn))
 	app.Post("/logout", s.page(s.signOut))
@@ -131,7 +131,7 @@ func (s *Console) Mount(app *fiber.App) {
 	get("/ticket/*", s.nowhere)
 }
 
-// home is where a visit begins.
+// home is the page that one comes to who asked for none.
 const home = "/tickets"
 
-func (s *Console) nowhere(*visit) error { return errNoPage }
+func (s *Console) nowhere(*request) error { return errNoPage }

@@ -21,13 +21,13 @@ var phases = []string{string(ticket.Triggered), string(ticket.Acknowledged), str
 type listView struct {
 	Status, Phase, Words string // as chosen
 	Statuses, Phases     []string
-	Lines                []lineView
+	Rows                 []rowView
 	Further              bool   // this is not the first page
 	First, Next          string // addresses; Next is empty on the last page
 	Chosen               bool   // there is a filter
 }
 
-type lineView struct {
+type rowView struct {
 	ticket.Ticket
 	Word    string // OPEN or CLOSED
 	Waiting []string
@@ -35,7 +35,7 @@ type lineView struct {
 }
 
 // list shows the tenant's tickets, newest first.
-func (s *Console) list(v *visit) error {
+func (s *Console) list(q *request) error {
 	l := listView{Statuses: []string{ticket.WordOpen, ticket.WordClosed}, Phases: phases}
 	var cursor string
 	for _, p := range []struct {
@@ -44,7 +44,7 @@ func (s *Console) list(v *visit) error {
 		to   *string
 	}{{"status", 20, &l.Status}, {"phase", 20, &l.Phase}, {"q", ticket.MaxName, &l.Words}, {"cursor", maxCursor, &cursor}} {
 		var err error
-		if *p.to, err = v.query(p.name, p.max); err != nil {
+		if *p.to, err = q.query(p.name, p.max); err != nil {
 			return err
 		}
 	}
@@ -63,13 +63,13 @@ func (s *Console) list(v *visit) error {
 		}
 		f.Phases = []string{l.Phase}
 	}
-	page, err := s.Reader.Tickets(v.ctx, v.app.Tenant, f)
+	page, err := s.Reader.Tickets(q.ctx, q.app.Tenant, f)
 	if err != nil {
 		return err
 	}
 	for _, t := range page.Items {
 		names, anyone := waiting(t)
-		l.Lines = append(l.Lines, lineView{t, t.Status.Word(), names, anyone})
+		l.Rows = append(l.Rows, rowView{t, t.Status.Word(), names, anyone})
 	}
 	query := url.Values{}
 	for name, value := range map[string]string{"status": l.Status, "phase": l.Phase, "q": l.Words} {
@@ -82,7 +82,7 @@ func (s *Console) list(v *visit) error {
 		query.Set("cursor", page.Next)
 		l.Next = address(home, query)
 	}
-	return v.render(http.StatusOK, "tickets", "Tickets", l)
+	return q.render(http.StatusOK, "tickets", "Tickets", l)
 }
 
 // address puts a path and a query together.

@@ -59,20 +59,20 @@ type relationPage struct {
 }
 
 // relation shows the items of one relation, page by page.
-func (s *Console) relation(v *visit) error {
-	h, err := s.head(v)
+func (s *Console) relation(q *request) error {
+	h, err := s.head(q)
 	if err != nil {
 		return err
 	}
-	kind, err := v.query("type", ticket.MaxRelationType)
+	kind, err := q.query("type", ticket.MaxRelationType)
 	if err != nil {
 		return err
 	}
-	n, err := v.number("page", 1)
+	n, err := q.number("page", 1)
 	if err != nil {
 		return err
 	}
-	relations, err := s.Reader.Relations(v.ctx, h.ID)
+	relations, err := s.Reader.Relations(q.ctx, h.ID)
 	if err != nil {
 		return err
 	}
@@ -93,5 +93,5 @@ func (s *Console) relation(v *visit) error {
 	if to < len(items) {
 		p.Next = relationPath(h.Path, kind, n+1)
 	}
-	return v.render(http.StatusOK, "relation", kind+" of "+h.Number, p)
+	return q.render(http.StatusOK, "relation", kind+" of "+h.Number, p)
 }

@@ -70,59 +70,59 @@ func (k *cookies) read(text string, now time.Time) (out session, ok bool) {
 	return out, true
 }
 
-// session finds the session of a visit; empty when there is none that is valid.
-func (k *cookies) session(v *visit) session {
-	out, _ := k.read(v.Cookies(v.cookie()), v.console.Now())
+// session finds the session of a request; empty when there is none that is valid.
+func (k *cookies) session(q *request) session {
+	out, _ := k.read(q.Cookies(q.cookie()), q.console.Now())
 	return out
 }
 
 // SignedIn tells who a request's cookie says has signed in: the app's code, which may be disabled by now, and a name. For doors beside the pages.
 func (s *Console) SignedIn(c *fiber.Ctx) (app, operator string, ok bool) {
-	in := s.cookies.session(&visit{Ctx: c, console: s})
+	in := s.cookies.session(&request{Ctx: c, console: s})
 	return in.App, in.Operator, in.App != ""
 }
 
 // secure reports whether the visitor's browser speaks https with us.
-func (v *visit) secure() bool { return v.console.Secure || v.Protocol() == "https" }
+func (q *request) secure() bool { return q.console.Secure || q.Protocol() == "https" }
 
 // cookie is the name of the session's cookie. The prefix of the secure one keeps other hosts of the same domain from planting it (RFC 6265bis).
-func (v *visit) cookie() string {
-	if v.secure() {
+func (q *request) cookie() string {
+	if q.secure() {
 		return "__Host-signalbox"
 	}
 	return "signalbox"
 }
 
 // begin gives the browser a new session.
-func (v *visit) begin(app, operator string) error {
-	v.session = session{App: app, Operator: operator, CSRF: token(), Expires: v.console.Now().Add(sessionFor)}
-	value, err := v.console.cookies.write(v.session)
+func (q *request) begin(app, operator string) error {
+	q.session = session{App: app, Operator: operator, CSRF: token(), Expires: q.console.Now().Add(sessionFor)}
+	value, err := q.console.cookies.write(q.session)
 	if err != nil {
 		return err
 	}
-	v.keep(value, int(sessionFor/time.Second))
+	q.setCookie(value, int(sessionFor/time.Second))
 	return nil
 }
 
 // end takes the session away from the browser.
-func (v *visit) end() {
-	v.session = session{}
-	v.keep("", -1)
+func (q *request) end() {
+	q.session = session{}
+	q.setCookie("", -1)
 }
 
-// keep sets the cookie. Lax rather than Strict: a link to a ticket that somebody follows from a message must find them signed in. Nothing is
+// setCookie sets the cookie for so many seconds; below 0 it takes it away. Lax rather than Strict: a link to a ticket that somebody follows from a message must find them signed in. Nothing is
 // changed by following a link.
-func (v *visit) keep(value string, seconds int) {
-	c := &fiber.Cookie{Name: v.cookie(), Value: value, Path: "/", MaxAge: seconds, Secure: v.secure(), HTTPOnly: true, SameSite: fiber.CookieSameSiteLaxMode}
+func (q *request) setCookie(value string, seconds int) {
+	c := &fiber.Cookie{Name: q.cookie(), Value: value, Path: "/", MaxAge: seconds, Secure: q.secure(), HTTPOnly: true, SameSite: fiber.CookieSameSiteLaxMode}
 	if seconds < 0 {
 		c.Expires = time.Unix(1, 0) // Fiber leaves a negative age out
 	}
-	v.Cookie(c)
+	q.Cookie(c)
 }
 
 // ours reports whether a form that was sent came from a page of this session.
-func (v *visit) ours(csrf string) bool {
-	return v.session.CSRF != "" && subtle.ConstantTimeCompare([]byte(csrf), []byte(v.session.CSRF)) == 1
+func (q *request) ours(csrf string) bool {
+	return q.session.CSRF != "" && subtle.ConstantTimeCompare([]byte(csrf), []byte(q.session.CSRF)) == 1
 }
 
 func token() string {

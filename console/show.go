@@ -32,12 +32,12 @@ type head struct {
 	Workflow string // address in the Temporal UI; empty: no link
 }
 
-func (s *Console) head(v *visit) (head, error) {
-	key, err := v.param("number")
+func (s *Console) head(q *request) (head, error) {
+	key, err := q.param("number")
 	if err != nil {
 		return head{}, err
 	}
-	t, err := s.Reader.Ticket(v.ctx, v.app.Tenant, key)
+	t, err := s.Reader.Ticket(q.ctx, q.app.Tenant, key)
 	if err != nil {
 		return head{}, err
 	}
@@ -69,34 +69,34 @@ type ticketView struct {
 }
 
 // show shows a ticket with all that belongs to it.
-func (s *Console) show(v *visit) error {
-	h, err := s.head(v)
+func (s *Console) show(q *request) error {
+	h, err := s.head(q)
 	if err != nil {
 		return err
 	}
-	p := ticketView{head: h, Nodes: nodesOf(h.Ticket), Fields: fieldsOf(h.Fields), Picture: s.picture(v, h)}
-	if p.Events, err = s.events(v, h, notice.Place{}); err != nil {
+	p := ticketView{head: h, Nodes: nodesOf(h.Ticket), Fields: fieldsOf(h.Fields), Picture: s.picture(q, h)}
+	if p.Events, err = s.events(q, h, notice.Place{}); err != nil {
 		return err
 	}
 	// The ticket remembers a head of each message: so many there are, though the newest may have come since it was read.
 	said := len(h.Ticket.Messages)
 	p.Messages.Total = said
-	if p.Messages.Items, err = s.Reader.Messages(v.ctx, h.ID, max(0, said-shownMessages), shownMessages); err != nil {
+	if p.Messages.Items, err = s.Reader.Messages(q.ctx, h.ID, max(0, said-shownMessages), shownMessages); err != nil {
 		return err
 	}
-	relations, err := s.Reader.Relations(v.ctx, h.ID)
+	relations, err := s.Reader.Relations(q.ctx, h.ID)
 	if err != nil {
 		return err
 	}
 	p.Relations = relationsOf(h.Path, relations)
-	registered, err := s.Reader.Registered(v.ctx, h.ID)
+	registered, err := s.Reader.Registered(q.ctx, h.ID)
 	if err != nil {
 		return err
 	}
 	for i, r := range registered {
 		a := s.addressOf(h, r)
 		if i < shownAddresses {
-			if err := s.owed(v, &a, "", shownOwed); err != nil {
+			if err := s.owed(q, &a, "", shownOwed); err != nil {
 				return err
 			}
 		}
@@ -105,42 +105,42 @@ func (s *Console) show(v *visit) error {
 		}
 		p.Addresses = append(p.Addresses, a)
 	}
-	return v.render(http.StatusOK, "ticket", h.Number+" "+h.Title, p)
+	return q.render(http.StatusOK, "ticket", h.Number+" "+h.Title, p)
 }
 
 // picture draws the process as an image: whatever the SVG holds, scripts in an image do not run and it loads nothing.
-func (s *Console) picture(v *visit, h head) template.URL {
-	svg, err := s.draw(v, h)
+func (s *Console) picture(q *request, h head) template.URL {
+	svg, err := s.draw(q, h)
 	if err != nil || len(svg) == 0 {
 		return ""
 	}
 	return template.URL("data:image/svg+xml;base64," + base64.StdEncoding.EncodeToString(svg))
 }
 
-func (s *Console) draw(v *visit, h head) ([]byte, error) {
+func (s *Console) draw(q *request, h head) ([]byte, error) {
 	if s.Diagram == nil {
 		return nil, nil
 	}
-	svg, err := s.Diagram(v.ctx, h.Ticket)
+	svg, err := s.Diagram(q.ctx, h.Ticket)
 	if err != nil {
-		s.Log.WarnContext(v.ctx, "console.diagram", "request_id", v.requestID(), "ticket", h.Number, "error", err.Error())
+		s.Log.WarnContext(q.ctx, "console.diagram", "request_id", q.requestID(), "ticket", h.Number, "error", err.Error())
 	}
 	return svg, err
 }
 
 // diagram serves the picture alone, in full size. Opened by itself an SVG is a document, so it is kept from doing anything.
-func (s *Console) diagram(v *visit) error {
-	h, err := s.head(v)
+func (s *Console) diagram(q *request) error {
+	h, err := s.head(q)
 	if err != nil {
 		return err
 	}
-	svg, err := s.draw(v, h)
+	svg, err := s.draw(q, h)
 	if err != nil || len(svg) == 0 {
 		return errNoPage
 	}
-	v.Set(fiber.HeaderContentSecurityPolicy, "default-src 'none'; style-src 'unsafe-inline'; sandbox; frame-ancestors 'none'")
-	v.Set(fiber.HeaderContentType, "image/svg+xml")
-	return v.Send(svg)
+	q.Set(fiber.HeaderContentSecurityPolicy, "default-src 'none'; style-src 'unsafe-inline'; sandbox; frame-ancestors 'none'")
+	q.Set(fiber.HeaderContentType, "image/svg+xml")
+	return q.Send(svg)
 }
 
 // fieldView is one of a ticket's own fields.
@@ -177,14 +177,14 @@ type conversationPage struct {
 }
 
 // conversation shows all messages, page by page; the last page is the newest.
-func (s *Console) conversation(v *visit) error {
-	h, err := s.head(v)
+func (s *Console) conversation(q *request) error {
+	h, err := s.head(q)
 	if err != nil {
 		return err
 	}
 	said := len(h.Ticket.Messages)
 	last := max(1, (said+pageMessages-1)/pageMessages)
-	n, err := v.number("page", int64(last))
+	n, err := q.number("page", int64(last))
 	if err != nil {
 		return err
 	}
@@ -192,7 +192,7 @@ func (s *Console) conversation(v *visit) error {
 		return errNoPage
 	}
 	from := (int(n) - 1) * pageMessages
-	messages, err := s.Reader.Messages(v.ctx, h.ID, from, pageMessages)
+	messages, err := s.Reader.Messages(q.ctx, h.ID, from, pageMessages)
 	if err != nil {
 		return err
 	}
@@ -204,7 +204,7 @@ func (s *Console) conversation(v *visit) error {
 	if n < int64(last) {
 		p.Messages.Newer = path + strconv.FormatInt(n+1, 10)
 	}
-	return v.render(http.StatusOK, "conversation", "Conversation of "+h.Number, p)
+	return q.render(http.StatusOK, "conversation", "Conversation of "+h.Number, p)
 }
 
 // addressView is an address that is told of the ticket, with some of what it is owed.
@@ -240,8 +240,8 @@ func (s *Console) addressOf(h head, r notice.Registration) addressView {
 }
 
 // owed looks up what an address is owed.
-func (s *Console) owed(v *visit, a *addressView, cursor string, limit int) error {
-	items, next, err := s.Reader.Deliveries(v.ctx, a.ID, cursor, limit)
+func (s *Console) owed(q *request, a *addressView, cursor string, limit int) error {
+	items, next, err := s.Reader.Deliveries(q.ctx, a.ID, cursor, limit)
 	if err != nil {
 		return err
 	}
@@ -259,20 +259,20 @@ type deliveriesPage struct {
 }
 
 // deliveries shows all that one address of the ticket is owed, newest first.
-func (s *Console) deliveries(v *visit) error {
-	h, err := s.head(v)
+func (s *Console) deliveries(q *request) error {
+	h, err := s.head(q)
 	if err != nil {
 		return err
 	}
-	id, err := v.param("subscription")
+	id, err := q.param("subscription")
 	if err != nil {
 		return err
 	}
-	cursor, err := v.query("cursor", maxCursor)
+	cursor, err := q.query("cursor", maxCursor)
 	if err != nil {
 		return err
 	}
-	registered, err := s.Reader.Registered(v.ctx, h.ID)
+	registered, err := s.Reader.Registered(q.ctx, h.ID)
 	if err != nil {
 		return err
 	}
@@ -282,8 +282,8 @@ func (s *Console) deliveries(v *visit) error {
 		return errNoPage
 	}
 	p := deliveriesPage{h, s.addressOf(h, registered[i]), cursor != ""}
-	if err := s.owed(v, &p.Address, cursor, pageOwed); err != nil {
+	if err := s.owed(q, &p.Address, cursor, pageOwed); err != nil {
 		return err
 	}
-	return v.render(http.StatusOK, "deliveries", "Deliveries of "+h.Number, p)
+	return q.render(http.StatusOK, "deliveries", "Deliveries of "+h.Number, p)
 }

@@ -21,20 +21,20 @@ const (
 
 // signedIn lets those through who have signed in with an app that may still read; all others are asked to sign in.
 func (s *Console) signedIn(h handler) handler {
-	return func(v *visit) error {
-		if v.session.App == "" {
-			return v.askIn(v.session.CSRF == "" && v.Cookies(v.cookie()) != "")
+	return func(q *request) error {
+		if q.session.App == "" {
+			return q.askIn(q.session.CSRF == "" && q.Cookies(q.cookie()) != "")
 		}
-		app, err := s.Apps.App(v.ctx, v.session.App)
+		app, err := s.Apps.App(q.ctx, q.session.App)
 		switch {
 		case ticket.Is(err, ticket.Unauthorized), ticket.Is(err, ticket.NotFound), err == nil && !mayRead(app):
-			v.end()
-			return v.askIn(true)
+			q.end()
+			return q.askIn(true)
 		case err != nil:
 			return cannotTell(err)
 		}
-		v.app = app
-		return h(v)
+		q.app = app
+		return h(q)
 	}
 }
 
@@ -55,12 +55,12 @@ func (u unavailable) Unwrap() []error {
 
 // askIn leads to the sign-in page, and from there back to where the visitor wanted to go. Somebody who was exchanging a part of a page comes
 // back to that page. over: they have been signed in before.
-func (v *visit) askIn(over bool) error {
-	back := v.OriginalURL()
-	part := v.Get("HX-Request") != ""
+func (q *request) askIn(over bool) error {
+	back := q.OriginalURL()
+	part := q.Get("HX-Request") != ""
 	if part {
 		back = home
-		if u, err := url.Parse(v.Get("HX-Current-URL")); err == nil {
+		if u, err := url.Parse(q.Get("HX-Current-URL")); err == nil {
 			back = u.RequestURI()
 		}
 	}
@@ -70,11 +70,11 @@ func (v *visit) askIn(over bool) error {
 	}
 	to := "/login?" + query.Encode()
 	if part {
-		v.Set("HX-Redirect", to)
-		v.Status(http.StatusUnauthorized)
+		q.Set("HX-Redirect", to)
+		q.Status(http.StatusUnauthorized)
 		return nil
 	}
-	return v.redirect(to)
+	return q.redirect(to)
 }
 
 // signInPage is what the sign-in page shows. The secret is never sent back.
@@ -85,35 +85,35 @@ type signInPage struct {
 }
 
 // askIn shows the form.
-func (s *Console) askIn(v *visit) error {
-	back, err := v.query("return", ticket.MaxURL)
+func (s *Console) askIn(q *request) error {
+	back, err := q.query("return", ticket.MaxURL)
 	if err != nil {
 		back = home
 	}
-	over, _ := v.query("over", 1)
-	return v.form(http.StatusOK, signInPage{Return: localPath(back), Over: over != ""})
+	over, _ := q.query("over", 1)
+	return q.form(http.StatusOK, signInPage{Return: localPath(back), Over: over != ""})
 }
 
 // form shows the form of the session, which begins with it if need be.
-func (v *visit) form(status int, p signInPage) error {
-	if v.session.CSRF == "" {
-		if err := v.begin("", ""); err != nil {
+func (q *request) form(status int, p signInPage) error {
+	if q.session.CSRF == "" {
+		if err := q.begin("", ""); err != nil {
 			return err
 		}
 	}
-	return v.render(status, "signin", "Sign in", p)
+	return q.render(status, "signin", "Sign in", p)
 }
 
 // signIn begins a session for an app's code and secret and a name. An unknown code and a wrong secret are told in the same words.
-func (s *Console) signIn(v *visit) error {
-	form, err := v.posted()
+func (s *Console) signIn(q *request) error {
+	form, err := q.posted()
 	if err != nil {
 		return err
 	}
 	p := signInPage{Return: localPath(form.Get("return")), Code: form.Get("code"), Operator: strings.TrimSpace(form.Get("operator"))}
-	if !v.ours(form.Get("csrf")) {
+	if !q.ours(form.Get("csrf")) {
 		p.Problem = "This form was too old, or cookies are switched off. Please try again."
-		return v.form(http.StatusForbidden, p)
+		return q.form(http.StatusForbidden, p)
 	}
 	var f ticket.Faults
 	f.Name("code", p.Code, 1, maxCode)
@@ -122,58 +122,58 @@ func (s *Console) signIn(v *visit) error {
 	if f.Err() != nil {
 		p.Problem = "App code, secret and name are all needed, and none of them may be too long."
 		p.Code, p.Operator = short(p.Code, maxCode), short(p.Operator, ticket.MaxName)
-		return v.form(http.StatusBadRequest, p)
+		return q.form(http.StatusBadRequest, p)
 	}
-	attempt, let := s.throttle.take(s.address(v.Ctx), p.Code)
+	attempt, let := s.throttle.take(s.address(q.Ctx), p.Code)
 	if !let {
-		s.Log.WarnContext(v.ctx, "console.throttled", "request_id", v.requestID(), "app", p.Code, "remote", s.address(v.Ctx))
-		v.Set(fiber.HeaderRetryAfter, strconv.Itoa(int(attemptsWindow/time.Second)))
+		s.Log.WarnContext(q.ctx, "console.throttled", "request_id", q.requestID(), "app", p.Code, "remote", s.address(q.Ctx))
+		q.Set(fiber.HeaderRetryAfter, strconv.Itoa(int(attemptsWindow/time.Second)))
 		p.Problem = "Too many attempts have failed. Please wait some minutes."
-		return v.form(http.StatusTooManyRequests, p)
+		return q.form(http.StatusTooManyRequests, p)
 	}
-	app, err := s.Apps.ByCode(v.ctx, p.Code, form.Get("secret"))
+	app, err := s.Apps.ByCode(q.ctx, p.Code, form.Get("secret"))
 	switch {
 	case err != nil && !ticket.Is(err, ticket.Unauthorized) && !ticket.Is(err, ticket.NotFound):
 		s.throttle.forgive(attempt)
 		return cannotTell(err)
 	case err != nil || app.Disabled || app.Tenant == "":
-		s.Log.WarnContext(v.ctx, "console.refused", "request_id", v.requestID(), "app", p.Code, "remote", s.address(v.Ctx))
+		s.Log.WarnContext(q.ctx, "console.refused", "request_id", q.requestID(), "app", p.Code, "remote", s.address(q.Ctx))
 		p.Problem = "The app code or the secret is not right."
-		return v.form(http.StatusUnauthorized, p)
+		return q.form(http.StatusUnauthorized, p)
 	}
 	s.throttle.forgive(attempt)
 	if !mayRead(app) {
 		p.Problem = "This app may not read tickets."
-		return v.form(http.StatusForbidden, p)
+		return q.form(http.StatusForbidden, p)
 	}
-	if err := v.begin(app.Code, p.Operator); err != nil {
+	if err := q.begin(app.Code, p.Operator); err != nil {
 		return err
 	}
-	s.Log.InfoContext(v.ctx, "console.signed_in", "request_id", v.requestID(), "tenant", app.Tenant, "app", app.Code, "operator", p.Operator,
-		"remote", s.address(v.Ctx))
-	return v.redirect(p.Return)
+	s.Log.InfoContext(q.ctx, "console.signed_in", "request_id", q.requestID(), "tenant", app.Tenant, "app", app.Code, "operator", p.Operator,
+		"remote", s.address(q.Ctx))
+	return q.redirect(p.Return)
 }
 
 // signOut ends the session.
-func (s *Console) signOut(v *visit) error {
-	form, err := v.posted()
+func (s *Console) signOut(q *request) error {
+	form, err := q.posted()
 	if err != nil {
 		return err
 	}
-	if v.session.App == "" {
-		return v.redirect("/login")
+	if q.session.App == "" {
+		return q.redirect("/login")
 	}
-	if !v.ours(form.Get("csrf")) {
+	if !q.ours(form.Get("csrf")) {
 		return errExpired
 	}
-	s.Log.InfoContext(v.ctx, "console.signed_out", "request_id", v.requestID(), "app", v.session.App, "operator", v.session.Operator)
-	v.end()
-	return v.redirect("/login")
+	s.Log.InfoContext(q.ctx, "console.signed_out", "request_id", q.requestID(), "app", q.session.App, "operator", q.session.Operator)
+	q.end()
+	return q.redirect("/login")
 }
 
 // posted reads a form.
-func (v *visit) posted() (url.Values, error) {
-	raw := v.BodyRaw()
+func (q *request) posted() (url.Values, error) {
+	raw := q.BodyRaw()
 	if len(raw) > maxForm {
 		return nil, ticket.Refuse(ticket.Invalid, "The form is too large.")
 	}

@@ -19,9 +19,9 @@ type eventsView struct {
 }
 
 // events gives the part of a timeline that lies before a place; the zero place is behind all.
-func (s *Console) events(v *visit, h head, before notice.Place) (out eventsView, err error) {
+func (s *Console) events(q *request, h head, before notice.Place) (out eventsView, err error) {
 	// One more than is shown tells whether there are earlier ones.
-	entries, err := s.Reader.EntriesBefore(v.ctx, h.ID, before, pageEvents+1)
+	entries, err := s.Reader.EntriesBefore(q.ctx, h.ID, before, pageEvents+1)
 	if err != nil {
 		return out, err
 	}
@@ -46,13 +46,13 @@ type timelinePage struct {
 }
 
 // timeline shows the timeline alone, page by page.
-func (s *Console) timeline(v *visit) error {
-	h, err := s.head(v)
+func (s *Console) timeline(q *request) error {
+	h, err := s.head(q)
 	if err != nil {
 		return err
 	}
 	var before notice.Place
-	text, err := v.query("before", notice.MaxPlace)
+	text, err := q.query("before", notice.MaxPlace)
 	if err != nil {
 		return err
 	}
@@ -65,12 +65,12 @@ func (s *Console) timeline(v *visit) error {
 			return errNoPage
 		}
 	}
-	events, err := s.events(v, h, before)
+	events, err := s.events(q, h, before)
 	if err != nil {
 		return err
 	}
 	if len(events.Items) == 0 {
 		return errNoPage
 	}
-	return v.render(http.StatusOK, "timeline", "Timeline of "+h.Number, timelinePage{h, events})
+	return q.render(http.StatusOK, "timeline", "Timeline of "+h.Number, timelinePage{h, events})
 }

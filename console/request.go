@@ -23,8 +23,8 @@ import (
 const policy = "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; connect-src 'self'; " +
 	"form-action 'self'; base-uri 'none'; frame-ancestors 'none'"
 
-// visit is one request, and who makes it.
-type visit struct {
+// request is one request, its deadline, and who makes it.
+type request struct {
 	*fiber.Ctx
 	ctx     context.Context // ends when the page's time is up
 	console *Console
@@ -32,34 +32,34 @@ type visit struct {
 	app     desk.App // of the session, as it is now
 }
 
-type handler func(*visit) error
+type handler func(*request) error
 
 // page is around every handler: headers, a deadline, and a page for whatever goes wrong.
 func (s *Console) page(h handler) fiber.Handler {
 	return func(c *fiber.Ctx) error {
 		ctx, cancel := context.WithTimeout(c.UserContext(), s.Timeout)
 		defer cancel()
-		v := &visit{Ctx: c, ctx: ctx, console: s}
-		v.headers()
-		v.session = s.cookies.session(v)
-		if err := guarded(h, v); err != nil {
-			return v.fail(err)
+		q := &request{Ctx: c, ctx: ctx, console: s}
+		q.headers()
+		q.session = s.cookies.session(q)
+		if err := guarded(h, q); err != nil {
+			return q.fail(err)
 		}
 		return nil
 	}
 }
 
 // guarded runs a handler and makes an error of a panic: the page after it is ours to make.
-func guarded(h handler, v *visit) (err error) {
+func guarded(h handler, q *request) (err error) {
 	defer func() {
 		if p := recover(); p != nil {
 			err = fmt.Errorf("panic: %v\n%s", p, debug.Stack())
 		}
 	}()
-	return h(v)
+	return h(q)
 }
 
-func (v *visit) headers() {
+func (q *request) headers() {
 	for name, value := range map[string]string{
 		fiber.HeaderContentSecurityPolicy:     policy,
 		fiber.HeaderXFrameOptions:             "DENY",
@@ -69,15 +69,15 @@ func (v *visit) headers() {
 		fiber.HeaderCrossOriginResourcePolicy: "same-origin",
 		"Cross-Origin-Opener-Policy":          "same-origin",
 	} {
-		v.Set(name, value)
+		q.Set(name, value)
 	}
-	if v.requestID() == "" {
-		v.Set(fiber.HeaderXRequestID, uuid.NewString())
+	if q.requestID() == "" {
+		q.Set(fiber.HeaderXRequestID, uuid.NewString())
 	}
 }
 
 // requestID is the id that the front desk gave the request, or one made here.
-func (v *visit) requestID() string { return v.GetRespHeader(fiber.HeaderXRequestID) }
+func (q *request) requestID() string { return q.GetRespHeader(fiber.HeaderXRequestID) }
 
 // frame is what the layout knows of a page.
 type frame struct {
@@ -90,22 +90,22 @@ type frame struct {
 }
 
 // render answers with a page. It is made whole before anything of it is sent.
-func (v *visit) render(status int, name, title string, page any) error {
-	f := frame{Title: title, CSRF: v.session.CSRF, RequestID: v.requestID(), Page: page}
-	if v.app.Code != "" {
-		f.Operator, f.App = v.session.Operator, v.app
+func (q *request) render(status int, name, title string, page any) error {
+	f := frame{Title: title, CSRF: q.session.CSRF, RequestID: q.requestID(), Page: page}
+	if q.app.Code != "" {
+		f.Operator, f.App = q.session.Operator, q.app
 	}
 	var out bytes.Buffer
 	if err := pages[name].ExecuteTemplate(&out, "layout", f); err != nil {
 		return fmt.Errorf("make the page %s: %w", name, err)
 	}
-	v.Status(status)
-	v.Set(fiber.HeaderContentType, fiber.MIMETextHTMLCharsetUTF8)
-	return v.Send(out.Bytes())
+	q.Status(status)
+	q.Set(fiber.HeaderContentType, fiber.MIMETextHTMLCharsetUTF8)
+	return q.Send(out.Bytes())
 }
 
 // redirect leads to another page of ours.
-func (v *visit) redirect(to string) error { return v.Redirect(to, http.StatusSeeOther) }
+func (q *request) redirect(to string) error { return q.Redirect(to, http.StatusSeeOther) }
 
 // problem is what the error page says.
 type problem struct {
@@ -120,15 +120,15 @@ var (
 )
 
 // fail answers with a page that says what went wrong, as far as it concerns the visitor. What is a fault of ours goes to the log alone.
-func (v *visit) fail(err error) error {
+func (q *request) fail(err error) error {
 	p := problemOf(err)
 	if p.Status >= 500 {
-		v.console.Log.ErrorContext(v.ctx, "console.failed", "request_id", v.requestID(), "path", v.Path(), "error", err.Error())
+		q.console.Log.ErrorContext(q.ctx, "console.failed", "request_id", q.requestID(), "path", q.Path(), "error", err.Error())
 	}
 	if p.Status == http.StatusServiceUnavailable {
-		v.Set(fiber.HeaderRetryAfter, "2")
+		q.Set(fiber.HeaderRetryAfter, "2")
 	}
-	return v.render(p.Status, "problem", p.Heading, p)
+	return q.render(p.Status, "problem", p.Heading, p)
 }
 
 func problemOf(err error) problem {
@@ -148,8 +148,8 @@ func problemOf(err error) problem {
 }
 
 // param gives a parameter of the path, unescaped once. What is no proper text names nothing.
-func (v *visit) param(name string) (string, error) {
-	value, err := url.PathUnescape(v.Params(name))
+func (q *request) param(name string) (string, error) {
+	value, err := url.PathUnescape(q.Params(name))
 	if err != nil || !utf8.ValidString(value) || strings.ContainsRune(value, 0) {
 		return "", errNoPage
 	}
@@ -157,8 +157,8 @@ func (v *visit) param(name string) (string, error) {
 }
 
 // query gives a parameter of the query string. One that is over-long, or no proper text, is Invalid.
-func (v *visit) query(name string, max int) (string, error) {
-	values, err := url.ParseQuery(string(v.Request().URI().QueryString()))
+func (q *request) query(name string, max int) (string, error) {
+	values, err := url.ParseQuery(string(q.Request().URI().QueryString()))
 	if err != nil {
 		return "", ticket.Refuse(ticket.Invalid, "The address is not properly escaped.")
 	}
@@ -169,8 +169,8 @@ func (v *visit) query(name string, max int) (string, error) {
 }
 
 // number gives a parameter of the query string that is a whole number from 1 up, or otherwise when there is none.
-func (v *visit) number(name string, otherwise int64) (int64, error) {
-	raw, err := v.query(name, 20)
+func (q *request) number(name string, otherwise int64) (int64, error) {
+	raw, err := q.query(name, 20)
 	if err != nil || raw == "" {
 		return otherwise, err
 	}
