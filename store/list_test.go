@@ -2,6 +2,7 @@ package store_test
 
 import (
 	"fmt"
+	"reflect"
 	"slices"
 	"strings"
 	"testing"
@@ -135,6 +136,7 @@ func TestEachFilterByItself(t *testing.T) {
 		stories := gallery(b, 60)
 		yes, no := true, false
 		middle := stories[30].ticket
+		tried := map[string]bool{"Words": true, "Limit": true, "Cursor": true} // tests of their own
 		for name, f := range map[string]ticket.Filter{
 			"open": {Open: &yes}, "closed": {Open: &no}, "phase": {Phases: []string{"suspended"}}, "phases": {Phases: []string{"revoked", "triggered"}},
 			"origin": {Origin: "customs"}, "tag": {Tag: "海关"}, "service": {Service: "incident"}, "assignee": {Assignee: "li"}, "waiting": {WaitingFor: "zhao"},
@@ -148,8 +150,14 @@ func TestEachFilterByItself(t *testing.T) {
 				}
 			}
 			require.NotEmpty(t, want, name)
+			for member, value := range reflect.ValueOf(f).Fields() {
+				tried[member.Name] = tried[member.Name] || !value.IsZero()
+			}
 			f.Limit = 7
 			require.Equal(t, want, numbers(b.pages(t, "a", f)), name)
+		}
+		for member := range reflect.TypeFor[ticket.Filter]().Fields() {
+			require.True(t, tried[member.Name], "the filter %s is not tried", member.Name)
 		}
 		page, err := b.Tickets(t.Context(), "a", ticket.Filter{})
 		require.NoError(t, err)
