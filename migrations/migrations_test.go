@@ -2,7 +2,10 @@ package migrations_test
 
 import (
 	"database/sql"
+	"os"
 	"path/filepath"
+	"regexp"
+	"strings"
 	"testing"
 
 	_ "github.com/lib/pq"
@@ -51,4 +54,22 @@ func TestUpDownAndUpAgain(t *testing.T) {
 	}
 	_, err := migrations.Up(t.Context(), nil, "mysql")
 	require.ErrorContains(t, err, "mysql")
+}
+
+// The way back of a migration is taken alone when a version is rolled back; that all of them together leave nothing behind does not show that
+// each undoes what it did.
+func TestEveryMigrationHasItsWayBack(t *testing.T) {
+	made := regexp.MustCompile(`(?i)\b(CREATE TABLE|ADD COLUMN)\s+(\w+)`)
+	files, err := filepath.Glob("*.sql")
+	require.NoError(t, err)
+	require.NotEmpty(t, files)
+	for _, file := range files {
+		text, err := os.ReadFile(file)
+		require.NoError(t, err)
+		up, down, found := strings.Cut(string(text), "-- +goose Down")
+		require.True(t, found, "%s has no way back", file)
+		for _, what := range made.FindAllStringSubmatch(up, -1) {
+			require.Regexp(t, `(?i)\bDROP (TABLE|COLUMN)\s+(IF EXISTS )?`+what[2]+`\b`, down, "%s does not undo %s", file, what[0])
+		}
+	}
 }
