@@ -61,9 +61,13 @@ func (p *Projections) insertPeople(ctx context.Context, q *db.Tx, rows [][]any) 
 
 // updateEndedAt keeps when the ticket ended, for those who look for it by that.
 func (p *Projections) updateEndedAt(ctx context.Context, q *db.Tx, before, after ticket.Ticket) error {
-	if after.Ended() == (before.Seq > 0 && before.Ended()) {
+	was, is := before.EndedAt(), after.EndedAt()
+	if before.Seq == 0 {
+		was = nil
+	}
+	if was == is || was != nil && is != nil && was.Equal(*is) {
 		return nil
 	}
-	_, err := q.Exec(ctx, `UPDATE tickets SET ended_at = ? WHERE id = ?`, db.AtOrNil(after.EndedAt()), after.ID)
+	_, err := q.Exec(ctx, `UPDATE tickets SET ended_at = ? WHERE id = ?`, db.AtOrNil(is), after.ID)
 	return db.Wrap("keep the end", err)
 }

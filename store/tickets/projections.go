@@ -98,7 +98,7 @@ func (p *Projections) insertOpening(ctx context.Context, q *db.Tx, t ticket.Tick
 	for _, tag := range t.Tags {
 		tags = append(tags, []any{t.Tenant, tag, t.ID})
 	}
-	for _, term := range termsOf(t) {
+	for _, term := range Terms(t) {
 		words = append(words, []any{t.Tenant, []byte(term), t.ID})
 	}
 	if err := q.Insert(ctx, `ticket_tags (tenant, tag, ticket_id)`, tags); err != nil {

@@ -70,8 +70,8 @@ func (r run) terms() []string {
 	return append(terms, string(r.text[len(r.text)-1:]))
 }
 
-// termsOf gives the terms a ticket is found by, at most maxTerms, the most telling parts first.
-func termsOf(t ticket.Ticket) []string {
+// Terms gives the terms a ticket is found by, at most maxTerms, the most telling parts first.
+func Terms(t ticket.Ticket) []string {
 	description := []rune(t.Description)
 	description = description[:min(len(description), maxDescription)]
 	var terms []string

@@ -14,23 +14,24 @@ import (
 
 // ticketRow is a ticket's row with all that is copied out of its state.
 type ticketRow struct {
-	ID        int64        `db:"id"`
-	Tenant    string       `db:"tenant"`
-	Number    string       `db:"number"`
-	UUID      string       `db:"uuid"`
-	Open      bool         `db:"open"`
-	Phase     string       `db:"phase"`
-	Origin    string       `db:"origin"`
-	Service   string       `db:"service"`
-	Assignee  string       `db:"assignee"`
-	CreatedAt db.Timestamp `db:"created_at"`
-	UpdatedAt db.Timestamp `db:"updated_at"`
-	Seq       int64        `db:"seq"`
-	State     string       `db:"state"`
-	Chain     string       `db:"chain"`
+	ID        int64         `db:"id"`
+	Tenant    string        `db:"tenant"`
+	Number    string        `db:"number"`
+	UUID      string        `db:"uuid"`
+	Open      bool          `db:"open"`
+	Phase     string        `db:"phase"`
+	Origin    string        `db:"origin"`
+	Service   string        `db:"service"`
+	Assignee  string        `db:"assignee"`
+	CreatedAt db.Timestamp  `db:"created_at"`
+	UpdatedAt db.Timestamp  `db:"updated_at"`
+	EndedAt   *db.Timestamp `db:"ended_at"`
+	Seq       int64         `db:"seq"`
+	State     string        `db:"state"`
+	Chain     string        `db:"chain"`
 }
 
-const ticketColumns = `id, tenant, number, uuid, open, phase, origin, service, assignee, created_at, updated_at, seq, state, chain`
+const ticketColumns = `id, tenant, number, uuid, open, phase, origin, service, assignee, created_at, updated_at, ended_at, seq, state, chain`
 
 // inspection is what was seen of one ticket.
 type inspection struct {
@@ -45,6 +46,8 @@ type inspection struct {
 	next     int64  // the sequence number that comes next
 	state    ticket.Ticket
 	messages map[string]messageTimes // its messages, by id
+	opened   ticket.Ticket           // as it was opened
+	parts    map[part]int64          // who has which part, and with which event it came; approvers are the state's
 	blind    bool                    // what the state should be cannot be told
 }
 
@@ -62,7 +65,7 @@ func (i *inspection) fault(format string, args ...any) {
 
 // inspect looks at one ticket, holding its row or not; false: it has none.
 func (v *verification) inspect(ctx context.Context, q *db.Tx, id int64, hold bool) (i *inspection, known bool, err error) {
-	i = &inspection{next: 1, messages: map[string]messageTimes{}}
+	i = &inspection{next: 1, messages: map[string]messageTimes{}, parts: map[part]int64{}}
 	query := `SELECT ` + ticketColumns + ` FROM tickets WHERE id = ?`
 	if hold {
 		query = q.Locking(query, db.Exclusive)
@@ -132,6 +135,14 @@ func (i *inspection) fold(content string) bool {
 		return false
 	}
 	i.state = ticket.Evolve(i.state, e)
+	if o := e.After.Opening; o != nil {
+		i.opened = i.state
+		i.join(o.Opener, ticket.PartOpener, e.Seq)
+		for _, person := range o.Followers {
+			i.join(person, ticket.PartFollower, e.Seq)
+		}
+	}
+	i.join(e.Acted(), ticket.PartActor, e.Seq)
 	if m := e.After.Message; m != nil {
 		h, again := i.messages[m.ID]
 		if !again {
@@ -141,6 +152,20 @@ func (i *inspection) fold(content string) bool {
 		i.messages[m.ID] = h
 	}
 	return true
+}
+
+// part is somebody's part in a ticket.
+type part struct {
+	Person string      `db:"person"`
+	Part   ticket.Part `db:"part"`
+}
+
+// join gives somebody a part; who has it already keeps the place that comes with it.
+func (i *inspection) join(person string, as ticket.Part, seq int64) {
+	p := part{db.CleanText(person), as}
+	if _, has := i.parts[p]; person != "" && !has {
+		i.parts[p] = seq
+	}
 }
 
 // end looks at where the chain ends, and the timeline.
@@ -183,13 +208,88 @@ func (i *inspection) compare() {
 			wrong = append(wrong, column.name)
 		}
 	}
+	if ended := t.EndedAt(); !i.old() && ((ended == nil) != (r.EndedAt == nil) || ended != nil && *r.EndedAt != db.At(*ended)) {
+		wrong = append(wrong, "ended_at")
+	}
 	if len(wrong) > 0 {
 		i.fault("its row says something else than its timeline: %s", strings.Join(wrong, ", "))
 	}
 }
 
-// compareSides holds what is shown of the conversation and of relations against what the ticket remembers of them.
+// old reports whether some of the ticket is from before the chain, and so perhaps from before ended_at and people were kept.
+func (i *inspection) old() bool { return i.backfilled+i.unchained > 0 }
+
+// compareSides holds the tables beside the ticket's row against its timeline.
 func (i *inspection) compareSides(ctx context.Context, q *db.Tx) error {
+	for _, compare := range []func(context.Context, *db.Tx) error{i.compareMessages, i.compareRelations, i.compareLists, i.comparePeople} {
+		if err := compare(ctx, q); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// compareLists holds tags, the words that the ticket is found by, and whom it asks to act.
+func (i *inspection) compareLists(ctx context.Context, q *db.Tx) error {
+	for _, side := range []struct {
+		table, column, fault string
+		want                 []string
+	}{
+		{"ticket_tags", "tag", "the tags that it is found by are not its own", i.opened.Tags},
+		{"words", "term", "the words that it is found by are not its own", tickets.Terms(i.opened)},
+		{"waiting", "person", "whom it is listed as waiting for is not whom it asks", i.state.WaitingFor()},
+	} {
+		var rows []struct {
+			Tenant string `db:"tenant"`
+			Value  string `db:"value"`
+		}
+		if err := q.All(ctx, &rows, `SELECT tenant, `+side.column+` AS value FROM `+side.table+` WHERE ticket_id = ?`, i.row.ID); err != nil {
+			return db.Wrap("list "+side.table, err)
+		}
+		want := map[string]bool{}
+		for _, value := range side.want {
+			want[value] = true
+		}
+		same := len(rows) == len(want)
+		for _, r := range rows {
+			same = same && r.Tenant == i.state.Tenant && want[r.Value]
+		}
+		if !same {
+			i.fault("%s", side.fault)
+		}
+	}
+	return nil
+}
+
+// comparePeople holds who has which part. The place of an approver is not compared: it depends on how many events were projected at once.
+func (i *inspection) comparePeople(ctx context.Context, q *db.Tx) error {
+	if i.old() {
+		return nil
+	}
+	var rows []struct {
+		part
+		Tenant string `db:"tenant"`
+		Seq    int64  `db:"seq"`
+	}
+	if err := q.All(ctx, &rows, `SELECT tenant, person, part, seq FROM people WHERE ticket_id = ?`, i.row.ID); err != nil {
+		return db.Wrap("list people", err)
+	}
+	for _, person := range i.state.Approvers() {
+		i.join(person, ticket.PartApprover, 0)
+	}
+	same := len(rows) == len(i.parts)
+	for _, r := range rows {
+		seq, has := i.parts[r.part]
+		same = same && has && r.Tenant == i.state.Tenant && (r.Seq == seq || r.Part == ticket.PartApprover)
+	}
+	if !same {
+		i.fault("its people, or their parts, are not those of its timeline")
+	}
+	return nil
+}
+
+// compareMessages holds what is shown of the conversation against what the ticket remembers of it.
+func (i *inspection) compareMessages(ctx context.Context, q *db.Tx) error {
 	said := map[string]ticket.MessageSummary{}
 	for _, head := range i.state.Messages {
 		said[head.ID] = head
@@ -218,13 +318,26 @@ func (i *inspection) compareSides(ctx context.Context, q *db.Tx) error {
 	if len(said) > 0 {
 		i.fault("messages of its conversation that are missing: %d", len(said))
 	}
-	var rows []tickets.RelationRow
-	if err := q.All(ctx, &rows, `SELECT type, content FROM relations WHERE ticket_id = ? ORDER BY type, place`, i.row.ID); err != nil {
+	return nil
+}
+
+// compareRelations does so with relations.
+func (i *inspection) compareRelations(ctx context.Context, q *db.Tx) error {
+	var rows []struct {
+		tickets.RelationRow
+		Tenant string `db:"tenant"`
+	}
+	if err := q.All(ctx, &rows, `SELECT type, content, tenant FROM relations WHERE ticket_id = ? ORDER BY type, place`, i.row.ID); err != nil {
 		return db.Wrap("list relations", err)
 	}
 	related := map[string][]string{}
+	strange := false
 	for _, r := range rows {
 		related[r.Type] = append(related[r.Type], r.Content)
+		strange = strange || r.Tenant != i.state.Tenant
+	}
+	if strange {
+		i.fault("it has relations of another tenant")
 	}
 	for _, head := range i.state.Relations {
 		if r := related[head.Type]; len(r) != head.Count || len(r) > 0 && (ticket.Relation{Type: head.Type, Content: r}).Summary() != head {
