@@ -9,10 +9,10 @@ import (
 	"signalbox/ticket"
 )
 
-// EncryptedMark begins a body that was sealed because it tells a secret; no JSON begins so.
+// EncryptedMark begins a body that was encrypted because it tells a secret; no JSON begins so.
 const EncryptedMark = "sealed:"
 
-// EncryptOpening seals the headers that an opening wants sent along, which may hold a credential, before anybody writes the opening down: it is
+// EncryptOpening encrypts the headers that an opening wants sent along, which may hold a credential, before anybody writes the opening down: it is
 // kept with its operation, in the ticket's events and in Temporal.
 func (v *Vault) EncryptOpening(ctx context.Context, q *db.Tx, events []ticket.Event) error {
 	for i := range events {
@@ -35,7 +35,7 @@ func (v *Vault) EncryptOpening(ctx context.Context, q *db.Tx, events []ticket.Ev
 	return nil
 }
 
-// DecryptHeaders gives what sealOpening sealed, or what an opening from before it has in plain.
+// DecryptHeaders gives what EncryptOpening encrypted, or what an opening from before it has in plain.
 func (v *Vault) DecryptHeaders(ctx context.Context, q *db.Tx, id ticket.Identity, c ticket.Callback) (headers map[string]string, err error) {
 	if c.Sealed == "" {
 		return c.Headers, nil

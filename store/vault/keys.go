@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"sync"
 
+	"signalbox/internal/aead"
 	"signalbox/store/db"
 )
 
@@ -24,11 +25,9 @@ const (
 // Purposes lists every purpose.
 var Purposes = []Purpose{KeyAudit, KeyPayload, KeyToken, KeyKept}
 
-// DataKey is a key of 32 bytes that outlives the master key: it lies in the database sealed, and a new master key seals it anew.
-type DataKey struct {
-	ID  string // tells nothing of the key, and may stand beside what was done with it
-	Key []byte
-}
+// DataKey is a key of 32 bytes that outlives the master key: it lies in the database encrypted, and a new master key encrypts it anew. Its ID tells
+// nothing of the key, and may stand beside what was done with it.
+type DataKey = aead.Key
 
 // DataKeys gives the keys of a purpose: first the one in force, then earlier ones, newest first. The first is made where there is none; of
 // several processes that ask at once all get the same. It reads the database each time. An error tells that a key cannot be opened: the master
@@ -89,7 +88,7 @@ func (v *Vault) dataKey(ctx context.Context, q *db.Tx, purpose Purpose) (DataKey
 	return keys[0], nil
 }
 
-// KeysIn gives the keys of a purpose, and makes the first, within a transaction. What it reads is remembered for as long as the process generations: keys never change.
+// KeysIn gives the keys of a purpose, and makes the first, within a transaction. What it reads is remembered for as long as the process lives: keys never change.
 func (v *Vault) KeysIn(ctx context.Context, q *db.Tx, purpose Purpose) ([]DataKey, error) {
 	if keys := v.keys.get(purpose); len(keys) > 0 {
 		return keys, nil
@@ -126,7 +125,7 @@ func (v *Vault) readKeys(ctx context.Context, q *db.Tx, purpose Purpose) ([]Data
 		if err != nil {
 			return nil, fmt.Errorf("open the %s key %s: %w", purpose, row.ID, err)
 		}
-		keys = append(keys, DataKey{row.ID, []byte(key)})
+		keys = append(keys, DataKey{ID: row.ID, Key: []byte(key)})
 	}
 	return keys, nil
 }
@@ -195,7 +194,7 @@ func (v *Vault) firstKeys(ctx context.Context, q *db.Tx, purpose Purpose) ([][]b
 // dataKeyOwner is the owner of a sealed data key.
 func dataKeyOwner(purpose Purpose, id string) string { return "data key:" + string(purpose) + ":" + id }
 
-// EncryptLasting seals what an event or a delivery keeps of a secret.
+// EncryptLasting encrypts under a data key what an event or a delivery keeps of a secret.
 func (v *Vault) EncryptLasting(ctx context.Context, q *db.Tx, secret, owner string) (string, error) {
 	s, err := v.lastingBox(ctx, q)
 	if err != nil {
@@ -204,7 +203,7 @@ func (v *Vault) EncryptLasting(ctx context.Context, q *db.Tx, secret, owner stri
 	return s.encrypt(secret, owner), nil
 }
 
-// DecryptLasting gives back what keep sealed for that owner.
+// DecryptLasting gives back what EncryptLasting encrypted for that owner.
 func (v *Vault) DecryptLasting(ctx context.Context, q *db.Tx, sealed, owner string) (string, error) {
 	s, err := v.lastingBox(ctx, q)
 	if err != nil {
@@ -213,10 +212,10 @@ func (v *Vault) DecryptLasting(ctx context.Context, q *db.Tx, sealed, owner stri
 	return s.decrypt(sealed, owner)
 }
 
-func (v *Vault) lastingBox(ctx context.Context, q *db.Tx) (*box, error) {
+func (v *Vault) lastingBox(ctx context.Context, q *db.Tx) (box, error) {
 	keys, err := v.KeysIn(ctx, q, KeyKept)
 	if err != nil {
-		return nil, err
+		return box{}, err
 	}
 	return dataKeyBox(keys)
 }

@@ -96,7 +96,7 @@ func (v *Vault) SealedUnder(ctx context.Context) ([]Sealed, error) {
 			return nil, fmt.Errorf("count %s: %w", p.what, err)
 		}
 		for key, n := range counts {
-			out = append(out, Sealed{p.what, key, key == v.master.first, n})
+			out = append(out, Sealed{p.what, key, key == v.master.InForce(), n})
 		}
 	}
 	slices.SortStableFunc(out, func(a, b Sealed) int { return cmp.Or(cmp.Compare(a.What, b.What), cmp.Compare(a.Key, b.Key)) })
@@ -138,7 +138,7 @@ func (v *Vault) Reseal(ctx context.Context) ([]Resealed, error) {
 func (v *Vault) reseal(ctx context.Context, p sealedColumn, row []string, text string) (n, failed int, changed bool, err error) {
 	key, owner := row[:len(p.key)], p.owner(row[len(p.key):])
 	next, err := p.each(text, func(sealed string) (string, error) {
-		if strings.HasPrefix(sealed, v.master.first+".") {
+		if strings.HasPrefix(sealed, v.master.InForce()+".") {
 			return sealed, nil
 		}
 		plain, err := v.master.decrypt(sealed, owner)

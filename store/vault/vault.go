@@ -7,7 +7,7 @@ type Vault struct {
 	ReadAtOnce int // how many rows Reseal and SealedUnder read at once; 200
 
 	db      *db.DB
-	master  *box
+	master  box
 	derived [][]byte // what tokens were made with before there were data keys, oldest first
 	keys    *keyCache
 }
