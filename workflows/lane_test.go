@@ -191,7 +191,7 @@ func TestStandardTriesFollowTheTable(t *testing.T) {
 	require.Equal(t, want, b.heard()[:10])
 	require.Len(t, b.heard(), 20, "a delivery that is given up does not stop the lane")
 	require.Equal(t, 2, b.outbox.Count(notice.Failed))
-	require.Equal(t, notice.Active, b.outbox.Subscription("s").State)
+	require.Equal(t, notice.Dropped, b.outbox.Subscription("s").State, "the second is given up after more than five days without a success")
 }
 
 func TestALaneOutlivesAnOutageOfTheDatabase(t *testing.T) {

@@ -121,7 +121,7 @@ func (o *Outbox) Park(lane notice.Lane, at time.Time, next time.Time) {
 	o.change(func() {
 		first := true
 		for _, d := range o.deliveries {
-			if d.Lane != lane {
+			if d.Lane != lane || d.State.Over() {
 				continue
 			}
 			d.State = notice.Retrying
