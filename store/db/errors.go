@@ -23,7 +23,7 @@ func Wrap(doing string, err error) error {
 	return fmt.Errorf("%s: %w", doing, err)
 }
 
-// TranslateError makes an error fit to leave the store: a database that does not answer, or cannot do it now, is an Unavailable refusal with the
+// TranslateError turns a database's error into what callers of the store may see: where it that does not answer, or cannot do it now, that is an Unavailable refusal with the
 // cause inside for the log. It is the only place that tells so.
 func TranslateError(err error) error {
 	if err == nil || ticket.AsError(err) != nil || !isTransient(err) {

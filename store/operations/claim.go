@@ -90,7 +90,8 @@ func (l *Log) findByKey(ctx context.Context, q *db.Tx, op desk.Operation) (desk.
 	return stored, true, err
 }
 
-// resolveConflict says what becomes of a claim whose key another operation has; nil: that one has lost its key.
+// resolveConflict decides between a stored operation and a new one with the same key. It gives the stored one, and fresh where it is to be tried again;
+// or nil where the stored one was void and has lost its key to another request. Reused: the key was used for another request; Busy: the first is still running.
 func (l *Log) resolveConflict(ctx context.Context, q *db.Tx, stored, op desk.Operation) (taken *desk.Operation, fresh bool, err error) {
 	same := stored.Request.Fingerprint == op.Request.Fingerprint
 	switch {

@@ -9,7 +9,7 @@ import (
 	"signalbox/store/db"
 )
 
-// recordHealth writes down what the tries say about their addresses: since when every try failed, and which are given up. With them it holds those
+// recordHealth stores, for the address of each outcome, since when every try at it has failed (failing_since), and drops those that are given up. With them it holds those
 // who follow what is told of it, and those whose lanes are going to be retrying, so that they are not paused or dropped meanwhile; all by id.
 func (o *Outbox) recordHealth(ctx context.Context, q *db.Tx, outcomes []*outcome) error {
 	byID, followers, parking := map[string][]*outcome{}, map[string][]*follower{}, map[string]bool{}

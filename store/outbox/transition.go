@@ -8,9 +8,9 @@ import (
 	"signalbox/store/db"
 )
 
-// What a subscription's turn does to what it is owed: paused or dropped, what was under way is held; resumed, what is held is sent; deleted, both
-// are cancelled. Of a few deliveries all are turned in the same transaction. Where there are more, as after weeks, the rest follows a piece at a
-// time, since whoever tells the subscription of anything waits for its row meanwhile: turning says what is left. No one can tell the difference:
+// A subscription that changes its state takes its deliveries along, which is its transition. Paused or dropped, what was under way is held; resumed, what is held is sent; deleted, both
+// are cancelled. Up to a bound all of them change in the same transaction. Where there are more, as after weeks, the rest follows a piece at a
+// time, since whoever tells the subscription of anything waits for its row meanwhile: the column turning says what is left. No one can tell the difference:
 // nothing of a subscription that is ending is sent, and as long as it is releasing, whatever comes is held behind what is older.
 const (
 	ending    = "ending"

@@ -58,7 +58,8 @@ func nonNil(list []string) []string {
 	return list
 }
 
-// updateProjections brings the tables beside the ticket's row up to date.
+// updateProjections writes what the steps change in the tables that are read beside the ticket's row: tags, words and the callback when it opens, then
+// messages, people, its end, relations and who is waited for. The ticket's row is held.
 func (p *Projections) updateProjections(ctx context.Context, q *db.Tx, steps []outbox.Step) error {
 	relations := map[string][]string{}
 	for _, s := range steps {
