@@ -1,7 +1,7 @@
 -- +goose Up
 
 -- Lasting subscriptions, those with ticket_id 0, follow the stream. Which of them an event is for is found by equality: by the selectors
--- that the shapes in use give for the event (see package notice).
+-- that the shapes in use give for the event (see package store/outbox).
 ALTER TABLE subscriptions ADD COLUMN filter   text    NOT NULL DEFAULT '{}'; -- JSON, as its owner set it
 ALTER TABLE subscriptions ADD COLUMN shape    integer NOT NULL DEFAULT 0;    -- of the filter
 ALTER TABLE subscriptions ADD COLUMN selector text    NOT NULL DEFAULT '';   -- likewise

@@ -64,7 +64,7 @@ func (s DeliveryState) Over() bool { return s != Pending && s != Retrying }
 // Lane is what must arrive in order: one subscription's deliveries about one ticket, or of published events with one key.
 type Lane struct {
 	Subscription string `json:"subscription"`
-	TicketID     int64  `json:"ticket_id"` // below zero: a StreamLane
+	TicketID     int64  `json:"ticket_id"` // below zero: of the stream's events with one key
 }
 
 // String gives the lane as it is written in a workflow ID.

@@ -6,7 +6,6 @@ import (
 
 	standardwebhooks "github.com/standard-webhooks/standard-webhooks/libraries/go"
 	"github.com/stretchr/testify/require"
-	"pgregory.net/rapid"
 
 	"signalbox/notice"
 	"signalbox/ticket"
@@ -59,27 +58,6 @@ func TestWhatTheStreamIsToldOfTickets(t *testing.T) {
 	}
 }
 
-// words from which filters and events are made, so that they meet often; some are cut in the middle of a character by a prefix of another.
-var words = []string{"", "a", "b", "ab", "a.b", "中", "中文", "中国", "a中", "é", "\uFFFD", "*", "a*"}
-
-func TestSelectorsFindExactlyWhatFiltersChoose(t *testing.T) {
-	rapid.Check(t, func(t *rapid.T) {
-		word := rapid.SampledFrom(words)
-		f := notice.Filter{Source: word.Draw(t, "source"), Topic: word.Draw(t, "topic"), Type: word.Draw(t, "type"), Status: word.Draw(t, "status"),
-			Key: word.Draw(t, "key") + rapid.SampledFrom([]string{"", "*"}).Draw(t, "open")}
-		p := notice.Published{Key: word.Draw(t, "event key") + word.Draw(t, "more")}
-		for i, to := range []*string{&p.Source, &p.Topic, &p.Type, &p.Status} {
-			own := []string{f.Source, f.Topic, f.Type, f.Status}[i]
-			if *to = word.Draw(t, "event"); rapid.Bool().Draw(t, "alike") {
-				*to = own
-			}
-		}
-		shape, selector := f.Selector()
-		got, ok := p.Selector(shape)
-		require.Equal(t, f.Matches(p), ok && got == selector, "%+v %+v", f, p)
-	})
-}
-
 func TestFilters(t *testing.T) {
 	p := notice.Published{Source: "s", Topic: "t", Type: "y", Status: "1", Key: "ticket.IM1"}
 	for _, f := range []notice.Filter{{}, {Source: "s"}, {Source: "s", Topic: "t", Type: "y", Status: "1", Key: "ticket.IM1"}, {Key: "*"}, {Key: "ticket.*"}, {Key: "ticket.IM1*"}} {
@@ -92,16 +70,6 @@ func TestFilters(t *testing.T) {
 	require.NoError(t, notice.Filter{Key: strings.Repeat("中", 255)}.Check())
 	require.Error(t, notice.Filter{Key: strings.Repeat("中", 256)}.Check())
 	require.Error(t, notice.Filter{Status: "a\nb"}.Check())
-}
-
-func TestLanesOfTheStreamAreApartFromTickets(t *testing.T) {
-	require.Equal(t, notice.StreamLane("a", "k"), notice.StreamLane("a", "k"))
-	require.NotEqual(t, notice.StreamLane("a", "k"), notice.StreamLane("b", "k"))
-	require.NotEqual(t, notice.StreamLane("a", "bk"), notice.StreamLane("ab", "k"))
-	require.Equal(t, int64(-7950697502322065526), notice.StreamLane("north", "a.gs.cert.1"), "stored rows rely on it")
-	rapid.Check(t, func(t *rapid.T) {
-		require.Negative(t, notice.StreamLane(rapid.String().Draw(t, "tenant"), rapid.String().Draw(t, "key")))
-	})
 }
 
 func TestReplacedSecretsSignBesideTheNewOne(t *testing.T) {

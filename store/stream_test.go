@@ -16,6 +16,7 @@ import (
 
 	"signalbox/desk"
 	"signalbox/notice"
+	"signalbox/store/outbox"
 	"signalbox/ticket"
 )
 
@@ -77,7 +78,7 @@ func TestPublishedEventsReachWhoFollowsThem(t *testing.T) {
 		works := b.pending()
 		require.Len(t, works, 4)
 		for _, w := range works {
-			require.Equal(t, notice.StreamLane("a", "a.gs.cert.1"), w.Delivery.Lane.TicketID)
+			require.Equal(t, outbox.StreamLane("a", "a.gs.cert.1"), w.Delivery.Lane.TicketID)
 			require.Equal(t, "cert", w.Delivery.Type)
 			require.True(t, strings.HasPrefix(w.Subscription.Secret, "whsec_"))
 			require.Empty(t, w.Subscription.Older)
@@ -281,7 +282,7 @@ func TestAPausedSubscriptionGoesOnWhereItStopped(t *testing.T) {
 		for _, d := range b.deliveries(sub) {
 			require.NotNil(t, d.EndedAt)
 		}
-		_, more, err := b.outbox.Next(t.Context(), notice.Lane{Subscription: sub.ID, TicketID: notice.StreamLane("a", "a.gs.cert.1")})
+		_, more, err := b.outbox.Next(t.Context(), notice.Lane{Subscription: sub.ID, TicketID: outbox.StreamLane("a", "a.gs.cert.1")})
 		require.NoError(t, err)
 		require.False(t, more)
 		_, err = b.Try(t.Context(), "a", "demo", sub.ID, notice.OfTest(sub.ID, "r"))
@@ -300,7 +301,7 @@ func TestAPausedSubscriptionGoesOnWhereItStopped(t *testing.T) {
 			require.Nil(t, w.Subscription.FailingSince)
 			lanes[w.Delivery.Lane.TicketID] = append(lanes[w.Delivery.Lane.TicketID], string(w.Delivery.Body))
 		}
-		require.Equal(t, b.bodies(running)[:3], lanes[notice.StreamLane("a", "a.gs.cert.1")], "in order")
+		require.Equal(t, b.bodies(running)[:3], lanes[outbox.StreamLane("a", "a.gs.cert.1")], "in order")
 		require.Len(t, lanes[s.ticket.ID], 1)
 	})
 }
@@ -389,7 +390,7 @@ func TestEventsWithOneKeyStayInOrder(t *testing.T) {
 			got = append(got, w.Delivery.Type)
 			b.record(b.tried(w, notice.Sent))
 		}
-		lane := notice.Lane{Subscription: sub.ID, TicketID: notice.StreamLane("a", "")}
+		lane := notice.Lane{Subscription: sub.ID, TicketID: outbox.StreamLane("a", "")}
 		for range 4 {
 			w, more, err := b.outbox.Next(t.Context(), lane)
 			require.NoError(t, err)

@@ -57,7 +57,7 @@ func (o *Outbox) positionAlerts(ctx context.Context, q *db.Tx, outcomes []*outco
 			}
 			a.Place.Seq = head.Seq
 			a.event = notice.OfAlert(a.Alert, head.Number)
-			a.lane = notice.StreamLane(a.Tenant, a.event.Key)
+			a.lane = StreamLane(a.Tenant, a.event.Key)
 			if !a.Quiet {
 				told[a.Tenant] = append(told[a.Tenant], a)
 			}

@@ -4,7 +4,7 @@
 // It promises that what an event owes is written down with the event or not at all; that a lane is sent in order; that each try is written down once; and that what
 // nobody can be sent is held, listed or told, and never dropped silently. Rows are locked in the order of db/locks.go.
 //
-// The column ticket_id of subscriptions, deliveries and lanes is three things: a ticket, 0 for what is a tenant's, and below 0 a lane of the stream (notice.StreamLane).
+// The column ticket_id of subscriptions, deliveries and lanes is three things: a ticket, 0 for what is a tenant's, and below 0 a lane of the stream (StreamLane).
 //
 // Redundant conditions: "state = 'pending' AND state IN ('pending', 'parked')" and the like are both those of a partial index (deliveries_waiting) and what is meant;
 // db.Following is spelled like the indexes subscriptions_shape and subscriptions_selector; ended_at IS NOT NULL is that of deliveries_over. Pending's text varies with the lanes that are busy, and

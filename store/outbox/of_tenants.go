@@ -46,10 +46,10 @@ func (o *Outbox) Subscribe(ctx context.Context, sub notice.Subscription) (notice
 		if err != nil {
 			return fmt.Errorf("write a filter: %w", err)
 		}
-		shape, selector := sub.Filter.Selector()
+		form, selector := selectorOf(sub.Filter)
 		return q.Insert(ctx, `subscriptions (id, tenant, ticket_id, url, format, profile, secret, state, reason, created_at, filter, shape, selector)`, [][]any{{
 			sub.ID, sub.Tenant, sub.TicketID, sub.URL, string(sub.Format), sub.Profile, o.vault.Encrypt(sub.Secret, sub.ID), string(sub.State), "",
-			db.At(sub.CreatedAt), string(filter), int(shape), selector}})
+			db.At(sub.CreatedAt), string(filter), int(form), selector}})
 	})
 	return sub, err
 }
@@ -146,9 +146,9 @@ func (o *Outbox) Amend(ctx context.Context, tenant, id string, change func(notic
 		if err != nil {
 			return fmt.Errorf("write a filter: %w", err)
 		}
-		shape, selector := sub.Filter.Selector()
+		form, selector := selectorOf(sub.Filter)
 		_, err = q.Exec(ctx, `UPDATE subscriptions SET url = ?, profile = ?, state = ?, reason = ?, ended_at = ?, failing_since = ?, filter = ?, shape = ?, selector = ? WHERE id = ?`,
-			sub.URL, sub.Profile, string(sub.State), sub.Reason, db.AtOrNil(sub.EndedAt), db.AtOrNil(sub.FailingSince), string(filter), int(shape), selector, id)
+			sub.URL, sub.Profile, string(sub.State), sub.Reason, db.AtOrNil(sub.EndedAt), db.AtOrNil(sub.FailingSince), string(filter), int(form), selector, id)
 		switch {
 		case err != nil:
 			return db.Wrap("change a subscription", err)
@@ -194,7 +194,7 @@ func (o *Outbox) Try(ctx context.Context, tenant, app, id string, p notice.Publi
 		if err := notActive(sub.State); err != nil {
 			return err
 		}
-		err = q.Get(ctx, &delivery, `SELECT id FROM deliveries WHERE subscription_id = ? AND ticket_id = ? AND seq = ?`, id, notice.StreamLane(tenant, p.Key), where.Seq)
+		err = q.Get(ctx, &delivery, `SELECT id FROM deliveries WHERE subscription_id = ? AND ticket_id = ? AND seq = ?`, id, StreamLane(tenant, p.Key), where.Seq)
 		return db.Wrap("find the delivery", err)
 	})
 	return delivery, err

@@ -35,7 +35,7 @@ func (o *Outbox) publish(ctx context.Context, q *db.Tx, tenant, app string, p no
 	if _, err = o.insertPublished(ctx, q, id, tenant, app, p); err != nil || len(followers) == 0 {
 		return where, err
 	}
-	lane := notice.StreamLane(tenant, p.Key)
+	lane := StreamLane(tenant, p.Key)
 	if where, err = q.EnterLane(ctx, lane); err != nil {
 		return where, err
 	}
@@ -121,7 +121,7 @@ func requestOf(t ticket.Ticket, e ticket.Event) string {
 // followers gives, for each of some events of one tenant, the lasting subscriptions that it is for, oldest first. What it costs depends on
 // how many those are and on how many shapes of filters the tenant uses, not on how many subscriptions there are.
 func (o *Outbox) followers(ctx context.Context, q *db.Tx, tenant string, events []notice.Published) ([][]follower, error) {
-	var shapes []notice.Shape
+	var shapes []shape
 	err := q.All(ctx, &shapes, ShapesQuery, tenant, tenant)
 	out := make([][]follower, len(events))
 	if err != nil || len(shapes) == 0 {
@@ -130,8 +130,8 @@ func (o *Outbox) followers(ctx context.Context, q *db.Tx, tenant string, events 
 	asking := map[string][]int{} // selector -> the events that give it
 	var selectors []string
 	for i, p := range events {
-		for _, shape := range shapes {
-			text, ok := p.Selector(shape)
+		for _, form := range shapes {
+			text, ok := selectorFor(p, form)
 			if !ok {
 				continue
 			}
