@@ -45,20 +45,25 @@ func (r *refusals) admit(app string) bool {
 	return taken == 1
 }
 
-// auditRefusal writes down that a request was refused. What could not be done now is none of it: the caller was not told no.
+// auditRefusal writes down that a request was refused. What could not be done now is none of it, as the caller was not told no,
+// unless its operation was closed already and lacks the status.
 func (s *Server) auditRefusal(c *fiber.Ctx, rc *requestContext, began time.Time) {
-	if s.refusals == nil || rc.refused == "" || rc.app.Tenant == "" || !rc.changes || rc.refused == ticket.Unavailable || rc.refused == Internal {
+	if s.refusals == nil || rc.refused == "" || rc.app.Tenant == "" || !rc.changes || rc.refused == Internal {
+		return
+	}
+	var operation string
+	if rc.trail != nil {
+		operation = rc.trail.Refused
+	}
+	if operation == "" && rc.refused == ticket.Unavailable {
 		return
 	}
 	refusal := Classify(rc.cause)
 	subject := subjectOf(c)
 	e := desk.Entry{
-		At: began, Tenant: rc.app.Tenant, App: rc.app.Code, Operator: subject.Operator, Address: rc.address, RequestID: rc.id, Channel: rc.family.Channel,
+		ID: operation, At: began, Tenant: rc.app.Tenant, App: rc.app.Code, Operator: subject.Operator, Address: rc.address, RequestID: rc.id, Channel: rc.family.Channel,
 		Method: c.Method(), Path: c.Path(), Number: subject.Number, Status: c.Response().StatusCode(), Code: rc.refused,
 		Why: refusal.Error.Error(), Outcome: desk.Refused,
-	}
-	if rc.trail != nil {
-		e.ID = rc.trail.Refused
 	}
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(c.UserContext()), refusedWithin)
 	defer cancel()

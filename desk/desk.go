@@ -43,7 +43,7 @@ type Options struct {
 }
 
 // Gate is asked once it is clear that a request is no replay, and before anything happens. Its refusal is the caller's answer, and frees the
-// key. It is not asked again for a request that is tried a second time.
+// key; so does any other error, which is told as Unavailable. It is not asked again for a request that it has let through.
 type Gate func(ctx context.Context) error
 
 // Opening is what opens a ticket.
@@ -255,14 +255,18 @@ func (d *Desk) do(ctx context.Context, op Operation, gate Gate, t ticket.Ticket,
 	if gate != nil && !again { // who tries again has been let through before
 		err = gate(working)
 	}
-	if err == nil {
+	idle := err != nil // nothing has been begun, whatever kept the gate from telling: the next who asks must pass it
+	switch why := ticket.AsError(err); {
+	case idle && (why == nil || why.Code == ticket.Unavailable):
+		err = unavailable(err)
+	case !idle:
 		events, err = d.perform(working, op, t, again)
 	}
 	stop()
 	// What is known now must be written down even if the caller has gone or its time is up.
 	tidy, cancel := context.WithTimeout(context.WithoutCancel(ctx), d.opts.Tidying)
 	defer cancel()
-	if why, refusal := err, ticket.AsError(err); refusal != nil && refusal.Code != ticket.Unavailable {
+	if why, refusal := err, ticket.AsError(err); refusal != nil && (idle || refusal.Code != ticket.Unavailable) {
 		if err := d.ledger.Close(tidy, op.ID, Refused, refusal.Error()); err != nil {
 			d.opts.Log.Warn("operation.close", "operation", op.ID, "error", err)
 		} else {

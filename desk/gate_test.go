@@ -64,6 +64,38 @@ func TestAGateIsAskedOnceForWhatIsNoReplay(t *testing.T) {
 	sound(t, w)
 }
 
+// TestAGateThatCannotTellIsAskedAgain: nothing has happened yet, so the key is free, and the next try is let through by the gate or not at all.
+func TestAGateThatCannotTellIsAskedAgain(t *testing.T) {
+	for name, fails := range map[string]error{"ours": errNetwork, "said so": ticket.Refuse(ticket.Unavailable, "not now")} {
+		t.Run(name, func(t *testing.T) {
+			w := newWorld()
+			number := w.opened(t)
+			r := ask("key", number, ticket.Suspend)
+			says, asked := fails, 0
+			try := func() (desk.Reply, error) {
+				return w.healthy().Handle(t.Context(), r.envelope(), desk.Handling{Ticket: number, Command: r.command, Answer: desk.Answer{Status: 200},
+					Gate: func(context.Context) error { asked++; return says }})
+			}
+			_, err := try()
+			require.True(t, ticket.Is(err, ticket.Unavailable), "%v", err)
+			require.ErrorIs(t, err, fails, "the cause stays inside, for the log")
+			require.Zero(t, w.sweep(t), "nothing is left to be settled")
+			says = ticket.Refuse(ticket.TooMany, "the budget is exhausted")
+			_, err = try()
+			require.True(t, ticket.Is(err, ticket.TooMany), "%v", err)
+			require.False(t, w.row(t, number).Suspended)
+			says = nil
+			reply, err := try()
+			require.NoError(t, err)
+			require.False(t, reply.Replayed)
+			require.Equal(t, 3, asked)
+			require.True(t, w.row(t, number).Suspended)
+			settleAll(t, w)
+			sound(t, w)
+		})
+	}
+}
+
 func TestAnOpeningIsLetThroughOnceAlsoWhenItsServiceHasChangedSince(t *testing.T) {
 	w := newWorld()
 	published := func(version int, source string) *flow.Definition {

@@ -71,6 +71,7 @@ func setup(t testing.TB) *bench {
 	wing := exception.Handler{Desk: back, Budget: b.budget, Limit: limit, Now: now}
 	issues := issue.Handler{Desk: back, Tickets: back, Services: back, Addresses: back, Types: api.DefaultIncidentTypes}
 	server := api.New(api.Config{}, apitest.NewApps(), nil, slog.New(slog.NewTextHandler(io.Discard, nil)), wing.Family(), issues.Family())
+	server.AuditRefusals(back)
 	b.Client = apitest.Client{T: t, App: server.App(), Contract: apitest.LoadContract(t, "exception", "issue"), Secret: apitest.Writer}
 	b.T, _ = t.(*testing.T)
 	return b

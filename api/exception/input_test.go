@@ -11,6 +11,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"signalbox/api/apitest"
+	"signalbox/desk"
 	"signalbox/ticket"
 )
 
@@ -217,6 +218,13 @@ func TestNothingBehindAnswers(t *testing.T) {
 		require.NotContains(t, string(answer.Body), err.Error())
 	}
 	b.budget.err = nil
+	entries, _, err := b.back.Audit(t.Context(), "north", desk.EntryFilter{Outcome: desk.Refused})
+	require.NoError(t, err)
+	require.Len(t, entries, 2, "nothing was begun")
+	for _, e := range entries {
+		require.Equal(t, []any{503, ticket.Unavailable}, []any{e.Status, e.Code}, "%+v", e)
+		require.NotContains(t, e.Why, "hunter2")
+	}
 	b.back.Err = ticket.Refuse(ticket.Busy, "the first request with this key is still running")
 	busy := b.call(on.Number, nil, "X-Idempotency-Key", "k")
 	b.refused(busy, 409, "MTCH-0018", "still running")
