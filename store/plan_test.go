@@ -221,7 +221,7 @@ func exercise(t *testing.T, b *bench) {
 	b.project(s, s.relate("manifest", "2")...)
 	b.act(s, ticket.Command{Action: ticket.Say, Message: &ticket.Message{ID: "m", Author: "li", Content: "x"}})
 	b.act(s, ticket.Command{Action: ticket.Revise, Message: &ticket.Message{ID: "m", Author: "li", Content: "y"}})
-	_, err = b.Relations(t.Context(), s.ticket.ID)
+	_, err = b.Relations(t.Context(), s.ticket)
 	require.NoError(t, err)
 	_, err = b.Messages(t.Context(), s.ticket.ID, 1, 10)
 	require.NoError(t, err)

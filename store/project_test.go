@@ -32,7 +32,7 @@ func TestARowIsTheFoldOfItsEvents(t *testing.T) {
 		b.act(s, ticket.Command{Action: ticket.Revise, Message: &ticket.Message{ID: "m1", Author: "wang", Content: "second"}})
 		require.Equal(t, s.ticket, b.read(s))
 
-		relations, err := b.Relations(t.Context(), s.ticket.ID)
+		relations, err := b.Relations(t.Context(), s.ticket)
 		require.NoError(t, err)
 		require.Equal(t, []ticket.Relation{{Type: "manifest", Content: []string{"B", "C"}}, {Type: "empty", Content: []string{}}}, relations)
 		messages, err := b.Messages(t.Context(), s.ticket.ID, 0, 10)
@@ -117,7 +117,7 @@ func TestAMessageAndARelationChangedTwiceInOneProjection(t *testing.T) {
 				require.ElementsMatch(t, e.Before.Relation.Content, timeline[i].Before.Relation.Content)
 			}
 		}
-		relations, err := b.Relations(t.Context(), s.ticket.ID)
+		relations, err := b.Relations(t.Context(), s.ticket)
 		require.NoError(t, err)
 		require.Equal(t, []ticket.Relation{{Type: "r", Content: []string{}}}, relations, "the type stays when nothing is in it any more")
 	})
@@ -293,7 +293,7 @@ func (b *bench) same(t require.TestingT, s *story) {
 		}
 		before = after
 	}
-	stored, err := b.Relations(ctx, id)
+	stored, err := b.Relations(ctx, got)
 	require.NoError(t, err)
 	require.Len(t, stored, len(relations))
 	for _, r := range stored {

@@ -9,6 +9,7 @@ import (
 	"os"
 	"path/filepath"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -30,6 +31,7 @@ type Backend struct {
 	Engine *desktest.Engine
 	Now    func() time.Time // its clock; time.Now unless set
 	Err    error            // when set, the desk and what a family reads first fail with it, as if what stands behind were down
+	Reads  atomic.Int64     // how often families have read a ticket, a list of tickets, or services
 
 	t testing.TB
 }
@@ -157,32 +159,43 @@ func (b *Backend) Transact(ctx context.Context, r desk.Request, effect func(cont
 
 // Ticket reads a ticket.
 func (b *Backend) Ticket(ctx context.Context, tenant, key string) (ticket.Ticket, error) {
-	return or(b, func() (ticket.Ticket, error) { return b.Store.Ticket(ctx, tenant, key) })
+	return reading(b, func() (ticket.Ticket, error) { return b.Store.Ticket(ctx, tenant, key) })
 }
 
 // Tickets lists tickets.
 func (b *Backend) Tickets(ctx context.Context, tenant string, f ticket.Filter) (ticket.Page, error) {
-	return or(b, func() (ticket.Page, error) { return b.Store.Tickets(ctx, tenant, f) })
+	return reading(b, func() (ticket.Page, error) { return b.Store.Tickets(ctx, tenant, f) })
 }
 
 // ServiceRecords lists services.
 func (b *Backend) ServiceRecords(ctx context.Context, tenant string) ([]ticket.ServiceRecord, error) {
-	return or(b, func() ([]ticket.ServiceRecord, error) { return b.Store.ServiceRecords(ctx, tenant) })
+	return reading(b, func() ([]ticket.ServiceRecord, error) { return b.Store.ServiceRecords(ctx, tenant) })
 }
 
 // ServiceRecord reads a service.
 func (b *Backend) ServiceRecord(ctx context.Context, tenant, key string) (ticket.ServiceRecord, error) {
-	return or(b, func() (ticket.ServiceRecord, error) { return b.Store.ServiceRecord(ctx, tenant, key) })
+	return reading(b, func() (ticket.ServiceRecord, error) { return b.Store.ServiceRecord(ctx, tenant, key) })
 }
 
 // ServiceVersions lists the versions of a service.
 func (b *Backend) ServiceVersions(ctx context.Context, tenant, key string) ([]ticket.ServiceRecord, error) {
-	return or(b, func() ([]ticket.ServiceRecord, error) { return b.Store.ServiceVersions(ctx, tenant, key) })
+	return reading(b, func() ([]ticket.ServiceRecord, error) { return b.Store.ServiceVersions(ctx, tenant, key) })
 }
 
 // ServiceVersion reads one of them.
 func (b *Backend) ServiceVersion(ctx context.Context, tenant, key string, version int) (flow.Definition, error) {
-	return or(b, func() (flow.Definition, error) { return b.Store.ServiceVersion(ctx, tenant, key, version) })
+	return reading(b, func() (flow.Definition, error) { return b.Store.ServiceVersion(ctx, tenant, key, version) })
+}
+
+// ServiceByNumber reads the latest version of a service.
+func (b *Backend) ServiceByNumber(ctx context.Context, tenant string, number int64) (ticket.ServiceRecord, error) {
+	return reading(b, func() (ticket.ServiceRecord, error) { return b.Store.ServiceByNumber(ctx, tenant, number) })
+}
+
+// reading is or for what a family reads.
+func reading[T any](b *Backend, read func() (T, error)) (T, error) {
+	b.Reads.Add(1)
+	return or(b, read)
 }
 
 func or[T any](b *Backend, read func() (T, error)) (T, error) {

@@ -25,7 +25,7 @@ func (h *Handler) relation(c *fiber.Ctx) error {
 	if err != nil {
 		return err
 	}
-	relations, err := h.Tickets.Relations(api.Context(c), t.ID)
+	relations, err := h.Tickets.Relations(api.Context(c), t)
 	if err != nil {
 		return err
 	}

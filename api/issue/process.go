@@ -115,7 +115,7 @@ func (h *Handler) migrate(c *fiber.Ctx, in migrating) error {
 func (h *Handler) tryMigration(c *fiber.Ctx, t ticket.Ticket, cmd ticket.Command) error {
 	out := migrationReport{From: t.Version, Version: cmd.Migration.Definition.Version, Reasons: []flow.Reason{}, Nodes: []migratedNode{}, CurrentNodes: []node{}}
 	cmd.Admin = api.Caller(c).May(desk.Admin)
-	events, err := ticket.Decide(t, cmd, h.now())
+	events, err := ticket.DecideChecked(t, cmd, h.now())
 	if why := ticket.AsError(err); why != nil {
 		_, reasons, err := t.Migrated(*cmd.Migration)
 		if err != nil {

@@ -214,16 +214,11 @@ func (c *call) callback(h *Handler, meta about, draft *ticket.Draft) {
 
 // serviceFor finds the service that a ticket is to run through.
 func (h *Handler) serviceFor(c *call, fast bool, number int64) (ticket.ServiceRecord, error) {
-	ctx := api.Context(c.Ctx)
-	key := flow.ServiceFastApproval
-	if !fast {
-		def, err := h.Services.ServiceByNumber(ctx, c.tenant, number)
-		if err != nil {
-			return ticket.ServiceRecord{}, because(err, codeCreate, saysCreate+saysNoService)
-		}
-		key = def.Key
+	if fast {
+		record, err := h.Services.ServiceRecord(api.Context(c.Ctx), c.tenant, flow.ServiceFastApproval)
+		return record, because(err, codeCreate, saysCreate+saysNoService)
 	}
-	record, err := h.Services.ServiceRecord(ctx, c.tenant, key)
+	record, err := h.Services.ServiceByNumber(api.Context(c.Ctx), c.tenant, number)
 	return record, because(err, codeCreate, saysCreate+saysNoService)
 }
 

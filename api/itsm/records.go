@@ -41,7 +41,7 @@ type Services interface {
 	// ServiceRecord gives the latest version of one; NotFound when there is none of this key.
 	ServiceRecord(ctx context.Context, tenant, key string) (ticket.ServiceRecord, error)
 	// ServiceByNumber finds the latest version by the service's integer id; NotFound when there is none.
-	ServiceByNumber(ctx context.Context, tenant string, number int64) (flow.Definition, error)
+	ServiceByNumber(ctx context.Context, tenant string, number int64) (ticket.ServiceRecord, error)
 	// ServiceVersion gives one version; NotFound when there is none.
 	ServiceVersion(ctx context.Context, tenant, key string, version int) (flow.Definition, error)
 }

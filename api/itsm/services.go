@@ -125,8 +125,8 @@ func (h *Handler) definition(c *call, code int) (flow.Definition, error) {
 	if err := c.Err(); err != nil {
 		return flow.Definition{}, err
 	}
-	def, err := h.Services.ServiceByNumber(api.Context(c.Ctx), c.tenant, id)
-	return def, because(err, code, saysNoService)
+	record, err := h.Services.ServiceByNumber(api.Context(c.Ctx), c.tenant, id)
+	return record.Definition, because(err, code, saysNoService)
 }
 
 func (h *Handler) serviceDetail(c *call) error {

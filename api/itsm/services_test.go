@@ -65,8 +65,10 @@ func TestServicesAreDiscovered(t *testing.T) {
 	require.Equal(t, "提单", roles[0].Name)
 	// The documented way: the node's id by its name, then who is asked there.
 	var created struct{ SN string }
+	b.back.Reads.Store(0)
 	b.done(b.call("create_ticket", members{"service_id": fmt.Sprint(id), "creator": "wang", "fields": form("title", "x", "level", "l"),
 		"meta": members{"state_processors": members{fmt.Sprint(roles[1].ID): "zhou"}}}), &created)
+	require.EqualValues(t, 1, b.back.Reads.Load(), "the service is read once")
 	require.Equal(t, "zhou", b.status(created.SN).Steps[0].Processors)
 	get("get_service_roles/?service_id=2", &roles)
 	require.Equal(t, []string{"VARIABLE", "APPROVER"}, []string{roles[0].Kind, roles[0].Processors})
@@ -86,7 +88,9 @@ func TestServicesAreDiscovered(t *testing.T) {
 		}
 		Fields []struct{ ID int64 }
 	}
+	b.back.Reads.Store(0)
 	get(fmt.Sprintf("get_workflow_detail/?workflow_id=%d", detail.WorkflowID), &flowed)
+	require.EqualValues(t, 1, b.back.Reads.Load(), "the latest version is read once")
 	require.Equal(t, "1", flowed.Version)
 	kinds := []string{}
 	known := map[int64]bool{}

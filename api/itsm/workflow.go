@@ -76,9 +76,10 @@ func (h *Handler) workflowDetail(c *call) error {
 		return err
 	}
 	ctx := api.Context(c.Ctx)
-	def, err := h.Services.ServiceByNumber(ctx, c.tenant, id/versions)
-	if err == nil {
-		def, err = h.Services.ServiceVersion(ctx, c.tenant, def.Key, int(id%versions))
+	latest, err := h.Services.ServiceByNumber(ctx, c.tenant, id/versions)
+	def := latest.Definition
+	if version := int(id % versions); err == nil && version != def.Version {
+		def, err = h.Services.ServiceVersion(ctx, c.tenant, def.Key, version)
 	}
 	if err != nil {
 		return because(err, codeNoObject, saysNoFlow)

@@ -3,7 +3,6 @@ package parameter
 
 import (
 	"encoding/json"
-	"fmt"
 	"slices"
 	"strings"
 
@@ -11,8 +10,8 @@ import (
 	"signalbox/ticket"
 )
 
-// Fill fills in what a command's action needs from the parameter object of seed 001, and tells everything that is wrong with the
-// command: with the object, and by the command's own Check. types are the words taken for mtm_type.
+// Fill fills in what a command's action needs from the parameter object of seed 001, and tells everything that is wrong with the object; with
+// that, so that all is told at once, what the command's own Check says, which is otherwise left to the desk. types are the words taken for mtm_type.
 //
 //	commit-solution  mtm_type, is_service_interrupt, cause, solution
 //	confirm          virtual_confirm_result, virtual_confirm_comment
@@ -53,11 +52,10 @@ func Fill(c *ticket.Command, raw json.RawMessage, types []string) error {
 			c.Verdict = &ticket.Verdict{Passed: bool(*p.Passed), Comment: api.Value(p.Comment)}
 		}
 	}
-	if err := c.Check(); err != nil {
-		refusal := ticket.AsError(err)
-		if refusal == nil {
-			return fmt.Errorf("check command: %w", err)
-		}
+	if len(f) == 0 {
+		return nil
+	}
+	if refusal := ticket.AsError(c.Check()); refusal != nil {
 		f = append(f, refusal)
 	}
 	return f.Err()

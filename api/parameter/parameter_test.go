@@ -45,6 +45,9 @@ func TestParameter(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			cmd := ticket.Command{Action: c.action, Operator: "a"}
 			err := parameter.Fill(&cmd, json.RawMessage(c.raw), types)
+			if err == nil {
+				err = cmd.Check() // as the desk does
+			}
 			if len(c.says) == 0 {
 				require.NoError(t, err)
 				return

@@ -99,15 +99,13 @@ func (c *Catalogue) Service(ctx context.Context, tenant, key string) (flow.Defin
 }
 
 // ServiceByNumber gives the latest version of the service with this integer id; NotFound as above.
-func (c *Catalogue) ServiceByNumber(ctx context.Context, tenant string, number int64) (flow.Definition, error) {
-	for key, process := range flow.Builtin() {
-		if process.Definition().Number == number {
-			record, _ := builtIn(key)
-			return record.Definition, nil
+func (c *Catalogue) ServiceByNumber(ctx context.Context, tenant string, number int64) (ticket.ServiceRecord, error) {
+	for key := range flow.Builtin() {
+		if record, _ := builtIn(key); record.Number == number {
+			return record, nil
 		}
 	}
-	record, err := c.service(ctx, errNoService, serviceVersions+`WHERE s.number = ? AND s.number > 0 AND s.tenant = ? AND v.version = s.version`, number, tenant)
-	return record.Definition, err
+	return c.service(ctx, errNoService, serviceVersions+`WHERE s.number = ? AND s.number > 0 AND s.tenant = ? AND v.version = s.version`, number, tenant)
 }
 
 // ServiceVersion gives one version of a service, which never changes; NotFound when there is none.

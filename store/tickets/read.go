@@ -35,27 +35,21 @@ type RelationRow struct {
 	Content string `db:"content"`
 }
 
-// Relations gives all relations of a ticket in the order in which the types were first added.
-func (p *Projections) Relations(ctx context.Context, ticketID int64) (list []ticket.Relation, err error) {
+// Relations gives all relations of a ticket, as it was read, in the order in which the types were first added. Their contents are those of now.
+func (p *Projections) Relations(ctx context.Context, t ticket.Ticket) (list []ticket.Relation, err error) {
 	err = p.db.Read(ctx, func(q *db.Tx) error {
-		// The types are read after the contents: a projection in between can only add to them.
 		var rows []RelationRow
-		if err := q.All(ctx, &rows, `SELECT type, content FROM relations WHERE ticket_id = ? ORDER BY type, place`, ticketID); err != nil {
+		if err := q.All(ctx, &rows, `SELECT type, content FROM relations WHERE ticket_id = ? ORDER BY type, place`, t.ID); err != nil {
 			return db.Wrap("list relations", err)
 		}
 		contents := map[string][]string{}
 		for _, row := range rows {
 			contents[row.Type] = append(contents[row.Type], row.Content)
 		}
-		var state string
-		if _, err := q.Find(ctx, &state, `SELECT state FROM tickets WHERE id = ?`, ticketID); err != nil || state == "" {
-			return db.Wrap("read a ticket", err)
-		}
-		t, err := db.DecodeTicket(state)
 		for _, head := range t.Relations {
 			list = append(list, ticket.Relation{Type: head.Type, Content: nonNil(contents[head.Type])})
 		}
-		return err
+		return nil
 	})
 	return list, err
 }
