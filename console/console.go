@@ -32,8 +32,8 @@ type Reader interface {
 	Ticket(ctx context.Context, tenant, key string) (ticket.Ticket, error)
 	// Tickets lists newest first.
 	Tickets(ctx context.Context, tenant string, f ticket.Filter) (ticket.Page, error)
-	// Relations gives all relations of a ticket in the order in which the types were first added.
-	Relations(ctx context.Context, ticketID int64) ([]ticket.Relation, error)
+	// Relations gives all relations of a ticket, as it was read, in the order in which the types were first added.
+	Relations(ctx context.Context, t ticket.Ticket) ([]ticket.Relation, error)
 	// Messages gives a part of the conversation, oldest first: at most limit messages after the first so many.
 	Messages(ctx context.Context, ticketID int64, after, limit int) ([]ticket.MessageRecord, error)
 	// EntriesBefore gives the entries of a timeline that stand right before a place, oldest first: events, with Before completed, and alerts.

@@ -151,8 +151,8 @@ func (r *records) Tickets(_ context.Context, tenant string, f ticket.Filter) (pa
 	return page, r.err
 }
 
-func (r *records) Relations(_ context.Context, id int64) ([]ticket.Relation, error) {
-	return r.find(id).relations, r.err
+func (r *records) Relations(_ context.Context, t ticket.Ticket) ([]ticket.Relation, error) {
+	return r.find(t.ID).relations, r.err
 }
 
 func (r *records) Messages(_ context.Context, id int64, after, limit int) ([]ticket.MessageRecord, error) {

@@ -72,7 +72,7 @@ func (s *Console) relation(q *request) error {
 	if err != nil {
 		return err
 	}
-	relations, err := s.Reader.Relations(q.ctx, h.ID)
+	relations, err := s.Reader.Relations(q.ctx, h.Ticket)
 	if err != nil {
 		return err
 	}

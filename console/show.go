@@ -84,7 +84,7 @@ func (s *Console) show(q *request) error {
 	if p.Messages.Items, err = s.Reader.Messages(q.ctx, h.ID, max(0, said-shownMessages), shownMessages); err != nil {
 		return err
 	}
-	relations, err := s.Reader.Relations(q.ctx, h.ID)
+	relations, err := s.Reader.Relations(q.ctx, h.Ticket)
 	if err != nil {
 		return err
 	}
