@@ -18,9 +18,9 @@ import (
 
 // CallInput is a request that a ticket's process waits for.
 type CallInput struct {
-	Ticket  ticket.Identity `json:"ticket"`
-	Service string          `json:"service,omitempty"` // that the ticket runs through; empty in inputs of earlier builds
-	Owed    flow.Owed       `json:"owed"`
+	Ticket  ticket.Identity  `json:"ticket"`
+	Service string           `json:"service,omitempty"` // that the ticket runs through; empty in inputs of earlier builds
+	Call    flow.PendingCall `json:"owed"`
 }
 
 // Secrets is what the requests of processes are signed with.
@@ -43,7 +43,7 @@ const maxCallAnswer = 64 << 10
 //
 // Every attempt carries the same Idempotency-Key and webhook-id, so that a receiver can tell a repetition from a second request.
 func (d *Deliveries) CallService(ctx context.Context, in CallInput) (flow.Called, error) {
-	answer := flow.Called{Node: in.Owed.Node, Round: in.Owed.Round, Try: in.Owed.Try}
+	answer := flow.Called{Node: in.Call.Node, Round: in.Call.Round, Try: in.Call.Try}
 	began := d.Now()
 	signed, err := d.signCall(ctx, in)
 	var status int
@@ -61,7 +61,7 @@ func (d *Deliveries) CallService(ctx context.Context, in CallInput) (flow.Called
 	case status >= 500, status == http.StatusRequestTimeout, status == http.StatusTooEarly, status == http.StatusTooManyRequests:
 		fault = fmt.Sprintf("HTTP %d", status)
 	}
-	d.log().InfoContext(ctx, "service.called", "ticket", in.Ticket.Number, "node", in.Owed.Node, "round", in.Owed.Round, "status", status,
+	d.log().InfoContext(ctx, "service.called", "ticket", in.Ticket.Number, "node", in.Call.Node, "round", in.Call.Round, "status", status,
 		"error", fault, "took", d.Now().Sub(began))
 	if fault != "" {
 		return answer, temporal.NewApplicationError(fault, typeFault, fault)
@@ -75,7 +75,7 @@ func (d *Deliveries) CallService(ctx context.Context, in CallInput) (flow.Called
 
 // callID names a request: the same on every attempt at it, another one when somebody has it made again.
 func callID(in CallInput) string {
-	return fmt.Sprintf("%s:%s:%d:%d", in.Ticket.Number, in.Owed.Node, in.Owed.Round, in.Owed.Try)
+	return fmt.Sprintf("%s:%s:%d:%d", in.Ticket.Number, in.Call.Node, in.Call.Round, in.Call.Try)
 }
 
 // ReportTime is what an attempt keeps of its time for telling Temporal how it came out.
@@ -87,7 +87,7 @@ func (d *Deliveries) signCall(ctx context.Context, in CallInput) (map[string]str
 	limited := ctx
 	if end, ok := ctx.Deadline(); ok {
 		var cancel context.CancelFunc
-		limited, cancel = context.WithDeadline(ctx, end.Add(-in.Owed.Timeout-ReportTime))
+		limited, cancel = context.WithDeadline(ctx, end.Add(-in.Call.Timeout-ReportTime))
 		defer cancel()
 	}
 	var secret string
@@ -97,7 +97,7 @@ func (d *Deliveries) signCall(ctx context.Context, in CallInput) (map[string]str
 		if err == nil {
 			return nil
 		}
-		d.log().ErrorContext(ctx, "service.unsigned", "ticket", in.Ticket.Number, "node", in.Owed.Node, "error", err)
+		d.log().ErrorContext(ctx, "service.unsigned", "ticket", in.Ticket.Number, "node", in.Call.Node, "error", err)
 		if ticket.Is(err, ticket.Unavailable) {
 			return retry.RetryableError(err)
 		}
@@ -106,7 +106,7 @@ func (d *Deliveries) signCall(ctx context.Context, in CallInput) (map[string]str
 	var final unsendable
 	switch {
 	case err == nil:
-		return notice.Sign(secret, callID(in), d.Now(), []byte(in.Owed.Body), older...)
+		return notice.Sign(secret, callID(in), d.Now(), []byte(in.Call.Body), older...)
 	case errors.As(err, &final):
 		return nil, final
 	}
@@ -116,16 +116,16 @@ func (d *Deliveries) signCall(ctx context.Context, in CallInput) (map[string]str
 // call sends a request of a process as its node describes it. What only we can say of it is ours even where a node, published before that was
 // refused, says something else.
 func (s *Sender) call(ctx context.Context, in CallInput, signed map[string]string) (int, http.Header, []byte, error) {
-	ctx, cancel := context.WithTimeout(ctx, in.Owed.Timeout)
+	ctx, cancel := context.WithTimeout(ctx, in.Call.Timeout)
 	defer cancel()
-	request, err := http.NewRequestWithContext(ctx, in.Owed.Method, in.Owed.URL, strings.NewReader(in.Owed.Body))
+	request, err := http.NewRequestWithContext(ctx, in.Call.Method, in.Call.URL, strings.NewReader(in.Call.Body))
 	if err != nil {
 		return 0, nil, nil, err
 	}
-	if in.Owed.Body != "" {
+	if in.Call.Body != "" {
 		request.Header.Set("Content-Type", "application/json")
 	}
-	for name, value := range in.Owed.Headers {
+	for name, value := range in.Call.Headers {
 		if !flow.Reserved(name) {
 			request.Header.Set(name, value)
 		}

@@ -70,7 +70,7 @@ func caller(v activities.Secrets, at *time.Time) *activities.Deliveries {
 func callTo(url string) activities.CallInput {
 	return activities.CallInput{
 		Ticket: ticket.Identity{Number: "IM1", Tenant: "a"}, Service: "purchase",
-		Owed: flow.Owed{Node: "pay", Round: 2, Try: 1, Method: "POST", URL: url, Body: `{"金额":5}`, Timeout: 5 * time.Second},
+		Call: flow.PendingCall{Node: "pay", Round: 2, Try: 1, Method: "POST", URL: url, Body: `{"金额":5}`, Timeout: 5 * time.Second},
 	}
 }
 
@@ -99,12 +99,12 @@ func TestEveryAttemptAtACallIsSigned(t *testing.T) {
 	}
 	require.NotEqual(t, m.headers[0].Get("webhook-timestamp"), m.headers[1].Get("webhook-timestamp"), "of the attempt")
 
-	in.Owed.Try++
+	in.Call.Try++
 	_, err = d.CallService(t.Context(), in)
 	require.NoError(t, err)
 	require.Equal(t, "IM1:pay:2:2", m.headers[2].Get("webhook-id"), "made again by hand, it is another request")
 
-	in.Owed.Method, in.Owed.Body = "GET", ""
+	in.Call.Method, in.Call.Body = "GET", ""
 	_, err = d.CallService(t.Context(), in)
 	require.NoError(t, err)
 	hook, err := standardwebhooks.NewWebhook(secret)
@@ -116,14 +116,14 @@ func TestEveryAttemptAtACallIsSigned(t *testing.T) {
 func TestWhatSignsACallIsOursAlone(t *testing.T) {
 	m, at := newTill(t), time.Now()
 	in := callTo(m.URL)
-	in.Owed.Headers = map[string]string{"Webhook-Signature": "v1,forged", "webhook-id": "forged", "WEBHOOK-TIMESTAMP": "1", "idempotency-key": "theirs", "Host": "elsewhere",
+	in.Call.Headers = map[string]string{"Webhook-Signature": "v1,forged", "webhook-id": "forged", "WEBHOOK-TIMESTAMP": "1", "idempotency-key": "theirs", "Host": "elsewhere",
 		"Content-Length": "3", "Transfer-Encoding": "chunked", "Connection": "upgrade", "Content-Type": "application/json; charset=utf-8", "X-Request-Source": "theirs"}
 	_, err := caller(&vault{}, &at).CallService(t.Context(), in)
 	require.NoError(t, err)
 	h := m.headers[0]
 	hook, err := standardwebhooks.NewWebhook(secret)
 	require.NoError(t, err)
-	require.NoError(t, hook.Verify([]byte(in.Owed.Body), h))
+	require.NoError(t, hook.Verify([]byte(in.Call.Body), h))
 	for _, name := range []string{"Webhook-Id", "Webhook-Timestamp", "Webhook-Signature", "Idempotency-Key"} {
 		require.Len(t, h[name], 1)
 	}
@@ -159,7 +159,7 @@ func TestACallWaitsForTheDatabase(t *testing.T) {
 	away := ticket.Refuse(ticket.Unavailable, "the database does not answer")
 	v := &vault{fails: []error{away, away}}
 	in := callTo(m.URL)
-	ctx, cancel := context.WithTimeout(t.Context(), in.Owed.Timeout+5*time.Second) // as the workflow gives it
+	ctx, cancel := context.WithTimeout(t.Context(), in.Call.Timeout+5*time.Second) // as the workflow gives it
 	defer cancel()
 	_, err := caller(v, &at).CallService(ctx, in)
 	require.NoError(t, err)
@@ -169,7 +169,7 @@ func TestACallWaitsForTheDatabase(t *testing.T) {
 	for range 100 {
 		v.fails = append(v.fails, away)
 	}
-	ctx, cancel = context.WithTimeout(t.Context(), in.Owed.Timeout+1500*time.Millisecond)
+	ctx, cancel = context.WithTimeout(t.Context(), in.Call.Timeout+1500*time.Millisecond)
 	defer cancel()
 	_, err = caller(v, &at).CallService(ctx, in)
 	require.Contains(t, activities.CallError(err), "in time")

@@ -102,7 +102,7 @@ func (s *shift) run(ctx context.Context, stop <-chan struct{}) error {
 	defer over.Stop()
 	poll := time.NewTicker(s.pollInterval())
 	defer poll.Stop()
-	notified := s.Outbox.Wake(ctx, s.partition)
+	notified := s.Outbox.Notifications(ctx, s.partition)
 	s.look = true
 	for {
 		if s.look && !s.leaving && s.again == nil {

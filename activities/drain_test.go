@@ -180,11 +180,11 @@ func TestEveryLaneIsToldInOrderAndOneAtATime(t *testing.T) {
 	}
 	for range 3 {
 		for i := range 40 {
-			b.outbox.Owe(fmt.Sprint("s", i), int64(i%3), 2)
+			b.outbox.Enqueue(fmt.Sprint("s", i), int64(i%3), 2)
 		}
 	}
 	b.drain()
-	b.outbox.Owe("s0", 0, 5)
+	b.outbox.Enqueue("s0", 0, 5)
 	b.await("all sent", func() bool { return b.outbox.Count(notice.Sent) == 245 })
 	b.finish()
 	require.Zero(t, overlaps)
@@ -209,17 +209,17 @@ func TestAReceiverThatHangsDelaysNobodyElse(t *testing.T) {
 	healthy := newReceiver(t, ok)
 	for i := range 300 { // many lanes to the host that hangs, all of them ahead of the others
 		b.outbox.Subscribe(fmt.Sprint("h", i), hanging.URL, notice.Minutely)
-		b.outbox.Owe(fmt.Sprint("h", i), 1, 1)
+		b.outbox.Enqueue(fmt.Sprint("h", i), 1, 1)
 	}
-	b.outbox.Owe("h0", 1, 500) // and one of them long
+	b.outbox.Enqueue("h0", 1, 500) // and one of them long
 	for i := range 20 {
 		b.outbox.Subscribe(fmt.Sprint("s", i), healthy.URL, notice.Minutely)
-		b.outbox.Owe(fmt.Sprint("s", i), 1, 10)
+		b.outbox.Enqueue(fmt.Sprint("s", i), 1, 10)
 	}
 	b.drain()
 	b.await("the healthy receiver is told everything", func() bool { return b.outbox.Count(notice.Sent) == 200 })
 	require.Len(t, hanging.all(), 3, "its share, and no more")
-	b.outbox.Owe("s0", 2, 1)
+	b.outbox.Enqueue("s0", 2, 1)
 	b.await("and what comes later too", func() bool { return b.outbox.Count(notice.Sent) == 201 })
 	close(release)
 	b.await("all", func() bool { return b.outbox.Count(notice.Sent) == 1001 })
@@ -233,15 +233,15 @@ func TestALaneThatFailedIsParkedAndLeftToItsWorkflow(t *testing.T) {
 	b.outbox.Subscribe("f", failing.URL, notice.Minutely)
 	b.outbox.Subscribe("s", healthy.URL, notice.Minutely)
 	b.outbox.Subscribe("once", failing.URL, notice.Once)
-	b.outbox.Owe("f", 1, 3)
-	b.outbox.Owe("f", 2, 1)
-	b.outbox.Owe("s", 1, 3)
-	b.outbox.Owe("once", 1, 2)
+	b.outbox.Enqueue("f", 1, 3)
+	b.outbox.Enqueue("f", 2, 1)
+	b.outbox.Enqueue("s", 1, 3)
+	b.outbox.Enqueue("once", 1, 2)
 	b.lanes.err = errors.New("temporal is down") // the sweep will do it
 	b.drain()
 	b.await("settled", func() bool { return b.outbox.Count(notice.Pending) == 0 })
-	b.outbox.Owe("f", 1, 1)
-	b.outbox.Owe("s", 1, 1)
+	b.outbox.Enqueue("f", 1, 1)
+	b.outbox.Enqueue("s", 1, 1)
 	b.await("the others go on", func() bool { return b.outbox.Count(notice.Sent) == 4 })
 	b.finish()
 	require.ElementsMatch(t, []string{"f:1:1", "f:2:1", "once:1:1", "once:1:2"}, failing.all())
@@ -258,9 +258,9 @@ func TestADeliveryThatIsNotItsLanesNextIsLeftAlone(t *testing.T) {
 	b := newBench(t, 10*time.Second)
 	r := newReceiver(t, ok)
 	b.outbox.Subscribe("s", r.URL, notice.Minutely)
-	b.outbox.Owe("s", 1, 2)
+	b.outbox.Enqueue("s", 1, 2)
 	lane := notice.Lane{Subscription: "s", TicketID: 1}
-	b.outbox.Park(lane, time.Now(), time.Now())
+	b.outbox.SetRetrying(lane, time.Now(), time.Now())
 	out, err := b.Deliver(t.Context(), activities.DeliverInput{Lane: lane, Delivery: "s:1:2"})
 	require.NoError(t, err)
 	require.Equal(t, activities.Delivered{}, out)
@@ -275,7 +275,7 @@ func TestWhatIsDeletedIsNotSent(t *testing.T) {
 	release := make(chan struct{})
 	r := newReceiver(t, func(string) int { <-release; return 200 })
 	b.outbox.Subscribe("s", r.URL, notice.Minutely)
-	b.outbox.Owe("s", 1, 3)
+	b.outbox.Enqueue("s", 1, 3)
 	b.drain()
 	require.Equal(t, "s:1:1", <-r.heard)
 	b.outbox.Delete("s")
@@ -291,7 +291,7 @@ func TestAWorkerThatStopsFinishesWhatIsUnderWay(t *testing.T) {
 	release := make(chan struct{})
 	r := newReceiver(t, func(string) int { <-release; return 200 })
 	b.outbox.Subscribe("s", r.URL, notice.Minutely)
-	b.outbox.Owe("s", 1, 2)
+	b.outbox.Enqueue("s", 1, 2)
 	b.drain()
 	<-r.heard
 	close(b.stop)
@@ -315,15 +315,15 @@ func TestADrainThatIsCutOffWritesDownWhatIsFinished(t *testing.T) {
 	healthy := newReceiver(t, ok)
 	b.outbox.Subscribe("h", hanging.URL, notice.Minutely)
 	b.outbox.Subscribe("s", healthy.URL, notice.Minutely)
-	b.outbox.Owe("h", 1, 1)
+	b.outbox.Enqueue("h", 1, 1)
 	b.drain()
 	<-hanging.heard
 	b.await("idle otherwise", func() bool { return true })
-	b.outbox.Owe("s", 1, 1)
+	b.outbox.Enqueue("s", 1, 1)
 	<-healthy.heard
 	b.await("sent", func() bool { return b.outbox.Count(notice.Sent) == 1 })
 	b.outbox.Break(true)
-	b.outbox.Owe("h", 2, 1) // wakes it into the outage
+	b.outbox.Enqueue("h", 2, 1) // wakes it into the outage
 	b.cancel()
 	b.outbox.Break(false)
 	require.Error(t, b.end())
@@ -341,12 +341,12 @@ func TestResultsOutliveAnOutageOfTheDatabase(t *testing.T) {
 		return 200
 	})
 	b.outbox.Subscribe("s", r.URL, notice.Minutely)
-	b.outbox.Owe("s", 1, 2)
+	b.outbox.Enqueue("s", 1, 2)
 	b.drain()
 	<-r.heard
 	b.outbox.Break(true)
 	close(release)
-	b.outbox.Owe("s", 2, 1)
+	b.outbox.Enqueue("s", 2, 1)
 	time.Sleep(3 * 200 * time.Millisecond) // the outage lasts: it is asked again, in vain
 	require.Empty(t, b.outbox.Attempts())
 	b.outbox.Break(false)
@@ -361,7 +361,7 @@ func TestResultsInHandAreWrittenDownWhenTheWorkerIsCutOffInAnOutage(t *testing.T
 	b.outbox.Subscribe("s", r.URL, notice.Minutely)
 	broken := &breaking{Outbox: b.outbox, broke: make(chan struct{}, 100)}
 	b.Deliveries.Outbox = broken
-	b.outbox.Owe("s", 1, 1)
+	b.outbox.Enqueue("s", 1, 1)
 	b.drain()
 	<-broken.broke // it has a result, and cannot write it down
 	b.cancel()
@@ -405,11 +405,11 @@ func TestAReceiverThatHangsDoesNotKeepAPartitionFromItsOthersAtTheEndOfAShift(t 
 	healthy := newReceiver(t, ok)
 	b.outbox.Subscribe("h", hanging.URL, notice.Minutely)
 	b.outbox.Subscribe("s", healthy.URL, notice.Minutely)
-	b.outbox.Owe("h", 1, 1)
+	b.outbox.Enqueue("h", 1, 1)
 	b.drain()
 	<-hanging.heard
 	time.Sleep(2 * b.Shift) // the shift is over now
-	b.outbox.Owe("s", 1, 1)
+	b.outbox.Enqueue("s", 1, 1)
 	b.await("sent", func() bool { return b.outbox.Count(notice.Sent) == 1 })
 	close(release)
 	require.NoError(t, b.end())
@@ -418,7 +418,11 @@ func TestAReceiverThatHangsDoesNotKeepAPartitionFromItsOthersAtTheEndOfAShift(t 
 // deaf never tells of new work.
 type deaf struct{ *outboxtest.Outbox }
 
-func (deaf) Wake(context.Context, int) <-chan struct{} { c := make(chan struct{}); close(c); return c }
+func (deaf) Notifications(context.Context, int) <-chan struct{} {
+	c := make(chan struct{})
+	close(c)
+	return c
+}
 
 func TestThePollFindsWhatNoWakeUpToldOf(t *testing.T) {
 	b := newBench(t, time.Minute)
@@ -427,7 +431,7 @@ func TestThePollFindsWhatNoWakeUpToldOf(t *testing.T) {
 	r := newReceiver(t, ok)
 	b.outbox.Subscribe("s", r.URL, notice.Minutely)
 	b.drain()
-	b.outbox.Owe("s", 1, 1)
+	b.outbox.Enqueue("s", 1, 1)
 	b.await("sent", func() bool { return b.outbox.Count(notice.Sent) == 1 })
 	b.finish()
 }
@@ -438,8 +442,8 @@ func TestTendLooksAtEveryPartitionAndEveryParkedLane(t *testing.T) {
 	for i := range 450 {
 		lane := notice.Lane{Subscription: fmt.Sprintf("s%03d", i), TicketID: 1}
 		b.outbox.Subscribe(lane.Subscription, "http://x.invalid", notice.Minutely)
-		b.outbox.Owe(lane.Subscription, 1, 1)
-		b.outbox.Park(lane, time.Now(), time.Now())
+		b.outbox.Enqueue(lane.Subscription, 1, 1)
+		b.outbox.SetRetrying(lane, time.Now(), time.Now())
 	}
 	b.outbox.Redeliver("r-1")
 	sum, err := b.Reconcile(t.Context())

@@ -30,9 +30,9 @@ func TestAHostThatAnswersNobodyIsLeftAlone(t *testing.T) {
 		if i%2 == 1 {
 			b.outbox.Give(fmt.Sprint("f", i), "b")
 		}
-		b.outbox.Owe(fmt.Sprint("f", i), 1, 2)
+		b.outbox.Enqueue(fmt.Sprint("f", i), 1, 2)
 		b.outbox.Subscribe(fmt.Sprint("s", i), healthy.URL, notice.Minutely)
-		b.outbox.Owe(fmt.Sprint("s", i), 1, 1)
+		b.outbox.Enqueue(fmt.Sprint("s", i), 1, 1)
 	}
 	began := time.Now()
 	b.drain()
@@ -98,11 +98,11 @@ func TestHoweverManyReceiversHangTheOthersGoOn(t *testing.T) {
 	for i := range 12 { // one try at each would take all places there are, and more
 		hanging := newReceiver(t, func(string) int { <-release; return 200 })
 		b.outbox.Subscribe(fmt.Sprint("h", i), hanging.URL, notice.Minutely)
-		b.outbox.Owe(fmt.Sprint("h", i), 1, 1)
+		b.outbox.Enqueue(fmt.Sprint("h", i), 1, 1)
 	}
 	healthy := newReceiver(t, ok)
 	b.outbox.Subscribe("s", healthy.URL, notice.Minutely)
-	b.outbox.Owe("s", 1, 20)
+	b.outbox.Enqueue("s", 1, 20)
 	b.drain()
 	b.await("the healthy one is told everything", func() bool { return b.outbox.Count(notice.Sent) == 20 })
 	close(release)
@@ -116,8 +116,8 @@ func TestADeliveryThatCannotBeSignedFailsWithAReason(t *testing.T) {
 	b.outbox.Subscribe("lost", r.URL, notice.Minutely)
 	b.outbox.Subscribe("s", r.URL, notice.Minutely)
 	b.outbox.Spoil("lost", "its secret is lost")
-	b.outbox.Owe("lost", 1, 2)
-	b.outbox.Owe("s", 1, 1)
+	b.outbox.Enqueue("lost", 1, 2)
+	b.outbox.Enqueue("s", 1, 1)
 	b.drain()
 	b.await("settled", func() bool { return b.outbox.Count(notice.Pending) == 0 })
 	b.finish()
@@ -159,18 +159,18 @@ func waitForAnOpenHost(t *testing.T, late time.Duration) {
 	r := newReceiver(t, func(string) int { return 500 })
 	b.outbox.Subscribe("once", r.URL, notice.Once)
 	for i := range 10 { // each fails, and with the last the breaker opens
-		b.outbox.Owe("once", int64(i), 1)
+		b.outbox.Enqueue("once", int64(i), 1)
 		lane := notice.Lane{Subscription: "once", TicketID: int64(i)}
-		b.outbox.Park(lane, time.Time{}, time.Time{})
+		b.outbox.SetRetrying(lane, time.Time{}, time.Time{})
 		_, err := b.Deliver(t.Context(), activities.DeliverInput{Lane: lane, Delivery: fmt.Sprintf("once:%d:1", i)})
 		require.NoError(t, err)
 	}
 	require.Len(t, b.Hosts.Open(), 1)
 
 	b.outbox.Subscribe("m", r.URL, notice.Minutely)
-	b.outbox.Owe("m", 1, 1)
+	b.outbox.Enqueue("m", 1, 1)
 	lane := notice.Lane{Subscription: "m", TicketID: 1}
-	b.outbox.Park(lane, time.Time{}, time.Time{})
+	b.outbox.SetRetrying(lane, time.Time{}, time.Time{})
 	first, made := now, []time.Duration(nil)
 	for { // as Temporal calls it: again after the delay that it asks for
 		out, err := b.Deliver(t.Context(), activities.DeliverInput{Lane: lane, Delivery: "m:1:1"})

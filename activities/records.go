@@ -36,7 +36,7 @@ type Outbox interface {
 	Partitions(ctx context.Context) ([]int, error)
 	// Redeliveries lists redeliveries that are not over, and what is left to be held, released or cancelled of subscriptions whose state changed.
 	Redeliveries(ctx context.Context, limit int) ([]string, error)
-	// Wake gives a channel that receives (and may drop a signal when one is waiting already) whenever deliveries became pending in the
+	// Notifications gives a channel that receives (and may drop a signal when one is waiting already) whenever deliveries became pending in the
 	// partition, until ctx is over.
-	Wake(ctx context.Context, partition int) <-chan struct{}
+	Notifications(ctx context.Context, partition int) <-chan struct{}
 }

@@ -87,8 +87,8 @@ func TestReceiversCanVerifyWhatWeSend(t *testing.T) {
 				body  string
 				after time.Duration
 				want  int
-			}{{nil, in.Owed.Body, 0, 200}, {[]string{other}, "", 0, 200}, {nil, in.Owed.Body, 6 * time.Minute, 401}} {
-				v.older, in.Owed.Body, at = c.older, c.body, time.Now().Add(c.after)
+			}{{nil, in.Call.Body, 0, 200}, {[]string{other}, "", 0, 200}, {nil, in.Call.Body, 6 * time.Minute, 401}} {
+				v.older, in.Call.Body, at = c.older, c.body, time.Now().Add(c.after)
 				answer, err := d.CallService(t.Context(), in)
 				require.NoError(t, err)
 				require.Equal(t, c.want, answer.Status)

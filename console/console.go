@@ -38,7 +38,7 @@ type Reader interface {
 	Messages(ctx context.Context, ticketID int64, after, limit int) ([]ticket.MessageRecord, error)
 	// EntriesBefore gives the entries of a timeline that stand right before a place, oldest first: events, with Before completed, and alerts.
 	// Before the zero place stand all.
-	EntriesBefore(ctx context.Context, ticketID int64, before notice.Place, limit int) ([]notice.Entry, error)
+	EntriesBefore(ctx context.Context, ticketID int64, before notice.Position, limit int) ([]notice.Entry, error)
 	// Registered lists the addresses of a ticket that are active or dropped, oldest first, with counts of their deliveries by state.
 	Registered(ctx context.Context, ticketID int64) ([]notice.Registration, error)
 	// Deliveries lists what was and is owed to one subscription, newest first, with every attempt. cursor as in ticket.Filter.

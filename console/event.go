@@ -86,15 +86,15 @@ func entryOf(e notice.Entry, names func(string) string) eventView {
 		return eventOf(*e.Event, names)
 	}
 	return eventView{Alert: a, Title: a.Kind.Title(), Channel: ticket.ChannelSystem.Title(),
-		Event: ticket.Event{Seq: a.Place.Seq, At: a.At, Type: ticket.Type(a.Kind), Actor: notice.OurSource, Channel: ticket.ChannelSystem, Note: a.Reason}}
+		Event: ticket.Event{Seq: a.Position.Seq, At: a.At, Type: ticket.Type(a.Kind), Actor: notice.OurSource, Channel: ticket.ChannelSystem, Note: a.Reason}}
 }
 
-// Place is where the entry stands, as its page and others name it.
-func (v eventView) Place() string {
+// Position is where the entry stands, as its page and others name it.
+func (v eventView) Position() string {
 	if v.Alert != nil {
-		return v.Alert.Place.String()
+		return v.Alert.Position.String()
 	}
-	return notice.Place{Seq: v.Seq}.String()
+	return notice.Position{Seq: v.Seq}.String()
 }
 
 // eventOf makes an event readable. names tells what the nodes of the process are called.

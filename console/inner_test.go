@@ -34,10 +34,10 @@ func TestEveryEventAlertAndHappeningHasWords(t *testing.T) {
 			t.Errorf("the pages have no words for the happening %q", kind)
 		}
 	}
-	require.Equal(t, "Call given up", eventOf(ticket.Event{Type: ticket.Called, Happenings: []flow.Happening{{Kind: flow.CallFailed}}}, called).Title)
+	require.Equal(t, "Call given up", eventOf(ticket.Event{Type: ticket.Called, ProcessLog: []flow.LogEntry{{Kind: flow.CallFailed}}}, called).Title)
 	require.Equal(t, "invented", eventOf(ticket.Event{Type: "invented"}, called).Title, "a newer build's event is shown under its own word")
 	require.Equal(t, "backdoor", eventOf(ticket.Event{Channel: "backdoor"}, called).Channel)
-	steps := stepsOf(ticket.Event{Happenings: []flow.Happening{{Kind: "invented", Node: "n"}}}, called)
+	steps := stepsOf(ticket.Event{ProcessLog: []flow.LogEntry{{Kind: "invented", Node: "n"}}}, called)
 	require.Equal(t, []stepView{{Node: "n", Text: "invented"}}, steps)
 }
 

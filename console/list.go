@@ -19,7 +19,7 @@ var phases = []string{string(ticket.Triggered), string(ticket.Acknowledged), str
 
 // listView is a page of the list.
 type listView struct {
-	Status, Phase, Words string // as chosen
+	Status, Phase, Terms string // as chosen
 	Statuses, Phases     []string
 	Rows                 []rowView
 	Further              bool   // this is not the first page
@@ -42,13 +42,13 @@ func (s *Console) list(q *request) error {
 		name string
 		max  int
 		to   *string
-	}{{"status", 20, &l.Status}, {"phase", 20, &l.Phase}, {"q", ticket.MaxName, &l.Words}, {"cursor", maxCursor, &cursor}} {
+	}{{"status", 20, &l.Status}, {"phase", 20, &l.Phase}, {"q", ticket.MaxName, &l.Terms}, {"cursor", maxCursor, &cursor}} {
 		var err error
 		if *p.to, err = q.query(p.name, p.max); err != nil {
 			return err
 		}
 	}
-	f := ticket.Filter{Words: l.Words, Limit: listPage, Cursor: cursor}
+	f := ticket.Filter{Terms: l.Terms, Limit: listPage, Cursor: cursor}
 	switch l.Status {
 	case "":
 	case ticket.WordOpen, ticket.WordClosed:
@@ -72,7 +72,7 @@ func (s *Console) list(q *request) error {
 		l.Rows = append(l.Rows, rowView{t, t.Status.Word(), names, anyone})
 	}
 	query := url.Values{}
-	for name, value := range map[string]string{"status": l.Status, "phase": l.Phase, "q": l.Words} {
+	for name, value := range map[string]string{"status": l.Status, "phase": l.Phase, "q": l.Terms} {
 		if value != "" {
 			query.Set(name, value)
 		}

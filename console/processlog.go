@@ -29,13 +29,13 @@ var steps = map[string]string{
 // was entered, and who it was or the note where the event says the same.
 func stepsOf(e ticket.Event, names func(string) string) []stepView {
 	done := map[string]string{} // by node
-	for _, h := range e.Happenings {
+	for _, h := range e.ProcessLog {
 		if h.Kind == flow.Acted || h.Kind == flow.Finished {
 			done[h.Node] = h.Kind
 		}
 	}
 	var out []stepView
-	for _, h := range e.Happenings {
+	for _, h := range e.ProcessLog {
 		if h.Kind == flow.Left && done[h.Node] == flow.Acted || h.Kind == flow.Entered && done[h.Node] == flow.Finished {
 			continue
 		}

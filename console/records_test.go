@@ -139,7 +139,7 @@ func (r *records) Tickets(_ context.Context, tenant string, f ticket.Filter) (pa
 	for _, k := range slices.Backward(r.kept) {
 		t := k.ticket
 		if t.Tenant != tenant || t.ID >= before || f.Open != nil && *f.Open == t.Ended() || len(f.Phases) > 0 && !slices.Contains(f.Phases, t.Phase()) ||
-			!strings.Contains(t.Number+" "+t.Title, f.Words) {
+			!strings.Contains(t.Number+" "+t.Title, f.Terms) {
 			continue
 		}
 		if len(page.Items) == f.Limit {
@@ -161,18 +161,18 @@ func (r *records) Messages(_ context.Context, id int64, after, limit int) ([]tic
 	return messages[:min(limit, len(messages))], r.err
 }
 
-func (r *records) EntriesBefore(_ context.Context, id int64, before notice.Place, limit int) (list []notice.Entry, err error) {
+func (r *records) EntriesBefore(_ context.Context, id int64, before notice.Position, limit int) (list []notice.Entry, err error) {
 	k := r.find(id)
 	for i := range k.events {
 		list = append(list, notice.Entry{Event: &k.events[i]})
 		for j := range k.alerts {
-			if k.alerts[j].Place.Seq == k.events[i].Seq {
+			if k.alerts[j].Position.Seq == k.events[i].Seq {
 				list = append(list, notice.Entry{Alert: &k.alerts[j]})
 			}
 		}
 	}
-	if before != (notice.Place{}) {
-		list = slices.DeleteFunc(list, func(e notice.Entry) bool { return !e.Place().Before(before) })
+	if before != (notice.Position{}) {
+		list = slices.DeleteFunc(list, func(e notice.Entry) bool { return !e.Position().Before(before) })
 	}
 	return list[max(0, len(list)-limit):], r.err
 }

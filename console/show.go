@@ -75,7 +75,7 @@ func (s *Console) show(q *request) error {
 		return err
 	}
 	p := ticketView{head: h, Nodes: nodesOf(h.Ticket), Fields: fieldsOf(h.Fields), Picture: s.picture(q, h)}
-	if p.Events, err = s.events(q, h, notice.Place{}); err != nil {
+	if p.Events, err = s.events(q, h, notice.Position{}); err != nil {
 		return err
 	}
 	// The ticket remembers a head of each message: so many there are, though the newest may have come since it was read.

@@ -19,7 +19,7 @@ type eventsView struct {
 }
 
 // events gives the part of a timeline that lies before a place; the zero place is behind all.
-func (s *Console) events(q *request, h head, before notice.Place) (out eventsView, err error) {
+func (s *Console) events(q *request, h head, before notice.Position) (out eventsView, err error) {
 	// One more than is shown tells whether there are earlier ones.
 	entries, err := s.Reader.EntriesBefore(q.ctx, h.ID, before, pageEvents+1)
 	if err != nil {
@@ -28,13 +28,13 @@ func (s *Console) events(q *request, h head, before notice.Place) (out eventsVie
 	path := h.Path + "/timeline"
 	if len(entries) > pageEvents {
 		entries = entries[1:]
-		out.Earlier = address(path, url.Values{"before": {entries[0].Place().String()}})
+		out.Earlier = address(path, url.Values{"before": {entries[0].Position().String()}})
 	}
 	names := namesOf(h.Ticket)
 	for _, e := range slices.Backward(entries) {
 		out.Items = append(out.Items, entryOf(e, names))
 	}
-	if before != (notice.Place{}) {
+	if before != (notice.Position{}) {
 		out.Later = path
 	}
 	return out, nil
@@ -51,14 +51,14 @@ func (s *Console) timeline(q *request) error {
 	if err != nil {
 		return err
 	}
-	var before notice.Place
-	text, err := q.query("before", notice.MaxPlace)
+	var before notice.Position
+	text, err := q.query("before", notice.MaxPosition)
 	if err != nil {
 		return err
 	}
 	if text != "" {
 		var ok bool
-		if before, ok = notice.ParsePlace(text); !ok {
+		if before, ok = notice.ParsePosition(text); !ok {
 			return ticket.RefuseField(ticket.Invalid, "before", "must be a place in the timeline")
 		}
 		if before.Seq < 1 || before.Seq > h.Seq+1 {

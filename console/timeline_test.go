@@ -103,7 +103,7 @@ func TestTheTimelineTellsOfDeliveries(t *testing.T) {
 	h := newHouse(t)
 	k := h.records.open(t, "north", ticket.Draft{Channel: ticket.ChannelIssue, App: "shop", Origin: "x", Title: "y"})
 	for n := range int64(64) {
-		k.alerts = append(k.alerts, notice.Alert{Place: notice.Place{Seq: 1, N: n + 1}, Kind: notice.AlertKinds[n%3], At: began, Subscription: "sub-7",
+		k.alerts = append(k.alerts, notice.Alert{Position: notice.Position{Seq: 1, N: n + 1}, Kind: notice.AlertKinds[n%3], At: began, Subscription: "sub-7",
 			Delivery: fmt.Sprintf("msg_%d", n+1), Host: "shop.example.com:8443", Reason: "<b>no answer</b>"})
 	}
 	h.records.do(t, k, ticket.Command{Action: ticket.Accept, Operator: "li.lei"})

@@ -45,7 +45,7 @@ func (a Act) apply(r *run) error {
 			return refuse(Invalid, "comment", "is required to terminate a ticket")
 		}
 		r.put(s, Cancelled)
-		r.over(Terminated, s, Happening{Who: a.Actor, Note: a.Comment})
+		r.over(Terminated, s, LogEntry{Who: a.Actor, Note: a.Comment})
 		return nil
 	case Retry:
 		r.retry(n, s, a)
@@ -223,7 +223,7 @@ func (r *run) claim(s *NodeState, a Act) error {
 		return refuse(Invalid, "operator", "is required to claim a task")
 	}
 	s.State, s.Claimed = Active, a.Actor
-	r.say(Claimed, s, Happening{Who: a.Actor, Note: a.Comment})
+	r.say(Claimed, s, LogEntry{Who: a.Actor, Note: a.Comment})
 	return nil
 }
 

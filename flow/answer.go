@@ -10,34 +10,34 @@ import (
 	"github.com/expr-lang/expr"
 )
 
-// Calls lists the requests that are owed, each as it has to be made now. A suspended ticket owes none.
-func (p *Process) Calls(pos Position, env Env) []Owed {
-	var out []Owed
+// Calls lists the pending requests, each as it has to be made now. A suspended ticket has none.
+func (p *Process) Calls(pos Position, env Env) []PendingCall {
+	var out []PendingCall
 	r := &run{p: p, pos: pos, env: env}
 	for _, s := range pos.Nodes {
 		if p.calling(s) {
-			out = append(out, r.owed(s))
+			out = append(out, r.pendingCall(s))
 		}
 	}
 	return out
 }
 
-// calling reports whether a node's request is owed.
+// calling reports whether a node's request is pending.
 func (p *Process) calling(s NodeState) bool {
 	n := p.nodes[s.Node]
 	return s.State == Calling && s.Held == "" && s.Paused == nil && n != nil && n.request != nil
 }
 
-// owed makes a node's request.
-func (r *run) owed(s NodeState) Owed {
+// pendingCall makes a node's request.
+func (r *run) pendingCall(s NodeState) PendingCall {
 	n := r.p.nodes[s.Node]
 	q := n.request
-	owed := Owed{Node: n.ID, Name: n.Name, Round: s.Round, Try: s.Try, Timeout: q.timeout, Attempts: q.attempts, Interval: q.interval, Coefficient: q.coefficient}
+	call := PendingCall{Node: n.ID, Name: n.Name, Round: s.Round, Try: s.Try, Timeout: q.timeout, Attempts: q.attempts, Interval: q.interval, Coefficient: q.coefficient}
 	var err error
-	if owed.Method, owed.URL, owed.Headers, owed.Body, err = q.render(r.world(n)); err != nil {
-		owed.Problem = err.Error()
+	if call.Method, call.URL, call.Headers, call.Body, err = q.render(r.world(n)); err != nil {
+		call.Problem = err.Error()
 	}
-	return owed
+	return call
 }
 
 // tryCall fails a call at once when its request cannot be made.
@@ -52,7 +52,7 @@ func (r *run) fail(n *node, s *NodeState, why string) {
 	failed := false
 	s.Result, s.Reason = &failed, cut(why, MaxReason)
 	s.Asked, s.Anyone = r.persons(n.Processors), n.Processors.Anyone
-	r.say(CallFailed, s, Happening{To: s.Asked, Note: s.Reason})
+	r.say(CallFailed, s, LogEntry{To: s.Asked, Note: s.Reason})
 	r.stand(n, s, Failed)
 }
 
@@ -66,7 +66,7 @@ func (r *run) stand(n *node, s *NodeState, state State) {
 		s.State = Failed
 		return
 	}
-	r.leave(n, s, Done, Happening{})
+	r.leave(n, s, Done, LogEntry{})
 	r.send(n.Next, n.scope)
 }
 
@@ -92,7 +92,7 @@ func (c Called) apply(r *run) error {
 	r.set(values)
 	done := true
 	s.Result = &done
-	r.say(CallDone, s, Happening{Note: fmt.Sprintf("HTTP %d", c.Status)})
+	r.say(CallDone, s, LogEntry{Note: fmt.Sprintf("HTTP %d", c.Status)})
 	r.stand(n, s, Done)
 	return nil
 }
@@ -162,7 +162,7 @@ func (p *Process) field(n *node, key string) Field {
 // retry has a failed node done again.
 func (r *run) retry(n *node, s *NodeState, a Act) {
 	s.Reason, s.Result, s.Asked, s.Anyone = "", nil, nil, false
-	r.say(Retried, s, Happening{Who: a.Actor, Note: a.Comment})
+	r.say(Retried, s, LogEntry{Who: a.Actor, Note: a.Comment})
 	if n.Type == Branch {
 		r.choose(n, s)
 		return
@@ -177,8 +177,8 @@ func (r *run) skip(n *node, s *NodeState, a Act) {
 	if a.Actor != "" {
 		s.By = []string{a.Actor}
 	}
-	r.say(Passed, s, Happening{Who: a.Actor, Note: a.Comment})
-	r.leave(n, s, Skipped, Happening{})
+	r.say(Passed, s, LogEntry{Who: a.Actor, Note: a.Comment})
+	r.leave(n, s, Skipped, LogEntry{})
 	if n.Type == Branch {
 		r.send(n.Default, n.scope)
 	} else {

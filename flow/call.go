@@ -15,9 +15,9 @@ import (
 	"github.com/expr-lang/expr/vm"
 )
 
-// Owed is an HTTP request that the process waits for: make it as it stands, retry it as it says, and tell what came of it with Called.
+// PendingCall is an HTTP request that the process waits for: make it as it stands, retry it as it says, and tell what came of it with Called.
 // Problem is set instead when the request cannot be made from the ticket's fields; then tell that.
-type Owed struct {
+type PendingCall struct {
 	Node        string            `json:"node"`
 	Name        string            `json:"name"`
 	Round       int               `json:"round"`
@@ -33,7 +33,7 @@ type Owed struct {
 	Problem     string            `json:"problem,omitempty"`
 }
 
-// Called tells what came of a request that was owed. An answer to an earlier try, or a second one, does nothing.
+// Called tells what came of a request that was pending. An answer to an earlier try, or a second one, does nothing.
 type Called struct {
 	Node    string            `json:"node"`
 	Round   int               `json:"round"`

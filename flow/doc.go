@@ -2,7 +2,7 @@
 // interpreter that moves a Position through it, a simulator, and what a diagram of it shows.
 //
 // It is pure: no clock, no I/O, no Temporal. It never performs anything. It tells who is asked (Waiting), which timers are to be waited
-// for (Due) and which HTTP requests are owed (Calls), and takes what came of them as the next Input. The same Step serves the ticket's
+// for (Due) and which HTTP requests are pending (Calls), and takes what came of them as the next Input. The same Step serves the ticket's
 // rule book, the workflow, the simulator and the tests.
 //
 // The way through the files: words.go and definition.go say what a definition is, decode.go reads one, check*.go and scope.go say what

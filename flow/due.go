@@ -51,7 +51,7 @@ func (f Fired) apply(r *run) error {
 	}
 	n := r.p.nodes[f.Node]
 	if n.Type == Wait {
-		r.leave(n, r.touch(n), Done, Happening{})
+		r.leave(n, r.touch(n), Done, LogEntry{})
 		r.send(n.Next, n.scope)
 		return nil
 	}
@@ -86,7 +86,7 @@ func (r *run) remedy(n *node, s *NodeState, stage Stage) {
 	note := "after " + stage.After
 	switch stage.Do {
 	case DoRemind:
-		r.say(Reminded, s, Happening{To: n.pending(*s), Note: note})
+		r.say(Reminded, s, LogEntry{To: n.pending(*s), Note: note})
 	case DoEscalate, DoReassign:
 		r.others(n, s, stage, note)
 	case DoApprove, DoReject:
@@ -94,11 +94,11 @@ func (r *run) remedy(n *node, s *NodeState, stage Stage) {
 		if n.Type == Approval || n.Action == Confirm {
 			s.Result, s.By = &pass, nil
 		}
-		r.say(Expired, s, Happening{Pass: &pass, Note: note})
+		r.say(Expired, s, LogEntry{Pass: &pass, Note: note})
 		if defaults, err := Fill(n.Fields, nil); err == nil && pass { // Check saw to it that nothing required is missing
 			r.set(defaults)
 		}
-		r.leave(n, s, Done, Happening{})
+		r.leave(n, s, Done, LogEntry{})
 		if pass {
 			r.send(n.Next, n.scope)
 		} else {
@@ -138,7 +138,7 @@ func (r *run) others(n *node, s *NodeState, stage Stage, note string) {
 			}
 		}
 	}
-	r.say(kind, s, Happening{To: found, Note: note})
+	r.say(kind, s, LogEntry{To: found, Note: note})
 }
 
 func (Suspend) apply(r *run) error {

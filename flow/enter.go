@@ -55,12 +55,12 @@ func (r *run) arrive(join *node, in scope) {
 		if join.Status != "" {
 			r.out.Status = join.Status
 		}
-		r.leave(join, s, Done, Happening{})
+		r.leave(join, s, Done, LogEntry{})
 		r.send(join.Next, join.scope)
 	}
 }
 
-// enter lets a token into a node: people are asked, a clock starts, a request is owed, or the token goes on at once.
+// enter lets a token into a node: people are asked, a clock starts, a request becomes pending, or the token goes on at once.
 func (r *run) enter(n *node) {
 	s := r.touch(n)
 	before := *s
@@ -82,13 +82,13 @@ func (r *run) enter(n *node) {
 	if len(n.stages) > 0 {
 		r.schedule(n, s)
 	}
-	r.say(Entered, s, Happening{To: n.pending(*s)})
+	r.say(Entered, s, LogEntry{To: n.pending(*s)})
 	switch n.Type {
 	case Call:
 		r.tryCall(n, s)
 	case Wait:
 		if s.Due == nil || !s.Due.After(r.env.Now) {
-			r.leave(n, s, Done, Happening{})
+			r.leave(n, s, Done, LogEntry{})
 			r.send(n.Next, n.scope)
 		}
 	case Branch:
@@ -141,7 +141,7 @@ func (r *run) enterWait(n *node, s *NodeState) {
 
 // fork starts every branch of a parallel. The join is open from now on: that is what says that the parallel is running.
 func (r *run) fork(n *node, s *NodeState) {
-	r.leave(n, s, Done, Happening{})
+	r.leave(n, s, Done, LogEntry{})
 	join := r.touch(r.p.nodes[n.Join])
 	*join = NodeState{Node: n.Join, Type: Join, State: Waiting, Round: join.Round + 1, Entered: r.env.Now}
 	for i, branch := range n.Branches {
@@ -157,7 +157,7 @@ func (r *run) choose(n *node, s *NodeState) {
 		ok, err := holds(c.when, world)
 		if err != nil {
 			s.State, s.Reason = Failed, c.When+": "+err.Error()
-			r.say(BranchFailed, s, Happening{Note: s.Reason})
+			r.say(BranchFailed, s, LogEntry{Note: s.Reason})
 			return
 		}
 		if ok {
@@ -165,17 +165,17 @@ func (r *run) choose(n *node, s *NodeState) {
 			if name == "" {
 				name = c.When
 			}
-			r.leave(n, s, Done, Happening{Note: name})
+			r.leave(n, s, Done, LogEntry{Note: name})
 			r.send(c.Next, n.scope)
 			return
 		}
 	}
-	r.leave(n, s, Done, Happening{})
+	r.leave(n, s, Done, LogEntry{})
 	r.send(n.Default, n.scope)
 }
 
 // leave closes a node that has done its work.
-func (r *run) leave(n *node, s *NodeState, state State, h Happening) {
+func (r *run) leave(n *node, s *NodeState, state State, h LogEntry) {
 	r.put(s, state)
 	s.Reason = ""
 	if n.Type != End {
@@ -186,12 +186,12 @@ func (r *run) leave(n *node, s *NodeState, state State, h Happening) {
 
 // finish ends the process; whatever is open elsewhere is cancelled.
 func (r *run) finish(n *node, s *NodeState) {
-	r.leave(n, s, Done, Happening{})
-	r.over(n.Status, s, Happening{Note: n.Name})
+	r.leave(n, s, Done, LogEntry{})
+	r.over(n.Status, s, LogEntry{Note: n.Name})
 }
 
 // over ends the process with a status.
-func (r *run) over(status Status, s *NodeState, h Happening) {
+func (r *run) over(status Status, s *NodeState, h LogEntry) {
 	r.agenda = nil
 	node := s.Node
 	for _, open := range r.pos.Nodes {
@@ -209,10 +209,10 @@ func (r *run) over(status Status, s *NodeState, h Happening) {
 func (r *run) refused(n *node, s *NodeState, who, comment string) {
 	switch n.Reject.Then {
 	case GoBack:
-		r.say(WentBack, s, Happening{Who: who, To: []string{n.Reject.To}, Note: comment})
+		r.say(WentBack, s, LogEntry{Who: who, To: []string{n.Reject.To}, Note: comment})
 		r.send(n.Reject.To, n.scope)
 	case GoEnd:
-		r.over(Terminated, s, Happening{Who: who, Note: comment})
+		r.over(Terminated, s, LogEntry{Who: who, Note: comment})
 	default:
 		r.send(n.Next, n.scope)
 	}

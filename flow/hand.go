@@ -30,7 +30,7 @@ func (r *run) hand(n *node, s *NodeState, a Act) error {
 	default:
 		r.replace(n, s, targets)
 	}
-	r.say(kind, s, Happening{Who: a.Actor, To: targets, Note: a.Comment})
+	r.say(kind, s, LogEntry{Who: a.Actor, To: targets, Note: a.Comment})
 	return nil
 }
 

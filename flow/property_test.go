@@ -19,8 +19,8 @@ type world struct {
 	p     *Process
 	pos   Position
 	env   Env
-	owed  []Owed  // every request that was ever owed
-	fired []Timer // every timer that ever ran
+	calls []PendingCall // every request that was ever pending
+	fired []Timer       // every timer that ever ran
 	steps int
 }
 
@@ -57,14 +57,14 @@ func (w *world) do(in Input) bool {
 		w.env.Assignee = *out.Assignee
 	}
 	require.Equal(w.t, out.Ending != nil, ended(in, out), "an ending that nobody told of")
-	w.owed = append(w.owed, w.p.Calls(w.pos, w.env)...)
+	w.calls = append(w.calls, w.p.Calls(w.pos, w.env)...)
 	w.fired = append(w.fired, Due(w.pos)...)
 	w.moves()
 	return true
 }
 
 func ended(in Input, out Outcome) bool {
-	for _, h := range out.Happenings {
+	for _, h := range out.ProcessLog {
 		if h.Kind == Finished {
 			return true
 		}
@@ -115,8 +115,8 @@ func (w *world) something(t *rapid.T) {
 			w.do(Fired{f.Node, f.Round, f.Stage})
 		}
 	case 7, 8:
-		if len(w.owed) > 0 {
-			o := rapid.SampledFrom(w.owed).Draw(t, "call")
+		if len(w.calls) > 0 {
+			o := rapid.SampledFrom(w.calls).Draw(t, "call")
 			w.do(Called{Node: o.Node, Round: o.Round, Try: o.Try, Status: rapid.SampledFrom([]int{0, 200, 500}).Draw(t, "status"), Body: `{"n":` + fmt.Sprint(w.steps%10) + `}`})
 		}
 	case 9, 10: // nonsense
@@ -179,7 +179,7 @@ func (w *world) migrate() {
 		w.env.Named = named
 	}
 	w.p, w.pos = target, moved
-	w.owed = append(w.owed, w.p.Calls(w.pos, w.env)...)
+	w.calls = append(w.calls, w.p.Calls(w.pos, w.env)...)
 	w.fired = append(w.fired, Due(w.pos)...)
 	w.moves()
 }
@@ -279,7 +279,7 @@ func TestNoPositionMakesAStepPanic(t *testing.T) {
 		for _, f := range w.fired {
 			w.p.Step(w.pos, w.env, Fired{f.Node, f.Round, f.Stage})
 		}
-		for _, o := range w.owed {
+		for _, o := range w.calls {
 			w.p.Step(w.pos, w.env, Called{Node: o.Node, Round: o.Round, Try: o.Try, Status: 200, Body: "{}"})
 		}
 		for _, action := range Actions {

@@ -16,9 +16,9 @@ import (
 //	start | stop | suspend | resume
 //	due                                     the clock goes to the earliest timer, which fires; late: it fires without that
 //	pass 2h                                 the clock goes on
-//	called ok | called 500 | called fail    what came of the one request that is owed; `called ok {"id":7}` gives a body
+//	called ok | called 500 | called fail    what came of the one pending request; `called ok {"id":7}` gives a body
 //	field key=value | named node=a,b        before the ticket comes to it
-//	says | status | fields | calls | limits instead of where it stands: the last happenings, …, the requests that are owed, and their limits
+//	says | status | fields | calls | limits instead of where it stands: the last entries of the process log, …, the pending requests, and their limits
 //	<action> [@node] [by who] [admin] [for who] [no] [to a,b] [say word] [set key=value;key=value]
 //
 // Where it stands: every open node as node[who can act], with :state unless people are simply asked; then what became of the ticket.
@@ -28,7 +28,7 @@ type player struct {
 	p      *Process
 	pos    Position
 	env    Env
-	last   []Happening
+	last   []LogEntry
 	ended  *Ending
 	status Status
 }
@@ -132,15 +132,15 @@ func (pl *player) do(line string) string {
 		}
 		return strings.Join(parts, "; ")
 	case "called":
-		owed := pl.p.Calls(pl.pos, pl.env)
-		require.Len(pl.t, owed, 1, line)
-		return pl.step(answer(owed[0], words[1:]))
+		pending := pl.p.Calls(pl.pos, pl.env)
+		require.Len(pl.t, pending, 1, line)
+		return pl.step(answer(pending[0], words[1:]))
 	}
 	return pl.step(act(words))
 }
 
-func answer(owed Owed, words []string) Called {
-	c := Called{Node: owed.Node, Round: owed.Round, Try: owed.Try}
+func answer(call PendingCall, words []string) Called {
+	c := Called{Node: call.Node, Round: call.Round, Try: call.Try}
 	switch words[0] {
 	case "fail":
 		c.Error = "connection refused"
@@ -195,7 +195,7 @@ func (pl *player) step(in Input) string {
 		return fmt.Sprintf("refused %s %s: %s", r.Code, r.Field, r.Message)
 	}
 	pl.pos = Apply(pl.pos, out.States)
-	pl.last = out.Happenings
+	pl.last = out.ProcessLog
 	maps.Copy(pl.env.Fields, out.Fields)
 	if out.Status != "" {
 		pl.status = out.Status
@@ -237,7 +237,7 @@ func (pl *player) stands() string {
 	return strings.Join(parts, " ")
 }
 
-// says lists the happenings of the last step: kind(node who>to pass).
+// says lists the process log of the last step: kind(node who>to pass).
 func (pl *player) says() string {
 	var out []string
 	for _, h := range pl.last {

@@ -20,7 +20,7 @@ type Answer struct {
 	Act
 }
 
-// CallAnswer is what a request comes to, so long after it is owed. A request without one is answered with 200 and {}.
+// CallAnswer is what a request comes to, so long after it is due. A request without one is answered with 200 and {}.
 type CallAnswer struct {
 	Node   string `json:"node"`
 	After  string `json:"after,omitempty"`
@@ -31,14 +31,14 @@ type CallAnswer struct {
 
 // Report is what a simulation came to.
 type Report struct {
-	Path          []Moment       `json:"path"`               // everything that happened, in order
-	Notifications []Moment       `json:"notifications"`      // of that, what somebody would be told: To
+	Path          []TimedEntry   `json:"path"`               // everything that happened, in order
+	Notifications []TimedEntry   `json:"notifications"`      // of that, what somebody would be told: To
 	Timers        []Timer        `json:"timers"`             // those that fired, in order
-	Calls         []Owed         `json:"calls"`              // the requests that would be made
+	Calls         []PendingCall  `json:"calls"`              // the requests that would be made
 	Refused       []Mistake      `json:"refused,omitempty"`  // answers that were not taken
 	Unused        []int          `json:"unused,omitempty"`   // answers that never had their turn, by index
 	Rests         []Asked        `json:"rests,omitempty"`    // where the ticket stands when nothing more happens
-	Endless       bool           `json:"endless,omitempty"`  // it was cut off after MaxMoments
+	Endless       bool           `json:"endless,omitempty"`  // it was cut off after MaxInputs
 	Ending        *Ending        `json:"ending,omitempty"`   // how it ended, if it did
 	Status        Status         `json:"status,omitempty"`   // the last that a node gave the ticket
 	Assignee      string         `json:"assignee,omitempty"` //
@@ -55,10 +55,10 @@ type Taken struct {
 	Outcome
 }
 
-// Moment is a happening and its time.
-type Moment struct {
+// TimedEntry is an entry of the process log and the time it was written.
+type TimedEntry struct {
 	At time.Time `json:"at"`
-	Happening
+	LogEntry
 }
 
 // Mistake is an answer of the script that was refused.
@@ -68,8 +68,8 @@ type Mistake struct {
 	Why    string    `json:"why"`
 }
 
-// MaxMoments bounds how many inputs a simulation takes: a process may poll for ever.
-const MaxMoments = 2_000
+// MaxInputs bounds how many inputs a simulation takes: a process may poll for ever.
+const MaxInputs = 2_000
 
 // Simulate runs the process with a clock of its own and no effects, by the very Step that runs tickets: from env.Now until nothing more
 // happens. The error is a *Error that names what is wrong with the script.
@@ -87,7 +87,7 @@ func (p *Process) Simulate(env Env, script Script) (Report, error) {
 	if err := s.take(Start{}); err != nil {
 		return Report{}, err
 	}
-	for range MaxMoments {
+	for range MaxInputs {
 		at, next := s.next()
 		if next == nil {
 			return s.finish(), nil
@@ -195,17 +195,17 @@ func (s *simulation) answer(i int) {
 }
 
 func (s *simulation) called(state NodeState, i int) {
-	owed := (&run{p: s.p, pos: s.pos, env: s.env}).owed(state)
-	s.report.Calls = append(s.report.Calls, owed)
+	call := (&run{p: s.p, pos: s.pos, env: s.env}).pendingCall(state)
+	s.report.Calls = append(s.report.Calls, call)
 	c := CallAnswer{Status: 200, Body: "{}"}
 	if i >= 0 {
 		s.usedCalls[i] = true
 		c = s.script.Calls[i]
 	}
-	if owed.Problem != "" {
-		c = CallAnswer{Error: owed.Problem}
+	if call.Problem != "" {
+		c = CallAnswer{Error: call.Problem}
 	}
-	s.must(Called{Node: owed.Node, Round: owed.Round, Try: owed.Try, Error: c.Error, Status: c.Status, Body: c.Body})
+	s.must(Called{Node: call.Node, Round: call.Round, Try: call.Try, Error: c.Error, Status: c.Status, Body: c.Body})
 }
 
 // must takes what no process refuses: what a timer or a call says.
@@ -233,18 +233,18 @@ func (s *simulation) take(in Input) error {
 		s.report.Ending = out.Ending
 	}
 	s.report.Steps = append(s.report.Steps, Taken{s.env.Now, out})
-	for _, h := range out.Happenings {
-		m := Moment{s.env.Now, h}
+	for _, h := range out.ProcessLog {
+		m := TimedEntry{s.env.Now, h}
 		s.report.Path = append(s.report.Path, m)
-		if h.told() {
+		if h.notifies() {
 			s.report.Notifications = append(s.report.Notifications, m)
 		}
 	}
 	return nil
 }
 
-// told reports whether the people in To are to be told: somebody asks them for something.
-func (h Happening) told() bool { return len(h.To) > 0 && h.Kind != WentBack }
+// notifies reports whether the people in To are to be notified: somebody asks them for something.
+func (h LogEntry) notifies() bool { return len(h.To) > 0 && h.Kind != WentBack }
 
 func (s *simulation) finish() Report {
 	r := s.report

@@ -204,7 +204,7 @@ fields: [{key: go, type: BOOL}]`)
 	r, err := p.Simulate(Env{Now: monday}, Script{})
 	require.NoError(t, err)
 	require.True(t, r.Endless)
-	require.Len(t, r.Timers, MaxMoments)
+	require.Len(t, r.Timers, MaxInputs)
 }
 
 func TestAScriptThatCannotBeReadIsRefused(t *testing.T) {

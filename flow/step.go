@@ -38,7 +38,7 @@ type (
 	Resume  struct{}
 )
 
-// What tells the kinds of Happening apart.
+// What tells the kinds of LogEntry apart.
 const (
 	Entered      = "entered"       // To: who is asked
 	Left         = "left"          // Pass: the result, where there is one
@@ -62,12 +62,12 @@ const (
 	Finished     = "finished"      // the process is over
 )
 
-// Kinds lists every kind of Happening.
+// Kinds lists every kind of LogEntry.
 var Kinds = []string{Entered, Left, Acted, Voted, Claimed, Assigned, Delivered, Added, Reassigned, Reminded, Escalated, Expired, CallDone, CallFailed,
 	BranchFailed, Retried, Passed, WentBack, Dropped, Finished}
 
-// Happening is one entry for the timeline. Who is empty where the process itself acted.
-type Happening struct {
+// LogEntry is one entry for the timeline. Who is empty where the process itself acted.
+type LogEntry struct {
 	Kind   string   `json:"kind"`
 	Node   string   `json:"node"`
 	Round  int      `json:"round"`
@@ -82,7 +82,7 @@ type Happening struct {
 // Outcome is what a step changed. All of it belongs together: a caller keeps all or nothing.
 type Outcome struct {
 	States     []NodeState    `json:"states,omitempty"` // the changed ones, whole: Apply merges them
-	Happenings []Happening    `json:"happenings,omitempty"`
+	ProcessLog []LogEntry     `json:"happenings,omitempty"`
 	Fields     map[string]any `json:"fields,omitempty"`   // values that were set
 	Status     Status         `json:"status,omitempty"`   // that the ticket takes; empty: as it was
 	Assignee   *string        `json:"assignee,omitempty"` // whom accepting made the assignee
@@ -154,9 +154,9 @@ func (r *run) touch(n *node) *NodeState {
 }
 
 // say adds to the timeline.
-func (r *run) say(kind string, s *NodeState, h Happening) {
+func (r *run) say(kind string, s *NodeState, h LogEntry) {
 	h.Kind, h.Node, h.Round = kind, s.Node, s.Round
-	r.out.Happenings = append(r.out.Happenings, h)
+	r.out.ProcessLog = append(r.out.ProcessLog, h)
 }
 
 // set fills fields of the ticket.
@@ -206,7 +206,7 @@ func (r *run) drop(n *node) {
 	s := r.touch(n)
 	r.put(s, Cancelled)
 	if n.Type != Join {
-		r.say(Dropped, s, Happening{})
+		r.say(Dropped, s, LogEntry{})
 	}
 }
 

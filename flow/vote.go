@@ -23,8 +23,8 @@ func (r *run) complete(n *node, s *NodeState, a Act) error {
 		pass = a.Pass
 		s.Result = &pass
 	}
-	r.say(Acted, s, Happening{Who: a.Actor, Action: n.Action, Pass: copied(s.Result), Note: a.Comment})
-	r.leave(n, s, Done, Happening{})
+	r.say(Acted, s, LogEntry{Who: a.Actor, Action: n.Action, Pass: copied(s.Result), Note: a.Comment})
+	r.leave(n, s, Done, LogEntry{})
 	if pass {
 		r.send(n.Next, n.scope)
 	} else {
@@ -47,7 +47,7 @@ func (r *run) vote(n *node, s *NodeState, a Act) error {
 		r.set(values)
 	}
 	s.Votes = append(s.Votes, v)
-	r.say(Voted, s, Happening{Who: a.Actor, For: a.OnBehalf, Pass: &v.Pass, Note: v.Comment})
+	r.say(Voted, s, LogEntry{Who: a.Actor, For: a.OnBehalf, Pass: &v.Pass, Note: v.Comment})
 	if over, pass := n.decided(*s); over {
 		r.decide(n, s, pass, v.Comment)
 	}
@@ -66,7 +66,7 @@ func (r *run) decide(n *node, s *NodeState, pass bool, comment string) {
 	if len(s.Votes) > 0 {
 		who = s.Votes[len(s.Votes)-1].Who
 	}
-	r.leave(n, s, Done, Happening{})
+	r.leave(n, s, Done, LogEntry{})
 	if pass {
 		r.send(n.Next, n.scope)
 	} else {

@@ -45,7 +45,7 @@ const (
 	Active    State = "active"    // people are asked to act
 	Claiming  State = "claiming"  // somebody has to claim it first
 	Assigning State = "assigning" // somebody has to assign it first
-	Calling   State = "calling"   // an HTTP request is owed
+	Calling   State = "calling"   // an HTTP request is pending
 	Failed    State = "failed"    // it could not be done; waits for retry or skip
 	Waiting   State = "waiting"   // for time to pass, or for the other branches
 	Done      State = "done"

@@ -47,7 +47,7 @@ type Alert struct {
 	ID           string // given by the outbox; the same when the try is written down again
 	Tenant       string
 	TicketID     int64 // in whose timeline it stands; zero or less: in none, since the delivery was about no ticket
-	Place        Place
+	Position     Position
 	At           time.Time
 	Kind         AlertKind
 	Subscription string

@@ -54,10 +54,10 @@ func TestTheStreamIsToldOfAlerts(t *testing.T) {
 
 func TestPlacesAreWrittenOneWay(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
-		p := notice.Place{Seq: rapid.Int64Min(0).Draw(t, "seq"), N: rapid.Int64Min(0).Draw(t, "n")}
-		q := notice.Place{Seq: rapid.Int64Range(0, 3).Draw(t, "seq"), N: rapid.Int64Range(0, 3).Draw(t, "n")}
-		for _, place := range []notice.Place{p, q} {
-			back, ok := notice.ParsePlace(place.String())
+		p := notice.Position{Seq: rapid.Int64Min(0).Draw(t, "seq"), N: rapid.Int64Min(0).Draw(t, "n")}
+		q := notice.Position{Seq: rapid.Int64Range(0, 3).Draw(t, "seq"), N: rapid.Int64Range(0, 3).Draw(t, "n")}
+		for _, place := range []notice.Position{p, q} {
+			back, ok := notice.ParsePosition(place.String())
 			require.True(t, ok)
 			require.Equal(t, place, back)
 			require.LessOrEqual(t, len(place.String()), 39)
@@ -66,7 +66,7 @@ func TestPlacesAreWrittenOneWay(t *testing.T) {
 		require.False(t, p.Before(p))
 	})
 	for _, text := range []string{"", ".", "1.", ".1", "1.0", "01", "1.01", "-1", "1.-1", "+1", "1 ", "1.1.1", "9223372036854775808"} {
-		_, ok := notice.ParsePlace(text)
+		_, ok := notice.ParsePosition(text)
 		require.False(t, ok, "%q", text)
 	}
 }

@@ -7,26 +7,26 @@ import (
 	"signalbox/ticket"
 )
 
-// Place is where an entry stands in its ticket's timeline: an event at its sequence number, an alert after the event before it. The zero value
+// Position is where an entry stands in its ticket's timeline: an event at its sequence number, an alert after the event before it. The zero value
 // is before all.
-type Place struct {
+type Position struct {
 	Seq int64
 	N   int64 // zero: the event itself
 }
 
-// MaxPlace is how long a place can be as String writes it: two numbers and a point.
-const MaxPlace = 39
+// MaxPosition is how long a place can be as String writes it: two numbers and a point.
+const MaxPosition = 39
 
-// String writes a place as ParsePlace reads it: "5", or "5.1" for the first alert after event 5.
-func (p Place) String() string {
+// String writes a place as ParsePosition reads it: "5", or "5.1" for the first alert after event 5.
+func (p Position) String() string {
 	if p.N == 0 {
 		return strconv.FormatInt(p.Seq, 10)
 	}
 	return strconv.FormatInt(p.Seq, 10) + "." + strconv.FormatInt(p.N, 10)
 }
 
-// ParsePlace reads what String wrote; ok is false for anything else.
-func ParsePlace(text string) (p Place, ok bool) {
+// ParsePosition reads what String wrote; ok is false for anything else.
+func ParsePosition(text string) (p Position, ok bool) {
 	seq, n, alert := strings.Cut(text, ".")
 	p.Seq, ok = natural(seq)
 	if ok && alert {
@@ -41,7 +41,7 @@ func natural(text string) (int64, bool) {
 }
 
 // Before reports whether an entry there stands before one at the other place.
-func (p Place) Before(other Place) bool {
+func (p Position) Before(other Position) bool {
 	return p.Seq < other.Seq || p.Seq == other.Seq && p.N < other.N
 }
 
@@ -51,10 +51,10 @@ type Entry struct {
 	Alert *Alert
 }
 
-// Place is where it stands.
-func (e Entry) Place() Place {
+// Position is where it stands.
+func (e Entry) Position() Position {
 	if e.Alert != nil {
-		return e.Alert.Place
+		return e.Alert.Position
 	}
-	return Place{Seq: e.Event.Seq}
+	return Position{Seq: e.Event.Seq}
 }

@@ -39,7 +39,7 @@ func (b *bench) alertsTo(sub notice.Subscription) (list []told) {
 // timeline is all of a ticket's, read page by page; after each page more is written by meanwhile, if there is one.
 func (b *bench) timeline(s *story, page int, meanwhile ...func()) (list []notice.Entry) {
 	b.t.Helper()
-	var after notice.Place
+	var after notice.Position
 	for {
 		entries, err := b.Entries(b.t.Context(), s.ticket.ID, after, page)
 		require.NoError(b.t, err)
@@ -47,7 +47,7 @@ func (b *bench) timeline(s *story, page int, meanwhile ...func()) (list []notice
 			return list
 		}
 		list = append(list, entries...)
-		after = entries[len(entries)-1].Place()
+		after = entries[len(entries)-1].Position()
 		if len(meanwhile) > 0 {
 			meanwhile[0]()
 			meanwhile = meanwhile[1:]
@@ -59,9 +59,9 @@ func (b *bench) timeline(s *story, page int, meanwhile ...func()) (list []notice
 func words(entries []notice.Entry) (list []string) {
 	for _, e := range entries {
 		if e.Alert != nil {
-			list = append(list, e.Place().String()+" "+string(e.Alert.Kind))
+			list = append(list, e.Position().String()+" "+string(e.Alert.Kind))
 		} else {
-			list = append(list, e.Place().String()+" "+string(e.Event.Type))
+			list = append(list, e.Position().String()+" "+string(e.Event.Type))
 		}
 	}
 	return list
@@ -92,7 +92,7 @@ func TestAGivenUpDeliveryIsInTheTimelineAndTheStream(t *testing.T) {
 		alert := *entries[3].Alert
 		require.NotEmpty(t, alert.ID)
 		require.NotEqual(t, alert.ID, entries[4].Alert.ID)
-		require.Equal(t, notice.Alert{ID: alert.ID, Tenant: "a", TicketID: s.ticket.ID, Place: notice.Place{Seq: 3, N: 1}, At: failed.Attempt.FinishedAt,
+		require.Equal(t, notice.Alert{ID: alert.ID, Tenant: "a", TicketID: s.ticket.ID, Position: notice.Position{Seq: 3, N: 1}, At: failed.Attempt.FinishedAt,
 			Kind: notice.DeliveryFailed, Subscription: sub.ID, Delivery: w.Delivery.ID, Host: "example.com", Reason: "no  answer"}, alert)
 		require.Equal(t, "failed 11 times", entries[4].Alert.Reason)
 
@@ -157,7 +157,7 @@ func TestPagesOfATimelineAreExactWhileItGrows(t *testing.T) {
 		for _, page := range []int{1, 2, 3, 100} {
 			require.Equal(t, words(entries), words(b.timeline(s, page)))
 			var back []notice.Entry
-			var before notice.Place
+			var before notice.Position
 			for {
 				part, err := b.EntriesBefore(t.Context(), s.ticket.ID, before, page)
 				require.NoError(t, err)
@@ -165,7 +165,7 @@ func TestPagesOfATimelineAreExactWhileItGrows(t *testing.T) {
 					break
 				}
 				back = append(part, back...)
-				before = part[0].Place()
+				before = part[0].Position()
 			}
 			require.Equal(t, words(entries), words(back), "%d at a time", page)
 		}
@@ -349,11 +349,11 @@ func TestAlertsDeadlockWithNobody(t *testing.T) {
 		require.Positive(t, b.count(`SELECT COUNT(*) FROM alerts WHERE kind = 'delivery_failed'`))
 		require.Positive(t, b.count(`SELECT COUNT(*) FROM alerts WHERE kind = 'address_dropped'`))
 		for _, s := range stories {
-			last := notice.Place{}
+			last := notice.Position{}
 			for _, e := range b.timeline(s, 50) {
-				p := e.Place()
+				p := e.Position()
 				require.True(t, last.Before(p))
-				require.True(t, p.N <= 1 || last == notice.Place{Seq: p.Seq, N: p.N - 1}, "%v after %v", p, last)
+				require.True(t, p.N <= 1 || last == notice.Position{Seq: p.Seq, N: p.N - 1}, "%v after %v", p, last)
 				last = p
 			}
 		}

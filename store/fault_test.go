@@ -41,7 +41,7 @@ func (b *bench) everything(ctx context.Context) map[string]error {
 		errs["message"] = err
 	}
 	_, errs["timeline"] = b.Timeline(ctx, 1, 0, 1)
-	_, errs["entries"] = b.Entries(ctx, 1, notice.Place{}, 1)
+	_, errs["entries"] = b.Entries(ctx, 1, notice.Position{}, 1)
 	_, errs["registered"] = b.Registered(ctx, 1)
 	_, _, errs["deliveries"] = b.Deliveries(ctx, "x", "", 1)
 	_, errs["pending"] = b.outbox.Pending(ctx, 1, nil, 1)
@@ -65,7 +65,7 @@ func TestADatabaseThatIsStoppedAndComesBack(t *testing.T) {
 	require.NoError(t, err)
 	b := open(t, dsn)
 	s, _ := b.subscribed()
-	wake := b.outbox.Wake(t.Context(), notice.Partition(s.ticket.ID, 16))
+	wake := b.outbox.Notifications(t.Context(), notice.Partition(s.ticket.ID, 16))
 	<-wake // listening
 	for name, err := range b.everything(t.Context()) {
 		require.NoError(t, err, name)

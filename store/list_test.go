@@ -136,7 +136,7 @@ func TestEachFilterByItself(t *testing.T) {
 		stories := gallery(b, 60)
 		yes, no := true, false
 		middle := stories[30].ticket
-		tried := map[string]bool{"Words": true, "Limit": true, "Cursor": true} // tests of their own
+		tried := map[string]bool{"Terms": true, "Limit": true, "Cursor": true} // tests of their own
 		for name, f := range map[string]ticket.Filter{
 			"open": {Open: &yes}, "closed": {Open: &no}, "phase": {Phases: []string{"suspended"}}, "phases": {Phases: []string{"revoked", "triggered"}},
 			"origin": {Origin: "customs"}, "tag": {Tag: "海关"}, "service": {Service: "incident"}, "assignee": {Assignee: "li"}, "waiting": {WaitingFor: "zhao"},
@@ -179,19 +179,19 @@ func TestWordsThatAreFound(t *testing.T) {
 		s := b.opened("a", d)
 		for _, words := range []string{"gate", "GATE blocked", "blocked gate", "ärger", "海关", "关清", "清关延误 gate", "误", "海", "customs office", "priority", "prior",
 			"blo", "tor 07", s.ticket.Number, s.ticket.Number[:10], "driver wai", "within", "gate  ", "关", "海 关", "office海关"} {
-			page, err := b.Tickets(t.Context(), "a", ticket.Filter{Words: words})
+			page, err := b.Tickets(t.Context(), "a", ticket.Filter{Terms: words})
 			require.NoError(t, err)
 			require.Len(t, page.Items, 1, words)
-			page, err = b.Tickets(t.Context(), "b", ticket.Filter{Words: words})
+			page, err = b.Tickets(t.Context(), "b", ticket.Filter{Terms: words})
 			require.NoError(t, err)
 			require.Empty(t, page.Items, words)
 		}
 		for _, words := range []string{"gates", "ate", "blocked nothing", "关海", "延海", "!!!", "beyond", "bl", "100", "gat blocked", "申"} {
-			page, err := b.Tickets(t.Context(), "a", ticket.Filter{Words: words})
+			page, err := b.Tickets(t.Context(), "a", ticket.Filter{Terms: words})
 			require.NoError(t, err)
 			require.Empty(t, page.Items, words)
 		}
-		all, err := b.Tickets(t.Context(), "a", ticket.Filter{Words: " "})
+		all, err := b.Tickets(t.Context(), "a", ticket.Filter{Terms: " "})
 		require.NoError(t, err)
 		require.Len(t, all.Items, 1)
 
@@ -203,10 +203,10 @@ func TestWordsThatAreFound(t *testing.T) {
 		d.Description = text.String()
 		long := b.opened("a", d)
 		require.Equal(t, 256, b.count(fmt.Sprintf(`SELECT COUNT(*) FROM words WHERE ticket_id = %d`, long.ticket.ID)))
-		page, err := b.Tickets(t.Context(), "a", ticket.Filter{Words: "many w1 w2 w3 w4 w5 w6 w7 w8 w100"})
+		page, err := b.Tickets(t.Context(), "a", ticket.Filter{Terms: "many w1 w2 w3 w4 w5 w6 w7 w8 w100"})
 		require.NoError(t, err)
 		require.Len(t, page.Items, 1)
-		page, err = b.Tickets(t.Context(), "a", ticket.Filter{Words: "many w1 w2 w3 w4 w5 w6 w7 w8x w100"})
+		page, err = b.Tickets(t.Context(), "a", ticket.Filter{Terms: "many w1 w2 w3 w4 w5 w6 w7 w8x w100"})
 		require.NoError(t, err)
 		require.Empty(t, page.Items)
 	})

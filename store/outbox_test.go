@@ -564,8 +564,8 @@ func TestWaking(t *testing.T) {
 	both(t, func(t *testing.T, b *bench) {
 		s, _ := b.subscribed()
 		part := notice.Partition(s.ticket.ID, 16)
-		mine, other := b.outbox.Wake(t.Context(), part), b.outbox.Wake(t.Context(), part+1)
-		second := b.outbox.Wake(t.Context(), part)
+		mine, other := b.outbox.Notifications(t.Context(), part), b.outbox.Notifications(t.Context(), part+1)
+		second := b.outbox.Notifications(t.Context(), part)
 		quiet := func(c <-chan struct{}) {
 			t.Helper()
 			select {

@@ -77,10 +77,10 @@ func filters() map[string]ticket.Filter {
 		"waiting for": {WaitingFor: "person7"}, "relation": {RelationType: "manifest", RelationItem: "N7"},
 		"created after": {CreatedAfter: day}, "created before": {CreatedBefore: day}, "created between": {CreatedAfter: day, CreatedBefore: day.Add(time.Hour)},
 		"updated after": {UpdatedAfter: day}, "updated before": {UpdatedBefore: day}, "updated lately": {UpdatedAfter: day.Add(9 * 24 * time.Hour)},
-		"word": {Words: "word7"}, "words": {Words: "gate word7 im123"}, "common word": {Words: "海关"}, "prefix": {Words: "im12"}, "common prefix": {Words: "gat"},
-		"many words":  {Words: "gate 海关 word7 im700 a b c d e f g"},
-		"a long text": {Words: strings.Repeat("海关", 60)}, "a very long text": {Words: "海关" + someHan(253)}, "many characters": {Words: "海 关 " + strings.Join(strings.Split(someHan(100), ""), " ")},
-		"everything":  {Open: &yes, Phases: []string{"triggered"}, Origin: "origin0", Tag: "all", Service: "incident", Assignee: "person0", WaitingFor: "person0", RelationType: "manifest", RelationItem: "N20", CreatedAfter: day, Words: "gate"},
+		"word": {Terms: "word7"}, "words": {Terms: "gate word7 im123"}, "common word": {Terms: "海关"}, "prefix": {Terms: "im12"}, "common prefix": {Terms: "gat"},
+		"many words":  {Terms: "gate 海关 word7 im700 a b c d e f g"},
+		"a long text": {Terms: strings.Repeat("海关", 60)}, "a very long text": {Terms: "海关" + someHan(253)}, "many characters": {Terms: "海 关 " + strings.Join(strings.Split(someHan(100), ""), " ")},
+		"everything":  {Open: &yes, Phases: []string{"triggered"}, Origin: "origin0", Tag: "all", Service: "incident", Assignee: "person0", WaitingFor: "person0", RelationType: "manifest", RelationItem: "N20", CreatedAfter: day, Terms: "gate"},
 		"tag at page": {Tag: "all", Cursor: "eyJhIjoiMjAyNi0wMS0wNVQwMDowMDowMFoiLCJuIjo1MDAwfQ"},
 	}
 }
@@ -227,7 +227,7 @@ func exercise(t *testing.T, b *bench) {
 	require.NoError(t, err)
 	_, err = b.Message(t.Context(), s.ticket.ID, "m")
 	require.NoError(t, err)
-	for _, place := range []notice.Place{{}, {Seq: 1}, {Seq: 5, N: 1}} {
+	for _, place := range []notice.Position{{}, {Seq: 1}, {Seq: 5, N: 1}} {
 		for _, ticketID := range []int64{s.ticket.ID, 7} {
 			_, err = b.Entries(t.Context(), ticketID, place, 10)
 			require.NoError(t, err)

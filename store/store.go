@@ -64,7 +64,7 @@ func Open(ctx context.Context, dsn string, o Options) (*Store, error) {
 	}, nil
 }
 
-// Close ends all connections and what Wake listens with.
+// Close ends all connections and what Notifications listens with.
 func (s *Store) Close() error { return s.db.Close() }
 
 // Migrate brings the schema to what this build needs, makes sure of the data keys, and tells how many migrations that took. Several processes may

@@ -56,7 +56,7 @@ func TestTheOutboxKeepsItsPromises(t *testing.T) {
 					return r.Subscription
 				},
 				Alerts: func(t *testing.T, ticket int64) (kinds []notice.AlertKind) {
-					entries, err := b.Entries(t.Context(), ticket, notice.Place{}, 100)
+					entries, err := b.Entries(t.Context(), ticket, notice.Position{}, 100)
 					require.NoError(t, err)
 					for _, e := range entries {
 						if e.Alert != nil {

@@ -191,7 +191,7 @@ func (t Ticket) end(c Command, to Status, says Type, at time.Time) (*Event, erro
 	if t.Suspended {
 		e.Before.Suspended, e.After.Suspended = flag(true), flag(false)
 	}
-	e.After.States, e.Happenings = t.stopped(at)
+	e.After.States, e.ProcessLog = t.stopped(at)
 	return e, nil
 }
 

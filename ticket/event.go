@@ -33,11 +33,11 @@ type Opening struct {
 
 // Callback is an address that is owed this ticket's notifications from the start. Format and profile are package notice's words.
 type Callback struct {
-	URL     string            `json:"url"`
-	Format  string            `json:"format"`
-	Profile string            `json:"profile"`
-	Headers map[string]string `json:"headers,omitempty"` // sent along with every delivery
-	Sealed  string            `json:"sealed,omitempty"`  // the same, once they have been sealed; then Headers is empty
+	URL       string            `json:"url"`
+	Format    string            `json:"format"`
+	Profile   string            `json:"profile"`
+	Headers   map[string]string `json:"headers,omitempty"` // sent along with every delivery
+	Encrypted string            `json:"sealed,omitempty"`  // the same, once they are encrypted; then Headers is empty
 }
 
 // Change is the part of a ticket that an event touches; what is nil or empty is untouched.
@@ -74,14 +74,14 @@ type Event struct {
 	Before     Change    `json:"before"`
 	After      Change    `json:"after"`
 
-	Happenings []flow.Happening `json:"happenings,omitempty"` // what went on in the process, in order
+	ProcessLog []flow.LogEntry `json:"happenings,omitempty"` // what went on in the process, in order
 }
 
 // Labels are what the channels call the event. One of a type that this build does not know is called by its type.
 func (e Event) Labels() Labels {
 	first := ""
-	if len(e.Happenings) > 0 {
-		first = e.Happenings[0].Kind
+	if len(e.ProcessLog) > 0 {
+		first = e.ProcessLog[0].Kind
 	}
 	return e.Type.labels(first)
 }

@@ -125,7 +125,7 @@ var outcomes = map[outcome]outcomeLabels{
 
 type outcome struct {
 	of    Type
-	first string // kind of flow.Happening
+	first string // kind of flow.LogEntry
 }
 
 type outcomeLabels struct{ Title, ActionZh, ActionEn string }

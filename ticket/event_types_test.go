@@ -52,7 +52,7 @@ func TestLabelsOfEvents(t *testing.T) {
 	for _, kind := range ticket.Types {
 		own := ticket.Event{Type: kind}.Labels()
 		for _, first := range append([]string{""}, flow.Kinds...) {
-			labels := ticket.Event{Type: kind, Happenings: []flow.Happening{{Kind: first}}}.Labels()
+			labels := ticket.Event{Type: kind, ProcessLog: []flow.LogEntry{{Kind: first}}}.Labels()
 			require.Regexp(t, latin, labels.Title, kind)
 			require.Regexp(t, latin, labels.ActionEn, kind)
 			require.Regexp(t, han, labels.ActionZh, kind)
@@ -72,7 +72,7 @@ func TestLabelsOfEvents(t *testing.T) {
 	title := func(kind ticket.Type, happened ...string) string {
 		e := ticket.Event{Type: kind}
 		for _, kind := range happened {
-			e.Happenings = append(e.Happenings, flow.Happening{Kind: kind})
+			e.ProcessLog = append(e.ProcessLog, flow.LogEntry{Kind: kind})
 		}
 		return e.Labels().Title
 	}

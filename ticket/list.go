@@ -11,7 +11,7 @@ type Filter struct {
 	RelationType, RelationItem  string // both or neither
 	CreatedAfter, CreatedBefore time.Time
 	UpdatedAfter, UpdatedBefore time.Time
-	Words                       string // words that must all occur in number, title, origin, tags or the start of the description
+	Terms                       string // words that must all occur in number, title, origin, tags or the start of the description
 	Limit                       int    // 1 to MaxPage
 	Cursor                      string // of the page before; refused as Invalid, field "cursor", when it is none of ours
 }

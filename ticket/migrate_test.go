@@ -71,7 +71,7 @@ func TestATicketMovesToAnotherVersion(t *testing.T) {
 	require.Empty(t, none)
 	events, err = ticket.Decide(moved, ticket.Command{Action: ticket.Fire, Fired: &flow.Fired{Node: "chief", Round: 1}}, epoch.Add(time.Hour))
 	require.NoError(t, err)
-	require.Equal(t, flow.Reminded, events[0].Happenings[0].Kind)
+	require.Equal(t, flow.Reminded, events[0].ProcessLog[0].Kind)
 
 	// From here on the new version holds.
 	vote.Operator = "wang"

@@ -155,7 +155,7 @@ func (t Ticket) advance(in flow.Input, says Type, at time.Time) (*Event, error) 
 	if len(out.States) == 0 {
 		return nil, nil
 	}
-	e := &Event{Type: says, Happenings: out.Happenings}
+	e := &Event{Type: says, ProcessLog: out.ProcessLog}
 	e.After.States, e.After.Fields = out.States, out.Fields
 	if to := Status(out.Status); to != "" && to != t.Status {
 		e.Before.Status, e.After.Status = t.Status, to
@@ -187,7 +187,7 @@ func (t Ticket) carries(c Change) error {
 }
 
 // stopped gives the nodes that are put away when the ticket ends by something else than its process.
-func (t Ticket) stopped(at time.Time) ([]flow.NodeState, []flow.Happening) {
+func (t Ticket) stopped(at time.Time) ([]flow.NodeState, []flow.LogEntry) {
 	process, err := t.Process()
 	if err != nil {
 		return nil, nil // it can be ended all the same
@@ -196,7 +196,7 @@ func (t Ticket) stopped(at time.Time) ([]flow.NodeState, []flow.Happening) {
 	if err != nil {
 		return nil, nil
 	}
-	return out.States, out.Happenings
+	return out.States, out.ProcessLog
 }
 
 // Node is a place in a process where the ticket stands.
@@ -228,7 +228,7 @@ func (t Ticket) Timers() []flow.Timer {
 }
 
 // Calls lists the HTTP requests that the process waits for; what comes of each is told with Answer.
-func (t Ticket) Calls(at time.Time) []flow.Owed {
+func (t Ticket) Calls(at time.Time) []flow.PendingCall {
 	process, err := t.Process()
 	if err != nil || t.Ended() {
 		return nil

@@ -81,10 +81,10 @@ func (b *laneBench) fresh() {
 	b.RegisterActivity(b.d)
 }
 
-// owe owes that many deliveries in the retrying lane, the first of them with its first try still to come.
-func (b *laneBench) owe(n int) {
-	b.outbox.Owe(testLane.Subscription, testLane.TicketID, n)
-	b.outbox.Park(testLane, time.Time{}, time.Time{})
+// enqueue adds that many deliveries in the retrying lane, the first of them with its first try still to come.
+func (b *laneBench) enqueue(n int) {
+	b.outbox.Enqueue(testLane.Subscription, testLane.TicketID, n)
+	b.outbox.SetRetrying(testLane, time.Time{}, time.Time{})
 }
 
 func (b *laneBench) run() error {
@@ -118,7 +118,7 @@ func TestMinutelyMakesExactlyElevenTriesAMinuteApart(t *testing.T) {
 				}
 				return 200
 			}
-			b.owe(1)
+			b.enqueue(1)
 			require.NoError(t, b.run())
 			require.Equal(t, every(time.Minute, 0, min(failing+1, 11), "s:1:1"), b.heard())
 			require.Len(t, b.outbox.Attempts(), min(failing+1, 11))
@@ -137,8 +137,8 @@ func TestMinutelyMakesExactlyElevenTriesAMinuteApart(t *testing.T) {
 func TestALaneGoesOnWhereTheDrainLeftIt(t *testing.T) {
 	b := newLaneBench(t, notice.Minutely)
 	b.answer = func(string, int) int { return 500 }
-	b.outbox.Owe("s", 1, 3)
-	b.outbox.Park(testLane, epoch.Add(-2*time.Second), epoch.Add(58*time.Second)) // two seconds have passed since the first try began
+	b.outbox.Enqueue("s", 1, 3)
+	b.outbox.SetRetrying(testLane, epoch.Add(-2*time.Second), epoch.Add(58*time.Second)) // two seconds have passed since the first try began
 	require.NoError(t, b.run())
 	var want []told
 	for i := 1; i <= 10; i++ {
@@ -158,8 +158,8 @@ func TestALaneKeepsItsOrderWhileItsReceiverRecovers(t *testing.T) {
 		}
 		return 200
 	}
-	b.owe(3)
-	b.RegisterDelayedCallback(func() { b.outbox.Owe("s", 1, 1) }, 90*time.Second)
+	b.enqueue(3)
+	b.RegisterDelayedCallback(func() { b.outbox.Enqueue("s", 1, 1) }, 90*time.Second)
 	require.NoError(t, b.run())
 	at := func(id string, minute int) told { return told{id: id, at: time.Duration(minute) * time.Minute} }
 	require.Equal(t, []told{at("s:1:1", 0), at("s:1:1", 1), at("s:1:1", 2), at("s:1:1", 3), at("s:1:2", 3), at("s:1:3", 3), at("s:1:3", 4),
@@ -171,7 +171,7 @@ func TestALaneKeepsItsOrderWhileItsReceiverRecovers(t *testing.T) {
 func TestNothingMoreIsSentAfterADeletion(t *testing.T) {
 	b := newLaneBench(t, notice.Minutely)
 	b.answer = func(string, int) int { return 500 }
-	b.owe(2)
+	b.enqueue(2)
 	b.RegisterDelayedCallback(func() { b.outbox.Delete("s") }, 150*time.Second)
 	require.NoError(t, b.run())
 	require.Equal(t, every(time.Minute, 0, 3, "s:1:1"), b.heard())
@@ -181,7 +181,7 @@ func TestNothingMoreIsSentAfterADeletion(t *testing.T) {
 func TestStandardTriesFollowTheTable(t *testing.T) {
 	b := newLaneBench(t, notice.Standard)
 	b.answer = func(string, int) int { return 500 }
-	b.owe(2)
+	b.enqueue(2)
 	require.NoError(t, b.run())
 	want, at := []told{{id: "s:1:1"}}, time.Duration(0)
 	for _, wait := range notice.BuiltIn().Of(notice.Standard).Waits {
@@ -202,7 +202,7 @@ func TestALaneOutlivesAnOutageOfTheDatabase(t *testing.T) {
 		}
 		return 200
 	}
-	b.owe(1)
+	b.enqueue(1)
 	b.RegisterDelayedCallback(func() { b.outbox.Break(true) }, 30*time.Second)
 	b.RegisterDelayedCallback(func() { b.outbox.Break(false) }, 100*time.Second)
 	require.NoError(t, b.run())
@@ -214,7 +214,7 @@ func TestALaneOutlivesAnOutageOfTheDatabase(t *testing.T) {
 func TestTriesLostWithAWorkerDoNotCount(t *testing.T) {
 	b := newLaneBench(t, notice.Minutely)
 	b.answer = func(string, int) int { return 500 }
-	b.owe(1)
+	b.enqueue(1)
 	calls, real := 0, b.d.Deliver
 	b.OnActivity(b.d.Deliver, mock.Anything, mock.Anything).Return(func(ctx context.Context, in activities.DeliverInput) (activities.Delivered, error) {
 		calls++
@@ -233,14 +233,14 @@ func TestTriesLostWithAWorkerDoNotCount(t *testing.T) {
 
 func TestALaneParkedAgainWhileItsWorkflowIsFinishingIsNotForgotten(t *testing.T) {
 	b := newLaneBench(t, notice.Minutely)
-	b.owe(1)
+	b.enqueue(1)
 	real := b.d.Next
 	retrying := false
 	b.OnActivity(b.d.Next, mock.Anything, mock.Anything).Return(func(ctx context.Context, lane notice.Lane) (activities.NextDelivery, error) {
 		next, err := real(ctx, lane)
 		if !next.Found && !retrying { // the drain's next try fails right after
 			retrying = true
-			b.owe(1)
+			b.enqueue(1)
 			b.SignalWorkflow(SignalRetrying, nil)
 		}
 		return next, err
@@ -255,16 +255,16 @@ func TestALaneThatIsParkedAnewDoesNotWaitForWhatWasPlannedBefore(t *testing.T) {
 	for name, tries := range map[string]int{"between tries of an activity": 0, "for the first try of a run": 1} {
 		t.Run(name, func(t *testing.T) {
 			b := newLaneBench(t, notice.Standard)
-			b.owe(1)
+			b.enqueue(1)
 			if tries > 0 {
-				b.outbox.Park(testLane, epoch, epoch.Add(14*time.Hour))
+				b.outbox.SetRetrying(testLane, epoch, epoch.Add(14*time.Hour))
 			}
 			b.answer = func(string, int) int { return 500 }
 			b.RegisterDelayedCallback(func() {
 				b.mu.Lock()
 				b.answer = func(string, int) int { return 200 }
 				b.mu.Unlock()
-				b.outbox.Park(testLane, b.Now(), b.Now().Add(5*time.Second))
+				b.outbox.SetRetrying(testLane, b.Now(), b.Now().Add(5*time.Second))
 				b.SignalWorkflow(SignalRetrying, nil)
 			}, time.Minute)
 			require.NoError(t, b.run())
@@ -278,7 +278,7 @@ func TestALaneThatIsParkedAnewDoesNotWaitForWhatWasPlannedBefore(t *testing.T) {
 
 func TestALongLaneRollsOver(t *testing.T) {
 	b := newLaneBench(t, notice.Minutely)
-	b.owe(deliveriesPerRun + 10)
+	b.enqueue(deliveriesPerRun + 10)
 	require.ErrorContains(t, b.run(), "continue as new")
 	require.Equal(t, deliveriesPerRun, b.outbox.Count(notice.Sent))
 	b.fresh()

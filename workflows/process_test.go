@@ -27,13 +27,13 @@ func openingOf(t *testing.T, source string) []ticket.Event {
 }
 
 // calls answers the requests of a process, each after an hour, and tells which were made.
-func (b *bench) calls() *[]flow.Owed {
-	var made []flow.Owed
+func (b *bench) calls() *[]flow.PendingCall {
+	var made []flow.PendingCall
 	var d *activities.Deliveries
 	b.OnActivity(d.CallService, mock.Anything, mock.Anything).After(time.Hour).Return(
 		func(_ context.Context, in activities.CallInput) (flow.Called, error) {
-			made = append(made, in.Owed)
-			return flow.Called{Node: in.Owed.Node, Round: in.Owed.Round, Try: in.Owed.Try, Status: 200, Body: `{"ok":true}`}, nil
+			made = append(made, in.Call)
+			return flow.Called{Node: in.Call.Node, Round: in.Call.Round, Try: in.Call.Try, Status: 200, Body: `{"ok":true}`}, nil
 		})
 	return &made
 }
@@ -100,8 +100,8 @@ func TestTimersAndCallsGoOnUnderAnotherVersion(t *testing.T) {
 			require.NoError(t, moved.err)
 			require.Equal(t, ticket.Migrated, moved.result.Events[0].Type)
 			var hosts []string
-			for _, owed := range *made {
-				hosts = append(hosts, owed.URL)
+			for _, call := range *made {
+				hosts = append(hosts, call.URL)
 			}
 			require.Equal(t, c.made, hosts)
 			state := b.state()
@@ -120,7 +120,7 @@ func TestAnAnswerThatIsTooMuchIsAskedForOnce(t *testing.T) {
 	made := 0
 	b.OnActivity(d.CallService, mock.Anything, mock.Anything).Return(func(_ context.Context, in activities.CallInput) (flow.Called, error) {
 		made++
-		return flow.Called{Node: in.Owed.Node, Round: in.Owed.Round, Try: in.Owed.Try, Status: 200, Body: strings.Repeat("<", 40_000)}, nil
+		return flow.Called{Node: in.Call.Node, Round: in.Call.Round, Try: in.Call.Try, Status: 200, Body: strings.Repeat("<", 40_000)}, nil
 	})
 	b.RegisterDelayedCallback(func() {
 		require.Equal(t, []string{"ops"}, b.state().WaitingFor())

@@ -134,12 +134,12 @@ func TestWhatEveryProfileMakesOfEveryReceiver(t *testing.T) {
 					timeout = 100 * time.Millisecond
 				}
 				b, requests := receiving(t, profile, r.secure, timeout, r.serve)
-				b.owe(1)
+				b.enqueue(1)
 				require.NoError(t, b.run())
 				for r.hangs && timeout < time.Minute && !reached(b.outbox.Attempts(), want, requests.Load()) {
 					timeout *= 4 // a machine so busy that tries were cut off before they had come so far
 					b, requests = receiving(t, profile, r.secure, timeout, r.serve)
-					b.owe(1)
+					b.enqueue(1)
 					require.NoError(t, b.run())
 				}
 				attempts := b.outbox.Attempts()
@@ -186,7 +186,7 @@ func TestReceiversThatFailTheFirstTries(t *testing.T) {
 					}
 					answering(200, body)(w, r)
 				})
-				b.owe(1)
+				b.enqueue(1)
 				require.NoError(t, b.run())
 				attempts, d := b.outbox.Attempts(), b.outbox.Deliveries()[0]
 				tries := min(k+1, p.Tries())

@@ -143,7 +143,7 @@ func (r *run) await(ctx workflow.Context) error {
 	due, armed := r.due()
 	seq := r.ticket.Seq
 	ready := func() bool {
-		// Any event may have moved the timers, or made a new request owed.
+		// Any event may have moved the timers, or made a new request pending.
 		return r.signalled(ctx) || r.mustLeave(ctx) || len(r.answers) > 0 || r.ticket.Seq != seq
 	}
 	if !armed {
@@ -206,14 +206,14 @@ func (r *run) decideInternal(ctx workflow.Context, c ticket.Command) bool {
 
 // startCalls has every request made that the process waits for.
 func (r *run) startCalls(ctx workflow.Context) {
-	for _, owed := range r.ticket.Calls(workflow.Now(ctx)) {
-		key := call{owed.Node, owed.Round, owed.Try}
+	for _, pending := range r.ticket.Calls(workflow.Now(ctx)) {
+		key := call{pending.Node, pending.Round, pending.Try}
 		if r.calling[key] {
 			continue
 		}
 		r.calling[key] = true
 		workflow.Go(ctx, func(ctx workflow.Context) {
-			answer := r.call(ctx, owed)
+			answer := r.call(ctx, pending)
 			delete(r.calling, key)
 			r.answers = append(r.answers, answer)
 		})
@@ -221,20 +221,20 @@ func (r *run) startCalls(ctx workflow.Context) {
 }
 
 // call makes one request, as often as its node says.
-func (r *run) call(ctx workflow.Context, owed flow.Owed) flow.Called {
-	answer := flow.Called{Node: owed.Node, Round: owed.Round, Try: owed.Try, Error: owed.Problem}
-	if owed.Problem != "" {
+func (r *run) call(ctx workflow.Context, pending flow.PendingCall) flow.Called {
+	answer := flow.Called{Node: pending.Node, Round: pending.Round, Try: pending.Try, Error: pending.Problem}
+	if pending.Problem != "" {
 		return answer
 	}
 	ctx = workflow.WithActivityOptions(ctx, workflow.ActivityOptions{
 		TaskQueue:           QueueDeliveries, // slow receivers never delay a ticket
-		StartToCloseTimeout: owed.Timeout + callMargin,
-		RetryPolicy: &temporal.RetryPolicy{InitialInterval: owed.Interval, BackoffCoefficient: owed.Coefficient,
-			MaximumInterval: 24 * time.Hour, MaximumAttempts: int32(owed.Attempts)},
-		Summary: fmt.Sprintf("%s: %s", owed.Name, owed.Method),
+		StartToCloseTimeout: pending.Timeout + callMargin,
+		RetryPolicy: &temporal.RetryPolicy{InitialInterval: pending.Interval, BackoffCoefficient: pending.Coefficient,
+			MaximumInterval: 24 * time.Hour, MaximumAttempts: int32(pending.Attempts)},
+		Summary: fmt.Sprintf("%s: %s", pending.Name, pending.Method),
 	})
 	var d *activities.Deliveries
-	in := activities.CallInput{Ticket: r.ticket.Identity, Service: r.ticket.Service, Owed: owed}
+	in := activities.CallInput{Ticket: r.ticket.Identity, Service: r.ticket.Service, Call: pending}
 	if err := workflow.ExecuteActivity(ctx, d.CallService, in).Get(ctx, &answer); err != nil {
 		answer.Error = activities.CallError(err)
 	}

@@ -64,9 +64,9 @@ func (o *Outbox) Alerts() []notice.Alert {
 	return slices.Clone(o.alerts)
 }
 
-// Owe adds deliveries to a lane, and wakes the drain. Their ids are the lane's name and a running number. What a dropped address is owed is held,
+// Enqueue adds deliveries to a lane, and wakes the drain. Their ids are the lane's name and a running number. What a dropped address is owed is held,
 // and a deleted one is owed nothing.
-func (o *Outbox) Owe(subscription string, ticket int64, n int) {
+func (o *Outbox) Enqueue(subscription string, ticket int64, n int) {
 	o.change(func() {
 		lane, sub := notice.Lane{Subscription: subscription, TicketID: ticket}, o.subscriptions[subscription]
 		state := notice.Pending
@@ -116,8 +116,8 @@ func (o *Outbox) Spoil(subscription, reason string) {
 // Break makes every call fail, or work again.
 func (o *Outbox) Break(down bool) { o.change(func() { o.down = down }) }
 
-// Park parks a lane whose first try failed at that moment; with zero times, whose first try is still to come.
-func (o *Outbox) Park(lane notice.Lane, at time.Time, next time.Time) {
+// SetRetrying parks a lane whose first try failed at that moment; with zero times, whose first try is still to come.
+func (o *Outbox) SetRetrying(lane notice.Lane, at time.Time, next time.Time) {
 	o.change(func() {
 		first := true
 		for _, d := range o.deliveries {
@@ -371,8 +371,8 @@ func (o *Outbox) Redeliveries(_ context.Context, limit int) ([]string, error) {
 	return slices.Clone(o.redeliveries[:min(limit, len(o.redeliveries))]), nil
 }
 
-// Wake implements activities.Outbox.
-func (o *Outbox) Wake(_ context.Context, partition int) <-chan struct{} {
+// Notifications implements activities.Outbox.
+func (o *Outbox) Notifications(_ context.Context, partition int) <-chan struct{} {
 	wake := make(chan struct{}, 1)
 	if partition == 0 {
 		o.mu.Lock()

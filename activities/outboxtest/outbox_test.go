@@ -28,7 +28,7 @@ func TestMemoryOutbox(t *testing.T) {
 			},
 			Happen: func(_ *testing.T, ticket int64) {
 				for _, lane := range lanes[ticket] {
-					o.Owe(lane.Subscription, ticket, 1)
+					o.Enqueue(lane.Subscription, ticket, 1)
 				}
 			},
 			Delete: func(_ *testing.T, lane notice.Lane) { o.Delete(lane.Subscription) },

@@ -461,7 +461,7 @@ func manyWorkers(t *testing.T, b *bench) {
 
 func wakes(t *testing.T, b *bench) {
 	lane, part := b.lane(0)
-	mine, second, other := b.Outbox.Wake(t.Context(), part), b.Outbox.Wake(t.Context(), part), b.Outbox.Wake(t.Context(), part+1)
+	mine, second, other := b.Outbox.Notifications(t.Context(), part), b.Outbox.Notifications(t.Context(), part), b.Outbox.Notifications(t.Context(), part+1)
 	heard := func(c <-chan struct{}, within time.Duration) bool {
 		select {
 		case <-c:

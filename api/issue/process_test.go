@@ -129,14 +129,14 @@ func TestAnIssueOfAPublishedService(t *testing.T) {
 
 	type entry struct {
 		Type       string
-		Happenings []flow.Happening
+		ProcessLog []flow.LogEntry `json:"happenings"`
 		After      map[string]json.RawMessage
 	}
 	var page struct{ Items []entry }
 	b.Result(b.Do("GET", "/api/issue/"+number+"/timeline", nil), &page)
 	require.NotContains(t, string(page.Items[0].After["opening"]), `"definition"`, "a definition is read by its version")
 	i := slices.IndexFunc(page.Items, func(e entry) bool { return e.Type == "rejected" })
-	vote := page.Items[i].Happenings[0]
+	vote := page.Items[i].ProcessLog[0]
 	require.Equal(t, []string{flow.Voted, "chief", "zhou", "太贵"}, []string{vote.Kind, vote.Who, vote.For, vote.Note})
 }
 

@@ -22,7 +22,7 @@ func (h *Handler) list(c *fiber.Ctx) error {
 		Assignee: q.Name("assignee", 0, ticket.MaxName), WaitingFor: q.Name("waiting_for", 0, ticket.MaxName),
 		CreatedAfter: q.Time("created_after"), CreatedBefore: q.Time("created_before"),
 		UpdatedAfter: q.Time("updated_after"), UpdatedBefore: q.Time("updated_before"),
-		Words: q.Name("q", 0, ticket.MaxName),
+		Terms: q.Name("q", 0, ticket.MaxName),
 	}
 	f.Limit, f.Cursor = q.Page()
 	if status := q.Choice("status", ticket.WordOpen, ticket.WordClosed); status != "" {
@@ -51,10 +51,10 @@ func (h *Handler) timeline(c *fiber.Ctx) error {
 	if err != nil {
 		return err
 	}
-	var after notice.Place
-	if text := q.Name("after", 0, notice.MaxPlace); text != "" {
+	var after notice.Position
+	if text := q.Name("after", 0, notice.MaxPosition); text != "" {
 		var ok bool
-		if after, ok = notice.ParsePlace(text); !ok {
+		if after, ok = notice.ParsePosition(text); !ok {
 			q.Faults.Add("after", "must be the next_cursor of a page, or the seq of an entry")
 		}
 	}
@@ -74,7 +74,7 @@ func (h *Handler) timeline(c *fiber.Ctx) error {
 	var next string
 	if len(entries) > limit {
 		entries = entries[:limit]
-		next = entries[limit-1].Place().String()
+		next = entries[limit-1].Position().String()
 	}
 	return api.Respond(c, http.StatusOK, done(list[any]{Items: api.Each(entries, entryOf), Next: next}))
 }

@@ -23,7 +23,7 @@ type Tickets interface {
 	// Message gives one message; NotFound.
 	Message(ctx context.Context, ticketID int64, id string) (ticket.MessageRecord, error)
 	// Entries gives the timeline after a place, oldest first: events, with Before completed, and alerts.
-	Entries(ctx context.Context, ticketID int64, after notice.Place, limit int) ([]notice.Entry, error)
+	Entries(ctx context.Context, ticketID int64, after notice.Position, limit int) ([]notice.Entry, error)
 }
 
 // Services is what tickets can run through, as this family sees it. Built-in services are there for every tenant.

@@ -135,7 +135,7 @@ type event struct {
 	After   ticket.Change  `json:"after"`
 	Note    string         `json:"note"`
 
-	Happenings []flow.Happening `json:"happenings,omitempty"` // what went on in the process, in order
+	ProcessLog []flow.LogEntry `json:"happenings,omitempty"` // what went on in the process, in order
 }
 
 // alert is an entry that is ours: what went wrong with a delivery that tells of the issue. It has no seq, which events alone have.
@@ -170,7 +170,7 @@ func eventOf(e ticket.Event) event {
 		if o.Callback != nil {
 			// Headers are for the address alone: they may carry a credential of its owner's.
 			callback := *o.Callback
-			callback.Headers, callback.Sealed = nil, ""
+			callback.Headers, callback.Encrypted = nil, ""
 			shown.Callback = &callback
 		}
 		e.After.Opening = &shown
@@ -183,7 +183,7 @@ func eventOf(e ticket.Event) event {
 	if r := e.Before.Relation; r != nil && r.Content == nil {
 		e.Before.Relation = &ticket.Relation{Type: r.Type, Content: []string{}}
 	}
-	return event{Seq: e.Seq, At: e.At.UTC(), Type: e.Type, Actor: e.Actor, Channel: e.Channel, Before: e.Before, After: e.After, Note: e.Note, Happenings: e.Happenings}
+	return event{Seq: e.Seq, At: e.At.UTC(), Type: e.Type, Actor: e.Actor, Channel: e.Channel, Before: e.Before, After: e.After, Note: e.Note, ProcessLog: e.ProcessLog}
 }
 
 // address is a notification that was registered.

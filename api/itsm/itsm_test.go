@@ -168,9 +168,9 @@ func (b *bench) callback(sn string) *ticket.Callback {
 	events, err := b.back.Timeline(b.T.Context(), b.ticket(sn).ID, 0, 1)
 	require.NoError(b.T, err)
 	c := events[0].After.Opening.Callback
-	if c != nil && c.Sealed != "" {
+	if c != nil && c.Encrypted != "" {
 		require.Empty(b.T, c.Headers)
-		c.Sealed, c.Headers = "", b.called(sn).Subscription.Headers
+		c.Encrypted, c.Headers = "", b.called(sn).Subscription.Headers
 	}
 	return c
 }

@@ -87,7 +87,7 @@ func (h *Handler) sentences(e ticket.Event, def flow.Definition, complex bool) [
 
 // actedAt is the node that an event is about; nil when it is about the ticket as a whole.
 func actedAt(e ticket.Event, def flow.Definition) *flow.Node {
-	for _, h := range e.Happenings {
+	for _, h := range e.ProcessLog {
 		if h.Kind == flow.Entered || h.Kind == flow.Left || h.Kind == flow.Finished || h.Kind == flow.Dropped {
 			continue
 		}

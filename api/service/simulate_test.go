@@ -15,7 +15,7 @@ import (
 )
 
 type report struct {
-	Path, Notifications []flow.Moment
+	Path, Notifications []flow.TimedEntry
 	Timers              []flow.Timer
 	Calls               []struct{ Node, Method, URL, Body, Timeout string }
 	Refused             []flow.Mistake
@@ -103,7 +103,7 @@ nodes:
   - {id: over, name: Over, type: end}
 `}), &r)
 	require.True(t, r.Endless)
-	require.Len(t, r.Timers, flow.MaxMoments)
+	require.Len(t, r.Timers, flow.MaxInputs)
 }
 
 func TestSimulationsThatAreWrong(t *testing.T) {

@@ -94,15 +94,15 @@ type enabling struct {
 // report is what a simulation came to, with durations as definitions spell them.
 type report struct {
 	flow.Report
-	Path          []flow.Moment `json:"path"`
-	Notifications []flow.Moment `json:"notifications"`
-	Timers        []flow.Timer  `json:"timers"`
-	Calls         []call        `json:"calls"`
-	Deliveries    []delivery    `json:"deliveries"`
+	Path          []flow.TimedEntry `json:"path"`
+	Notifications []flow.TimedEntry `json:"notifications"`
+	Timers        []flow.Timer      `json:"timers"`
+	Calls         []call            `json:"calls"`
+	Deliveries    []delivery        `json:"deliveries"`
 }
 
 type call struct {
-	flow.Owed
+	flow.PendingCall
 	Timeout  string `json:"timeout"`
 	Interval string `json:"interval"`
 }
@@ -110,8 +110,8 @@ type call struct {
 func reportOf(r flow.Report) (report, error) {
 	deliveries, err := deliveriesOf(r)
 	out := report{Deliveries: deliveries, Report: r, Path: api.List(r.Path), Notifications: api.List(r.Notifications), Timers: api.List(r.Timers), Calls: []call{}}
-	for _, owed := range r.Calls {
-		out.Calls = append(out.Calls, call{Owed: owed, Timeout: owed.Timeout.String(), Interval: owed.Interval.String()})
+	for _, c := range r.Calls {
+		out.Calls = append(out.Calls, call{PendingCall: c, Timeout: c.Timeout.String(), Interval: c.Interval.String()})
 	}
 	return out, err
 }

@@ -55,7 +55,7 @@ func (o *Outbox) positionAlerts(ctx context.Context, q *db.Tx, outcomes []*outco
 			if i := slices.IndexFunc(heads, func(h db.TicketHead) bool { return h.ID == a.TicketID }); i >= 0 {
 				head = heads[i]
 			}
-			a.Place.Seq = head.Seq
+			a.Position.Seq = head.Seq
 			a.event = notice.OfAlert(a.Alert, head.Number)
 			a.lane = StreamLane(a.Tenant, a.event.Key)
 			if !a.Quiet {
@@ -159,11 +159,11 @@ func (o *Outbox) writeAlert(ctx context.Context, q *db.Tx, a *pendingAlert) erro
 // insertAlert is the one place that writes alerts. It gives the alert its place after those that follow the same event; the ticket's row is
 // held. False: it is there already.
 func (o *Outbox) insertAlert(ctx context.Context, q *db.Tx, a *notice.Alert) (bool, error) {
-	err := q.Get(ctx, &a.Place.N, `SELECT COALESCE(MAX(n), 0) + 1 FROM alerts WHERE ticket_id = ? AND seq = ?`, a.TicketID, a.Place.Seq)
+	err := q.Get(ctx, &a.Position.N, `SELECT COALESCE(MAX(n), 0) + 1 FROM alerts WHERE ticket_id = ? AND seq = ?`, a.TicketID, a.Position.Seq)
 	if err != nil {
 		return false, db.Wrap("place an alert", err)
 	}
-	r := chain.AlertRow{ID: a.ID, Tenant: a.Tenant, Ticket: a.TicketID, Seq: a.Place.Seq, N: a.Place.N, At: db.At(a.At), Kind: string(a.Kind),
+	r := chain.AlertRow{ID: a.ID, Tenant: a.Tenant, Ticket: a.TicketID, Seq: a.Position.Seq, N: a.Position.N, At: db.At(a.At), Kind: string(a.Kind),
 		Subscription: a.Subscription, Delivery: a.Delivery, Host: db.CleanText(a.Host), Reason: a.Reason}
 	tip, err := o.chain.ChainAlert(ctx, q, &r)
 	if err != nil {

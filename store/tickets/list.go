@@ -86,8 +86,8 @@ func listQueryOf(tenant string, f ticket.Filter) (*listQuery, error) {
 	if f.RelationType != "" {
 		l.join("relations", "$.tenant = ? AND $.type = ? AND $.content = ?", tenant, f.RelationType, f.RelationItem)
 	}
-	if strings.TrimSpace(f.Words) != "" {
-		l.search(tenant, f.Words)
+	if strings.TrimSpace(f.Terms) != "" {
+		l.search(tenant, f.Terms)
 	}
 	l.times(f)
 	return l, l.after(f.Cursor)

@@ -58,20 +58,20 @@ func (r entryRow) entry(ticketID int64) (notice.Entry, error) {
 		e, err := readEvent(ticketID, r.Content)
 		return notice.Entry{Event: &e}, err
 	}
-	return notice.Entry{Alert: &notice.Alert{ID: r.ID, Tenant: r.Tenant, TicketID: ticketID, Place: notice.Place{Seq: r.Seq, N: r.N}, At: r.At.Time,
+	return notice.Entry{Alert: &notice.Alert{ID: r.ID, Tenant: r.Tenant, TicketID: ticketID, Position: notice.Position{Seq: r.Seq, N: r.N}, At: r.At.Time,
 		Kind: notice.AlertKind(r.Kind), Subscription: r.Subscription, Delivery: r.Delivery, Host: r.Host, Reason: r.Reason}}, nil
 }
 
 // Entries gives at most limit entries of a ticket's timeline after a place, oldest first: its events, with Before completed, and the alerts
 // about deliveries that tell of it. What is added later stands behind all that is there, so that nobody who goes on from the last place misses
 // anything.
-func (p *Projections) Entries(ctx context.Context, ticketID int64, after notice.Place, limit int) ([]notice.Entry, error) {
+func (p *Projections) Entries(ctx context.Context, ticketID int64, after notice.Position, limit int) ([]notice.Entry, error) {
 	return p.entries(ctx, ticketID, after, ">", "", limit)
 }
 
 // EntriesBefore gives at most limit entries that stand right before a place, oldest first; before the zero place stand all.
-func (p *Projections) EntriesBefore(ctx context.Context, ticketID int64, before notice.Place, limit int) ([]notice.Entry, error) {
-	if before == (notice.Place{}) {
+func (p *Projections) EntriesBefore(ctx context.Context, ticketID int64, before notice.Position, limit int) ([]notice.Entry, error) {
+	if before == (notice.Position{}) {
 		before.Seq = math.MaxInt64
 	}
 	list, err := p.entries(ctx, ticketID, before, "<", "DESC", limit)
@@ -79,7 +79,7 @@ func (p *Projections) EntriesBefore(ctx context.Context, ticketID int64, before 
 	return list, err
 }
 
-func (p *Projections) entries(ctx context.Context, ticketID int64, from notice.Place, side, order string, limit int) (list []notice.Entry, err error) {
+func (p *Projections) entries(ctx context.Context, ticketID int64, from notice.Position, side, order string, limit int) (list []notice.Entry, err error) {
 	event := from.Seq // the event with this number is not wanted, unless alerts after it end the page
 	if side == "<" && from.N > 0 {
 		event++

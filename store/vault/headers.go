@@ -29,7 +29,7 @@ func (v *Vault) EncryptOpening(ctx context.Context, q *db.Tx, events []ticket.Ev
 			return fmt.Errorf("seal headers: %w", err)
 		}
 		opening, callback := *o, *o.Callback
-		callback.Headers, callback.Sealed = nil, sealed
+		callback.Headers, callback.Encrypted = nil, sealed
 		opening.Callback, events[i].After.Opening = &callback, &opening
 	}
 	return nil
@@ -37,10 +37,10 @@ func (v *Vault) EncryptOpening(ctx context.Context, q *db.Tx, events []ticket.Ev
 
 // DecryptHeaders gives what EncryptOpening encrypted, or what an opening from before it has in plain.
 func (v *Vault) DecryptHeaders(ctx context.Context, q *db.Tx, id ticket.Identity, c ticket.Callback) (headers map[string]string, err error) {
-	if c.Sealed == "" {
+	if c.Encrypted == "" {
 		return c.Headers, nil
 	}
-	text, err := v.DecryptLasting(ctx, q, c.Sealed, openingOwner(id))
+	text, err := v.DecryptLasting(ctx, q, c.Encrypted, openingOwner(id))
 	if err == nil {
 		err = json.Unmarshal([]byte(text), &headers)
 	}

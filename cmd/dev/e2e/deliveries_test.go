@@ -91,7 +91,7 @@ func TestDeliveriesOnARealServer(t *testing.T) {
 
 	// What is healthy is told at once and leaves nothing behind in Temporal.
 	outbox.Subscribe("healthy", r.URL("/healthy"), notice.Minutely)
-	outbox.Owe("healthy", 1, 20)
+	outbox.Enqueue("healthy", 1, 20)
 	await(t, outbox, "sent", func() bool { return outbox.Count(notice.Sent) == 20 })
 	_, err := c.DescribeWorkflowExecution(ctx, workflows.LaneID(notice.Lane{Subscription: "healthy", TicketID: 1}), "")
 	require.Error(t, err)
@@ -101,8 +101,8 @@ func TestDeliveriesOnARealServer(t *testing.T) {
 	r.Answer("/dead", harness.Response{Status: 500, Delay: 100 * time.Millisecond})
 	outbox.Subscribe("recovers", r.URL("/recovers"), notice.Minutely)
 	outbox.Subscribe("dead", r.URL("/dead"), notice.Minutely)
-	outbox.Owe("recovers", 1, 3)
-	outbox.Owe("dead", 1, 2)
+	outbox.Enqueue("recovers", 1, 3)
+	outbox.Enqueue("dead", 1, 2)
 	await(t, outbox, "settled", func() bool { return outbox.Count(notice.Sent) == 23 && outbox.Count(notice.Failed) == 1 })
 	ids := []string{}
 	for _, request := range r.Requests("/recovers") {
@@ -123,7 +123,7 @@ func TestDeliveriesOnARealServer(t *testing.T) {
 		id := fmt.Sprint("lost", i)
 		r.Answer("/"+id, harness.Response{Status: 500}, harness.Response{})
 		outbox.Subscribe(id, r.URL("/"+id), notice.Minutely)
-		outbox.Owe(id, 1, 2)
+		outbox.Enqueue(id, 1, 2)
 	}
 	await(t, outbox, "found by the sweep", func() bool { return outbox.Count(notice.Sent) == 83 })
 	require.EqualValues(t, 30, lanes.lost.Load())
@@ -132,10 +132,10 @@ func TestDeliveriesOnARealServer(t *testing.T) {
 	// The worker goes in the middle of a lane, and another takes over.
 	r.Answer("/moves", harness.Response{Status: 500}, harness.Response{Status: 500}, harness.Response{Status: 500}, harness.Response{})
 	outbox.Subscribe("moves", r.URL("/moves"), notice.Minutely)
-	outbox.Owe("moves", 1, 3)
+	outbox.Enqueue("moves", 1, 3)
 	r.Await(t, "/moves", 2, 20*time.Second)
 	w.Stop()
-	outbox.Owe("healthy", 2, 1)
+	outbox.Enqueue("healthy", 2, 1)
 	w = deliveryWorker(t, c, outbox, lanes)
 	await(t, outbox, "the others go on", func() bool { return outbox.Count(notice.Sent) == 87 })
 	require.Len(t, r.Requests("/moves"), 6, "three failed, three arrived, none twice")
@@ -144,7 +144,7 @@ func TestDeliveriesOnARealServer(t *testing.T) {
 	r.Answer("/flaps", flapping(12)...)
 	outbox.Subscribe("flaps", r.URL("/flaps"), notice.Minutely)
 	for range 6 {
-		outbox.Owe("flaps", 1, 1)
+		outbox.Enqueue("flaps", 1, 1)
 		n := len(outbox.Deliveries())
 		await(t, outbox, "flapping", func() bool { return outbox.Deliveries()[n-1].State == notice.Sent })
 	}

@@ -155,7 +155,7 @@ func TestExamples(t *testing.T) {
 			require.Equal(t, &flow.Ending{Status: flow.Completed, ApproveResult: true}, report.Ending)
 			var told []string
 			for _, m := range report.Path {
-				told = append(told, line(m.Happening))
+				told = append(told, line(m.LogEntry))
 			}
 			slices.Sort(told)
 			slices.Sort(happened)

@@ -65,15 +65,17 @@ func (c *caller) act(t testing.TB, number, who, action, node string, parameter m
 // happened lists what went on in an issue's process: kind, node, round, and who.
 func (c *caller) happened(t testing.TB, number string) (all []string) {
 	t.Helper()
-	for _, e := range items[struct{ Happenings []flow.Happening }](t, c.must(t, "GET", "/api/issue/"+number+"/timeline?limit=200", nil)) {
-		for _, h := range e.Happenings {
+	for _, e := range items[struct {
+		ProcessLog []flow.LogEntry `json:"happenings"`
+	}](t, c.must(t, "GET", "/api/issue/"+number+"/timeline?limit=200", nil)) {
+		for _, h := range e.ProcessLog {
 			all = append(all, line(h))
 		}
 	}
 	return all
 }
 
-func line(h flow.Happening) string {
+func line(h flow.LogEntry) string {
 	return strings.TrimSpace(fmt.Sprintf("%s %s %d %s", h.Kind, h.Node, h.Round, h.Who))
 }
 

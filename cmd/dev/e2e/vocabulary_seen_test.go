@@ -72,7 +72,7 @@ func (tl *teller) lines() (all []string) {
 	for _, e := range tl.entries(tl.number) {
 		line := string(e.Type)
 		var parts []string
-		for _, h := range e.Happenings {
+		for _, h := range e.ProcessLog {
 			parts = append(parts, happening(h))
 		}
 		if len(parts) > 0 {
@@ -83,7 +83,7 @@ func (tl *teller) lines() (all []string) {
 	return all
 }
 
-func happening(h flow.Happening) string {
+func happening(h flow.LogEntry) string {
 	parts := []string{h.Node}
 	if h.Who != "" {
 		parts = append(parts, h.Who)

@@ -99,7 +99,7 @@ type wholeEntry struct {
 		States  []flow.NodeState
 		Fields  map[string]any
 	}
-	Happenings []flow.Happening
+	ProcessLog []flow.LogEntry `json:"happenings"`
 }
 
 // witness finds in a ticket's timeline which words of its definition had their part. A word counts when what it stands for is seen to have
@@ -114,7 +114,7 @@ type witness struct {
 func (w *witness) see(e wholeEntry) {
 	w.entry = e
 	w.used.add("event", string(e.Type))
-	for _, h := range e.Happenings {
+	for _, h := range e.ProcessLog {
 		w.used.add("happening", h.Kind)
 		if w.kinds[h.Node] == nil {
 			w.kinds[h.Node] = map[string]bool{}
@@ -152,7 +152,7 @@ func (w *witness) filled(form []flow.Field, values map[string]any) {
 }
 
 // happened looks at what a word made happen at once.
-func (w *witness) happened(h flow.Happening) {
+func (w *witness) happened(h flow.LogEntry) {
 	n, ok := w.process.Node(h.Node)
 	if !ok {
 		return
