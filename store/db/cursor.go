@@ -24,7 +24,8 @@ func (p Cursor) String() string {
 	return base64.RawURLEncoding.EncodeToString(raw)
 }
 
-func ParseCursor(text string) (p Cursor, err error) {
+// parseCursor reads one; Invalid, field "cursor": the text is none.
+func parseCursor(text string) (p Cursor, err error) {
 	raw, err := base64.RawURLEncoding.DecodeString(text)
 	if err == nil {
 		err = json.Unmarshal(raw, &p)
@@ -33,11 +34,4 @@ func ParseCursor(text string) (p Cursor, err error) {
 		return Cursor{}, ticket.RefuseField(ticket.Invalid, "cursor", "is not the next_cursor of a page")
 	}
 	return p, nil
-}
-
-func PageSize(limit int) int {
-	if limit <= 0 {
-		return ticket.DefaultPage
-	}
-	return min(limit, ticket.MaxPage)
 }

@@ -19,7 +19,7 @@ func FuzzCursor(f *testing.F) {
 	}
 	f.Add("%%%")
 	f.Fuzz(func(t *testing.T, text string) {
-		p, err := ParseCursor(text)
+		p, err := parseCursor(text)
 		if err != nil {
 			require.True(t, ticket.Is(err, ticket.Invalid))
 			return
@@ -30,7 +30,7 @@ func FuzzCursor(f *testing.F) {
 		require.NoError(t, err)
 		var back Timestamp
 		require.NoError(t, back.Scan(value), "%v", value)
-		again, err := ParseCursor(p.String())
+		again, err := parseCursor(p.String())
 		require.NoError(t, err)
 		require.True(t, again.At.Equal(p.At) && again.N == p.N && again.ID == p.ID)
 	})

@@ -2,7 +2,6 @@ package operations
 
 import (
 	"context"
-	"strings"
 	"time"
 
 	"github.com/google/uuid"
@@ -44,65 +43,39 @@ func (r auditRow) entry() desk.Entry {
 	}
 }
 
-// AuditQuery builds the query of a page. Each part that chooses few is answered by an index that goes on with the time.
-func AuditQuery(tenant string, f desk.EntryFilter, limit int) (string, []any, error) {
-	wheres, args := []string{"tenant = ?"}, []any{tenant}
-	where := func(condition string, values ...any) {
-		wheres, args = append(wheres, condition), append(args, values...)
+// AuditQuery gives the query of a page, and its arguments but for the last, its limit. Each part that chooses few is answered by an index that
+// goes on with the time. Its text varies with the filter, so it is to be run with db.Once. Invalid: the filter's cursor.
+func AuditQuery(tenant string, f desk.EntryFilter) (string, []any, error) {
+	var w db.Where
+	w.And("tenant = ?", tenant)
+	w.AndIf(f.App != "", "app = ?", f.App)
+	w.AndIf(f.Operator != "", "operator = ? AND operator <> ''", f.Operator)
+	w.AndIf(f.Number != "", "number = ? AND number <> ''", f.Number)
+	if f.Outcome == desk.Refused {
+		w.And("state = 'refused'") // as the index has it
+	} else {
+		w.AndIf(f.Outcome != "", "state = ?", string(f.Outcome))
 	}
-	if f.App != "" {
-		where("app = ?", f.App)
-	}
-	if f.Operator != "" {
-		where("operator = ? AND operator <> ''", f.Operator)
-	}
-	if f.Number != "" {
-		where("number = ? AND number <> ''", f.Number)
-	}
-	switch {
-	case f.Outcome == desk.Refused:
-		where("state = 'refused'") // as the index has it
-	case f.Outcome != "":
-		where("state = ?", string(f.Outcome))
-	}
-	if !f.From.IsZero() {
-		where("created_at >= ?", db.At(f.From))
-	}
-	if !f.To.IsZero() {
-		where("created_at < ?", db.At(f.To))
-	}
-	if f.Cursor != "" {
-		p, err := db.ParseCursor(f.Cursor)
-		if err != nil {
-			return "", nil, err
-		}
-		where("(created_at, id) < (?, ?)", db.At(p.At), p.ID)
-	}
-	return `SELECT ` + auditColumns + ` FROM operations WHERE ` + strings.Join(wheres, " AND ") + ` ORDER BY created_at DESC, id DESC LIMIT ?`,
-		append(args, limit), nil
+	w.AndIf(!f.From.IsZero(), "created_at >= ?", db.At(f.From))
+	w.AndIf(!f.To.IsZero(), "created_at < ?", db.At(f.To))
+	err := w.After(f.Cursor, "created_at, id", func(c db.Cursor) []any { return []any{db.At(c.At), c.ID} })
+	return `SELECT ` + auditColumns + ` FROM operations WHERE ` + w.String() + ` ORDER BY created_at DESC, id DESC LIMIT ?`, w.Args(), err
 }
 
 // Audit lists what was asked for in a tenant, done or refused, newest first; next is the cursor of the next page, and empty on the last. A
 // limit of 0 is ticket.DefaultPage, one above ticket.MaxPage is that.
 func (l *Log) Audit(ctx context.Context, tenant string, f desk.EntryFilter) (entries []desk.Entry, next string, err error) {
-	limit := db.PageSize(f.Limit)
-	query, args, err := AuditQuery(tenant, f, limit+1)
+	query, args, err := AuditQuery(tenant, f)
 	if err != nil {
 		return nil, "", err
 	}
 	err = l.db.Read(ctx, func(q *db.Tx) error {
 		var rows []auditRow
-		if err := q.All(db.Once(ctx), &rows, query, args...); err != nil {
-			return db.Wrap("list the audit", err)
-		}
-		if len(rows) > limit {
-			rows = rows[:limit]
-			next = db.Cursor{At: rows[limit-1].CreatedAt.Time, N: 1, ID: rows[limit-1].ID}.String()
-		}
+		rows, next, err = db.ReadPage(db.Once(ctx), q, f.Limit, query, args, func(r auditRow) db.Cursor { return db.Cursor{At: r.CreatedAt.Time, N: 1, ID: r.ID} })
 		for _, r := range rows {
 			entries = append(entries, r.entry())
 		}
-		return nil
+		return db.Wrap("list the audit", err)
 	})
 	return entries, next, err
 }

@@ -216,39 +216,27 @@ func (o *Outbox) delivery(ctx context.Context, q *db.Tx, r deliveryRow) (notice.
 // Deliveries lists what was and is owed to one subscription, newest first, with every attempt. cursor is empty or next of the page before;
 // anything else is Invalid, field "cursor". limit is 1 to ticket.MaxPage; 0 is ticket.DefaultPage.
 func (o *Outbox) Deliveries(ctx context.Context, subscription, cursor string, limit int) (items []notice.DeliveryRecord, next string, err error) {
-	limit = db.PageSize(limit)
-	where, args := `d.subscription_id = ?`, []any{subscription}
-	if cursor != "" {
-		c, err := db.ParseCursor(cursor)
-		if err != nil {
-			return nil, "", err
-		}
-		where += ` AND (d.at, d.seq, d.id) < (?, ?, ?)`
-		args = append(args, db.At(c.At), c.N, c.ID)
+	var w db.Where
+	w.And(`d.subscription_id = ?`, subscription)
+	if err := w.After(cursor, `d.at, d.seq, d.id`, func(c db.Cursor) []any { return []any{db.At(c.At), c.N, c.ID} }); err != nil {
+		return nil, "", err
 	}
 	err = o.db.Read(ctx, func(q *db.Tx) error {
 		var rows []deliveryRow
-		err := q.All(ctx, &rows, `SELECT `+deliveryColumns+` FROM deliveries d WHERE `+where+` ORDER BY d.at DESC, d.seq DESC, d.id DESC LIMIT ?`, append(args, limit+1)...)
+		rows, next, err = db.ReadPage(ctx, q, limit, `SELECT `+deliveryColumns+` FROM deliveries d WHERE `+w.String()+` ORDER BY d.at DESC, d.seq DESC, d.id DESC LIMIT ?`, w.Args(),
+			func(r deliveryRow) db.Cursor { return db.Cursor{At: r.At.Time, N: r.Seq, ID: r.ID} })
 		if err != nil {
 			return db.Wrap("list deliveries", err)
-		}
-		if len(rows) > limit {
-			rows = rows[:limit]
-			last := rows[limit-1]
-			next = db.Cursor{At: last.At.Time, N: last.Seq, ID: last.ID}.String()
 		}
 		attempts, err := o.attempts(ctx, q, rows)
 		if err != nil {
 			return err
 		}
-		for _, row := range rows {
-			d, err := o.delivery(ctx, q, row)
-			if err != nil {
-				return err
-			}
-			items = append(items, notice.DeliveryRecord{Delivery: d, Attempts: attempts[row.ID]})
-		}
-		return nil
+		items, err = db.Convert(rows, func(r deliveryRow) (notice.DeliveryRecord, error) {
+			d, err := o.delivery(ctx, q, r)
+			return notice.DeliveryRecord{Delivery: d, Attempts: attempts[r.ID]}, err
+		})
+		return err
 	})
 	return items, next, err
 }

@@ -57,37 +57,21 @@ func (o *Outbox) Subscribe(ctx context.Context, sub notice.Subscription) (notice
 // Subscriptions lists a tenant's lasting subscriptions that are not deleted, newest first; state, if not empty, chooses among them. cursor is
 // empty or next of the page before; anything else is Invalid, field "cursor". limit is 1 to ticket.MaxPage; 0 is ticket.DefaultPage.
 func (o *Outbox) Subscriptions(ctx context.Context, tenant string, state notice.SubscriptionState, cursor string, limit int) (items []notice.Subscription, next string, err error) {
-	limit = db.PageSize(limit)
-	where, args := `tenant = ? AND ticket_id = 0 AND state <> 'deleted'`, []any{tenant}
-	if state != "" {
-		where, args = where+` AND state = ?`, append(args, string(state))
-	}
-	if cursor != "" {
-		c, err := db.ParseCursor(cursor)
-		if err != nil {
-			return nil, "", err
-		}
-		where, args = where+` AND (created_at, id) < (?, ?)`, append(args, db.At(c.At), c.ID)
+	var w db.Where
+	w.And(`tenant = ? AND ticket_id = 0 AND state <> 'deleted'`, tenant)
+	w.AndIf(state != "", `state = ?`, string(state))
+	if err := w.After(cursor, `created_at, id`, func(c db.Cursor) []any { return []any{db.At(c.At), c.ID} }); err != nil {
+		return nil, "", err
 	}
 	err = o.db.Read(ctx, func(q *db.Tx) error {
 		var rows []subscriptionRow
-		err := q.All(ctx, &rows, `SELECT `+tenantColumns+` FROM subscriptions WHERE `+where+` ORDER BY created_at DESC, id DESC LIMIT ?`, append(args, limit+1)...)
+		rows, next, err = db.ReadPage(ctx, q, limit, `SELECT `+tenantColumns+` FROM subscriptions WHERE `+w.String()+` ORDER BY created_at DESC, id DESC LIMIT ?`, w.Args(),
+			func(r subscriptionRow) db.Cursor { return db.Cursor{At: r.CreatedAt.Time, N: 1, ID: r.ID} })
 		if err != nil {
 			return db.Wrap("list subscriptions", err)
 		}
-		if len(rows) > limit {
-			rows = rows[:limit]
-			last := rows[limit-1]
-			next = db.Cursor{At: last.CreatedAt.Time, N: 1, ID: last.ID}.String()
-		}
-		for _, row := range rows {
-			sub, err := row.withFilter()
-			if err != nil {
-				return err
-			}
-			items = append(items, sub)
-		}
-		return nil
+		items, err = db.Convert(rows, subscriptionRow.withFilter)
+		return err
 	})
 	return items, next, err
 }

@@ -4,7 +4,6 @@ import (
 	"context"
 	"slices"
 	"strings"
-	"time"
 
 	"signalbox/store/db"
 	"signalbox/ticket"
@@ -13,14 +12,10 @@ import (
 // listQuery builds the query of a list. Every part of it is answered by an index that ends with the ticket's id, so that the newest come
 // first without sorting.
 type listQuery struct {
-	joins, wheres         []string
-	joinArgs, whereArgs   []any
+	db.Where
+	joins                 []string
+	joinArgs              []any
 	createdOrder, nothing bool
-}
-
-func (l *listQuery) where(condition string, args ...any) {
-	l.wheres = append(l.wheres, condition)
-	l.whereArgs = append(l.whereArgs, args...)
 }
 
 // join asks for a row of a table beside the ticket's; at most one row of it may match.
@@ -45,38 +40,30 @@ func (l *listQuery) search(tenant, text string) {
 		l.join("words", "$.tenant = ? AND $.term = ?", tenant, []byte(term))
 	}
 	for _, term := range s.terms[n:] {
-		l.where(`(SELECT COUNT(*) FROM words w WHERE w.tenant = ? AND w.term = ? AND w.ticket_id = t.id) > 0`, tenant, []byte(term))
+		l.And(`(SELECT COUNT(*) FROM words w WHERE w.tenant = ? AND w.term = ? AND w.ticket_id = t.id) > 0`, tenant, []byte(term))
 	}
 	n = min(len(s.prefixes), maxJoins)
 	for _, prefix := range s.prefixes[:n] {
-		l.where(`t.id IN (SELECT w.ticket_id FROM words w WHERE w.tenant = ? AND w.term >= ? AND w.term < ?)`, tenant, []byte(prefix), prefixEnd(prefix))
+		l.And(`t.id IN (SELECT w.ticket_id FROM words w WHERE w.tenant = ? AND w.term >= ? AND w.term < ?)`, tenant, []byte(prefix), prefixEnd(prefix))
 	}
 	for _, prefix := range s.prefixes[n:] {
-		l.where(`(SELECT COUNT(*) FROM words w WHERE w.tenant = ? AND w.term >= ? AND w.term < ? AND w.ticket_id = t.id) > 0`, tenant, []byte(prefix), prefixEnd(prefix))
+		l.And(`(SELECT COUNT(*) FROM words w WHERE w.tenant = ? AND w.term >= ? AND w.term < ? AND w.ticket_id = t.id) > 0`, tenant, []byte(prefix), prefixEnd(prefix))
 	}
 }
 
 // listQueryOf translates a filter.
 func listQueryOf(tenant string, f ticket.Filter) (*listQuery, error) {
 	l := &listQuery{}
-	l.where("t.tenant = ?", tenant)
+	l.And("t.tenant = ?", tenant)
 	if f.Open != nil && *f.Open {
-		l.where("t.open")
+		l.And("t.open")
 	} else if f.Open != nil {
-		l.where("NOT t.open")
+		l.And("NOT t.open")
 	}
-	if len(f.Phases) > 0 {
-		args := make([]any, len(f.Phases))
-		for i, phase := range f.Phases {
-			args[i] = phase
-		}
-		l.where("t.phase IN (?"+strings.Repeat(", ?", len(args)-1)+")", args...)
-	}
-	for _, equal := range []struct{ column, value string }{{"origin", f.Origin}, {"service", f.Service}, {"assignee", f.Assignee}} {
-		if equal.value != "" {
-			l.where("t."+equal.column+" = ?", equal.value)
-		}
-	}
+	l.AndIn("t.phase", f.Phases)
+	l.AndIf(f.Origin != "", "t.origin = ?", f.Origin)
+	l.AndIf(f.Service != "", "t.service = ?", f.Service)
+	l.AndIf(f.Assignee != "", "t.assignee = ?", f.Assignee)
 	if f.Tag != "" {
 		l.join("ticket_tags", "$.tenant = ? AND $.tag = ?", tenant, f.Tag)
 	}
@@ -100,15 +87,10 @@ func (l *listQuery) times(f ticket.Filter) {
 	if !f.UpdatedBefore.IsZero() && (before.IsZero() || f.UpdatedBefore.Before(before)) {
 		before = f.UpdatedBefore
 	}
-	bound := func(condition string, t time.Time) {
-		if !t.IsZero() {
-			l.where(condition, db.At(t))
-		}
-	}
-	bound("t.created_at > ?", f.CreatedAfter)
-	bound("t.created_at < ?", before)
-	bound("t.updated_at > ?", f.UpdatedAfter)
-	bound("t.updated_at < ?", f.UpdatedBefore)
+	l.AndIf(!f.CreatedAfter.IsZero(), "t.created_at > ?", db.At(f.CreatedAfter))
+	l.AndIf(!before.IsZero(), "t.created_at < ?", db.At(before))
+	l.AndIf(!f.UpdatedAfter.IsZero(), "t.updated_at > ?", db.At(f.UpdatedAfter))
+	l.AndIf(!f.UpdatedBefore.IsZero(), "t.updated_at < ?", db.At(f.UpdatedBefore))
 	l.createdOrder = !f.CreatedAfter.IsZero() || !before.IsZero()
 }
 
@@ -122,37 +104,21 @@ func (l *listQuery) order() string {
 }
 
 func (l *listQuery) after(cursor string) error {
-	if cursor == "" {
-		return nil
-	}
-	p, err := db.ParseCursor(cursor)
-	if err != nil {
-		return err
-	}
 	if l.createdOrder {
-		l.where("(t.created_at, t.id) < (?, ?)", db.At(p.At), p.N)
-	} else {
-		l.where("t.id < ?", p.N)
+		return l.After(cursor, "t.created_at, t.id", func(c db.Cursor) []any { return []any{db.At(c.At), c.N} })
 	}
-	return nil
+	return l.After(cursor, "t.id", func(c db.Cursor) []any { return []any{c.N} })
 }
 
-// query gives the text of the query and its arguments.
-func (l *listQuery) query(columns string, limit int) (string, []any) {
-	text := "SELECT " + columns + " FROM tickets t " + strings.Join(l.joins, " ") + " WHERE " + strings.Join(l.wheres, " AND ") +
-		" ORDER BY " + l.order() + " LIMIT ?"
-	return text, append(slices.Concat(l.joinArgs, l.whereArgs), limit)
-}
-
-// ListQuery gives the query of a page of at most limit tickets, and its arguments; no query: the filter finds nothing. Its text varies with the
-// filter, so it is to be run with db.Once. Invalid: the filter's cursor.
-func ListQuery(tenant string, f ticket.Filter, limit int) (string, []any, error) {
+// ListQuery gives the query of a page of tickets, and its arguments but for the last, its limit; no query: the filter finds nothing. Its text
+// varies with the filter, so it is to be run with db.Once. Invalid: the filter's cursor.
+func ListQuery(tenant string, f ticket.Filter) (string, []any, error) {
 	l, err := listQueryOf(tenant, f)
 	if err != nil || l.nothing {
 		return "", nil, err
 	}
-	query, args := l.query("t.id, t.created_at, t.state", limit)
-	return query, args, nil
+	return "SELECT t.id, t.created_at, t.state FROM tickets t " + strings.Join(l.joins, " ") + " WHERE " + l.String() + " ORDER BY " + l.order() + " LIMIT ?",
+		slices.Concat(l.joinArgs, l.Args()), nil
 }
 
 type listRow struct {
@@ -164,28 +130,18 @@ type listRow struct {
 // Tickets lists a tenant's tickets, newest first. Pages neither repeat nor leave out a ticket that was there from the first page on and
 // matches the filter all the time, whatever is opened in between. A limit of 0 is ticket.DefaultPage, one above ticket.MaxPage is that.
 func (p *Projections) Tickets(ctx context.Context, tenant string, f ticket.Filter) (page ticket.Page, err error) {
-	limit := db.PageSize(f.Limit)
-	query, args, err := ListQuery(tenant, f, limit+1)
+	query, args, err := ListQuery(tenant, f)
 	if err != nil || query == "" {
 		return page, err
 	}
 	err = p.db.Read(ctx, func(q *db.Tx) error {
-		var rows []listRow
-		if err := q.All(db.Once(ctx), &rows, query, args...); err != nil {
+		rows, next, err := db.ReadPage(db.Once(ctx), q, f.Limit, query, args, func(r listRow) db.Cursor { return db.Cursor{At: r.CreatedAt.Time, N: r.ID} })
+		if err != nil {
 			return db.Wrap("list tickets", err)
 		}
-		if len(rows) > limit {
-			rows = rows[:limit]
-			page.Next = db.Cursor{At: rows[limit-1].CreatedAt.Time, N: rows[limit-1].ID}.String()
-		}
-		for _, row := range rows {
-			t, err := db.DecodeTicket(row.State)
-			if err != nil {
-				return err
-			}
-			page.Items = append(page.Items, t)
-		}
-		return nil
+		page.Next = next
+		page.Items, err = db.Convert(rows, func(r listRow) (ticket.Ticket, error) { return db.DecodeTicket(r.State) })
+		return err
 	})
 	return page, err
 }
