@@ -60,9 +60,9 @@ func (l *lines) all(t *testing.T) []map[string]any {
 	return out
 }
 
-func family(door ticket.Channel, routes ...api.Route) api.Family {
+func family(channel ticket.Channel, routes ...api.Route) api.Family {
 	return api.Family{
-		Channel: door, Prefixes: []string{"/" + string(door)}, Routes: routes, Headers: []string{"X-Of-" + string(door)},
+		Channel: channel, Prefixes: []string{"/" + string(channel)}, Routes: routes, Headers: []string{"X-Of-" + string(channel)},
 		Subject: func(c *fiber.Ctx) api.Subject {
 			p, _ := api.ReadParams(c)
 			given, _ := bkapi.Of(c, p.Plain)
@@ -70,7 +70,7 @@ func family(door ticket.Channel, routes ...api.Route) api.Family {
 			return api.Subject{Operator: api.First(p.Plain("operator"), given.User), Number: api.First(id, p.Plain("sn"))}
 		},
 		Refuse: func(c *fiber.Ctx, r api.Refusal) error {
-			return api.Respond(c, r.Status, map[string]string{"door": string(door), "code": string(r.Code), "message": r.Error.Error()})
+			return api.Respond(c, r.Status, map[string]string{"door": string(channel), "code": string(r.Code), "message": r.Error.Error()})
 		},
 	}
 }
@@ -114,11 +114,11 @@ func (s stand) refused(a apitest.Answer, status int) refusal {
 
 func TestEachFamilyRefusesInItsOwnWords(t *testing.T) {
 	s := setup(t, api.Config{})
-	for path, door := range map[string]string{
+	for path, channel := range map[string]string{
 		"/incident": "incident", "/incident/a/b": "incident", "/issue/a/b": "issue", "/incidents": "issue", "/": "issue", "/issued": "issue",
 	} {
 		r := s.refused(s.Do("GET", path, nil), 404)
-		require.Equal(t, refusal{door, "no_route", "there is no such path"}, r, path)
+		require.Equal(t, refusal{channel, "no_route", "there is no such path"}, r, path)
 	}
 	require.Equal(t, "incident", s.refused(s.Do("POST", "/incident/1", nil), 405).Channel)
 	require.Equal(t, refusal{"incident", "forbidden", "the app lacks the scope admin"}, s.refused(s.Do("GET", "/incident/1", nil), 403))

@@ -205,11 +205,8 @@ func (d *Desk) Handle(ctx context.Context, r Request, h Handling) (Reply, error)
 // Transact does what touches the database alone. The effect, its answer and the operation are one transaction, which effect's context carries.
 func (d *Desk) Transact(ctx context.Context, r Request, effect func(ctx context.Context) (Answer, error)) (Reply, error) {
 	op, fresh, err := d.ledger.Transact(ctx, d.operation(r, KindTransact), effect)
-	switch {
-	case err != nil:
+	if err != nil {
 		return Reply{}, refusal(err)
-	case !fresh && op.Request.Fingerprint != r.Fingerprint:
-		return Reply{}, reused()
 	}
 	return Reply{Answer: op.Answer, Replayed: !fresh}, nil
 }
@@ -230,8 +227,6 @@ func (d *Desk) carry(ctx context.Context, op Operation, gate Gate, t ticket.Tick
 			return Reply{}, refusal(err)
 		case fresh:
 			return d.do(ctx, claimed, gate, t, claimed.ID != op.ID)
-		case claimed.Request.Fingerprint != op.Request.Fingerprint:
-			return Reply{}, reused()
 		case claimed.State == Done:
 			return Reply{Answer: claimed.Answer, Replayed: true}, nil
 		}
@@ -410,10 +405,6 @@ func (d *Desk) catchUp(ctx context.Context, id ticket.Identity, generation int, 
 			return nil
 		}
 	}
-}
-
-func reused() error {
-	return ticket.Refuse(ticket.Reused, "the idempotency key was used for another request")
 }
 
 // refusal is what a caller hears before anything has happened: why it is refused, or that we cannot tell.

@@ -123,36 +123,6 @@ func TestAMessageAndARelationChangedTwiceInOneProjection(t *testing.T) {
 	})
 }
 
-func TestAGapChangesNothing(t *testing.T) {
-	both(t, func(t *testing.T, b *bench) {
-		s := b.begin("a", draft("x"))
-		accepted := s.do(ticket.Command{Action: ticket.Accept})
-		require.ErrorIs(t, b.ledger.Project(t.Context(), s.ticket.Identity, accepted), desk.ErrGap)
-		_, err := b.Ticket(t.Context(), "a", s.ticket.Number)
-		require.True(t, ticket.Is(err, ticket.NotFound))
-
-		b.project(s, s.events[0])
-		s.relate("r", "1")
-		said := s.do(ticket.Command{Action: ticket.Say, Message: &ticket.Message{ID: "m", Author: "li", Content: "x"}})
-		before := b.read(s)
-		holed := []ticket.Event{s.events[1], said[0]} // 2, then 4
-		require.ErrorIs(t, b.ledger.Project(t.Context(), s.ticket.Identity, holed), desk.ErrGap)
-		require.Equal(t, before, b.read(s))
-
-		op, fresh, err := b.ledger.Claim(t.Context(), b.operation("k"), nothing)
-		require.NoError(t, err)
-		require.True(t, fresh)
-		op.Ticket = s.ticket.Identity
-		require.ErrorIs(t, b.ledger.Finish(t.Context(), op, said), desk.ErrGap)
-		_, _, err = b.ledger.Claim(t.Context(), b.operation("k"), nothing)
-		require.True(t, ticket.Is(err, ticket.Busy), "it is not done")
-
-		b.project(s, s.events...)
-		require.NoError(t, b.ledger.Finish(t.Context(), op, said))
-		require.Equal(t, s.ticket, b.read(s))
-	})
-}
-
 func TestAnEventOfANewerBuildIsAGap(t *testing.T) {
 	both(t, func(t *testing.T, b *bench) {
 		s := b.opened("a", draft("x"))
@@ -165,15 +135,6 @@ func TestAnEventOfANewerBuildIsAGap(t *testing.T) {
 		b.project(s, accepted...)
 		b.project(s, newer) // the row is past it
 		require.Equal(t, s.ticket, b.read(s))
-	})
-}
-
-func TestEventsOfAnotherTicketAreNotTaken(t *testing.T) {
-	both(t, func(t *testing.T, b *bench) {
-		s, other := b.begin("a", draft("x")), b.begin("b", draft("y"))
-		require.Error(t, b.ledger.Project(t.Context(), s.ticket.Identity, other.events))
-		_, err := b.Ticket(t.Context(), "b", other.ticket.Number)
-		require.True(t, ticket.Is(err, ticket.NotFound))
 	})
 }
 

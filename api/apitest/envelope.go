@@ -7,7 +7,7 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// envelope is around the answers of the wings that speak in the house's own style (seed 000), read without the help of the code that writes it.
+// envelope is around the answers of the families that speak in the house's own style (seed 000), read without the help of the code that writes it.
 type envelope struct {
 	Success *bool           `json:"success"`
 	Message *string         `json:"message"`

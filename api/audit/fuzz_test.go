@@ -13,7 +13,7 @@ import (
 // FuzzCalls: whatever is asked of the audit, it is answered or refused.
 func FuzzCalls(f *testing.F) {
 	apitest.Fuzz(f, func(testing.TB) apitest.Stand {
-		wing := &audit.Handler{Reader: &records{entries: []desk.Entry{{ID: "1"}}, next: "more"}}
-		return apitest.Stand{Server: api.New(api.Config{}, apitest.NewApps(), nil, slog.New(slog.DiscardHandler), wing.Family())}
+		handler := &audit.Handler{Reader: &records{entries: []desk.Entry{{ID: "1"}}, next: "more"}}
+		return apitest.Stand{Server: api.New(api.Config{}, apitest.NewApps(), nil, slog.New(slog.DiscardHandler), handler.Family())}
 	}, `{"app":"writer","operator":"ann","number":"REQ1","outcome":"refused","from":"2026-01-02T00:00:00Z","to":"2026-01-03T00:00:00+08:00","limit":7}`)
 }

@@ -68,9 +68,9 @@ func setup(t testing.TB) *bench {
 	back := apitest.NewBackend(t, nil)
 	back.Now = now
 	b := &bench{back: back, budget: &budget{used: map[string]int{}, began: map[string]time.Time{}, now: now}, clock: &at}
-	wing := exception.Handler{Desk: back, Budget: b.budget, Limit: limit, Now: now}
+	handler := exception.Handler{Desk: back, Budget: b.budget, Limit: limit, Now: now}
 	issues := issue.Handler{Desk: back, Tickets: back, Services: back, Addresses: back, Types: api.DefaultIncidentTypes}
-	server := api.New(api.Config{}, apitest.NewApps(), nil, slog.New(slog.NewTextHandler(io.Discard, nil)), wing.Family(), issues.Family())
+	server := api.New(api.Config{}, apitest.NewApps(), nil, slog.New(slog.NewTextHandler(io.Discard, nil)), handler.Family(), issues.Family())
 	server.AuditRefusals(back)
 	b.Client = apitest.Client{T: t, App: server.App(), Contract: apitest.LoadContract(t, "exception", "issue"), Secret: apitest.Writer}
 	b.T, _ = t.(*testing.T)
@@ -158,8 +158,8 @@ func (b *bench) refused(a apitest.Answer, status int, code, says string) {
 }
 
 func TestEveryCallIsInTheDocumentAndTheOtherWayRound(t *testing.T) {
-	wing := exception.Handler{}
-	require.Equal(t, apitest.LoadContract(t, "exception").Routes(), apitest.Mounted(wing.Family()))
+	handler := exception.Handler{}
+	require.Equal(t, apitest.LoadContract(t, "exception").Routes(), apitest.Mounted(handler.Family()))
 }
 
 func TestCalledAsTheSeedShows(t *testing.T) {

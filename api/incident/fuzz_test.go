@@ -18,8 +18,8 @@ func FuzzCalls(f *testing.F) {
 	apitest.Fuzz(f, func(t testing.TB) apitest.Stand {
 		back := apitest.NewBackend(t, nil)
 		apps := apitest.NewApps()
-		wing := incident.Handler{Desk: back, Reader: back, Apps: apps, Now: time.Now, Types: api.DefaultIncidentTypes}
-		server := api.New(api.Config{}, apps, nil, slog.New(slog.DiscardHandler), wing.Family())
+		handler := incident.Handler{Desk: back, Reader: back, Apps: apps, Now: time.Now, Types: api.DefaultIncidentTypes}
+		server := api.New(api.Config{}, apps, nil, slog.New(slog.DiscardHandler), handler.Family())
 		var v struct {
 			Data struct {
 				Number string `json:"incident_num"`

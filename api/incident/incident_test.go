@@ -47,10 +47,10 @@ func setup(t *testing.T) bench {
 func setupWith(t *testing.T, apps api.Apps, now func() time.Time) bench {
 	t.Helper()
 	back := apitest.NewBackend(t, nil)
-	wing := incident.Handler{Desk: back, Reader: back, Apps: apps, Now: now, Types: api.DefaultIncidentTypes}
+	handler := incident.Handler{Desk: back, Reader: back, Apps: apps, Now: now, Types: api.DefaultIncidentTypes}
 	contract := apitest.LoadContract(t, "incident")
-	require.Equal(t, contract.Routes(), apitest.Mounted(wing.Family()), "what is served and what the document says")
-	server := api.New(api.Config{}, apps, nil, slog.New(slog.NewTextHandler(io.Discard, nil)), wing.Family())
+	require.Equal(t, contract.Routes(), apitest.Mounted(handler.Family()), "what is served and what the document says")
+	server := api.New(api.Config{}, apps, nil, slog.New(slog.NewTextHandler(io.Discard, nil)), handler.Family())
 	return bench{t, apitest.Client{T: t, App: server.App(), Contract: contract, Secret: apitest.Writer}, back}
 }
 

@@ -20,8 +20,8 @@ import (
 var errUnavailable = ticket.Refuse(ticket.Unavailable, "come back later")
 
 func TestEveryCallIsInTheDocumentAndTheOtherWayRound(t *testing.T) {
-	wing := issue.Handler{}
-	require.Equal(t, apitest.LoadContract(t, "issue").Routes(), apitest.Mounted(wing.Family()))
+	handler := issue.Handler{}
+	require.Equal(t, apitest.LoadContract(t, "issue").Routes(), apitest.Mounted(handler.Family()))
 }
 
 func TestOpeningsThatAreWrong(t *testing.T) {

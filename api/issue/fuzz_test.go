@@ -13,8 +13,8 @@ import (
 func FuzzCalls(f *testing.F) {
 	apitest.Fuzz(f, func(t testing.TB) apitest.Stand {
 		back := apitest.NewBackend(t, nil)
-		wing := issue.Handler{Desk: back, Tickets: back, Services: back, Addresses: back, Types: api.DefaultIncidentTypes}
-		server := api.New(api.Config{}, apitest.NewApps(), nil, slog.New(slog.DiscardHandler), wing.Family())
+		handler := issue.Handler{Desk: back, Tickets: back, Services: back, Addresses: back, Types: api.DefaultIncidentTypes}
+		server := api.New(api.Config{}, apitest.NewApps(), nil, slog.New(slog.DiscardHandler), handler.Family())
 		c := apitest.Client{T: t, App: server.App(), Secret: apitest.Writer}
 		made := func(path string, body any) string {
 			var v struct{ Result any }

@@ -10,6 +10,6 @@ import (
 )
 
 func TestEveryCallIsInTheDocumentAndTheOtherWayRound(t *testing.T) {
-	wing := itsm.Handler{}
-	require.Equal(t, apitest.Mounted(wing.Families()...), apitest.LoadContract(t, "itsm").Routes())
+	handler := itsm.Handler{}
+	require.Equal(t, apitest.Mounted(handler.Families()...), apitest.LoadContract(t, "itsm").Routes())
 }

@@ -22,7 +22,7 @@ const fuzzedService = `{"key":"fuzzed","name":"Fuzzed","service_type":"change","
 func FuzzCalls(f *testing.F) {
 	apitest.Fuzz(f, func(t testing.TB) apitest.Stand {
 		back := apitest.NewBackend(t, shanghai)
-		wing := itsm.Handler{Desk: back, Tickets: back, Services: back, Apps: apitest.NewApps(), Types: api.DefaultIncidentTypes, Zone: shanghai}
+		handler := itsm.Handler{Desk: back, Tickets: back, Services: back, Apps: apitest.NewApps(), Types: api.DefaultIncidentTypes, Zone: shanghai}
 		def, faults := flow.Parse([]byte(fuzzedService))
 		if len(faults) > 0 {
 			t.Fatal(faults)
@@ -31,7 +31,7 @@ func FuzzCalls(f *testing.F) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		server := api.New(api.Config{}, apitest.NewApps(), nil, slog.New(slog.DiscardHandler), wing.Families()[1])
+		server := api.New(api.Config{}, apitest.NewApps(), nil, slog.New(slog.DiscardHandler), handler.Families()[1])
 		c := apitest.Client{T: t, App: server.App(), Secret: apitest.Boss}
 		open := func(body string) string {
 			var v struct{ Data json.RawMessage }

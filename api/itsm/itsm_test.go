@@ -47,10 +47,10 @@ func setup(t *testing.T) *bench {
 	at := epoch
 	b := &bench{T: t, back: apitest.NewBackend(t, shanghai), clock: &at}
 	b.back.Now = func() time.Time { return at.In(shanghai) }
-	wing := itsm.Handler{Desk: b.back, Tickets: b.back, Services: b.back, Apps: apitest.NewApps(), Types: api.DefaultIncidentTypes, Zone: shanghai,
+	handler := itsm.Handler{Desk: b.back, Tickets: b.back, Services: b.back, Apps: apitest.NewApps(), Types: api.DefaultIncidentTypes, Zone: shanghai,
 		Allow: notice.Reach{Networks: []netip.Prefix{netip.MustParsePrefix("127.0.0.0/8")}}}
 	issues := issue.Handler{Desk: b.back, Tickets: b.back, Services: b.back, Addresses: b.back, Types: api.DefaultIncidentTypes}
-	families := append(wing.Families(), issues.Family())
+	families := append(handler.Families(), issues.Family())
 	server := api.New(api.Config{}, apitest.NewApps(), nil, slog.New(slog.DiscardHandler), families...)
 	b.Client = apitest.Client{T: t, App: server.App(), Contract: apitest.LoadContract(t, "itsm"), Secret: apitest.Writer}
 	return b

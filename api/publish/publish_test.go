@@ -26,9 +26,9 @@ import (
 
 type bench struct {
 	apitest.Client
-	back *apitest.Backend
-	wing *publish.Handler
-	all  string // a subscription of north that follows everything
+	back    *apitest.Backend
+	handler *publish.Handler
+	all     string // a subscription of north that follows everything
 }
 
 func setup(t testing.TB, open string) bench {
@@ -37,9 +37,9 @@ func setup(t testing.TB, open string) bench {
 	all, err := back.Subscribe(t.Context(), notice.Subscription{Tenant: "north", URL: "https://example.com/all", Format: notice.FormatEvent, Profile: notice.Standard})
 	require.NoError(t, err)
 	apps := apitest.NewApps()
-	wing := &publish.Handler{Desk: back, Stream: back, Apps: apps, Now: time.Now, Open: open}
-	server := api.New(api.Config{}, apps, nil, slog.New(slog.NewTextHandler(io.Discard, nil)), wing.Family())
-	return bench{apitest.Client{T: t, App: server.App(), Contract: apitest.LoadContract(t, "publish"), Secret: apitest.Writer}, back, wing, all.ID}
+	handler := &publish.Handler{Desk: back, Stream: back, Apps: apps, Now: time.Now, Open: open}
+	server := api.New(api.Config{}, apps, nil, slog.New(slog.NewTextHandler(io.Discard, nil)), handler.Family())
+	return bench{apitest.Client{T: t, App: server.App(), Contract: apitest.LoadContract(t, "publish"), Secret: apitest.Writer}, back, handler, all.ID}
 }
 
 // published lists what was published in north, in order.
@@ -88,7 +88,7 @@ func (b bench) refused(a apitest.Answer, status int, code, says string) {
 
 func TestTheCallIsMountedAndDescribed(t *testing.T) {
 	b := setup(t, "")
-	require.Equal(t, apitest.Mounted(b.wing.Family()), b.Contract.Routes())
+	require.Equal(t, apitest.Mounted(b.handler.Family()), b.Contract.Routes())
 }
 
 func TestTheSeedsSampleIsAnsweredAsTheSeedShows(t *testing.T) {
@@ -139,7 +139,7 @@ func (f full) Publish(context.Context, string, string, notice.Published) error {
 func TestWhatIsNotKeptIsNotAccepted(t *testing.T) {
 	b := setup(t, "")
 	for _, err := range []error{errors.New("disk full"), ticket.Refuse(ticket.Unavailable, "down")} {
-		b.wing.Stream = full{err}
+		b.handler.Stream = full{err}
 		b.refused(b.Do("POST", "/api/publish", event()), 500, "500", "服务调用异常")
 	}
 }

@@ -229,7 +229,7 @@ func TestReadingTwiceIsNoReplay(t *testing.T) {
 }
 
 // A request that was refused before anything of it was looked at has used nothing up.
-func TestWhatIsRefusedAtTheDoorUsesNoSignature(t *testing.T) {
+func TestWhatIsRefusedBeforeItIsCheckedUsesNoSignature(t *testing.T) {
 	d := newDesks(t)
 	r := d.request("POST", "/act", "{}")
 	sign(t, r, "{}", "shop", "shop-secret", d.now)

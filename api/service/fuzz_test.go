@@ -15,8 +15,8 @@ func FuzzCalls(f *testing.F) {
 	const leave = "../../examples/leave_request.yaml"
 	apitest.Fuzz(f, func(t testing.TB) apitest.Stand {
 		back := apitest.NewBackend(t, nil)
-		wing := service.Handler{Desk: back, Services: back, Now: func() time.Time { return start }}
-		server := api.New(api.Config{}, apitest.NewApps(), nil, slog.New(slog.DiscardHandler), wing.Family())
+		handler := service.Handler{Desk: back, Services: back, Now: func() time.Time { return start }}
+		server := api.New(api.Config{}, apitest.NewApps(), nil, slog.New(slog.DiscardHandler), handler.Family())
 		return apitest.Stand{Server: server, Known: map[string]string{"key": "incident", "version": "1"}}
 	}, "testdata", leave, "../../examples/change_two_levels.yaml", "../../examples/incident_auto_remediation.yaml", "../../flow/builtin",
 		`{"enabled":false}`,

@@ -8,7 +8,7 @@ import (
 	"signalbox/ticket"
 )
 
-// Services is the read model as this wing sees it, and what it publishes into. Built-in services are there for every tenant.
+// Services is the read model as this family sees it, and what it publishes into. Built-in services are there for every tenant.
 type Services interface {
 	// ServiceRecords lists the latest versions, those of disabled services included, in the order in which they were first published.
 	ServiceRecords(ctx context.Context, tenant string) ([]ticket.ServiceRecord, error)

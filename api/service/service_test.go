@@ -76,8 +76,8 @@ nodes:
 `
 
 func TestEveryCallIsInTheDocumentAndTheOtherWayRound(t *testing.T) {
-	wing := service.Handler{}
-	require.Equal(t, apitest.LoadContract(t, "service").Routes(), apitest.Mounted(wing.Family()))
+	handler := service.Handler{}
+	require.Equal(t, apitest.LoadContract(t, "service").Routes(), apitest.Mounted(handler.Family()))
 }
 
 func TestPublishedVersionByVersion(t *testing.T) {

@@ -15,8 +15,8 @@ func FuzzCalls(f *testing.F) {
 		"secret":"whsec_MDEyMzQ1Njc4OTAxMjM0NTY3ODkwMTIzNDU2Nzg5MDE="}`
 	apitest.Fuzz(f, func(t testing.TB) apitest.Stand {
 		back := apitest.NewBackend(t, nil)
-		wing := &subscription.Handler{Desk: back, Subscriptions: back}
-		server := api.New(api.Config{}, apitest.NewApps(), nil, slog.New(slog.DiscardHandler), wing.Family())
+		handler := &subscription.Handler{Desk: back, Subscriptions: back}
+		server := api.New(api.Config{}, apitest.NewApps(), nil, slog.New(slog.DiscardHandler), handler.Family())
 		var v struct{ Result struct{ ID string } }
 		apitest.Client{T: t, App: server.App(), Secret: apitest.Writer}.Do("POST", "/api/subscription", whole).Into(200, &v)
 		return apitest.Stand{Server: server, Known: map[string]string{"id": v.Result.ID, "did": "msg_000001"}}

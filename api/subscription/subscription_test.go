@@ -19,18 +19,18 @@ import (
 
 type bench struct {
 	apitest.Client
-	back  *apitest.Backend
-	wing  *subscription.Handler
-	begun *[]string // redeliveries that were begun
+	back    *apitest.Backend
+	handler *subscription.Handler
+	begun   *[]string // redeliveries that were begun
 }
 
 func setup(t testing.TB) bench {
 	t.Helper()
 	back := apitest.NewBackend(t, nil)
 	begun := new([]string)
-	wing := &subscription.Handler{Desk: back, Subscriptions: back, Begin: func(_ context.Context, id string) { *begun = append(*begun, id) }}
-	server := api.New(api.Config{}, apitest.NewApps(), nil, slog.New(slog.NewTextHandler(io.Discard, nil)), wing.Family())
-	return bench{apitest.Client{T: t, App: server.App(), Contract: apitest.LoadContract(t, "subscription"), Secret: apitest.Writer}, back, wing, begun}
+	handler := &subscription.Handler{Desk: back, Subscriptions: back, Begin: func(_ context.Context, id string) { *begun = append(*begun, id) }}
+	server := api.New(api.Config{}, apitest.NewApps(), nil, slog.New(slog.NewTextHandler(io.Discard, nil)), handler.Family())
+	return bench{apitest.Client{T: t, App: server.App(), Contract: apitest.LoadContract(t, "subscription"), Secret: apitest.Writer}, back, handler, begun}
 }
 
 // made is a subscription as it is answered.
@@ -55,7 +55,7 @@ const address = "https://example.com/hook"
 
 func TestEveryCallIsMountedAndDescribed(t *testing.T) {
 	b := setup(t)
-	require.Equal(t, apitest.Mounted(b.wing.Family()), b.Contract.Routes())
+	require.Equal(t, apitest.Mounted(b.handler.Family()), b.Contract.Routes())
 }
 
 func TestASubscriptionIsAddedAndItsSecretToldOnce(t *testing.T) {

@@ -294,6 +294,7 @@ func doneAgain(t *testing.T, b *ledgerBench) {
 	_, fresh, err = b.Ledger.Claim(t.Context(), op, prepare)
 	require.NoError(t, err)
 	require.False(t, fresh, "also when its lease is long over")
+	b.refused(ticket.Reused, "k", "another body")
 }
 
 func refusedFrees(t *testing.T, b *ledgerBench) {
