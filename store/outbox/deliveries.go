@@ -244,13 +244,9 @@ func (o *Outbox) Deliveries(ctx context.Context, subscription, cursor string, li
 // Delivery is one of a subscription's deliveries, with every attempt. NotFound: it has no such delivery.
 func (o *Outbox) Delivery(ctx context.Context, subscription, delivery string) (out notice.DeliveryRecord, err error) {
 	err = o.db.Read(ctx, func(q *db.Tx) error {
-		var row deliveryRow
-		found, err := q.Find(ctx, &row, `SELECT `+deliveryColumns+` FROM deliveries d WHERE d.id = ? AND d.subscription_id = ?`, delivery, subscription)
-		switch {
-		case err != nil:
-			return db.Wrap("look for a delivery", err)
-		case !found:
-			return errNoDelivery
+		row, err := o.findDelivery(ctx, q, subscription, delivery)
+		if err != nil {
+			return err
 		}
 		attempts, err := o.attempts(ctx, q, []deliveryRow{row})
 		if err != nil {
@@ -261,6 +257,15 @@ func (o *Outbox) Delivery(ctx context.Context, subscription, delivery string) (o
 		return err
 	})
 	return out, err
+}
+
+// findDelivery reads a subscription's delivery; errNoDelivery: it has none under that ID.
+func (o *Outbox) findDelivery(ctx context.Context, q *db.Tx, subscription, id string) (row deliveryRow, err error) {
+	found, err := q.Find(ctx, &row, `SELECT `+deliveryColumns+` FROM deliveries d WHERE d.id = ? AND d.subscription_id = ?`, id, subscription)
+	if err == nil && !found {
+		err = errNoDelivery
+	}
+	return row, db.Wrap("look for a delivery", err)
 }
 
 // attempts gives every attempt at some deliveries, oldest first.

@@ -48,22 +48,17 @@ func (o *Outbox) nextOf(ctx context.Context, q *db.Tx, lane notice.Lane) (notice
 	return o.work(ctx, q, row), true, nil
 }
 
-type laneRow struct {
-	TicketID     int64  `db:"ticket_id"`
-	Subscription string `db:"subscription_id"`
-}
-
 // Retrying lists retrying lanes in a stable order, after the given one (zero: from the start).
 func (o *Outbox) Retrying(ctx context.Context, after notice.Lane, limit int) (lanes []notice.Lane, err error) {
 	if after == (notice.Lane{}) {
 		after.TicketID = math.MinInt64 // lanes of the stream are below zero
 	}
 	err = o.db.Read(ctx, func(q *db.Tx) error {
-		var rows []laneRow
+		var rows []deliveryRow
 		err := q.All(ctx, &rows, `SELECT ticket_id, subscription_id FROM lanes WHERE (ticket_id, subscription_id) > (?, ?)
 			ORDER BY ticket_id, subscription_id LIMIT ?`, after.TicketID, after.Subscription, limit)
 		for _, row := range rows {
-			lanes = append(lanes, notice.Lane{Subscription: row.Subscription, TicketID: row.TicketID})
+			lanes = append(lanes, row.lane())
 		}
 		return db.Wrap("list retrying lanes", err)
 	})

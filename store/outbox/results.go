@@ -29,8 +29,9 @@ const workColumns = deliveryColumns + `, s.id AS "sub.id", s.tenant AS "sub.tena
 // not hold everybody else up.
 func (o *Outbox) work(ctx context.Context, q *db.Tx, r workRow) notice.Work {
 	d, err := o.delivery(ctx, q, r.deliveryRow)
-	w := notice.Work{Delivery: d, Subscription: r.Sub.subscription()}
-	if err = errors.Join(err, o.decryptSubscription(r.Sub, &w.Subscription)); err != nil {
+	sub, readErr := r.Sub.subscription()
+	w := notice.Work{Delivery: d, Subscription: sub}
+	if err = errors.Join(err, readErr, o.decryptSubscription(r.Sub, &w.Subscription)); err != nil {
 		q.Log.Error("delivery.unsendable", "delivery", r.ID, "subscription", r.Sub.ID, "error", err)
 		w.Unsendable = "the secrets of its address cannot be read; an operator has to give back the key they were sealed with"
 	}

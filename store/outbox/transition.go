@@ -108,23 +108,13 @@ func (o *Outbox) stopDeliveries(ctx context.Context, q *db.Tx, subscription stri
 
 // releaseHeld has up to limit of what is held tried anew, the oldest first and so in the order of its lanes.
 func (o *Outbox) releaseHeld(ctx context.Context, q *db.Tx, subscription string, limit int) (int, error) {
-	var batch []overDelivery
-	if err := q.All(ctx, &batch, `SELECT id, ticket_id, part, at, seq FROM deliveries WHERE subscription_id = ? AND state = 'held' ORDER BY at, seq, id LIMIT ?`,
-		subscription, limit); err != nil || len(batch) == 0 {
+	var batch []deliveryRow
+	if err := q.All(ctx, &batch, `SELECT id, ticket_id, part FROM deliveries WHERE subscription_id = ? AND state = 'held' ORDER BY at, seq, id LIMIT ?`,
+		subscription, limit); err != nil {
 		return 0, db.Wrap("list what is held", err)
 	}
-	ids := make([]string, len(batch))
-	for i, d := range batch {
-		ids[i] = d.ID
-		q.NotifyPending(d.Part)
-	}
-	if err := q.LockDeliveries(ctx, ids); err != nil {
-		return 0, err
-	}
-	_, err := q.ExecIn(ctx, `UPDATE deliveries SET tries = 0, first_try = NULL, next_try = ?, ended_at = NULL, state = CASE
-		WHEN EXISTS (SELECT 1 FROM lanes l WHERE l.subscription_id = deliveries.subscription_id AND l.ticket_id = deliveries.ticket_id) THEN 'parked'
-		ELSE 'pending' END WHERE id IN (?) AND state = 'held'`, db.At(q.Now()), ids)
-	return len(batch), db.Wrap("release deliveries", err)
+	_, err := o.startRounds(ctx, q, subscription, batch, notice.Held)
+	return len(batch), err
 }
 
 // transitions lists the rests that are left, as redeliveries.

@@ -1,0 +1,232 @@
+package outbox
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"strings"
+
+	"github.com/google/uuid"
+
+	"signalbox/notice"
+	"signalbox/store/db"
+	"signalbox/store/vault"
+	"signalbox/ticket"
+)
+
+type subscriptionRow struct {
+	vault.Signing
+	ID           string        `db:"id"`
+	Tenant       string        `db:"tenant"`
+	TicketID     int64         `db:"ticket_id"`
+	URL          string        `db:"url"`
+	Format       string        `db:"format"`
+	Profile      string        `db:"profile"`
+	Headers      string        `db:"headers"`
+	Filter       string        `db:"filter"`
+	State        string        `db:"state"`
+	Reason       string        `db:"reason"`
+	CreatedAt    db.Timestamp  `db:"created_at"`
+	EndedAt      *db.Timestamp `db:"ended_at"`
+	FailingSince *db.Timestamp `db:"failing_since"`
+}
+
+// subscriptionColumns are all but the secrets and the headers, which may hold one.
+const subscriptionColumns = `id, tenant, ticket_id, url, format, profile, state, reason, created_at, ended_at, failing_since, filter`
+
+// subscription gives the row's subscription, without secrets and headers; without its filter where that was not read.
+func (r subscriptionRow) subscription() (notice.Subscription, error) {
+	sub := notice.Subscription{
+		ID: r.ID, Tenant: r.Tenant, TicketID: r.TicketID, URL: r.URL, Format: notice.Format(r.Format), Profile: r.Profile,
+		State: notice.SubscriptionState(r.State), Reason: r.Reason, CreatedAt: r.CreatedAt.Time, EndedAt: r.EndedAt.Pointer(),
+		FailingSince: r.FailingSince.Pointer(),
+	}
+	if r.Filter != "" {
+		if err := json.Unmarshal([]byte(r.Filter), &sub.Filter); err != nil {
+			return sub, fmt.Errorf("read the filter of subscription %s: %w", r.ID, err)
+		}
+	}
+	return sub, nil
+}
+
+var (
+	errNoSubscription       = ticket.Refuse(ticket.NotFound, "there is no such notification")
+	errNoTenantSubscription = ticket.Refuse(ticket.NotFound, "there is no such subscription")
+	errDropped              = ticket.Refuse(ticket.Conflict, "the address was dropped; it has to be registered again")
+)
+
+// notActive is the refusal of what only an active subscription of a tenant can be asked for; nil for those.
+func notActive(state notice.SubscriptionState) error {
+	if state == notice.Active {
+		return nil
+	}
+	return ticket.Refuse(ticket.Conflict, "the subscription is "+string(state)+"; it has to be resumed first")
+}
+
+// owner is whose subscriptions are meant: a ticket's, or the lasting ones of a tenant.
+type owner struct {
+	ticket  int64    // 0: a tenant
+	where   string   // the condition that its subscriptions meet; those that were deleted do not
+	args    []any    // of where
+	none    error    // the refusal where it has no such subscription
+	counted []string // the conditions for the deliveries that its registrations count
+}
+
+func ofTicket(id int64) owner {
+	return owner{ticket: id, where: `ticket_id = ? AND state <> 'deleted'`, args: []any{id}, none: errNoSubscription, counted: []string{`TRUE`}}
+}
+
+func ofTenant(tenant string) owner {
+	return owner{where: `tenant = ? AND ticket_id = 0 AND state <> 'deleted'`, args: []any{tenant}, none: errNoTenantSubscription,
+		// What arrived is not counted: there is no end to it. Two conditions, since each has a partial index.
+		counted: []string{`state IN ('pending', 'parked')`, `state IN ('held', 'failed')`}}
+}
+
+// find reads a subscription of the owner and locks its row. The owner's refusal: it has none under that ID.
+func (o *Outbox) find(ctx context.Context, q *db.Tx, own owner, id string, how db.Lock) (notice.Subscription, error) {
+	var row subscriptionRow
+	found, err := q.FindSubscription(ctx, &row, how, subscriptionColumns, `id = ? AND `+own.where, append([]any{id}, own.args...)...)
+	switch {
+	case err != nil:
+		return notice.Subscription{}, err
+	case !found:
+		return notice.Subscription{}, own.none
+	}
+	return row.subscription()
+}
+
+// list reads the owner's subscriptions; rest continues the query after its condition.
+func (o *Outbox) list(ctx context.Context, q *db.Tx, own owner, rest string, args ...any) ([]notice.Subscription, error) {
+	var rows []subscriptionRow
+	if err := q.All(ctx, &rows, `SELECT `+subscriptionColumns+` FROM subscriptions WHERE `+own.where+rest, append(own.args, args...)...); err != nil {
+		return nil, db.Wrap("list subscriptions", err)
+	}
+	return db.Convert(rows, subscriptionRow.subscription)
+}
+
+// withCounts gives subscriptions of the owner with counts of their deliveries by state.
+func (o *Outbox) withCounts(ctx context.Context, q *db.Tx, own owner, subs []notice.Subscription) (list []notice.Registration, err error) {
+	if len(subs) == 0 {
+		return nil, nil
+	}
+	ids, index := make([]string, len(subs)), map[string]int{}
+	for i, sub := range subs {
+		ids[i], index[sub.ID] = sub.ID, i
+		list = append(list, notice.Registration{Subscription: sub, Counts: map[notice.DeliveryState]int{}})
+	}
+	var queries []string
+	var args []any
+	for _, where := range own.counted {
+		queries = append(queries, `SELECT subscription_id, state, COUNT(*) AS n FROM deliveries WHERE subscription_id IN (?) AND `+where+` GROUP BY subscription_id, state`)
+		args = append(args, ids)
+	}
+	var counts []struct {
+		Subscription string `db:"subscription_id"`
+		State        string `db:"state"`
+		N            int    `db:"n"`
+	}
+	err = q.AllIn(ctx, &counts, strings.Join(queries, ` UNION ALL `), args...)
+	for _, c := range counts {
+		list[index[c.Subscription]].Counts[notice.DeliveryState(c.State)] = c.N
+	}
+	return list, db.Wrap("count deliveries", err)
+}
+
+// registration is a subscription of the owner with its counts. The owner's refusal: it has none under that ID.
+func (o *Outbox) registration(ctx context.Context, own owner, id string) (r notice.Registration, err error) {
+	err = o.db.Read(ctx, func(q *db.Tx) error {
+		sub, err := o.find(ctx, q, own, id, db.Unlocked)
+		if err != nil {
+			return err
+		}
+		list, err := o.withCounts(ctx, q, own, []notice.Subscription{sub})
+		if err == nil {
+			r = list[0]
+		}
+		return err
+	})
+	return r, err
+}
+
+// add inserts a subscription under a new ID, active, and gives it back with its secret, which is made where none was given. Secret and headers are
+// stored encrypted.
+func (o *Outbox) add(ctx context.Context, q *db.Tx, sub notice.Subscription) (notice.Subscription, error) {
+	sub.ID, sub.State, sub.CreatedAt = uuid.NewString(), notice.Active, db.At(q.Now()).Time
+	if sub.Secret == "" {
+		sub.Secret = vault.NewSigningSecret()
+	}
+	headers, err := writeHeaders(sub.Headers)
+	if err != nil {
+		return sub, err
+	}
+	if headers != "" {
+		headers = o.vault.Encrypt(headers, vault.HeadersOwner(sub.ID))
+	}
+	filter, form, selector, err := filterColumns(sub)
+	if err != nil {
+		return sub, err
+	}
+	return sub, q.Insert(ctx, `subscriptions (id, tenant, ticket_id, url, format, profile, secret, headers, state, reason, created_at, filter, shape, selector)`, [][]any{{
+		sub.ID, sub.Tenant, sub.TicketID, sub.URL, string(sub.Format), sub.Profile, o.vault.Encrypt(sub.Secret, sub.ID), headers, string(sub.State), "",
+		db.At(sub.CreatedAt), filter, form, selector}})
+}
+
+// filterColumns gives what is stored of a subscription's filter: itself as JSON, its shape and its selector. A ticket's has no filter, and no
+// selector that it could be found by.
+func filterColumns(sub notice.Subscription) (filter string, form int, selector string, err error) {
+	if sub.TicketID != 0 {
+		return `{}`, 0, "", nil
+	}
+	raw, err := json.Marshal(sub.Filter)
+	if err != nil {
+		return "", 0, "", fmt.Errorf("write a filter: %w", err)
+	}
+	s, selector := selectorOf(sub.Filter)
+	return string(raw), int(s), selector, nil
+}
+
+// remove deletes a subscription of the owner: nothing more is sent, what is pending or held is cancelled. The owner's refusal: it has none under
+// that ID.
+func (o *Outbox) remove(ctx context.Context, own owner, id string) error {
+	return o.db.Write(ctx, func(ctx context.Context, q *db.Tx) error {
+		if own.ticket != 0 {
+			if err := q.LockLaneOwner(ctx, own.ticket); err != nil {
+				return err
+			}
+		}
+		n, err := q.Exec(ctx, `UPDATE subscriptions SET state = 'deleted', ended_at = ? WHERE id = ? AND `+own.where, append([]any{db.At(q.Now()), id}, own.args...)...)
+		switch {
+		case err != nil:
+			return db.Wrap("delete a subscription", err)
+		case n == 0:
+			return own.none
+		}
+		return o.beginTransition(ctx, q, id)
+	})
+}
+
+// rotate gives a subscription of the owner a new secret, which nobody can ask for again. Earlier ones go on signing beside it, each for 24 hours
+// from its own rotation. The owner's refusal: it has none under that ID; Conflict: it is a ticket's, and was dropped; TooMany: too many earlier
+// ones still sign.
+func (o *Outbox) rotate(ctx context.Context, own owner, id string) (secret string, err error) {
+	err = o.db.Write(ctx, func(ctx context.Context, q *db.Tx) error {
+		sub, err := o.find(ctx, q, own, id, db.Exclusive)
+		switch {
+		case err != nil:
+			return err
+		case own.ticket != 0 && sub.State != notice.Active:
+			return errDropped
+		}
+		var had vault.Signing
+		if err := q.Get(ctx, &had, `SELECT secret, older FROM subscriptions WHERE id = ?`, id); err != nil {
+			return db.Wrap("read the secrets", err)
+		}
+		var next vault.Signing
+		if next, secret, err = o.vault.RotateSigning(had, id); err != nil {
+			return err
+		}
+		_, err = q.Exec(ctx, `UPDATE subscriptions SET secret = ?, older = ? WHERE id = ?`, next.Secret, next.Older, id)
+		return db.Wrap("change the secret", err)
+	})
+	return secret, err
+}
