@@ -9,6 +9,9 @@ WORKFLOWCHECK := go.temporal.io/sdk/contrib/tools/workflowcheck@v0.6.0
 TEST_TIMEOUT  ?= 10m
 DEV_TIMEOUT   ?= 30m
 
+# How many end-to-end tests run at once. They wait for processes, timers and each other more than they compute.
+DEV_PARALLEL  ?= 6
+
 # How long each fuzz target is given.
 FUZZ_TIME     ?= 10s
 
@@ -53,7 +56,7 @@ test-main:
 
 .PHONY: test-dev
 test-dev:
-	$(call patiently,still testing cmd/dev,cd cmd/dev && exec $(GO) test -timeout $(DEV_TIMEOUT) ./...)
+	$(call patiently,still testing cmd/dev,cd cmd/dev && exec $(GO) test -parallel $(DEV_PARALLEL) -timeout $(DEV_TIMEOUT) ./...)
 
 .PHONY: quick
 quick: ## Test the packages that differ from main (BASE=…) and those that import them, without what takes long

@@ -235,13 +235,13 @@ func codecOf(t testing.TB, d *dev) *workflows.Codec {
 // TestATicketWaitsForItsKey takes the key away from a worker. A ticket must neither fail nor lose a signal for want of it.
 func TestATicketWaitsForItsKey(t *testing.T) {
 	t.Parallel()
-	plain, server := temporalServer(t)
+	plain, address, namespace := temporalServer(t)
 	key := aead.Key{ID: "one", Key: []byte("0123456789abcdef0123456789abcdef")}
 	other := aead.Key{ID: "other", Key: []byte("fedcba9876543210fedcba9876543210")}
 	var there atomic.Bool
 	dial := func(keys func(context.Context) ([]aead.Key, error)) (client.Client, *workflows.Codec) {
 		codec := &workflows.Codec{Encrypt: true, Keys: keys}
-		c, err := workflows.Connection{Address: server.HostPort(), Namespace: "default"}.Dial(slog.Default(), codec)
+		c, err := workflows.Connection{Address: address, Namespace: namespace}.Dial(slog.Default(), codec)
 		require.NoError(t, err)
 		t.Cleanup(c.Close)
 		return c, codec
@@ -261,7 +261,7 @@ func TestATicketWaitsForItsKey(t *testing.T) {
 	require.NoError(t, workersCodec.Load(t.Context()), "as a process does at its start")
 	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
 	defer cancel()
-	engine := &workflows.Engine{Client: opener, Namespace: "default", Codec: codec}
+	engine := &workflows.Engine{Client: opener, Namespace: namespace, Codec: codec}
 	book := &notebook{}
 	startTicketWorker(t, working, desk.New(book, engine, desk.Options{}))
 

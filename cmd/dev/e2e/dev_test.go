@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"path/filepath"
+	"sync"
 	"testing"
 	"time"
 
@@ -31,6 +32,22 @@ func startDev(t testing.TB, env ...string) *dev {
 		fmt.Sprintf("SIGNALBOX_TEMPORAL_PORT=%d", temporal)}, env...)
 	d.start(t)
 	return d
+}
+
+var shared struct {
+	sync.Mutex
+	dev *dev
+}
+
+// sharedDev is a bin/dev that tests of this package use together: tests that neither end it nor look at all that is in it.
+func sharedDev(t testing.TB) *dev {
+	t.Helper()
+	shared.Lock()
+	defer shared.Unlock()
+	if shared.dev == nil {
+		shared.dev = startDev(harness.ForPackage(t))
+	}
+	return shared.dev
 }
 
 // start starts it, again after it has ended, and tells how long it took to be ready.

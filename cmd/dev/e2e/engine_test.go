@@ -17,23 +17,41 @@ import (
 	"go.temporal.io/sdk/worker"
 
 	"signalbox/activities"
+	"signalbox/cmd/dev/e2e/harness"
 	"signalbox/cmd/dev/embedded"
 	"signalbox/desk"
 	"signalbox/ticket"
 	"signalbox/workflows"
 )
 
-// temporalServer starts an embedded server in memory with everything tickets need.
-func temporalServer(t *testing.T) (client.Client, *embedded.Server) {
+var temporalOfPackage struct {
+	sync.Mutex
+	server *embedded.Server
+	made   int // namespaces
+}
+
+// temporalServer gives a namespace with everything tickets need, for this test alone, on the server in memory that the package's tests share.
+func temporalServer(t *testing.T) (c client.Client, address, namespace string) {
 	t.Helper()
-	server, err := embedded.Start(t.Context(), embedded.Options{SearchAttributes: attributes()})
-	require.NoError(t, err)
-	t.Cleanup(func() { require.NoError(t, server.Close()) })
+	temporalOfPackage.Lock()
+	defer temporalOfPackage.Unlock()
+	if temporalOfPackage.server == nil {
+		whole := harness.ForPackage(t)
+		server, err := embedded.Start(whole.Context(), embedded.Options{})
+		require.NoError(t, err)
+		whole.Cleanup(func() { _ = server.Close() })
+		temporalOfPackage.server = server
+	}
+	temporalOfPackage.made++
+	address, namespace = temporalOfPackage.server.HostPort(), fmt.Sprint("test-", temporalOfPackage.made)
 	log := slog.New(slog.NewTextHandler(os.Stderr, &slog.HandlerOptions{Level: slog.LevelError}))
-	c, err := workflows.Connection{Address: server.HostPort(), Namespace: "default"}.Dial(log, nil)
+	c, err := workflows.Connection{Address: address, Namespace: namespace}.Dial(log, nil)
 	require.NoError(t, err)
 	t.Cleanup(c.Close)
-	return c, server
+	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
+	defer cancel()
+	require.NoError(t, workflows.Prepare(ctx, c, namespace, 24*time.Hour))
+	return c, address, namespace
 }
 
 func openingEvents(t *testing.T) []ticket.Event {
@@ -95,8 +113,8 @@ func startTicketWorker(t *testing.T, c client.Client, d *desk.Desk) {
 }
 
 func TestTheEngineSpeaksWithARealServer(t *testing.T) {
-	c, _ := temporalServer(t)
-	engine := &workflows.Engine{Client: c, Namespace: "default"}
+	c, _, namespace := temporalServer(t)
+	engine := &workflows.Engine{Client: c, Namespace: namespace}
 	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
 	defer cancel()
 
@@ -194,12 +212,12 @@ func TestTheEngineSpeaksWithARealServer(t *testing.T) {
 }
 
 func TestANamespaceThatWasJustMadeTakesTickets(t *testing.T) {
-	_, server := temporalServer(t)
+	_, address, _ := temporalServer(t)
 	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
 	defer cancel()
 	for i := range 3 { // a server looks for what is new every second; it is not always late
 		namespace := fmt.Sprint("new-", i)
-		c, err := workflows.Connection{Address: server.HostPort(), Namespace: namespace}.Dial(slog.New(slog.DiscardHandler), nil)
+		c, err := workflows.Connection{Address: address, Namespace: namespace}.Dial(slog.New(slog.DiscardHandler), nil)
 		require.NoError(t, err)
 		t.Cleanup(c.Close)
 		for range 2 { // it may be repeated
@@ -211,8 +229,8 @@ func TestANamespaceThatWasJustMadeTakesTickets(t *testing.T) {
 }
 
 func TestARollOverLosesNothing(t *testing.T) {
-	c, _ := temporalServer(t)
-	engine := &workflows.Engine{Client: c, Namespace: "default", MoveAfter: 10}
+	c, _, namespace := temporalServer(t)
+	engine := &workflows.Engine{Client: c, Namespace: namespace, MoveAfter: 10}
 	notes := &notebook{}
 	startTicketWorker(t, c, desk.New(notes, engine, desk.Options{}))
 	ctx, cancel := context.WithTimeout(t.Context(), 3*time.Minute)

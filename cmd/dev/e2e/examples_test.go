@@ -89,7 +89,7 @@ var (
 // the workflow tell the same story.
 func TestExamples(t *testing.T) {
 	t.Parallel()
-	d := startDev(t)
+	d := sharedDev(t)
 	c := d.caller()
 	r := harness.NewReceiver(t)
 	base, err := url.Parse(r.URL("/"))

@@ -49,12 +49,12 @@ func frontDesk(t *testing.T, dsn string, key []byte, engine *workflows.Engine, l
 }
 
 func TestAnExternalSystemCallsTwoProcesses(t *testing.T) {
-	c, _ := temporalServer(t)
+	c, _, namespace := temporalServer(t)
 	dsn := postgrestest.Start(t)
 	key := make([]byte, 32)
 	_, err := rand.Read(key)
 	require.NoError(t, err)
-	engine := &workflows.Engine{Client: c, Namespace: "default"}
+	engine := &workflows.Engine{Client: c, Namespace: namespace}
 	const limit = 8
 	first, d := frontDesk(t, dsn, key, engine, limit)
 	second, _ := frontDesk(t, dsn, key, engine, limit)

@@ -11,11 +11,8 @@ import (
 	"syscall"
 	"testing"
 
-	enumspb "go.temporal.io/api/enums/v1"
-
 	"signalbox/cmd/dev/e2e/harness"
 	"signalbox/cmd/dev/embedded"
-	"signalbox/workflows"
 )
 
 func TestMain(m *testing.M) {
@@ -51,15 +48,6 @@ func serveTemporal(port, file string) error {
 	fmt.Println("serving", server.HostPort())
 	<-ctx.Done()
 	return server.Close()
-}
-
-// attributes are the search attributes of tickets, for a server that has not seen bin/migrate.
-func attributes() map[string]enumspb.IndexedValueType {
-	out := map[string]enumspb.IndexedValueType{}
-	for _, key := range workflows.Attributes() {
-		out[key.GetName()] = enumspb.INDEXED_VALUE_TYPE_KEYWORD
-	}
-	return out
 }
 
 // Folders, as seen from here.

@@ -23,7 +23,7 @@ import (
 
 const (
 	measuredCallers = 16
-	lifecycles      = 5 // of each caller in one burst
+	lifecycles      = 2 // of each caller in one burst
 	bursts          = 2 // of each kind, in turn, so that what else the machine does hits both
 )
 

@@ -127,7 +127,7 @@ func verified(t testing.TB, secret string, r harness.Request) error {
 
 func TestAProcessEndToEnd(t *testing.T) {
 	t.Parallel()
-	d := startDev(t)
+	d := sharedDev(t)
 	c := d.caller()
 	r := harness.NewReceiver(t)
 	r.Answer("/pay", harness.Response{Status: 503}, harness.Response{Status: 201, Body: `{"receipt":"R-1"}`})
@@ -203,7 +203,7 @@ func TestAProcessEndToEnd(t *testing.T) {
 // Many vote at the same moment; the frontend lets ten updates of one workflow in at once.
 func TestSimultaneousVotes(t *testing.T) {
 	t.Parallel()
-	d := startDev(t)
+	d := sharedDev(t)
 	c := d.caller()
 	const voters = 20
 	var people []string
@@ -295,7 +295,7 @@ nodes:
 // A service is published while tickets of it are under way: each keeps its version, until an admin moves it.
 func TestTicketsKeepTheirVersion(t *testing.T) {
 	t.Parallel()
-	d := startDev(t)
+	d := sharedDev(t)
 	c := d.caller()
 	const v1 = `
 key: versions

@@ -16,9 +16,9 @@ import (
 
 // TestTheEngineKeepsItsPromises runs the suite that the engine in memory passes on the true one.
 func TestTheEngineKeepsItsPromises(t *testing.T) {
-	c, _ := temporalServer(t)
+	c, _, namespace := temporalServer(t)
 	desktest.TestEngine(t, func(t *testing.T, ledger desk.Ledger, updates int) desktest.EngineFixture {
-		engine := &workflows.Engine{Client: c, Namespace: "default", MoveAfter: updates}
+		engine := &workflows.Engine{Client: c, Namespace: namespace, MoveAfter: updates}
 		var w worker.Worker // a stopped one cannot be started again
 		workers := func(t *testing.T, up bool) {
 			if !up {

@@ -3,12 +3,14 @@
 package harness
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"net/http"
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"sync"
 	"testing"
 	"time"
@@ -19,8 +21,51 @@ import (
 // Main runs a package's tests and removes what Build made. Use it as os.Exit(harness.Main(m)) in TestMain.
 func Main(m *testing.M) int {
 	code := m.Run()
+	kept.end()
 	built.clean()
 	return code
+}
+
+// ForPackage gives what tests start things with that others of their package use too: those end in Main, not with the test that was first.
+// Main has to be in TestMain.
+func ForPackage(t testing.TB) testing.TB { return forPackage{t} }
+
+type forPackage struct{ testing.TB }
+
+// Cleanup has f run by Main, what was registered last first.
+func (forPackage) Cleanup(f func()) { kept.add(f) }
+
+// TempDir makes a folder that Main removes.
+func (p forPackage) TempDir() string {
+	p.Helper()
+	dir, err := os.MkdirTemp("", "e2e-package-")
+	if err != nil {
+		p.Fatalf("make a folder: %v", err)
+	}
+	p.Cleanup(func() { _ = os.RemoveAll(dir) })
+	return dir
+}
+
+// Context is not over when the first test is.
+func (forPackage) Context() context.Context { return context.Background() }
+
+var kept cleanups
+
+type cleanups struct {
+	mu   sync.Mutex
+	list []func()
+}
+
+func (c *cleanups) add(f func()) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.list = append(c.list, f)
+}
+
+func (c *cleanups) end() {
+	for _, f := range slices.Backward(c.list) {
+		f()
+	}
 }
 
 // Build compiles a main package once per test run and returns the path of the binary. dir is where the go command runs,
