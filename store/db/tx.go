@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/jmoiron/sqlx"
+	"github.com/sethvargo/go-retry"
 
 	"signalbox/migrations"
 )
@@ -42,21 +43,27 @@ func (d *DB) Write(ctx context.Context, f func(ctx context.Context, q *Tx) error
 	if q := d.Carried(ctx); q != nil {
 		return TranslateError(f(ctx, q))
 	}
-	for try := 1; ; try++ {
+	err := retry.Do(ctx, conflictBackoff(), func(ctx context.Context) error {
 		err := d.transact(ctx, f)
-		if err != nil && ctx.Err() != nil {
-			// The transaction was ended under f's hands, and what it met then says little.
-			err = fmt.Errorf("%w: %w", ctx.Err(), err)
+		if repeatable(err) {
+			return retry.RetryableError(err)
 		}
-		if err == nil || try == maxTries || !repeatable(err) {
-			return TranslateError(err)
-		}
-		select {
-		case <-ctx.Done():
-			return TranslateError(err)
-		case <-time.After(rand.N(time.Duration(try) * 20 * time.Millisecond)):
-		}
+		return err
+	})
+	if err != nil && ctx.Err() != nil {
+		// The transaction was ended under f's hands, and what it met then says little.
+		err = fmt.Errorf("%w: %w", ctx.Err(), err)
 	}
+	return TranslateError(err)
+}
+
+// conflictBackoff waits a while that is random, so that those who ran into each other do not meet again, and may be longer after each try.
+func conflictBackoff() retry.Backoff {
+	var longest time.Duration
+	return retry.WithMaxRetries(maxTries-1, retry.BackoffFunc(func() (time.Duration, bool) {
+		longest += 20 * time.Millisecond
+		return rand.N(longest), false
+	}))
 }
 
 func (d *DB) transact(ctx context.Context, f func(ctx context.Context, q *Tx) error) error {
