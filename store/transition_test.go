@@ -40,7 +40,8 @@ func (b *bench) rest() []string {
 	return ids
 }
 
-func (b *bench) turnOn(id string) notice.Redelivery {
+// goOnWith has one batch of a redelivery, or of what becomes of a subscription, done.
+func (b *bench) goOnWith(id string) notice.Redelivery {
 	b.t.Helper()
 	out, err := b.RedeliverSome(b.t.Context(), id, 200, 500)
 	require.NoError(b.t, err)
@@ -88,17 +89,17 @@ func TestWhatWasHeldForWeeksIsSentALittleAtATimeAndInOrder(t *testing.T) {
 		b.clock.pass(time.Second)
 		b.publish(seed())
 		require.Equal(t, n-500+1, b.bulk(sub, notice.Held), "what comes waits behind what is older")
-		now := b.turnOn("turn:" + sub.ID)
+		now := b.goOnWith("turn:" + sub.ID)
 		require.Equal(t, notice.Redelivering, now.State)
 		require.Equal(t, 500, now.Done)
 		require.Equal(t, n-500+1, now.Total)
 		require.Equal(t, 1000, b.bulk(sub, notice.Pending), "never more than that waits")
-		require.Zero(t, b.turnOn("turn:"+sub.ID).Done, "before some of it is sent")
+		require.Zero(t, b.goOnWith("turn:"+sub.ID).Done, "before some of it is sent")
 
 		got := map[notice.Lane][]string{}
 		for range 10 {
 			b.send(got)
-			if now = b.turnOn("turn:" + sub.ID); now.State == notice.Redelivered {
+			if now = b.goOnWith("turn:" + sub.ID); now.State == notice.Redelivered {
 				break
 			}
 		}
@@ -148,7 +149,7 @@ func TestManyThatWereUnderWayAreHeldALittleAtATimeAndNotSentMeanwhile(t *testing
 				require.Empty(t, b.sendable())
 				got, state := map[notice.Lane][]string{}, notice.Redelivering
 				for range 20 {
-					if state = b.turnOn("turn:" + sub.ID).State; state != notice.Redelivering {
+					if state = b.goOnWith("turn:" + sub.ID).State; state != notice.Redelivering {
 						break
 					}
 					b.send(got)
@@ -174,7 +175,7 @@ func TestManyOfADeletedSubscriptionAreCancelledALittleAtATime(t *testing.T) {
 		require.NoError(t, b.Unsubscribe(t.Context(), "a", sub.ID))
 		require.Empty(t, b.sendable())
 		for range 5 {
-			b.turnOn("turn:" + sub.ID)
+			b.goOnWith("turn:" + sub.ID)
 		}
 		require.Empty(t, b.rest())
 		require.Equal(t, 1200, b.bulk(sub, notice.Cancelled))
@@ -201,7 +202,7 @@ func TestALaneThatDoesNotRecoverKeepsNoOthersHeld(t *testing.T) {
 				results = append(results, b.tried(w, then))
 			}
 			b.record(results...)
-			b.turnOn("turn:" + sub.ID)
+			b.goOnWith("turn:" + sub.ID)
 		}
 		require.Empty(t, b.rest())
 		require.Equal(t, 1250, b.bulk(sub, notice.Retrying), "it waits, and what comes after it does")

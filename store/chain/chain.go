@@ -70,8 +70,8 @@ func (a Keyring) Follows(previous string, l Link) bool {
 	return a.Holds(l.Hash, append([]string{"row", previous}, l.parts...)...)
 }
 
-// Tip is where a ticket's chain ends. It is sealed, or else the last rows could be cut off: their hashes are there for everybody to read,
-// but the seal of an earlier end is not.
+// Tip is where a ticket's chain ends. It has a MAC, or else the last rows could be cut off: their hashes are there for everybody to read,
+// but the MAC of an earlier end is not.
 type Tip struct {
 	Rows       int64  // in the chain
 	Backfilled int64  // of these, how many were taken in long after they had been written; see Verify
@@ -79,7 +79,7 @@ type Tip struct {
 	mac        string
 }
 
-// broken is the seal of an end that was not as we had left it when more was added. It stays so: going on must not hide what was done.
+// broken is the MAC of an end that was not as we had left it when more was added. It stays so: going on must not hide what was done.
 const broken = "broken"
 
 // String writes it as the ticket's row has it.
@@ -147,8 +147,10 @@ type EventRow struct {
 	Hash      string       `db:"hash"`
 }
 
+// EventColumns are those of an EventRow.
 const EventColumns = `ticket_id, seq, at, type, actor, operation, content, hash`
 
+// Link gives the event as a row of the chain.
 func (r EventRow) Link() Link {
 	return Link{Event: true, Seq: r.Seq, Hash: r.Hash, parts: []string{"event", number(r.Ticket), number(r.Seq), r.At.Text(), r.Type, r.Actor,
 		r.Operation, r.Content}}
@@ -170,6 +172,7 @@ type AlertRow struct {
 	Hash         string       `db:"hash"`
 }
 
+// AlertColumns are those of an AlertRow.
 const AlertColumns = `id, tenant, ticket_id, seq, n, at, kind, subscription_id, delivery_id, host, reason, hash`
 
 func (r AlertRow) link() Link {

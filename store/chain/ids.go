@@ -12,7 +12,7 @@ import (
 
 // Ids of tickets are drawn without a gap, and each has a ticket or a row in unopened; so a ticket that was deleted with all its rows is missed.
 
-// CounterRow is the counter of tickets. mark is sealed with base: the counter cannot be turned back below it, or the ids of the newest tickets
+// CounterRow is the counter of tickets. mark has a MAC together with base: the counter cannot be turned back below it, or the ids of the newest tickets
 // could be given again to hide that these were deleted.
 type CounterRow struct {
 	Value int64  `db:"value"`
@@ -21,8 +21,10 @@ type CounterRow struct {
 	MAC   string `db:"seal"`
 }
 
+// Parts are what the counter's MAC is of.
 func (c CounterRow) Parts() []string { return []string{"counter", number(c.Base), number(c.Mark)} }
 
+// ReadCounter is the query of a CounterRow.
 const ReadCounter = `SELECT value, base, mark, seal FROM counters WHERE name = '` + db.TicketCounter + `'`
 
 // DrawTicket gives the next id of a ticket. See draw.
@@ -59,7 +61,7 @@ func (a Keyring) next(c CounterRow) CounterRow {
 		c.Value++
 		return c // it stays broken: going on must not hide what was done
 	case c.MAC == "", c.Value > c.Mark:
-		c.Base = c.Value // drawn from by a version that does not seal it
+		c.Base = c.Value // drawn from by a version that gives it no MAC
 	}
 	c.Value = max(c.Value, c.Mark) + 1
 	c.Mark = c.Value
@@ -67,12 +69,12 @@ func (a Keyring) next(c CounterRow) CounterRow {
 	return c
 }
 
-// ClaimParts are what the seal of an opening's claim is of.
+// ClaimParts are what the MAC of an opening's idempotency claim is of.
 func ClaimParts(operation string, ticket int64) []string {
 	return []string{"claim", operation, number(ticket)}
 }
 
-// VoidParts are what the seal of an id without a ticket is of.
+// VoidParts are what the MAC of an id without a ticket is of.
 func VoidParts(ticket int64, adopted bool) []string {
 	if adopted {
 		return []string{"unopened", number(ticket), "adopted"}

@@ -23,9 +23,8 @@ func Wrap(doing string, err error) error {
 	return fmt.Errorf("%s: %w", doing, err)
 }
 
-// TranslateError turns a database's error into what callers of the store may see: where it does not answer, or cannot do it
-// now, that is an Unavailable refusal with the
-// cause inside for the log. It is the only place that tells so.
+// TranslateError turns a database's error into what callers of the store may see: where it does not answer, or cannot do it now, that is an
+// Unavailable refusal with the cause inside for the log. It is the only place that tells so.
 func TranslateError(err error) error {
 	if err == nil || ticket.AsError(err) != nil || !isTransient(err) {
 		return err

@@ -7,6 +7,8 @@ import (
 	"fmt"
 	"slices"
 
+	"github.com/google/uuid"
+
 	"signalbox/ticket"
 )
 
@@ -21,7 +23,7 @@ import (
 type Lock string
 
 const (
-	Unlocked   Lock = ""
+	Unlocked   Lock = ""                        // they are only read
 	Shared     Lock = " FOR SHARE"              // others may share it, and none may change the row
 	Exclusive  Lock = " FOR UPDATE"             // nobody else may lock or change the row
 	SkipLocked Lock = " FOR UPDATE SKIP LOCKED" // likewise, and rows that others hold are left out rather than waited for
@@ -47,6 +49,16 @@ func (q *Tx) LockTicket(ctx context.Context, id int64) (t ticket.Ticket, chain s
 	}
 	t, err = DecodeTicket(row.State)
 	return t, row.Chain, true, err
+}
+
+// FindTicket reads columns of a tenant's ticket, by number or UUID, and locks its row.
+func (q *Tx) FindTicket(ctx context.Context, to any, how Lock, columns, tenant, key string) (bool, error) {
+	by := `number`
+	if id, err := uuid.Parse(key); err == nil {
+		by, key = `uuid`, id.String()
+	}
+	found, err := q.Find(ctx, to, q.Locking(`SELECT `+columns+` FROM tickets WHERE `+by+` = ? AND tenant = ?`, how), CleanText(key), tenant)
+	return found, Wrap("read a ticket", err)
 }
 
 // TicketHead is as much of a ticket as its alerts need.
@@ -144,6 +156,7 @@ func Distinct[T cmp.Ordered](list []T) []T {
 	return slices.Compact(slices.Sorted(slices.Values(list)))
 }
 
+// DecodeTicket reads the column state of tickets.
 func DecodeTicket(state string) (t ticket.Ticket, err error) {
 	if err = json.Unmarshal([]byte(state), &t); err != nil {
 		return t, fmt.Errorf("read a ticket: %w", err)

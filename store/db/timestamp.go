@@ -18,6 +18,7 @@ var (
 // Timestamp is a time as both databases keep it: UTC, to the microsecond.
 type Timestamp struct{ time.Time }
 
+// At gives a time as both databases keep it.
 func At(t time.Time) Timestamp {
 	switch t = t.UTC().Truncate(time.Microsecond); {
 	case t.Before(earliest):
@@ -28,7 +29,7 @@ func At(t time.Time) Timestamp {
 	return Timestamp{t}
 }
 
-// AtOrNil is at for what may not have happened.
+// AtOrNil is At for what may not have happened.
 func AtOrNil(t *time.Time) *Timestamp {
 	if t == nil {
 		return nil
@@ -37,7 +38,7 @@ func AtOrNil(t *time.Time) *Timestamp {
 	return &m
 }
 
-// Pointer gives back what maybe took.
+// Pointer gives back what AtOrNil took.
 func (m *Timestamp) Pointer() *time.Time {
 	if m == nil {
 		return nil

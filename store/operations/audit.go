@@ -96,12 +96,8 @@ func (l *Log) Refused(ctx context.Context, e desk.Entry) error {
 		}
 		key := short(e.Number, maxAuditName)
 		if key != "" {
-			query, named := `SELECT number FROM tickets WHERE number = ? AND tenant = ?`, key
-			if id, err := uuid.Parse(key); err == nil {
-				query, named = `SELECT number FROM tickets WHERE uuid = ? AND tenant = ?`, id.String()
-			}
-			if _, err := q.Find(ctx, &key, query, named, e.Tenant); err != nil {
-				return db.Wrap("look for a ticket", err)
+			if _, err := q.FindTicket(ctx, &key, db.Unlocked, `number`, e.Tenant, key); err != nil {
+				return err
 			}
 		}
 		err := q.Insert(ctx, `operations (`+auditColumns+`, fingerprint, content, body, lease)`, [][]any{{

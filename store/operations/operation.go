@@ -105,19 +105,19 @@ func (l *Log) insert(ctx context.Context, q *db.Tx, op desk.Operation) (bool, er
 	if err != nil {
 		return false, err
 	}
-	seal := ""
+	mac := ""
 	if op.Kind == desk.KindOpen {
 		a, err := l.chain.Keyring(ctx, q)
 		if err != nil {
 			return false, err
 		}
-		seal = a.Digest(chain.ClaimParts(op.ID, op.Ticket.ID)...)
+		mac = a.Digest(chain.ClaimParts(op.ID, op.Ticket.ID)...)
 	}
 	n, err := q.Exec(ctx, `INSERT INTO operations (`+operationColumns+`, operator, seal, why)
 		VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, '')
 		ON CONFLICT (scope) WHERE scope IS NOT NULL DO NOTHING`,
 		r.ID, r.Scope, r.Fingerprint, r.Kind, r.State, r.Tenant, r.App, r.Channel, r.Method, r.Path, r.RequestID, r.Address, r.Number, r.Content,
-		r.Status, r.Body, r.CreatedAt, r.Lease, operatorOf(op), seal)
+		r.Status, r.Body, r.CreatedAt, r.Lease, operatorOf(op), mac)
 	if err != nil {
 		return false, fmt.Errorf("insert operation: %w", err)
 	}
@@ -153,7 +153,7 @@ func (l *Log) MarkDone(ctx context.Context, q *db.Tx, op desk.Operation) error {
 	if op.Answer.Secret {
 		body = vault.EncryptedMark + l.vault.Encrypt(body, op.ID)
 	}
-	// Without its seal it cannot be passed off as one that is under way, or did not happen.
+	// Without its MAC it cannot be passed off as one that is under way, or did not happen.
 	_, err := q.Exec(ctx, `UPDATE operations SET state = 'done', status = ?, body = ?, code = '', why = '', seal = '', ended_at = ? WHERE id = ? AND state <> 'done'`,
 		op.Answer.Status, body, db.At(q.Now()), op.ID)
 	if err != nil {
@@ -214,14 +214,8 @@ func (l *Log) Expired(ctx context.Context, limit int) (ops []desk.Operation, err
 		if err != nil {
 			return fmt.Errorf("list expired operations: %w", err)
 		}
-		for _, row := range rows {
-			op, err := row.operation()
-			if err != nil {
-				return err
-			}
-			ops = append(ops, op)
-		}
-		return nil
+		ops, err = db.Convert(rows, operationRow.operation)
+		return err
 	})
 	return ops, err
 }

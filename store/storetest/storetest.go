@@ -1,7 +1,7 @@
 //go:build linux || darwin
 
 // Package storetest gives tests databases that hold the schema and the data keys already: each is a copy of one that was migrated
-// once in the process, which takes a tenth of the time.
+// once in the process, which takes a sixth of the time.
 package storetest
 
 import (

@@ -36,11 +36,10 @@ func (p *Projections) fillBefore(ctx context.Context, q *db.Tx, steps []outbox.S
 			if e.Before.Message != nil {
 				earlier, seen := messages[m.ID]
 				if !seen {
-					row := MessageRow{ID: m.ID}
-					if _, err := q.Find(ctx, &row, `SELECT id, author, content FROM messages WHERE ticket_id = ? AND id = ?`, id, m.ID); err != nil {
+					earlier.ID = m.ID
+					if _, err := q.Find(ctx, &earlier, `SELECT id, author, content FROM messages WHERE ticket_id = ? AND id = ?`, id, m.ID); err != nil {
 						return db.Wrap("read a message", err)
 					}
-					earlier = ticket.Message{ID: row.ID, Author: row.Author, Content: row.Content}
 				}
 				e.Before.Message = &earlier
 			}

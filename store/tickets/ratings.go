@@ -10,11 +10,8 @@ import (
 )
 
 type ratingRow struct {
-	ID       int64        `db:"ticket_id"`
-	Stars    int          `db:"stars"`
-	Operator string       `db:"operator"`
-	Comments string       `db:"comments"`
-	At       db.Timestamp `db:"at"`
+	ticket.Rating
+	At db.Timestamp `db:"at"` // as the table has it
 }
 
 // Ratings gives the ratings of those of the tickets that have one.
@@ -23,11 +20,12 @@ func (p *Projections) Ratings(ctx context.Context, tickets []int64) (map[int64]t
 	err := p.db.Read(ctx, func(q *db.Tx) error {
 		for chunk := range slices.Chunk(tickets, db.MaxParameters) {
 			var rows []ratingRow
-			if err := q.AllIn(ctx, &rows, `SELECT ticket_id, stars, operator, comments, at FROM ratings WHERE ticket_id IN (?)`, chunk); err != nil {
+			if err := q.AllIn(ctx, &rows, `SELECT ticket_id AS id, stars, operator, comments, at FROM ratings WHERE ticket_id IN (?)`, chunk); err != nil {
 				return db.Wrap("list ratings", err)
 			}
 			for _, r := range rows {
-				out[r.ID] = ticket.Rating{ID: r.ID, Stars: r.Stars, Operator: r.Operator, Comments: r.Comments, At: r.At.Time}
+				r.Rating.At = r.At.Time
+				out[r.ID] = r.Rating
 			}
 		}
 		return nil
@@ -39,12 +37,8 @@ func (p *Projections) Ratings(ctx context.Context, tickets []int64) (map[int64]t
 // rating already (field "stars"). It joins the transaction that ctx carries.
 func (p *Projections) Rate(ctx context.Context, tenant, key string, r ticket.Rating) error {
 	return p.db.Write(ctx, func(ctx context.Context, q *db.Tx) error {
-		t, err := p.Ticket(ctx, tenant, key)
+		t, err := find(ctx, q, db.Exclusive, tenant, key) // held, so that it is not reopened meanwhile
 		if err != nil {
-			return err
-		}
-		// Held, so that it is not reopened meanwhile.
-		if t, _, _, err = q.LockTicket(ctx, t.ID); err != nil {
 			return err
 		}
 		if t.Status != ticket.Completed {

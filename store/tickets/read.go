@@ -3,8 +3,6 @@ package tickets
 import (
 	"context"
 
-	"github.com/google/uuid"
-
 	"signalbox/store/db"
 	"signalbox/ticket"
 )
@@ -12,24 +10,26 @@ import (
 // Ticket reads a tenant's ticket by number or UUID; NotFound when there is none.
 func (p *Projections) Ticket(ctx context.Context, tenant, key string) (t ticket.Ticket, err error) {
 	err = p.db.Read(ctx, func(q *db.Tx) error {
-		query := `SELECT state FROM tickets WHERE number = ? AND tenant = ?`
-		if id, err := uuid.Parse(key); err == nil {
-			query, key = `SELECT state FROM tickets WHERE uuid = ? AND tenant = ?`, id.String()
-		}
-		var state string
-		found, err := q.Find(ctx, &state, query, db.CleanText(key), tenant)
-		switch {
-		case err != nil:
-			return db.Wrap("read a ticket", err)
-		case !found:
-			return ticket.Refuse(ticket.NotFound, "there is no such ticket")
-		}
-		t, err = db.DecodeTicket(state)
+		t, err = find(ctx, q, db.Unlocked, tenant, key)
 		return err
 	})
 	return t, err
 }
 
+// find reads a ticket and locks its row.
+func find(ctx context.Context, q *db.Tx, how db.Lock, tenant, key string) (ticket.Ticket, error) {
+	var state string
+	found, err := q.FindTicket(ctx, &state, how, `state`, tenant, key)
+	switch {
+	case err != nil:
+		return ticket.Ticket{}, err
+	case !found:
+		return ticket.Ticket{}, ticket.Refuse(ticket.NotFound, "there is no such ticket")
+	}
+	return db.DecodeTicket(state)
+}
+
+// RelationRow is one item of a relation.
 type RelationRow struct {
 	Type    string `db:"type"`
 	Content string `db:"content"`
@@ -54,16 +54,15 @@ func (p *Projections) Relations(ctx context.Context, t ticket.Ticket) (list []ti
 	return list, err
 }
 
+// MessageRow is a message as the table has it.
 type MessageRow struct {
-	ID        string       `db:"id"`
-	Author    string       `db:"author"`
-	Content   string       `db:"content"`
+	ticket.Message
 	CreatedAt db.Timestamp `db:"created_at"`
 	UpdatedAt db.Timestamp `db:"updated_at"`
 }
 
 func (r MessageRow) record() ticket.MessageRecord {
-	return ticket.MessageRecord{Message: ticket.Message{ID: r.ID, Author: r.Author, Content: r.Content}, CreatedAt: r.CreatedAt.Time, UpdatedAt: r.UpdatedAt.Time}
+	return ticket.MessageRecord{Message: r.Message, CreatedAt: r.CreatedAt.Time, UpdatedAt: r.UpdatedAt.Time}
 }
 
 // Messages gives a part of the conversation, oldest first: at most limit messages after the first so many. Messages are never taken away, so

@@ -8,6 +8,7 @@ import (
 	"slices"
 
 	"signalbox/notice"
+	"signalbox/store/chain"
 	"signalbox/store/db"
 	"signalbox/ticket"
 )
@@ -19,14 +20,8 @@ func (p *Projections) Timeline(ctx context.Context, ticketID int64, after int64,
 		if err := q.All(ctx, &rows, `SELECT content FROM events WHERE ticket_id = ? AND seq > ? ORDER BY seq LIMIT ?`, ticketID, after, limit); err != nil {
 			return db.Wrap("list events", err)
 		}
-		for _, row := range rows {
-			e, err := readEvent(ticketID, row)
-			if err != nil {
-				return err
-			}
-			events = append(events, e)
-		}
-		return nil
+		events, err = db.Convert(rows, func(content string) (ticket.Event, error) { return readEvent(ticketID, content) })
+		return err
 	})
 	return events, err
 }
@@ -40,17 +35,8 @@ func readEvent(ticketID int64, content string) (e ticket.Event, err error) {
 
 // entryRow is an event, of which it has the content, or an alert.
 type entryRow struct {
-	Seq          int64        `db:"seq"`
-	N            int64        `db:"n"`
-	Content      string       `db:"content"`
-	ID           string       `db:"id"`
-	Tenant       string       `db:"tenant"`
-	At           db.Timestamp `db:"at"`
-	Kind         string       `db:"kind"`
-	Subscription string       `db:"subscription_id"`
-	Delivery     string       `db:"delivery_id"`
-	Host         string       `db:"host"`
-	Reason       string       `db:"reason"`
+	chain.AlertRow
+	Content string `db:"content"`
 }
 
 func (r entryRow) entry(ticketID int64) (notice.Entry, error) {
@@ -98,14 +84,8 @@ func (p *Projections) entries(ctx context.Context, ticketID int64, from notice.P
 		if err != nil {
 			return db.Wrap("list a timeline", err)
 		}
-		for _, row := range rows {
-			entry, err := row.entry(ticketID)
-			if err != nil {
-				return err
-			}
-			list = append(list, entry)
-		}
-		return nil
+		list, err = db.Convert(rows, func(r entryRow) (notice.Entry, error) { return r.entry(ticketID) })
+		return err
 	})
 	return list, err
 }

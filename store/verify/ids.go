@@ -59,7 +59,7 @@ func (v *verification) missingIDs(ctx context.Context, from, to int64) error {
 		Ticket    int64  `db:"ticket_id"`
 		Operation string `db:"operation"`
 		Content   string `db:"content"`
-		Seal      string `db:"seal"`
+		MAC       string `db:"seal"`
 		Adopted   bool   `db:"adopted"`
 	}
 	if err := v.store.db.Reader().All(ctx, &rows, knownIDsQuery, from, to, from, to, string(desk.KindOpen)); err != nil {
@@ -71,12 +71,12 @@ func (v *verification) missingIDs(ctx context.Context, from, to int64) error {
 		case "ticket":
 			fine[r.Ticket] = true
 		case "unopened":
-			if v.Holds(r.Seal, chain.VoidParts(r.Ticket, r.Adopted)...) {
+			if v.Holds(r.MAC, chain.VoidParts(r.Ticket, r.Adopted)...) {
 				fine[r.Ticket] = true
 				v.sum.Void++
 			}
 		case "claim":
-			if id, err := chain.OpeningID(r.Content); err == nil && v.Holds(r.Seal, chain.ClaimParts(r.Operation, id)...) {
+			if id, err := chain.OpeningID(r.Content); err == nil && v.Holds(r.MAC, chain.ClaimParts(r.Operation, id)...) {
 				fine[id] = true
 			}
 		}
