@@ -25,11 +25,13 @@ func New(d *db.DB, v *vault.Vault) *Chain { return &Chain{db: d, vault: v} }
 // (KeyAudit), so that whoever can write the database alone cannot make them.
 type Keyring struct{ keys [][]byte } // the first is the one in force
 
+// Keyring gives the keys that the database's digests are made with; the first use makes one.
 func (c *Chain) Keyring(ctx context.Context, q *db.Tx) (Keyring, error) {
 	keys, err := c.vault.KeysIn(ctx, q, vault.KeyAudit)
 	return KeyringOf(keys), db.Wrap("read the key of the chain", err)
 }
 
+// KeyringOf gives a keyring of data keys of the purpose KeyAudit; the first is the one in force.
 func KeyringOf(keys []vault.DataKey) (a Keyring) {
 	for _, k := range keys {
 		a.keys = append(a.keys, k.Key)
@@ -37,6 +39,7 @@ func KeyringOf(keys []vault.DataKey) (a Keyring) {
 	return a
 }
 
+// Digest gives the MAC of parts under the key in force, in hexadecimal.
 func (a Keyring) Digest(parts ...string) string { return digestUnder(a.keys[0], parts) }
 
 // Holds reports whether a digest is ours, under whichever key.
@@ -61,6 +64,7 @@ type Link struct {
 	Hash   string
 }
 
+// Hash gives the digest of a row that comes after the one with that hash; the first comes after the empty one.
 func (a Keyring) Hash(previous string, l Link) string {
 	return a.Digest(append([]string{"row", previous}, l.parts...)...)
 }
@@ -113,6 +117,7 @@ func (a Keyring) Intact(ticket int64, text string) bool {
 	return ok && (text == "" || a.Holds(h.mac, h.parts(ticket)...))
 }
 
+// Signed gives the end of a ticket's chain as text, with its MAC.
 func (a Keyring) Signed(ticket int64, h Tip) string {
 	h.mac = a.Digest(h.parts(ticket)...)
 	return h.String()

@@ -216,11 +216,13 @@ type transaction struct {
 	done func()
 }
 
+// Commit implements driver.Tx.
 func (t transaction) Commit() error {
 	defer t.done()
 	return t.Tx.Commit()
 }
 
+// Rollback implements driver.Tx.
 func (t transaction) Rollback() error {
 	defer t.done()
 	return t.Tx.Rollback()
