@@ -97,7 +97,7 @@ func TestCallbacksOfEndingsAndTheListOfThoseThatFailed(t *testing.T) {
 }
 
 // A callback whose address was dropped is kept, listed as failed, and sent when somebody asks for it: nobody can register it again.
-func TestADroppedCallbackIsTakenUpAgain(t *testing.T) {
+func TestADroppedCallbackIsMadeActiveAgain(t *testing.T) {
 	both(t, func(t *testing.T, b *bench) {
 		s := b.opened("a", asked("x", "wang", "alice"))
 		b.act(s, ticket.Command{Action: ticket.Close})

@@ -138,7 +138,7 @@ func TestPendingPassesBusyLanesBy(t *testing.T) {
 	})
 }
 
-func TestAParkedLaneGoesOnByItself(t *testing.T) {
+func TestARetryingLaneGoesOnByItself(t *testing.T) {
 	both(t, func(t *testing.T, b *bench) {
 		s, sub := b.subscribed()
 		lane := notice.Lane{Subscription: sub.ID, TicketID: s.ticket.ID}
@@ -468,7 +468,7 @@ func TestRegisteringTheSameAddressAtOnce(t *testing.T) {
 }
 
 // While a lane is retrying and unparked over and over and events keep coming, nothing is ever pending in a retrying lane, and nothing is lost.
-func TestParkingAndProjectingAtOnce(t *testing.T) {
+func TestRetryingAndProjectingAtOnce(t *testing.T) {
 	both(t, func(t *testing.T, b *bench) {
 		s, sub := b.subscribed()
 		lane := notice.Lane{Subscription: sub.ID, TicketID: s.ticket.ID}

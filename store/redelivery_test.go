@@ -134,7 +134,7 @@ func TestWhatIsHeldGoesToTheAddressOnceItIsRegisteredAgain(t *testing.T) {
 	})
 }
 
-func TestWhatIsOwedToTheAddressAlreadyIsPassedOver(t *testing.T) {
+func TestWhatTheAddressIsSentAlreadyIsPassedOver(t *testing.T) {
 	both(t, func(t *testing.T, b *bench) {
 		s, sub, works := b.owing(4)
 		last := b.tried(works[0], notice.Failed)
@@ -174,7 +174,7 @@ func TestARedeliveryStopsWithItsAddress(t *testing.T) {
 	})
 }
 
-func TestIntoAParkedLaneTheyGoParked(t *testing.T) {
+func TestIntoARetryingLaneTheyGoRetrying(t *testing.T) {
 	both(t, func(t *testing.T, b *bench) {
 		s, sub, works := b.owing(3)
 		b.record(b.tried(works[0], notice.Failed))
@@ -249,7 +249,7 @@ func TestATryIsKeptWhole(t *testing.T) {
 	})
 }
 
-func TestATryThatIsPutOffParksItsLaneAndCountsAsNone(t *testing.T) {
+func TestATryThatIsPutOffHasItsLaneRetryAndCountsAsNone(t *testing.T) {
 	both(t, func(t *testing.T, b *bench) {
 		s, sub, works := b.owing(2)
 		began, next := b.clock.Now().Truncate(time.Microsecond), b.clock.Now().Add(30*time.Second).Truncate(time.Microsecond)

@@ -311,7 +311,7 @@ func (b *bench) of(sub notice.Subscription, works []notice.Work) []notice.Work {
 	return slices.DeleteFunc(slices.Clone(works), func(w notice.Work) bool { return w.Subscription.ID != sub.ID })
 }
 
-func TestADroppedSubscriptionIsTakenUpAgain(t *testing.T) {
+func TestADroppedSubscriptionIsResumed(t *testing.T) {
 	both(t, func(t *testing.T, b *bench) {
 		sub := b.follow(notice.Filter{})
 		other := seed()
@@ -461,7 +461,7 @@ func TestATestReachesOneSubscriptionAlone(t *testing.T) {
 	})
 }
 
-func TestAnswersThatTellASecretAreSealed(t *testing.T) {
+func TestAnswersThatContainASecretAreEncrypted(t *testing.T) {
 	both(t, func(t *testing.T, b *bench) {
 		body := `{"secret":"whsec_x"}`
 		op := b.operation("key")
@@ -558,7 +558,7 @@ func (b *bench) consistent() {
 	}
 }
 
-func TestPublishingAndParkingAtOnce(t *testing.T) {
+func TestPublishingAndRetryingAtOnce(t *testing.T) {
 	both(t, func(t *testing.T, b *bench) {
 		const publishers, events = 9, 60
 		for range 3 {
@@ -571,7 +571,7 @@ func TestPublishingAndParkingAtOnce(t *testing.T) {
 	})
 }
 
-func TestPublishingParkingAndPausingAtOnce(t *testing.T) {
+func TestPublishingRetryingAndPausingAtOnce(t *testing.T) {
 	both(t, func(t *testing.T, b *bench) {
 		const publishers, events = 6, 60
 		sub, n := b.follow(notice.Filter{}), 0
@@ -584,7 +584,7 @@ func TestPublishingParkingAndPausingAtOnce(t *testing.T) {
 	})
 }
 
-func TestPublishingParkingAndDroppingAtOnce(t *testing.T) {
+func TestPublishingRetryingAndDroppingAtOnce(t *testing.T) {
 	both(t, func(t *testing.T, b *bench) {
 		const publishers, events = 6, 60
 		sub, n := b.follow(notice.Filter{Source: "a"}), 0

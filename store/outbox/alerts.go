@@ -29,7 +29,8 @@ type pendingAlert struct {
 	where     db.LanePosition // in the lane, where somebody follows
 }
 
-// outcomesOf gives results with what they may have to be told of.
+// outcomesOf gives results with the alerts that each may raise. An alert's ID follows from its delivery, its try and its kind, so that a result that is
+// saved twice raises it once.
 func outcomesOf(results []notice.Result) []*outcome {
 	list := make([]*outcome, len(results))
 	for i, result := range results {
@@ -45,10 +46,10 @@ func outcomesOf(results []notice.Result) []*outcome {
 	return list
 }
 
-// positionAlerts gives alerts their place after the last event of their ticket, which is held, and finds out who follows them in the stream. The
-// subscription that an alert is about is not told of itself: what is sent there does not arrive.
+// positionAlerts gives alerts their position after the last event of their ticket, which is locked, and finds who follows them in the stream. The
+// subscription that an alert is about is left out: what is sent there does not arrive.
 func (o *Outbox) positionAlerts(ctx context.Context, q *db.Tx, outcomes []*outcome, heads []db.TicketHead) error {
-	told := map[string][]*pendingAlert{} // by tenant
+	published := map[string][]*pendingAlert{} // by tenant
 	for _, r := range outcomes {
 		for _, a := range r.alerts {
 			var head db.TicketHead
@@ -59,20 +60,20 @@ func (o *Outbox) positionAlerts(ctx context.Context, q *db.Tx, outcomes []*outco
 			a.event = notice.OfAlert(a.Alert, head.Number)
 			a.lane = StreamLane(a.Tenant, a.event.Key)
 			if !a.Quiet {
-				told[a.Tenant] = append(told[a.Tenant], a)
+				published[a.Tenant] = append(published[a.Tenant], a)
 			}
 		}
 	}
-	for tenant, alarms := range told {
-		events := make([]notice.Published, len(alarms))
-		for i, a := range alarms {
+	for tenant, alerts := range published {
+		events := make([]notice.Published, len(alerts))
+		for i, a := range alerts {
 			events[i] = a.event
 		}
 		followers, err := o.followers(ctx, q, tenant, events)
 		if err != nil {
 			return err
 		}
-		for i, a := range alarms {
+		for i, a := range alerts {
 			a.followers = slices.DeleteFunc(followers[i], func(f follower) bool { return f.ID == a.Subscription })
 		}
 	}
@@ -106,7 +107,7 @@ func (o *Outbox) lockStreamLanes(ctx context.Context, q *db.Tx, outcomes []*outc
 	return nil
 }
 
-// writeAlerts tells of what did happen, in the timelines of tickets and in the stream.
+// writeAlerts inserts the alerts of what did happen into the timelines of tickets, and publishes them in the stream.
 func (o *Outbox) writeAlerts(ctx context.Context, q *db.Tx, outcomes []*outcome) error {
 	for _, r := range outcomes {
 		for _, a := range r.alerts {
@@ -121,8 +122,8 @@ func (o *Outbox) writeAlerts(ctx context.Context, q *db.Tx, outcomes []*outcome)
 	return nil
 }
 
-// writeAlert writes an alert into its ticket's timeline, if there is a ticket, and tells the stream. The ticket's row, the lane and the followers are
-// held.
+// writeAlert inserts an alert into its ticket's timeline, if there is a ticket, and publishes it in the stream unless it is quiet. The ticket's row, the
+// lane and the followers are locked.
 func (o *Outbox) writeAlert(ctx context.Context, q *db.Tx, a *pendingAlert) error {
 	if a.TicketID > 0 {
 		if added, err := o.insertAlert(ctx, q, &a.Alert); err != nil || !added {
@@ -136,7 +137,7 @@ func (o *Outbox) writeAlert(ctx context.Context, q *db.Tx, a *pendingAlert) erro
 	if err != nil {
 		return fmt.Errorf("read an id: %w", err)
 	}
-	// What is about no ticket is known by its event alone to have been told.
+	// An alert about no ticket is in the stream alone: whether it is there already, its event says.
 	if added, err := o.insertPublished(ctx, q, id, a.Tenant, notice.OurSource, a.event); err != nil || !added {
 		return err
 	}
@@ -144,20 +145,20 @@ func (o *Outbox) writeAlert(ctx context.Context, q *db.Tx, a *pendingAlert) erro
 	if len(followers) == 0 {
 		return nil
 	}
-	owed := map[string][]deliveryRow{}
-	if err := addPublished(owed, a.event, a.where, followers); err != nil {
+	pending := map[string][]deliveryRow{}
+	if err := addPublished(pending, a.event, a.where, followers); err != nil {
 		return err
 	}
-	for _, rows := range owed {
+	for _, rows := range pending {
 		for i := range rows {
 			rows[i].Alert = true
 		}
 	}
-	return o.insertDeliveries(ctx, q, a.Tenant, a.lane, followers, owed)
+	return o.insertDeliveries(ctx, q, a.Tenant, a.lane, followers, pending)
 }
 
-// insertAlert is the one place that writes alerts. It gives the alert its place after those that follow the same event; the ticket's row is
-// held. False: it is there already.
+// insertAlert inserts an alert after those that follow the same event of its ticket, chained to the ticket's timeline. Nothing else inserts alerts. The
+// ticket's row is locked. False: it is there already.
 func (o *Outbox) insertAlert(ctx context.Context, q *db.Tx, a *notice.Alert) (bool, error) {
 	err := q.Get(ctx, &a.Position.N, `SELECT COALESCE(MAX(n), 0) + 1 FROM alerts WHERE ticket_id = ? AND seq = ?`, a.TicketID, a.Position.Seq)
 	if err != nil {

@@ -41,8 +41,8 @@ func (o *Outbox) actors(ctx context.Context, q *db.Tx, tickets []int64) (rows []
 	return rows, nil
 }
 
-// renderContext gives what bodies tell that is no part of the ticket. What the database needs to be asked for is asked for once, and only when a
-// body tells of it; done gives the error that came up.
+// renderContext gives what bodies contain that is no part of the ticket. The actors are read once, and only for a body that contains them; done gives the
+// error of what was read, once the bodies are rendered.
 func (o *Outbox) renderContext(ctx context.Context, q *db.Tx, t ticket.Ticket) (c notice.Context, done func() error) {
 	var rows []actorRow
 	var err, tokenErr error

@@ -58,9 +58,9 @@ type follower struct {
 	Selector string `db:"selector"`
 }
 
-// Enqueue creates the deliveries that the steps of a projection owe to the ticket's own subscriptions, and to the lasting ones that follow them
-// in the stream, each body rendered once. An address that was dropped is owed what comes until it is registered again. The ticket's row is held,
-// which keeps the ticket's own subscriptions and all of its lanes as they are.
+// Enqueue creates the deliveries of a projection's steps, which are at least one, for the ticket's own subscriptions and for the lasting ones that
+// follow them in the stream, each body rendered once. For an address that was dropped they are held until it is registered again. The ticket's row is
+// locked, which keeps the ticket's own subscriptions and all of its lanes as they are.
 func (o *Outbox) Enqueue(ctx context.Context, q *db.Tx, steps []Step) error {
 	last := steps[len(steps)-1].After
 	var followers []follower
@@ -69,28 +69,28 @@ func (o *Outbox) Enqueue(ctx context.Context, q *db.Tx, steps []Step) error {
 	if err != nil {
 		return db.Wrap("list subscriptions", err)
 	}
-	owed := map[string][]deliveryRow{}
+	pending := map[string][]deliveryRow{}
 	render, done := o.renderContext(ctx, q, last)
 	for _, s := range steps {
 		for _, f := range followers {
 			kind, body, ok := notice.Render(notice.Format(f.Format), render, s.Before, s.Event, s.After)
 			if ok {
-				owed[f.ID] = append(owed[f.ID], deliveryRow{Subscription: f.ID, At: db.At(s.Event.At), Seq: s.Event.Seq, Type: kind, Body: string(body)})
+				pending[f.ID] = append(pending[f.ID], deliveryRow{Subscription: f.ID, At: db.At(s.Event.At), Seq: s.Event.Seq, Type: kind, Body: string(body)})
 			}
 		}
 	}
 	if err := done(); err != nil {
 		return err
 	}
-	lasting, err := o.enqueueStream(ctx, q, steps, owed)
-	if err != nil || len(owed) == 0 {
+	lasting, err := o.enqueueStream(ctx, q, steps, pending)
+	if err != nil || len(pending) == 0 {
 		return err
 	}
-	followers = slices.DeleteFunc(followers, func(f follower) bool { return owed[f.ID] == nil })
+	followers = slices.DeleteFunc(followers, func(f follower) bool { return pending[f.ID] == nil })
 	if lasting, err = o.lockFollowers(ctx, q, lasting); err != nil {
 		return err
 	}
-	return o.insertDeliveries(ctx, q, last.Tenant, last.ID, append(followers, lasting...), owed)
+	return o.insertDeliveries(ctx, q, last.Tenant, last.ID, append(followers, lasting...), pending)
 }
 
 // lockFollowers keeps lasting subscriptions from being paused, resumed, dropped or deleted until the transaction ends, and leaves out those that
@@ -117,9 +117,9 @@ func (o *Outbox) lockFollowers(ctx context.Context, q *db.Tx, followers []follow
 	return out, nil
 }
 
-// insertDeliveries inserts deliveries of a lane that is held: a ticket's, or one of the stream. In a retrying lane they are born retrying, for a
-// subscription that is paused or dropped held.
-func (o *Outbox) insertDeliveries(ctx context.Context, q *db.Tx, tenant string, lane int64, followers []follower, owed map[string][]deliveryRow) error {
+// insertDeliveries inserts deliveries by subscription, all about one lane's ticket or key, whose row is locked. They are pending; retrying in a retrying
+// lane, and held for a subscription that is not effectively active.
+func (o *Outbox) insertDeliveries(ctx context.Context, q *db.Tx, tenant string, lane int64, followers []follower, pending map[string][]deliveryRow) error {
 	retrying, err := o.retrying(ctx, q, lane)
 	if err != nil {
 		return err
@@ -136,15 +136,15 @@ func (o *Outbox) insertDeliveries(ctx context.Context, q *db.Tx, tenant string, 
 		default:
 			q.NotifyPending(part)
 		}
-		for _, d := range owed[f.ID] {
+		for _, d := range pending[f.ID] {
 			id, err := uuid.NewV7() // rising ids keep the index small
 			if err != nil {
 				return fmt.Errorf("make an id: %w", err)
 			}
 			name, body, itsm := "msg_"+id.String(), d.Body, f.Format == string(notice.FormatITSM)
-			if itsm { // its body tells a token
+			if itsm { // its body contains a token
 				if body, err = o.vault.EncryptLasting(ctx, q, body, name); err != nil {
-					return fmt.Errorf("seal a body: %w", err)
+					return fmt.Errorf("encrypt a body: %w", err)
 				}
 				body = vault.EncryptedMark + body
 			}
@@ -203,17 +203,17 @@ func readHeaders(text string, to *map[string]string) error {
 // delivery gives a row's delivery with its body as it is sent.
 func (o *Outbox) delivery(ctx context.Context, q *db.Tx, r deliveryRow) (notice.Delivery, error) {
 	d := r.delivery()
-	if sealed, is := strings.CutPrefix(r.Body, vault.EncryptedMark); is {
-		body, err := o.vault.DecryptLasting(ctx, q, sealed, r.ID)
+	if encrypted, is := strings.CutPrefix(r.Body, vault.EncryptedMark); is {
+		body, err := o.vault.DecryptLasting(ctx, q, encrypted, r.ID)
 		if err != nil {
-			return d, fmt.Errorf("open the body of %s: %w", r.ID, err)
+			return d, fmt.Errorf("decrypt the body of %s: %w", r.ID, err)
 		}
 		d.Body = []byte(body)
 	}
 	return d, nil
 }
 
-// Deliveries lists what was and is owed to one subscription, newest first, with every attempt. cursor is empty or next of the page before;
+// Deliveries lists the deliveries of one subscription, whatever their state, newest first, with every attempt. cursor is empty or next of the page before;
 // anything else is Invalid, field "cursor". limit is 1 to ticket.MaxPage; 0 is ticket.DefaultPage.
 func (o *Outbox) Deliveries(ctx context.Context, subscription, cursor string, limit int) (items []notice.DeliveryRecord, next string, err error) {
 	var w db.Where

@@ -1,8 +1,8 @@
-// Package outbox keeps who wants to be told, what each is owed, and what became of it. Its tables are subscriptions, deliveries, attempts, lanes, redeliveries,
+// Package outbox stores subscriptions, the deliveries that each is to be sent, and what became of them. Its tables are subscriptions, deliveries, attempts, lanes, redeliveries,
 // stream, stream_lanes and alerts; it reads people and tickets, and writes where a ticket's chain ends with an alert.
 //
-// It promises that what an event owes is written down with the event or not at all; that a lane is sent in order; that each try is written down once; and that what
-// nobody can be sent is held, listed or told, and never dropped silently. Rows are locked in the order of db/locks.go.
+// It promises that the deliveries of an event are stored with the event or not at all; that a lane is sent in order; that each try is stored once; and that what
+// cannot be sent is held, listed or alerted of, and never dropped silently. Rows are locked in the order of db/locks.go.
 //
 // The column ticket_id of subscriptions, deliveries and lanes is three things: a ticket, 0 for what is a tenant's, and below 0 a lane of the stream (StreamLane).
 //

@@ -9,17 +9,16 @@ import (
 	"signalbox/store/db"
 )
 
-// recordHealth stores, for the address of each outcome, since when every try at it has failed (failing_since), and drops those that are given up. With them it holds those
-// who follow what is told of it, and those whose lanes are going to be retrying, so that they are not paused or dropped meanwhile; all by id.
+// recordHealth stores, for the address of each outcome, since when every try at it has failed (failing_since), and drops those that are given up: did says
+// which. A try that was put off or cannot be sent says nothing of its address. All subscriptions are locked in one pass, by id, as the lock order asks:
+// also those whose lanes begin retrying and those that follow the alerts, whose effective state it gives, so that none is paused or dropped meanwhile.
 func (o *Outbox) recordHealth(ctx context.Context, q *db.Tx, outcomes []*outcome) error {
-	byID, followers, parking := map[string][]*outcome{}, map[string][]*follower{}, map[string]bool{}
+	byID, followers, retrying := map[string][]*outcome{}, map[string][]*follower{}, map[string]bool{}
 	for _, r := range outcomes {
 		if r.Then == notice.Retrying {
-			parking[r.Work.Subscription.ID] = true
+			retrying[r.Work.Subscription.ID] = true
 		}
-		if r.PutOff || r.Attempt.Class == notice.ErrorUnsendable {
-			// It says nothing of the address.
-		} else {
+		if !r.PutOff && r.Attempt.Class != notice.ErrorUnsendable {
 			byID[r.Work.Subscription.ID] = append(byID[r.Work.Subscription.ID], r)
 		}
 		for _, a := range r.alerts {
@@ -28,14 +27,14 @@ func (o *Outbox) recordHealth(ctx context.Context, q *db.Tx, outcomes []*outcome
 			}
 		}
 	}
-	ids := slices.AppendSeq(slices.AppendSeq(slices.Collect(maps.Keys(byID)), maps.Keys(followers)), maps.Keys(parking))
+	ids := slices.AppendSeq(slices.AppendSeq(slices.Collect(maps.Keys(byID)), maps.Keys(followers)), maps.Keys(retrying))
 	for _, id := range db.Distinct(ids) {
 		for _, r := range byID[id] {
 			if err := o.recordTryAtAddress(ctx, q, id, r); err != nil {
-				return db.Wrap("judge an address", err)
+				return db.Wrap("record the health of an address", err)
 			}
 		}
-		if len(followers[id]) == 0 && !parking[id] {
+		if len(followers[id]) == 0 && !retrying[id] {
 			continue
 		}
 		var state string // empty: it does not follow
@@ -49,7 +48,7 @@ func (o *Outbox) recordHealth(ctx context.Context, q *db.Tx, outcomes []*outcome
 	return nil
 }
 
-// recordTryAtAddress writes down what one try says about its address.
+// recordTryAtAddress stores what one try says about its address, whose subscription is id.
 func (o *Outbox) recordTryAtAddress(ctx context.Context, q *db.Tx, id string, r *outcome) (err error) {
 	if r.Attempt.Succeeded {
 		_, err = q.Exec(ctx, `UPDATE subscriptions SET failing_since = NULL WHERE id = ? AND failing_since IS NOT NULL`, id)

@@ -8,8 +8,8 @@ import (
 	"signalbox/store/db"
 )
 
-// Next gives the delivery that a retrying lane goes on with. When there is none left it unparks the lane in the same transaction and reports
-// false.
+// Next gives the delivery that a retrying lane goes on with. When there is none left it ends the lane's retrying in the same transaction and
+// reports false.
 func (o *Outbox) Next(ctx context.Context, lane notice.Lane) (w notice.Work, more bool, err error) {
 	err = o.db.Read(ctx, func(q *db.Tx) error {
 		w, more, err = o.nextOf(ctx, q, lane)
@@ -19,11 +19,11 @@ func (o *Outbox) Next(ctx context.Context, lane notice.Lane) (w notice.Work, mor
 		return w, more, err
 	}
 	err = o.db.Write(ctx, func(ctx context.Context, q *db.Tx) error {
-		// With the ticket's row held nothing can be born into the lane between looking and unparking.
+		// With the ticket's row locked nothing is inserted into the lane between looking and deleting.
 		if err := q.LockLaneOwner(ctx, lane.TicketID); err != nil {
 			return err
 		}
-		// Nor can what is held be released into it with the subscription's row held.
+		// Nor is what is held released into it with the subscription's row locked.
 		if _, err := q.FindSubscription(ctx, new(string), db.Shared, `id`, `id = ?`, lane.Subscription); err != nil {
 			return err
 		}
@@ -32,7 +32,7 @@ func (o *Outbox) Next(ctx context.Context, lane notice.Lane) (w notice.Work, mor
 			return err
 		}
 		_, err = q.Exec(ctx, `DELETE FROM lanes WHERE ticket_id = ? AND subscription_id = ?`, lane.TicketID, lane.Subscription)
-		return db.Wrap("unpark the lane", err)
+		return db.Wrap("end the lane's retrying", err)
 	})
 	return w, more, err
 }

@@ -8,11 +8,11 @@ import (
 	"signalbox/ticket"
 )
 
-// Register gives the active subscription of that address on the ticket, or makes one with a secret of its own. What the address was owed
-// while it was dropped stays held under the subscription that was dropped, until somebody has it delivered again.
+// Register gives the active subscription of that address on the ticket, or makes one with a secret of its own. What is held
+// for the address from when it was dropped stays with the subscription that was dropped, until somebody has it delivered again.
 func (o *Outbox) Register(ctx context.Context, t ticket.Ticket, url string) (sub notice.Subscription, err error) {
 	err = o.db.Write(ctx, func(ctx context.Context, q *db.Tx) error {
-		// Held until the end, so that one address is not registered twice at the same moment.
+		// Locked until the end, so that one address is not registered twice at the same moment.
 		stored, _, known, err := q.LockTicket(ctx, t.ID)
 		switch {
 		case err != nil:
@@ -24,7 +24,7 @@ func (o *Outbox) Register(ctx context.Context, t ticket.Ticket, url string) (sub
 		if err != nil {
 			return err
 		}
-		// What was dropped under that address holds what it has, and is owed nothing further.
+		// One that was dropped under that address keeps what is held for it, and gets no deliveries from now on.
 		_, err = q.Exec(ctx, `UPDATE subscriptions SET successor = ? WHERE ticket_id = ? AND url = ? AND format = ? AND state = 'dropped' AND successor = ''`,
 			sub.ID, t.ID, sub.URL, string(sub.Format))
 		return db.Wrap("succeed a subscription", err)

@@ -13,10 +13,10 @@ import (
 type Options struct {
 	Partitions int            // how many partitions new deliveries are spread over; 16. The same in every process
 	PublicURL  string         // where people find us; part of what callbacks say
-	Zone       *time.Location // of times that callbacks tell
+	Zone       *time.Location // of times in callbacks
 }
 
-// Outbox is what is owed to subscriptions, and what became of it.
+// Outbox is the subscriptions and their deliveries in the database. Safe for concurrent use.
 type Outbox struct {
 	db         *db.DB
 	vault      *vault.Vault

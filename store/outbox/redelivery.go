@@ -59,8 +59,8 @@ func (r redeliveryRow) selected() (where string, args []any) {
 // BeginRedelivery has those deliveries of a subscription delivered again that the selection names, each under its own ID; the work itself is
 // RedeliverSome's. ticketID is zero for a lasting subscription. dry: they are only counted, and the ID is empty.
 //
-// What is owed to an address that was dropped goes to what the same address was registered as again, on the same ticket and in the same format.
-// A ticket's callback, which nobody can register, is taken up again instead; see target. NotFound: the tenant has no such subscription there;
+// What is held for an address that was dropped goes to what the same address was registered as again, on the same ticket and in the same format.
+// A ticket's callback, which nobody can register, is made active again instead; see target. NotFound: the tenant has no such subscription there;
 // Conflict: it is not active, and neither is another of its address.
 func (o *Outbox) BeginRedelivery(ctx context.Context, tenant string, ticketID int64, subscription string, sel notice.Selection, dry bool) (out notice.Redelivery, err error) {
 	if err := sel.Check(); err != nil {
@@ -101,7 +101,7 @@ func (o *Outbox) BeginRedelivery(ctx context.Context, tenant string, ticketID in
 	return out, err
 }
 
-// RedeliveryOf tells how far a redelivery is. NotFound: the subscription has none under that ID.
+// RedeliveryOf gives a redelivery and how far it is. NotFound: the subscription has none under that ID.
 func (o *Outbox) RedeliveryOf(ctx context.Context, tenant, subscription, id string) (out notice.Redelivery, err error) {
 	err = o.db.Read(ctx, func(q *db.Tx) error {
 		var row redeliveryRow
@@ -125,14 +125,14 @@ func (o *Outbox) Redeliveries(ctx context.Context, limit int) (ids []string, err
 		if err := q.All(ctx, &ids, `SELECT id FROM redeliveries WHERE state = 'running' ORDER BY created_at LIMIT ?`, limit); err != nil {
 			return db.Wrap("list redeliveries", err)
 		}
-		turns, err := o.transitions(ctx, q, limit)
-		ids = append(ids, turns...)
+		rest, err := o.transitions(ctx, q, limit)
+		ids = append(ids, rest...)
 		return err
 	})
 	return ids, err
 }
 
-// RedeliverSome goes on with a redelivery: see activities.Reader. One that is over, or gone, is told as it is.
+// RedeliverSome goes on with a redelivery: see activities.Reader. One that is over is given as it is; one that is unknown as Stopped.
 func (o *Outbox) RedeliverSome(ctx context.Context, id string, limit, atOnce int) (out notice.Redelivery, err error) {
 	if strings.HasPrefix(id, transitionPrefix) {
 		return o.advanceTransitions(ctx, id, 2*atOnce)
@@ -158,11 +158,11 @@ func (o *Outbox) RedeliverSome(ctx context.Context, id string, limit, atOnce int
 }
 
 func (o *Outbox) redeliver(ctx context.Context, q *db.Tx, row *redeliveryRow, limit, atOnce int) error {
-	room, err := o.capacity(ctx, q, row.Target, atOnce)
+	free, err := o.capacity(ctx, q, row.Target, atOnce)
 	if err != nil {
 		return err
 	}
-	if limit = min(limit, room); limit <= 0 {
+	if limit = min(limit, free); limit <= 0 {
 		return nil
 	}
 	where, args := row.selected()

@@ -38,7 +38,7 @@ func (o *Outbox) work(ctx context.Context, q *db.Tx, r workRow) notice.Work {
 	return w
 }
 
-// decryptSubscription opens what is sealed of a subscription.
+// decryptSubscription sets the secrets and the headers of a subscription, which are stored encrypted.
 func (o *Outbox) decryptSubscription(r subscriptionRow, sub *notice.Subscription) (err error) {
 	if sub.Secret, sub.Older, err = o.vault.OpenSigning(r.Signing, r.ID); err != nil {
 		return err
@@ -85,7 +85,8 @@ func (o *Outbox) Pending(ctx context.Context, partition int, busy []notice.Lane,
 	return list, err
 }
 
-// SaveResults writes tries down: see activities.Outbox. One that is recorded again, told by its start, changes nothing.
+// SaveResults stores tries and what follows from them: see activities.Outbox. A try that is stored already, which its delivery and its start identify,
+// changes nothing.
 func (o *Outbox) SaveResults(ctx context.Context, results []notice.Result) error {
 	return o.db.Write(ctx, func(ctx context.Context, q *db.Tx) error {
 		results, err := o.unrecorded(ctx, q, results)
@@ -113,7 +114,7 @@ func (o *Outbox) SaveResults(ctx context.Context, results []notice.Result) error
 	})
 }
 
-// unrecorded leaves out the tries that are written down already.
+// unrecorded leaves out the tries that are stored already.
 func (o *Outbox) unrecorded(ctx context.Context, q *db.Tx, results []notice.Result) ([]notice.Result, error) {
 	if len(results) == 0 {
 		return nil, nil
@@ -137,8 +138,8 @@ func deliveriesOf(results []notice.Result) []string {
 	return ids
 }
 
-// lockTicketsOf locks the tickets whose lanes are going to be retrying or ended as a whole, and those whose timelines are told of it. Then it finds
-// out who follows the alerts in the stream, and locks what is like a ticket there.
+// lockTicketsOf locks the tickets whose lanes begin retrying or end as a whole, and those whose timelines get alerts. Then it gives the alerts their
+// positions and followers, and locks the lanes of the stream that results or alerts are about.
 func (o *Outbox) lockTicketsOf(ctx context.Context, q *db.Tx, outcomes []*outcome) error {
 	var tickets, lanes []int64
 	for _, r := range outcomes {
@@ -160,7 +161,7 @@ func (o *Outbox) lockTicketsOf(ctx context.Context, q *db.Tx, outcomes []*outcom
 	return o.lockStreamLanes(ctx, q, outcomes, lanes)
 }
 
-// recordTry writes one try down and what follows from it for its lane.
+// recordTry stores one try, moves its delivery on, and where that is to be tried again has its lane retrying.
 func (o *Outbox) recordTry(ctx context.Context, q *db.Tx, r *outcome) error {
 	d, a := r.Work.Delivery, r.Attempt
 	if r.PutOff {
@@ -201,19 +202,19 @@ func (o *Outbox) recordTry(ctx context.Context, q *db.Tx, r *outcome) error {
 	case r.did[notice.AddressDropped]:
 		return o.beginTransition(ctx, q, r.Work.Subscription.ID)
 	case r.Then == notice.Retrying:
-		return o.parkLane(ctx, q, d.Lane)
+		return o.startRetrying(ctx, q, d.Lane)
 	}
 	return nil
 }
 
-// recordDeferral begins a round without a try.
+// recordDeferral has a delivery that was put off, unsent, wait for its next try, and its lane retrying.
 func (o *Outbox) recordDeferral(ctx context.Context, q *db.Tx, r *outcome) error {
 	_, err := q.Exec(ctx, `UPDATE deliveries SET state = 'parked', first_try = COALESCE(first_try, ?), next_try = ? WHERE id = ? AND state IN ('pending', 'parked')`,
 		db.At(r.Attempt.StartedAt), db.AtOrNil(r.NextTry), r.Work.Delivery.ID)
 	if err != nil {
 		return db.Wrap("put the delivery off", err)
 	}
-	return o.parkLane(ctx, q, r.Work.Delivery.Lane)
+	return o.startRetrying(ctx, q, r.Work.Delivery.Lane)
 }
 
 // writeHeaders makes headers one text; none are the empty one.
@@ -225,8 +226,8 @@ func writeHeaders(h map[string]string) (string, error) {
 	return string(raw), db.Wrap("write headers", err)
 }
 
-// parkLane parks a lane. The ticket's row is held.
-func (o *Outbox) parkLane(ctx context.Context, q *db.Tx, lane notice.Lane) error {
+// startRetrying has a lane retry: its pending deliveries are retrying from now on. What the lane belongs to is locked.
+func (o *Outbox) startRetrying(ctx context.Context, q *db.Tx, lane notice.Lane) error {
 	// Cancelled or held meanwhile, it leaves nothing to go on with.
 	var one int
 	waits, err := q.Find(ctx, &one, `SELECT 1 FROM deliveries WHERE subscription_id = ? AND ticket_id = ? AND state IN ('pending', 'parked') LIMIT 1`,
@@ -236,9 +237,9 @@ func (o *Outbox) parkLane(ctx context.Context, q *db.Tx, lane notice.Lane) error
 	}
 	if _, err := q.Exec(ctx, `INSERT INTO lanes (ticket_id, subscription_id, parked_at) VALUES (?, ?, ?) ON CONFLICT (ticket_id, subscription_id) DO NOTHING`,
 		lane.TicketID, lane.Subscription, db.At(q.Now())); err != nil {
-		return db.Wrap("park the lane", err)
+		return db.Wrap("start the lane's retrying", err)
 	}
 	_, err = q.Exec(ctx, `UPDATE deliveries SET state = 'parked' WHERE subscription_id = ? AND ticket_id = ? AND state = 'pending' AND state IN ('pending', 'parked')`,
 		lane.Subscription, lane.TicketID)
-	return db.Wrap("park the lane", err)
+	return db.Wrap("start the lane's retrying", err)
 }

@@ -10,7 +10,7 @@ import (
 
 var (
 	errNoDelivery  = ticket.Refuse(ticket.NotFound, "it has no such delivery")
-	errToldAlready = ticket.Refuse(ticket.Conflict, "the address was told of the same under its new registration")
+	errSentAlready = ticket.Refuse(ticket.Conflict, "the address was told of the same under its new registration")
 	errNotOver     = ticket.Refuse(ticket.Conflict, "the delivery is still being tried")
 )
 
@@ -52,7 +52,7 @@ func (o *Outbox) redeliverOne(ctx context.Context, own owner, subscription, deli
 		}
 		n, err := o.startRounds(ctx, q, target, []deliveryRow{row}, notice.DeliveryState(row.State))
 		if err == nil && n == 0 {
-			return errToldAlready
+			return errSentAlready
 		}
 		return err
 	})

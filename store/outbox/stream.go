@@ -13,7 +13,7 @@ import (
 	"signalbox/ticket"
 )
 
-// Publish keeps an event and creates the deliveries that it owes to the tenant's lasting subscriptions, in one transaction. It joins the one
+// Publish stores an event and its deliveries to the tenant's lasting subscriptions that follow it, in one transaction. It joins the one
 // that ctx carries.
 func (o *Outbox) Publish(ctx context.Context, tenant, app string, p notice.Published) error {
 	return o.db.Write(ctx, func(ctx context.Context, q *db.Tx) error {
@@ -26,7 +26,8 @@ func (o *Outbox) Publish(ctx context.Context, tenant, app string, p notice.Publi
 	})
 }
 
-// publish keeps an event and what it owes to these followers. An event that nobody follows has no place and waits for no other.
+// publish stores an event and its deliveries to these followers, and gives its position in its lane. An event that nobody follows has none, and waits for
+// no other.
 func (o *Outbox) publish(ctx context.Context, q *db.Tx, tenant, app string, p notice.Published, followers []follower) (where db.LanePosition, err error) {
 	id, err := uuid.NewV7()
 	if err != nil {
@@ -39,17 +40,17 @@ func (o *Outbox) publish(ctx context.Context, q *db.Tx, tenant, app string, p no
 	if where, err = q.EnterLane(ctx, lane); err != nil {
 		return where, err
 	}
-	owed := map[string][]deliveryRow{}
-	if err := addPublished(owed, p, where, followers); err != nil {
+	pending := map[string][]deliveryRow{}
+	if err := addPublished(pending, p, where, followers); err != nil {
 		return where, err
 	}
 	if followers, err = o.lockFollowers(ctx, q, followers); err != nil {
 		return where, err
 	}
-	return where, o.insertDeliveries(ctx, q, tenant, lane, followers, owed)
+	return where, o.insertDeliveries(ctx, q, tenant, lane, followers, pending)
 }
 
-// insertPublished writes a published event down. False: it is there already.
+// insertPublished stores a published event. False: it is there already.
 func (o *Outbox) insertPublished(ctx context.Context, q *db.Tx, id uuid.UUID, tenant, app string, p notice.Published) (bool, error) {
 	changes, err := json.Marshal(p.Changes)
 	if err != nil {
@@ -58,11 +59,12 @@ func (o *Outbox) insertPublished(ctx context.Context, q *db.Tx, id uuid.UUID, te
 	n, err := q.Exec(ctx, `INSERT INTO stream (id, tenant, app, request_id, source, topic, type, status, key, changes, at)
 		VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT (id) DO NOTHING`,
 		id.String(), tenant, app, p.RequestID, p.Source, p.Topic, p.Type, p.Status, p.Key, string(changes), db.At(q.Now()))
-	return n > 0, db.Wrap("keep an event", err)
+	return n > 0, db.Wrap("store an event", err)
 }
 
-// addPublished adds what an event at that place owes to these followers. Each format's body is rendered once.
-func addPublished(owed map[string][]deliveryRow, p notice.Published, where db.LanePosition, followers []follower) error {
+// addPublished adds an event's deliveries to these followers, at its position in their lane, to those that are pending by subscription. Each format's
+// body is rendered once.
+func addPublished(pending map[string][]deliveryRow, p notice.Published, where db.LanePosition, followers []follower) error {
 	bodies := map[string]string{}
 	for _, f := range followers {
 		body, done := bodies[f.Format]
@@ -74,19 +76,19 @@ func addPublished(owed map[string][]deliveryRow, p notice.Published, where db.La
 			body = string(raw)
 			bodies[f.Format] = body
 		}
-		owed[f.ID] = append(owed[f.ID], deliveryRow{Subscription: f.ID, At: where.At, Seq: where.Seq, Type: p.Type, Body: body})
+		pending[f.ID] = append(pending[f.ID], deliveryRow{Subscription: f.ID, At: where.At, Seq: where.Seq, Type: p.Type, Body: body})
 	}
 	return nil
 }
 
-// enqueueStream adds what the steps of a projection owe to lasting subscriptions, and gives those that are owed anything.
-func (o *Outbox) enqueueStream(ctx context.Context, q *db.Tx, steps []Step, owed map[string][]deliveryRow) (list []follower, err error) {
+// enqueueStream adds the deliveries of a projection's steps to lasting subscriptions, and gives those that get any.
+func (o *Outbox) enqueueStream(ctx context.Context, q *db.Tx, steps []Step, pending map[string][]deliveryRow) (list []follower, err error) {
 	var events []notice.Published
-	var places []db.LanePosition
+	var positions []db.LanePosition
 	for _, s := range steps {
 		if p, ok := notice.OfTicket(s.Before, s.Event, s.After); ok {
 			p.RequestID = requestOf(s.After, s.Event)
-			events, places = append(events, p), append(places, db.LanePosition{Seq: s.Event.Seq, At: db.At(s.Event.At)})
+			events, positions = append(events, p), append(positions, db.LanePosition{Seq: s.Event.Seq, At: db.At(s.Event.At)})
 		}
 	}
 	if len(events) == 0 {
@@ -98,11 +100,11 @@ func (o *Outbox) enqueueStream(ctx context.Context, q *db.Tx, steps []Step, owed
 	}
 	for i, p := range events {
 		for _, f := range followers[i] {
-			if owed[f.ID] == nil {
+			if pending[f.ID] == nil {
 				list = append(list, f)
 			}
 		}
-		if err := addPublished(owed, p, places[i], followers[i]); err != nil {
+		if err := addPublished(pending, p, positions[i], followers[i]); err != nil {
 			return nil, err
 		}
 	}

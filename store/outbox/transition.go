@@ -8,37 +8,38 @@ import (
 	"signalbox/store/db"
 )
 
-// A subscription that changes its state takes its deliveries along, which is its transition. Paused or dropped, what was under way is held; resumed, what is held is sent; deleted, both
-// are cancelled. Up to a bound all of them change in the same transaction. Where there are more, as after weeks, the rest follows a piece at a
-// time, since whoever tells the subscription of anything waits for its row meanwhile: the column turning says what is left. No one can tell the difference:
-// nothing of a subscription that is ending is sent, and as long as it is releasing, whatever comes is held behind what is older.
+// The deliveries of a subscription follow its state; that they do is its transition. When it is paused or dropped, those that are pending or retrying
+// become held; when it is resumed, those that are held become pending; when it is deleted, all of these become cancelled. Up to 2 * transitionBatch of
+// them change in the transaction that changes the state. The rest, as there is after weeks, follows a batch at a time, since whoever publishes to the
+// subscription waits for its row meanwhile; the column turning says what is left to do. Nobody can see the difference: nothing of a subscription
+// that is ending is sent, and while it is releasing, what is new is held behind what is older.
 const (
-	ending    = "ending"
-	releasing = "releasing"
+	ending    = "ending"    // pending and retrying deliveries are still to be held or cancelled
+	releasing = "releasing" // held deliveries are still to be tried
 )
 
-// transitionBatch is how many deliveries are turned in one transaction.
+// transitionBatch is how many deliveries change in one batch.
 const transitionBatch = 500
 
-// transitionBatches bounds how many transactions one call for the rest makes.
+// transitionBatches is how many batches, each a transaction, one call for the rest makes at most.
 const transitionBatches = 4
 
-// transitionPrefix begins the names of such rests among those of redeliveries.
+// transitionPrefix begins the IDs of unfinished transitions among those of redeliveries; the subscription's ID follows.
 const transitionPrefix = "turn:"
 
-// beginTransition begins what follows from a subscription's new state. Its row is held.
+// beginTransition begins the transition to the state that a subscription has now. Its row is locked.
 func (o *Outbox) beginTransition(ctx context.Context, q *db.Tx, id string) error {
 	_, err := q.Exec(ctx, `UPDATE subscriptions SET turning = CASE WHEN state = 'active' AND turning <> 'ending' THEN 'releasing' ELSE 'ending' END WHERE id = ?`, id)
 	if err != nil {
-		return db.Wrap("turn a subscription", err)
+		return db.Wrap("move a transition on", err)
 	}
 	_, err = o.advanceTransition(ctx, q, id, 2*transitionBatch)
 	return err
 }
 
-// advanceTransition turns a piece of what is left, and says of how many deliveries it was. Those that are released do not become more than atOnce that
-// wait, nor go on while as many lanes of the subscription fail. It holds the row of the subscription, so nothing is born into its lanes
-// meanwhile, and none of them is retrying or unparked.
+// advanceTransition does a batch of what is left of a subscription's transition, and says of how many deliveries; 0: nothing is left, or there is no capacity
+// now. Held deliveries are released as long as fewer than atOnce of the subscription wait for their first try or are in lanes that fail. It locks the row
+// of the subscription, so nothing is inserted into its lanes meanwhile, and none begins or ends retrying.
 func (o *Outbox) advanceTransition(ctx context.Context, q *db.Tx, id string, atOnce int) (n int, err error) {
 	var row struct{ State, Turning string }
 	found, err := q.FindSubscription(ctx, &row, db.Exclusive, `state, turning`, `id = ?`, id)
@@ -58,11 +59,11 @@ func (o *Outbox) advanceTransition(ctx context.Context, q *db.Tx, id string, atO
 			next = releasing // resumed before it had ended
 		}
 	} else {
-		room, err := o.capacity(ctx, q, id, atOnce)
+		free, err := o.capacity(ctx, q, id, atOnce)
 		if err != nil {
 			return 0, err
 		}
-		limit := min(room, transitionBatch)
+		limit := min(free, transitionBatch)
 		if limit <= 0 {
 			return 0, nil
 		}
@@ -71,7 +72,7 @@ func (o *Outbox) advanceTransition(ctx context.Context, q *db.Tx, id string, atO
 		}
 	}
 	_, err = q.Exec(ctx, `UPDATE subscriptions SET turning = ? WHERE id = ?`, next, id)
-	return n, db.Wrap("turn a subscription", err)
+	return n, db.Wrap("move a transition on", err)
 }
 
 // capacity is how many deliveries of a subscription may be put back, so that neither more than atOnce wait for their first try nor more lanes fail.
@@ -83,11 +84,11 @@ func (o *Outbox) capacity(ctx context.Context, q *db.Tx, subscription string, at
 	return atOnce - taken, db.Wrap("count what waits", err)
 }
 
-// stopDeliveries holds or cancels up to turnAtOnce of what is under way, and what is held too where it cancels. It unparks all lanes: should the subscription
-// be taken up again, it begins anew.
+// stopDeliveries makes up to transitionBatch deliveries that are pending or retrying held or cancelled, where cancelled those that are held too, and says
+// how many. It ends the retrying of all lanes: should the subscription be resumed, they begin anew.
 func (o *Outbox) stopDeliveries(ctx context.Context, q *db.Tx, subscription string, as notice.DeliveryState) (int, error) {
 	if _, err := q.Exec(ctx, `DELETE FROM lanes WHERE subscription_id = ?`, subscription); err != nil {
-		return 0, db.Wrap("unpark lanes", err)
+		return 0, db.Wrap("end the retrying of lanes", err)
 	}
 	var ids []string
 	query, args := `SELECT id FROM deliveries WHERE subscription_id = ? AND state IN ('pending', 'parked')`, []any{subscription}
@@ -117,16 +118,17 @@ func (o *Outbox) releaseHeld(ctx context.Context, q *db.Tx, subscription string,
 	return len(batch), err
 }
 
-// transitions lists the rests that are left, as redeliveries.
+// transitions lists the transitions that are not finished, by their IDs as redeliveries.
 func (o *Outbox) transitions(ctx context.Context, q *db.Tx, limit int) (ids []string, err error) {
 	err = q.All(ctx, &ids, `SELECT id FROM subscriptions WHERE turning <> '' ORDER BY id LIMIT ?`, limit)
 	for i := range ids {
 		ids[i] = transitionPrefix + ids[i]
 	}
-	return ids, db.Wrap("list what is left to turn", err)
+	return ids, db.Wrap("list transitions", err)
 }
 
-// advanceTransitions goes on with a rest, and tells of it as of a redelivery: Done is what was turned, of what had been left before.
+// advanceTransitions goes on with an unfinished transition, and reports it as a redelivery: Done is how many deliveries changed in this call, Total how many
+// were left before it.
 func (o *Outbox) advanceTransitions(ctx context.Context, id string, atOnce int) (notice.Redelivery, error) {
 	out := notice.Redelivery{ID: id, Subscription: strings.TrimPrefix(id, transitionPrefix), State: notice.Stopped}
 	for range transitionBatches {
