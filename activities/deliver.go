@@ -1,6 +1,7 @@
 package activities
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"log/slog"
@@ -260,10 +261,7 @@ func (d *Deliveries) jitter() float64 {
 }
 
 func (d *Deliveries) log() *slog.Logger {
-	if d.Log == nil {
-		return slog.Default()
-	}
-	return d.Log
+	return cmp.Or(d.Log, slog.Default())
 }
 
 // host is whom a delivery goes to, as far as sharing out our connections is concerned.

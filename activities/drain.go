@@ -1,6 +1,7 @@
 package activities
 
 import (
+	"cmp"
 	"context"
 	"sync"
 	"time"
@@ -106,7 +107,7 @@ func (s *shift) run(ctx context.Context, stop <-chan struct{}) error {
 	s.look = true
 	for {
 		if s.look && !s.leaving && s.again == nil {
-			s.take(ctx)
+			s.beginTries(ctx)
 		}
 		if len(s.batch) > 0 && s.again == nil { // put off: there is nothing to wait for
 			s.write(ctx)
@@ -165,15 +166,15 @@ func (s *shift) write(ctx context.Context) bool {
 		delete(s.busy, lane)
 		s.tell(r)
 		if r.Then == notice.Retrying {
-			s.park(ctx, lane, r.NextTry.Sub(s.Now()))
+			s.startLane(ctx, lane, r.NextTry.Sub(s.Now()))
 		}
 	}
 	s.batch, s.look = nil, true
 	return true
 }
 
-// park starts the workflow of a lane. What fails here the sweep makes good.
-func (s *shift) park(ctx context.Context, lane notice.Lane, wait time.Duration) {
+// startLane starts the workflow of a lane that is retrying. What fails here the sweep makes good.
+func (s *shift) startLane(ctx context.Context, lane notice.Lane, wait time.Duration) {
 	s.starting.Go(func() {
 		s.starts <- struct{}{}
 		defer func() { <-s.starts }()
@@ -216,16 +217,8 @@ func (s *shift) abandon(ctx context.Context) error {
 	return ctx.Err()
 }
 
-func (d *Deliveries) concurrency() int { return orDefault(d.Concurrency, 64) }
+func (d *Deliveries) concurrency() int { return cmp.Or(d.Concurrency, 64) }
 
-func (d *Deliveries) pollInterval() time.Duration { return orDefault(d.Poll, 5*time.Second) }
+func (d *Deliveries) pollInterval() time.Duration { return cmp.Or(d.Poll, 5*time.Second) }
 
-func (d *Deliveries) shiftLength() time.Duration { return orDefault(d.Shift, 10*time.Minute) }
-
-func orDefault[T comparable](value, standard T) T {
-	var zero T
-	if value == zero {
-		return standard
-	}
-	return value
-}
+func (d *Deliveries) shiftLength() time.Duration { return cmp.Or(d.Shift, 10*time.Minute) }

@@ -226,7 +226,7 @@ func TestAReceiverThatHangsDelaysNobodyElse(t *testing.T) {
 	b.finish()
 }
 
-func TestALaneThatFailedIsParkedAndLeftToItsWorkflow(t *testing.T) {
+func TestALaneThatFailedIsRetryingAndLeftToItsWorkflow(t *testing.T) {
 	b := newBench(t, 10*time.Second)
 	failing := newReceiver(t, func(string) int { return 500 })
 	healthy := newReceiver(t, ok)
@@ -424,7 +424,7 @@ func (deaf) Notifications(context.Context, int) <-chan struct{} {
 	return c
 }
 
-func TestThePollFindsWhatNoWakeUpToldOf(t *testing.T) {
+func TestThePollFindsWhatNoNotificationToldOf(t *testing.T) {
 	b := newBench(t, time.Minute)
 	b.Poll = 20 * time.Millisecond
 	b.Deliveries.Outbox = deaf{b.outbox}
@@ -436,7 +436,7 @@ func TestThePollFindsWhatNoWakeUpToldOf(t *testing.T) {
 	b.finish()
 }
 
-func TestTendLooksAtEveryPartitionAndEveryParkedLane(t *testing.T) {
+func TestReconcileLooksAtEveryPartitionAndEveryRetryingLane(t *testing.T) {
 	b := newBench(t, time.Minute)
 	b.Partitions = 4
 	for i := range 450 {

@@ -22,8 +22,8 @@ type landing struct {
 	err    error // broken off by us
 }
 
-// take begins as many tries as there are slots for.
-func (s *shift) take(ctx context.Context) {
+// beginTries begins as many tries as there are slots for.
+func (s *shift) beginTries(ctx context.Context) {
 	for s.hasSlot() && len(s.deferred) < maxDeferred && len(s.batch) < maxBatch {
 		aside := slices.AppendSeq(slices.Collect(maps.Keys(s.busy)), maps.Keys(s.deferred))
 		works, err := s.pending(ctx, aside)
@@ -72,8 +72,8 @@ func (s *shift) congested() (origins []string) {
 
 // capacityFreed lets those lanes go on whose host has capacity again.
 func (s *shift) capacityFreed() {
-	told := s.capacity.take()
-	maps.DeleteFunc(s.deferred, func(_ notice.Lane, origin string) bool { return told[notice.HostOf(origin)] })
+	freed := s.capacity.take()
+	maps.DeleteFunc(s.deferred, func(_ notice.Lane, origin string) bool { return freed[notice.HostOf(origin)] })
 	s.look = true
 }
 
@@ -126,15 +126,15 @@ func (s *shift) land(l landing) {
 	s.batch = append(s.batch, l.result)
 }
 
-// gather takes in what else lands within a moment: one transaction for many results costs hardly more than for one.
+// gather takes in what else lands within the time that is called gather: one transaction for many results costs hardly more than for one.
 func (s *shift) gather(ctx context.Context) {
-	moment := time.NewTimer(gather)
-	defer moment.Stop()
+	timer := time.NewTimer(gather)
+	defer timer.Stop()
 	for len(s.inFlight) > 0 && len(s.batch) < maxBatch {
 		select {
 		case l := <-s.landings:
 			s.land(l)
-		case <-moment.C:
+		case <-timer.C:
 			return
 		case <-ctx.Done():
 			return

@@ -1,6 +1,7 @@
 package activities
 
 import (
+	"cmp"
 	"maps"
 	"slices"
 	"sync"
@@ -75,7 +76,7 @@ type waiter struct {
 
 func newWaiter() *waiter { return &waiter{C: make(chan struct{}, 1), hosts: map[string]bool{}} }
 
-func (w *waiter) tell(host string) {
+func (w *waiter) notify(host string) {
 	w.mu.Lock()
 	w.hosts[host] = true
 	w.mu.Unlock()
@@ -89,9 +90,9 @@ func (w *waiter) tell(host string) {
 func (w *waiter) take() map[string]bool {
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	told := w.hosts
+	freed := w.hosts
 	w.hosts = map[string]bool{}
-	return told
+	return freed
 }
 
 // admit asks for a permit to make a try at a host. must: there is no more time to wait, and a permit is given whatever the host does. w is told when
@@ -186,7 +187,7 @@ func (p *permit) release(v verdict) {
 	// All who wait are told: whether there is room for more than one, each finds out.
 	if t.inFlight < t.share && len(t.waiting) > 0 {
 		for w := range t.waiting {
-			w.tell(p.host)
+			w.notify(p.host)
 		}
 		clear(t.waiting)
 	}
@@ -198,10 +199,10 @@ func (h *Hosts) firstAlertForTenant(host, tenant string) bool {
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	t, known := h.known[host]
-	if !known || !t.isOpen() || t.told[tenant] {
+	if !known || !t.isOpen() || t.alerted[tenant] {
 		return false
 	}
-	t.told[tenant] = true
+	t.alerted[tenant] = true
 	return true
 }
 
@@ -228,7 +229,7 @@ func (h *Hosts) Open() []string {
 	return out
 }
 
-func (h *Hosts) limit() int { return orDefault(h.Limit, defaultPerHost) }
+func (h *Hosts) limit() int { return cmp.Or(h.Limit, defaultPerHost) }
 
 func (h *Hosts) now() time.Time {
 	if h.Now == nil {
@@ -242,7 +243,7 @@ type breaker struct {
 	slots   [breakerSlots]struct{ good, bad int }
 	slot    int64           // the newest, counted since 1970
 	opened  time.Time       // zero: closed
-	told    map[string]bool // tenants, of this opening
+	alerted map[string]bool // tenants, of this opening
 	probing bool
 }
 
@@ -275,7 +276,7 @@ func (b *breaker) note(now time.Time, v verdict, probe bool) {
 		good, bad = good+s.good, bad+s.bad
 	}
 	if good+bad >= breakerTries && bad*100 >= (good+bad)*breakerPercent {
-		*b = breaker{opened: now, told: map[string]bool{}}
+		*b = breaker{opened: now, alerted: map[string]bool{}}
 	}
 }
 

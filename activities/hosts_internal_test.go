@@ -75,7 +75,7 @@ func TestOneProbeShowsWhetherAHostIsBack(t *testing.T) {
 	require.Equal(t, []bool{true, false}, changes)
 }
 
-func TestEachOpeningIsNewsOnceForEachTenant(t *testing.T) {
+func TestEachOpeningAlertsEachTenantOnce(t *testing.T) {
 	h, pass := clocked(0)
 	require.False(t, h.firstAlertForTenant("a", "x"), "nobody knows it")
 	for range 9 {

@@ -1,6 +1,7 @@
 package activities
 
 import (
+	"cmp"
 	"context"
 	"time"
 
@@ -67,11 +68,7 @@ func (m *Meter) count(r Result) {
 		return
 	}
 	m.outcomes.WithLabelValues(string(r.Then)).Inc()
-	class := string(r.Attempt.Class)
-	if class == "" {
-		class = "ok"
-	}
-	m.attempts.WithLabelValues(class).Inc()
+	m.attempts.WithLabelValues(cmp.Or(string(r.Attempt.Class), "ok")).Inc()
 	m.seconds.Observe(r.Attempt.FinishedAt.Sub(r.Attempt.StartedAt).Seconds())
 	if r.Drop != "" {
 		m.dropped.Inc()

@@ -22,12 +22,12 @@ type Outbox interface {
 	// out, or most of them: a host with very many lanes hides nobody either.
 	Pending(ctx context.Context, partition int, busy []notice.Lane, limit int, origins ...string) ([]Work, error)
 	// SaveResults writes tries down, in one transaction. A delivery that was cancelled meanwhile stays cancelled; its attempt is kept.
-	// Retrying parks the whole lane: everything pending in it becomes Retrying, and what the ticket owes it later is born Retrying, until Next
-	// finds the lane empty. One that was put off parks its lane too, and counts as no try. Drop marks the subscription Dropped, and everything
+	// With Then Retrying the whole lane becomes retrying: so does everything pending in it, and what is enqueued later begins as Retrying, until Next
+	// finds the lane empty. One that was put off makes its lane retrying too, and counts as no try. Drop marks the subscription Dropped, and everything
 	// else pending or retrying for it Held.
 	// What results are told of goes into timelines and the stream with them: see notice.Result.Alerts.
 	SaveResults(ctx context.Context, results []Result) error
-	// Next gives the delivery that a retrying lane goes on with. When there is none left it unparks the lane in the same transaction and
+	// Next gives the delivery that a retrying lane goes on with. When there is none left the lane stops retrying in the same transaction and
 	// reports false.
 	Next(ctx context.Context, lane notice.Lane) (Work, bool, error)
 	// Retrying lists retrying lanes in a stable order, after the given one (zero: from the start).

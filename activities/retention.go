@@ -1,6 +1,7 @@
 package activities
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"log/slog"
@@ -88,11 +89,7 @@ func (k *Retention) Prune(ctx context.Context) (sum Pruned, err error) {
 	if err := prune(&sum.Audit, max(k.Audit, k.Operations, MinOperations), k.Reader.PruneAudit); err != nil {
 		return sum, fmt.Errorf("prune the audit: %w", err)
 	}
-	log := k.Log
-	if log == nil {
-		log = slog.Default()
-	}
-	log.Info("records.pruned", "deliveries", sum.Deliveries, "events", sum.Events, "operations", sum.Operations, "audit", sum.Audit, "more", sum.More)
+	cmp.Or(k.Log, slog.Default()).Info("records.pruned", "deliveries", sum.Deliveries, "events", sum.Events, "operations", sum.Operations, "audit", sum.Audit, "more", sum.More)
 	return sum, nil
 }
 

@@ -2,6 +2,7 @@ package activities
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"crypto/tls"
 	"crypto/x509"
@@ -50,17 +51,11 @@ const (
 
 // NewSender makes a Sender. It may be used by many at once.
 func NewSender(o SenderOptions) *Sender {
-	if o.Timeout == 0 {
-		o.Timeout = SendTimeout
-	}
-	if o.Connect == 0 {
-		o.Connect = 3 * time.Second
-	}
 	protocols := new(http.Protocols)
 	protocols.SetHTTP1(true)
 	transport := &http.Transport{
 		Proxy:                  nil, // the environment's proxy would be the one address the guard sees
-		DialContext:            dialer(o.Reach, o.Connect).DialContext,
+		DialContext:            dialer(o.Reach, cmp.Or(o.Connect, 3*time.Second)).DialContext,
 		Protocols:              protocols,
 		TLSClientConfig:        &tls.Config{MinVersion: tls.VersionTLS12, RootCAs: o.RootCAs},
 		MaxIdleConnsPerHost:    64,
@@ -74,7 +69,7 @@ func NewSender(o SenderOptions) *Sender {
 			Transport:     transport,
 			CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
 		},
-		timeout: o.Timeout,
+		timeout: cmp.Or(o.Timeout, SendTimeout),
 		now:     o.Now,
 	}
 }

@@ -20,8 +20,8 @@ import (
 	"signalbox/console"
 )
 
-// house is the pages on the front desk's own server, as they are mounted in earnest.
-type house struct {
+// site is the pages on the front desk's own server, as they are mounted in earnest.
+type site struct {
 	app     *fiber.App
 	records *records
 	apps    *apps
@@ -29,9 +29,9 @@ type house struct {
 	log     bytes.Buffer
 }
 
-func newHouse(t testing.TB, change ...func(*console.Config)) *house {
+func newSite(t testing.TB, change ...func(*console.Config)) *site {
 	t.Helper()
-	h := &house{records: newRecords(), apps: newApps(), now: began.Add(24 * time.Hour)}
+	h := &site{records: newRecords(), apps: newApps(), now: began.Add(24 * time.Hour)}
 	config := console.Config{
 		Apps: h.apps, Reader: h.records, Key: bytes.Repeat([]byte{7}, 32), Now: func() time.Time { return h.now },
 		Log:     slog.New(slog.NewTextHandler(&h.log, nil)),
@@ -56,12 +56,12 @@ type browser struct {
 	headers map[string]string
 }
 
-func (h *house) browser(t testing.TB) *browser {
+func (h *site) browser(t testing.TB) *browser {
 	return &browser{t: t, app: h.app, cookies: map[string]string{}, headers: map[string]string{}}
 }
 
 // visitor gives a browser that has signed in.
-func (h *house) visitor(t testing.TB, code string) *browser {
+func (h *site) visitor(t testing.TB, code string) *browser {
 	t.Helper()
 	b := h.browser(t)
 	p := b.signIn(code, code+"-secret", "/tickets")
@@ -196,4 +196,4 @@ func words(n *html.Node) string {
 	return strings.Join(strings.Fields(out.String()), " ")
 }
 
-func (h *house) clock() time.Time { return h.now }
+func (h *site) clock() time.Time { return h.now }

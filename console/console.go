@@ -3,6 +3,7 @@
 package console
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -36,12 +37,12 @@ type Reader interface {
 	Relations(ctx context.Context, t ticket.Ticket) ([]ticket.Relation, error)
 	// Messages gives a part of the conversation, oldest first: at most limit messages after the first so many.
 	Messages(ctx context.Context, ticketID int64, after, limit int) ([]ticket.MessageRecord, error)
-	// EntriesBefore gives the entries of a timeline that stand right before a place, oldest first: events, with Before completed, and alerts.
-	// Before the zero place stand all.
+	// EntriesBefore gives the entries of a timeline that stand right before a position, oldest first: events, with Before completed, and alerts.
+	// Before the zero position stand all.
 	EntriesBefore(ctx context.Context, ticketID int64, before notice.Position, limit int) ([]notice.Entry, error)
 	// Registered lists the addresses of a ticket that are active or dropped, oldest first, with counts of their deliveries by state.
 	Registered(ctx context.Context, ticketID int64) ([]notice.Registration, error)
-	// Deliveries lists what was and is owed to one subscription, newest first, with every attempt. cursor as in ticket.Filter.
+	// Deliveries lists all deliveries to one subscription, newest first, with every attempt. cursor as in ticket.Filter.
 	Deliveries(ctx context.Context, subscription, cursor string, limit int) (items []notice.DeliveryRecord, next string, err error)
 }
 
@@ -85,15 +86,9 @@ func New(config Config) (*Console, error) {
 	if config.Apps == nil || config.Reader == nil || config.Now == nil {
 		return nil, errors.New("console: Apps, Reader and Now are needed")
 	}
-	if config.Log == nil {
-		config.Log = slog.Default()
-	}
-	if config.Timeout == 0 {
-		config.Timeout = 10 * time.Second
-	}
-	if config.Namespace == "" {
-		config.Namespace = "default"
-	}
+	config.Log = cmp.Or(config.Log, slog.Default())
+	config.Timeout = cmp.Or(config.Timeout, 10*time.Second)
+	config.Namespace = cmp.Or(config.Namespace, "default")
 	if config.TemporalUI != "" {
 		u, err := url.Parse(config.TemporalUI)
 		if err != nil || u.Host == "" || u.Scheme != "http" && u.Scheme != "https" {
@@ -115,6 +110,15 @@ func (s *Console) Mount(app *fiber.App) {
 	}
 	mountAssets(app)
 	get := func(path string, h handler) { app.Get(path, s.page(s.signedIn(h))) }
+	of := func(h func(*request, header) error) handler { // for pages of one ticket
+		return func(q *request) error {
+			found, err := s.header(q)
+			if err != nil {
+				return err
+			}
+			return h(q, found)
+		}
+	}
 
 	app.Get("/", s.page(func(q *request) error { return q.redirect(home) }))
 	app.Get("/login", s.page(s.askIn))
@@ -122,12 +126,12 @@ func (s *Console) Mount(app *fiber.App) {
 	app.Post("/logout", s.page(s.signOut))
 	get("/tickets", s.list)
 	get("/tickets/*", s.nowhere)
-	get("/ticket/:number", s.show)
-	get("/ticket/:number/timeline", s.timeline)
-	get("/ticket/:number/conversation", s.conversation)
-	get("/ticket/:number/relations", s.relation)
-	get("/ticket/:number/deliveries/:subscription", s.deliveries)
-	get("/ticket/:number/diagram.svg", s.diagram)
+	get("/ticket/:number", of(s.show))
+	get("/ticket/:number/timeline", of(s.timeline))
+	get("/ticket/:number/conversation", of(s.conversation))
+	get("/ticket/:number/relations", of(s.relation))
+	get("/ticket/:number/deliveries/:subscription", of(s.deliveries))
+	get("/ticket/:number/diagram.svg", of(s.diagram))
 	get("/ticket/*", s.nowhere)
 }
 

@@ -1,6 +1,7 @@
 package console
 
 import (
+	"cmp"
 	"encoding/json"
 	"maps"
 	"slices"
@@ -40,7 +41,7 @@ type moveView struct {
 
 type openingView struct {
 	*ticket.Opening
-	Heads []headCount
+	Types []typeCount
 	More  int // further types of relations
 	Asked []namedView
 }
@@ -51,7 +52,7 @@ type namedView struct {
 	Who  []string
 }
 
-type headCount struct {
+type typeCount struct {
 	Type string
 	N    int
 }
@@ -99,17 +100,14 @@ func (v eventView) Position() string {
 
 // eventOf makes an event readable. names tells what the nodes of the process are called.
 func eventOf(e ticket.Event, names func(string) string) eventView {
-	out := eventView{Event: e, Title: e.Labels().Title, Channel: e.Channel.Title(), Verdict: e.After.Verdict, Statement: e.After.Statement, Steps: stepsOf(e, names)}
-	if out.Channel == "" {
-		out.Channel = string(e.Channel)
-	}
+	out := eventView{Event: e, Title: e.Labels().Title, Channel: cmp.Or(e.Channel.Title(), string(e.Channel)), Verdict: e.After.Verdict, Statement: e.After.Statement, Steps: stepsOf(e, names)}
 	out.moves()
 	if o := e.After.Opening; o != nil {
 		out.Opening = &openingView{Opening: o}
 		for _, r := range o.Relations[:min(len(o.Relations), shownOpenings)] {
-			out.Opening.Heads = append(out.Opening.Heads, headCount{r.Type, len(r.Content)})
+			out.Opening.Types = append(out.Opening.Types, typeCount{r.Type, len(r.Content)})
 		}
-		out.Opening.More = len(o.Relations) - len(out.Opening.Heads)
+		out.Opening.More = len(o.Relations) - len(out.Opening.Types)
 		for _, node := range slices.Sorted(maps.Keys(o.Named)) {
 			out.Opening.Asked = append(out.Opening.Asked, namedView{names(node), o.Named[node]})
 		}
@@ -164,7 +162,7 @@ func (v *eventView) moves() {
 	v.others()
 }
 
-// shownMembers are the members of a change that have a form of their own here. What states have become, the happenings tell.
+// shownMembers are the members of a change that have a form of their own here. What states have become, the process log tells.
 var shownMembers = []string{"states", "fields", "pinned", "opening", "status", "suspended", "assignee", "reason", "solution", "verdict", "relation", "message", "statement", "link"}
 
 // others lists every other member of a change as it stands, so that nothing of an event is ever hidden.

@@ -18,7 +18,7 @@ import (
 
 func called(id string) string { return id }
 
-func TestEveryEventAlertAndHappeningHasWords(t *testing.T) {
+func TestEveryEventAlertAndLogEntryIsNamed(t *testing.T) {
 	for _, kind := range ticket.Types {
 		if title := eventOf(ticket.Event{Type: kind}, called).Title; title == "" || title == string(kind) {
 			t.Errorf("the pages have no title for the event %q", kind)

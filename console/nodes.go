@@ -1,6 +1,7 @@
 package console
 
 import (
+	"cmp"
 	"slices"
 	"time"
 
@@ -132,10 +133,7 @@ func namesOf(t ticket.Ticket) func(id string) string {
 		}
 	}
 	return func(id string) string {
-		if name := names[id]; name != "" {
-			return name
-		}
-		return id
+		return cmp.Or(names[id], id)
 	}
 }
 

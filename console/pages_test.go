@@ -21,9 +21,9 @@ import (
 
 const temporal = "https://temporal.example.com/ui/"
 
-// sampled is a house with tickets of every kind in it, and links to wherever there can be links to.
-func sampled(t testing.TB) (h *house, inc, buy, evil *kept) {
-	h = newHouse(t, func(c *console.Config) {
+// sampled is a site with tickets of every kind in it, and links to wherever there can be links to.
+func sampled(t testing.TB) (h *site, inc, buy, evil *kept) {
+	h = newSite(t, func(c *console.Config) {
 		c.TemporalUI, c.Namespace = temporal, "a b"
 		c.TicketWorkflow = func(number string, generation int) string { return fmt.Sprintf("ticket:%s/%d", number, generation) }
 		c.LaneWorkflow = func(l notice.Lane) string { return "lane:" + l.String() }
@@ -255,7 +255,7 @@ func TestTicketPage(t *testing.T) {
 }
 
 func TestEmptyTicketSaysSo(t *testing.T) {
-	h := newHouse(t)
+	h := newSite(t)
 	k := h.records.open(t, "north", ticket.Draft{Channel: ticket.ChannelIssue, App: "shop", Origin: "x", Title: "y"})
 	b := h.visitor(t, "shop")
 	p := b.get(at(k))
@@ -299,7 +299,7 @@ func TestVotesAndThePicture(t *testing.T) {
 
 // Where branches run at once, a page says what each of them waits for, and then what the join does.
 func TestAJoinSaysWhoHasArrived(t *testing.T) {
-	h := newHouse(t)
+	h := newSite(t)
 	def, faults := flow.Parse([]byte(`
 key: both
 name: Both
@@ -406,7 +406,7 @@ func TestFaultsTellNothing(t *testing.T) {
 }
 
 func TestAPanicIsAPage(t *testing.T) {
-	h := newHouse(t, func(c *console.Config) {
+	h := newSite(t, func(c *console.Config) {
 		c.Diagram = func(context.Context, ticket.Ticket) ([]byte, error) { panic("layout went wrong") }
 	})
 	k := h.records.open(t, "north", ticket.Draft{Channel: ticket.ChannelIssue, App: "shop", Origin: "x", Title: "y"})
@@ -417,7 +417,7 @@ func TestAPanicIsAPage(t *testing.T) {
 }
 
 func TestConfigIsChecked(t *testing.T) {
-	good := console.Config{Apps: newApps(), Reader: newRecords(), Key: make([]byte, 32), Now: newHouse(t).clock}
+	good := console.Config{Apps: newApps(), Reader: newRecords(), Key: make([]byte, 32), Now: newSite(t).clock}
 	_, err := console.New(good)
 	require.NoError(t, err)
 	for name, change := range map[string]func(*console.Config){

@@ -1,6 +1,7 @@
 package console
 
 import (
+	"cmp"
 	"fmt"
 	"strings"
 
@@ -39,10 +40,7 @@ func stepsOf(e ticket.Event, names func(string) string) []stepView {
 		if h.Kind == flow.Left && done[h.Node] == flow.Acted || h.Kind == flow.Entered && done[h.Node] == flow.Finished {
 			continue
 		}
-		v := stepView{Node: names(h.Node), Text: steps[h.Kind], For: h.For, To: h.To}
-		if v.Text == "" {
-			v.Text = h.Kind
-		}
+		v := stepView{Node: names(h.Node), Text: cmp.Or(steps[h.Kind], h.Kind), For: h.For, To: h.To}
 		var more []string
 		if h.Action != "" {
 			more = append(more, string(h.Action))

@@ -21,12 +21,12 @@ var began = time.Date(2026, 11, 24, 9, 15, 4, 123456000, time.UTC)
 
 // records is a read model in memory. What it holds, the rule book made.
 type records struct {
-	mu    sync.Mutex
-	now   time.Time
-	err   error // when set, everything fails with it
-	kept  []*kept
-	owed  map[string][]notice.DeliveryRecord // by subscription, newest first
-	asked []string                           // tenants that were asked for
+	mu         sync.Mutex
+	now        time.Time
+	err        error // when set, everything fails with it
+	kept       []*kept
+	deliveries map[string][]notice.DeliveryRecord // by subscription, newest first
+	asked      []string                           // tenants that were asked for
 }
 
 type kept struct {
@@ -38,7 +38,9 @@ type kept struct {
 	alerts    []notice.Alert
 }
 
-func newRecords() *records { return &records{now: began, owed: map[string][]notice.DeliveryRecord{}} }
+func newRecords() *records {
+	return &records{now: began, deliveries: map[string][]notice.DeliveryRecord{}}
+}
 
 // open opens a ticket and gives its number.
 func (r *records) open(t testing.TB, tenant string, d ticket.Draft) *kept {
@@ -99,7 +101,7 @@ func (k *kept) fold(events []ticket.Event) {
 	}
 }
 
-// tell registers an address with what it is owed, oldest first.
+// tell registers an address with its deliveries, oldest first.
 func (r *records) tell(k *kept, id, url string, deliveries ...notice.DeliveryRecord) {
 	s := notice.Subscription{ID: id, Tenant: k.ticket.Tenant, TicketID: k.ticket.ID, URL: url, Format: notice.FormatIssue, Profile: notice.Minutely,
 		Secret: "whsec_never_shown", State: notice.Active, CreatedAt: began}
@@ -109,7 +111,7 @@ func (r *records) tell(k *kept, id, url string, deliveries ...notice.DeliveryRec
 		counts[deliveries[i].State]++
 	}
 	slices.Reverse(deliveries)
-	k.told, r.owed[id] = append(k.told, notice.Registration{Subscription: s, Counts: counts}), deliveries
+	k.told, r.deliveries[id] = append(k.told, notice.Registration{Subscription: s, Counts: counts}), deliveries
 }
 
 func (r *records) find(id int64) *kept { return r.kept[id-1] }
@@ -182,7 +184,7 @@ func (r *records) Registered(_ context.Context, id int64) ([]notice.Registration
 }
 
 func (r *records) Deliveries(_ context.Context, subscription, cursor string, limit int) ([]notice.DeliveryRecord, string, error) {
-	all, skip := r.owed[subscription], 0
+	all, skip := r.deliveries[subscription], 0
 	if cursor != "" {
 		n, err := strconv.Atoi(cursor)
 		if err != nil {

@@ -51,7 +51,7 @@ func relationPath(path, kind string, page int64) string {
 }
 
 type relationPage struct {
-	head
+	header
 	Type         string
 	Total, Start int // Start is the number of the first item, from 1
 	Items        []string
@@ -59,11 +59,7 @@ type relationPage struct {
 }
 
 // relation shows the items of one relation, page by page.
-func (s *Console) relation(q *request) error {
-	h, err := s.head(q)
-	if err != nil {
-		return err
-	}
+func (s *Console) relation(q *request, h header) error {
 	kind, err := q.query("type", ticket.MaxRelationType)
 	if err != nil {
 		return err
@@ -86,7 +82,7 @@ func (s *Console) relation(q *request) error {
 	}
 	from := (int(n) - 1) * pageRelations
 	to := min(len(items), from+pageRelations)
-	p := relationPage{head: h, Type: kind, Total: len(items), Start: from + 1, Items: items[from:to]}
+	p := relationPage{header: h, Type: kind, Total: len(items), Start: from + 1, Items: items[from:to]}
 	if n > 1 {
 		p.Before = relationPath(h.Path, kind, n-1)
 	}

@@ -59,11 +59,11 @@ func (k *cookies) write(in session) (string, error) {
 
 // read decrypts what write gave; false when it is none of ours or has expired.
 func (k *cookies) read(text string, now time.Time) (out session, ok bool) {
-	sealed, err := base64.RawURLEncoding.DecodeString(text)
+	encrypted, err := base64.RawURLEncoding.DecodeString(text)
 	if err != nil {
 		return session{}, false
 	}
-	raw, err := k.keys.Open("", sealed, nil)
+	raw, err := k.keys.Open("", encrypted, nil)
 	if err != nil || json.Unmarshal(raw, &out) != nil || !now.Before(out.Expires) {
 		return session{}, false
 	}
@@ -76,7 +76,7 @@ func (k *cookies) session(q *request) session {
 	return out
 }
 
-// SignedIn tells who a request's cookie says has signed in: the app's code, which may be disabled by now, and a name. For doors beside the pages.
+// SignedIn tells who a request's cookie says has signed in: the app's code, which may be disabled by now, and a name. For channels beside the pages.
 func (s *Console) SignedIn(c *fiber.Ctx) (app, operator string, ok bool) {
 	in := s.cookies.session(&request{Ctx: c, console: s})
 	return in.App, in.Operator, in.App != ""
@@ -110,8 +110,8 @@ func (q *request) end() {
 	q.setCookie("", -1)
 }
 
-// setCookie sets the cookie for so many seconds; below 0 it takes it away. Lax rather than Strict: a link to a ticket that somebody follows from a message must find them signed in. Nothing is
-// changed by following a link.
+// setCookie sets the cookie for so many seconds; below 0 it takes it away. Lax rather than Strict: a link to a ticket that somebody follows
+// from a message must find them signed in, and following a link changes nothing.
 func (q *request) setCookie(value string, seconds int) {
 	c := &fiber.Cookie{Name: q.cookie(), Value: value, Path: "/", MaxAge: seconds, Secure: q.secure(), HTTPOnly: true, SameSite: fiber.CookieSameSiteLaxMode}
 	if seconds < 0 {

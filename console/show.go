@@ -17,31 +17,31 @@ import (
 
 // How much of its lists a ticket's page shows; the rest has pages of its own.
 const (
-	shownMessages  = 10
-	shownAddresses = 10 // with their deliveries; others are named
-	shownOwed      = 5  // deliveries of each
-	pageMessages   = 50
-	pageOwed       = 25
+	shownMessages   = 10
+	shownAddresses  = 10 // with their deliveries; others are named
+	shownDeliveries = 5  // deliveries of each
+	pageMessages    = 50
+	pageDeliveries  = 25
 )
 
-// head is what all pages of one ticket begin with.
-type head struct {
+// header is what all pages of one ticket begin with.
+type header struct {
 	ticket.Ticket
 	Word     string // OPEN or CLOSED
 	Path     string // of the ticket's page
 	Workflow string // address in the Temporal UI; empty: no link
 }
 
-func (s *Console) head(q *request) (head, error) {
+func (s *Console) header(q *request) (header, error) {
 	key, err := q.param("number")
 	if err != nil {
-		return head{}, err
+		return header{}, err
 	}
 	t, err := s.Reader.Ticket(q.ctx, q.app.Tenant, key)
 	if err != nil {
-		return head{}, err
+		return header{}, err
 	}
-	h := head{Ticket: t, Word: t.Status.Word(), Path: "/ticket/" + url.PathEscape(t.Number)}
+	h := header{Ticket: t, Word: t.Status.Word(), Path: "/ticket/" + url.PathEscape(t.Number)}
 	if s.TicketWorkflow != nil {
 		h.Workflow = s.workflow(s.TicketWorkflow(t.Number, t.Generation))
 	}
@@ -58,7 +58,7 @@ func (s *Console) workflow(id string) string {
 
 // ticketView is a ticket's page.
 type ticketView struct {
-	head
+	header
 	Picture   template.URL // the process, drawn; empty: there is no picture
 	Nodes     nodesView
 	Events    eventsView
@@ -69,16 +69,12 @@ type ticketView struct {
 }
 
 // show shows a ticket with all that belongs to it.
-func (s *Console) show(q *request) error {
-	h, err := s.head(q)
-	if err != nil {
-		return err
-	}
-	p := ticketView{head: h, Nodes: nodesOf(h.Ticket), Fields: fieldsOf(h.Fields), Picture: s.picture(q, h)}
+func (s *Console) show(q *request, h header) (err error) {
+	p := ticketView{header: h, Nodes: nodesOf(h.Ticket), Fields: fieldsOf(h.Fields), Picture: s.picture(q, h)}
 	if p.Events, err = s.events(q, h, notice.Position{}); err != nil {
 		return err
 	}
-	// The ticket remembers a head of each message: so many there are, though the newest may have come since it was read.
+	// The ticket has a summary of each message: so many there are, though the newest may have come since it was read.
 	said := len(h.Ticket.Messages)
 	p.Messages.Total = said
 	if p.Messages.Items, err = s.Reader.Messages(q.ctx, h.ID, max(0, said-shownMessages), shownMessages); err != nil {
@@ -96,7 +92,7 @@ func (s *Console) show(q *request) error {
 	for i, r := range registered {
 		a := s.addressOf(h, r)
 		if i < shownAddresses {
-			if err := s.owed(q, &a, "", shownOwed); err != nil {
+			if err := s.listDeliveries(q, &a, "", shownDeliveries); err != nil {
 				return err
 			}
 		}
@@ -109,7 +105,7 @@ func (s *Console) show(q *request) error {
 }
 
 // picture draws the process as an image: whatever the SVG holds, scripts in an image do not run and it loads nothing.
-func (s *Console) picture(q *request, h head) template.URL {
+func (s *Console) picture(q *request, h header) template.URL {
 	svg, err := s.draw(q, h)
 	if err != nil || len(svg) == 0 {
 		return ""
@@ -117,7 +113,7 @@ func (s *Console) picture(q *request, h head) template.URL {
 	return template.URL("data:image/svg+xml;base64," + base64.StdEncoding.EncodeToString(svg))
 }
 
-func (s *Console) draw(q *request, h head) ([]byte, error) {
+func (s *Console) draw(q *request, h header) ([]byte, error) {
 	if s.Diagram == nil {
 		return nil, nil
 	}
@@ -129,11 +125,7 @@ func (s *Console) draw(q *request, h head) ([]byte, error) {
 }
 
 // diagram serves the picture alone, in full size. Opened by itself an SVG is a document, so it is kept from doing anything.
-func (s *Console) diagram(q *request) error {
-	h, err := s.head(q)
-	if err != nil {
-		return err
-	}
+func (s *Console) diagram(q *request, h header) error {
 	svg, err := s.draw(q, h)
 	if err != nil || len(svg) == 0 {
 		return errNoPage
@@ -172,16 +164,12 @@ type messagesView struct {
 }
 
 type conversationPage struct {
-	head
+	header
 	Messages messagesView
 }
 
 // conversation shows all messages, page by page; the last page is the newest.
-func (s *Console) conversation(q *request) error {
-	h, err := s.head(q)
-	if err != nil {
-		return err
-	}
+func (s *Console) conversation(q *request, h header) error {
 	said := len(h.Ticket.Messages)
 	last := max(1, (said+pageMessages-1)/pageMessages)
 	n, err := q.number("page", int64(last))
@@ -207,7 +195,7 @@ func (s *Console) conversation(q *request) error {
 	return q.render(http.StatusOK, "conversation", "Conversation of "+h.Number, p)
 }
 
-// addressView is an address that is told of the ticket, with some of what it is owed.
+// addressView is an address that is told of the ticket, with some of its deliveries.
 type addressView struct {
 	notice.Registration
 	Path       string // of the page with all its deliveries
@@ -226,7 +214,7 @@ type stateCount struct {
 
 var deliveryStates = []notice.DeliveryState{notice.Pending, notice.Retrying, notice.Sent, notice.Failed, notice.Held, notice.Cancelled}
 
-func (s *Console) addressOf(h head, r notice.Registration) addressView {
+func (s *Console) addressOf(h header, r notice.Registration) addressView {
 	a := addressView{Registration: r, Path: h.Path + "/deliveries/" + url.PathEscape(r.ID)}
 	for _, state := range deliveryStates {
 		if n := r.Counts[state]; n > 0 {
@@ -239,8 +227,8 @@ func (s *Console) addressOf(h head, r notice.Registration) addressView {
 	return a
 }
 
-// owed looks up what an address is owed.
-func (s *Console) owed(q *request, a *addressView, cursor string, limit int) error {
+// listDeliveries looks up a part of the deliveries to an address.
+func (s *Console) listDeliveries(q *request, a *addressView, cursor string, limit int) error {
 	items, next, err := s.Reader.Deliveries(q.ctx, a.ID, cursor, limit)
 	if err != nil {
 		return err
@@ -253,17 +241,13 @@ func (s *Console) owed(q *request, a *addressView, cursor string, limit int) err
 }
 
 type deliveriesPage struct {
-	head
+	header
 	Address addressView
 	Further bool
 }
 
-// deliveries shows all that one address of the ticket is owed, newest first.
-func (s *Console) deliveries(q *request) error {
-	h, err := s.head(q)
-	if err != nil {
-		return err
-	}
+// deliveries shows all deliveries to one address of the ticket, newest first.
+func (s *Console) deliveries(q *request, h header) error {
 	id, err := q.param("subscription")
 	if err != nil {
 		return err
@@ -282,7 +266,7 @@ func (s *Console) deliveries(q *request) error {
 		return errNoPage
 	}
 	p := deliveriesPage{h, s.addressOf(h, registered[i]), cursor != ""}
-	if err := s.owed(q, &p.Address, cursor, pageOwed); err != nil {
+	if err := s.listDeliveries(q, &p.Address, cursor, pageDeliveries); err != nil {
 		return err
 	}
 	return q.render(http.StatusOK, "deliveries", "Deliveries of "+h.Number, p)

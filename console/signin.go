@@ -31,7 +31,7 @@ func (s *Console) signedIn(h handler) handler {
 			q.end()
 			return q.askIn(true)
 		case err != nil:
-			return cannotTell(err)
+			return unavailable{err}
 		}
 		q.app = app
 		return h(q)
@@ -40,11 +40,7 @@ func (s *Console) signedIn(h handler) handler {
 
 func mayRead(app desk.App) bool { return !app.Disabled && app.Tenant != "" && app.May(desk.Read) }
 
-// cannotTell makes a page of a fault behind us that may pass.
-func cannotTell(err error) error {
-	return unavailable{err}
-}
-
+// unavailable is a fault behind us that may pass: an Unavailable refusal, so that the page says so.
 type unavailable struct{ cause error }
 
 func (u unavailable) Error() string { return "find an app: " + u.cause.Error() }
@@ -135,7 +131,7 @@ func (s *Console) signIn(q *request) error {
 	switch {
 	case err != nil && !ticket.Is(err, ticket.Unauthorized) && !ticket.Is(err, ticket.NotFound):
 		s.throttle.forgive(attempt)
-		return cannotTell(err)
+		return unavailable{err}
 	case err != nil || app.Disabled || app.Tenant == "":
 		s.Log.WarnContext(q.ctx, "console.refused", "request_id", q.requestID(), "app", p.Code, "remote", s.address(q.Ctx))
 		p.Problem = "The app code or the secret is not right."

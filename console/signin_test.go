@@ -15,7 +15,7 @@ import (
 )
 
 func TestSignInAndOut(t *testing.T) {
-	h := newHouse(t)
+	h := newSite(t)
 	k := h.records.open(t, "north", ticket.Draft{Channel: ticket.ChannelIssue, App: "shop", Origin: "x", Title: "Disk full"})
 	b := h.browser(t)
 	path := "/ticket/" + k.ticket.Number + "?x=a%20b"
@@ -46,7 +46,7 @@ func TestSignInAndOut(t *testing.T) {
 }
 
 func TestWhoeverIsWrongHearsTheSame(t *testing.T) {
-	h := newHouse(t)
+	h := newSite(t)
 	var seen []string
 	for _, c := range [][2]string{{"shop", "wrong-secret"}, {"unknown", "shop-secret"}, {"gone", "gone-secret"}, {"shop", "other-secret"}} {
 		b := h.browser(t)
@@ -63,7 +63,7 @@ func TestWhoeverIsWrongHearsTheSame(t *testing.T) {
 }
 
 func TestSignInNeedsAllOfTheForm(t *testing.T) {
-	h := newHouse(t)
+	h := newSite(t)
 	b := h.browser(t)
 	form := b.get("/login").form("/login")
 	for name, value := range map[string]string{"code": "", "secret": strings.Repeat("s", 256), "operator": "  ", "operator ": "a\x00b"} {
@@ -82,7 +82,7 @@ func TestSignInNeedsAllOfTheForm(t *testing.T) {
 }
 
 func TestForeignFormsSignNobodyIn(t *testing.T) {
-	h := newHouse(t)
+	h := newSite(t)
 	mine, theirs := h.browser(t), h.browser(t)
 	stolen := theirs.get("/login").form("/login").Get("csrf")
 	mine.get("/login")
@@ -103,7 +103,7 @@ func TestForeignFormsSignNobodyIn(t *testing.T) {
 }
 
 func TestReturnStaysHere(t *testing.T) {
-	h := newHouse(t)
+	h := newSite(t)
 	for back, want := range map[string]string{
 		"/tickets?q=a&status=OPEN":     "/tickets?q=a&status=OPEN",
 		"/ticket/IM1#timeline":         "/ticket/IM1",
@@ -134,7 +134,7 @@ func TestReturnStaysHere(t *testing.T) {
 }
 
 func TestCookie(t *testing.T) {
-	h := newHouse(t)
+	h := newSite(t)
 	b := h.browser(t)
 	c := b.signIn("shop", "shop-secret", "/").Cookies[0]
 	require.Equal(t, "signalbox", c.Name)
@@ -151,13 +151,13 @@ func TestCookie(t *testing.T) {
 	require.True(t, secure.Secure)
 	require.Empty(t, secure.Domain)
 
-	always := newHouse(t, func(c *console.Config) { c.Secure = true }).browser(t).signIn("shop", "shop-secret", "/").Cookies[0]
+	always := newSite(t, func(c *console.Config) { c.Secure = true }).browser(t).signIn("shop", "shop-secret", "/").Cookies[0]
 	require.Equal(t, "__Host-signalbox", always.Name)
 	require.True(t, always.Secure)
 }
 
 func TestSessionsAreOurs(t *testing.T) {
-	h := newHouse(t)
+	h := newSite(t)
 	b := h.visitor(t, "shop")
 	good := b.cookies["signalbox"]
 	require.Equal(t, http.StatusOK, b.get("/tickets").Status)
@@ -175,7 +175,7 @@ func TestSessionsAreOurs(t *testing.T) {
 		require.Equal(t, http.StatusSeeOther, p.Status, "character %d", i)
 		require.Contains(t, p.Header.Get("Location"), "over=1")
 	}
-	other := newHouse(t, func(c *console.Config) { c.Key = []byte(strings.Repeat("k", 32)) })
+	other := newSite(t, func(c *console.Config) { c.Key = []byte(strings.Repeat("k", 32)) })
 	b.cookies = other.visitor(t, "shop").cookies
 	require.Equal(t, http.StatusSeeOther, b.get("/tickets").Status, "sealed with another key")
 
@@ -187,7 +187,7 @@ func TestSessionsAreOurs(t *testing.T) {
 }
 
 func TestAppsAreLookedAtEachTime(t *testing.T) {
-	h := newHouse(t)
+	h := newSite(t)
 	b := h.visitor(t, "shop")
 	h.apps.err = ticket.Refuse(ticket.Unavailable, "the database is down")
 	down := b.get("/tickets")
@@ -211,7 +211,7 @@ func TestAppsAreLookedAtEachTime(t *testing.T) {
 }
 
 func TestPartsOfPagesLeadToTheSignInAsAWhole(t *testing.T) {
-	h := newHouse(t)
+	h := newSite(t)
 	b := h.browser(t)
 	b.headers["HX-Request"] = "true"
 	for current, back := range map[string]string{
@@ -228,7 +228,7 @@ func TestPartsOfPagesLeadToTheSignInAsAWhole(t *testing.T) {
 }
 
 func TestGuessingIsSlow(t *testing.T) {
-	h := newHouse(t)
+	h := newSite(t)
 	try := func(address, code, secret string) int {
 		b := h.browser(t)
 		b.headers["X-Test-Address"] = address

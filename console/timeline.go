@@ -15,11 +15,11 @@ const pageEvents = 30
 type eventsView struct {
 	Items   []eventView
 	Earlier string // address
-	Later   string // address of the newest, when these are not
+	Newest  string // address of the newest, when these are not
 }
 
-// events gives the part of a timeline that lies before a place; the zero place is behind all.
-func (s *Console) events(q *request, h head, before notice.Position) (out eventsView, err error) {
+// events gives the part of a timeline that lies before a position; the zero position is behind all.
+func (s *Console) events(q *request, h header, before notice.Position) (out eventsView, err error) {
 	// One more than is shown tells whether there are earlier ones.
 	entries, err := s.Reader.EntriesBefore(q.ctx, h.ID, before, pageEvents+1)
 	if err != nil {
@@ -35,22 +35,18 @@ func (s *Console) events(q *request, h head, before notice.Position) (out events
 		out.Items = append(out.Items, entryOf(e, names))
 	}
 	if before != (notice.Position{}) {
-		out.Later = path
+		out.Newest = path
 	}
 	return out, nil
 }
 
 type timelinePage struct {
-	head
+	header
 	Events eventsView
 }
 
 // timeline shows the timeline alone, page by page.
-func (s *Console) timeline(q *request) error {
-	h, err := s.head(q)
-	if err != nil {
-		return err
-	}
+func (s *Console) timeline(q *request, h header) error {
 	var before notice.Position
 	text, err := q.query("before", notice.MaxPosition)
 	if err != nil {

@@ -68,7 +68,7 @@ func TestTimelineTellsEverything(t *testing.T) {
 }
 
 func TestLongListsOfAnEntryAreCut(t *testing.T) {
-	h := newHouse(t)
+	h := newSite(t)
 	k := h.records.open(t, "north", ticket.Draft{Channel: ticket.ChannelIssue, App: "shop", Origin: "x", Title: "y"})
 	h.records.do(t, k, ticket.Command{Action: ticket.Relate, Operator: "me", Relation: &ticket.Relation{Type: "order", Content: texts(10_000, "SO-%05d")}})
 	for i := range 60 {
@@ -100,7 +100,7 @@ func TestLongListsOfAnEntryAreCut(t *testing.T) {
 }
 
 func TestTheTimelineTellsOfDeliveries(t *testing.T) {
-	h := newHouse(t)
+	h := newSite(t)
 	k := h.records.open(t, "north", ticket.Draft{Channel: ticket.ChannelIssue, App: "shop", Origin: "x", Title: "y"})
 	for n := range int64(64) {
 		k.alerts = append(k.alerts, notice.Alert{Position: notice.Position{Seq: 1, N: n + 1}, Kind: notice.AlertKinds[n%3], At: began, Subscription: "sub-7",

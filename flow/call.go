@@ -192,7 +192,7 @@ func (b *builder) template(n *node, sees types.Map) *request {
 	return r
 }
 
-// render makes the request of the moment.
+// render makes the request from what the ticket has now.
 func (r *request) render(world map[string]any) (method, address string, headers map[string]string, body string, err error) {
 	if address, err = r.url.fill(world, escape); err != nil {
 		return "", "", nil, "", fmt.Errorf("url: %w", err)

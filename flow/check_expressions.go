@@ -22,7 +22,7 @@ func (b *builder) expressions(n *node) {
 		b.named(fmt.Sprintf("%s.deadline[%d].to", n.path, i), s.To, fields)
 	}
 	if n.Type == Wait && n.Until != "" {
-		b.moment(n.path+".until", n.Until, fields)
+		b.timeField(n.path+".until", n.Until, fields)
 	}
 	for i, c := range n.Cases {
 		when, err := compile(c.When, sees, expr.AsBool())
@@ -60,7 +60,8 @@ func (b *builder) named(path string, p *Processors, fields types.Map) {
 	}
 }
 
-func (b *builder) moment(path, key string, fields types.Map) {
+// timeField checks that the field a wait goes by exists where it is needed, and holds a time.
+func (b *builder) timeField(path, key string, fields types.Map) {
 	switch kind := b.p.types[key]; {
 	case fields[key] == nil:
 		b.add(path, "no form that can have been filled in before has a field %q", key)

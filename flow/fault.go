@@ -2,6 +2,7 @@ package flow
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 )
 
@@ -43,10 +44,5 @@ func (f *Faults) add(path, format string, values ...any) {
 
 // has reports whether a fault at this path is known already.
 func (f Faults) has(path string) bool {
-	for _, fault := range f {
-		if fault.Path == path {
-			return true
-		}
-	}
-	return false
+	return slices.ContainsFunc(f, func(fault Fault) bool { return fault.Path == path })
 }

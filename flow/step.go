@@ -1,6 +1,7 @@
 package flow
 
 import (
+	"cmp"
 	"maps"
 	"slices"
 	"time"
@@ -17,10 +18,7 @@ type Env struct {
 }
 
 func (e Env) zone() *time.Location {
-	if e.Zone == nil {
-		return time.UTC
-	}
-	return e.Zone
+	return cmp.Or(e.Zone, time.UTC)
 }
 
 // Input is what happens to a process: Start, Act, Fired, Called, Suspend, Resume or Stop.

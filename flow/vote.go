@@ -82,7 +82,7 @@ func (n *node) decided(s NodeState) (over, pass bool) {
 	if len(s.Votes) == 0 {
 		return false, false
 	}
-	passes, rejects, left := s.tally()
+	passes, rejects, left := s.countVotes()
 	if last := s.Votes[len(s.Votes)-1]; !last.Pass && n.vetoed(last.Who) {
 		return true, false
 	}
@@ -127,8 +127,8 @@ func (n *node) vetoed(who string) bool {
 	return n.Veto != nil && (n.Veto.Anyone || slices.Contains(n.Veto.Persons, who))
 }
 
-// tally counts the votes of this round, and those asked who have not voted.
-func (s NodeState) tally() (passes, rejects, left int) {
+// countVotes counts the votes of this round, and those asked who have not voted.
+func (s NodeState) countVotes() (passes, rejects, left int) {
 	for _, v := range s.Votes {
 		if v.Pass {
 			passes++
@@ -144,9 +144,9 @@ func (s NodeState) tally() (passes, rejects, left int) {
 	return passes, rejects, left
 }
 
-// counts gives the tally under itsm's names.
+// counts gives what countVotes gives under itsm's names.
 func (s NodeState) counts() map[string]any {
-	passes, rejects, left := s.tally()
+	passes, rejects, left := s.countVotes()
 	all := float64(max(1, passes+rejects+left))
 	return map[string]any{
 		"PROCESS_COUNT": passes + rejects, "PASS_COUNT": passes, "REJECT_COUNT": rejects,

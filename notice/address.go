@@ -64,7 +64,7 @@ var (
 )
 
 // CheckAddress gives a *BlockedError unless the address is on the public Internet or in one of the allowed ranges. An IPv4 address inside an
-// IPv6 one is judged as the IPv4 address that it stands for.
+// IPv6 one is checked as the IPv4 address that it stands for.
 func CheckAddress(ip netip.Addr, allow []netip.Prefix) error {
 	ip = ip.WithZone("").Unmap()
 	if !ip.IsValid() {
@@ -120,7 +120,7 @@ func (r Reach) CheckPort(port uint16) error {
 
 // CheckURL refuses an address that can never be called: not http or https, over-long, without a host, with a user or a fragment, with a bad
 // port or one that is not allowed, or literally pointing where the allowed ranges do not lead. It asks no name server: what a name resolves to is
-// judged at every call. The refusal names the field "url".
+// checked at every call. The refusal names the field "url".
 func CheckURL(raw string, reach Reach) error {
 	if fault := urlFault(raw, reach); fault != "" {
 		return ticket.RefuseField(ticket.Invalid, "url", fault)

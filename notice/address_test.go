@@ -62,7 +62,7 @@ func TestAllowedRangesOpenExactlyWhatTheyContain(t *testing.T) {
 }
 
 // However an IPv4 address is dressed up, it is judged as what it is.
-func TestAnIPv4AddressIsJudgedTheSameInEveryForm(t *testing.T) {
+func TestAnIPv4AddressIsCheckedAlikeInEveryForm(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		b := [4]byte(rapid.SliceOfN(rapid.Byte(), 4, 4).Draw(t, "address"))
 		plain := netip.AddrFrom4(b)

@@ -58,7 +58,7 @@ type Alert struct {
 	Quiet        bool   // the stream is not told
 }
 
-// Alerts gives what a result is to be told of, in order, without ids and places; most give none. Whether a delivery or its address was given up by
+// Alerts gives what a result is to be told of, in order, without ids and positions; most give none. Whether a delivery or its address was given up by
 // this very result, or was held or dropped before, is for the caller to see.
 //
 // That the delivery of an alert failed is no news for the stream, and neither is a breaker that it opened: subscribers whose receivers are dead

@@ -52,7 +52,7 @@ func TestTheStreamIsToldOfAlerts(t *testing.T) {
 	require.Equal(t, want, notice.OfAlert(a, ""), "it was about no ticket")
 }
 
-func TestPlacesAreWrittenOneWay(t *testing.T) {
+func TestPositionsAreWrittenOneWay(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		p := notice.Position{Seq: rapid.Int64Min(0).Draw(t, "seq"), N: rapid.Int64Min(0).Draw(t, "n")}
 		q := notice.Position{Seq: rapid.Int64Range(0, 3).Draw(t, "seq"), N: rapid.Int64Range(0, 3).Draw(t, "n")}

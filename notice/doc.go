@@ -1,4 +1,4 @@
-// Package notice is the rule book of what is owed to whom: subscriptions, the exact bodies they receive, how often a delivery is tried
+// Package notice is the rule book of who is told what: subscriptions, the exact bodies they receive, how often a delivery is tried
 // and what giving up means. It is pure: no clock, no I/O.
 //
 // The way through the files: notice.go says what a subscription, a delivery and an attempt are; render.go, itsm.go and stream.go say who is

@@ -27,8 +27,8 @@ func (p Profile) Grade(a Attempt) Attempt {
 		a.Class, a.Error = ErrorStatus, fmt.Sprintf("the receiver answered %d %s", a.Status, http.StatusText(a.Status))
 		return a
 	}
-	want, judged := p.Success.code()
-	if !judged {
+	want, looks := p.Success.code()
+	if !looks {
 		a.Succeeded, a.Class, a.Error = true, ErrorNone, ""
 		return a
 	}
@@ -57,7 +57,7 @@ func (s Success) counts(status int) bool {
 }
 
 // code is the JSON text that the answer's member "code" must have, where the rule looks at it at all.
-func (s Success) code() (text string, judged bool) {
+func (s Success) code() (text string, looks bool) {
 	switch s {
 	case SuccessITSM:
 		return "0", true

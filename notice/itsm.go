@@ -1,6 +1,7 @@
 package notice
 
 import (
+	"cmp"
 	"strings"
 	"time"
 
@@ -50,7 +51,7 @@ type itsmNotice struct {
 	LastApprover string `json:"last_approver"`
 }
 
-// renderITSM owes a callback for every ending and for nothing else (seed 002). Its kind is the status that the ticket ended with.
+// renderITSM gives a callback for every ending and for nothing else (seed 002). Its kind is the status that the ticket ended with.
 func renderITSM(c Context, before ticket.Ticket, e ticket.Event, after ticket.Ticket) (kind string, body []byte, ok bool) {
 	if !before.Status.Open() || !after.Ended() {
 		return "", nil, false
@@ -64,8 +65,5 @@ func renderITSM(c Context, before ticket.Ticket, e ticket.Event, after ticket.Ti
 }
 
 func (c Context) zone() *time.Location {
-	if c.Zone == nil {
-		return time.UTC
-	}
-	return c.Zone
+	return cmp.Or(c.Zone, time.UTC)
 }

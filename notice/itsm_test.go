@@ -142,7 +142,7 @@ func TestEveryEndingOwesOneCallback(t *testing.T) {
 	}
 }
 
-func TestATicketThatIsOverAtOnceOwesItsCallback(t *testing.T) {
+func TestATicketThatIsOverAtOnceSendsItsCallback(t *testing.T) {
 	over := flow.Definition{Key: "over", Number: 1000, Version: 1, Name: "Over", Nodes: []flow.Node{{ID: "done", Number: 1001, Name: "Done", Type: flow.End}}}
 	events, err := ticket.Open(ticket.Draft{Channel: ticket.ChannelITSM, App: "demo", Origin: "demo", Title: "x", Opener: "wang", Service: "over", Definition: &over},
 		ticket.Identity{ID: 7, Number: "REQ20260102000001", UUID: "u", Tenant: "north"}, "op", epoch)

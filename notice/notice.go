@@ -26,7 +26,7 @@ const (
 	Deleted SubscriptionState = "deleted" // by its owner; nothing more is sent
 )
 
-// Subscription is an address that is owed something.
+// Subscription is an address to which deliveries go.
 type Subscription struct {
 	ID        string
 	Tenant    string
@@ -70,7 +70,7 @@ type Lane struct {
 // String gives the lane as it is written in a workflow ID.
 func (l Lane) String() string { return l.Subscription + ":" + strconv.FormatInt(l.TicketID, 10) }
 
-// Delivery is one body owed to one subscription, rendered once.
+// Delivery is one body for one subscription, rendered once.
 type Delivery struct {
 	ID        string // "webhook-id", the same on every try
 	Tenant    string

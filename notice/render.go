@@ -23,8 +23,8 @@ type Context struct {
 	Zone      *time.Location               // of times that are written without one; nil means UTC
 }
 
-// Render gives what a subscription of this format is owed for an event: the delivery's kind in the format's own words and its exact body.
-// before and after are the ticket around the event. ok is false when nothing is owed: the format is not told of such events, or this build
+// Render gives what a subscription of this format is sent for an event: the delivery's kind in the format's own words and its exact body.
+// before and after are the ticket around the event. ok is false when nothing is sent: the format is not told of such events, or this build
 // cannot render it. The same arguments always give the same bytes.
 func Render(f Format, c Context, before ticket.Ticket, e ticket.Event, after ticket.Ticket) (kind string, body []byte, ok bool) {
 	switch f {
@@ -60,7 +60,7 @@ type issueDetails struct {
 	To   string `json:"to,omitempty"`
 }
 
-// issueKind says which of the three notifications an event causes; empty: none. A ticket owes nothing for its opening, since nobody can
+// issueKind says which of the three notifications an event causes; empty: none. Nothing is sent for an opening, since nobody can
 // have asked to be told before there was a ticket.
 func issueKind(before ticket.Ticket, e ticket.Event, after ticket.Ticket) string {
 	switch about := e.Type.About(); {

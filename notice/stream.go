@@ -79,7 +79,7 @@ type eventBody struct {
 	RequestID string   `json:"request_id"`
 }
 
-// RenderPublished gives the exact body that a subscription of this format is owed for an event of the stream. ok is false for formats that
+// RenderPublished gives the exact body that a subscription of this format is sent for an event of the stream. ok is false for formats that
 // tell of tickets alone. The same arguments always give the same bytes.
 func RenderPublished(f Format, p Published) (body []byte, ok bool) {
 	switch f {

@@ -14,10 +14,10 @@ type Position struct {
 	N   int64 // zero: the event itself
 }
 
-// MaxPosition is how long a place can be as String writes it: two numbers and a point.
+// MaxPosition is how long a position can be as String writes it: two numbers and a point.
 const MaxPosition = 39
 
-// String writes a place as ParsePosition reads it: "5", or "5.1" for the first alert after event 5.
+// String writes a position as ParsePosition reads it: "5", or "5.1" for the first alert after event 5.
 func (p Position) String() string {
 	if p.N == 0 {
 		return strconv.FormatInt(p.Seq, 10)
@@ -40,7 +40,7 @@ func natural(text string) (int64, bool) {
 	return n, err == nil && n >= 0
 }
 
-// Before reports whether an entry there stands before one at the other place.
+// Before reports whether an entry there stands before one at the other position.
 func (p Position) Before(other Position) bool {
 	return p.Seq < other.Seq || p.Seq == other.Seq && p.N < other.N
 }

@@ -1,6 +1,7 @@
 package ticket
 
 import (
+	"cmp"
 	"fmt"
 	"time"
 	"unicode"
@@ -128,13 +129,8 @@ func Refused(t Ticket, c Command, why error, at time.Time) Event {
 // next completes an event with all that does not depend on the rule.
 func (t Ticket) next(e Event, c Command, at time.Time) Event {
 	e.Seq, e.Generation, e.At = t.Seq+1, t.Generation, t.clock(at)
-	e.Actor, e.Channel, e.App, e.Operation = c.Operator, c.Channel, c.App, c.Operation
-	if e.Actor == "" {
-		e.Actor = c.App
-	}
-	if e.Note == "" {
-		e.Note = c.Note
-	}
+	e.Actor, e.Channel, e.App, e.Operation = cmp.Or(c.Operator, c.App), c.Channel, c.App, c.Operation
+	e.Note = cmp.Or(e.Note, c.Note)
 	return e
 }
 

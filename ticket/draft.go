@@ -2,6 +2,7 @@ package ticket
 
 import (
 	"bytes"
+	"cmp"
 	"encoding/json"
 	"fmt"
 	"maps"
@@ -12,7 +13,7 @@ import (
 	"signalbox/flow"
 )
 
-// Draft is what a caller asks us to open, in the words of the house. Families with narrower limits check those themselves.
+// Draft is what a caller asks us to open, whatever the family. Families with narrower limits check those themselves.
 type Draft struct {
 	Channel     Channel
 	App         string // code of the calling app
@@ -116,10 +117,7 @@ func (d *CheckedDraft) fill(f *Faults) {
 }
 
 func (d Draft) service() string {
-	if d.Service == "" {
-		return ServiceIncident
-	}
-	return d.Service
+	return cmp.Or(d.Service, ServiceIncident)
 }
 
 // Open checks a draft and decides the events a ticket starts with: see CheckedDraft.Open.
@@ -155,11 +153,7 @@ func (c CheckedDraft) Open(id Identity, operation string, at time.Time) ([]Event
 	if d.Assignee != "" {
 		change.Assignee = &d.Assignee
 	}
-	actor := d.Opener
-	if actor == "" {
-		actor = d.App
-	}
-	e := Event{Seq: 1, At: stamp(at), Type: Opened, Actor: actor, Channel: d.Channel, App: d.App, Operation: operation, After: change}
+	e := Event{Seq: 1, At: stamp(at), Type: Opened, Actor: cmp.Or(d.Opener, d.App), Channel: d.Channel, App: d.App, Operation: operation, After: change}
 	return e.begin(at)
 }
 

@@ -31,7 +31,7 @@ type Opening struct {
 	Followers  []string            `json:"followers,omitempty"`  // who wants to see it
 }
 
-// Callback is an address that is owed this ticket's notifications from the start. Format and profile are package notice's words.
+// Callback is an address that gets this ticket's notifications from the start. Format and profile are package notice's words.
 type Callback struct {
 	URL       string            `json:"url"`
 	Format    string            `json:"format"`

@@ -1,11 +1,12 @@
 package ticket
 
 import (
+	"cmp"
 	"fmt"
 	"time"
 )
 
-// Statement is what an external system says of a case (exception family, seed 004), in the house's words. System and issue together name
+// Statement is what an external system says of a case (exception family, seed 004), in the statuses of package ticket. System and issue together name
 // the case over there.
 type Statement struct {
 	System    string     `json:"system"` // trimmed and in upper case, so that one system has one name
@@ -149,10 +150,7 @@ func (t Ticket) solvedBy(s Statement, otherwise string) *Solution {
 		}
 		solution = *t.Solution
 	}
-	solution.Text = s.Notes
-	if solution.Text == "" {
-		solution.Text = otherwise
-	}
+	solution.Text = cmp.Or(s.Notes, otherwise)
 	return &solution
 }
 

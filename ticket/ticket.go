@@ -123,7 +123,7 @@ type Ticket struct {
 	UpdatedAt  time.Time `json:"updated_at"` // of the last event
 }
 
-// Phase is the status in the house's own words, or PhaseSuspended.
+// Phase is the status, or PhaseSuspended.
 func (t Ticket) Phase() string {
 	if t.Suspended {
 		return PhaseSuspended

@@ -1,6 +1,7 @@
 package workflows
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -119,10 +120,7 @@ func (c *Codec) Decode(payloads []*commonpb.Payload) ([]*commonpb.Payload, error
 		if err != nil {
 			return payloads, err
 		}
-		if id == "" {
-			id = keys.InForce()
-		}
-		plain, err := keys.Open(id, p.Data, nil)
+		plain, err := keys.Open(cmp.Or(id, keys.InForce()), p.Data, nil)
 		if errors.Is(err, aead.ErrUnknownKey) {
 			return payloads, fmt.Errorf("%w: %w", errNoPayloadKey, err)
 		}

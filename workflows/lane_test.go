@@ -231,7 +231,7 @@ func TestTriesLostWithAWorkerDoNotCount(t *testing.T) {
 	}
 }
 
-func TestALaneParkedAgainWhileItsWorkflowIsFinishingIsNotForgotten(t *testing.T) {
+func TestALaneRetryingAgainWhileItsWorkflowIsFinishingIsNotForgotten(t *testing.T) {
 	b := newLaneBench(t, notice.Minutely)
 	b.enqueue(1)
 	real := b.d.Next
@@ -251,7 +251,7 @@ func TestALaneParkedAgainWhileItsWorkflowIsFinishingIsNotForgotten(t *testing.T)
 }
 
 // A subscription that is paused and resumed begins anew; its lane's workflow may still be waiting for the try that was to come before.
-func TestALaneThatIsParkedAnewDoesNotWaitForWhatWasPlannedBefore(t *testing.T) {
+func TestALaneThatIsRetryingAnewDoesNotWaitForWhatWasPlannedBefore(t *testing.T) {
 	for name, tries := range map[string]int{"between tries of an activity": 0, "for the first try of a run": 1} {
 		t.Run(name, func(t *testing.T) {
 			b := newLaneBench(t, notice.Standard)

@@ -32,11 +32,11 @@ const startsAtOnce = 8
 // A workflow that is begun here does nothing before its lane's next try is due: where very many lanes fail at once, their workflows take nothing
 // from the deliveries that succeed beside them.
 func (l Lanes) Start(ctx context.Context, lane notice.Lane, wait time.Duration) error {
-	start := options(LaneID(lane))
+	begin := options(LaneID(lane))
 	if wait -= startAhead; wait > startAhead {
-		start.StartDelay = wait
+		begin.StartDelay = wait
 	}
-	_, err := l.Client.SignalWithStartWorkflow(ctx, LaneID(lane), SignalRetrying, nil, start, Lane, LaneInput{Lane: lane})
+	_, err := l.Client.SignalWithStartWorkflow(ctx, LaneID(lane), SignalRetrying, nil, begin, Lane, LaneInput{Lane: lane})
 	return err
 }
 
@@ -46,46 +46,46 @@ const startAhead = time.Second
 // Ensure starts what does not run; see activities.Lanes. It asks the server's list, so that thousands of lanes that do run cost little.
 // The list may be a moment behind: a lane started twice is one lane, and one that has just ended is found by the next sweep.
 func (l Lanes) Ensure(ctx context.Context, lanes []notice.Lane) (int, error) {
-	starts := map[string]func(context.Context) error{}
+	starts := map[string]start{}
 	for _, lane := range lanes {
-		id := LaneID(lane)
-		starts[id] = func(ctx context.Context) error {
-			_, err := l.Client.ExecuteWorkflow(ctx, options(id), Lane, LaneInput{Lane: lane})
-			return err
-		}
+		starts[LaneID(lane)] = start{Lane, LaneInput{Lane: lane}}
 	}
 	return l.ensure(ctx, starts)
 }
 
 // EnsurePartitions does the same for partitions; see activities.Lanes.
 func (l Lanes) EnsurePartitions(ctx context.Context, partitions []int) (int, error) {
-	starts := map[string]func(context.Context) error{}
+	starts := map[string]start{}
 	for _, partition := range partitions {
-		id := DeliveriesID(partition)
-		starts[id] = func(ctx context.Context) error {
-			_, err := l.Client.ExecuteWorkflow(ctx, options(id), Deliveries, DeliveriesInput{Partition: partition})
-			return err
-		}
+		starts[DeliveriesID(partition)] = start{Deliveries, DeliveriesInput{Partition: partition}}
 	}
 	return l.ensure(ctx, starts)
 }
 
 // EnsureRedeliveries does the same for redeliveries; see activities.Lanes.
 func (l Lanes) EnsureRedeliveries(ctx context.Context, redeliveries []string) (int, error) {
-	starts := map[string]func(context.Context) error{}
+	starts := map[string]start{}
 	for _, id := range redeliveries {
-		starts[RedeliverID(id)] = func(ctx context.Context) error { return l.StartRedelivery(ctx, id) }
+		starts[RedeliverID(id)] = start{Redeliver, RedeliverInput{Redelivery: id}}
 	}
 	return l.ensure(ctx, starts)
 }
 
 // StartRedelivery has a redelivery begun, if it is not under way.
 func (l Lanes) StartRedelivery(ctx context.Context, id string) error {
-	_, err := l.Client.ExecuteWorkflow(ctx, options(RedeliverID(id)), Redeliver, RedeliverInput{Redelivery: id})
+	return l.run(ctx, RedeliverID(id), start{Redeliver, RedeliverInput{Redelivery: id}})
+}
+
+// start is a workflow and its input.
+type start struct{ workflow, input any }
+
+func (l Lanes) run(ctx context.Context, id string, s start) error {
+	_, err := l.Client.ExecuteWorkflow(ctx, options(id), s.workflow, s.input)
 	return err
 }
 
-func (l Lanes) ensure(ctx context.Context, starts map[string]func(context.Context) error) (int, error) {
+// ensure starts those workflows, by their ids, that do not run, and gives how many those are.
+func (l Lanes) ensure(ctx context.Context, starts map[string]start) (int, error) {
 	if len(starts) == 0 {
 		return 0, nil
 	}
@@ -110,8 +110,8 @@ func (l Lanes) ensure(ctx context.Context, starts map[string]func(context.Contex
 	}
 	group, ctx := errgroup.WithContext(ctx)
 	group.SetLimit(startsAtOnce)
-	for _, start := range starts {
-		group.Go(func() error { return start(ctx) })
+	for id, s := range starts {
+		group.Go(func() error { return l.run(ctx, id, s) })
 	}
 	return len(starts), group.Wait()
 }

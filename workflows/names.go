@@ -51,7 +51,7 @@ var (
 	AttributeTenant  = temporal.NewSearchAttributeKeyKeyword("SignalboxTenant")
 	AttributeService = temporal.NewSearchAttributeKeyKeyword("SignalboxService")
 	AttributeStatus  = temporal.NewSearchAttributeKeyKeyword("SignalboxStatus") // OPEN or CLOSED
-	AttributePhase   = temporal.NewSearchAttributeKeyKeyword("SignalboxPhase")  // the house's own word
+	AttributePhase   = temporal.NewSearchAttributeKeyKeyword("SignalboxPhase")  // Ticket.Phase
 )
 
 // Attributes lists every search attribute, for whoever registers them.

@@ -1,6 +1,7 @@
 package workflows
 
 import (
+	"cmp"
 	"encoding/json"
 	"fmt"
 	"slices"
@@ -49,7 +50,7 @@ type PeekResult struct {
 const (
 	// moveAfter keeps a run well below the server's limit of 2,000 updates.
 	moveAfter = 1500
-	// maxRecent is how many operations a run remembers, and passes on to the next. A client's own retry across a roll-over comes within moments.
+	// maxRecent is how many operations a run keeps in TicketInput.Recent, and passes on to the next. A client's own retry across a roll-over comes within moments.
 	maxRecent = 200
 	// peekBytes bounds the events of one answer; the server refuses answers over 2 MiB.
 	peekBytes = 1 << 20
@@ -65,11 +66,8 @@ const (
 // Ticket is the one long-running workflow of a ticket: it takes commands by update and signal, decides them by the rule book, and is the
 // truth that the read model follows. It returns when the ticket has ended.
 func Ticket(ctx workflow.Context, in TicketInput) error {
-	r := &run{ticket: ticket.Fold(in.Before, in.Events), events: in.Events, recent: in.Recent, limit: in.MoveAfter, calling: map[call]bool{}}
+	r := &run{ticket: ticket.Fold(in.Before, in.Events), events: in.Events, recent: in.Recent, limit: cmp.Or(in.MoveAfter, moveAfter), calling: map[call]bool{}}
 	r.began = r.ticket.Seq
-	if r.limit == 0 {
-		r.limit = moveAfter
-	}
 	if err := workflow.SetQueryHandler(ctx, QueryTicket, r.peek); err != nil {
 		return err
 	}
@@ -276,7 +274,7 @@ func (r *run) handle(ctx workflow.Context, q HandleRequest) (HandleResult, error
 		return HandleResult{}, toWire(err)
 	}
 	r.handled++
-	r.remember(q.Command.Operation)
+	r.addRecent(q.Command.Operation)
 	r.apply(ctx, events)
 	return HandleResult{Events: events}, nil
 }
@@ -303,7 +301,8 @@ func (r *run) known(operation string) bool {
 	return operation != "" && slices.Contains(r.recent, operation)
 }
 
-func (r *run) remember(operation string) {
+// addRecent notes that an operation was decided here; the oldest beyond maxRecent is forgotten.
+func (r *run) addRecent(operation string) {
 	r.recent = append(r.recent, operation)
 	if over := len(r.recent) - maxRecent; over > 0 {
 		r.recent = slices.Delete(r.recent, 0, over)

@@ -163,7 +163,7 @@ func TestSignalsWhileARunMovesAreDecidedBeforeItLeaves(t *testing.T) {
 	require.Equal(t, 4, b.projected)
 }
 
-func TestSignalsAreTheSecondDoor(t *testing.T) {
+func TestSignalsAreTheSecondChannel(t *testing.T) {
 	b := newBench(t)
 	signal := func(after time.Duration, name ticket.Action, payload any) {
 		b.RegisterDelayedCallback(func() { b.SignalWorkflow(string(name), payload) }, after)
@@ -206,7 +206,7 @@ func TestNothingIsTakenAfterTheEndingOfAGeneration(t *testing.T) {
 	}
 }
 
-func TestALifeThatStaysEndedIsOverAtOnce(t *testing.T) {
+func TestAGenerationThatStaysEndedIsOverAtOnce(t *testing.T) {
 	events := opening(t)
 	ended := ticket.Fold(ticket.Ticket{}, events)
 	more, err := ticket.Decide(ended, terminate("op-1"), epoch)

@@ -29,7 +29,7 @@ type Outbox struct {
 	spoilt        map[string]string
 	down          bool
 	redeliveries  []string
-	wakes         []chan struct{}
+	notified      []chan struct{}
 	changed       chan struct{} // closed at every change
 }
 
@@ -64,8 +64,8 @@ func (o *Outbox) Alerts() []notice.Alert {
 	return slices.Clone(o.alerts)
 }
 
-// Enqueue adds deliveries to a lane, and wakes the drain. Their ids are the lane's name and a running number. What a dropped address is owed is held,
-// and a deleted one is owed nothing.
+// Enqueue adds deliveries to a lane, and notifies the drain. Their ids are the lane's name and a running number. Those of a dropped
+// address are held, and a deleted one gets none.
 func (o *Outbox) Enqueue(subscription string, ticket int64, n int) {
 	o.change(func() {
 		lane, sub := notice.Lane{Subscription: subscription, TicketID: ticket}, o.subscriptions[subscription]
@@ -89,9 +89,9 @@ func (o *Outbox) Enqueue(subscription string, ticket int64, n int) {
 			o.deliveries = append(o.deliveries, &notice.Delivery{ID: id, Tenant: sub.Tenant, Lane: lane, Seq: seq, Type: "relations",
 				Body: []byte(`{"id":"` + id + `"}`), State: state})
 		}
-		for _, wake := range o.wakes {
+		for _, signal := range o.notified {
 			select {
-			case wake <- struct{}{}:
+			case signal <- struct{}{}:
 			default:
 			}
 		}
@@ -116,7 +116,7 @@ func (o *Outbox) Spoil(subscription, reason string) {
 // Break makes every call fail, or work again.
 func (o *Outbox) Break(down bool) { o.change(func() { o.down = down }) }
 
-// SetRetrying parks a lane whose first try failed at that moment; with zero times, whose first try is still to come.
+// SetRetrying makes a lane retrying whose first try failed at that moment; with zero times, whose first try is still to come.
 func (o *Outbox) SetRetrying(lane notice.Lane, at time.Time, next time.Time) {
 	o.change(func() {
 		first := true
@@ -373,11 +373,11 @@ func (o *Outbox) Redeliveries(_ context.Context, limit int) ([]string, error) {
 
 // Notifications implements activities.Outbox.
 func (o *Outbox) Notifications(_ context.Context, partition int) <-chan struct{} {
-	wake := make(chan struct{}, 1)
+	signal := make(chan struct{}, 1)
 	if partition == 0 {
 		o.mu.Lock()
 		defer o.mu.Unlock()
-		o.wakes = append(o.wakes, wake)
+		o.notified = append(o.notified, signal)
 	}
-	return wake
+	return signal
 }

@@ -14,12 +14,12 @@ import (
 	"signalbox/notice"
 )
 
-// Fixture is an outbox under test, and what owes something in it.
+// Fixture is an outbox under test, and what enqueues something in it.
 type Fixture struct {
 	Outbox activities.Outbox
 	Now    func() time.Time
 	Pass   func(time.Duration) // moves the clock
-	// Ticket makes a ticket that owes nobody anything, and gives its id and the partition of what it will owe.
+	// Ticket makes a ticket that has no deliveries, and gives its id and the partition of those it will have.
 	Ticket func(t *testing.T) (id int64, partition int)
 	// Address has an address told of what happens to a ticket.
 	Address func(t *testing.T, ticket int64, url string) notice.Lane
@@ -27,7 +27,7 @@ type Fixture struct {
 	Happen func(t *testing.T, ticket int64)
 	// Delete deletes an address.
 	Delete func(t *testing.T, lane notice.Lane)
-	// Deliveries gives all that an address was ever owed, oldest first.
+	// Deliveries gives all deliveries that an address ever had, oldest first.
 	Deliveries func(t *testing.T, lane notice.Lane) []notice.DeliveryRecord
 	// Subscription gives an address as it is now.
 	Subscription func(t *testing.T, lane notice.Lane) notice.Subscription
@@ -55,7 +55,7 @@ func TestOutbox(t *testing.T, open func(t *testing.T) Fixture) {
 		{"retrying lanes are listed in pieces", pieces},
 		{"results are told of", alerts},
 		{"many workers write the same tries down", manyWorkers},
-		{"who waits is woken", wakes},
+		{"who waits is woken", notifies},
 		{"redeliveries are listed until they are over", redeliveries},
 	} {
 		t.Run(c.name, func(t *testing.T) { c.test(t, &bench{T: t, Fixture: open(t)}) })
@@ -148,8 +148,8 @@ func lanesOf(works []activities.Work) (list []notice.Lane) {
 	return list
 }
 
-// moment compares times that are kept to the microsecond.
-func moment(t require.TestingT, want time.Time, got *time.Time, says ...any) {
+// sameTime compares times that are kept to the microsecond.
+func sameTime(t require.TestingT, want time.Time, got *time.Time, says ...any) {
 	require.NotNil(t, got, says...)
 	require.Equal(t, want.UTC().Truncate(time.Microsecond), got.UTC().Truncate(time.Microsecond), says...)
 }
@@ -224,8 +224,8 @@ func writtenOnce(t *testing.T, b *bench) {
 	d := b.Deliveries(t, lane)[0]
 	require.Equal(t, notice.Sent, d.State)
 	require.Equal(t, 1, d.Tries)
-	moment(t, first.Attempt.StartedAt, d.FirstTry)
-	moment(t, first.Attempt.FinishedAt, d.EndedAt)
+	sameTime(t, first.Attempt.StartedAt, d.FirstTry)
+	sameTime(t, first.Attempt.FinishedAt, d.EndedAt)
 	require.Len(t, d.Attempts, 1)
 	a := d.Attempts[0]
 	require.Equal(t, []any{1, 200, notice.ErrorNone, "", "ok", true}, []any{a.N, a.Status, a.Class, a.Error, string(a.Answer), a.Succeeded})
@@ -255,13 +255,13 @@ func parks(t *testing.T, b *bench) {
 		if i == 0 {
 			require.Equal(t, works[0].Delivery.ID, w.Delivery.ID, "it is tried again before those that follow it")
 			require.Equal(t, 1, w.Delivery.Tries)
-			moment(t, failed.Attempt.StartedAt, w.Delivery.FirstTry)
-			moment(t, *failed.NextTry, w.Delivery.NextTry)
+			sameTime(t, failed.Attempt.StartedAt, w.Delivery.FirstTry)
+			sameTime(t, *failed.NextTry, w.Delivery.NextTry)
 			b.save(b.tried(w, notice.Retrying))
 			again, _ := b.next(lane)
 			require.Equal(t, w.Delivery.ID, again.Delivery.ID)
 			require.Equal(t, 2, again.Delivery.Tries)
-			moment(t, failed.Attempt.StartedAt, again.Delivery.FirstTry, "the round goes on")
+			sameTime(t, failed.Attempt.StartedAt, again.Delivery.FirstTry, "the round goes on")
 			w = again
 		}
 		b.save(b.tried(w, notice.Sent))
@@ -305,13 +305,13 @@ func putOff(t *testing.T, b *bench) {
 	require.True(t, more)
 	require.Equal(t, r.Work.Delivery.ID, w.Delivery.ID)
 	require.Zero(t, w.Delivery.Tries)
-	moment(t, r.Attempt.StartedAt, w.Delivery.FirstTry, "the round is counted from here")
-	moment(t, until, w.Delivery.NextTry)
+	sameTime(t, r.Attempt.StartedAt, w.Delivery.FirstTry, "the round is counted from here")
+	sameTime(t, until, w.Delivery.NextTry)
 	require.Nil(t, b.Subscription(t, lane).FailingSince, "it says nothing of the address")
 	require.Empty(t, b.Deliveries(t, lane)[0].Attempts)
 	b.save(b.tried(w, notice.Sent))
 	require.Equal(t, 1, b.Deliveries(t, lane)[0].Tries)
-	moment(t, r.Attempt.StartedAt, b.Deliveries(t, lane)[0].FirstTry)
+	sameTime(t, r.Attempt.StartedAt, b.Deliveries(t, lane)[0].FirstTry)
 }
 
 func drops(t *testing.T, b *bench) {
@@ -324,7 +324,7 @@ func drops(t *testing.T, b *bench) {
 	sub := b.Subscription(t, lane)
 	require.Equal(t, notice.Dropped, sub.State)
 	require.Equal(t, "failed 11 times", sub.Reason)
-	moment(t, last.Attempt.FinishedAt, sub.EndedAt)
+	sameTime(t, last.Attempt.FinishedAt, sub.EndedAt)
 	_, more := b.next(lane)
 	require.False(t, more)
 	require.Equal(t, []notice.DeliveryState{notice.Failed, notice.Held, notice.Held}, b.states(lane))
@@ -352,7 +352,7 @@ func cancelled(t *testing.T, b *bench) {
 	require.Len(t, b.Deliveries(t, lane)[0].Attempts, 3, "the tries were made all the same")
 	require.Empty(t, b.retrying())
 	b.happen(lane.TicketID, 1)
-	require.Len(t, b.Deliveries(t, lane), 2, "it is owed nothing more")
+	require.Len(t, b.Deliveries(t, lane), 2, "it gets nothing more")
 	_, more := b.next(lane)
 	require.False(t, more)
 }
@@ -363,11 +363,11 @@ func failingSince(t *testing.T, b *bench) {
 	b.save(first)
 	b.Pass(time.Minute)
 	w, _ := b.next(lane)
-	moment(t, first.Attempt.StartedAt, w.Subscription.FailingSince)
+	sameTime(t, first.Attempt.StartedAt, w.Subscription.FailingSince)
 	unsendable := b.tried(w, notice.Retrying)
 	b.save(unsendable)
 	w, _ = b.next(lane)
-	moment(t, first.Attempt.StartedAt, w.Subscription.FailingSince, "the first of them")
+	sameTime(t, first.Attempt.StartedAt, w.Subscription.FailingSince, "the first of them")
 	b.save(b.tried(w, notice.Sent))
 	w, _ = b.next(lane)
 	require.Nil(t, w.Subscription.FailingSince, "one arrived")
@@ -459,7 +459,7 @@ func manyWorkers(t *testing.T, b *bench) {
 	}
 }
 
-func wakes(t *testing.T, b *bench) {
+func notifies(t *testing.T, b *bench) {
 	lane, part := b.lane(0)
 	mine, second, other := b.Outbox.Notifications(t.Context(), part), b.Outbox.Notifications(t.Context(), part), b.Outbox.Notifications(t.Context(), part+1)
 	heard := func(c <-chan struct{}, within time.Duration) bool {

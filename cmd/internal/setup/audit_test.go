@@ -19,7 +19,7 @@ import (
 )
 
 // TestWhatIsDoneIsWrittenDown: an action that was done, and one that was refused for whatever reason, is in the audit: which app asked, from
-// where, in which request, on whose behalf, through which door, and what it was told.
+// where, in which request, on whose behalf, through which channel, and what it was told.
 func TestWhatIsDoneIsWrittenDown(t *testing.T) {
 	p := newProduct(t, api.Config{TrustedProxies: []netip.Prefix{netip.MustParsePrefix("0.0.0.0/32")}})
 	secrets := map[string]string{}
@@ -29,7 +29,7 @@ func TestWhatIsDoneIsWrittenDown(t *testing.T) {
 		"south": {Tenant: "south", Scopes: []desk.Scope{desk.Admin}},
 	} {
 		a.Code = code
-		secret, err := p.house.Store.CreateApp(t.Context(), a)
+		secret, err := p.container.Store.CreateApp(t.Context(), a)
 		require.NoError(t, err)
 		secrets[code] = secret
 	}
@@ -113,11 +113,11 @@ func (p product) audited(secret, query string) (entries []map[string]any) {
 // TestLimitsAreShared: what the processes know together is in the database.
 func TestLimitsAreShared(t *testing.T) {
 	p := newProduct(t, api.Config{AppRate: 3})
-	secret, err := p.house.Store.CreateApp(t.Context(), desk.App{Code: "shop", Tenant: "north", Scopes: []desk.Scope{desk.Write}})
+	secret, err := p.container.Store.CreateApp(t.Context(), desk.App{Code: "shop", Tenant: "north", Scopes: []desk.Scope{desk.Write}})
 	require.NoError(t, err)
 	a := p.must(p.call("GET", "/api/issue", secret, nil))
 	require.Equal(t, "3", a.header.Get("X-RateLimit-Limit"))
-	taken, after, err := p.house.Store.TakeRequests(t.Context(), "shop", ratelimit.Bucket{Rate: 3, Burst: 3}, 10, 0)
+	taken, after, err := p.container.Store.TakeRequests(t.Context(), "shop", ratelimit.Bucket{Rate: 3, Burst: 3}, 10, 0)
 	require.NoError(t, err)
 	require.Equal(t, 2, taken)
 	require.Positive(t, after.FullAt.Unix())
@@ -129,7 +129,7 @@ func TestLimitsAreShared(t *testing.T) {
 // TestNoSecretThatIsToldLiesInPlain: every call that tells a signing secret tells it again to a repetition, and nothing in the database shows it.
 func TestNoSecretThatIsToldLiesInPlain(t *testing.T) {
 	p := newProduct(t, api.Config{})
-	secret, err := p.house.Store.CreateApp(t.Context(), desk.App{Code: "shop", Tenant: "north", Scopes: []desk.Scope{desk.Admin}})
+	secret, err := p.container.Store.CreateApp(t.Context(), desk.App{Code: "shop", Tenant: "north", Scopes: []desk.Scope{desk.Admin}})
 	require.NoError(t, err)
 	x := p.exhibit(secret, 0)
 	told := regexp.MustCompile(`"secret":"(whsec_[^"]+)"`)

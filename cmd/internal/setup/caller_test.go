@@ -90,10 +90,10 @@ func (p product) call(method, path, secret string, body any, headers ...string) 
 func (p product) apps() map[string]string {
 	secrets := map[string]string{"nonsense": "no such secret"}
 	for code, scope := range map[string]desk.Scope{"read": desk.Read, "write": desk.Write, "admin": desk.Admin, "off": desk.Admin} {
-		secret, err := p.house.Store.CreateApp(p.Context(), desk.App{Code: code, Tenant: "south", Scopes: []desk.Scope{scope}})
+		secret, err := p.container.Store.CreateApp(p.Context(), desk.App{Code: code, Tenant: "south", Scopes: []desk.Scope{scope}})
 		require.NoError(p, err)
 		secrets[code] = secret
 	}
-	require.NoError(p, p.house.Store.SetAppDisabled(p.Context(), "off", true))
+	require.NoError(p, p.container.Store.SetAppDisabled(p.Context(), "off", true))
 	return secrets
 }

@@ -16,10 +16,10 @@ import (
 	"signalbox/desk"
 )
 
-// sealed is the body that the Temporal web UI sends to have a payload decrypted that tells a text.
-func (p product) sealed(text string) string {
+// encryptedBody is the body that the Temporal web UI sends to have a payload decrypted that tells a text.
+func (p product) encryptedBody(text string) string {
 	p.Helper()
-	encrypted, err := p.house.Engine.Codec.Encode([]*commonpb.Payload{{Metadata: map[string][]byte{"encoding": []byte("json/plain")}, Data: []byte(text)}})
+	encrypted, err := p.container.Engine.Codec.Encode([]*commonpb.Payload{{Metadata: map[string][]byte{"encoding": []byte("json/plain")}, Data: []byte(text)}})
 	require.NoError(p, err)
 	body, err := protojson.Marshal(&commonpb.Payloads{Payloads: encrypted})
 	require.NoError(p, err)
@@ -69,10 +69,10 @@ func TestWhoMayDecrypt(t *testing.T) {
 	secrets := map[string]string{}
 	for code, scope := range map[string]desk.Scope{"north": desk.Admin, "south": desk.Admin, "admin": desk.Write} {
 		var err error
-		secrets[code], err = p.house.Store.CreateApp(t.Context(), desk.App{Code: code, Tenant: code, Scopes: []desk.Scope{scope}})
+		secrets[code], err = p.container.Store.CreateApp(t.Context(), desk.App{Code: code, Tenant: code, Scopes: []desk.Scope{scope}})
 		require.NoError(t, err)
 	}
-	body := p.sealed("marker")
+	body := p.encryptedBody("marker")
 	for _, headers := range [][]string{{"Authorization", "Access_Key " + secrets["north"]}, {"Authorization", "Bearer " + secrets["north"]}, {"X-Auth-Token", secrets["north"]}} {
 		r := p.browse("POST", "/codec/decode", "", "", body, append(headers, "X-Namespace", "default")...)
 		require.Equal(t, http.StatusOK, r.StatusCode)
@@ -96,9 +96,9 @@ func TestWhoMayDecrypt(t *testing.T) {
 	}
 	require.Equal(t, http.StatusForbidden, p.browse("POST", "/codec/decode", temporalUI, foreign, body).StatusCode)
 	require.Equal(t, http.StatusUnauthorized, p.browse("POST", "/codec/decode", temporalUI, cookie[:len(cookie)-2], body).StatusCode)
-	require.NoError(t, p.house.Store.SetAppDisabled(t.Context(), "north", true))
+	require.NoError(t, p.container.Store.SetAppDisabled(t.Context(), "north", true))
 	require.Equal(t, http.StatusUnauthorized, p.browse("POST", "/codec/decode", temporalUI, cookie, body).StatusCode)
-	require.NoError(t, p.house.Store.SetAppDisabled(t.Context(), "north", false))
+	require.NoError(t, p.container.Store.SetAppDisabled(t.Context(), "north", false))
 
 	// Back and forth; what is no payload is said to be none.
 	plain, err := json.Marshal(payloads(exhibit{}))

@@ -34,13 +34,13 @@ var preparations = map[string]func(p product, x *exhibit, secret string){
 	},
 	"token/verify": func(p product, x *exhibit, secret string) {
 		sn := p.terminated(secret)
-		x.token = regexp.MustCompile(`"token": ?"([^"]+)"`).FindStringSubmatch(p.owed(sn))[1]
+		x.token = regexp.MustCompile(`"token": ?"([^"]+)"`).FindStringSubmatch(p.pendingBody(sn))[1]
 	},
 }
 
-// owed gives the first body that is owed and tells a text. In the database those that tell tokens are sealed.
-func (p product) owed(text string) string {
-	outbox := p.house.Store.Outbox
+// pendingBody gives the first body that is still to be sent and tells a text. In the database those that tell tokens are encrypted.
+func (p product) pendingBody(text string) string {
+	outbox := p.container.Store.Outbox
 	parts, err := outbox.Partitions(p.Context())
 	require.NoError(p, err)
 	for _, part := range parts {

@@ -76,7 +76,7 @@ func (p product) exhibit(secret string, n int) exhibit {
 		done(p.call("POST", "/api/publish", secret, map[string]any{"event_source": marker, "event_topic": topic, "event_type": "a", "event_status": "b",
 			"changes": []string{marker}}))
 	}
-	// Nothing is sent in this house, so what is owed is ended by hand: only then can it be sent again.
+	// Nothing is sent in this test, so what is owed is ended by hand: only then can it be sent again.
 	_, err := p.raw.Exec(`UPDATE deliveries SET state = 'failed', ended_at = created_at, listed = TRUE`)
 	require.NoError(p, err)
 	require.NoError(p, p.raw.QueryRow(`SELECT id FROM deliveries WHERE subscription_id = ? ORDER BY seq LIMIT 1`, x.address).Scan(&x.delivery))
@@ -353,7 +353,7 @@ func TestNoTenantReachesAnother(t *testing.T) {
 			p := newProduct(t, config) // with little in it, because all of it is compared
 			secrets := map[string]string{}
 			for _, tenant := range []string{"north", "south"} {
-				secret, err := p.house.Store.CreateApp(t.Context(), desk.App{Code: tenant, Tenant: tenant, Scopes: []desk.Scope{desk.Admin}})
+				secret, err := p.container.Store.CreateApp(t.Context(), desk.App{Code: tenant, Tenant: tenant, Scopes: []desk.Scope{desk.Admin}})
 				require.NoError(t, err)
 				secrets[tenant] = secret
 			}
@@ -410,14 +410,14 @@ func TestNoTenantReachesAnother(t *testing.T) {
 // TestNoTenantSeesAnothersPages does the same with the operators' pages.
 func TestNoTenantSeesAnothersPages(t *testing.T) {
 	p := newProduct(t, api.Config{})
-	north, err := p.house.Store.CreateApp(t.Context(), desk.App{Code: "north", Tenant: "north", Scopes: []desk.Scope{desk.Admin}})
+	north, err := p.container.Store.CreateApp(t.Context(), desk.App{Code: "north", Tenant: "north", Scopes: []desk.Scope{desk.Admin}})
 	require.NoError(t, err)
 	x := p.exhibit(north, 0)
 	cookies := map[string]string{}
 	for _, tenant := range []string{"north", "south"} {
 		secret := north
 		if tenant == "south" {
-			secret, err = p.house.Store.CreateApp(t.Context(), desk.App{Code: "south", Tenant: "south", Scopes: []desk.Scope{desk.Admin}})
+			secret, err = p.container.Store.CreateApp(t.Context(), desk.App{Code: "south", Tenant: "south", Scopes: []desk.Scope{desk.Admin}})
 			require.NoError(t, err)
 		}
 		cookies[tenant] = p.signIn(tenant, secret)

@@ -38,23 +38,23 @@ type remembered struct {
 	results map[string][]ticket.Event
 }
 
-func lifeOf(id ticket.Identity, n int) string { return fmt.Sprintf("%s/%d", id.Number, n) }
+func generationOf(id ticket.Identity, n int) string { return fmt.Sprintf("%s/%d", id.Number, n) }
 
 func (m *memory) Begin(_ context.Context, before ticket.Ticket, events []ticket.Event) error {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	t := ticket.Fold(before, events)
-	if l := m.generations[lifeOf(t.Identity, t.Generation)]; l != nil && l.began[0].Operation != events[0].Operation {
+	if l := m.generations[generationOf(t.Identity, t.Generation)]; l != nil && l.began[0].Operation != events[0].Operation {
 		return desk.ErrGone
 	}
-	m.generations[lifeOf(t.Identity, t.Generation)] = &remembered{ticket: t, began: events, events: events, results: map[string][]ticket.Event{}}
+	m.generations[generationOf(t.Identity, t.Generation)] = &remembered{ticket: t, began: events, events: events, results: map[string][]ticket.Event{}}
 	return nil
 }
 
 func (m *memory) Begun(_ context.Context, id ticket.Identity, generation int) ([]ticket.Event, error) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	if l := m.generations[lifeOf(id, generation)]; l != nil {
+	if l := m.generations[generationOf(id, generation)]; l != nil {
 		return l.began, nil
 	}
 	return nil, desk.ErrGone
@@ -63,7 +63,7 @@ func (m *memory) Begun(_ context.Context, id ticket.Identity, generation int) ([
 func (m *memory) Update(_ context.Context, id ticket.Identity, generation int, c ticket.Command) ([]ticket.Event, error) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	l := m.generations[lifeOf(id, generation)]
+	l := m.generations[generationOf(id, generation)]
 	if l == nil || l.ticket.Ended() {
 		return nil, desk.ErrGone
 	}
@@ -83,7 +83,7 @@ func (m *memory) Update(_ context.Context, id ticket.Identity, generation int, c
 func (m *memory) Outcome(_ context.Context, id ticket.Identity, generation int, operation string) (desk.Outcome, error) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	if l := m.generations[lifeOf(id, generation)]; l != nil {
+	if l := m.generations[generationOf(id, generation)]; l != nil {
 		if events, done := l.results[operation]; done {
 			return desk.Outcome{Known: true, Done: true, Events: events}, nil
 		}
@@ -94,7 +94,7 @@ func (m *memory) Outcome(_ context.Context, id ticket.Identity, generation int, 
 func (m *memory) Peek(_ context.Context, id ticket.Identity, generation int, after int64) (events []ticket.Event, more bool, err error) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	l := m.generations[lifeOf(id, generation)]
+	l := m.generations[generationOf(id, generation)]
 	if l == nil {
 		return nil, false, desk.ErrGone
 	}
@@ -119,9 +119,9 @@ const temporalUI = "https://temporal.example.com"
 // product is the whole front desk as cmd/api puts it together, over an SQLite store and an engine in memory.
 type product struct {
 	*testing.T
-	house  *Container
-	server *api.Server
-	raw    *sql.DB
+	container *Container
+	server    *api.Server
+	raw       *sql.DB
 }
 
 func newProduct(t *testing.T, config api.Config) product {
@@ -132,11 +132,11 @@ func newProduct(t *testing.T, config api.Config) product {
 	require.NoError(t, err)
 	t.Cleanup(func() { require.NoError(t, s.Close()) })
 	payloads := &workflows.Codec{Encrypt: true, Keys: func(ctx context.Context) ([]aead.Key, error) { return payloadKeys(ctx, s) }}
-	house := &Container{
+	container := &Container{
 		Store: s, Client: absent{}, Engine: &workflows.Engine{Namespace: "default", Codec: payloads}, key: key,
 		Desk: desk.New(s.Ledger(), &memory{generations: map[string]*remembered{}}, desk.Options{Log: log}),
 	}
-	server, err := house.API(APISettings{Config: config, Access: codec.Access{CodecApps: []string{"north", "admin"}, CodecOrigins: api.Origins{temporalUI}}}, prometheus.NewRegistry(), log)
+	server, err := container.API(APISettings{Config: config, Access: codec.Access{CodecApps: []string{"north", "admin"}, CodecOrigins: api.Origins{temporalUI}}}, prometheus.NewRegistry(), log)
 	require.NoError(t, err)
-	return product{t, house, server, storetest.Raw(t, dsn)}
+	return product{t, container, server, storetest.Raw(t, dsn)}
 }

@@ -72,7 +72,7 @@ func TestEveryCallIsReplayed(t *testing.T) {
 	methods, changing, refusable := map[string]int{}, 0, 0
 	for n, r := range whole.keyed() {
 		p := newProduct(t, config) // with little in it, because all of it is compared
-		secret, err := p.house.Store.CreateApp(t.Context(), desk.App{Code: "north", Tenant: "north", Scopes: []desk.Scope{desk.Admin}})
+		secret, err := p.container.Store.CreateApp(t.Context(), desk.App{Code: "north", Tenant: "north", Scopes: []desk.Scope{desk.Admin}})
 		require.NoError(t, err)
 		route := r.Method + " " + r.Path
 		x := p.exhibit(secret, n)

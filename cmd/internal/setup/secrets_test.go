@@ -12,10 +12,10 @@ import (
 )
 
 // TestSecretsAreToldOnce: whatever tells a secret tells it to whoever asked, again only to the same request repeated, and nothing else ever does:
-// no call that reads, no page of the house, no row of the database.
+// no call that reads, no page of the console, no row of the database.
 func TestSecretsAreToldOnce(t *testing.T) {
 	p := newProduct(t, api.Config{})
-	app, err := p.house.Store.CreateApp(t.Context(), desk.App{Code: "shop", Tenant: "north", Scopes: []desk.Scope{desk.Admin}})
+	app, err := p.container.Store.CreateApp(t.Context(), desk.App{Code: "shop", Tenant: "north", Scopes: []desk.Scope{desk.Admin}})
 	require.NoError(t, err)
 	x := p.exhibit(app, 0)
 	secrets := map[string]string{"the app": app}

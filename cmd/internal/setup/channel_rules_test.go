@@ -23,7 +23,7 @@ import (
 // twin is another process over the same database.
 func (p product) twin() product {
 	p.Helper()
-	server, err := p.house.API(APISettings{}, prometheus.NewRegistry(), slog.New(slog.DiscardHandler))
+	server, err := p.container.API(APISettings{}, prometheus.NewRegistry(), slog.New(slog.DiscardHandler))
 	require.NoError(p, err)
 	p.server = server
 	return p
@@ -53,7 +53,7 @@ func signature(method, path, body, code, secret string, at time.Time) []string {
 func TestASignedRequestIsTakenOnceByAllProcesses(t *testing.T) {
 	one := newProduct(t, api.Config{})
 	other := one.twin()
-	secret, err := one.house.Store.CreateApp(t.Context(), desk.App{Code: "shop", Tenant: "north", Scopes: []desk.Scope{desk.Admin}})
+	secret, err := one.container.Store.CreateApp(t.Context(), desk.App{Code: "shop", Tenant: "north", Scopes: []desk.Scope{desk.Admin}})
 	require.NoError(t, err)
 	taken := map[string]bool{}
 	for _, f := range one.server.Families() {
@@ -72,7 +72,7 @@ func TestASignedRequestIsTakenOnceByAllProcesses(t *testing.T) {
 			}
 			first := send(one)
 			if first.unauthorized() {
-				continue // a door that takes no signatures
+				continue // a channel that takes no signatures
 			}
 			taken[r.Method+" "+r.Path] = true
 			before := one.durable()
@@ -93,14 +93,14 @@ const guarded = `{"key":"guarded","name":"Guarded","nodes":[
 	{"id":"ok","name":"OK","type":"approval","processors":{"persons":["ann"]},"add":{"anyone":true},"next":"over"},
 	{"id":"over","name":"Over","type":"end"}]}`
 
-// TestRulesOfATicketHoldAtEveryDoor: whichever family somebody comes through, and whether the ticket is named by its number or its UUID, who is
+// TestRulesOfATicketHoldAtEveryChannel: whichever family somebody comes through, and whether the ticket is named by its number or its UUID, who is
 // not asked does nothing at a node, nobody but the opener withdraws, and nobody but an admin reassigns or votes for others. What is refused
 // changes neither the ticket nor its timeline.
-func TestRulesOfATicketHoldAtEveryDoor(t *testing.T) {
+func TestRulesOfATicketHoldAtEveryChannel(t *testing.T) {
 	p := newProduct(t, api.Config{ExceptionsPerMinute: 1_000_000})
 	secrets := map[string]string{}
 	for code, scope := range map[string]desk.Scope{"app": desk.Write, "boss": desk.Admin} {
-		secret, err := p.house.Store.CreateApp(t.Context(), desk.App{Code: code, Tenant: "north", Scopes: []desk.Scope{scope}})
+		secret, err := p.container.Store.CreateApp(t.Context(), desk.App{Code: code, Tenant: "north", Scopes: []desk.Scope{scope}})
 		require.NoError(t, err)
 		secrets[code] = secret
 	}
@@ -111,13 +111,13 @@ func TestRulesOfATicketHoldAtEveryDoor(t *testing.T) {
 		require.NoError(t, p.raw.QueryRow(`SELECT number FROM service_nodes WHERE key = 'guarded' AND node = ?`, id).Scan(&n))
 		nodes[id] = n
 	}
-	type door func(secret, key string) answer
-	issue := func(action, operator string, parameter object) door {
+	type call func(secret, key string) answer
+	issue := func(action, operator string, parameter object) call {
 		return func(secret, key string) answer {
 			return p.call("POST", "/api/issue/"+key+"/handle", secret, object{"action": action, "operator": operator, "parameter": parameter})
 		}
 	}
-	itsm := func(operation string, body object) door {
+	itsm := func(operation string, body object) call {
 		return func(secret, key string) answer {
 			all := object{"sn": key}
 			for name, value := range body {
@@ -132,22 +132,22 @@ func TestRulesOfATicketHoldAtEveryDoor(t *testing.T) {
 			return b // what one address refuses the others must
 		}
 	}
-	operate := func(node, action, operator string, more object) door {
+	operate := func(node, action, operator string, more object) call {
 		body := object{"state_id": nodes[node], "operator": operator, "action_type": action, "action_message": "x"}
 		for name, value := range more {
 			body[name] = value
 		}
 		return itsm("operate_node", body)
 	}
-	whole := func(action, operator string) door {
+	whole := func(action, operator string) call {
 		return itsm("operate_ticket", object{"operator": operator, "action_type": action, "action_message": "x"})
 	}
-	incident := func(key, operator string) door {
+	incident := func(key, operator string) call {
 		return func(secret, number string) answer {
 			return p.call("POST", "/v1/external/incident/handle", secret, object{"incident_num": number, "operator": operator, "operate_key": key})
 		}
 	}
-	callback := func(assignee string) door {
+	callback := func(assignee string) call {
 		return func(secret, key string) answer {
 			return p.call("POST", "/v1/exceptions/"+key+"/callback", secret, object{"externalSystem": "S", "externalIssueId": "1", "status": "ASSIGNED", "assignee": assignee})
 		}
@@ -155,7 +155,7 @@ func TestRulesOfATicketHoldAtEveryDoor(t *testing.T) {
 	for _, test := range []struct {
 		name, app string
 		at        string // the node that the ticket stands at
-		do        door
+		do        call
 		done      bool
 	}{
 		{"accept, not asked", "app", "take", issue("accept", "eve", nil), false},
