@@ -168,7 +168,7 @@ func TestEveryTamperingIsFound(t *testing.T) {
 		"a relation's tenant":      {[]string{`UPDATE relations SET tenant = 'b' WHERE ticket_id = 2`}, "it has relations of another tenant"},
 		"an end":                   {[]string{`UPDATE tickets SET ended_at = created_at WHERE id = 2`}, "something else than its timeline: ended_at"},
 		"a tag added":              {[]string{`INSERT INTO ticket_tags (tenant, tag, ticket_id) VALUES ('a', 'z', 2)`}, "the tags that it is found by"},
-		"a word deleted":           {[]string{`DELETE FROM words WHERE ticket_id = 2 AND term = (SELECT MIN(term) FROM words WHERE ticket_id = 2)`}, "the words that it is found by"},
+		"a word deleted":           {[]string{`DELETE FROM words WHERE ticket_id = 2 AND term = (SELECT term FROM words WHERE ticket_id = 2 ORDER BY term LIMIT 1)`}, "the words that it is found by"},
 		"a word's tenant":          {[]string{`UPDATE words SET tenant = 'b' WHERE ticket_id = 2`}, "the words that it is found by"},
 		"somebody to wait for":     {[]string{`INSERT INTO waiting (tenant, person, ticket_id) VALUES ('a', 'wang', 2)`}, "whom it is listed as waiting for"},
 		"nobody who took part":     {[]string{`DELETE FROM people WHERE ticket_id = 2`}, "its people, or their parts"},
