@@ -10,7 +10,7 @@ TEST_TIMEOUT  ?= 10m
 DEV_TIMEOUT   ?= 30m
 
 # How many end-to-end tests run at once. They wait for processes, timers and each other more than they compute.
-DEV_PARALLEL  ?= 6
+DEV_PARALLEL  ?= 4
 
 # How long each fuzz target is given.
 FUZZ_TIME     ?= 10s
