@@ -78,6 +78,7 @@ func (p *Process) Simulate(env Env, script Script) (Report, error) {
 	if err := s.durations(); err != nil {
 		return Report{}, err
 	}
+	s.env.Rules = RulesNow
 	s.env.Fields = maps.Clone(env.Fields)
 	if s.env.Fields == nil {
 		s.env.Fields = map[string]any{}

@@ -10,6 +10,7 @@ import (
 // Env is what a step knows of the world outside of the position.
 type Env struct {
 	Now      time.Time
+	Rules    Rules          // of the ticket
 	Zone     *time.Location // of times that name none; nil means UTC
 	Opener   string
 	Assignee string

@@ -198,10 +198,12 @@ func (t Ticket) reopen(c Command, at time.Time) (*Event, error) {
 	case t.Status != Completed:
 		return nil, Refuse(Conflict, fmt.Sprintf("a %s ticket cannot be reopened", t.Status))
 	}
+	rules := t.latest()
 	e, err := t.step(flow.Start{}, Reopened, at)
 	if err != nil {
 		return nil, err
 	}
+	e.After.Rules = rules
 	if e.After.Status == "" {
 		e.Before.Status, e.After.Status = t.Status, Triggered
 	}

@@ -143,6 +143,7 @@ func (c CheckedDraft) Open(id Identity, operation string, at time.Time) ([]Event
 	}
 	change := Change{
 		Status: Triggered,
+		Rules:  flow.RulesNow,
 		Opening: &Opening{
 			Identity: id, App: d.App, Service: d.service(), Version: c.process.Definition().Version, Origin: d.Origin, Title: d.Title,
 			Description: d.Description, Tags: tags, Opener: d.Opener, Fields: merged(d.Fields, c.form),

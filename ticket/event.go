@@ -57,6 +57,7 @@ type Change struct {
 	States []flow.NodeState `json:"states,omitempty"` // of the process's nodes, each whole; never in Before
 	Fields map[string]any   `json:"fields,omitempty"` // those that were set; never in Before
 	Pinned *Pinned          `json:"pinned,omitempty"` // the version alone in Before
+	Rules  flow.Rules       `json:"rules,omitempty"`  // by which the ticket is decided from now on; never in Before
 }
 
 // Event is one thing that did happen. Before holds what After replaces, as far as the ticket itself remembers it; the read model
@@ -138,6 +139,7 @@ func Evolve(t Ticket, e Event) Ticket {
 	if len(c.States) > 0 {
 		t.Position = flow.Apply(t.Position, c.States)
 	}
+	t.Rules = max(t.Rules, c.Rules)
 	t.Fields = merged(t.Fields, c.Fields)
 	if c.Link != nil {
 		t.Links = put(t.Links, *c.Link, func(l Link) bool { return l.System == c.Link.System && l.Issue == c.Link.Issue })

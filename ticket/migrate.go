@@ -113,6 +113,6 @@ func (t Ticket) migrate(c Command) (*Event, error) {
 	if raw, err := json.Marshal(to.Position); err != nil || len(raw) > MaxPosition {
 		return nil, Refuse(Conflict, fmt.Sprintf("where the ticket stands must have at most %d bytes as JSON", MaxPosition))
 	}
-	e := &Event{Type: Migrated, Before: Change{Pinned: &Pinned{Version: t.Version}}, After: Change{Pinned: &to}}
+	e := &Event{Type: Migrated, Before: Change{Pinned: &Pinned{Version: t.Version}}, After: Change{Pinned: &to, Rules: t.latest()}}
 	return e, e.fits("version")
 }

@@ -130,7 +130,16 @@ func compile(def *flow.Definition) (*flow.Process, error) {
 
 // env is what the process may know of the ticket.
 func (t Ticket) env(at time.Time) flow.Env {
-	return flow.Env{Now: at, Opener: t.Opener, Assignee: t.Assignee, Fields: t.Fields, Named: t.Named}
+	return flow.Env{Now: at, Rules: t.Rules, Opener: t.Opener, Assignee: t.Assignee, Fields: t.Fields, Named: t.Named}
+}
+
+// latest gives the ticket the rules of the day, and returns them where they are others than it had.
+func (t *Ticket) latest() flow.Rules {
+	if t.Rules >= flow.RulesNow {
+		return 0
+	}
+	t.Rules = flow.RulesNow
+	return flow.RulesNow
 }
 
 // step lets the process decide. No event and no error mean that the input came too late to matter.

@@ -112,6 +112,7 @@ type Ticket struct {
 	Messages    []MessageSummary  `json:"messages,omitempty"`
 	Links       []Link            `json:"links,omitempty"`
 
+	Rules      flow.Rules          `json:"rules,omitempty"`      // by which it is decided
 	Position   flow.Position       `json:"position,omitzero"`    // where it stands in its process
 	Definition *flow.Definition    `json:"definition,omitempty"` // pinned; nil where the service is a built-in one
 	Named      map[string][]string `json:"named,omitempty"`      // whom the caller named, by node id
