@@ -10,7 +10,7 @@ import (
 )
 
 func main() {
-	setup.Main("api", func(ctx context.Context) error {
+	setup.Main("api", setup.UntilEnded(func(ctx context.Context) error {
 		var s setup.API
 		if done, err := setup.Load("api", os.Args[1:], &s, os.Stdout); done || err != nil {
 			return err
@@ -33,5 +33,5 @@ func main() {
 			return fmt.Errorf("serve on %s: %w", s.HTTPAddress, err)
 		}
 		return nil
-	})
+	}))
 }

@@ -52,7 +52,7 @@ var apps = []struct{ code, secret, tenant string }{
 var loopback = []netip.Prefix{netip.MustParsePrefix("127.0.0.0/8"), netip.MustParsePrefix("::1/128")}
 
 func main() {
-	setup.Main("dev", func(ctx context.Context) error {
+	setup.Main("dev", setup.UntilEnded(func(ctx context.Context) error {
 		var s settings
 		if done, err := setup.Load("dev", os.Args[1:], &s, os.Stdout); done || err != nil {
 			return err
@@ -61,7 +61,7 @@ func main() {
 			s.PublicURL = setup.PublicURL("http://" + s.HTTPAddress)
 		}
 		return run(ctx, s, os.Stdout)
-	})
+	}))
 }
 
 func run(ctx context.Context, s settings, out io.Writer) (err error) {

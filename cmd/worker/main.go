@@ -16,7 +16,7 @@ import (
 )
 
 func main() {
-	setup.Main("worker", func(ctx context.Context) error {
+	setup.Main("worker", setup.UntilEnded(func(ctx context.Context) error {
 		var s setup.Worker
 		if done, err := setup.Load("worker", os.Args[1:], &s, os.Stdout); done || err != nil {
 			return err
@@ -49,5 +49,5 @@ func main() {
 		log.Info("worker.serving", "queues", s.WorkerQueues)
 		<-ctx.Done()
 		return nil
-	})
+	}))
 }

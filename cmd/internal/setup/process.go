@@ -2,6 +2,7 @@ package setup
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"net"
 	"os"
@@ -16,10 +17,28 @@ func Main(name string, run func(ctx context.Context) error) {
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	defer stop()
 	if err := run(ctx); err != nil {
-		fmt.Fprintf(os.Stderr, "%s: %s\n", name, strings.ReplaceAll(err.Error(), "\n", "; "))
+		fmt.Fprintf(os.Stderr, "%s: %s\n", name, oneLine(err))
 		os.Exit(1)
 	}
 }
+
+// UntilEnded is for processes that serve until they are told to end: what fails because they were told so, even before they served, is printed and no
+// error. Requests that were cut off at the end are one.
+func UntilEnded(run func(ctx context.Context) error) func(ctx context.Context) error {
+	return func(ctx context.Context) error {
+		err := run(ctx)
+		if err == nil || ctx.Err() == nil || errors.Is(err, errCutOff) {
+			return err
+		}
+		fmt.Fprintf(os.Stderr, "told to end: %s\n", oneLine(err))
+		return nil
+	}
+}
+
+// errCutOff means that requests were still under way when the time for them was over.
+var errCutOff = errors.New("requests under way were cut off")
+
+func oneLine(err error) string { return strings.ReplaceAll(err.Error(), "\n", "; ") }
 
 // Server is what Serve serves.
 type Server interface {
@@ -48,5 +67,8 @@ func Serve(ctx context.Context, server Server, address string, ready ...func(add
 	}
 	shutdown, cancel := context.WithTimeout(context.WithoutCancel(ctx), shutdownTimeout)
 	defer cancel()
-	return server.Shutdown(shutdown)
+	if err := server.Shutdown(shutdown); err != nil {
+		return fmt.Errorf("%w: %w", errCutOff, err)
+	}
+	return nil
 }

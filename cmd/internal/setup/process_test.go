@@ -1,0 +1,42 @@
+package setup
+
+import (
+	"context"
+	"errors"
+	"net/http"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+)
+
+func TestBeingToldToEndIsNoError(t *testing.T) {
+	broken := errors.New("the database is away")
+	ctx, cancel := context.WithCancel(t.Context())
+	run := func(err error) error {
+		return UntilEnded(func(context.Context) error { return err })(ctx)
+	}
+	require.ErrorIs(t, run(broken), broken, "nobody has told it to end")
+	cancel()
+	require.NoError(t, run(broken))
+	require.NoError(t, run(nil))
+	require.ErrorIs(t, run(errCutOff), errCutOff)
+}
+
+// TestRequestsThatAreCutOffAreAnError serves a request that does not end.
+func TestRequestsThatAreCutOffAreAnError(t *testing.T) {
+	ctx, cancel := context.WithCancel(t.Context())
+	err := UntilEnded(func(ctx context.Context) error {
+		return Serve(ctx, stubborn{&http.Server{}}, "127.0.0.1:0", func(string) { cancel() })
+	})(ctx)
+	require.ErrorIs(t, err, errCutOff)
+}
+
+// stubborn is a server whose requests never end, and whose time is over at once.
+type stubborn struct{ *http.Server }
+
+func (s stubborn) Shutdown(context.Context) error {
+	ctx, cancel := context.WithDeadline(context.Background(), time.Time{})
+	defer cancel()
+	return errors.Join(s.Server.Shutdown(ctx), ctx.Err())
+}
