@@ -163,7 +163,8 @@ type Outcome struct {
 }
 
 var (
-	// ErrMoving tells that the ticket is between two runs and takes no commands for a moment.
+	// ErrMoving tells that the ticket takes no commands for a moment, mostly because it is between two runs. Whether the command happened, it does not
+	// tell: the same operation may be sent again.
 	ErrMoving = errors.New("desk: the ticket is moving to its next run")
 	// ErrGone tells that a generation of the ticket is over or never was.
 	ErrGone = errors.New("desk: that generation of the ticket is over")

@@ -120,16 +120,26 @@ func (g *Engine) Update(ctx context.Context, id ticket.Identity, generation int,
 		Args: []any{HandleRequest{Command: c}}, WaitForStage: client.WorkflowUpdateStageCompleted,
 	})
 	if err != nil {
-		return nil, fromWire(err)
+		return nil, fromUpdate(ctx, err)
 	}
 	var result HandleResult
 	if err := handle.Get(ctx, &result); err != nil {
 		if untouched(err) {
 			g.unstick(ctx, id, generation)
 		}
-		return nil, fromWire(err)
+		return nil, fromUpdate(ctx, err)
 	}
 	return result.Events, nil
+}
+
+// fromUpdate is fromWire for an update. Whoever joins an update whose first caller's time was up can hear from the server that the time is up, though
+// theirs is not (server 1.32): under the same id it may be sent again at once.
+func fromUpdate(ctx context.Context, err error) error {
+	var gaveUp *client.WorkflowUpdateServiceTimeoutOrCanceledError
+	if errors.As(err, &gaveUp) && ctx.Err() == nil {
+		return fmt.Errorf("%w: %w", desk.ErrMoving, err)
+	}
+	return fromWire(err)
 }
 
 // unstick has a run's next task go to the queue that all workers share. A refused update leaves no workflow task in the history, and a run
