@@ -200,7 +200,7 @@ func (r *run) over(status Status, s *NodeState, h LogEntry) {
 		}
 	}
 	r.out.Status = status
-	r.out.Ending = &Ending{Status: status, ApproveResult: ApproveResult(r.pos)}
+	r.out.Ending = r.ending(status)
 	ended, _ := r.pos.Find(node)
 	r.say(Finished, &ended, h)
 }

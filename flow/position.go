@@ -26,6 +26,7 @@ type NodeState struct {
 	Votes   []Vote   `json:"votes,omitempty"`   // of this round
 	Result  *bool    `json:"result,omitempty"`  // approval, confirm: passed or not; nil while undecided. Call: answered or not
 	By      []string `json:"by,omitempty"`      // whose act or votes led to the result; nobody when a deadline did
+	Earlier bool     `json:"earlier,omitempty"` // approval: it was left before the ticket was reopened and counts no more
 
 	Stage  int        `json:"stage,omitempty"`  // how many stages of the deadline have come due
 	Due    *time.Time `json:"due,omitempty"`    // when the next stage does, or the wait is over
@@ -80,18 +81,6 @@ func Apply(p Position, changed []NodeState) Position {
 		}
 	}
 	return out
-}
-
-// ApproveResult is itsm's answer whether a ticket was approved: true when every approval that was entered has been passed, also when there
-// was none; an approval that is undecided counts as not passed, and one that was voted on again counts with its last result (seed 002;
-// itsm.md 5.7). The caller has to see to it that a ticket that is not finished is never approved.
-func ApproveResult(p Position) bool {
-	for _, s := range p.Nodes {
-		if s.Type == Approval && (s.Result == nil || !*s.Result) {
-			return false
-		}
-	}
-	return true
 }
 
 // clone copies a state so that nothing is shared with the original.

@@ -137,7 +137,8 @@ func TestAChangeWithTwoLevelsIsSimulated(t *testing.T) {
 448h0m0s acted check by olga
 448h0m0s finished done
 `, path(r))
-	require.Equal(t, &Ending{Status: Completed, ApproveResult: true}, r.Ending)
+	require.Equal(t, &Ending{Completed, true, `every approval was passed: "Security review" was approved by sam, sara; "Change board" was approved by boris, bodo, britt; ` +
+		`"Director's approval" was approved by dora`}, r.Ending)
 	require.Equal(t, "Q", r.Fields["plan"])
 	require.Equal(t, Completed, r.Status)
 	require.Equal(t, "P", env.Fields["plan"], "a simulation must not touch what it was given")
@@ -152,7 +153,7 @@ func TestAnIncidentThatMendsItselfIsSimulated(t *testing.T) {
 	}})
 	require.NoError(t, err)
 	require.Equal(t, "https://monitor.example.com/hosts/db%201%2F2/health?run=r%2F7", r.Calls[1].URL)
-	require.Equal(t, &Ending{Status: Completed, ApproveResult: true}, r.Ending)
+	require.Equal(t, &Ending{Completed, true, "the process came to its end, and no approval was entered"}, r.Ending)
 	require.Equal(t, 5*time.Minute+4*time.Second+72*time.Hour, r.Until.Sub(r.Began), "nobody objected for three days")
 
 	// The machine cannot help: people are called, and silence escalates.

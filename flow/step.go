@@ -92,6 +92,7 @@ type Outcome struct {
 type Ending struct {
 	Status        Status `json:"status"` // Completed or Terminated
 	ApproveResult bool   `json:"approve_result"`
+	Why           string `json:"why,omitempty"` // what ApproveResult rests on, from RulesWeighed on
 }
 
 // Step tells what an input does to a position, and changes nothing. The error is a *Error. No changed states and no error mean that the
@@ -174,8 +175,20 @@ func (Start) apply(r *run) error {
 	if r.pos.Running() {
 		return refuse(Conflict, "", "the process is running")
 	}
+	if r.env.Rules >= RulesWeighed {
+		r.setAside()
+	}
 	r.enter(r.p.first())
 	return nil
+}
+
+// setAside takes the approvals of the way before a reopening out of what counts.
+func (r *run) setAside() {
+	for i := range r.pos.Nodes {
+		if s := r.pos.Nodes[i]; s.Type == Approval && !s.Earlier {
+			r.touch(&node{Node: Node{ID: s.Node, Type: s.Type}}).Earlier = true // also where this version of the process has no such node
+		}
+	}
 }
 
 func (Stop) apply(r *run) error {

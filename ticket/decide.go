@@ -188,6 +188,7 @@ func (t Ticket) end(c Command, to Status, says Type, at time.Time) (*Event, erro
 		e.Before.Suspended, e.After.Suspended = flag(true), flag(false)
 	}
 	e.After.States, e.ProcessLog = t.stopped(at)
+	t.judge(e, false, fmt.Sprintf("the ticket was %s before its process came to its end", says))
 	return e, nil
 }
 

@@ -58,6 +58,8 @@ type Change struct {
 	Fields map[string]any   `json:"fields,omitempty"` // those that were set; never in Before
 	Pinned *Pinned          `json:"pinned,omitempty"` // the version alone in Before
 	Rules  flow.Rules       `json:"rules,omitempty"`  // by which the ticket is decided from now on; never in Before
+
+	ApproveResult *bool `json:"approve_result,omitempty"` // of an ending; never in Before
 }
 
 // Event is one thing that did happen. Before holds what After replaces, as far as the ticket itself remembers it; the read model
@@ -70,6 +72,7 @@ type Event struct {
 	Channel    Channel   `json:"door"`
 	App        string    `json:"app,omitempty"`
 	Note       string    `json:"note,omitempty"`
+	Why        string    `json:"why,omitempty"`       // what After.ApproveResult rests on
 	Operation  string    `json:"operation,omitempty"` // the request that caused it
 	Generation int       `json:"life,omitempty"`      // the generation of the ticket it happened in
 	Before     Change    `json:"before"`
@@ -108,6 +111,7 @@ func Evolve(t Ticket, e Event) Ticket {
 	}
 	if c.Status != "" {
 		t.Status = c.Status
+		t.ApproveResult = c.ApproveResult
 	}
 	if c.Suspended != nil {
 		t.Suspended = *c.Suspended

@@ -174,6 +174,7 @@ func (t Ticket) advance(in flow.Input, says Type, at time.Time) (*Event, error) 
 	}
 	if out.Ending != nil {
 		e.Before.Status, e.After.Status = t.Status, Status(out.Ending.Status)
+		t.judge(e, out.Ending.ApproveResult, out.Ending.Why)
 	}
 	return e, e.fits("fields")
 }
@@ -245,8 +246,21 @@ func (t Ticket) Calls(at time.Time) []flow.PendingCall {
 	return process.Calls(t.Position, t.env(at))
 }
 
-// Approved is itsm's approve_result: the ticket ended in the ordinary way and every approval it came to was passed.
-func (t Ticket) Approved() bool { return t.Status == Completed && flow.ApproveResult(t.Position) }
+// Approved is itsm's approve_result: the process itself came to its end, and every approval it came to on its way there was passed. Tickets whose ending
+// says nothing of it, those of flow.RulesFirst, are also approved where they were closed by hand and nothing but passed approvals lay before that.
+func (t Ticket) Approved() bool {
+	if t.ApproveResult != nil {
+		return *t.ApproveResult
+	}
+	return t.Status == Completed && flow.ApproveResult(t.Position)
+}
+
+// judge writes into an ending whether it approves the ticket, and why.
+func (t Ticket) judge(e *Event, approved bool, why string) {
+	if t.Rules >= flow.RulesWeighed {
+		e.After.ApproveResult, e.Why = &approved, why
+	}
+}
 
 // merged gives fields with more of them set, in a copy.
 func merged(fields, more map[string]any) map[string]any {

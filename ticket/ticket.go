@@ -112,8 +112,11 @@ type Ticket struct {
 	Messages    []MessageSummary  `json:"messages,omitempty"`
 	Links       []Link            `json:"links,omitempty"`
 
-	Rules      flow.Rules          `json:"rules,omitempty"`      // by which it is decided
-	Position   flow.Position       `json:"position,omitzero"`    // where it stands in its process
+	Rules    flow.Rules    `json:"rules,omitempty"`   // by which it is decided
+	Position flow.Position `json:"position,omitzero"` // where it stands in its process
+	// ApproveResult is itsm's answer at the last ending, nil while the ticket is open and where an ending did not say; see Approved.
+	ApproveResult *bool `json:"approve_result,omitempty"`
+
 	Definition *flow.Definition    `json:"definition,omitempty"` // pinned; nil where the service is a built-in one
 	Named      map[string][]string `json:"named,omitempty"`      // whom the caller named, by node id
 	Followers  []string            `json:"followers,omitempty"`  // who wants to see it

@@ -134,6 +134,7 @@ type event struct {
 	Before  ticket.Change  `json:"before"`
 	After   ticket.Change  `json:"after"`
 	Note    string         `json:"note"`
+	Why     string         `json:"why,omitempty"` // of an ending: what after.approve_result rests on
 
 	ProcessLog []flow.LogEntry `json:"happenings,omitempty"` // what went on in the process, in order
 }
@@ -183,7 +184,7 @@ func eventOf(e ticket.Event) event {
 	if r := e.Before.Relation; r != nil && r.Content == nil {
 		e.Before.Relation = &ticket.Relation{Type: r.Type, Content: []string{}}
 	}
-	return event{Seq: e.Seq, At: e.At.UTC(), Type: e.Type, Actor: e.Actor, Channel: e.Channel, Before: e.Before, After: e.After, Note: e.Note, ProcessLog: e.ProcessLog}
+	return event{Seq: e.Seq, At: e.At.UTC(), Type: e.Type, Actor: e.Actor, Channel: e.Channel, Before: e.Before, After: e.After, Note: e.Note, Why: e.Why, ProcessLog: e.ProcessLog}
 }
 
 // address is a notification that was registered.

@@ -52,7 +52,7 @@ func TestSimulatedWithoutAnyEffect(t *testing.T) {
 	for _, body := range bodies {
 		var r report
 		b.Result(b.As(apitest.Reader).Do("POST", "/api/service/simulate", body), &r)
-		require.Equal(t, &flow.Ending{Status: flow.Completed, ApproveResult: true}, r.Ending)
+		require.Equal(t, &flow.Ending{Status: flow.Completed, ApproveResult: true, Why: `every approval was passed: "组长" was approved by wang`}, r.Ending)
 		require.Equal(t, start, r.Began)
 		require.Equal(t, start.Add(90*time.Minute+5*time.Second), r.Until)
 		require.Len(t, r.Timers, 1)
