@@ -111,21 +111,28 @@ func (b *builder) meeting() {
 }
 
 // resting checks that no loop consists of nothing but nodes that pass at once. A wait for a point in time is one of them: the time may
-// have come.
+// have come. So is a call to whoever publishes: what answers at once is asked again at once, as often as it can answer.
 func (b *builder) resting() {
 	const fresh, open, closed = 0, 1, 2
 	mark := map[*node]int{}
+	var way []*node
 	var visit func(*node)
 	visit = func(n *node) {
 		mark[n] = open
+		way = append(way, n)
 		for _, to := range b.passes(n) {
 			switch mark[to] {
 			case fresh:
 				visit(to)
 			case open:
-				b.add(to.path, "%q is part of a loop in which nothing ever waits", to.ID)
+				says := "%q is part of a loop in which nothing ever waits"
+				if slices.ContainsFunc(way[slices.Index(way, to):], func(n *node) bool { return n.Type == Call }) {
+					says = "%q is part of a loop in which nothing waits for people or for time; a call does not count"
+				}
+				b.add(to.path, says, to.ID)
 			}
 		}
+		way = way[:len(way)-1]
 		mark[n] = closed
 	}
 	for _, n := range b.order {
@@ -138,7 +145,7 @@ func (b *builder) resting() {
 // passes lists where a token goes from n without resting. A parallel passes on to its join when every branch does.
 func (b *builder) passes(n *node) []*node {
 	switch {
-	case n.Type == Branch, n.Type == Join, n.Type == Wait && n.Until != "":
+	case n.Type == Branch, n.Type == Join, n.Type == Wait && n.Until != "", n.Type == Call && b.publishing:
 		return b.out(n)
 	case n.Type != Parallel:
 		return nil

@@ -68,12 +68,19 @@ func inline(text string) string {
 	return out.String()
 }
 
-// Tickets run through what was published before headers were reserved; a definition that no longer compiled would leave them stuck.
-func TestReservedHeadersAreRefusedWhenPublishingAlone(t *testing.T) {
-	source := []byte("{key: k, name: K, nodes: [{id: a, name: A, type: call, call: {url: 'http://h/', headers: {Idempotency-Key: x}}, next: e}, {id: e, name: E, type: end}]}")
-	def, faults := Parse(source)
-	require.Len(t, faults, 1)
-	require.Empty(t, Check(def))
-	_, err := Compile(def)
-	require.NoError(t, err)
+// Tickets run through what was published before this was refused; a definition that no longer compiled would leave them stuck.
+func TestWhatWasOnceTakenIsRefusedWhenPublishingAlone(t *testing.T) {
+	for name, nodes := range map[string]string{
+		"a reserved header": "{id: a, name: A, type: call, call: {url: 'http://h/', headers: {Idempotency-Key: x}}, next: e}",
+		"a loop of calls": "{id: a, name: A, type: call, call: {url: 'http://h/'}, next: b}, " +
+			"{id: b, name: B, type: branch, cases: [{when: nodes.a.status == 202, next: a}], default: e}",
+	} {
+		t.Run(name, func(t *testing.T) {
+			def, faults := Parse([]byte("{key: k, name: K, nodes: [" + nodes + ", {id: e, name: E, type: end}]}"))
+			require.Len(t, faults, 1)
+			require.Empty(t, Check(def))
+			_, err := Compile(def)
+			require.NoError(t, err)
+		})
+	}
 }

@@ -21,14 +21,14 @@ const MaxSource = 512 << 10
 const maxDepth = 30
 
 // Parse reads a definition written in YAML or JSON and checks it. The faults are those of the text itself (also members that no definition
-// has: a misspelt member must not be passed over in silence), those that Check finds, and headers of requests that no node may set (see
-// Reserved), each with line and column. With faults, what could be read is returned as well.
+// has: a misspelt member must not be passed over in silence), those that Check finds, headers of requests that no node may set (see Reserved), and
+// loops of calls, each with line and column. With faults, what could be read is returned as well.
 func Parse(text []byte) (Definition, Faults) {
 	var def Definition
 	d := decoder{sources: map[string]source{}}
 	if root, ok := d.document(text); ok {
 		d.value("", root, reflect.ValueOf(&def).Elem(), 0)
-		for _, fault := range append(Check(def), callHeaders(def)...) {
+		for _, fault := range publishable(def) {
 			if !d.faults.has(fault.Path) { // what could not be read is also missing; one sentence is enough
 				d.faults = append(d.faults, fault)
 			}

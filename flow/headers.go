@@ -18,8 +18,7 @@ func Reserved(name string) bool {
 	return slices.Contains(reserved, low) || strings.HasPrefix(low, "webhook-") || strings.HasPrefix(low, "proxy-")
 }
 
-// callHeaders names the headers that nodes must not set. It is no part of Check: definitions that were published before this was refused have
-// to compile for as long as there are tickets that run through them.
+// callHeaders names the headers that nodes must not set.
 func callHeaders(def Definition) (faults Faults) {
 	for i, n := range def.Nodes {
 		if n.Call == nil {

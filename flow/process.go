@@ -44,7 +44,7 @@ type choice struct {
 
 // Compile makes a process of a definition. The error is the Faults that Check finds.
 func Compile(def Definition) (*Process, error) {
-	p, faults := build(def)
+	p, faults := build(def, false)
 	if len(faults) > 0 {
 		return nil, faults
 	}
@@ -53,8 +53,15 @@ func Compile(def Definition) (*Process, error) {
 
 // Check names everything that is wrong with a definition, in the order of its nodes. Without faults it compiles.
 func Check(def Definition) Faults {
-	_, faults := build(def)
+	_, faults := build(def, false)
 	return faults
+}
+
+// publishable names besides what was once published and is refused now: headers that no node may set, and loops of calls. It is no part of Check,
+// because such definitions have to compile for as long as there are tickets that run through them.
+func publishable(def Definition) Faults {
+	_, faults := build(def, true)
+	return append(faults, callHeaders(def)...)
 }
 
 // Definition gives back what was compiled. It must not be changed.
@@ -83,8 +90,8 @@ func (p *Process) Numbered(number int64) (Node, bool) {
 func (p *Process) first() *node { return p.nodes[p.def.Nodes[0].ID] }
 
 // build checks and compiles in one go, so that nothing can pass the one and fail the other.
-func build(def Definition) (*Process, Faults) {
-	b := builder{p: &Process{def: def, nodes: map[string]*node{}, types: map[string]FieldType{}}, inside: map[*node]bool{}}
+func build(def Definition, publishing bool) (*Process, Faults) {
+	b := builder{publishing: publishing, p: &Process{def: def, nodes: map[string]*node{}, types: map[string]FieldType{}}, inside: map[*node]bool{}}
 	b.definition()
 	for _, n := range b.order {
 		b.members(n)
@@ -102,6 +109,8 @@ type builder struct {
 	order  []*node        // all nodes, also those whose id is taken
 	inside map[*node]bool // parallels whose branches are being followed
 	faults Faults
+
+	publishing bool // a definition that no ticket runs through yet
 }
 
 func (b *builder) add(path, format string, values ...any) { b.faults.add(path, format, values...) }

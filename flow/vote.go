@@ -6,7 +6,8 @@ import (
 
 // complete does a task.
 func (r *run) complete(n *node, s *NodeState, a Act) error {
-	values, err := Fill(n.Fields, a.Fields)
+	pass := n.Action != Confirm || a.Pass
+	values, err := r.filled(n, a, pass)
 	if err != nil {
 		return err
 	}
@@ -18,9 +19,7 @@ func (r *run) complete(n *node, s *NodeState, a Act) error {
 		r.env.Assignee = a.Actor
 		r.out.Assignee = &a.Actor
 	}
-	pass := true
 	if n.Action == Confirm {
-		pass = a.Pass
 		s.Result = &pass
 	}
 	r.say(Acted, s, LogEntry{Who: a.Actor, Action: n.Action, Pass: copied(s.Result), Note: a.Comment})
@@ -33,19 +32,32 @@ func (r *run) complete(n *node, s *NodeState, a Act) error {
 	return nil
 }
 
+// filled checks what somebody filled into a node's form, and gives it as it is kept. Who says no, by a vote or a confirm, answers the question and
+// not the form: they may leave everything out, required fields too, and what they do fill in is checked and kept. Before RulesWeighed a confirm
+// that says no, and a rejection with any field, had to fill in all that is required.
+func (r *run) filled(n *node, a Act, pass bool) (map[string]any, error) {
+	switch {
+	case pass, r.env.Rules < RulesWeighed && (n.Type == Task || len(a.Fields) > 0):
+		return Fill(n.Fields, a.Fields)
+	}
+	optional := slices.Clone(n.Fields)
+	for i := range optional {
+		optional[i].Required, optional[i].Default = false, nil
+	}
+	return Fill(optional, a.Fields)
+}
+
 // vote counts one vote. Whether the person may vote, and has not done so, is known already.
 func (r *run) vote(n *node, s *NodeState, a Act) error {
 	v := Vote{Who: a.Actor, Pass: a.Action == Approve, Comment: a.Comment, At: r.env.Now}
 	if a.OnBehalf != "" {
 		v.Who, v.By = a.OnBehalf, a.Actor
 	}
-	if v.Pass || len(a.Fields) > 0 {
-		values, err := Fill(n.Fields, a.Fields)
-		if err != nil {
-			return err
-		}
-		r.set(values)
+	values, err := r.filled(n, a, v.Pass)
+	if err != nil {
+		return err
 	}
+	r.set(values)
 	s.Votes = append(s.Votes, v)
 	r.say(Voted, s, LogEntry{Who: a.Actor, For: a.OnBehalf, Pass: &v.Pass, Note: v.Comment})
 	if over, pass := n.decided(*s); over {
