@@ -136,3 +136,49 @@ nodes:
 	require.NoError(t, b.GetWorkflowError())
 	require.Equal(t, 1, made)
 }
+
+// A timer that cannot be decided is shown once, tried again, and holds up no other.
+func TestATimerThatCannotBeDecidedHoldsUpNoOther(t *testing.T) {
+	text := strings.Repeat("<", 30_000) // six bytes each as JSON, more than the fields of a ticket may have
+	def, faults := flow.Parse([]byte(`
+key: stuck
+name: Stuck
+nodes:
+  - {id: both, name: Both, type: parallel, branches: [{name: a, next: fill}, {name: b, next: rest}], join: met}
+  - {id: fill, name: Fill, type: task, processors: {persons: [wang]}, fields: [{key: f, type: TEXT}], deadline: [{after: 1h, do: approve}], next: met}
+  - {id: rest, name: Rest, type: wait, for: 2h, next: met}
+  - {id: met, name: Met, type: join, next: over}
+  - {id: over, name: Over, type: end}
+`))
+	require.Empty(t, faults)
+	def.Version, def.Nodes[1].Fields[0].Default = 1, text
+	for rules, rested := range map[flow.Rules]bool{flow.RulesFirst: false, flow.RulesWeighed: true} {
+		events, err := ticket.Open(ticket.Draft{Channel: ticket.ChannelIssue, App: "demo", Origin: "customs", Title: "a case", Opener: "li", Service: def.Key, Definition: &def},
+			ticket.Identity{ID: 1, Number: "IM202601020304050000000001", UUID: "u", Tenant: "a"}, "op-open", epoch)
+		require.NoError(t, err)
+		events[0].After.Rules = rules
+		b := newBench(t)
+		b.handle(5*time.Hour, terminate("op-end"))
+		refused := 0
+		b.RegisterDelayedCallback(func() {
+			value, err := b.QueryWorkflow(QueryTicket, PeekRequest{})
+			require.NoError(t, err)
+			var seen PeekResult
+			require.NoError(t, value.Get(&seen))
+			for _, e := range seen.Events {
+				if e.Type == ticket.RefusedCmd {
+					refused++
+					require.Contains(t, e.Note, "fire")
+				}
+			}
+		}, 4*time.Hour)
+		b.ExecuteWorkflow(Ticket, TicketInput{Events: events})
+		require.NoError(t, b.GetWorkflowError())
+		rest, _ := b.state().Position.Find("rest")
+		require.Equal(t, rested, rest.State == flow.Done, "by rules %d", rules)
+		if rested {
+			require.Equal(t, 2*time.Hour, rest.Left.Sub(rest.Entered))
+			require.Equal(t, 1, refused)
+		}
+	}
+}

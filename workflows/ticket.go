@@ -66,7 +66,8 @@ const (
 // Ticket is the one long-running workflow of a ticket: it takes commands by update and signal, decides them by the rule book, and is the
 // truth that the read model follows. It returns when the ticket has ended.
 func Ticket(ctx workflow.Context, in TicketInput) error {
-	r := &run{ticket: ticket.Fold(in.Before, in.Events), events: in.Events, recent: in.Recent, limit: cmp.Or(in.MoveAfter, moveAfter), calling: map[call]bool{}}
+	r := &run{ticket: ticket.Fold(in.Before, in.Events), events: in.Events, recent: in.Recent, limit: cmp.Or(in.MoveAfter, moveAfter), calling: map[call]bool{},
+		later: map[flow.Fired]time.Time{}}
 	r.began = r.ticket.Seq
 	if err := workflow.SetQueryHandler(ctx, QueryTicket, r.peek); err != nil {
 		return err
@@ -90,7 +91,8 @@ type run struct {
 	// unprojected tells of events that no caller waits for, so that this run must have them projected itself.
 	unprojected bool
 
-	notBefore time.Time // when a timer that could not be decided is tried again
+	notBefore time.Time                // when a timer that could not be decided is tried again, by RulesFirst: until then none is
+	later     map[flow.Fired]time.Time // when each timer that could not be decided is tried again
 
 	calling map[call]bool // HTTP requests of the process that are under way
 	answers []flow.Called // what came of them, not decided yet
@@ -138,7 +140,7 @@ func (r *run) loop(ctx workflow.Context) error {
 
 // await waits until there is something to do: a signal, an answer, a timer of the process, or the end of the run.
 func (r *run) await(ctx workflow.Context) error {
-	due, armed := r.due()
+	due, at, armed := r.due()
 	seq := r.ticket.Seq
 	ready := func() bool {
 		// Any event may have moved the timers, or made a new request pending.
@@ -147,7 +149,7 @@ func (r *run) await(ctx workflow.Context) error {
 	if !armed {
 		return workflow.Await(ctx, ready)
 	}
-	left := max(due.At.Sub(workflow.Now(ctx)), r.notBefore.Sub(workflow.Now(ctx)))
+	left := at.Sub(workflow.Now(ctx))
 	if left <= 0 {
 		return nil
 	}
@@ -156,25 +158,51 @@ func (r *run) await(ctx workflow.Context) error {
 	return err
 }
 
-func (r *run) due() (flow.Timer, bool) {
-	timers := r.ticket.Timers()
-	if len(timers) == 0 {
-		return flow.Timer{}, false
+// due gives the timer that is decided next, and when. One that could not be decided has to wait, and does not hold up the others.
+func (r *run) due() (next flow.Timer, at time.Time, armed bool) {
+	for _, timer := range r.ticket.Timers() {
+		when := later(timer.At, r.later[fired(timer)])
+		if r.ticket.Rules < flow.RulesWeighed {
+			return timer, later(timer.At, r.notBefore), true
+		}
+		if !armed || when.Before(at) {
+			next, at, armed = timer, when, true
+		}
 	}
-	return timers[0], true
+	return next, at, armed
+}
+
+func fired(t flow.Timer) flow.Fired { return flow.Fired{Node: t.Node, Round: t.Round, Stage: t.Stage} }
+
+func later(a, b time.Time) time.Time {
+	if a.After(b) {
+		return a
+	}
+	return b
 }
 
 // decideTimers lets every timer that has come due move the process.
 func (r *run) decideTimers(ctx workflow.Context) {
 	for !r.ticket.Ended() {
-		due, armed := r.due()
+		due, at, armed := r.due()
 		now := workflow.Now(ctx)
-		if !armed || due.At.After(now) || r.notBefore.After(now) {
+		if !armed || at.After(now) {
 			return
 		}
-		if !r.decideInternal(ctx, ticket.Command{Action: ticket.Fire, Fired: &flow.Fired{Node: due.Node, Round: due.Round, Stage: due.Stage}}) {
-			r.notBefore = now.Add(time.Minute) // the timer is still due: without a pause the loop would never yield
+		event := fired(due)
+		c := internal(ticket.Command{Action: ticket.Fire, Fired: &event})
+		moved, err := r.decideInternal(ctx, c)
+		switch again := now.Add(time.Minute); { // the timer is still due: without a pause the loop would never yield
+		case moved:
+		case r.ticket.Rules < flow.RulesWeighed:
+			r.notBefore = again
 			return
+		default:
+			if _, known := r.later[*c.Fired]; err != nil && !known {
+				r.apply(ctx, []ticket.Event{ticket.Refused(r.ticket, c, err, now)}) // once, where people look
+				r.unprojected = true
+			}
+			r.later[*c.Fired] = again
 		}
 	}
 }
@@ -184,22 +212,27 @@ func (r *run) decideAnswers(ctx workflow.Context) {
 	for len(r.answers) > 0 {
 		answer := r.answers[0]
 		r.answers = r.answers[1:]
-		r.decideInternal(ctx, ticket.Command{Action: ticket.Answer, Called: &answer})
+		r.decideInternal(ctx, internal(ticket.Command{Action: ticket.Answer, Called: &answer}))
 	}
 }
 
-// decideInternal decides a command of the system itself, a timer that came due or an answer that came in. No caller waits for it, so a refusal goes to
-// the log alone. It reports whether there were any events.
-func (r *run) decideInternal(ctx workflow.Context, c ticket.Command) bool {
+// internal says that a command comes from the system itself.
+func internal(c ticket.Command) ticket.Command {
 	c.Channel, c.App = ticket.ChannelSystem, string(ticket.ChannelSystem)
+	return c
+}
+
+// decideInternal decides a command of the system itself, a timer that came due or an answer that came in. No caller waits for it, so a refusal goes to
+// the log alone. It reports whether there were any events, and the refusal.
+func (r *run) decideInternal(ctx workflow.Context, c ticket.Command) (moved bool, refusal error) {
 	events, err := ticket.Decide(r.ticket, c, workflow.Now(ctx))
 	if err != nil {
 		workflow.GetLogger(ctx).Error("ticket.system", "action", c.Action, "error", err)
-		return false
+		return false, err
 	}
 	r.apply(ctx, events)
 	r.unprojected = r.unprojected || len(events) > 0
-	return len(events) > 0
+	return len(events) > 0, nil
 }
 
 // startCalls has every request made that the process waits for.
