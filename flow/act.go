@@ -1,6 +1,7 @@
 package flow
 
 import (
+	"cmp"
 	"slices"
 	"strings"
 	"time"
@@ -9,7 +10,8 @@ import (
 // Act is what a person does at a node.
 type Act struct {
 	Action   Action         `json:"action"`
-	Node     string         `json:"node,omitempty"` // may be left out where only one node takes the action from this person
+	Node     string         `json:"node,omitempty"`  // may be left out where only one node takes the action from this person
+	Round    int            `json:"round,omitempty"` // of the node, which then has to be named; zero: whichever it is in
 	Actor    string         `json:"actor,omitempty"`
 	Admin    bool           `json:"admin,omitempty"`     // may reassign, and do for others what is not their own decision
 	OnBehalf string         `json:"on_behalf,omitempty"` // approve, reject by an admin: in whose name
@@ -33,6 +35,7 @@ func (a Act) apply(r *run) error {
 	if err := r.entitled(n, *s, a); err != nil {
 		return err
 	}
+	r.led = &Led{Who: a.voice(), Action: a.Action}
 	switch a.Action {
 	case Approve, Reject:
 		return r.vote(n, s, a)
@@ -103,6 +106,9 @@ func (n *node) could(s NodeState, a Act) bool {
 
 // pick finds the node that is meant.
 func (r *run) pick(a Act) (*node, *NodeState, error) {
+	if a.Round != 0 && a.Node == "" {
+		return nil, nil, refuse(Invalid, "round", "is a round of a node, which has to be named")
+	}
 	if a.Node != "" {
 		n := r.p.nodes[a.Node]
 		if n == nil {
@@ -112,6 +118,10 @@ func (r *run) pick(a Act) (*node, *NodeState, error) {
 		switch {
 		case !entered:
 			return nil, nil, refuse(Conflict, "node", "the ticket has not come to %q", n.Name)
+		case a.Round > s.Round:
+			return nil, nil, refuse(Conflict, "round", "%q has not come to round %d: it is in round %d", n.Name, a.Round, s.Round)
+		case a.Round > 0 && a.Round < s.Round:
+			return nil, nil, n.followed(s, a.Round)
 		case !s.State.Open():
 			return nil, nil, n.past(s)
 		case !n.could(s, a):
@@ -130,7 +140,8 @@ func (r *run) pick(a Act) (*node, *NodeState, error) {
 	}
 	switch {
 	case len(mine) == 1:
-		return mine[0], r.touch(mine[0]), nil
+		s := r.touch(mine[0])
+		return mine[0], s, mine[0].repeated(*s, a)
 	case len(mine) > 1:
 		return nil, nil, refuse(Conflict, "node", "%s is possible at several nodes; name one of %s", a.Action, names(mine))
 	case len(fit) > 0:
@@ -160,6 +171,27 @@ func (s NodeState) left() time.Time {
 		return time.Time{}
 	}
 	return *s.Left
+}
+
+// voice is in whose name an act is done.
+func (a Act) voice() string { return cmp.Or(a.OnBehalf, a.Actor) }
+
+// repeated refuses an act that names no node and would do a second time what the same person did a moment ago, at a node that only their own act led
+// to: a click that came twice was meant once.
+func (n *node) repeated(s NodeState, a Act) error {
+	if s.Led == nil || s.Led.Action != a.Action || s.Led.Who != a.voice() {
+		return nil
+	}
+	return refuse(Conflict, "node", "%q was come to by the same %s of %s; name it as the node to do that there too", n.Name, a.Action, s.Led.Who)
+}
+
+// followed refuses an act that was made for a round that is over, since the ticket has come to the node again.
+func (n *node) followed(s NodeState, round int) error {
+	if s.Was == nil || round != s.Round-1 {
+		return refuse(Conflict, "round", "round %d of %q is over: it is in round %d", round, n.Name, s.Round)
+	}
+	was := n.past(NodeState{State: s.Was.State, Result: s.Was.Result, By: s.Was.By})
+	return refuse(Conflict, "round", "%s in round %d, and the ticket has come to it again: it is in round %d", was.Message, round, s.Round)
 }
 
 // past refuses an act at a node that is closed, and says how that came about.

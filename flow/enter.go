@@ -65,6 +65,9 @@ func (r *run) enter(n *node) {
 	s := r.touch(n)
 	before := *s
 	*s = NodeState{Node: n.ID, Type: n.Type, Round: before.Round + 1, Entered: r.env.Now}
+	if r.env.Rules >= RulesWeighed {
+		r.remember(s, before)
+	}
 	if n.Status != "" {
 		r.out.Status = n.Status
 	}
@@ -97,6 +100,21 @@ func (r *run) enter(n *node) {
 		r.fork(n, s)
 	case End:
 		r.finish(n, s)
+	}
+}
+
+// remember keeps in the state of a node at which people can act whose act led to it, and how its last round was left.
+func (r *run) remember(s *NodeState, before NodeState) {
+	switch s.Type {
+	case Task, Approval, Call, Branch:
+	default:
+		return
+	}
+	if r.led != nil && r.led.Who != "" {
+		s.Led = copied(r.led)
+	}
+	if before.Round > 0 {
+		s.Was = &Was{State: before.State, Result: before.Result, By: before.By}
 	}
 }
 

@@ -32,11 +32,27 @@ type NodeState struct {
 	Due    *time.Time `json:"due,omitempty"`    // when the next stage does, or the wait is over
 	Paused *time.Time `json:"paused,omitempty"` // since when the ticket is suspended; Due moves by as long as that lasts
 
+	Led *Led `json:"led,omitempty"` // the act that brought the ticket here, where nothing lay between
+	Was *Was `json:"was,omitempty"` // how the round before this one was left
+
 	Try    int      `json:"try,omitempty"`    // call: how often the request was asked for in this round, from 1
 	Status int      `json:"status,omitempty"` // call: HTTP status of the last answer
 	Held   State    `json:"held,omitempty"`   // call: the answer came while the ticket was suspended; this is its state afterwards
 	Reason string   `json:"reason,omitempty"` // failed: why
 	Met    []string `json:"met,omitempty"`    // join: the branches that have arrived
+}
+
+// Led is an act that had a node entered within its own step.
+type Led struct {
+	Who    string `json:"who"` // in whose name it was done
+	Action Action `json:"action"`
+}
+
+// Was is what is still known of a round that is over and was followed by another one.
+type Was struct {
+	State  State    `json:"state"`
+	Result *bool    `json:"result,omitempty"`
+	By     []string `json:"by,omitempty"`
 }
 
 // Vote is what one person said.
@@ -86,6 +102,7 @@ func Apply(p Position, changed []NodeState) Position {
 // clone copies a state so that nothing is shared with the original.
 func (s NodeState) clone() NodeState {
 	s.Asked, s.By, s.Met, s.Votes = slices.Clone(s.Asked), slices.Clone(s.By), slices.Clone(s.Met), slices.Clone(s.Votes)
+	s.Led, s.Was = copied(s.Led), copied(s.Was)
 	s.Left, s.Due, s.Paused, s.Result = copied(s.Left), copied(s.Due), copied(s.Paused), copied(s.Result)
 	return s
 }

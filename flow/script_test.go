@@ -19,7 +19,7 @@ import (
 //	called ok | called 500 | called fail    what came of the one pending request; `called ok {"id":7}` gives a body
 //	field key=value | named node=a,b        before the ticket comes to it
 //	says | status | fields | calls | limits instead of where it stands: the last entries of the process log, …, the pending requests, and their limits
-//	<action> [@node] [by who] [admin] [for who] [no] [to a,b] [say word] [set key=value;key=value]
+//	<action> [@node] [#round] [by who] [admin] [for who] [no] [to a,b] [say word] [set key=value;key=value]
 //
 // Where it stands: every open node as node[who can act], with :state unless people are simply asked; then what became of the ticket.
 // A refusal is "refused kind" and then a part of its sentence.
@@ -161,6 +161,8 @@ func act(words []string) Act {
 		switch w := words[i]; {
 		case strings.HasPrefix(w, "@"):
 			a.Node = w[1:]
+		case strings.HasPrefix(w, "#"):
+			fmt.Sscan(w[1:], &a.Round)
 		case w == "admin":
 			a.Admin = true
 		case w == "no":

@@ -135,6 +135,7 @@ type run struct {
 	touched map[string]bool
 	order   []string // touched nodes, in order
 	agenda  []move   // tokens under way
+	led     *Led     // by whose act, once it is known that they may
 	out     Outcome
 }
 

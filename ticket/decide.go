@@ -19,6 +19,7 @@ type Command struct {
 	Personal  bool       `json:"personal,omitempty"`  // the operator must be entitled in person, whatever the app may (itsm family)
 	Operation string     `json:"operation,omitempty"` // the request, written into the events it causes
 	Node      string     `json:"node,omitempty"`      // where in the process; empty: the node that takes the action
+	Round     int        `json:"round,omitempty"`     // of that node, where it was made for one
 	Note      string     `json:"note,omitempty"`      // a reason or remark
 	Solution  *Solution  `json:"solution,omitempty"`
 	Verdict   *Verdict   `json:"verdict,omitempty"`
@@ -40,6 +41,12 @@ func (c Command) Check() error {
 	var f Faults
 	f.Name("operator", c.Operator, 0, MaxName)
 	f.Name("node", c.Node, 0, MaxName)
+	switch {
+	case c.Round < 0:
+		f.Add("round", "must be at least 1")
+	case c.Round > 0 && c.Node == "":
+		f.Add("round", "is a round of a node, which has to be named")
+	}
 	f.Text("reason", c.Note, 0, MaxReason)
 	switch c.Action {
 	case CommitSolution:
@@ -324,7 +331,7 @@ func (t Ticket) input(c Command) flow.Input {
 	case Answer:
 		return *c.Called
 	}
-	act := flow.Act{Action: flow.Action(c.Action), Node: c.Node, Actor: c.Operator, Admin: c.may(), OnBehalf: c.OnBehalf, Comment: c.Note,
+	act := flow.Act{Action: flow.Action(c.Action), Node: c.Node, Round: c.Round, Actor: c.Operator, Admin: c.may(), OnBehalf: c.OnBehalf, Comment: c.Note,
 		Targets: c.Targets, Fields: c.Fields}
 	if c.Action == Confirm {
 		act.Pass, act.Comment = c.Verdict.Passed, c.Verdict.Comment

@@ -158,7 +158,7 @@ func TestVotesDoNotMakeATicketTooLargeToBeCarried(t *testing.T) {
 	var err error
 	for votes := 0; err == nil; votes++ {
 		require.Less(t, votes, 199*20, "it was never refused")
-		vote.Operator = people[votes%len(people)]
+		vote.Operator, vote.Node = people[votes%len(people)], fmt.Sprintf("n%d", votes/len(people))
 		var events []ticket.Event
 		if events, err = ticket.Decide(on, vote, epoch); err == nil {
 			on = ticket.Fold(on, events)

@@ -27,6 +27,7 @@ type ConfirmSignal struct {
 type VoteSignal struct {
 	Operator string `json:"operator"`
 	Node     string `json:"node,omitempty"`
+	Round    int    `json:"round,omitempty"` // of the node
 	Comment  string `json:"comment,omitempty"`
 }
 
@@ -56,7 +57,7 @@ func signalCommand(action ticket.Action, raw converter.RawValue) (ticket.Command
 	case ticket.Approve, ticket.Reject:
 		var s VoteSignal
 		err = decode(&s)
-		c.Operator, c.Node, c.Note = s.Operator, s.Node, s.Comment
+		c.Operator, c.Node, c.Round, c.Note = s.Operator, s.Node, s.Round, s.Comment
 	}
 	return c, err
 }

@@ -16,6 +16,7 @@ type node struct {
 	Name       string        `json:"name"`
 	Type       flow.NodeType `json:"type"`
 	State      flow.State    `json:"state"`
+	Round      int           `json:"round"`      // how often it was entered; an act can say which it was made for
 	Processors []string      `json:"processors"` // everybody who is asked, those who have voted included
 	Pending    []string      `json:"pending"`    // who can act now
 	Anyone     bool          `json:"anyone"`     // anybody can
@@ -38,7 +39,7 @@ type vote struct {
 func nodesOf(t ticket.Ticket, whole bool) []node {
 	nodes := []node{}
 	for _, n := range t.Nodes() {
-		shown := node{ID: n.Node, Number: n.Number, Name: n.Name, Type: n.Type, State: n.State, Processors: api.List(n.Processors), Pending: api.List(n.Pending),
+		shown := node{ID: n.Node, Number: n.Number, Name: n.Name, Type: n.Type, State: n.State, Round: n.Round, Processors: api.List(n.Processors), Pending: api.List(n.Pending),
 			Anyone: n.Anyone, Actions: api.List(n.Actions), Since: n.Since.UTC(), Due: api.UTC(n.Due), Problem: n.Problem}
 		if whole {
 			shown.Fields = n.Fields

@@ -40,6 +40,7 @@ func (b bench) trip(more map[string]any) string {
 type currentNode struct {
 	ID, Name, Type, State, Problem string
 	Number                         int64
+	Round                          int
 	Processors, Pending, Actions   []string
 	Anyone                         bool
 	Due                            *time.Time
@@ -282,6 +283,46 @@ func TestMovedToAnotherVersion(t *testing.T) {
 	b.Result(migrate(`{"version":2,"operator":"chief","dry_run":true}`), &dry)
 	require.False(t, dry.Possible)
 	require.Contains(t, dry.Reasons[0].Message, "version 2 already")
+}
+
+// A page that was left open says for which round of which node it was made, so that its second click does nothing.
+func TestAnActSaysWhatItWasMadeFor(t *testing.T) {
+	b := setup(t)
+	b.publish(`
+key: levels
+name: Levels
+nodes:
+  - {id: lead, name: Lead, type: approval, processors: {persons: [wang]}, reject: {then: back, to: lead}, next: board}
+  - {id: board, name: Board, type: approval, processors: {persons: [wang]}, next: over}
+  - {id: over, name: Over, type: end}
+`)
+	var number string
+	b.Result(b.Do("POST", "/api/issue", map[string]any{"origin": "hr", "title": "x", "service": "levels"}), &number)
+	click := func(action string, more map[string]any) apitest.Answer {
+		t.Helper()
+		body := map[string]any{"action": action, "operator": "wang"}
+		for name, value := range more {
+			body[name] = value
+		}
+		return b.Do("POST", "/api/issue/"+number+"/handle", body)
+	}
+	require.Equal(t, 1, b.nodes(number)["lead"].Round)
+	first := map[string]any{"node": "lead", "round": 1}
+	b.Result(click("reject", first), nil)
+	b.Refused(click("reject", first), 409, `round: "Lead" is already rejected by wang in round 1`)
+	require.Equal(t, 2, b.nodes(number)["lead"].Round)
+	b.Result(click("approve", nil), nil)
+	b.Refused(click("approve", nil), 409, `node: "Board" was come to by the same approve of wang`)
+	b.Refused(click("approve", map[string]any{"node": "lead", "round": 2}), 409, `"Lead" is already approved by wang`)
+	for says, more := range map[string]map[string]any{
+		"round: must be at least 1":     {"node": "board", "round": 0},
+		"round: is a round of a node":   {"round": 1},
+		"round: must be a whole number": {"node": "board", "round": "first"},
+	} {
+		b.Refused(click("approve", more), 400, says)
+	}
+	b.Result(click("approve", map[string]any{"node": "board", "round": 1}), nil)
+	require.Equal(t, []string{"opened", "rejected", "approved", "approved"}, b.timeline(number))
 }
 
 func (b bench) timeline(number string) []string {

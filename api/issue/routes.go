@@ -149,7 +149,7 @@ func (h *Handler) setStatus(c *fiber.Ctx, in setting) error {
 }
 
 func (h *Handler) handle(c *fiber.Ctx, in handling) error {
-	cmd := ticket.Command{Action: ticket.Action(api.Value(in.Action)), Operator: api.Value(in.Operator), Node: api.Value(in.Node)}
+	cmd := ticket.Command{Action: ticket.Action(api.Value(in.Action)), Operator: api.Value(in.Operator), Node: api.Value(in.Node), Round: api.Value(in.Round)}
 	var f ticket.Faults
 	switch {
 	case in.Action == nil || *in.Action == "":
@@ -158,6 +158,9 @@ func (h *Handler) handle(c *fiber.Ctx, in handling) error {
 		f.Add("action", "is none of "+strings.Join(api.Each(ticket.HandleActions, func(a ticket.Action) string { return string(a) }), ", "))
 	}
 	f.Name("operator", cmd.Operator, 1, ticket.MaxName)
+	if in.Round != nil && *in.Round < 1 {
+		f.Add("round", "must be at least 1")
+	}
 	if err := f.Err(); err != nil {
 		return err
 	}

@@ -233,6 +233,7 @@ type (
 		Action    *string         `json:"action"`
 		Operator  *string         `json:"operator"`
 		Node      *string         `json:"node"`
+		Round     *int            `json:"round"`
 		Parameter json.RawMessage `json:"parameter"`
 	}
 )

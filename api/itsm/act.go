@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"maps"
+	"math"
 	"slices"
 
 	"signalbox/api"
@@ -36,6 +37,9 @@ func (c *call) operator(field string) string {
 	return c.Name(field, 1, ticket.MaxName)
 }
 
+// round gives the round of the node for which something is done, zero where none is named. It is ours: neither seed nor original has it.
+func (c *call) round() int { return int(c.Whole("round", 0, 1, math.MaxInt32)) }
+
 // ticketActions are the actions of operate_ticket. The original's clients end a whole ticket by TERMINATE as well.
 var ticketActions = map[string]ticket.Action{
 	"SUSPEND": ticket.Suspend, "UNSUSPEND": ticket.Unsuspend, "WITHDRAW": ticket.Withdraw, "TERMINATE": ticket.Terminate,
@@ -60,6 +64,7 @@ var nodeActions = []string{"TRANSITION", "CLAIM", "DISTRIBUTE", "DELIVER", "TERM
 func (h *Handler) operateNode(c *call) error {
 	sn, state, operator := c.sn(), c.ID("state_id"), c.operator("operator")
 	cmd := ticket.Command{Operator: operator, Note: c.Text("action_message", 0, ticket.MaxReason)}
+	cmd.Round = c.round()
 	word := c.Name("action_type", 1, ticket.MaxName)
 	var list []field
 	c.Object("fields", &list)
@@ -218,6 +223,7 @@ func vote(cmd *ticket.Command, node flow.Node, values map[string]any) error {
 func (h *Handler) approve(c *call) error {
 	sn, state, approver := c.sn(), c.ID("state_id"), c.operator("approver")
 	cmd := ticket.Command{Operator: approver, Note: c.Text("remark", 0, ticket.MaxReason), Action: ticket.Reject}
+	cmd.Round = c.round()
 	if !c.Has("action") {
 		c.Faults.Add("action", "is required")
 	}

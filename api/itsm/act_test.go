@@ -61,7 +61,9 @@ func TestApprovalsThatFollowEachOther(t *testing.T) {
 	b.done(b.Do("GET", fmt.Sprintf("%sget_approver/?sn=%s&state_id=%d", gateway, sn, first), nil), &approver)
 	require.Equal(t, "bob", approver.Approver)
 	require.Equal(t, "alice,bob", b.status(sn).Steps[0].Processors, "also those who have voted")
-	b.done(b.call("approve", members{"sn": sn, "state_id": fmt.Sprint(first), "approver": "alice", "action": "true", "remark": "好"}), nil)
+	b.refused(b.call("approve", members{"sn": sn, "state_id": first, "approver": "alice", "action": "true", "round": "2"}), 200, "3900004", "has not come to round 2")
+	b.refused(b.act(sn, "alice", first, "TRANSITION", members{"round": 0}), 200, "3900005", "round: must be a whole number from 1")
+	b.done(b.call("approve", members{"sn": sn, "state_id": fmt.Sprint(first), "approver": "alice", "action": "true", "remark": "好", "round": 1}), nil)
 
 	// The first is finished and read while the ticket runs.
 	var node struct {
