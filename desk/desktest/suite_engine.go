@@ -438,7 +438,7 @@ func withoutWorker(t *testing.T, b *engineBench) {
 	_, err := b.Engine.Update(brief, id, 0, c)
 	cancel()
 	require.Error(t, err)
-	require.False(t, errors.Is(err, desk.ErrGone) || errors.Is(err, desk.ErrMoving) || ticket.AsError(err) != nil && !ticket.Is(err, ticket.Unavailable), "%v", err)
+	require.False(t, errors.Is(err, desk.ErrGone) || ticket.AsError(err) != nil && !ticket.Is(err, ticket.Unavailable), "%v", err)
 	out := b.outcome(id, 0, c.Operation)
 	require.False(t, out.Done, "it cannot have happened")
 	require.Nil(t, out.Refusal)

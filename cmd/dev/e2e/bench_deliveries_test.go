@@ -164,7 +164,7 @@ func effort(t *testing.T, c client.Client) (transitions, events int64, count int
 		transitions += d.WorkflowExecutionInfo.StateTransitionCount
 		events += d.WorkflowExecutionInfo.HistoryLength
 	}
-	list, err := c.CountWorkflow(t.Context(), &workflowservice.CountWorkflowExecutionsRequest{Namespace: productionNamespace,
+	list, err := c.CountWorkflow(t.Context(), &workflowservice.CountWorkflowExecutionsRequest{
 		Query: "WorkflowType != 'Sweep' AND WorkflowType != 'Prune' AND WorkflowType != 'temporal-sys-scheduler-workflow'"})
 	require.NoError(t, err)
 	return transitions, events, int(list.Count)
@@ -177,7 +177,7 @@ func TestBenchHealthyDeliveries(t *testing.T) {
 	dsn := postgrestest.Start(t)
 	p := startProduction(t, dsn)
 	d := openDebtor(t, p, dsn)
-	temporal := dialTemporal(t, p.address, productionNamespace)
+	temporal := dialTemporal(t, p.temporal.address, p.namespace)
 	var costs []int64
 	for _, tickets := range []int{200, 2000} {
 		const each = 10

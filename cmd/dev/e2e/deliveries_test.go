@@ -74,6 +74,7 @@ func await(t *testing.T, outbox *outboxtest.Outbox, what string, condition func(
 }
 
 func TestDeliveriesOnARealServer(t *testing.T) {
+	t.Parallel()
 	c, _, namespace := temporalServer(t)
 	ctx := t.Context()
 	outbox := outboxtest.New()

@@ -49,6 +49,7 @@ func frontDesk(t *testing.T, dsn string, key []byte, engine *workflows.Engine, l
 }
 
 func TestAnExternalSystemCallsTwoProcesses(t *testing.T) {
+	t.Parallel()
 	c, _, namespace := temporalServer(t)
 	dsn := postgrestest.Start(t)
 	key := make([]byte, 32)

@@ -37,7 +37,7 @@ func (w *twins) openRolling(t testing.TB, after int) (number string) {
 	defer s.Close()
 	app := desk.App{Code: "admin"}
 	require.NoError(t, w.db.QueryRow(`SELECT tenant FROM apps WHERE code = $1`, app.Code).Scan(&app.Tenant))
-	d := desk.New(s.Ledger(), &workflows.Engine{Client: w.temporal, Namespace: productionNamespace, MoveAfter: after}, desk.Options{Log: log})
+	d := desk.New(s.Ledger(), &workflows.Engine{Client: w.temporal, Namespace: w.namespace, MoveAfter: after}, desk.Options{Log: log})
 	_, err = d.Open(t.Context(), desk.Request{App: app, Channel: ticket.ChannelIssue, Method: "POST", Path: "/api/issue"}, desk.Opening{Series: ticket.SeriesIM,
 		Draft: ticket.Draft{Channel: ticket.ChannelIssue, App: app.Code, Origin: "e2e", Title: "rolls over"}, Answer: func(id ticket.Identity) desk.Answer {
 			number = id.Number

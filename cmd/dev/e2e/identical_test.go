@@ -53,7 +53,7 @@ func startTwins(t testing.TB, more ...string) *twins {
 	w.db, err = sql.Open("postgres", dsn)
 	require.NoError(t, err)
 	t.Cleanup(func() { require.NoError(t, w.db.Close()) })
-	w.temporal = dialTemporal(t, p.address, productionNamespace)
+	w.temporal = dialTemporal(t, p.temporal.address, p.namespace)
 	t.Cleanup(w.temporal.Close)
 	return w
 }
@@ -327,7 +327,7 @@ func (w *twins) play(t testing.TB, rounds int, seed uint64) {
 	tickets := w.count(t, `SELECT COUNT(*) FROM tickets`)
 	harness.Until(t, "Temporal shows all tickets", 20*time.Second, func() error {
 		numbers := map[string]bool{} // a ticket that was taken up again after its end has a workflow for each generation
-		for request := (&workflowservice.ListWorkflowExecutionsRequest{Namespace: productionNamespace, Query: `WorkflowType = 'Ticket'`}); ; {
+		for request := (&workflowservice.ListWorkflowExecutionsRequest{Namespace: w.namespace, Query: `WorkflowType = 'Ticket'`}); ; {
 			page, err := w.temporal.ListWorkflow(t.Context(), request)
 			if err != nil {
 				return err

@@ -34,8 +34,8 @@ func TestMeasure(t *testing.T) {
 	p := startProduction(t, postgrestest.Start(t))
 	p.startWorker(t, "tickets")
 	p.startWorker(t, "deliveries")
-	c, tc := p.caller(), dialTemporal(t, p.address, productionNamespace)
-	engine := &workflows.Engine{Client: tc, Namespace: productionNamespace}
+	c, tc := p.caller(), dialTemporal(t, p.temporal.address, p.namespace)
+	engine := &workflows.Engine{Client: tc, Namespace: p.namespace}
 
 	bare := func(i int) error { return bareGeneration(t.Context(), engine, i) }
 	whole := func(int) error { return wholeGeneration(t.Context(), c) }

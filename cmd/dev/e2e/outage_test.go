@@ -28,7 +28,7 @@ func TestOutages(t *testing.T) {
 	t.Cleanup(func() { require.NoError(t, cluster.Close()) })
 	dsn, err := cluster.CreateDatabase(t.Context())
 	require.NoError(t, err)
-	p := startProduction(t, dsn, "SIGNALBOX_REQUEST_TIMEOUT="+requestTimeout.String())
+	p := startProductionOn(t, newTemporal(t), "outages", dsn, "SIGNALBOX_REQUEST_TIMEOUT="+requestTimeout.String())
 	p.startWorker(t, "tickets")
 	p.startWorker(t, "deliveries")
 	c := p.caller()
@@ -102,7 +102,7 @@ func TestOutages(t *testing.T) {
 		try(call, q.databaseOnly)
 	}
 	ready(503)
-	p.startTemporal(t)
+	p.temporal.start(t)
 	l.awaitMore(80, 60*time.Second)
 	harness.UntilOK(t, p.api+"/readyz", 10*time.Second)
 

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"sync"
 	"testing"
 	"time"
 
@@ -17,31 +18,33 @@ import (
 
 // production is the product as it is deployed: separate processes over PostgreSQL and Temporal. The Temporal server is a process too.
 type production struct {
-	env      []string // of our programs
-	temporal *harness.Process
-	address  string // of Temporal
-	file     string // of Temporal
-	api      string // base of the API
-	apis     *harness.Process
+	env       []string // of our programs
+	temporal  *temporalProcess
+	namespace string
+	api       string // base of the API
+	apis      *harness.Process
 }
 
-const (
-	productionNamespace = "production"
-	bootstrapSecret     = "a secret: with a colon"
-)
+const bootstrapSecret = "a secret: with a colon"
 
-// startProduction starts everything but the workers, on a database. more goes into the environment of our programs.
+// startProduction starts everything but the workers, on a database, in a namespace of its own of the Temporal server that the package's tests share.
+// more goes into the environment of our programs.
 func startProduction(t testing.TB, dsn string, more ...string) *production {
+	t.Helper()
+	temporal, n := sharedTemporal(t)
+	return startProductionOn(t, temporal, fmt.Sprint("production-", n), dsn, more...)
+}
+
+// startProductionOn is startProduction on a Temporal server, which the test may kill where it is the test's own.
+func startProductionOn(t testing.TB, temporal *temporalProcess, namespace, dsn string, more ...string) *production {
 	t.Helper()
 	key := make([]byte, 32)
 	_, err := rand.Read(key)
 	require.NoError(t, err)
-	port := harness.FreePort(t)
-	p := &production{address: fmt.Sprintf("127.0.0.1:%d", port), file: filepath.Join(t.TempDir(), "temporal.db")}
-	p.startTemporal(t)
+	p := &production{temporal: temporal, namespace: namespace}
 	p.env = append([]string{
 		"SIGNALBOX_DATABASE_URL=" + dsn, "SIGNALBOX_MASTER_KEY=" + base64.StdEncoding.EncodeToString(key),
-		"SIGNALBOX_TEMPORAL_ADDRESS=" + p.address, "SIGNALBOX_TEMPORAL_NAMESPACE=" + productionNamespace,
+		"SIGNALBOX_TEMPORAL_ADDRESS=" + temporal.address, "SIGNALBOX_TEMPORAL_NAMESPACE=" + namespace,
 		"SIGNALBOX_CALLBACK_ALLOW=127.0.0.0/8", "SIGNALBOX_LOG_LEVEL=info",
 	}, more...)
 	for range 2 { // it may be repeated
@@ -53,13 +56,46 @@ func startProduction(t testing.TB, dsn string, more ...string) *production {
 	return p
 }
 
-// startTemporal starts the server, again on its file after it has ended.
-func (p *production) startTemporal(t testing.TB) {
+// temporalProcess is a Temporal server over a file.
+type temporalProcess struct {
+	*harness.Process
+	address, file string
+}
+
+// newTemporal starts a server.
+func newTemporal(t testing.TB) *temporalProcess {
+	t.Helper()
+	p := &temporalProcess{address: fmt.Sprintf("127.0.0.1:%d", harness.FreePort(t)), file: filepath.Join(t.TempDir(), "temporal.db")}
+	p.start(t)
+	return p
+}
+
+// start starts the server, again on its file after it has ended.
+func (p *temporalProcess) start(t testing.TB) {
 	t.Helper()
 	self, err := os.Executable()
 	require.NoError(t, err)
-	p.temporal = harness.Start(t, harness.Command{Path: self, Env: []string{temporalPort + "=" + p.address[len("127.0.0.1:"):], temporalFile + "=" + p.file}})
+	p.Process = harness.Start(t, harness.Command{Path: self, Env: []string{temporalPort + "=" + p.address[len("127.0.0.1:"):], temporalFile + "=" + p.file}})
 	dialTemporal(t, p.address, "default").Close()
+}
+
+var temporalOfProductions struct {
+	sync.Mutex
+	*temporalProcess
+	used int
+}
+
+// sharedTemporal gives the server that productions share, which nobody may end, and how many have asked for it.
+func sharedTemporal(t testing.TB) (shared *temporalProcess, used int) {
+	t.Helper()
+	s := &temporalOfProductions
+	s.Lock()
+	defer s.Unlock()
+	if s.temporalProcess == nil {
+		s.temporalProcess = newTemporal(harness.ForPackage(t))
+	}
+	s.used++
+	return s.temporalProcess, s.used
 }
 
 func (p *production) startAPI(t testing.TB) {

@@ -38,6 +38,7 @@ const handlePath = "/v1/external/incident/handle"
 
 // TestQuickStart is the README's, to the letter, with the examples of the documents.
 func TestQuickStart(t *testing.T) {
+	t.Parallel()
 	binary(t, "dev") // building is no part of starting
 	d := startDev(t)
 	require.Contains(t, d.process.Logs(), "Signalbox is ready after")

@@ -16,6 +16,7 @@ import (
 
 // TestTheEngineKeepsItsPromises runs the suite that the engine in memory passes on the true one.
 func TestTheEngineKeepsItsPromises(t *testing.T) {
+	t.Parallel()
 	c, _, namespace := temporalServer(t)
 	desktest.TestEngine(t, func(t *testing.T, ledger desk.Ledger, updates int) desktest.EngineFixture {
 		engine := &workflows.Engine{Client: c, Namespace: namespace, MoveAfter: updates}
