@@ -75,7 +75,10 @@ func (d *Deliveries) CallService(ctx context.Context, in CallInput) (flow.Called
 
 // callID names a request: the same on every attempt at it, another one when somebody has it made again.
 func callID(in CallInput) string {
-	return fmt.Sprintf("%s:%s:%d:%d", in.Ticket.Number, in.Call.Node, in.Call.Round, in.Call.Try)
+	if in.Call.Key != "" {
+		return in.Ticket.Number + ":" + in.Call.Key
+	}
+	return fmt.Sprintf("%s:%s:%d:%d", in.Ticket.Number, in.Call.Node, in.Call.Round, in.Call.Try) // of tickets of flow.RulesFirst
 }
 
 // ReportTime is what an attempt keeps of its time for telling Temporal how it came out.

@@ -18,7 +18,8 @@ type Act struct {
 	Pass     bool           `json:"pass,omitempty"`      // confirm: yes or no
 	Comment  string         `json:"comment,omitempty"`
 	Targets  []string       `json:"targets,omitempty"` // assign, deliver, add, reassign: whom
-	Fields   map[string]any `json:"fields,omitempty"`  // the node's form, filled in
+	Fields   map[string]any `json:"fields,omitempty"`  // the node's form, filled in; skip: what a call's answer would have filled in
+	Resend   bool           `json:"resend,omitempty"`  // retry: send a request again that has succeeded
 }
 
 func (a Act) apply(r *run) error {
@@ -51,11 +52,9 @@ func (a Act) apply(r *run) error {
 		r.over(Terminated, s, LogEntry{Who: a.Actor, Note: a.Comment})
 		return nil
 	case Retry:
-		r.retry(n, s, a)
-		return nil
+		return r.retry(n, s, a)
 	case Skip:
-		r.skip(n, s, a)
-		return nil
+		return r.skip(n, s, a)
 	}
 	return r.complete(n, s, a)
 }

@@ -1,10 +1,12 @@
 package flow
 
 import (
+	"cmp"
 	"encoding/json"
 	"errors"
 	"fmt"
 	"maps"
+	"slices"
 	"time"
 
 	"github.com/expr-lang/expr"
@@ -33,6 +35,9 @@ func (r *run) pendingCall(s NodeState) PendingCall {
 	n := r.p.nodes[s.Node]
 	q := n.request
 	call := PendingCall{Node: n.ID, Name: n.Name, Round: s.Round, Try: s.Try, Timeout: q.timeout, Attempts: q.attempts, Interval: q.interval, Coefficient: q.coefficient}
+	if r.env.Rules >= RulesWeighed {
+		call.Key = s.Known()
+	}
 	var err error
 	if call.Method, call.URL, call.Headers, call.Body, err = q.render(r.world(n)); err != nil {
 		call.Problem = err.Error()
@@ -76,25 +81,92 @@ func (r *run) release(n *node, s *NodeState) {
 	r.stand(n, s, state)
 }
 
+// Known is what a call's request is known by: the same from its first attempt to its last, and no other request of the ticket has it.
+func (s NodeState) Known() string {
+	return cmp.Or(s.Key, fmt.Sprintf("%s:%d:%d", s.Node, s.Round, s.Try))
+}
+
+// request makes a new request pending. Its key has the time in it, because a migration can give the name of this node to another one.
+func (r *run) request(s *NodeState) {
+	s.State, s.Kept = Calling, nil
+	s.Try++
+	if r.env.Rules >= RulesWeighed {
+		s.Key = fmt.Sprintf("%s:%d:%d:%d", s.Node, s.Round, s.Try, r.env.Now.UnixMicro())
+	}
+}
+
+// Awaits reports whether the process waits for what comes of the request of that key, also while it is suspended.
+func (p Position) Awaits(key string) bool {
+	return slices.ContainsFunc(p.Nodes, func(s NodeState) bool { return s.awaits() && s.Known() == key })
+}
+
+func (s NodeState) awaits() bool { return s.Type == Call && s.State == Calling && s.Held == "" }
+
+// answers reports whether it is this node that waits for the answer.
+func (c Called) answers(s NodeState) bool {
+	if !s.awaits() {
+		return false
+	}
+	if c.Key != "" {
+		return s.Known() == c.Key
+	}
+	return s.Node == c.Node && s.Round == c.Round && s.Try == c.Try
+}
+
 func (c Called) apply(r *run) error {
-	was, _ := r.pos.Find(c.Node)
-	if was.State != Calling || was.Round != c.Round || was.Try != c.Try || was.Held != "" {
+	i := slices.IndexFunc(r.pos.Nodes, c.answers)
+	if i < 0 {
 		return nil
 	}
-	n := r.p.nodes[c.Node]
+	n := r.p.nodes[r.pos.Nodes[i].Node]
 	s := r.touch(n)
 	s.Status = c.Status
+	r.take(n, s, c)
+	return nil
+}
+
+// take does with an answer what its node says.
+func (r *run) take(n *node, s *NodeState, c Called) {
 	values, err := r.answered(n, c)
 	if err != nil {
-		r.fail(n, s, err.Error())
-		return nil
+		why := err.Error()
+		if s.Kept = r.keeps(n, c); s.Kept != nil {
+			why = cut(why, MaxReason-len(unmapped)) + unmapped
+		}
+		r.fail(n, s, why)
+		return
 	}
+	s.Kept = nil
 	r.set(values)
 	done := true
 	s.Result = &done
 	r.say(CallDone, s, LogEntry{Note: fmt.Sprintf("HTTP %d", c.Status)})
 	r.stand(n, s, Done)
-	return nil
+}
+
+// unmapped is added to the reason where a request succeeded and only its answer is to blame.
+const unmapped = " (the request has succeeded: resend would send it again)"
+
+// keeps gives what is kept of an answer that could not be mapped, nil where the request itself was no success. Cookies are nobody's business.
+func (r *run) keeps(n *node, c Called) *Kept {
+	if r.env.Rules < RulesWeighed {
+		return nil
+	}
+	if c.Error != "" {
+		if c.Status >= 200 && c.Status < 300 {
+			return &Kept{Lost: true}
+		}
+		return nil
+	}
+	mapsNothing, request := *n, *n.request
+	request.answer = nil
+	mapsNothing.request = &request
+	if _, err := r.answered(&mapsNothing, c); err != nil {
+		return nil
+	}
+	kept := &Kept{Body: c.Body, Headers: maps.Clone(c.Headers)}
+	delete(kept.Headers, "set-cookie")
+	return kept
 }
 
 // answered reads an answer: whether it is a success, and what it says about fields.
@@ -159,21 +231,52 @@ func (p *Process) field(n *node, key string) Field {
 	return Field{Key: key, Type: Text}
 }
 
-// retry has a failed node done again.
-func (r *run) retry(n *node, s *NodeState, a Act) {
+// retry has a failed node done again. Where its request has succeeded, what is done again is to map the answer, unless it is to be sent again.
+func (r *run) retry(n *node, s *NodeState, a Act) error {
+	switch {
+	case n.Type == Branch && a.Resend:
+		return refuse(Invalid, "resend", "%q sends nothing", n.Name)
+	case s.Kept != nil && s.Kept.Lost && !a.Resend:
+		return refuse(Conflict, "resend", "the request of %q has succeeded, and its answer could not be kept: say true to send it again, or skip", n.Name)
+	}
 	s.Reason, s.Result, s.Asked, s.Anyone = "", nil, nil, false
 	r.say(Retried, s, LogEntry{Who: a.Actor, Note: a.Comment})
-	if n.Type == Branch {
+	switch {
+	case n.Type == Branch:
 		r.choose(n, s)
-		return
+	case s.Kept != nil && !a.Resend:
+		r.take(n, s, Called{Status: s.Status, Headers: s.Kept.Headers, Body: s.Kept.Body})
+	default:
+		r.request(s)
+		r.tryCall(n, s)
 	}
-	s.State = Calling
-	s.Try++
-	r.tryCall(n, s)
+	return nil
 }
 
-// skip passes a failed node by: a call without its answer, a branch by its default.
-func (r *run) skip(n *node, s *NodeState, a Act) {
+// missing is the form of what a call's answer would have filled in. Nothing of it has to be.
+func (p *Process) missing(n *node) []Field {
+	var form []Field
+	if n.request == nil {
+		return nil
+	}
+	for _, key := range sortedKeys(n.request.answer) {
+		f := p.field(n, key)
+		f.Required, f.Default = false, nil
+		form = append(form, f)
+	}
+	return form
+}
+
+// skip passes a failed node by: a call without its answer, of which whoever skips it may give the fields, and a branch by its default.
+func (r *run) skip(n *node, s *NodeState, a Act) error {
+	if r.env.Rules >= RulesWeighed {
+		values, err := Fill(r.p.missing(n), a.Fields)
+		if err != nil {
+			return err
+		}
+		r.set(values)
+	}
+	s.Kept = nil
 	if a.Actor != "" {
 		s.By = []string{a.Actor}
 	}
@@ -184,6 +287,7 @@ func (r *run) skip(n *node, s *NodeState, a Act) {
 	} else {
 		r.send(n.Next, n.scope)
 	}
+	return nil
 }
 
 func cut(text string, max int) string {

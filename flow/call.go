@@ -22,6 +22,7 @@ type PendingCall struct {
 	Name        string            `json:"name"`
 	Round       int               `json:"round"`
 	Try         int               `json:"try"`
+	Key         string            `json:"key,omitempty"` // what it is known by, from RulesWeighed on; see Known
 	Method      string            `json:"method"`
 	URL         string            `json:"url"`
 	Headers     map[string]string `json:"headers,omitempty"`
@@ -33,8 +34,21 @@ type PendingCall struct {
 	Problem     string            `json:"problem,omitempty"`
 }
 
+// Pause is how long to wait before the next attempt, after so many have been made.
+func (c PendingCall) Pause(made int) time.Duration {
+	pause := float64(c.Interval)
+	for i := 1; i < made && pause < float64(maxPause); i++ {
+		pause *= c.Coefficient
+	}
+	return min(time.Duration(min(pause, float64(maxPause))).Truncate(time.Millisecond), maxPause)
+}
+
+// maxPause bounds the time between two attempts.
+const maxPause = 24 * time.Hour
+
 // Called tells what came of a request that was pending. An answer to an earlier try, or a second one, does nothing.
 type Called struct {
+	Key     string            `json:"key,omitempty"` // of the pending request; node, round and try tell which it was where this is empty
 	Node    string            `json:"node"`
 	Round   int               `json:"round"`
 	Try     int               `json:"try"`

@@ -78,7 +78,7 @@ func (r *run) enter(n *node) {
 		s.State = Active
 		s.Asked, s.Anyone = r.ask(n, before)
 	case Call:
-		s.State, s.Try = Calling, 1
+		r.request(s)
 	case Wait:
 		r.enterWait(n, s)
 	}

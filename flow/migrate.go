@@ -55,6 +55,9 @@ func Migrate(source, target *Process, pos Position, nodes map[string]string) (Po
 					}
 				}
 			}
+			if s.awaits() && moved.Node != s.Node {
+				moved.Key = s.Known() // to its receiver it is the same request
+			}
 			n.rewind(&moved)
 			out.Nodes = append(out.Nodes, moved)
 		}

@@ -36,6 +36,8 @@ type NodeState struct {
 	Was *Was `json:"was,omitempty"` // how the round before this one was left
 
 	Try    int      `json:"try,omitempty"`    // call: how often the request was asked for in this round, from 1
+	Key    string   `json:"key,omitempty"`    // call: what its request is known by, whatever the node is called later; see Known
+	Kept   *Kept    `json:"kept,omitempty"`   // call: the answer of a request that succeeded, where the ticket could make nothing of it
 	Status int      `json:"status,omitempty"` // call: HTTP status of the last answer
 	Held   State    `json:"held,omitempty"`   // call: the answer came while the ticket was suspended; this is its state afterwards
 	Reason string   `json:"reason,omitempty"` // failed: why
@@ -46,6 +48,13 @@ type NodeState struct {
 type Led struct {
 	Who    string `json:"who"` // in whose name it was done
 	Action Action `json:"action"`
+}
+
+// Kept is the answer of a request that succeeded and could not be mapped to fields.
+type Kept struct {
+	Lost    bool              `json:"lost,omitempty"` // it was too much to be kept
+	Headers map[string]string `json:"headers,omitempty"`
+	Body    string            `json:"body,omitempty"`
 }
 
 // Was is what is still known of a round that is over and was followed by another one.
@@ -102,7 +111,7 @@ func Apply(p Position, changed []NodeState) Position {
 // clone copies a state so that nothing is shared with the original.
 func (s NodeState) clone() NodeState {
 	s.Asked, s.By, s.Met, s.Votes = slices.Clone(s.Asked), slices.Clone(s.By), slices.Clone(s.Met), slices.Clone(s.Votes)
-	s.Led, s.Was = copied(s.Led), copied(s.Was)
+	s.Led, s.Was, s.Kept = copied(s.Led), copied(s.Was), copied(s.Kept)
 	s.Left, s.Due, s.Paused, s.Result = copied(s.Left), copied(s.Due), copied(s.Paused), copied(s.Result)
 	return s
 }

@@ -19,7 +19,7 @@ import (
 //	called ok | called 500 | called fail    what came of the one pending request; `called ok {"id":7}` gives a body
 //	field key=value | named node=a,b        before the ticket comes to it
 //	says | status | fields | calls | limits instead of where it stands: the last entries of the process log, …, the pending requests, and their limits
-//	<action> [@node] [#round] [by who] [admin] [for who] [no] [to a,b] [say word] [set key=value;key=value]
+//	<action> [@node] [#round] [by who] [admin] [resend] [for who] [no] [to a,b] [say word] [set key=value;key=value]
 //
 // Where it stands: every open node as node[who can act], with :state unless people are simply asked; then what became of the ticket.
 // A refusal is "refused kind" and then a part of its sentence.
@@ -140,7 +140,7 @@ func (pl *player) do(line string) string {
 }
 
 func answer(call PendingCall, words []string) Called {
-	c := Called{Node: call.Node, Round: call.Round, Try: call.Try}
+	c := Called{Key: call.Key, Node: call.Node, Round: call.Round, Try: call.Try}
 	switch words[0] {
 	case "fail":
 		c.Error = "connection refused"
@@ -165,6 +165,8 @@ func act(words []string) Act {
 			fmt.Sscan(w[1:], &a.Round)
 		case w == "admin":
 			a.Admin = true
+		case w == "resend":
+			a.Resend = true
 		case w == "no":
 			a.Pass = false
 		default:

@@ -34,6 +34,9 @@ func (p *Process) Waiting(pos Position) []Asked {
 		a := Asked{Node: n.ID, Number: n.Number, Name: n.Name, Type: n.Type, State: s.State, Round: s.Round, Since: s.Entered,
 			Processors: append([]string{}, s.Asked...), Pending: append([]string{}, n.pending(s)...), Anyone: s.Anyone && s.Claimed == "",
 			Actions: append([]Action{}, n.takes(s)...), Due: copied(s.Due), Fields: n.Fields}
+		if n.Type == Call && s.State == Failed {
+			a.Fields = p.missing(n) // what whoever skips it may give
+		}
 		a.Problem = n.problem(s, len(a.Actions) > 0 && !a.Anyone && len(a.Pending) == 0)
 		out = append(out, a)
 	}

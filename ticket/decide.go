@@ -31,6 +31,7 @@ type Command struct {
 	OnBehalf string         `json:"on_behalf,omitempty"` // approve, reject by an admin: in whose name
 	Fields   map[string]any `json:"fields,omitempty"`    // the node's form, filled in
 	Fired    *flow.Fired    `json:"fired,omitempty"`
+	Resend   bool           `json:"resend,omitempty"` // retry: send a request again that has succeeded
 	Called   *flow.Called   `json:"called,omitempty"`
 
 	Migration *Migration `json:"migration,omitempty"`
@@ -304,7 +305,10 @@ func (t Ticket) move(c Command, at time.Time) (*Event, error) {
 	if c.Action == Answer && AsError(err) != nil {
 		// Nobody waits who could be told. Unanswered, the request would be made again without end: so it has failed.
 		called := *c.Called
-		called.Error, called.Status, called.Body, called.Headers = tame(err.Error(), MaxReason), 0, "", nil
+		called.Error, called.Body, called.Headers = tame(err.Error(), MaxReason), "", nil
+		if t.Rules < flow.RulesWeighed {
+			called.Status = 0
+		}
 		e, err = t.advance(called, says[c.Action], at)
 	}
 	if err != nil || e == nil {
@@ -332,7 +336,7 @@ func (t Ticket) input(c Command) flow.Input {
 		return *c.Called
 	}
 	act := flow.Act{Action: flow.Action(c.Action), Node: c.Node, Round: c.Round, Actor: c.Operator, Admin: c.may(), OnBehalf: c.OnBehalf, Comment: c.Note,
-		Targets: c.Targets, Fields: c.Fields}
+		Targets: c.Targets, Fields: c.Fields, Resend: c.Resend}
 	if c.Action == Confirm {
 		act.Pass, act.Comment = c.Verdict.Passed, c.Verdict.Comment
 	}

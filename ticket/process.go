@@ -246,6 +246,9 @@ func (t Ticket) Calls(at time.Time) []flow.PendingCall {
 	return process.Calls(t.Position, t.env(at))
 }
 
+// Awaits reports whether the process waits for what comes of the request of that key (flow.PendingCall), also while the ticket is suspended.
+func (t Ticket) Awaits(key string) bool { return !t.Ended() && t.Position.Awaits(key) }
+
 // Approved is itsm's approve_result: the process itself came to its end, and every approval it came to on its way there was passed. Tickets whose ending
 // says nothing of it, those of flow.RulesFirst, are also approved where they were closed by hand and nothing but passed approvals lay before that.
 func (t Ticket) Approved() bool {

@@ -78,6 +78,7 @@ type (
 		Targets  []string       `json:"targets"`
 		Fields   map[string]any `json:"fields"`
 		OnBehalf *string        `json:"on_behalf"`
+		Resend   *bool          `json:"resend"`
 	}
 	migrating struct {
 		Version  *int              `json:"version"`
@@ -98,6 +99,7 @@ func (h handling) more(cmd *ticket.Command) error {
 		return err
 	}
 	cmd.Targets, cmd.Fields, cmd.OnBehalf = p.Targets, p.Fields, api.Value(p.OnBehalf)
+	cmd.Resend = api.Value(p.Resend)
 	if cmd.Note = api.Value(p.Reason); p.Comment != nil {
 		cmd.Note = *p.Comment
 		var f ticket.Faults

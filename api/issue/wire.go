@@ -176,15 +176,24 @@ func eventOf(e ticket.Event) event {
 		}
 		e.After.Opening = &shown
 	}
+	e.After.States = unkept(e.After.States)
 	if p := e.After.Pinned; p != nil {
 		shown := *p
-		shown.Definition = nil
+		shown.Definition, shown.Position.Nodes = nil, unkept(p.Position.Nodes)
 		e.After.Pinned = &shown
 	}
 	if r := e.Before.Relation; r != nil && r.Content == nil {
 		e.Before.Relation = &ticket.Relation{Type: r.Type, Content: []string{}}
 	}
 	return event{Seq: e.Seq, At: e.At.UTC(), Type: e.Type, Actor: e.Actor, Channel: e.Channel, Before: e.Before, After: e.After, Note: e.Note, Why: e.Why, ProcessLog: e.ProcessLog}
+}
+
+// unkept leaves out what requests were answered that nothing could be made of: it is for their nodes alone.
+func unkept(states []flow.NodeState) []flow.NodeState {
+	return api.Each(states, func(s flow.NodeState) flow.NodeState {
+		s.Kept = nil
+		return s
+	})
 }
 
 // address is a notification that was registered.
