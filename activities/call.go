@@ -58,8 +58,8 @@ func (d *Deliveries) CallService(ctx context.Context, in CallInput) (flow.Called
 		return answer, ctx.Err()
 	case err != nil:
 		fault = errorLine(err)
-	case status >= 500, status == http.StatusRequestTimeout, status == http.StatusTooEarly, status == http.StatusTooManyRequests:
-		fault = fmt.Sprintf("HTTP %d", status)
+	default:
+		fault = flow.TryAgain(status)
 	}
 	d.log().InfoContext(ctx, "service.called", "ticket", in.Ticket.Number, "node", in.Call.Node, "round", in.Call.Round, "status", status,
 		"error", fault, "took", d.Now().Sub(began))

@@ -36,15 +36,24 @@ func TestTheDrawingsInTheDocsAreOfThisBuild(t *testing.T) {
 	}
 }
 
-// running is a change on its way: one review done, the other claimed.
+// running is a change on its way: one review done, the other handed on by its deadline.
 func running(t *testing.T, def flow.Definition) *flow.Position {
 	p, err := flow.Compile(def)
 	require.NoError(t, err)
-	r, err := p.Simulate(flow.Env{Now: time.Date(2026, 3, 2, 9, 0, 0, 0, time.UTC), Opener: "olga"}, flow.Script{Answers: []flow.Answer{
-		{Act: flow.Act{Node: "security", Action: flow.Approve, Actor: "sam"}},
-		{Act: flow.Act{Node: "security", Action: flow.Approve, Actor: "sara"}},
-		{Act: flow.Act{Node: "operations", Action: flow.Claim, Actor: "otto"}},
-	}})
-	require.NoError(t, err)
-	return &r.Position
+	var at flow.Position
+	env := flow.Env{Now: time.Date(2026, 3, 2, 9, 0, 0, 0, time.UTC), Opener: "olga"}
+	step := func(in flow.Input) {
+		out, err := p.Step(at, env, in)
+		require.NoError(t, err)
+		at = flow.Apply(at, out.States)
+	}
+	for _, in := range []flow.Input{flow.Start{}, flow.Act{Node: "security", Action: flow.Approve, Actor: "sam"},
+		flow.Act{Node: "security", Action: flow.Approve, Actor: "sara"}, flow.Act{Node: "operations", Action: flow.Claim, Actor: "otto"}} {
+		step(in)
+	}
+	for due := flow.Due(at); len(due) > 0; due = flow.Due(at) {
+		env.Now = due[0].At
+		step(flow.Fired{Node: due[0].Node, Round: due[0].Round, Stage: due[0].Stage})
+	}
+	return &at
 }

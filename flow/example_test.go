@@ -67,33 +67,3 @@ nodes:
 	// Output:
 	// 4:38 nodes[0].type: must be one of task, approval, call, wait, branch, parallel, join, end, not "aproval"
 }
-
-// A simulation plays a process with a clock of its own: here nobody hears the reminder but ann, who approves after three days.
-func ExampleProcess_Simulate() {
-	def, _ := flow.Parse([]byte(leave))
-	process, err := flow.Compile(def)
-	if err != nil {
-		fmt.Println(err)
-		return
-	}
-	script := flow.Script{Answers: []flow.Answer{{After: "3d", Act: flow.Act{Node: "manager", Action: flow.Approve, Actor: "ann"}}}}
-	report, err := process.Simulate(flow.Env{Now: monday, Opener: "olga", Fields: map[string]any{"days": 3.0}}, script)
-	if err != nil {
-		fmt.Println(err)
-		return
-	}
-	for _, m := range report.Path {
-		fmt.Println(m.At.Sub(report.Began), m.Kind, m.Node, m.To)
-	}
-	fmt.Println(report.Ending.Status, "approved:", report.Ending.ApproveResult)
-	// Output:
-	// 0s entered manager [ann bob]
-	// 48h0m0s reminded manager [ann bob]
-	// 72h0m0s voted manager []
-	// 72h0m0s left manager []
-	// 72h0m0s entered long []
-	// 72h0m0s left long []
-	// 72h0m0s entered done []
-	// 72h0m0s finished done []
-	// completed approved: true
-}

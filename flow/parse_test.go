@@ -171,14 +171,23 @@ func TestDurations(t *testing.T) {
 
 // One compiled process serves all tickets of a worker at once.
 func TestOneProcessServesManyAtOnce(t *testing.T) {
-	p := example(t, "change_two_levels")
+	raw, err := os.ReadFile("../examples/change_two_levels.yaml")
+	require.NoError(t, err)
+	p := process(t, string(raw))
+	env := newEnv()
+	env.Fields = map[string]any{"risk": "high", "start": "2026-03-03"}
 	var group sync.WaitGroup
 	for range 8 {
 		group.Go(func() {
 			for range 5 {
-				r, err := p.Simulate(Env{Now: monday, Fields: map[string]any{"start": "2026-03-03"}}, Script{Answers: []Answer{{Act: Act{Node: "security", Action: Approve, Actor: "sam"}}}})
-				if err != nil || len(r.Path) == 0 {
-					t.Error(err)
+				var pos Position
+				for _, in := range []Input{Start{}, Act{Node: "security", Action: Approve, Actor: "sam"}, Act{Node: "security", Action: Approve, Actor: "sara"},
+					Act{Node: "operations", Action: Reassign, Actor: "root", Admin: true, Targets: []string{"otto"}}, Act{Node: "operations", Action: Confirm, Actor: "otto", Pass: true}} {
+					out, err := p.Step(pos, env, in)
+					if err != nil || len(out.ProcessLog) == 0 {
+						t.Error(err)
+					}
+					pos = Apply(pos, out.States)
 				}
 			}
 		})

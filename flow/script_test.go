@@ -49,8 +49,10 @@ func play(t *testing.T, source string) *player {
 	return &player{t: t, p: process(t, source), env: newEnv()}
 }
 
+var monday = time.Date(2026, 3, 2, 9, 0, 0, 0, time.UTC)
+
 func newEnv() Env {
-	return Env{Now: time.Date(2026, 3, 2, 9, 0, 0, 0, time.UTC), Opener: "olga", Fields: map[string]any{}}
+	return Env{Now: monday, Opener: "olga", Fields: map[string]any{}}
 }
 
 // inputs are the lines of a script without what they expect.

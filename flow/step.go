@@ -78,6 +78,9 @@ type LogEntry struct {
 	Note   string   `json:"note,omitempty"` // a comment, the name of the way taken, or a reason
 }
 
+// Notifies reports whether the people in To are to be told: somebody asks them for something.
+func (h LogEntry) Notifies() bool { return len(h.To) > 0 && h.Kind != WentBack }
+
 // Outcome is what a step changed. All of it belongs together: a caller keeps all or nothing.
 type Outcome struct {
 	States     []NodeState    `json:"states,omitempty"` // the changed ones, whole: Apply merges them

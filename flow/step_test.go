@@ -109,14 +109,6 @@ func TestApproveResultCountsEveryApprovalThatWasEntered(t *testing.T) {
 	require.True(t, ApproveResult(Position{Nodes: []NodeState{approval(&yes), before}}), "of the way before a reopening")
 }
 
-func TestASimulationIsNotApprovedWhereItsProcessTerminates(t *testing.T) {
-	p := process(t, `- {id: ask, name: Ask, type: approval, processors: {persons: [ann]}, next: no}
-- {id: no, name: No, type: end, status: terminated}`)
-	r, err := p.Simulate(newEnv(), Script{Answers: []Answer{{Act: Act{Node: "ask", Action: Approve, Actor: "ann"}}}})
-	require.NoError(t, err)
-	require.Equal(t, &Ending{Terminated, false, "the process ended the ticket as terminated"}, r.Ending)
-}
-
 func TestAStepRefusesAPositionOfAnotherProcess(t *testing.T) {
 	pl := play(t, `- {id: t, name: T, type: task, processors: {anyone: true}, next: done}`+end)
 	pl.step(Start{})

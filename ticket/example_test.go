@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"time"
 
+	"signalbox/flow"
 	"signalbox/ticket"
 )
 
@@ -52,4 +53,46 @@ func ExampleDecide_refused() {
 	fmt.Println(ticket.Is(err, ticket.Conflict), err)
 	// Output:
 	// true the ticket is completed
+}
+
+const leave = `
+key: leave
+name: Leave
+fields: [{key: days, type: INT, required: true}]
+nodes:
+- {id: manager, name: Manager, type: approval, processors: {persons: [ann, bob]}, reject: {then: end}, deadline: [{after: 2d, do: remind}], next: long}
+- {id: long, name: "Long?", type: branch, cases: [{name: "yes", when: fields.days > 10, next: board}], default: done}
+- {id: board, name: Board, type: approval, rule: all, processors: {persons: [eve, joe]}, next: done}
+- {id: done, name: Done, type: end}
+`
+
+// A simulation plays a ticket through with a clock of its own: here nobody hears the reminder but ann, who approves after three days.
+func ExampleSimulate() {
+	def, faults := flow.Parse([]byte(leave))
+	if len(faults) > 0 {
+		fmt.Println(faults)
+		return
+	}
+	draft := ticket.Draft{Channel: ticket.ChannelIssue, Origin: "example", Title: "Holiday", Service: def.Key, Definition: &def, Opener: "olga",
+		Form: map[string]any{"days": 3}}
+	script := ticket.Script{Answers: []ticket.ScriptedAct{{After: "3d", Act: flow.Act{Node: "manager", Action: flow.Approve, Actor: "ann"}}}}
+	report, err := ticket.Simulate(draft, script, time.Date(2026, 3, 2, 9, 0, 0, 0, time.UTC))
+	if err != nil {
+		fmt.Println(err)
+		return
+	}
+	for _, m := range report.Path {
+		fmt.Println(m.At.Sub(report.Began), m.Kind, m.Node, m.To)
+	}
+	fmt.Println(report.Ending.Status, "approved:", report.Ending.ApproveResult)
+	// Output:
+	// 0s entered manager [ann bob]
+	// 48h0m0s reminded manager [ann bob]
+	// 72h0m0s voted manager []
+	// 72h0m0s left manager []
+	// 72h0m0s entered long []
+	// 72h0m0s left long []
+	// 72h0m0s entered done []
+	// 72h0m0s finished done []
+	// completed approved: true
 }

@@ -76,7 +76,12 @@ var says = map[Action]Type{Accept: Accepted, CommitSolution: Solved, Confirm: Co
 	Terminate: Stopped, Fire: Elapsed, Answer: Called}
 
 // Process gives the process that the ticket runs through: its pinned definition, or the built-in one of its service.
-func (t Ticket) Process() (*flow.Process, error) { return processOf(t.Service, t.Definition) }
+func (t Ticket) Process() (*flow.Process, error) {
+	if t.process != nil {
+		return t.process, nil
+	}
+	return processOf(t.Service, t.Definition)
+}
 
 func processOf(service string, def *flow.Definition) (*flow.Process, error) {
 	if def != nil {

@@ -125,6 +125,8 @@ type Ticket struct {
 	Seq        int64     `json:"seq"`            // of the last event
 	CreatedAt  time.Time `json:"created_at"`
 	UpdatedAt  time.Time `json:"updated_at"` // of the last event
+
+	process *flow.Process // of a simulated ticket: what it runs through, compiled; otherwise nil
 }
 
 // Phase is the status, or PhaseSuspended.

@@ -5,7 +5,6 @@ import (
 	"fmt"
 	"time"
 
-	"signalbox/flow"
 	"signalbox/notice"
 	"signalbox/ticket"
 )
@@ -26,27 +25,19 @@ type members map[string]json.RawMessage
 // untold are the members of bodies that depend on a ticket that there is not, or on who has acted on it.
 var untold = []string{"id", "sn", "title", "ticket_url", "update_at", "updated_by", "token"}
 
-// deliveriesOf works out what would be sent, by the rules that say what is owed for the events of tickets.
-func deliveriesOf(r flow.Report) ([]delivery, error) {
+// deliveriesOf works out what would be sent for the events of a ticket, by the rules that say what is owed for them.
+func deliveriesOf(events []ticket.Event) ([]delivery, error) {
 	out := []delivery{}
 	context := notice.Context{TicketURL: func(string) string { return "" }, Token: func(ticket.Identity) string { return "" }, Actors: func(int64) []string { return nil }}
 	before := ticket.Ticket{}
-	for i, step := range r.Steps {
-		e := ticket.Event{Type: ticket.Elapsed, At: step.At, After: ticket.Change{States: step.States}}
-		after := before
-		after.Position = flow.Apply(before.Position, step.States)
-		if i == 0 {
-			e.Type, before.Status, after.Status = ticket.Opened, ticket.Triggered, ticket.Triggered
-		}
-		if step.Status != "" {
-			after.Status = ticket.Status(step.Status)
-		}
+	for _, e := range events {
+		after := ticket.Evolve(before, e)
 		for _, format := range []notice.Format{notice.FormatIssue, notice.FormatITSM} {
 			kind, body, ok := notice.Render(format, context, before, e, after)
 			if !ok {
 				continue
 			}
-			d := delivery{At: step.At, Format: format, Type: kind}
+			d := delivery{At: e.At, Format: format, Type: kind}
 			if err := json.Unmarshal(body, &d.Body); err != nil {
 				return nil, fmt.Errorf("read the body of a delivery: %w", err)
 			}
@@ -56,7 +47,7 @@ func deliveriesOf(r flow.Report) ([]delivery, error) {
 			out = append(out, d)
 		}
 		if event, ok := notice.OfTicket(before, e, after); ok {
-			out = append(out, delivery{At: step.At, Format: notice.FormatEvent, Type: event.Type, Status: event.Status})
+			out = append(out, delivery{At: e.At, Format: notice.FormatEvent, Type: event.Type, Status: event.Status})
 		}
 		before = after
 	}

@@ -3,7 +3,6 @@ package service
 import (
 	"bytes"
 	"encoding/json"
-	"errors"
 	"fmt"
 	"time"
 
@@ -28,11 +27,11 @@ type simulation struct {
 	Fields     map[string]any      `json:"fields"`           // the opening form, filled in
 	Named      map[string][]string `json:"state_processors"` // as when opening
 	Start      *time.Time          `json:"start"`            // now unless said
-	Script     flow.Script         `json:"script"`
+	Script     ticket.Script       `json:"script"`
 }
 
-// simulate plays a process through with people and receivers that do what the script says, by the interpreter that runs tickets. Nothing
-// leaves the house.
+// simulate plays a process through with people and receivers that do what the script says, by the rules that decide for tickets. Nothing leaves the
+// house.
 func (h *Handler) simulate(c *fiber.Ctx, in simulation) error {
 	var f ticket.Faults
 	if len(in.Script.Answers) > maxScript {
@@ -51,21 +50,14 @@ func (h *Handler) simulate(c *fiber.Ctx, in simulation) error {
 	case len(faults) > 0:
 		return faulty(c, faults)
 	}
-	process, err := flow.Compile(def)
-	if err != nil {
-		return fmt.Errorf("compile a definition that was checked: %w", err)
-	}
-	fields, err := flow.Fill(def.Fields, in.Fields)
-	if err != nil {
-		return refused("fields.", err)
-	}
-	env := flow.Env{Now: h.now(), Fields: fields, Named: in.Named, Opener: api.Value(in.Opener), Assignee: api.Value(in.Assignee)}
+	at := h.now()
 	if in.Start != nil {
-		env.Now = *in.Start
+		at = *in.Start
 	}
-	simulated, err := process.Simulate(env, in.Script)
+	simulated, err := ticket.Simulate(ticket.Draft{Channel: ticket.ChannelIssue, App: api.Caller(c).Code, Service: def.Key, Definition: &def,
+		Origin: "simulation", Title: "simulation", Opener: api.Value(in.Opener), Assignee: api.Value(in.Assignee), Form: in.Fields, Named: in.Named}, in.Script, at)
 	if err != nil {
-		return refused("script.", err)
+		return err
 	}
 	told, err := reportOf(simulated)
 	if err != nil {
@@ -109,18 +101,6 @@ func unknown(field string, err error) error {
 		return ticket.RefuseField(ticket.Invalid, field, ticket.AsError(err).Message)
 	}
 	return err
-}
-
-// refused says in the caller's words what a process did not take.
-func refused(in string, err error) error {
-	var why *flow.Error
-	if !errors.As(err, &why) {
-		return err
-	}
-	if why.Field != "" {
-		return ticket.RefuseField(ticket.Invalid, in+why.Field, why.Message)
-	}
-	return ticket.Refuse(ticket.Invalid, why.Message)
 }
 
 func (h *Handler) now() time.Time {

@@ -15,10 +15,10 @@ import (
 )
 
 type report struct {
-	Path, Notifications []flow.TimedEntry
+	Path, Notifications []ticket.TimedEntry
 	Timers              []flow.Timer
 	Calls               []struct{ Node, Method, URL, Body, Timeout string }
-	Refused             []flow.Mistake
+	Refused             []ticket.Mistake
 	Rests               []flow.Asked
 	Ending              *flow.Ending
 	Endless             bool
@@ -103,7 +103,7 @@ nodes:
   - {id: over, name: Over, type: end}
 `}), &r)
 	require.True(t, r.Endless)
-	require.Len(t, r.Timers, flow.MaxInputs)
+	require.Len(t, r.Timers, ticket.MaxSimulated)
 }
 
 func TestSimulationsThatAreWrong(t *testing.T) {

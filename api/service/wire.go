@@ -93,12 +93,12 @@ type enabling struct {
 
 // report is what a simulation came to, with durations as definitions spell them.
 type report struct {
-	flow.Report
-	Path          []flow.TimedEntry `json:"path"`
-	Notifications []flow.TimedEntry `json:"notifications"`
-	Timers        []flow.Timer      `json:"timers"`
-	Calls         []call            `json:"calls"`
-	Deliveries    []delivery        `json:"deliveries"`
+	ticket.Simulation
+	Path          []ticket.TimedEntry `json:"path"`
+	Notifications []ticket.TimedEntry `json:"notifications"`
+	Timers        []flow.Timer        `json:"timers"`
+	Calls         []call              `json:"calls"`
+	Deliveries    []delivery          `json:"deliveries"`
 }
 
 type call struct {
@@ -107,9 +107,9 @@ type call struct {
 	Interval string `json:"interval"`
 }
 
-func reportOf(r flow.Report) (report, error) {
-	deliveries, err := deliveriesOf(r)
-	out := report{Deliveries: deliveries, Report: r, Path: api.List(r.Path), Notifications: api.List(r.Notifications), Timers: api.List(r.Timers), Calls: []call{}}
+func reportOf(r ticket.Simulation) (report, error) {
+	deliveries, err := deliveriesOf(r.Events)
+	out := report{Deliveries: deliveries, Simulation: r, Path: api.List(r.Path), Notifications: api.List(r.Notifications), Timers: api.List(r.Timers), Calls: []call{}}
 	for _, c := range r.Calls {
 		out.Calls = append(out.Calls, call{PendingCall: c, Timeout: c.Timeout.String(), Interval: c.Interval.String()})
 	}

@@ -15,6 +15,7 @@ import (
 
 	"signalbox/cmd/dev/e2e/harness"
 	"signalbox/flow"
+	"signalbox/ticket"
 )
 
 // filled fills in a form with something that fits.
@@ -109,11 +110,11 @@ func TestExamples(t *testing.T) {
 			def, faults := flow.Parse([]byte(source))
 			require.Empty(t, faults)
 			version := c.publish(t, source)
-			var calls []flow.CallAnswer
+			var calls []ticket.ScriptedCall
 			for _, n := range def.Nodes {
 				if n.Type == flow.Call {
 					answered := harness.Response{Status: 202, Body: `{"run_id":"run-1","healthy":false}`}
-					calls = append(calls, flow.CallAnswer{Node: n.ID, Status: answered.Status, Body: answered.Body})
+					calls = append(calls, ticket.ScriptedCall{Node: n.ID, Status: answered.Status, Body: answered.Body})
 					at, err := url.Parse(hole.ReplaceAllString(n.Call.URL, "something"))
 					require.NoError(t, err)
 					r.Answer(at.Path, answered)
@@ -144,12 +145,16 @@ func TestExamples(t *testing.T) {
 			require.GreaterOrEqual(t, len(acts), 2, "%v", happened)
 			t.Logf("%s: %d acts, %d requests, %d happenings", def.Key, len(acts), len(r.Requests("")), len(happened))
 
-			var answers []flow.Answer
+			var answers []ticket.ScriptedAct
 			for _, act := range acts {
-				answers = append(answers, flow.Answer{Act: act})
+				scripted := ticket.ScriptedAct{Act: act}
+				if act.Action == flow.CommitSolution {
+					scripted.Solution = &ticket.Solution{Type: "inc_type_p_config_issues", Cause: "a cause", Text: "a solution"}
+				}
+				answers = append(answers, scripted)
 			}
-			report := result[flow.Report](t, c.simulated(t, map[string]any{"service": def.Key, "version": version, "opener": "opal", "fields": form,
-				"script": flow.Script{Answers: answers, Calls: calls}}))
+			report := result[ticket.Simulation](t, c.simulated(t, map[string]any{"service": def.Key, "version": version, "opener": "opal", "fields": form,
+				"script": ticket.Script{Answers: answers, Calls: calls}}))
 			require.Empty(t, report.Refused)
 			require.Empty(t, report.Unused)
 			require.True(t, report.Ending.Status == flow.Completed && report.Ending.ApproveResult, "%+v", report.Ending)

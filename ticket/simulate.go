@@ -1,0 +1,356 @@
+package ticket
+
+import (
+	"fmt"
+	"maps"
+	"slices"
+	"strings"
+	"time"
+
+	"signalbox/flow"
+)
+
+// Script says what people and called systems do in a simulation.
+type Script struct {
+	Answers []ScriptedAct  `json:"answers,omitempty"`
+	Calls   []ScriptedCall `json:"calls,omitempty"`
+}
+
+// ScriptedAct is one act: at a node, so long after that was entered, or on the ticket as a whole, so long after the opening. Those at one node are
+// taken in the order of the script, and what is left of them when the node is over waits for the ticket to come back. One that names a round waits
+// for the node to be entered that many times.
+type ScriptedAct struct {
+	After string `json:"after,omitempty"` // a duration; at once unless said
+	flow.Act
+	Solution *Solution `json:"solution,omitempty"` // what commit-solution hands in
+}
+
+// ScriptedCall is what one attempt at a request of a node comes to, so long after it was made. The attempts at a node's requests take the entries for
+// that node in the order of the script. A fault that is worth another attempt, and has no entry after it, stands for the attempts that are left as
+// well. An attempt without an entry is answered with 200 and {}.
+type ScriptedCall struct {
+	Node    string            `json:"node"`
+	After   string            `json:"after,omitempty"`
+	Error   string            `json:"error,omitempty"` // no answer at all: why
+	Status  int               `json:"status,omitempty"`
+	Headers map[string]string `json:"headers,omitempty"` // names in any case
+	Body    string            `json:"body,omitempty"`
+}
+
+// wholeTicket are the actions that a script may have without a node: on the ticket as a whole.
+var wholeTicket = []Action{Suspend, Unsuspend, Withdraw, Terminate, Close}
+
+// Simulation is what a script came to.
+type Simulation struct {
+	Path          []TimedEntry       `json:"path"`              // everything that happened in the process, in order
+	Notifications []TimedEntry       `json:"notifications"`     // of that, what somebody would be told: To
+	Timers        []flow.Timer       `json:"timers"`            // those that fired, in order
+	Calls         []flow.PendingCall `json:"calls"`             // the requests that would be made, in order
+	Refused       []Mistake          `json:"refused,omitempty"` // answers that were not taken
+	Unused        []int              `json:"unused,omitempty"`  // answers that never had their turn, by index
+	Rests         []flow.Asked       `json:"rests,omitempty"`   // where the ticket stands when nothing more happens
+	Endless       bool               `json:"endless,omitempty"` // it was cut off after MaxSimulated
+	AtOnce        []time.Time        `json:"at_once,omitempty"` // when several things happened at the same moment: on a ticket they come in any order
+	Ending        *flow.Ending       `json:"ending,omitempty"`  // how it ended, if it did
+	Status        Status             `json:"status"`            // of the ticket at last
+	Suspended     bool               `json:"suspended,omitempty"`
+	Assignee      string             `json:"assignee,omitempty"`
+	Fields        map[string]any     `json:"fields,omitempty"`
+	Position      flow.Position      `json:"position"`
+	Began         time.Time          `json:"began"`
+	Until         time.Time          `json:"until"` // when the last thing happened
+	// Events are those of the ticket, the opening first; what follows from them is for the caller to work out. The operation of one that an answer led
+	// to is answers[n].
+	Events []Event `json:"-"`
+}
+
+// TimedEntry is an entry of the process log and the time it was written.
+type TimedEntry struct {
+	At time.Time `json:"at"`
+	flow.LogEntry
+}
+
+// Mistake is an answer of the script that was refused.
+type Mistake struct {
+	At     time.Time `json:"at"`
+	Answer int       `json:"answer"` // its index; -1: a timer or what a request came to, which is not tried again here
+	Why    string    `json:"why"`
+}
+
+// MaxSimulated bounds how many things happen in a simulation: a process may poll for ever.
+const MaxSimulated = 2_000
+
+// Simulate opens a ticket and plays it through with a clock of its own and no effects, from that moment until nothing more happens. Every step is
+// decided by the rules that decide for tickets: what they refuse is refused here, in the same words. The error is an *Error that names what is wrong
+// with the draft, as opening it would, or with the script: script.answers[0].after.
+func Simulate(d Draft, s Script, at time.Time) (Simulation, error) {
+	sim := &simulation{script: s, used: make([]bool, len(s.Answers)), usedCalls: make([]bool, len(s.Calls)), stuck: map[flow.Fired]bool{}}
+	if err := sim.read(); err != nil {
+		return Simulation{}, err
+	}
+	checked, err := d.Check()
+	if err != nil {
+		return Simulation{}, err
+	}
+	events, err := checked.Open(Identity{}, "", at)
+	if err != nil {
+		return Simulation{}, err
+	}
+	sim.now = events[0].At
+	sim.report.Began = sim.now
+	sim.keep(events)
+	sim.ticket.process = checked.process
+	for range MaxSimulated {
+		sim.request()
+		next, more := sim.next()
+		if next.do == nil {
+			return sim.finish(), nil
+		}
+		if more || next.act && next.at.Equal(sim.now) && sim.now.After(sim.report.Began) {
+			sim.report.AtOnce = append(sim.report.AtOnce, next.at)
+		}
+		sim.now = next.at
+		next.do()
+	}
+	sim.report.Endless = true
+	return sim.finish(), nil
+}
+
+type simulation struct {
+	ticket    Ticket
+	now       time.Time
+	script    Script
+	after     []time.Duration
+	callAfter []time.Duration
+	used      []bool
+	usedCalls []bool
+	requests  []*request          // under way, in the order in which they were made
+	stuck     map[flow.Fired]bool // timers that could not be decided
+	report    Simulation
+}
+
+// request is a request under way.
+type request struct {
+	call    flow.PendingCall
+	attempt int
+	entry   int       // of the script that the attempt comes to; -1: none
+	at      time.Time // when the attempt comes to it
+}
+
+// read checks the script.
+func (s *simulation) read() error {
+	after := func(text, field string) (time.Duration, error) {
+		if text == "" {
+			return 0, nil
+		}
+		d, err := flow.ParseDuration(text)
+		if err != nil {
+			return 0, RefuseField(Invalid, field, err.Error())
+		}
+		return d, nil
+	}
+	for i, a := range s.script.Answers {
+		at := fmt.Sprintf("script.answers[%d].", i)
+		if a.Node == "" && !slices.Contains(wholeTicket, Action(a.Action)) {
+			return RefuseField(Invalid, at+"node", "is required")
+		}
+		d, err := after(a.After, at+"after")
+		if err != nil {
+			return err
+		}
+		s.after = append(s.after, d)
+	}
+	for i, c := range s.script.Calls {
+		d, err := after(c.After, fmt.Sprintf("script.calls[%d].after", i))
+		if err != nil {
+			return err
+		}
+		s.callAfter = append(s.callAfter, d)
+	}
+	return nil
+}
+
+// turn is something that is going to happen.
+type turn struct {
+	at  time.Time
+	act bool
+	do  func()
+}
+
+// next finds what happens first: an act, the outcome of an attempt at a request, or a timer, in this order where they happen at the same moment. more
+// tells that they do.
+func (s *simulation) next() (first turn, more bool) {
+	if s.ticket.Ended() {
+		return turn{}, false
+	}
+	could := func(t turn) {
+		if t.at.Before(s.now) {
+			t.at = s.now
+		}
+		switch {
+		case first.do == nil || t.at.Before(first.at):
+			first, more = t, false
+		case t.at.Equal(first.at):
+			more = true
+		}
+	}
+	seen := map[string]bool{}
+	for i, a := range s.script.Answers {
+		from := s.report.Began
+		if s.used[i] || seen[a.Node] {
+			continue
+		}
+		if a.Node != "" {
+			state, _ := s.ticket.Position.Find(a.Node)
+			if !state.State.Open() || a.Round != 0 && a.Round != state.Round {
+				continue
+			}
+			from = state.Entered
+		}
+		seen[a.Node] = true
+		could(turn{from.Add(s.after[i]), true, func() { s.answer(i) }})
+	}
+	for _, r := range s.requests {
+		could(turn{r.at, false, func() { s.answered(r) }})
+	}
+	for _, t := range s.ticket.Timers() {
+		fired := flow.Fired{Node: t.Node, Round: t.Round, Stage: t.Stage}
+		if s.stuck[fired] {
+			continue
+		}
+		could(turn{t.At, false, func() {
+			s.report.Timers = append(s.report.Timers, t)
+			s.stuck[fired] = !s.system(Command{Action: Fire, Fired: &fired})
+		}})
+		break // timers of one moment have an order
+	}
+	return first, more
+}
+
+// answer has somebody act as the script says.
+func (s *simulation) answer(i int) {
+	s.used[i] = true
+	c := s.script.Answers[i].command()
+	c.Operation = fmt.Sprintf("answers[%d]", i)
+	if _, err := s.decide(c); err != nil {
+		s.report.Refused = append(s.report.Refused, Mistake{s.now, i, err.Error()})
+	}
+}
+
+// command is what a family makes of such an act.
+func (a ScriptedAct) command() Command {
+	c := Command{Action: Action(a.Action), Operator: a.Actor, Channel: ChannelIssue, App: string(ChannelIssue), Admin: a.Admin, Node: a.Node, Round: a.Round,
+		Note: a.Comment, Solution: a.Solution, Targets: a.Targets, OnBehalf: a.OnBehalf, Fields: a.Fields, Resend: a.Resend}
+	if c.Action == Confirm {
+		c.Note, c.Verdict = "", &Verdict{Passed: a.Pass, Comment: a.Comment}
+	}
+	return c
+}
+
+// request makes the requests that have become pending, and gives up those that nobody waits for any more.
+func (s *simulation) request() {
+	pending := s.ticket.Calls(s.now)
+	same := func(a, b flow.PendingCall) bool { return a.Node == b.Node && a.Round == b.Round && a.Try == b.Try }
+	s.requests = slices.DeleteFunc(s.requests, func(r *request) bool {
+		return !slices.ContainsFunc(pending, func(c flow.PendingCall) bool { return same(c, r.call) })
+	})
+	for _, call := range pending {
+		if slices.ContainsFunc(s.requests, func(r *request) bool { return same(call, r.call) }) {
+			continue
+		}
+		s.report.Calls = append(s.report.Calls, call)
+		r := &request{call: call, at: s.now, entry: -1}
+		if call.Problem == "" {
+			s.attempt(r, s.now)
+		}
+		s.requests = append(s.requests, r)
+	}
+}
+
+// attempt makes the next attempt at a request.
+func (s *simulation) attempt(r *request, at time.Time) {
+	r.attempt++
+	for i, c := range s.script.Calls {
+		if c.Node == r.call.Node && !s.usedCalls[i] {
+			s.usedCalls[i] = true
+			r.entry = i
+			break
+		}
+	}
+	r.at = at
+	if r.entry >= 0 {
+		r.at = at.Add(s.callAfter[r.entry])
+	}
+}
+
+// answered decides what an attempt came to, or makes another one.
+func (s *simulation) answered(r *request) {
+	called := flow.Called{Key: r.call.Key, Node: r.call.Node, Round: r.call.Round, Try: r.call.Try, Error: r.call.Problem, Status: 200, Body: "{}"}
+	if r.entry >= 0 {
+		c := s.script.Calls[r.entry]
+		called.Error, called.Status, called.Body = c.Error, c.Status, c.Body
+		called.Headers = map[string]string{}
+		for _, name := range slices.Sorted(maps.Keys(c.Headers)) {
+			called.Headers[strings.ToLower(name)] = c.Headers[name]
+		}
+		if called.Error == "" {
+			called.Error = flow.TryAgain(c.Status)
+		}
+		if called.Error != "" && r.attempt < r.call.Attempts {
+			s.attempt(r, s.now.Add(r.call.Pause(r.attempt)))
+			return
+		}
+	}
+	if called.Error != "" {
+		called.Status, called.Headers, called.Body = 0, nil, ""
+	}
+	s.requests = slices.DeleteFunc(s.requests, func(other *request) bool { return other == r })
+	s.system(Command{Action: Answer, Called: &called})
+}
+
+// system decides what the workflow itself brings in. It reports whether that changed anything.
+func (s *simulation) system(c Command) bool {
+	c.Channel, c.App = ChannelSystem, string(ChannelSystem)
+	changed, err := s.decide(c)
+	if err != nil {
+		s.report.Refused = append(s.report.Refused, Mistake{s.now, -1, err.Error()})
+	}
+	return changed
+}
+
+func (s *simulation) decide(c Command) (changed bool, err error) {
+	events, err := Decide(s.ticket, c, s.now)
+	s.keep(events)
+	return len(events) > 0, err
+}
+
+// keep folds what was decided, and keeps what came of it.
+func (s *simulation) keep(events []Event) {
+	s.ticket = Fold(s.ticket, events)
+	s.report.Events = append(s.report.Events, events...)
+	for _, e := range events {
+		for _, h := range e.ProcessLog {
+			m := TimedEntry{e.At, h}
+			s.report.Path = append(s.report.Path, m)
+			if h.Notifies() {
+				s.report.Notifications = append(s.report.Notifications, m)
+			}
+		}
+	}
+}
+
+func (s *simulation) finish() Simulation {
+	r, t := s.report, s.ticket
+	for i, used := range s.used {
+		if !used {
+			r.Unused = append(r.Unused, i)
+		}
+	}
+	if t.Ended() {
+		r.Ending = &flow.Ending{Status: flow.Status(t.Status), ApproveResult: t.Approved(), Why: r.Events[len(r.Events)-1].Why}
+	} else if process, err := t.Process(); err == nil {
+		r.Rests = process.Waiting(t.Position)
+	}
+	r.Status, r.Suspended, r.Assignee, r.Fields, r.Position, r.Until = t.Status, t.Suspended, t.Assignee, t.Fields, t.Position, s.now
+	return r
+}

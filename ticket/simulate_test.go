@@ -1,0 +1,355 @@
+package ticket_test
+
+import (
+	"encoding/json"
+	"fmt"
+	"os"
+	"strings"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"signalbox/flow"
+	"signalbox/ticket"
+)
+
+var solved = &ticket.Solution{Type: "inc_type_p_config_issues", Cause: "a cause", Text: "a solution"}
+
+var monday = time.Date(2026, 3, 2, 9, 0, 0, 0, time.UTC)
+
+// drafted is a ticket to be, of a definition's source.
+func drafted(t tester, source string, fields map[string]any) ticket.Draft {
+	t.Helper()
+	if !strings.Contains(source, "\nnodes:") {
+		source = "key: test\nname: Test\nnodes:\n" + source
+	}
+	def, faults := flow.Parse([]byte(source))
+	require.Empty(t, faults, "%s", faults.Error())
+	d := draft()
+	d.Opener, d.Service, d.Definition, d.Form = "olga", def.Key, &def, fields
+	return d
+}
+
+func example(t tester, name string, fields map[string]any) ticket.Draft {
+	t.Helper()
+	raw, err := os.ReadFile("../examples/" + name + ".yaml")
+	require.NoError(t, err)
+	return drafted(t, string(raw), fields)
+}
+
+// path tells a report as lines: the time since the beginning, what happened, where, and who was concerned.
+func path(r ticket.Simulation) string {
+	var b strings.Builder
+	for _, m := range r.Path {
+		if m.Kind == flow.Left || m.Kind == flow.Entered && len(m.To) == 0 {
+			continue
+		}
+		fmt.Fprintf(&b, "%s %s %s", m.At.Sub(r.Began), m.Kind, m.Node)
+		if m.Who != "" {
+			b.WriteString(" by " + m.Who)
+		}
+		if len(m.To) > 0 {
+			b.WriteString(" to " + strings.Join(m.To, ","))
+		}
+		b.WriteString("\n")
+	}
+	return b.String()
+}
+
+func TestALeaveRequestIsSimulated(t *testing.T) {
+	d := example(t, "leave_request", map[string]any{"title": "Holiday", "manager": "mike", "from": "2026-04-01", "days": 15.0})
+	r, err := ticket.Simulate(d, ticket.Script{
+		Answers: []ticket.ScriptedAct{
+			{After: "3d", Act: flow.Act{Node: "manager", Action: flow.Reject, Actor: "mike", Comment: "too long"}},
+			{After: "1h", Act: flow.Act{Node: "revise", Action: flow.Submit, Actor: "olga", Fields: map[string]any{"from": "2026-04-01", "days": "12"}}},
+			{After: "6d", Act: flow.Act{Node: "manager", Action: flow.Approve, Actor: "hr-desk"}},
+			{After: "1h", Act: flow.Act{Node: "hr", Action: flow.Approve, Actor: "hugo"}},
+			{After: "2h", Act: flow.Act{Node: "hr", Action: flow.Approve, Actor: "hugo"}},
+			{After: "3h", Act: flow.Act{Node: "hr", Action: flow.Approve, Actor: "hana"}},
+			{After: "3h", Act: flow.Act{Node: "hr", Action: flow.Approve, Actor: "helen"}},
+		},
+		Calls: []ticket.ScriptedCall{{Node: "book", After: "2s", Status: 503}},
+	}, monday)
+	require.NoError(t, err)
+	require.Equal(t, `0s entered manager to mike
+48h0m0s reminded manager to mike
+72h0m0s voted manager by mike
+72h0m0s went_back manager by mike to revise
+72h0m0s entered revise to olga
+73h0m0s acted revise by olga
+73h0m0s entered manager to mike
+121h0m0s reminded manager to mike
+193h0m0s escalated manager to hr-desk
+217h0m0s voted manager by hr-desk
+217h0m0s entered hr to helen,hugo,hana
+218h0m0s voted hr by hugo
+220h0m0s voted hr by hana
+220h0m36s call_failed book to hr-desk
+`, path(r))
+	require.Len(t, r.Timers, 3)
+	require.Equal(t, []string{"book"}, []string{r.Calls[0].Node})
+	require.JSONEq(t, `{"person":"olga","from":"2026-04-01T00:00:00Z","days":12,"approved_by":["hr-desk"]}`, r.Calls[0].Body)
+	require.Equal(t, []ticket.Mistake{{At: monday.Add(219 * time.Hour), Answer: 4, Why: "operator: hugo has voted already"}}, r.Refused)
+	require.Equal(t, []int{6}, r.Unused)
+	require.Nil(t, r.Ending)
+	require.Equal(t, flow.Failed, r.Rests[0].State)
+	require.Equal(t, "HTTP 503", r.Rests[0].Problem)
+	told := 0
+	for _, m := range r.Notifications {
+		require.NotEmpty(t, m.To)
+		told++
+	}
+	require.Equal(t, 8, told)
+}
+
+func TestAChangeWithTwoLevelsIsSimulated(t *testing.T) {
+	fields := map[string]any{"title": "Upgrade", "risk": "high", "start": "2026-03-20 22:00:00", "plan": "P"}
+	yes := func(node, who, after string) ticket.ScriptedAct {
+		return ticket.ScriptedAct{After: after, Act: flow.Act{Node: node, Action: flow.Approve, Actor: who}}
+	}
+	r, err := ticket.Simulate(example(t, "change_two_levels", fields), ticket.Script{Answers: []ticket.ScriptedAct{
+		yes("security", "sam", "1h"),
+		{After: "2h", Act: flow.Act{Node: "operations", Action: flow.Claim, Actor: "otto"}},
+		{After: "4h", Act: flow.Act{Node: "operations", Action: flow.Confirm, Actor: "otto", Pass: false, Comment: "no rollback"}},
+		{After: "1d", Act: flow.Act{Node: "rework", Action: flow.Submit, Actor: "olga", Fields: map[string]any{"plan": "Q"}}},
+		{After: "1h", Act: flow.Act{Node: "security", Round: 2, Action: flow.Approve, Actor: "sam"}},
+		{After: "2h", Act: flow.Act{Node: "security", Round: 2, Action: flow.Approve, Actor: "sara"}},
+		{After: "30h", Act: flow.Act{Node: "operations", Action: flow.Confirm, Actor: "ops-lead", Pass: true, Comment: "fine", Fields: map[string]any{"rollback": "restore"}}},
+		yes("board", "boris", "1h"), {After: "2h", Act: flow.Act{Node: "board", Action: flow.Reject, Actor: "bela"}}, yes("board", "bodo", "3h"), yes("board", "britt", "4h"),
+		yes("director", "dora", "1d"),
+		{Act: flow.Act{Node: "work", Action: flow.Assign, Actor: "ops-lead", Targets: []string{"otto"}}},
+		{After: "2h", Act: flow.Act{Node: "work", Action: flow.CommitSolution, Actor: "otto"}, Solution: solved},
+		{After: "1h", Act: flow.Act{Node: "check", Action: flow.Confirm, Actor: "olga", Pass: true, Comment: "as planned"}},
+	}}, monday)
+	require.NoError(t, err)
+	require.Empty(t, r.Refused)
+	require.Equal(t, `0s entered security to sam,sara
+0s entered operations to otto,olive
+1h0m0s voted security by sam
+2h0m0s claimed operations by otto
+4h0m0s acted operations by otto
+4h0m0s went_back operations by otto to rework
+4h0m0s cancelled security
+4h0m0s entered rework to olga
+28h0m0s acted rework by olga
+28h0m0s entered security to sam,sara
+28h0m0s entered operations to otto,olive
+29h0m0s voted security by sam
+30h0m0s voted security by sara
+36h0m0s reminded operations to otto,olive
+52h0m0s reassigned operations to ops-lead
+58h0m0s acted operations by ops-lead
+58h0m0s entered board to berta,boris,bela,bodo,britt
+59h0m0s voted board by boris
+60h0m0s voted board by bela
+61h0m0s voted board by bodo
+62h0m0s voted board by britt
+62h0m0s entered director to dora
+86h0m0s voted director by dora
+445h0m0s entered work to ops-lead
+445h0m0s assigned work by ops-lead to otto
+447h0m0s acted work by otto
+447h0m0s entered check to olga
+448h0m0s acted check by olga
+448h0m0s finished done
+`, path(r))
+	require.Equal(t, &flow.Ending{Status: flow.Completed, ApproveResult: true, Why: `every approval was passed: "Security review" was approved by sam, sara; "Change board" was approved by boris, bodo, britt; ` +
+		`"Director's approval" was approved by dora`}, r.Ending)
+	require.Equal(t, "Q", r.Fields["plan"])
+	require.Equal(t, ticket.Completed, r.Status)
+	require.Equal(t, "P", fields["plan"], "a simulation must not touch what it was given")
+}
+
+func TestAnIncidentThatMendsItselfIsSimulated(t *testing.T) {
+	fields := map[string]any{"title": "down", "host": "db 1/2", "runbook": "restart"}
+	d := example(t, "incident_auto_remediation", fields)
+	r, err := ticket.Simulate(d, ticket.Script{Calls: []ticket.ScriptedCall{
+		{Node: "remedy", After: "3s", Status: 202, Body: `{"run_id":"r/7"}`},
+		{Node: "probe", After: "1s", Status: 200, Body: `{"healthy":true}`},
+	}}, monday)
+	require.NoError(t, err)
+	require.Equal(t, "https://monitor.example.com/hosts/db%201%2F2/health?run=r%2F7", r.Calls[1].URL)
+	require.Equal(t, &flow.Ending{Status: flow.Completed, ApproveResult: true, Why: "the process came to its end, and no approval was entered"}, r.Ending)
+	require.Equal(t, 5*time.Minute+4*time.Second+72*time.Hour, r.Until.Sub(r.Began), "nobody objected for three days")
+
+	// The machine cannot help: people are called, and silence escalates.
+	r, err = ticket.Simulate(d, ticket.Script{
+		Calls: []ticket.ScriptedCall{{Node: "remedy", Status: 202, Body: `{"run_id":"r7"}`}, {Node: "probe", Status: 200, Body: `{"healthy":false}`}},
+		Answers: []ticket.ScriptedAct{
+			{After: "20m", Act: flow.Act{Node: "accept", Action: flow.Accept, Actor: "duty-manager"}},
+			{After: "1h", Act: flow.Act{Node: "solve", Action: flow.CommitSolution, Actor: "duty-manager"}, Solution: solved},
+			{After: "1h", Act: flow.Act{Node: "confirm", Action: flow.Confirm, Pass: true, Comment: "good"}},
+		}}, monday)
+	require.NoError(t, err)
+	require.Empty(t, r.Refused)
+	require.Equal(t, "duty-manager", r.Assignee)
+	require.Equal(t, flow.Completed, r.Ending.Status)
+}
+
+func TestThirtyDaysAreSimulatedInAnInstant(t *testing.T) {
+	month := func(days int) string {
+		source := "key: month\nname: Month\nnodes:\n"
+		for day := range days {
+			source += fmt.Sprintf("- {id: d%d, name: D, type: approval, rule: all, processors: {persons: [ann, bob]}, deadline: [{after: 6h, do: remind}, {after: 1d, do: approve}], next: b%d}\n", day, day)
+			source += fmt.Sprintf("- {id: b%d, name: B, type: branch, cases: [{when: 'nodes.d%d.passed && fields.n > 10', next: done}], default: %s}\n", day, day, map[bool]string{true: "done", false: fmt.Sprint("d", day+1)}[day == days-1])
+		}
+		return source + "- {id: done, name: Done, type: end}\nfields: [{key: n, type: INT}]"
+	}
+	d := drafted(t, month(30), nil)
+	synctest.Test(t, func(t *testing.T) { // time passes here only for who waits for it
+		began := time.Now()
+		r, err := ticket.Simulate(d, ticket.Script{}, monday)
+		require.Zero(t, time.Since(began))
+		require.NoError(t, err)
+		require.Equal(t, 30*24*time.Hour, r.Until.Sub(r.Began))
+		require.Len(t, r.Timers, 60)
+		require.Equal(t, flow.Completed, r.Ending.Status)
+	})
+	work := func(days int) float64 {
+		d := drafted(t, month(days), nil)
+		return testing.AllocsPerRun(1, func() { _, _ = ticket.Simulate(d, ticket.Script{}, monday) })
+	}
+	require.Less(t, work(30), 4*3*work(10), "what it costs grows with the days, and hardly faster")
+}
+
+func TestASimulationOfAProcessThatPollsForEverIsCutOff(t *testing.T) {
+	d := drafted(t, `
+- {id: w, name: W, type: wait, for: 1m, next: b}
+- {id: b, name: B, type: branch, cases: [{when: fields.go, next: done}], default: w}
+- {id: done, name: Done, type: end}
+fields: [{key: go, type: BOOL}]`, nil)
+	r, err := ticket.Simulate(d, ticket.Script{}, monday)
+	require.NoError(t, err)
+	require.True(t, r.Endless)
+	require.Len(t, r.Timers, ticket.MaxSimulated)
+}
+
+func TestASimulationIsNotApprovedWhereItsProcessTerminates(t *testing.T) {
+	d := drafted(t, `- {id: ask, name: Ask, type: approval, processors: {persons: [ann]}, next: no}
+- {id: no, name: No, type: end, status: terminated}`, nil)
+	r, err := ticket.Simulate(d, ticket.Script{Answers: []ticket.ScriptedAct{{Act: flow.Act{Node: "ask", Action: flow.Approve, Actor: "ann"}}}}, monday)
+	require.NoError(t, err)
+	require.Equal(t, &flow.Ending{Status: flow.Terminated, Why: "the process ended the ticket as terminated"}, r.Ending)
+}
+
+func TestAScriptThatCannotBeReadIsRefused(t *testing.T) {
+	for why, script := range map[string]ticket.Script{
+		"script.answers[0].after: must be a length of time": {Answers: []ticket.ScriptedAct{{After: "soon", Act: flow.Act{Node: "accept"}}}},
+		"script.answers[0].node: is required":               {Answers: []ticket.ScriptedAct{{After: "1h"}}},
+		"script.calls[0].after: must be a length of time":   {Calls: []ticket.ScriptedCall{{After: "later"}}},
+	} {
+		_, err := ticket.Simulate(draft(), script, monday)
+		require.ErrorContains(t, err, why)
+	}
+}
+
+// What the rules refuse a ticket they refuse a simulation, in the same words.
+func TestASimulationIsRefusedWhatATicketIs(t *testing.T) {
+	act := func(action flow.Action, comment string, solution *ticket.Solution) ticket.ScriptedAct {
+		node := map[flow.Action]string{flow.Accept: "accept", flow.CommitSolution: "solve", flow.Confirm: "confirm"}[action]
+		return ticket.ScriptedAct{After: "1m", Act: flow.Act{Node: node, Action: action, Actor: "ann", Comment: comment, Pass: true}, Solution: solution}
+	}
+	long := *solved
+	long.Cause = chars(ticket.MaxCause + 1)
+	r, err := ticket.Simulate(draft(), ticket.Script{Answers: []ticket.ScriptedAct{
+		act(flow.Accept, chars(ticket.MaxReason+1), nil), act(flow.Accept, "", nil),
+		act(flow.CommitSolution, "", nil), act(flow.CommitSolution, "", &long), act(flow.CommitSolution, "", solved),
+		act(flow.Confirm, "", nil), act(flow.Confirm, chars(ticket.MaxComment+1), nil), act(flow.Confirm, "good", nil),
+	}}, monday)
+	require.NoError(t, err)
+	var refused []string
+	for _, m := range r.Refused {
+		refused = append(refused, fmt.Sprint(m.Answer, " ", m.Why))
+	}
+	require.Equal(t, []string{
+		"0 reason: must have at most 1000 characters",
+		"2 mtm_type: is required and must not be empty; cause: is required and must not be empty; solution: is required and must not be empty",
+		"3 cause: must have at most 10000 characters",
+		"5 virtual_confirm_comment: is required and must not be empty",
+		"6 virtual_confirm_comment: must have at most 300 characters",
+	}, refused)
+	require.Equal(t, ticket.Completed, r.Status)
+	_, err = ticket.Simulate(drafted(t, `- {id: done, name: Done, type: end}`, map[string]any{"x": 1.0}), ticket.Script{}, monday)
+	require.ErrorContains(t, err, "fields.x: the form has no such field", "and so with the draft")
+}
+
+const polled = `
+- {id: ask, name: Ask, type: call, call: {url: 'https://a.example.com', retry: {attempts: 3, interval: 1m, coefficient: 2}, answer: {run: 'headers["x-run"]'}}, fields: [{key: run, type: STRING}], processors: {persons: [ops]}, next: done}
+- {id: done, name: Done, type: end}`
+
+// A request is made as often as its node says, and what a receiver answers is read with its headers.
+func TestASimulationMakesEveryAttempt(t *testing.T) {
+	type calls = []ticket.ScriptedCall
+	busy, good := ticket.ScriptedCall{Node: "ask", After: "1s", Status: 503}, ticket.ScriptedCall{Node: "ask", After: "1s", Status: 200, Headers: map[string]string{"X-Run": "r7"}}
+	for name, c := range map[string]struct {
+		calls calls
+		want  string
+		run   any
+	}{
+		"at once":                             {calls{good}, "1s call_done ask\n1s finished done\n", "r7"},
+		"at the third":                        {calls{busy, busy, good}, "3m3s call_done ask\n3m3s finished done\n", "r7"},
+		"never":                               {calls{busy}, "3m3s call_failed ask to ops\n", nil},
+		"never, and for another cause":        {calls{busy, {Node: "ask", Error: "no route"}}, "3m1s call_failed ask to ops\n", nil},
+		"with what is no fault of the moment": {calls{{Node: "ask", Status: 404}}, "0s call_failed ask to ops\n", nil},
+		"with too much":                       {calls{{Node: "ask", Status: 200, Headers: map[string]string{"x-run": chars(300)}}}, "0s call_failed ask to ops\n", nil},
+		"as if all were well":                 {nil, "0s call_done ask\n0s finished done\n", ""}, // which says nothing of a run
+	} {
+		t.Run(name, func(t *testing.T) {
+			r, err := ticket.Simulate(drafted(t, polled, nil), ticket.Script{Calls: c.calls}, monday)
+			require.NoError(t, err)
+			require.Equal(t, c.want, path(r))
+			require.Equal(t, c.run, r.Fields["run"])
+			require.Len(t, r.Calls, 1, "to its receiver it is one request")
+			require.Empty(t, r.Refused)
+		})
+	}
+}
+
+// What happens to the ticket as a whole is part of a script: while it is suspended nobody acts and no clock runs, and who closes it by hand approves
+// nothing.
+func TestASimulatedTicketIsSuspendedAndClosed(t *testing.T) {
+	d := drafted(t, `
+- {id: vote, name: Vote, type: approval, processors: {persons: [ann]}, deadline: [{after: 2h, do: remind}], next: work}
+- {id: work, name: Work, type: task, processors: {persons: [bob]}, next: done}
+- {id: done, name: Done, type: end}`, nil)
+	whole := func(action ticket.Action, after string) ticket.ScriptedAct {
+		return ticket.ScriptedAct{After: after, Act: flow.Act{Action: flow.Action(action), Actor: "root", Comment: "why not"}}
+	}
+	vote := func(after string) ticket.ScriptedAct {
+		return ticket.ScriptedAct{After: after, Act: flow.Act{Node: "vote", Action: flow.Approve, Actor: "root", OnBehalf: "ann", Admin: true}}
+	}
+	r, err := ticket.Simulate(d, ticket.Script{Answers: []ticket.ScriptedAct{
+		whole(ticket.Suspend, "1h"), whole(ticket.Unsuspend, "11h"), whole(ticket.Close, "1d"), vote("2h"), vote("13h"),
+	}}, monday)
+	require.NoError(t, err)
+	require.Equal(t, `0s entered vote to ann
+12h0m0s reminded vote to ann
+13h0m0s voted vote by root
+13h0m0s entered work to bob
+24h0m0s cancelled work
+`, path(r))
+	require.Equal(t, []ticket.Mistake{{At: monday.Add(2 * time.Hour), Answer: 3, Why: "the ticket is suspended"}}, r.Refused)
+	require.Equal(t, &flow.Ending{Status: flow.Completed, Why: "the ticket was closed before its process came to its end"}, r.Ending)
+
+	r, err = ticket.Simulate(d, ticket.Script{Answers: []ticket.ScriptedAct{whole(ticket.Suspend, "1h")}}, monday)
+	require.NoError(t, err)
+	require.True(t, r.Suspended)
+	require.Equal(t, monday.Add(time.Hour), r.Until, "and rests there")
+	require.Empty(t, r.Timers)
+}
+
+// A report is an answer of the API: it has to be JSON in and out.
+func TestAReportIsPlainData(t *testing.T) {
+	r, err := ticket.Simulate(draft(), ticket.Script{Answers: []ticket.ScriptedAct{{Act: flow.Act{Node: "accept", Action: flow.Accept, Actor: "ann"}}}}, monday)
+	require.NoError(t, err)
+	raw, err := json.Marshal(r)
+	require.NoError(t, err)
+	var back ticket.Simulation
+	require.NoError(t, json.Unmarshal(raw, &back))
+	again, err := json.Marshal(back)
+	require.NoError(t, err)
+	require.Equal(t, string(raw), string(again))
+	require.Equal(t, "solve", back.Rests[0].Node)
+}
