@@ -158,7 +158,7 @@ func TestWhatIsRecordedIsInTheAudit(t *testing.T) {
 func TestTheAuditIsAnsweredByIndexes(t *testing.T) {
 	b := open(t, storetest.Postgres(t))
 	db := b.raw()
-	n := fmt.Sprintf("generate_series(1, %d) i", crowded)
+	n := fmt.Sprintf("generate_series(1, %d) i", crowdSize)
 	at := "timestamptz '2026-01-01' + i * interval '1 minute'"
 	for _, statement := range []string{
 		`INSERT INTO operations (id, fingerprint, kind, state, tenant, app, door, method, path, request_id, number, content, status, body, why, created_at, lease, ended_at, operator)

@@ -18,7 +18,6 @@ import (
 	"signalbox/desk"
 	"signalbox/notice"
 	"signalbox/store"
-	"signalbox/store/storetest"
 	"signalbox/ticket"
 )
 
@@ -381,11 +380,10 @@ func TestNumbersAreCountedByTheDayOfTheZone(t *testing.T) {
 
 // What a person or a number chooses is found by indexes, however many tickets the tenant has.
 func TestSearchesReadNoWholeTable(t *testing.T) {
-	b := open(t, storetest.Postgres(t))
+	b := crowded(t)
 	db := b.raw()
 	db.SetMaxOpenConns(1)
-	crowd(t, db)
-	n := fmt.Sprintf("generate_series(1, %d) i", crowded)
+	n := fmt.Sprintf("generate_series(1, %d) i", crowdSize)
 	for _, statement := range []string{
 		`INSERT INTO people SELECT CASE WHEN i % 4 = 0 THEN 'b' ELSE 'a' END, 'person' || i % 500, part, i, 1 FROM ` + n + `, LATERAL (VALUES ('opener'), ('actor'), ('approver')) v (part)`,
 		`INSERT INTO ratings SELECT i, 5, 'x', '', now() FROM ` + n,

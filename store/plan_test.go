@@ -4,6 +4,7 @@ import (
 	"context"
 	"database/sql"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"log/slog"
 	"strings"
@@ -16,22 +17,46 @@ import (
 	"signalbox/desk"
 	"signalbox/notice"
 	"signalbox/store"
+	"signalbox/store/postgrestest"
 	"signalbox/store/storetest"
 	"signalbox/store/tickets"
 	"signalbox/store/verify"
 	"signalbox/ticket"
 )
 
-// crowded is how many rows each large table gets.
-const crowded = 20_000
+// crowdSize is how many rows each large table gets.
+const crowdSize = 20_000
+
+// crowded is a bench on a database in which crowd was; it is filled once in the process.
+func crowded(t *testing.T) *bench { return open(t, crowds.Copy(t)) }
+
+var crowds = postgrestest.Template{Fill: func(dsn string) error {
+	ctx := context.Background()
+	s, err := store.Open(ctx, dsn, storetest.Options())
+	if err != nil {
+		return err
+	}
+	if _, err := s.Migrate(ctx); err != nil {
+		return errors.Join(err, s.Close())
+	}
+	db, err := sql.Open("postgres", dsn)
+	if err != nil {
+		return errors.Join(err, s.Close())
+	}
+	return errors.Join(crowd(db), db.Close(), s.Close())
+}}
 
 // crowd fills the tables as a house in its second year would have them: many tickets, most of them of one service and closed, in two
 // tenants; names that are rare and names that are everywhere.
-func crowd(t *testing.T, db *sql.DB) {
+func crowd(db *sql.DB) error {
 	ticketState, err := json.Marshal(ticket.Ticket{Title: strings.Repeat("x", 300)})
-	require.NoError(t, err)
-	n, at := fmt.Sprintf("generate_series(1, %d) i", crowded), "timestamptz '2026-01-01' + i * interval '1 minute'"
+	if err != nil {
+		return err
+	}
+	n, at := fmt.Sprintf("generate_series(1, %d) i", crowdSize), "timestamptz '2026-01-01' + i * interval '1 minute'"
+	db.SetMaxOpenConns(1) // a setting is one connection's
 	for _, statement := range []string{
+		`SET session_replication_role = replica`, // what refers to what is right, and takes long to be looked at row by row
 		`INSERT INTO tickets SELECT i, CASE WHEN i % 4 = 0 THEN 'b' ELSE 'a' END, 'IM' || i, 'uuid-' || i, i % 20 = 0,
 			CASE i % 20 WHEN 0 THEN 'triggered' WHEN 1 THEN 'revoked' ELSE 'completed' END, 'origin' || i % 50, 'incident', 'person' || i % 200, ` + at + `, ` + at +
 			` + interval '1 hour', 5, '` + string(ticketState) + `' FROM ` + n,
@@ -61,9 +86,11 @@ func crowd(t *testing.T, db *sql.DB) {
 			'https://example.com', 'event', 'standard', '', CASE WHEN i % 3 = 0 THEN 'dropped' ELSE 'active' END, '', ` + at + `, 1 + i % 7, 'selector' || i FROM ` + n,
 		`ANALYZE`,
 	} {
-		_, err := db.Exec(statement)
-		require.NoError(t, err, statement)
+		if _, err := db.Exec(statement); err != nil {
+			return fmt.Errorf("%s: %w", statement, err)
+		}
 	}
+	return nil
 }
 
 // filters are every filter of a list by itself, and some together.
@@ -94,9 +121,8 @@ func someHan(n int) string {
 }
 
 func TestListsAreAnsweredByIndexes(t *testing.T) {
-	b := open(t, storetest.Postgres(t))
+	b := crowded(t)
 	db := b.raw()
-	crowd(t, db)
 	for name, f := range filters() {
 		query, args, err := tickets.ListQuery("a", f)
 		require.NoError(t, err)
@@ -119,10 +145,9 @@ func TestListsAreAnsweredByIndexes(t *testing.T) {
 
 // Whatever the store does, it reads no large table from end to end: counted by PostgreSQL itself, prepared statements and their plans included.
 func TestNothingReadsAWholeTable(t *testing.T) {
-	b := open(t, storetest.Postgres(t))
+	b := crowded(t)
 	db := b.raw()
 	db.SetMaxOpenConns(1)
-	crowd(t, db)
 	require.NoError(t, b.Close()) // what its connections counted is there once they have ended
 	before := scans(t, db)
 
@@ -130,7 +155,7 @@ func TestNothingReadsAWholeTable(t *testing.T) {
 		Log: slog.New(slog.DiscardHandler)})
 	require.NoError(t, err)
 	use := *b
-	use.Store, use.ledger, use.outbox, use.n = s, s.Ledger(), s.Outbox, crowded
+	use.Store, use.ledger, use.outbox, use.n = s, s.Ledger(), s.Outbox, crowdSize
 	for range 12 { // PostgreSQL plans a prepared statement anew for the first five times and may go over to one plan for all then
 		exercise(t, &use)
 	}

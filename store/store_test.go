@@ -4,7 +4,6 @@ import (
 	"context"
 	"database/sql"
 	"fmt"
-	"strings"
 	"sync"
 	"testing"
 	"time"
@@ -77,8 +76,8 @@ type bench struct {
 	dsn    string
 	t      *testing.T
 
-	looking *sql.DB // for looking at what the store does meanwhile
-	n       int
+	beside *sql.DB // what raw gives
+	n      int
 }
 
 var masterKey = []byte(storetest.MasterKey)
@@ -102,21 +101,12 @@ func open(t *testing.T, dsn string) *bench {
 	t.Cleanup(func() { require.NoError(t, s.Close()) })
 	_, err = s.Migrate(t.Context())
 	require.NoError(t, err)
-	b.Store, b.ledger, b.outbox = s, s.Ledger(), s.Outbox
+	b.Store, b.ledger, b.outbox, b.beside = s, s.Ledger(), s.Outbox, storetest.Raw(t, dsn)
 	return b
 }
 
-// raw is the database itself, for looking at what the store does not show.
-func (b *bench) raw() *sql.DB {
-	driver, dsn := "postgres", b.dsn
-	if path, ok := strings.CutPrefix(b.dsn, "sqlite:"); ok {
-		driver, dsn = "sqlite", "file:"+strings.NewReplacer("%", "%25", "?", "%3f", " ", "%20").Replace(path)
-	}
-	db, err := sql.Open(driver, dsn)
-	require.NoError(b.t, err)
-	b.t.Cleanup(func() { db.Close() })
-	return db
-}
+// raw is the database itself, for looking at what the store does not show. It is one pool for the whole test, and closed after it.
+func (b *bench) raw() *sql.DB { return b.beside }
 
 func (b *bench) count(query string) (n int) {
 	require.NoError(b.t, b.raw().QueryRowContext(b.t.Context(), query).Scan(&n))

@@ -480,7 +480,6 @@ func TestAnswersThatContainASecretAreEncrypted(t *testing.T) {
 
 // crew does what publishers, workers and workflows of lanes do, all at once, until the publishers are done.
 func (b *bench) crew(publishers, events int, others ...func()) {
-	b.looking = b.raw()
 	var publishing, working sync.WaitGroup
 	stop := make(chan struct{})
 	check := func(err error) {
@@ -552,7 +551,7 @@ func (b *bench) consistent() {
 		"held though nothing is any more": `d.state = 'held' AND EXISTS (SELECT 1 FROM subscriptions s WHERE s.id = d.subscription_id AND s.state = 'active')`,
 	} {
 		var n int
-		if err := b.looking.QueryRow(`SELECT COUNT(*) FROM deliveries d WHERE ` + where).Scan(&n); err != nil || n > 0 {
+		if err := b.raw().QueryRow(`SELECT COUNT(*) FROM deliveries d WHERE ` + where).Scan(&n); err != nil || n > 0 {
 			b.t.Errorf("%d are %s (%v)", n, what, err)
 		}
 	}
