@@ -559,7 +559,7 @@ func (b *bench) consistent() {
 
 func TestPublishingAndRetryingAtOnce(t *testing.T) {
 	both(t, func(t *testing.T, b *bench) {
-		const publishers, events = 9, 60
+		const publishers, events = 9, 20
 		for range 3 {
 			b.follow(notice.Filter{})
 		}
@@ -572,7 +572,7 @@ func TestPublishingAndRetryingAtOnce(t *testing.T) {
 
 func TestPublishingRetryingAndPausingAtOnce(t *testing.T) {
 	both(t, func(t *testing.T, b *bench) {
-		const publishers, events = 6, 60
+		const publishers, events = 6, 20
 		sub, n := b.follow(notice.Filter{}), 0
 		b.crew(publishers, events, func() {
 			n++
@@ -585,7 +585,7 @@ func TestPublishingRetryingAndPausingAtOnce(t *testing.T) {
 
 func TestPublishingRetryingAndDroppingAtOnce(t *testing.T) {
 	both(t, func(t *testing.T, b *bench) {
-		const publishers, events = 6, 60
+		const publishers, events = 6, 20
 		sub, n := b.follow(notice.Filter{Source: "a"}), 0
 		b.follow(notice.Filter{Source: "a"})
 		b.crew(publishers, events, func() {
