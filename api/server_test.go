@@ -276,7 +276,7 @@ func (s stand) serve(t *testing.T) string {
 	over := make(chan error, 1)
 	go func() { over <- s.server.Serve(l) }()
 	t.Cleanup(func() {
-		ctx, cancel := context.WithTimeout(context.Background(), 10*time.Second)
+		ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
 		defer cancel()
 		require.NoError(t, s.server.Shutdown(ctx))
 		require.NoError(t, <-over)
@@ -375,7 +375,7 @@ func TestShutdownLetsWhatIsUnderWayFinish(t *testing.T) {
 			conn.Close()
 		}
 		return err != nil
-	}, 5*time.Second, 5*time.Millisecond, "nobody new is let in")
+	}, time.Minute, 5*time.Millisecond, "nobody new is let in")
 	close(finish)
 	require.Equal(t, 200, <-status)
 	require.NoError(t, <-down)
