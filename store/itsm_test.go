@@ -422,11 +422,7 @@ func TestSearchesReadNoWholeTable(t *testing.T) {
 		require.NoError(t, err)
 	}
 	require.NoError(t, s.Close())
-	require.Eventually(t, func() bool {
-		var n int
-		require.NoError(t, db.QueryRow(`SELECT COUNT(*) FROM pg_stat_activity WHERE application_name = 'observed'`).Scan(&n))
-		return n == 0
-	}, 10*time.Second, 10*time.Millisecond)
+	counted(t, db)
 	for table, n := range scans(t, db) {
 		require.Equal(t, before[table], n, "%s was read from end to end", table)
 	}
