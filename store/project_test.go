@@ -138,6 +138,18 @@ func TestAnEventOfANewerBuildIsAGap(t *testing.T) {
 	})
 }
 
+func TestATicketWithAnothersNumberIsAFault(t *testing.T) {
+	both(t, func(t *testing.T, b *bench) {
+		first := b.opened("a", draft("x"))
+		second := b.begin("a", draft("y"))
+		second.ticket.Number = first.ticket.Number
+		opening := second.events[0]
+		opening.After.Opening.Number = first.ticket.Number
+		require.ErrorContains(t, b.ledger.Project(t.Context(), second.ticket.Identity, []ticket.Event{opening}), "another's")
+		require.Equal(t, first.ticket, b.read(first))
+	})
+}
+
 func TestProjectingTheSameEventsAtOnce(t *testing.T) {
 	both(t, func(t *testing.T, b *bench) {
 		d := draft("x")

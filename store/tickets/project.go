@@ -3,6 +3,7 @@ package tickets
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 
 	"signalbox/desk"
@@ -67,7 +68,12 @@ func (p *Projections) ProjectIn(ctx context.Context, q *db.Tx, id ticket.Identit
 		var inserted bool
 		if inserted, err = p.insertTicket(ctx, q, after, tip); err == nil && !inserted {
 			// Somebody projected the opening meanwhile; now there is a row to lock.
-			return p.ProjectIn(ctx, q, id, events)
+			if _, _, known, err = q.LockTicket(ctx, id.ID); known {
+				return p.ProjectIn(ctx, q, id, events)
+			}
+			if err == nil {
+				err = errors.New("its number or its UUID is another's")
+			}
 		}
 	}
 	if err != nil {
@@ -85,14 +91,15 @@ func (p *Projections) ProjectIn(ctx context.Context, q *db.Tx, id ticket.Identit
 	return nil
 }
 
-// insertTicket inserts a ticket's row; false: it is there already.
+// insertTicket inserts a ticket's row; false: it is there already, or another with its number or UUID is. No index is named for the conflict: of
+// two who insert the same row at once, PostgreSQL would let the second fail at the indexes that are not.
 func (p *Projections) insertTicket(ctx context.Context, q *db.Tx, t ticket.Ticket, tip string) (bool, error) {
 	state, err := json.Marshal(t)
 	if err != nil {
 		return false, fmt.Errorf("write a ticket: %w", err)
 	}
 	n, err := q.Exec(ctx, `INSERT INTO tickets (id, tenant, number, uuid, open, phase, origin, service, assignee, created_at, updated_at, seq, state, chain)
-		VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT (id) DO NOTHING`,
+		VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT DO NOTHING`,
 		t.ID, t.Tenant, t.Number, t.UUID, t.Status.Open(), t.Phase(), t.Origin, t.Service, t.Assignee, db.At(t.CreatedAt), db.At(t.UpdatedAt), t.Seq,
 		string(state), tip)
 	return n == 1, db.Wrap("insert the row", err)
