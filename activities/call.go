@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
+	"strconv"
 	"strings"
 	"time"
 
@@ -33,13 +34,10 @@ type Secrets interface {
 // typeFault is the type of the error after which a request is made again.
 const typeFault = "fault"
 
-// maxCallAnswer bounds how much of an answer a process gets to see, in bytes. It becomes part of the ticket's history.
-const maxCallAnswer = 64 << 10
-
 // CallService makes one attempt at a request of a process, through the same guard as deliveries and signed like them (Standard Webhooks). An
 // answer that is worth another attempt (none at all, HTTP 408, 425, 429 or 5xx) is an error, so that Temporal makes one by the node's policy; of
 // the last attempt the error tells what there was. So is a request that could not be signed: it is not sent. What any other answer means is for
-// the process to say.
+// the process to say; of one that is larger than flow.MaxAnswer it is told the size alone, because half an answer says something else.
 //
 // Every attempt carries the same Idempotency-Key and webhook-id, so that a receiver can tell a repetition from a second request.
 func (d *Deliveries) CallService(ctx context.Context, in CallInput) (flow.Called, error) {
@@ -66,7 +64,15 @@ func (d *Deliveries) CallService(ctx context.Context, in CallInput) (flow.Called
 	if fault != "" {
 		return answer, temporal.NewApplicationError(fault, typeFault, fault)
 	}
-	answer.Status, answer.Body, answer.Headers = status, strings.ToValidUTF8(string(body), "\uFFFD"), map[string]string{}
+	if answer.Status = status; len(body) > flow.MaxAnswer {
+		size, err := strconv.ParseInt(header.Get("Content-Length"), 10, 64)
+		if err != nil {
+			size = -1
+		}
+		answer.Error = flow.TooLarge(status, size)
+		return answer, nil
+	}
+	answer.Body, answer.Headers = strings.ToValidUTF8(string(body), "\uFFFD"), map[string]string{}
 	for name := range header {
 		answer.Headers[strings.ToLower(name)] = header.Get(name)
 	}
@@ -137,7 +143,7 @@ func (s *Sender) call(ctx context.Context, in CallInput, signed map[string]strin
 	for name, value := range signed {
 		request.Header.Set(name, value)
 	}
-	return s.exchange(request, maxCallAnswer)
+	return s.exchange(request, flow.MaxAnswer+1)
 }
 
 // CallError tells a person what was wrong with the last attempt at a request.

@@ -7,6 +7,8 @@ import (
 	"log/slog"
 	"net/http"
 	"net/http/httptest"
+	"strconv"
+	"strings"
 	"testing"
 	"time"
 
@@ -48,6 +50,8 @@ type till struct {
 	hosts   []string
 	bodies  []string
 	status  int
+	answer  string
+	chunked bool // the answer does not say how long it is
 }
 
 func newTill(t *testing.T) *till {
@@ -55,7 +59,11 @@ func newTill(t *testing.T) *till {
 	m.Server = httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		body, _ := io.ReadAll(r.Body)
 		m.headers, m.hosts, m.bodies = append(m.headers, r.Header), append(m.hosts, r.Host), append(m.bodies, string(body))
+		if !m.chunked {
+			w.Header().Set("Content-Length", strconv.Itoa(len(m.answer)))
+		}
 		w.WriteHeader(m.status)
+		_, _ = io.WriteString(w, m.answer)
 	}))
 	t.Cleanup(m.Close)
 	return m
@@ -175,4 +183,31 @@ func TestACallWaitsForTheDatabase(t *testing.T) {
 	require.Contains(t, activities.CallError(err), "in time")
 	require.NoError(t, ctx.Err(), "and there is time left to say so")
 	require.Len(t, m.headers, 1)
+}
+
+// Half an answer says something else than the whole: one that is too large is not taken at all, and the reason says by how much.
+func TestAnAnswerThatIsTooLargeIsNotCut(t *testing.T) {
+	m, at := newTill(t), time.Now()
+	d := caller(&vault{}, &at)
+	for _, c := range []struct {
+		size    int
+		chunked bool
+		why     string
+	}{
+		{flow.MaxAnswer, false, ""},
+		{flow.MaxAnswer, true, ""},
+		{flow.MaxAnswer + 1, false, "HTTP 201: the answer has 65537 bytes; at most 65536 are taken"},
+		{1 << 20, true, "HTTP 201: the answer has more than 65536 bytes; at most 65536 are taken"},
+	} {
+		m.status, m.chunked, m.answer = http.StatusCreated, c.chunked, strings.Repeat("x", c.size)
+		answer, err := d.CallService(t.Context(), callTo(m.URL))
+		require.NoError(t, err)
+		require.Equal(t, c.why, answer.Error)
+		require.Equal(t, http.StatusCreated, answer.Status)
+		if c.why == "" {
+			require.Equal(t, m.answer, answer.Body)
+		} else {
+			require.Empty(t, answer.Body)
+		}
+	}
 }

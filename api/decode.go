@@ -41,7 +41,7 @@ func DecodeJSON(raw []byte, v any) error {
 		return ticket.RefuseField(ticket.Invalid, "body", "must be valid UTF-8")
 	}
 	// encoding/json takes "TITLE" for "title" and passes over text that is not UTF-8; its second version, used here, does neither.
-	err := jsonv2.Unmarshal(raw, v, jsontext.AllowDuplicateNames(true))
+	err := jsonv2.Unmarshal(raw, v, jsontext.AllowDuplicateNames(true), jsonv2.WithUnmarshalers(exact))
 	var semantic *jsonv2.SemanticError
 	switch {
 	case err == nil:
@@ -55,6 +55,16 @@ func DecodeJSON(raw []byte, v any) error {
 	}
 	return ticket.RefuseField(ticket.Invalid, field, "must be "+kind(semantic.GoType))
 }
+
+// exact keeps the digits of numbers wherever any value may stand: they are json.Number, as a ticket keeps them.
+var exact = jsonv2.UnmarshalFromFunc(func(d *jsontext.Decoder, v *any) error {
+	if d.PeekKind() != jsontext.KindNumber {
+		return errors.ErrUnsupported
+	}
+	raw, err := d.ReadValue()
+	*v = json.Number(raw)
+	return err
+})
 
 // DecodeMember is DecodeJSON for a member that was kept raw. A fault of the whole of it names the member; its own members are named by
 // themselves.

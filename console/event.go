@@ -7,6 +7,7 @@ import (
 	"slices"
 	"strconv"
 
+	"signalbox/flow"
 	"signalbox/notice"
 	"signalbox/ticket"
 )
@@ -191,7 +192,7 @@ func (v *eventView) others() {
 }
 
 func members(c ticket.Change) map[string]any {
-	out := map[string]any{}
+	var out flow.Values
 	raw, err := json.Marshal(c)
 	if err != nil || json.Unmarshal(raw, &out) != nil {
 		return nil

@@ -9,17 +9,17 @@ import (
 
 // Act is what a person does at a node.
 type Act struct {
-	Action   Action         `json:"action"`
-	Node     string         `json:"node,omitempty"`  // may be left out where only one node takes the action from this person
-	Round    int            `json:"round,omitempty"` // of the node, which then has to be named; zero: whichever it is in
-	Actor    string         `json:"actor,omitempty"`
-	Admin    bool           `json:"admin,omitempty"`     // may reassign, and do for others what is not their own decision
-	OnBehalf string         `json:"on_behalf,omitempty"` // approve, reject by an admin: in whose name
-	Pass     bool           `json:"pass,omitempty"`      // confirm: yes or no
-	Comment  string         `json:"comment,omitempty"`
-	Targets  []string       `json:"targets,omitempty"` // assign, deliver, add, reassign: whom
-	Fields   map[string]any `json:"fields,omitempty"`  // the node's form, filled in; skip: what a call's answer would have filled in
-	Resend   bool           `json:"resend,omitempty"`  // retry: send a request again that has succeeded
+	Action   Action   `json:"action"`
+	Node     string   `json:"node,omitempty"`  // may be left out where only one node takes the action from this person
+	Round    int      `json:"round,omitempty"` // of the node, which then has to be named; zero: whichever it is in
+	Actor    string   `json:"actor,omitempty"`
+	Admin    bool     `json:"admin,omitempty"`     // may reassign, and do for others what is not their own decision
+	OnBehalf string   `json:"on_behalf,omitempty"` // approve, reject by an admin: in whose name
+	Pass     bool     `json:"pass,omitempty"`      // confirm: yes or no
+	Comment  string   `json:"comment,omitempty"`
+	Targets  []string `json:"targets,omitempty"` // assign, deliver, add, reassign: whom
+	Fields   Values   `json:"fields,omitempty"`  // the node's form, filled in; skip: what a call's answer would have filled in
+	Resend   bool     `json:"resend,omitempty"`  // retry: send a request again that has succeeded
 }
 
 func (a Act) apply(r *run) error {

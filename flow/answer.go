@@ -8,13 +8,12 @@ import (
 	"maps"
 	"slices"
 	"time"
-
-	"github.com/expr-lang/expr"
 )
 
 // Calls lists the pending requests, each as it has to be made now. A suspended ticket has none.
 func (p *Process) Calls(pos Position, env Env) []PendingCall {
 	var out []PendingCall
+	env.Fields = env.known()
 	r := &run{p: p, pos: pos, env: env}
 	for _, s := range pos.Nodes {
 		if p.calling(s) {
@@ -127,6 +126,9 @@ func (c Called) apply(r *run) error {
 
 // take does with an answer what its node says.
 func (r *run) take(n *node, s *NodeState, c Called) {
+	if size := len(c.Body); size > MaxAnswer && r.env.Rules >= RulesWeighed {
+		c.Error, c.Body = TooLarge(c.Status, int64(size)), ""
+	}
 	values, err := r.answered(n, c)
 	if err != nil {
 		why := err.Error()
@@ -175,18 +177,22 @@ func (r *run) answered(n *node, c Called) (map[string]any, error) {
 		return nil, errors.New(c.Error)
 	}
 	var body any
-	if json.Unmarshal([]byte(c.Body), &body) != nil {
+	read := json.Unmarshal
+	if r.env.Rules >= RulesWeighed {
+		read = DecodeExact
+	}
+	if read([]byte(c.Body), &body) != nil {
 		body = c.Body
 	}
 	headers := maps.Clone(c.Headers)
 	if headers == nil {
 		headers = map[string]string{}
 	}
-	world := map[string]any{"status": c.Status, "headers": headers, "body": body}
+	world := r.given(map[string]any{"status": c.Status, "headers": headers, "body": body})
 	good := c.Status >= 200 && c.Status < 300
 	if n.request.success != nil {
 		var err error
-		if good, err = holds(n.request.success, world); err != nil {
+		if good, err = world.holds(n.request.success); err != nil {
 			return nil, fmt.Errorf("HTTP %d: success: %w", c.Status, err)
 		}
 	}
@@ -195,17 +201,29 @@ func (r *run) answered(n *node, c Called) (map[string]any, error) {
 	}
 	values := map[string]any{}
 	for _, key := range sortedKeys(n.request.answer) {
-		value, err := expr.Run(n.request.answer[key], world)
+		value, err := world.compute(n.request.answer[key])
 		if err != nil {
-			return nil, fmt.Errorf("answer %s: %s", key, firstLine(err))
+			return nil, fmt.Errorf("answer %s: %w", key, err)
 		}
-		kept, err := r.p.field(n, key).canonical(plain(value))
+		kept, err := r.p.field(n, key).canonical(plain(value), r.env.Rules)
 		if err != nil {
 			return nil, fmt.Errorf("answer %s: %w", key, err)
 		}
 		values[key] = kept
 	}
 	return values, nil
+}
+
+// MaxAnswer is how much of an answer to a request a process takes, in bytes. It becomes part of the ticket's history.
+const MaxAnswer = 64 << 10
+
+// TooLarge is the reason why an answer of that status and size is not taken, as people are told; a size below zero is not known.
+func TooLarge(status int, size int64) string {
+	has := fmt.Sprintf("%d", size)
+	if size < 0 {
+		has = fmt.Sprintf("more than %d", MaxAnswer)
+	}
+	return fmt.Sprintf("HTTP %d: the answer has %s bytes; at most %d are taken", status, has, MaxAnswer)
 }
 
 // plain makes text of what a text field can take as text.
@@ -270,7 +288,7 @@ func (p *Process) missing(n *node) []Field {
 // skip passes a failed node by: a call without its answer, of which whoever skips it may give the fields, and a branch by its default.
 func (r *run) skip(n *node, s *NodeState, a Act) error {
 	if r.env.Rules >= RulesWeighed {
-		values, err := Fill(r.p.missing(n), a.Fields)
+		values, err := r.env.Rules.fill(r.p.missing(n), a.Fields)
 		if err != nil {
 			return err
 		}

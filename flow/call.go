@@ -12,7 +12,6 @@ import (
 
 	"github.com/expr-lang/expr"
 	"github.com/expr-lang/expr/types"
-	"github.com/expr-lang/expr/vm"
 )
 
 // PendingCall is an HTTP request that the process waits for: make it as it stands, retry it as it says, and tell what came of it with Called.
@@ -70,8 +69,8 @@ type request struct {
 	attempts    int
 	interval    time.Duration
 	coefficient float64
-	success     *vm.Program
-	answer      map[string]*vm.Program
+	success     *formula
+	answer      map[string]*formula
 }
 
 var headerName = regexp.MustCompile(`^[A-Za-z0-9!#$%&'*+.^_|~-]+$`)
@@ -193,7 +192,7 @@ func (b *builder) template(n *node, sees types.Map) *request {
 			b.add(at+".success", "%s", err)
 		}
 	}
-	r.answer = map[string]*vm.Program{}
+	r.answer = map[string]*formula{}
 	for _, key := range sortedKeys(c.Answer) {
 		declared := func(f Field) bool { return f.Key == key }
 		if !slices.ContainsFunc(n.Fields, declared) && !slices.ContainsFunc(b.p.def.Fields, declared) {
@@ -207,8 +206,8 @@ func (b *builder) template(n *node, sees types.Map) *request {
 }
 
 // render makes the request from what the ticket has now.
-func (r *request) render(world map[string]any) (method, address string, headers map[string]string, body string, err error) {
-	if address, err = r.url.fill(world, escape); err != nil {
+func (r *request) render(env exprEnv) (method, address string, headers map[string]string, body string, err error) {
+	if address, err = r.address(env); err != nil {
 		return "", "", nil, "", fmt.Errorf("url: %w", err)
 	}
 	if climbs(address) {
@@ -216,14 +215,14 @@ func (r *request) render(world map[string]any) (method, address string, headers 
 	}
 	headers = map[string]string{}
 	for _, name := range sortedKeys(r.headers) {
-		if headers[name], err = r.headers[name].fill(world, oneLine); err != nil {
+		if headers[name], err = r.headers[name].fill(env, oneLine); err != nil {
 			return "", "", nil, "", fmt.Errorf("header %s: %w", name, err)
 		}
 	}
 	if r.body == nil {
 		return r.method, address, headers, "", nil
 	}
-	value, err := filled(r.body, world)
+	value, err := filled(r.body, env)
 	if err == nil {
 		var raw []byte
 		raw, err = json.Marshal(value)
@@ -236,8 +235,29 @@ func (r *request) render(world map[string]any) (method, address string, headers 
 }
 
 // escape makes a value safe anywhere in a path or a query.
-func escape(value string) (string, error) {
-	return strings.ReplaceAll(url.QueryEscape(value), "+", "%20"), nil
+func escape(value string) string { return strings.ReplaceAll(url.QueryEscape(value), "+", "%20") }
+
+// address makes the URL. A hole of its path that is left empty is refused: what is called then is something else, such as all hosts instead of one.
+func (r *request) address(env exprEnv) (string, error) {
+	var b strings.Builder
+	path := true
+	for _, p := range r.url {
+		if p.hole == nil {
+			b.WriteString(p.text)
+			path = path && !strings.Contains(p.text, "?")
+			continue
+		}
+		value, err := env.fill(p)
+		if err != nil {
+			return "", err
+		}
+		text := show(value)
+		if path && text == "" && env.names != nil {
+			return "", fmt.Errorf("${%s} is empty, and no part of the path can be", p.code)
+		}
+		b.WriteString(escape(text))
+	}
+	return b.String(), nil
 }
 
 // climbs reports whether a URL has a part that leads out of its path: made of a field's dots, it would call something else.
@@ -255,15 +275,15 @@ func oneLine(value string) (string, error) {
 }
 
 // filled puts values into the texts of a body.
-func filled(body any, world map[string]any) (any, error) {
+func filled(body any, env exprEnv) (any, error) {
 	var err error
 	switch v := body.(type) {
 	case template:
-		return v.value(world)
+		return v.value(env)
 	case []any:
 		out := make([]any, len(v))
 		for i, item := range v {
-			if out[i], err = filled(item, world); err != nil {
+			if out[i], err = filled(item, env); err != nil {
 				return nil, err
 			}
 		}
@@ -271,7 +291,7 @@ func filled(body any, world map[string]any) (any, error) {
 	case map[string]any:
 		out := map[string]any{}
 		for _, key := range sortedKeys(v) {
-			if out[key], err = filled(v[key], world); err != nil {
+			if out[key], err = filled(v[key], env); err != nil {
 				return nil, err
 			}
 		}

@@ -175,7 +175,9 @@ func (b *builder) field(at string, f Field) {
 		}
 	}
 	if f.Default != nil && len(b.faults) == had {
-		if _, err := f.canonical(f.Default); err != nil {
+		// What the rules of either day take can be published: a ticket of either may run through it.
+		_, err := f.canonical(f.Default, RulesNow)
+		if _, first := f.canonical(f.Default, RulesFirst); err != nil && first != nil {
 			b.add(at+".default", "%s", err)
 		}
 	}

@@ -1,6 +1,7 @@
 package flow
 
 import (
+	"encoding/json"
 	"errors"
 	"fmt"
 	"maps"
@@ -77,8 +78,14 @@ func (n *node) result() types.Map {
 	return nil
 }
 
-// compile makes a program of an expression; the error is one line.
-func compile(code string, sees types.Map, options ...expr.Option) (*vm.Program, error) {
+// formula is an expression that has been checked: the program by which tickets of RulesFirst work it out, and the tree by which all others do.
+type formula struct {
+	program *vm.Program
+	tree    ast.Node
+}
+
+// compile checks an expression; the error is one line.
+func compile(code string, sees types.Map, options ...expr.Option) (*formula, error) {
 	if strings.TrimSpace(code) == "" {
 		return nil, errors.New("is required")
 	}
@@ -98,7 +105,32 @@ func compile(code string, sees types.Map, options ...expr.Option) (*vm.Program, 
 	if errors.As(err, &at) {
 		return nil, fmt.Errorf("%s (at character %d)", at.Message, at.Column+1)
 	}
-	return program, err
+	if err != nil {
+		return nil, err
+	}
+	plain, err := expr.Compile(code, append(options, expr.Optimize(false))...) // an optimized tree has been worked out in part
+	if err != nil {
+		return nil, err
+	}
+	tree := plain.Node()
+	ast.Walk(&tree, literals{[]rune(code)})
+	return &formula{program, tree}, nil
+}
+
+// literals gives the decimals of an expression the digits they are written with: the parser has made them float64.
+type literals struct{ code []rune }
+
+// Visit is called by ast.Walk.
+func (l literals) Visit(at *ast.Node) {
+	n, ok := (*at).(*ast.FloatNode)
+	if !ok {
+		return
+	}
+	place := n.Location()
+	text := strings.ReplaceAll(string(l.code[place.From:place.To]), "_", "")
+	if d, err := number(text); err == nil {
+		ast.Patch(at, &ast.ConstantNode{Value: d})
+	}
 }
 
 // guard refuses what could take long, however short it is written.
@@ -136,64 +168,114 @@ func (l *loops) Visit(at *ast.Node) {
 	}
 }
 
-// world is what an expression sees at run time; it has exactly the members that sees declares, so that nothing can be missing.
-func (r *run) world(n *node) map[string]any {
-	fields, nodes := map[string]any{}, map[string]any{}
-	for _, key := range r.p.keys {
-		fields[key] = r.p.types[key].value(r.env.Fields[key], r.env.zone())
-	}
-	for _, earlier := range n.before {
-		state, _ := r.pos.Find(earlier.ID)
-		passed := state.Result != nil && *state.Result
-		by := slices.Clone(state.By)
-		if by == nil {
-			by = []string{}
-		}
-		seen := map[string]any{"done": state.State == Done, "passed": passed, "by": by, "status": state.Status}
-		if earlier.Type == Approval {
-			maps.Copy(seen, state.counts())
-		}
-		nodes[earlier.ID] = seen
-	}
-	return map[string]any{"fields": fields, "nodes": nodes, "opener": r.env.Opener, "assignee": r.env.Assignee, "now": r.env.Now.In(r.env.zone())}
+// exprEnv is what an expression sees; it has exactly the members that sees declares, so that nothing can be missing.
+type exprEnv struct {
+	first map[string]any           // by RulesFirst
+	names func(string) (any, bool) // by all others
+	spent *budget
 }
 
-// value gives a kept value the type that expressions see; what is missing or does not fit is the zero value.
-func (t FieldType) value(kept any, zone *time.Location) any {
+// compute works an expression out.
+func (e exprEnv) compute(f *formula) (any, error) {
+	if e.names != nil {
+		return evaluate(f.tree, e.names, e.spent)
+	}
+	value, err := expr.Run(f.program, e.first)
+	if err != nil {
+		return nil, errors.New(firstLine(err))
+	}
+	return value, nil
+}
+
+// holds works out a condition. Nothing but true and false is taken for either.
+func (e exprEnv) holds(f *formula) (bool, error) {
+	value, err := e.compute(f)
+	if err != nil {
+		return false, err
+	}
+	if e.names != nil {
+		return verdict(value)
+	}
+	yes, _ := value.(bool)
+	return yes, nil
+}
+
+// world is what the expressions of a node see.
+func (r *run) world(n *node) exprEnv {
+	if r.env.Rules < RulesWeighed {
+		return exprEnv{first: r.firstWorld(n)}
+	}
+	fields := lookup{r.field, func() map[string]any {
+		out := map[string]any{}
+		for _, key := range r.p.keys {
+			out[key] = r.field(key)
+		}
+		return out
+	}}
+	nodes := lookup{func(id string) any {
+		if earlier := r.p.nodes[id]; earlier != nil && slices.Contains(n.before, earlier) {
+			return r.nodeResult(earlier)
+		}
+		return nil
+	}, func() map[string]any {
+		out := map[string]any{}
+		for _, earlier := range n.before {
+			out[earlier.ID] = r.nodeResult(earlier)
+		}
+		return out
+	}}
+	return r.given(map[string]any{"fields": fields, "nodes": nodes, "opener": r.env.Opener, "assignee": r.env.Assignee, "now": r.env.Now.In(r.env.zone())})
+}
+
+// given makes a world of what is known already.
+func (r *run) given(names map[string]any) exprEnv {
+	if r.env.Rules < RulesWeighed {
+		return exprEnv{first: names}
+	}
+	return exprEnv{spent: &r.spent, names: func(name string) (any, bool) {
+		value, ok := names[name]
+		return value, ok
+	}}
+}
+
+// field gives a field as expressions see it; nil for one that no form declares.
+func (r *run) field(key string) any {
+	kind, declared := r.p.types[key]
+	if !declared {
+		return nil
+	}
+	return kind.exact(r.env.Fields[key], r.env.zone())
+}
+
+// nodeResult is what expressions see of a node that can have run before.
+func (r *run) nodeResult(n *node) map[string]any {
+	state, _ := r.pos.Find(n.ID)
+	by := state.By
+	if by == nil {
+		by = []string{}
+	}
+	seen := map[string]any{"done": state.State == Done, "passed": state.Result != nil && *state.Result, "by": by, "status": state.Status}
+	if n.Type == Approval {
+		maps.Copy(seen, state.counts())
+	}
+	return seen
+}
+
+// exact gives a kept value the type that expressions see; what is missing or does not fit is the zero value.
+func (t FieldType) exact(kept any, zone *time.Location) any {
 	switch t {
 	case Int:
-		n, err := wholeNumber(kept)
-		if err != nil {
-			return 0
+		if n, err := whole(kept); err == nil {
+			return n
 		}
-		return int(n.(float64))
-	case Bool:
-		return kept == true || kept == "true"
-	case Date, DateTime:
-		text, _ := kept.(string)
-		at, err := parseTime(text, zone)
-		if err != nil {
-			return time.Time{}
-		}
-		return at
-	case Checkbox, Multiselect, Members:
-		if items := list(kept); items != nil {
+		return json.Number("0")
+	case Members:
+		if items := persons(kept); items != nil {
 			return items
 		}
 		return []string{}
 	}
-	text, _ := kept.(string)
-	return text
-}
-
-// holds runs a condition.
-func holds(program *vm.Program, world map[string]any) (bool, error) {
-	out, err := expr.Run(program, world)
-	if err != nil {
-		return false, errors.New(firstLine(err))
-	}
-	ok, _ := out.(bool)
-	return ok, nil
+	return t.value(kept, zone)
 }
 
 func firstLine(err error) string {

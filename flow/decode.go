@@ -2,15 +2,18 @@ package flow
 
 import (
 	"bytes"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
 	"math"
+	"math/big"
 	"reflect"
 	"slices"
 	"strings"
 	"unicode/utf8"
 
+	"github.com/shopspring/decimal"
 	"go.yaml.in/yaml/v3"
 )
 
@@ -212,7 +215,7 @@ func (d *decoder) scalar(path string, n *yaml.Node, to reflect.Value) {
 	}
 }
 
-// any reads what may be any JSON, as encoding/json would give it.
+// any reads what may be any JSON, as encoding/json would give it; of numbers, every digit.
 func (d *decoder) any(path string, n *yaml.Node, depth int) any {
 	if depth > maxDepth {
 		d.faults.add(path, "must not nest deeper than %d", maxDepth)
@@ -240,9 +243,26 @@ func (d *decoder) any(path string, n *yaml.Node, depth int) any {
 		d.scalar(path, n, reflect.ValueOf(&v).Elem())
 		return v
 	case "!!int", "!!float":
-		var v float64
-		d.scalar(path, n, reflect.ValueOf(&v).Elem())
+		v, ok := numeral(n)
+		if !ok {
+			d.faults.add(path, "must be a number")
+		}
 		return v
 	}
 	return n.Value
+}
+
+// numeral gives a number as JSON spells it, with every digit that it has.
+func numeral(n *yaml.Node) (json.Number, bool) {
+	text := strings.ReplaceAll(n.Value, "_", "")
+	if json.Valid([]byte(text)) {
+		return json.Number(text), true
+	}
+	if whole, ok := new(big.Int).SetString(text, 0); ok && n.Tag == "!!int" { // hexadecimal, octal, binary, or with a plus
+		return json.Number(whole.String()), true
+	}
+	if d, err := decimal.NewFromString(text); err == nil && bounded(d) == nil { // such as .5 or 1.
+		return digits(d), true
+	}
+	return "", false
 }

@@ -95,7 +95,7 @@ func (r *run) remedy(n *node, s *NodeState, stage Stage) {
 			s.Result, s.By = &pass, nil
 		}
 		r.say(Expired, s, LogEntry{Pass: &pass, Note: note})
-		if defaults, err := Fill(n.Fields, nil); err == nil && pass { // Check saw to it that nothing required is missing
+		if defaults, err := r.env.Rules.fill(n.Fields, nil); err == nil && pass { // Check saw to it that nothing required is missing
 			r.set(defaults)
 		}
 		r.leave(n, s, Done, LogEntry{})

@@ -172,7 +172,7 @@ func (r *run) fork(n *node, s *NodeState) {
 func (r *run) choose(n *node, s *NodeState) {
 	world := r.world(n)
 	for _, c := range n.cases {
-		ok, err := holds(c.when, world)
+		ok, err := world.holds(c.when)
 		if err != nil {
 			s.State, s.Reason = Failed, c.When+": "+err.Error()
 			r.say(BranchFailed, s, LogEntry{Note: s.Reason})

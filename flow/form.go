@@ -1,14 +1,11 @@
 package flow
 
 import (
-	"encoding/json"
 	"errors"
 	"fmt"
-	"math"
 	"net/url"
 	"regexp"
 	"slices"
-	"strconv"
 	"strings"
 	"time"
 	"unicode"
@@ -21,7 +18,8 @@ const (
 	MaxText   = 65_536
 )
 
-const maxExact = 1 << 53 // the largest number up to which a float64 holds every whole number
+// MaxItems is how many items a field of several values may have.
+const MaxItems = 2_000
 
 // chosen reports whether the type has a list of choices.
 func (t FieldType) chosen() bool { return t == Select || t == Radio || t.many() && t != Members }
@@ -29,10 +27,15 @@ func (t FieldType) chosen() bool { return t == Select || t == Radio || t.many() 
 // many reports whether a value is a list.
 func (t FieldType) many() bool { return t == Checkbox || t == Multiselect || t == Members }
 
-// Fill checks what was filled into a form and gives the values in the form in which they are kept: text, true or false, a float64 for
-// INT, and a comma list for every type that holds several. Defaults are filled in. It refuses, naming the field, an unknown key, a value
-// that does not fit, and a required field that is missing or empty.
+// Fill checks what was filled into a form and gives the values in the form in which they are kept: text, true or false, a json.Number with the digits
+// of the number for INT, and a comma list for every type that holds several. Defaults are filled in. It refuses, naming the field, the value and what
+// it must be, an unknown key, a value that does not fit, and a required field that is missing or empty. Nothing is rounded or cut.
 func Fill(form []Field, given map[string]any) (map[string]any, error) {
+	return RulesNow.fill(form, given)
+}
+
+// fill is Fill by the rules of a ticket.
+func (r Rules) fill(form []Field, given map[string]any) (map[string]any, error) {
 	out := map[string]any{}
 	for _, key := range sortedKeys(given) {
 		if !slices.ContainsFunc(form, func(f Field) bool { return f.Key == key }) {
@@ -45,7 +48,7 @@ func Fill(form []Field, given map[string]any) (map[string]any, error) {
 			value, ok = f.Default, true
 		}
 		if ok && value != nil {
-			kept, err := f.canonical(value)
+			kept, err := f.canonical(value, r)
 			if err != nil {
 				return nil, refuse(Invalid, f.Key, "%s", err)
 			}
@@ -59,13 +62,17 @@ func Fill(form []Field, given map[string]any) (map[string]any, error) {
 }
 
 // canonical gives a value as it is kept, or says in what it does not fit. Empty text fits every type: the field was left empty.
-func (f Field) canonical(value any) (any, error) {
+func (f Field) canonical(value any, rules Rules) (any, error) {
 	if value == "" {
 		return "", nil
 	}
+	exact := rules >= RulesWeighed
 	switch f.Type {
 	case Int:
-		return wholeNumber(value)
+		if !exact {
+			return firstWhole(loose(value))
+		}
+		return whole(value)
 	case Bool:
 		switch value {
 		case true, "true":
@@ -73,15 +80,23 @@ func (f Field) canonical(value any) (any, error) {
 		case false, "false":
 			return false, nil
 		}
-		return nil, errors.New("must be true or false")
+		return nil, not("must be true or false", value, exact)
 	case Checkbox, Multiselect, Members:
-		return f.several(value)
+		return f.several(value, exact)
 	}
 	text, ok := value.(string)
 	if !ok {
-		return nil, errors.New("must be text")
+		return nil, not("must be text", value, exact)
 	}
 	return text, f.fits(text)
+}
+
+// not says what a value must be and, by the rules of today, which value it was.
+func not(must string, value any, exact bool) error {
+	if exact {
+		must += ", not " + quoted(value)
+	}
+	return errors.New(must)
 }
 
 func (f Field) fits(text string) error {
@@ -96,7 +111,7 @@ func (f Field) fits(text string) error {
 	case !utf8.ValidString(text) || strings.ContainsRune(text, 0):
 		return errors.New("must be valid UTF-8 without the character NUL")
 	case utf8.RuneCountInString(text) > max:
-		return fmt.Errorf("must have at most %d characters", max)
+		return fmt.Errorf("must have at most %d characters, not %d", max, utf8.RuneCountInString(text))
 	case f.Type != Text && strings.ContainsFunc(text, unicode.IsControl):
 		return errors.New("must not contain control characters")
 	case f.Regex != "" && !regexp.MustCompile(`^(?:`+f.Regex+`)$`).MatchString(text): // Check has compiled it
@@ -124,14 +139,24 @@ func (f Field) fits(text string) error {
 }
 
 // several reads a list of choices or persons and gives it as a comma list.
-func (f Field) several(value any) (any, error) {
+func (f Field) several(value any, exact bool) (any, error) {
 	items := list(value)
+	if f.Type == Members && exact {
+		items = persons(value)
+	}
 	if items == nil {
-		return nil, errors.New("must be a comma list or a list of texts")
+		return nil, not("must be a comma list or a list of texts", value, exact)
+	}
+	if exact && len(items) > MaxItems {
+		return nil, fmt.Errorf("must have at most %d items, not %d", MaxItems, len(items))
 	}
 	for _, item := range items {
+		comma := strings.Contains(item, ",")
+		if f.Type == Members && exact {
+			comma = len(split(item)) > 1
+		}
 		switch {
-		case strings.Contains(item, ",") || strings.ContainsFunc(item, unicode.IsControl) || !utf8.ValidString(item):
+		case comma || strings.ContainsFunc(item, unicode.IsControl) || !utf8.ValidString(item):
 			return nil, errors.New("its items must not contain commas or control characters")
 		case f.Type != Members && !f.offers(item):
 			return nil, fmt.Errorf("%q is none of the choices", item)
@@ -146,32 +171,6 @@ func (f Field) several(value any) (any, error) {
 
 func (f Field) offers(key string) bool {
 	return slices.ContainsFunc(f.Choice, func(c Choice) bool { return c.Key == key })
-}
-
-func wholeNumber(value any) (any, error) {
-	var n float64
-	switch v := value.(type) {
-	case float64:
-		n = v
-	case int:
-		n = float64(v)
-	case int64:
-		n = float64(v)
-	case json.Number:
-		return wholeNumber(string(v))
-	case string:
-		whole, err := strconv.ParseInt(v, 10, 64)
-		if err != nil {
-			return nil, errors.New("must be a whole number")
-		}
-		n = float64(whole)
-	default:
-		return nil, errors.New("must be a whole number")
-	}
-	if n != math.Trunc(n) || math.Abs(n) > maxExact {
-		return nil, errors.New("must be a whole number of at most 2^53")
-	}
-	return n, nil
 }
 
 // list reads a comma list or a list of texts; nil when it is neither. Empty items are dropped.
@@ -200,6 +199,41 @@ func list(value any) []string {
 		return nil
 	}
 	return out
+}
+
+// persons is list for people, each of whom may carry a display name in brackets with commas of its own: `ann(Lee, Ann),bob` are two.
+func persons(value any) []string {
+	text, ok := value.(string)
+	if !ok {
+		return list(value)
+	}
+	out := []string{}
+	for _, item := range split(text) {
+		if item = strings.TrimSpace(item); item != "" {
+			out = append(out, item)
+		}
+	}
+	return out
+}
+
+// split cuts a text at its commas, except those in brackets. Where a bracket is not closed, no comma is taken for part of a name.
+func split(text string) []string {
+	var out []string
+	depth, from := 0, 0
+	for i, c := range text {
+		switch {
+		case c == '(':
+			depth++
+		case c == ')' && depth > 0:
+			depth--
+		case c == ',' && depth == 0:
+			out, from = append(out, text[from:i]), i+1
+		}
+	}
+	if depth > 0 {
+		return strings.Split(text, ",")
+	}
+	return append(out, text[from:])
 }
 
 // parseTime reads a DATE or DATETIME; a text that names no zone is in the one given.

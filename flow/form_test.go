@@ -16,13 +16,17 @@ func TestValuesAreKeptInOneForm(t *testing.T) {
 		in   any
 		want any // an error: a part of it
 	}{
-		{Int, 3.0, 3.0}, {Int, 3, 3.0}, {Int, int64(3), 3.0}, {Int, json.Number("3"), 3.0}, {Int, "-3", -3.0},
-		{Int, 3.5, "whole number"}, {Int, "3.0", "whole number"}, {Int, true, "whole number"}, {Int, 1e300, "2^53"},
+		{Int, 3.0, json.Number("3")}, {Int, 3, json.Number("3")}, {Int, int64(3), json.Number("3")}, {Int, json.Number("3"), json.Number("3")},
+		{Int, json.Number("3.00"), json.Number("3")}, {Int, json.Number("3e2"), json.Number("300")}, {Int, "-3", json.Number("-3")},
+		{Int, json.Number("9007199254740993"), json.Number("9007199254740993")}, {Int, json.Number("-9223372036854775808"), json.Number("-9223372036854775808")},
+		{Int, json.Number("9007199254740991.5"), "not 9007199254740991.5"}, {Int, json.Number("9223372036854775808"), "to 9223372036854775807, not 9223372036854775808"},
+		{Int, json.Number("1e999999999"), "not 1e999999999"},
+		{Int, 3.5, "whole number"}, {Int, "3.0", "whole number"}, {Int, true, "whole number"}, {Int, 1e300, "9223372036854775807"},
 		{Bool, true, true}, {Bool, "false", false}, {Bool, 1.0, "true or false"},
 		{String, 1.0, "must be text"}, {String, "a\nb", "control characters"}, {String, "\xff", "UTF-8"}, {String, strings.Repeat("字", 256), "255 characters"},
 		{Text, "a\nb", "a\nb"}, {Text, "\x00", "NUL"},
 		{Members, []any{"ann", "", "bob"}, "ann,bob"}, {Members, []string{"ann"}, "ann"}, {Members, "ann, bob,", "ann,bob"},
-		{Members, []any{1.0}, "list"}, {Members, []any{"a,b"}, "commas"}, {Members, 1.0, "list"}, {Members, strings.Repeat("a", MaxText+1), "at most"},
+		{Members, []any{1.0}, "list"}, {Members, []any{"a,b"}, "commas"}, {Members, "ann(Lee, Ann),bob", "ann(Lee, Ann),bob"}, {Members, []any{"ann(Lee, Ann)"}, "ann(Lee, Ann)"}, {Members, strings.Repeat("a,", MaxItems+1), "at most 2000 items, not 2001"}, {Members, 1.0, "list"}, {Members, strings.Repeat("a", MaxText+1), "at most"},
 		{Checkbox, []any{"a", "b"}, "a,b"}, {Multiselect, "c", "none of the choices"},
 		{Select, "a", "a"}, {Select, "c", "none of the choices"}, {Radio, []any{"a"}, "must be text"},
 		{Member, "ann(Ann)", "ann(Ann)"}, {Member, "(x)", "one person"},
@@ -44,7 +48,7 @@ func TestValuesAreKeptInOneForm(t *testing.T) {
 		// What is kept goes through JSON unchanged, and is kept again as it is.
 		raw, err := json.Marshal(got)
 		require.NoError(t, err)
-		var back map[string]any
+		var back Values
 		require.NoError(t, json.Unmarshal(raw, &back))
 		again, err := Fill([]Field{f}, back)
 		require.NoError(t, err)
@@ -78,10 +82,12 @@ fields: [{key: i, type: INT}, {key: s, type: STRING}, {key: b, type: BOOL}, {key
 		program, err := compile(code, p.sees(p.nodes["b"]))
 		require.NoError(t, err, code)
 		for i, fields := range []map[string]any{full, nil} {
-			r := &run{p: p, env: Env{Now: monday, Zone: shanghai, Opener: "olga", Fields: fields}}
-			ok, err := holds(program, r.world(p.nodes["b"]))
-			require.NoError(t, err, code)
-			require.Equal(t, want[i], ok, code)
+			for _, rules := range []Rules{RulesFirst, RulesNow} {
+				r := &run{p: p, env: Env{Now: monday, Rules: rules, Zone: shanghai, Opener: "olga", Fields: fields}}
+				ok, err := r.world(p.nodes["b"]).holds(program)
+				require.NoError(t, err, code)
+				require.Equal(t, want[i], ok, code)
+			}
 		}
 	}
 }

@@ -86,10 +86,13 @@ func (r *run) targets(n *node, s NodeState, a Act) ([]string, error) {
 	return targets, nil
 }
 
+// distinct drops repetitions and keeps the order of first appearance; nil of nothing.
 func distinct(list []string) []string {
 	var out []string
+	seen := make(map[string]bool, len(list))
 	for _, item := range list {
-		if !slices.Contains(out, item) {
+		if !seen[item] {
+			seen[item] = true
 			out = append(out, item)
 		}
 	}

@@ -1,10 +1,6 @@
 package flow
 
-import (
-	"time"
-
-	"github.com/expr-lang/expr/vm"
-)
+import "time"
 
 // Process is a definition that has been checked and compiled. It never changes and may be used by many goroutines at once. Compiling costs
 // milliseconds: callers keep what they compiled.
@@ -27,7 +23,7 @@ type node struct {
 
 	stages  []stage
 	cases   []choice
-	finish  *vm.Program
+	finish  *formula
 	request *request
 	pause   time.Duration // wait for
 }
@@ -39,7 +35,7 @@ type stage struct {
 
 type choice struct {
 	Case
-	when *vm.Program
+	when *formula
 }
 
 // Compile makes a process of a definition. The error is the Faults that Check finds.

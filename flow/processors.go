@@ -51,16 +51,24 @@ func (b *builder) persons(path string, persons []string) {
 	}
 }
 
-// SplitPersons reads a comma list of persons. Of `name(display)` the name counts (itsm: members travel like this). Each is named once.
-func SplitPersons(list string) []string {
-	var out []string
-	for _, name := range strings.Split(list, ",") {
+// SplitPersons reads a comma list of persons. Of `name(display)` the name counts (itsm: members travel like this); a display name may have commas
+// of its own. Each is named once.
+func SplitPersons(list string) []string { return RulesNow.persons(list) }
+
+// persons is SplitPersons by the rules of a ticket.
+func (r Rules) persons(list string) []string {
+	items := strings.Split(list, ",")
+	if r >= RulesWeighed {
+		items = split(list)
+	}
+	names := make([]string, 0, len(items))
+	for _, name := range items {
 		name, _, _ = strings.Cut(name, "(")
-		if name = strings.TrimSpace(name); name != "" && !slices.Contains(out, name) {
-			out = append(out, name)
+		if name = strings.TrimSpace(name); name != "" {
+			names = append(names, name)
 		}
 	}
-	return out
+	return distinct(names)
 }
 
 // persons works out who is named. Caller names nobody by itself: see ask.
@@ -76,7 +84,7 @@ func (r *run) persons(p *Processors) []string {
 		all = append(all, r.env.Assignee)
 	}
 	for _, key := range p.Fields {
-		if named := SplitPersons(strings.Join(list(r.env.Fields[key]), ",")); len(named) > 0 {
+		if named := r.env.Rules.persons(strings.Join(list(r.env.Fields[key]), ",")); len(named) > 0 {
 			all = append(all, named...)
 			break
 		}
@@ -99,7 +107,7 @@ func (r *run) ask(n *node, before NodeState) (asked []string, anyone bool) {
 		return slices.Clone(before.Asked), before.Anyone
 	}
 	if len(named) > 0 {
-		return SplitPersons(strings.Join(named, ",")), false
+		return r.env.Rules.persons(strings.Join(named, ",")), false
 	}
 	return r.persons(n.Processors), n.Processors.Anyone
 }

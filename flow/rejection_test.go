@@ -1,6 +1,7 @@
 package flow
 
 import (
+	"encoding/json"
 	"testing"
 
 	"github.com/stretchr/testify/require"
@@ -23,7 +24,7 @@ func TestARejectionIsAskedForNoForm(t *testing.T) {
 	}{
 		"a confirm":                              {RulesWeighed, Confirm, nil, nil, ""},
 		"a vote":                                 {RulesWeighed, Reject, nil, nil, ""},
-		"a confirm with something":               {RulesWeighed, Confirm, map[string]any{"n": 7.0}, map[string]any{"n": 7.0}, ""},
+		"a confirm with something":               {RulesWeighed, Confirm, map[string]any{"n": 7.0}, map[string]any{"n": json.Number("7")}, ""},
 		"a vote with something":                  {RulesWeighed, Reject, map[string]any{"why": "no"}, map[string]any{"why": "no"}, ""},
 		"a vote with an empty one":               {RulesWeighed, Reject, map[string]any{"why": ""}, map[string]any{"why": ""}, ""},
 		"a confirm with what does not fit":       {RulesWeighed, Confirm, map[string]any{"n": "x"}, nil, "n: must be a whole number"},

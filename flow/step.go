@@ -22,6 +22,14 @@ func (e Env) zone() *time.Location {
 	return cmp.Or(e.Zone, time.UTC)
 }
 
+// known gives the fields as the rules of the ticket read them.
+func (e Env) known() map[string]any {
+	if e.Rules < RulesWeighed {
+		return loosened(e.Fields)
+	}
+	return e.Fields
+}
+
 // Input is what happens to a process: Start, Act, Fired, Called, Suspend, Resume or Stop.
 type Input interface{ apply(*run) error }
 
@@ -110,7 +118,11 @@ func (p *Process) Step(pos Position, env Env, in Input) (Outcome, error) {
 		}
 	}
 	env.Now = env.Now.UTC().Truncate(time.Microsecond)
-	env.Fields = maps.Clone(env.Fields)
+	if act, ok := in.(Act); ok && env.Rules < RulesWeighed {
+		act.Fields = loosened(act.Fields)
+		in = act
+	}
+	env.Fields = maps.Clone(env.known())
 	if env.Fields == nil {
 		env.Fields = map[string]any{}
 	}
@@ -139,6 +151,7 @@ type run struct {
 	order   []string // touched nodes, in order
 	agenda  []move   // tokens under way
 	led     *Led     // by whose act, once it is known that they may
+	spent   budget   // by expressions
 	out     Outcome
 }
 

@@ -8,9 +8,7 @@ import (
 	"strings"
 	"time"
 
-	"github.com/expr-lang/expr"
 	"github.com/expr-lang/expr/types"
-	"github.com/expr-lang/expr/vm"
 )
 
 // template is a text with holes: pieces of text and of expressions, in order.
@@ -18,7 +16,8 @@ type template []piece
 
 type piece struct {
 	text string
-	hole *vm.Program
+	code string // of the hole
+	hole *formula
 }
 
 // parseTemplate reads `text ${expression} text`. `$${` stands for the characters `${`.
@@ -44,7 +43,7 @@ func parseTemplate(source string, sees types.Map) (template, error) {
 			if text += rest[:i]; text != "" {
 				out = append(out, piece{text: text})
 			}
-			out, text, rest = append(out, piece{hole: program}), "", after
+			out, text, rest = append(out, piece{code: code, hole: program}), "", after
 		}
 	}
 	if text != "" {
@@ -79,16 +78,16 @@ func hole(rest string) (code, after string, ok bool) {
 }
 
 // fill puts the values into the holes, each as text made safe by escape.
-func (t template) fill(world map[string]any, escape func(string) (string, error)) (string, error) {
+func (t template) fill(env exprEnv, escape func(string) (string, error)) (string, error) {
 	var b strings.Builder
 	for _, p := range t {
 		if p.hole == nil {
 			b.WriteString(p.text)
 			continue
 		}
-		value, err := expr.Run(p.hole, world)
+		value, err := env.fill(p)
 		if err != nil {
-			return "", errors.New(firstLine(err))
+			return "", err
 		}
 		text, err := escape(show(value))
 		if err != nil {
@@ -99,14 +98,23 @@ func (t template) fill(world map[string]any, escape func(string) (string, error)
 	return b.String(), nil
 }
 
-// value is what a whole string of a body becomes: the value itself when the string is one hole, otherwise text.
-func (t template) value(world map[string]any) (any, error) {
-	if len(t) != 1 || t[0].hole == nil {
-		return t.fill(world, func(s string) (string, error) { return s, nil })
+// fill works out a hole.
+func (e exprEnv) fill(p piece) (any, error) {
+	value, err := e.compute(p.hole)
+	if err != nil && e.names != nil {
+		err = fmt.Errorf("${%s}: %w", p.code, err)
 	}
-	value, err := expr.Run(t[0].hole, world)
+	return value, err
+}
+
+// value is what a whole string of a body becomes: the value itself when the string is one hole, otherwise text.
+func (t template) value(env exprEnv) (any, error) {
+	if len(t) != 1 || t[0].hole == nil {
+		return t.fill(env, func(s string) (string, error) { return s, nil })
+	}
+	value, err := env.fill(t[0])
 	if err != nil {
-		return nil, errors.New(firstLine(err))
+		return nil, err
 	}
 	switch value.(type) {
 	case time.Time, time.Duration:
@@ -122,6 +130,8 @@ func show(value any) string {
 		return ""
 	case string:
 		return v
+	case json.Number:
+		return string(v)
 	case []string:
 		return strings.Join(v, ",")
 	case time.Time:

@@ -38,13 +38,13 @@ func (r *run) complete(n *node, s *NodeState, a Act) error {
 func (r *run) filled(n *node, a Act, pass bool) (map[string]any, error) {
 	switch {
 	case pass, r.env.Rules < RulesWeighed && (n.Type == Task || len(a.Fields) > 0):
-		return Fill(n.Fields, a.Fields)
+		return r.env.Rules.fill(n.Fields, a.Fields)
 	}
 	optional := slices.Clone(n.Fields)
 	for i := range optional {
 		optional[i].Required, optional[i].Default = false, nil
 	}
-	return Fill(optional, a.Fields)
+	return r.env.Rules.fill(optional, a.Fields)
 }
 
 // vote counts one vote. Whether the person may vote, and has not done so, is known already.
@@ -120,7 +120,7 @@ func (n *node) decided(s NodeState) (over, pass bool) {
 	}
 	if n.finish != nil {
 		// The counts are whole numbers and nothing else is seen, so it can only fail by a division by zero; then everybody is heard.
-		if ok, err := holds(n.finish, s.counts()); ok && err == nil {
+		if ok, err := (exprEnv{first: s.counts()}).holds(n.finish); ok && err == nil {
 			return true, pass
 		}
 	}

@@ -27,12 +27,12 @@ type Command struct {
 	Message   *Message   `json:"message,omitempty"`
 	Statement *Statement `json:"statement,omitempty"`
 
-	Targets  []string       `json:"targets,omitempty"`   // assign, deliver, add, reassign: whom
-	OnBehalf string         `json:"on_behalf,omitempty"` // approve, reject by an admin: in whose name
-	Fields   map[string]any `json:"fields,omitempty"`    // the node's form, filled in
-	Fired    *flow.Fired    `json:"fired,omitempty"`
-	Resend   bool           `json:"resend,omitempty"` // retry: send a request again that has succeeded
-	Called   *flow.Called   `json:"called,omitempty"`
+	Targets  []string     `json:"targets,omitempty"`   // assign, deliver, add, reassign: whom
+	OnBehalf string       `json:"on_behalf,omitempty"` // approve, reject by an admin: in whose name
+	Fields   flow.Values  `json:"fields,omitempty"`    // the node's form, filled in
+	Fired    *flow.Fired  `json:"fired,omitempty"`
+	Resend   bool         `json:"resend,omitempty"` // retry: send a request again that has succeeded
+	Called   *flow.Called `json:"called,omitempty"`
 
 	Migration *Migration `json:"migration,omitempty"`
 }

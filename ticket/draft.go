@@ -25,11 +25,11 @@ type Draft struct {
 	Relations   []Relation
 	Opener      string // the person who opens it, if the family names one
 	Assignee    string
-	Fields      map[string]any // anything that JSON can say; a number keeps what a float64 can hold
-	Callback    *Callback      // its address is checked by the family, which knows the address rules
+	Fields      flow.Values // anything that JSON can say; a number keeps its digits
+	Callback    *Callback   // its address is checked by the family, which knows the address rules
 
 	Definition *flow.Definition    // of a published service; nil where the service is a built-in one
-	Form       map[string]any      // what the service's opening form asks for; checked, and kept among the fields
+	Form       flow.Values         // what the service's opening form asks for; checked, and kept among the fields
 	Named      map[string][]string // whom the caller names, by node id
 	Followers  []string            // who wants to see it; at most MaxFollowers
 }
@@ -38,7 +38,7 @@ type Draft struct {
 type CheckedDraft struct {
 	draft   Draft
 	process *flow.Process
-	form    map[string]any // the opening form as it is kept, defaults filled in
+	form    flow.Values // the opening form as it is kept, defaults filled in
 }
 
 // Check tells everything that is wrong with the draft, in the issue family's spelling: an *Error of all faults. The draft must not be
@@ -195,6 +195,10 @@ func (f *Faults) named(named map[string][]string) {
 	for _, node := range slices.Sorted(maps.Keys(named)) {
 		if len(named[node]) == 0 {
 			f.Add("state_processors."+node, "must name somebody")
+		}
+		if len(named[node]) > flow.MaxItems {
+			f.Add("state_processors."+node, fmt.Sprintf("must name at most %d persons, not %d", flow.MaxItems, len(named[node])))
+			continue
 		}
 		for _, person := range named[node] {
 			f.Name("state_processors."+node, person, 1, MaxName)

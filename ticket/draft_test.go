@@ -1,6 +1,7 @@
 package ticket_test
 
 import (
+	"encoding/json"
 	"fmt"
 	"strings"
 	"testing"
@@ -99,7 +100,7 @@ func TestAnOpeningIsCompleteAndPlain(t *testing.T) {
 	d.Tags = []string{"b", "a", "b"}
 	d.Relations = []ticket.Relation{{Type: "manifest", Content: []string{"1", "2", "1"}}, {Type: "empty"}}
 	d.Assignee, d.Callback = "zhao", &ticket.Callback{URL: "https://example.com/x"}
-	d.Fields = map[string]any{"a": 1.5, "b": []any{"x"}}
+	d.Fields = map[string]any{"a": json.Number("1.5"), "b": []any{"x"}}
 	at := time.Date(2026, 1, 2, 11, 4, 5, 678_901_999, time.FixedZone("+8", 8*3600))
 	events, err := ticket.Open(d, identity, "op-open", at)
 	require.NoError(t, err)

@@ -14,17 +14,17 @@ import (
 // Opening is what a ticket starts with.
 type Opening struct {
 	Identity
-	App         string         `json:"app"`
-	Service     string         `json:"service"`
-	Version     int            `json:"version"`
-	Origin      string         `json:"origin"`
-	Title       string         `json:"title"`
-	Description string         `json:"description,omitempty"`
-	Tags        []string       `json:"tags,omitempty"`
-	Opener      string         `json:"opener,omitempty"`
-	Fields      map[string]any `json:"fields,omitempty"`
-	Relations   []Relation     `json:"relations,omitempty"`
-	Callback    *Callback      `json:"callback,omitempty"`
+	App         string      `json:"app"`
+	Service     string      `json:"service"`
+	Version     int         `json:"version"`
+	Origin      string      `json:"origin"`
+	Title       string      `json:"title"`
+	Description string      `json:"description,omitempty"`
+	Tags        []string    `json:"tags,omitempty"`
+	Opener      string      `json:"opener,omitempty"`
+	Fields      flow.Values `json:"fields,omitempty"`
+	Relations   []Relation  `json:"relations,omitempty"`
+	Callback    *Callback   `json:"callback,omitempty"`
 
 	Definition *flow.Definition    `json:"definition,omitempty"` // pinned; nil where the service is a built-in one
 	Named      map[string][]string `json:"named,omitempty"`      // whom the caller named, by node id
@@ -55,7 +55,7 @@ type Change struct {
 	Link      *Link      `json:"link,omitempty"`
 
 	States []flow.NodeState `json:"states,omitempty"` // of the process's nodes, each whole; never in Before
-	Fields map[string]any   `json:"fields,omitempty"` // those that were set; never in Before
+	Fields flow.Values      `json:"fields,omitempty"` // those that were set; never in Before
 	Pinned *Pinned          `json:"pinned,omitempty"` // the version alone in Before
 	Rules  flow.Rules       `json:"rules,omitempty"`  // by which the ticket is decided from now on; never in Before
 

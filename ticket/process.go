@@ -271,13 +271,13 @@ func (t Ticket) judge(e *Event, approved bool, why string) {
 }
 
 // merged gives fields with more of them set, in a copy.
-func merged(fields, more map[string]any) map[string]any {
+func merged(fields, more flow.Values) flow.Values {
 	if len(more) == 0 {
 		return fields
 	}
 	out := maps.Clone(fields)
 	if out == nil {
-		out = make(map[string]any, len(more))
+		out = make(flow.Values, len(more))
 	}
 	maps.Copy(out, more)
 	return out

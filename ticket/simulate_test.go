@@ -353,3 +353,21 @@ func TestAReportIsPlainData(t *testing.T) {
 	require.Equal(t, string(raw), string(again))
 	require.Equal(t, "solve", back.Rests[0].Node)
 }
+
+// A simulation takes of an answer what a ticket takes: all of it, or nothing.
+func TestASimulatedAnswerThatIsTooLargeFailsTheCall(t *testing.T) {
+	d := drafted(t, `
+- {id: c, name: C, type: call, call: {url: 'https://h/x', answer: {s: body}}, fields: [{key: s, type: TEXT}], processors: {persons: [ops]}, next: done}
+- {id: done, name: Done, type: end}`, nil)
+	for size, why := range map[int]string{flow.MaxAnswer: "", flow.MaxAnswer + 1: "HTTP 200: the answer has 65537 bytes; at most 65536 are taken"} {
+		text := strings.Repeat("x", size-2)
+		r, err := ticket.Simulate(d, ticket.Script{Calls: []ticket.ScriptedCall{{Node: "c", Status: 200, Body: `"` + text + `"`}}}, monday)
+		require.NoError(t, err)
+		if why == "" {
+			require.Equal(t, text, r.Fields["s"])
+			continue
+		}
+		require.Len(t, r.Rests, 1)
+		require.Contains(t, r.Rests[0].Problem, why)
+	}
+}

@@ -101,7 +101,7 @@ type Ticket struct {
 	Tags        []string          `json:"tags,omitempty"`
 	Opener      string            `json:"opener,omitempty"` // the person who opened it, where the family names one
 	Assignee    string            `json:"assignee,omitempty"`
-	Fields      map[string]any    `json:"fields,omitempty"` // what only some families ask for, under the caller's own names
+	Fields      flow.Values       `json:"fields,omitempty"` // what only some families ask for, under the caller's own names
 	Status      Status            `json:"status"`
 	Suspended   bool              `json:"suspended,omitempty"`
 	Reason      string            `json:"reason,omitempty"` // given with the last ending, reopening or suspension

@@ -73,12 +73,12 @@ func fieldsOf(t ticket.Ticket) map[string]any {
 // What handling and migrating take beside what seed 001 knows.
 type (
 	acting struct {
-		Reason   *string        `json:"reason"`
-		Comment  *string        `json:"comment"` // wins over reason
-		Targets  []string       `json:"targets"`
-		Fields   map[string]any `json:"fields"`
-		OnBehalf *string        `json:"on_behalf"`
-		Resend   *bool          `json:"resend"`
+		Reason   *string     `json:"reason"`
+		Comment  *string     `json:"comment"` // wins over reason
+		Targets  []string    `json:"targets"`
+		Fields   flow.Values `json:"fields"`
+		OnBehalf *string     `json:"on_behalf"`
+		Resend   *bool       `json:"resend"`
 	}
 	migrating struct {
 		Version  *int              `json:"version"`

@@ -34,7 +34,7 @@ type opening struct {
 	CallbackURL *string           `json:"callback_url"`
 
 	Opener          *string             `json:"opener"`
-	Fields          map[string]any      `json:"fields"`           // the service's opening form, filled in
+	Fields          flow.Values         `json:"fields"`           // the service's opening form, filled in
 	StateProcessors map[string][]string `json:"state_processors"` // whom to ask, by node
 }
 

@@ -184,7 +184,7 @@ func (c *call) form(draft *ticket.Draft) map[string]any {
 func asJSON(v any) (plain any) {
 	raw, err := json.Marshal(v)
 	if err == nil {
-		err = json.Unmarshal(raw, &plain)
+		err = flow.DecodeExact(raw, &plain)
 	}
 	if err != nil {
 		panic("itsm: JSON that does not marshal: " + err.Error()) // it was JSON a moment ago

@@ -1,6 +1,7 @@
 package itsm
 
 import (
+	"encoding/json"
 	"slices"
 	"strconv"
 	"strings"
@@ -153,8 +154,8 @@ func defaultOf(def flow.Definition, key string) string {
 			return value
 		case bool:
 			return strconv.FormatBool(value)
-		case float64:
-			return strconv.FormatFloat(value, 'f', -1, 64)
+		case json.Number:
+			return string(value)
 		}
 	}
 	return ""

@@ -24,7 +24,7 @@ type simulation struct {
 	Version    *int                `json:"version"` // of the service; the latest unless said
 	Opener     *string             `json:"opener"`
 	Assignee   *string             `json:"assignee"`
-	Fields     map[string]any      `json:"fields"`           // the opening form, filled in
+	Fields     flow.Values         `json:"fields"`           // the opening form, filled in
 	Named      map[string][]string `json:"state_processors"` // as when opening
 	Start      *time.Time          `json:"start"`            // now unless said
 	Script     ticket.Script       `json:"script"`
