@@ -156,6 +156,7 @@ func TestWhatIsRecordedIsInTheAudit(t *testing.T) {
 }
 
 func TestTheAuditIsAnsweredByIndexes(t *testing.T) {
+	t.Parallel()
 	b := open(t, storetest.Postgres(t))
 	db := b.raw()
 	n := fmt.Sprintf("generate_series(1, %d) i", crowdSize)

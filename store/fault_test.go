@@ -58,6 +58,7 @@ func (b *bench) everything(ctx context.Context) map[string]error {
 // A database that is stopped is Unavailable at once, whatever is asked; when it is back everything works again, waking included, without
 // anybody restarting anything.
 func TestADatabaseThatIsStoppedAndComesBack(t *testing.T) {
+	t.Parallel()
 	cluster, err := postgrestest.NewCluster()
 	postgrestest.Require(t, err)
 	t.Cleanup(func() { require.NoError(t, cluster.Close()) })
@@ -109,6 +110,7 @@ func TestASchemaThatIsNotThereIsUnavailable(t *testing.T) {
 }
 
 func TestManyProcessesMigrateAtOnce(t *testing.T) {
+	t.Parallel()
 	dsn := postgrestest.Start(t)
 	applied := make(chan int, 4)
 	for range cap(applied) {
@@ -185,6 +187,7 @@ func (p *proxy) pump(to, from net.Conn) {
 
 // A server that has fallen silent keeps nobody beyond their deadline.
 func TestDeadlinesHoldAgainstASilentServer(t *testing.T) {
+	t.Parallel()
 	dsn := storetest.Postgres(t)
 	p, through := newProxy(t, dsn)
 	b := open(t, through)
@@ -240,6 +243,7 @@ func TestDeadlinesHoldAgainstALock(t *testing.T) {
 
 // Transactions that the database ends for the sake of others are repeated.
 func TestDeadlocksAreRepeated(t *testing.T) {
+	t.Parallel()
 	b := open(t, storetest.Postgres(t))
 	one, two := b.opened("a", draft("x")), b.opened("a", draft("y"))
 	met, tries := make(chan struct{}, 2), make(chan int, 20)

@@ -89,7 +89,7 @@ func TestAllProcessesHaveOneDataKey(t *testing.T) {
 			if strings.HasPrefix(b.dsn, "postgres") {
 				require.Eventually(t, func() bool {
 					return b.count(`SELECT COUNT(*) FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock'`) > 0
-				}, 10*time.Second, 5*time.Millisecond, "the second waits for the first")
+				}, time.Minute, 5*time.Millisecond, "the second waits for the first")
 			}
 			return err
 		}))

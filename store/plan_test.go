@@ -25,7 +25,7 @@ import (
 )
 
 // crowdSize is how many rows each large table gets.
-const crowdSize = 20_000
+const crowdSize = 10_000
 
 // crowded is a bench on a database in which crowd was; it is filled once in the process.
 func crowded(t *testing.T) *bench { return open(t, crowds.Copy(t)) }
@@ -79,7 +79,7 @@ func crowd(db *sql.DB) error {
 		`INSERT INTO apps SELECT 'app' || i, 'a', '["read"]', false, now(), now() FROM ` + n,
 		`INSERT INTO app_secrets SELECT 'hash' || i, 'app' || i, '', now(), NULL FROM ` + n,
 		`INSERT INTO unopened SELECT -i, false, ` + at + `, '' FROM ` + n,
-		`INSERT INTO counters SELECT 'REQ' || i, i FROM ` + n + ` UNION ALL SELECT 'tickets', 20000`,
+		`INSERT INTO counters SELECT 'REQ' || i, i FROM ` + n + ` UNION ALL SELECT 'tickets', ` + fmt.Sprint(crowdSize),
 		`INSERT INTO stream SELECT 'event' || i, 'a', 'demo', 'r', 'a', 'b', 'c', 'd', 'key' || i, '[]', ` + at + ` FROM ` + n,
 		`INSERT INTO stream_lanes SELECT -i, 1, ` + at + ` FROM ` + n,
 		`INSERT INTO subscriptions (id, tenant, ticket_id, url, format, profile, secret, state, reason, created_at, shape, selector) SELECT 'lasting-' || i, CASE WHEN i % 50 = 0 THEN 'a' ELSE 'b' END, 0,
@@ -121,6 +121,7 @@ func someHan(n int) string {
 }
 
 func TestListsAreAnsweredByIndexes(t *testing.T) {
+	t.Parallel()
 	b := crowded(t)
 	db := b.raw()
 	for name, f := range filters() {
@@ -145,6 +146,7 @@ func TestListsAreAnsweredByIndexes(t *testing.T) {
 
 // Whatever the store does, it reads no large table from end to end: counted by PostgreSQL itself, prepared statements and their plans included.
 func TestNothingReadsAWholeTable(t *testing.T) {
+	t.Parallel()
 	b := crowded(t)
 	db := b.raw()
 	db.SetMaxOpenConns(1)

@@ -233,7 +233,7 @@ func TestResealingOverwritesNothingThatChangedMeanwhile(t *testing.T) {
 			if strings.HasPrefix(b.dsn, "postgres") {
 				require.Eventually(t, func() bool {
 					return b.count(`SELECT COUNT(*) FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock'`) > 0
-				}, 10*time.Second, 5*time.Millisecond, "it waits for the row, which it has read already")
+				}, time.Minute, 5*time.Millisecond, "it waits for the row, which it has read already")
 			}
 			return nil
 		}))

@@ -82,8 +82,9 @@ type bench struct {
 
 var masterKey = []byte(storetest.MasterKey)
 
-// both runs a case on SQLite and on PostgreSQL, at the same time.
+// both runs a case on SQLite and on PostgreSQL, beside all others: each has a database of its own.
 func both(t *testing.T, f func(t *testing.T, b *bench)) {
+	t.Parallel()
 	t.Run("sqlite", func(t *testing.T) {
 		t.Parallel()
 		f(t, open(t, storetest.SQLite(t)))

@@ -17,6 +17,7 @@ import (
 
 // A tenant with many subscriptions, of which few are for an event, pays for those few.
 func TestFollowersAreFoundByTheIndex(t *testing.T) {
+	t.Parallel()
 	b := open(t, storetest.Postgres(t))
 	db := b.raw()
 	_, err := db.Exec(`INSERT INTO subscriptions (id, tenant, ticket_id, url, format, profile, secret, state, reason, created_at, shape, selector)
@@ -45,6 +46,7 @@ func TestFollowersAreFoundByTheIndex(t *testing.T) {
 
 // Publishing to 3 subscriptions of 1,000 reads as many rows and entries of indexes as publishing to 3 of 3, as PostgreSQL itself counts them.
 func TestSubscriptionsThatDoNotMatchCostNothing(t *testing.T) {
+	t.Parallel()
 	b := open(t, storetest.Postgres(t))
 	for _, tenant := range []string{"few", "many"} {
 		for range 3 {

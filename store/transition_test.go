@@ -212,6 +212,7 @@ func TestALaneThatDoesNotRecoverKeepsNoOthersHeld(t *testing.T) {
 }
 
 func TestPausingDeadlocksWithNobody(t *testing.T) {
+	t.Parallel()
 	b := open(t, storetest.Postgres(t))
 	sub := b.follow(notice.Filter{})
 	b.heap(sub, notice.Pending, 300, 300)

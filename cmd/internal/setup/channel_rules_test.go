@@ -97,6 +97,7 @@ const guarded = `{"key":"guarded","name":"Guarded","nodes":[
 // not asked does nothing at a node, nobody but the opener withdraws, and nobody but an admin reassigns or votes for others. What is refused
 // changes neither the ticket nor its timeline.
 func TestRulesOfATicketHoldAtEveryChannel(t *testing.T) {
+	t.Parallel()
 	p := newProduct(t, api.Config{ExceptionsPerMinute: 1_000_000})
 	secrets := map[string]string{}
 	for code, scope := range map[string]desk.Scope{"app": desk.Write, "boss": desk.Admin} {

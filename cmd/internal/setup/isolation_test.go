@@ -340,6 +340,7 @@ func (p product) untouched(before map[string][]string, x exhibit, route string) 
 // shows that the request was a right one. Routes that are added are called too; what they need is said in exhibit.parameter, bodies and
 // preparations, and all that is missing is named before the first request.
 func TestNoTenantReachesAnother(t *testing.T) {
+	t.Parallel()
 	if testing.Short() {
 		t.Skip("it takes long")
 	}

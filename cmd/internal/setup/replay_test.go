@@ -63,6 +63,7 @@ func raw(t *testing.T, body any) string {
 // TestEveryCallIsReplayed makes every call of every family that takes an idempotency key, and repeats it: the answer comes again to the
 // letter, and nothing happens. Routes that are added are called too.
 func TestEveryCallIsReplayed(t *testing.T) {
+	t.Parallel()
 	if testing.Short() {
 		t.Skip("it takes long")
 	}
