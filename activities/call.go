@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/sethvargo/go-retry"
+	"go.temporal.io/sdk/activity"
 	"go.temporal.io/sdk/temporal"
 
 	"signalbox/flow"
@@ -40,7 +41,10 @@ const typeFault = "fault"
 // the process to say; of one that is larger than flow.MaxAnswer it is told the size alone, because half an answer says something else.
 //
 // Every attempt carries the same Idempotency-Key and webhook-id, so that a receiver can tell a repetition from a second request.
+//
+// An attempt that is cancelled breaks its request off.
 func (d *Deliveries) CallService(ctx context.Context, in CallInput) (flow.Called, error) {
+	defer beat(ctx, callBeat)()
 	answer := flow.Called{Node: in.Call.Node, Round: in.Call.Round, Try: in.Call.Try}
 	began := d.Now()
 	signed, err := d.signCall(ctx, in)
@@ -77,6 +81,30 @@ func (d *Deliveries) CallService(ctx context.Context, in CallInput) (flow.Called
 		answer.Headers[strings.ToLower(name)] = header.Get(name)
 	}
 	return answer, nil
+}
+
+// callBeat is how often an attempt gives a sign of life. The first comes late, because most requests are answered before.
+const callBeat = 5 * time.Second
+
+// beat gives signs of life until it is told to stop: it is with them that an activity hears of its cancellation.
+func beat(ctx context.Context, every time.Duration) (stop func()) {
+	if !activity.IsActivity(ctx) {
+		return func() {}
+	}
+	done := make(chan struct{})
+	go func() {
+		ticker := time.NewTicker(every)
+		defer ticker.Stop()
+		for {
+			select {
+			case <-ticker.C:
+				activity.RecordHeartbeat(ctx)
+			case <-done:
+				return
+			}
+		}
+	}()
+	return func() { close(done) }
 }
 
 // callID names a request: the same on every attempt at it, another one when somebody has it made again.
@@ -146,6 +174,9 @@ func (s *Sender) call(ctx context.Context, in CallInput, signed map[string]strin
 	return s.exchange(request, flow.MaxAnswer+1)
 }
 
+// LostCall is what was wrong with an attempt of which nothing was heard.
+const LostCall = "the attempt was lost with the process that made it, or took too long"
+
 // CallError tells a person what was wrong with the last attempt at a request.
 func CallError(err error) string {
 	var app *temporal.ApplicationError
@@ -155,7 +186,7 @@ func CallError(err error) string {
 	}
 	var timeout *temporal.TimeoutError
 	if errors.As(err, &timeout) {
-		return "the attempt was lost with the process that made it, or took too long"
+		return LostCall
 	}
 	return "the request could not be made"
 }

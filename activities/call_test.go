@@ -211,3 +211,33 @@ func TestAnAnswerThatIsTooLargeIsNotCut(t *testing.T) {
 		}
 	}
 }
+
+// What nobody waits for any more is broken off, and no fault of the receiver's.
+func TestACancelledAttemptBreaksItsRequestOff(t *testing.T) {
+	came, gone := make(chan struct{}), make(chan struct{})
+	m := httptest.NewServer(http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) {
+		_, _ = io.ReadAll(r.Body)
+		close(came)
+		<-r.Context().Done()
+		close(gone)
+	}))
+	t.Cleanup(m.Close)
+	ctx, cancel := context.WithCancel(t.Context())
+	at := time.Now()
+	in := callTo(m.URL)
+	in.Call.Timeout = 5 * time.Minute
+	go func() { <-came; cancel() }()
+	_, err := caller(&vault{}, &at).CallService(ctx, in)
+	require.ErrorIs(t, err, context.Canceled)
+	<-gone
+}
+
+func TestARequestHasTheKeyThatItWasGiven(t *testing.T) {
+	m, at := newTill(t), time.Now()
+	in := callTo(m.URL)
+	in.Call.Key = "buy:1:1:1767323045000000"
+	in.Call.Node = "renamed"
+	_, err := caller(&vault{}, &at).CallService(t.Context(), in)
+	require.NoError(t, err)
+	require.Equal(t, []string{"IM1:buy:1:1:1767323045000000", "IM1:buy:1:1:1767323045000000"}, []string{m.headers[0].Get("Idempotency-Key"), m.headers[0].Get("webhook-id")})
+}

@@ -21,6 +21,7 @@ type TicketInput struct {
 	Before    ticket.Ticket  `json:"before"`               // the ticket as it was before the events
 	Events    []ticket.Event `json:"events,omitempty"`     // what this generation began with; empty in later runs of it
 	Recent    []string       `json:"recent,omitempty"`     // operations of earlier runs, oldest first: the server forgets them at a roll-over
+	Requests  []Request      `json:"requests,omitempty"`   // of the process that earlier runs began
 	MoveAfter int            `json:"move_after,omitempty"` // updates after which the run rolls over; zero means the default
 }
 
@@ -54,9 +55,6 @@ const (
 	maxRecent = 200
 	// peekBytes bounds the events of one answer; the server refuses answers over 2 MiB.
 	peekBytes = 1 << 20
-	// callMargin is what an attempt at a request of the process has besides the request's own time: to read what it is signed with, and to tell how it
-	// came out.
-	callMargin = 5 * time.Second
 	// typeMoving is the type of the refusal that means: try again at once.
 	typeMoving = "moving"
 	// typeGone is the type of the refusal that means: this generation is over, even where its workflow is not yet.
@@ -76,6 +74,9 @@ func Ticket(ctx workflow.Context, in TicketInput) error {
 		return err
 	}
 	workflow.SetCurrentDetails(ctx, r.details())
+	for _, request := range in.Requests {
+		r.begin(ctx, request)
+	}
 	return r.loop(ctx)
 }
 
@@ -94,14 +95,10 @@ type run struct {
 	notBefore time.Time                // when a timer that could not be decided is tried again, by RulesFirst: until then none is
 	later     map[flow.Fired]time.Time // when each timer that could not be decided is tried again
 
-	calling map[call]bool // HTTP requests of the process that are under way
-	answers []flow.Called // what came of them, not decided yet
-}
-
-// call names one request of the process.
-type call struct {
-	node       string
-	round, try int
+	requests  []*requesting         // of the process, by flow.RulesWeighed
+	calling   map[call]bool         // likewise, by flow.RulesFirst
+	stopCalls []workflow.CancelFunc // what breaks those off
+	answers   []flow.Called         // what came of requests, not decided yet
 }
 
 // loop is the only reader of the signal channels and the only place with side effects. A second reader could lose a signal that is
@@ -133,8 +130,8 @@ func (r *run) loop(ctx workflow.Context) error {
 		if r.ticket.Ended() {
 			return nil
 		}
-		// Requests under way are asked for again by the next run: to their receivers they are the same request.
-		return workflow.NewContinueAsNewError(ctx, Ticket, TicketInput{Before: r.ticket, Recent: r.recent, MoveAfter: r.limit})
+		// Requests of flow.RulesFirst that are under way are made again by the next run: to their receivers they are the same request.
+		return workflow.NewContinueAsNewError(ctx, Ticket, TicketInput{Before: r.ticket, Recent: r.recent, Requests: r.carried(), MoveAfter: r.limit})
 	}
 }
 
@@ -207,15 +204,6 @@ func (r *run) decideTimers(ctx workflow.Context) {
 	}
 }
 
-// decideAnswers lets every answer that has come in move the process.
-func (r *run) decideAnswers(ctx workflow.Context) {
-	for len(r.answers) > 0 {
-		answer := r.answers[0]
-		r.answers = r.answers[1:]
-		r.decideInternal(ctx, internal(ticket.Command{Action: ticket.Answer, Called: &answer}))
-	}
-}
-
 // internal says that a command comes from the system itself.
 func internal(c ticket.Command) ticket.Command {
 	c.Channel, c.App = ticket.ChannelSystem, string(ticket.ChannelSystem)
@@ -235,45 +223,15 @@ func (r *run) decideInternal(ctx workflow.Context, c ticket.Command) (moved bool
 	return len(events) > 0, nil
 }
 
-// startCalls has every request made that the process waits for.
-func (r *run) startCalls(ctx workflow.Context) {
-	for _, pending := range r.ticket.Calls(workflow.Now(ctx)) {
-		key := call{pending.Node, pending.Round, pending.Try}
-		if r.calling[key] {
-			continue
-		}
-		r.calling[key] = true
-		workflow.Go(ctx, func(ctx workflow.Context) {
-			answer := r.call(ctx, pending)
-			delete(r.calling, key)
-			r.answers = append(r.answers, answer)
-		})
-	}
-}
-
-// call makes one request, as often as its node says.
-func (r *run) call(ctx workflow.Context, pending flow.PendingCall) flow.Called {
-	answer := flow.Called{Node: pending.Node, Round: pending.Round, Try: pending.Try, Error: pending.Problem}
-	if pending.Problem != "" {
-		return answer
-	}
-	ctx = workflow.WithActivityOptions(ctx, workflow.ActivityOptions{
-		TaskQueue:           QueueDeliveries, // slow receivers never delay a ticket
-		StartToCloseTimeout: pending.Timeout + callMargin,
-		RetryPolicy: &temporal.RetryPolicy{InitialInterval: pending.Interval, BackoffCoefficient: pending.Coefficient,
-			MaximumInterval: 24 * time.Hour, MaximumAttempts: int32(pending.Attempts)},
-		Summary: fmt.Sprintf("%s: %s", pending.Name, pending.Method),
-	})
-	var d *activities.Deliveries
-	in := activities.CallInput{Ticket: r.ticket.Identity, Service: r.ticket.Service, Call: pending}
-	if err := workflow.ExecuteActivity(ctx, d.CallService, in).Get(ctx, &answer); err != nil {
-		answer.Error = activities.CallError(err)
-	}
-	return answer
-}
-
+// mustLeave reports whether the run is over. One that is full waits for the attempts that are under way, for the next run would hear nothing of them; no
+// more are started.
 func (r *run) mustLeave(ctx workflow.Context) bool {
-	return r.ticket.Ended() || r.handled >= r.limit || workflow.GetInfo(ctx).GetContinueAsNewSuggested()
+	return r.ticket.Ended() || r.full(ctx) && (!r.underWay() || r.handled >= r.limit+maxLate)
+}
+
+// full reports whether the history of the run is long enough.
+func (r *run) full(ctx workflow.Context) bool {
+	return r.handled >= r.limit || workflow.GetInfo(ctx).GetContinueAsNewSuggested()
 }
 
 // validate is the validator of the update "handle": what it refuses leaves no trace in history. It must not change anything.

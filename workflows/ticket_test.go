@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"log/slog"
 	"testing"
 	"time"
 
@@ -35,15 +36,18 @@ type bench struct {
 	t          *testing.T
 	projected  int
 	projecting func() // runs inside the activity
+	// projectTakes is how long the activity takes.
+	projectTakes time.Duration
 }
 
 func newBench(t *testing.T) *bench {
 	var suite testsuite.WorkflowTestSuite
+	suite.SetLogger(slog.New(slog.DiscardHandler))
 	b := &bench{TestWorkflowEnvironment: suite.NewTestWorkflowEnvironment(), t: t}
 	b.SetStartTime(epoch)
 	b.RegisterWorkflow(Ticket)
 	var a *activities.Activities
-	b.OnActivity(a.Project, mock.Anything, mock.Anything).Return(func(context.Context, activities.ProjectInput) error {
+	b.OnActivity(a.Project, mock.Anything, mock.Anything).AfterFn(func() time.Duration { return b.projectTakes }).Return(func(context.Context, activities.ProjectInput) error {
 		b.projected++
 		if b.projecting != nil {
 			b.projecting()

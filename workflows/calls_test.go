@@ -1,0 +1,292 @@
+package workflows
+
+import (
+	"context"
+	"fmt"
+	"slices"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/mock"
+	"github.com/stretchr/testify/require"
+	"go.temporal.io/sdk/activity"
+	"go.temporal.io/sdk/temporal"
+	"pgregory.net/rapid"
+
+	"signalbox/activities"
+	"signalbox/flow"
+	"signalbox/ticket"
+)
+
+// buying is a process that calls one system, under another name and at another address in each version.
+func buying(t require.TestingT, version int, retry string) *flow.Definition {
+	def, faults := flow.Parse([]byte(strings.NewReplacer("{v}", fmt.Sprint(version), "{retry}", retry).Replace(`
+key: buying
+name: Buying
+nodes:
+  - {id: buy{v}, name: Buy, type: call, call: {url: 'https://shop{v}.example.com', timeout: 5m, retry: {retry}}, processors: {persons: [ops]}, next: check}
+  - {id: check, name: Check, type: task, processors: {persons: [ann]}, next: over}
+  - {id: over, name: Over, type: end}
+`)))
+	require.Empty(t, faults)
+	def.Version = version
+	return &def
+}
+
+// attempt is one that a receiver saw.
+type attempt struct {
+	At   time.Duration // since the ticket was opened
+	Host string
+	Key  string
+}
+
+// shop answers the requests of a process, and writes the attempts down.
+type shop struct {
+	sync.Mutex
+	seen []attempt
+}
+
+func (s *shop) attempts() []attempt {
+	s.Lock()
+	defer s.Unlock()
+	return slices.Clone(s.seen)
+}
+
+// sells has every attempt take so long; from the nth on they succeed.
+func (b *bench) sells(takes time.Duration, good int) *shop {
+	s := &shop{seen: []attempt{}}
+	var d *activities.Deliveries
+	b.OnActivity(d.CallService, mock.Anything, mock.Anything).After(takes).Return(func(_ context.Context, in activities.CallInput) (flow.Called, error) {
+		s.Lock()
+		defer s.Unlock()
+		s.seen = append(s.seen, attempt{b.Now().Add(-takes).Sub(epoch), strings.TrimSuffix(strings.TrimPrefix(in.Call.URL, "https://"), ".example.com"), in.Call.Key})
+		if good > 0 && len(s.seen) >= good {
+			return flow.Called{Status: 200, Body: "{}"}, nil
+		}
+		return flow.Called{}, temporal.NewApplicationError("HTTP 503", "fault", "HTTP 503")
+	})
+	return s
+}
+
+func order(action ticket.Action, i int) ticket.Command {
+	return ticket.Command{Action: action, Operator: "boss", Admin: true, Channel: ticket.ChannelIssue, App: "demo", Operation: fmt.Sprintf("op-%s-%d", action, i)}
+}
+
+func openBuying(t require.TestingT, retry string) []ticket.Event {
+	events, err := ticket.Open(ticket.Draft{Channel: ticket.ChannelIssue, App: "demo", Origin: "customs", Title: "a case", Opener: "li", Service: "buying",
+		Definition: buying(t, 1, retry)}, ticket.Identity{ID: 1, Number: "IM202601020304050000000001", UUID: "u", Tenant: "a"}, "op-open", epoch)
+	require.NoError(t, err)
+	return events
+}
+
+// Whenever a ticket is suspended, resumed, moved to another version in which the node has another name, and ended: its attempts are made exactly when a
+// clock says so that stands still in suspensions, never more than the definition grants, none after the end, and all under one key.
+func TestAttemptsAreMadeWhileSomebodyWaitsForThem(t *testing.T) {
+	rapid.Check(t, func(rt *rapid.T) {
+		attempts := rapid.IntRange(1, 5).Draw(rt, "attempts")
+		interval := time.Duration(rapid.IntRange(1, 30).Draw(rt, "interval")) * time.Minute
+		coefficient := rapid.IntRange(1, 2).Draw(rt, "coefficient")
+		takes := time.Duration(rapid.IntRange(0, 4).Draw(rt, "takes")) * time.Minute
+		retry := fmt.Sprintf("{attempts: %d, interval: %s, coefficient: %d}", attempts, interval, coefficient)
+
+		b := newBench(t)
+		s := b.sells(takes, 0)
+		type span struct{ from, to time.Duration }
+		var suspended []span
+		var moved []time.Duration
+		at, resting := time.Duration(0), false
+		for i := range rapid.IntRange(0, 8).Draw(rt, "events") {
+			// No event falls on the moment of an attempt or comes near it: what is added to the minutes is another sum for each. While an activity is busy
+			// the test clock goes with that on the wall.
+			at = at.Truncate(time.Minute) + time.Duration(rapid.IntRange(1, 40).Draw(rt, "after"))*time.Minute + 200*time.Millisecond<<i
+			switch {
+			case rapid.IntRange(0, 3).Draw(rt, "what") == 0:
+				moved = append(moved, at)
+				c := order(ticket.Migrate, i)
+				c.Migration = &ticket.Migration{Definition: buying(rt, len(moved)+1, retry), Nodes: map[string]string{fmt.Sprint("buy", len(moved)): fmt.Sprint("buy", len(moved)+1)}}
+				b.handle(at, c)
+			case resting:
+				b.handle(at, order(ticket.Unsuspend, i))
+				suspended[len(suspended)-1].to, resting = at, false
+			default:
+				b.handle(at, order(ticket.Suspend, i))
+				suspended, resting = append(suspended, span{at, time.Hour << 20}), true
+			}
+		}
+		ends := at.Truncate(time.Minute) + time.Duration(rapid.IntRange(1, 200).Draw(rt, "ends"))*time.Minute + 200*time.Millisecond<<8
+		b.handle(ends, order(ticket.Close, 99))
+		b.ExecuteWorkflow(Ticket, TicketInput{Events: openBuying(rt, retry)})
+		require.NoError(rt, b.GetWorkflowError())
+
+		want := []attempt{}
+		next, pause := time.Duration(0), interval
+		for len(want) < attempts {
+			left := pause
+			if len(want) == 0 {
+				left = 0
+			}
+			for _, gap := range suspended { // what is left passes outside of the gaps
+				if gap.to <= next {
+					continue
+				}
+				if next < gap.from && next+left < gap.from {
+					break
+				}
+				left -= max(0, gap.from-next)
+				next = gap.to
+			}
+			if len(want) > 0 {
+				pause *= time.Duration(coefficient)
+			}
+			if next += left; next >= ends {
+				break
+			}
+			version := 1
+			for _, m := range moved {
+				if m < next {
+					version++
+				}
+			}
+			want = append(want, attempt{At: next, Host: fmt.Sprint("shop", version), Key: fmt.Sprintf("buy1:1:1:%d", epoch.UnixMicro())})
+			next += takes
+		}
+		// What was under way when the ticket ended may have been broken off before it was written down, or not.
+		broken := func(a attempt) bool { return a.At < ends && a.At+takes > ends }
+		want, got := slices.DeleteFunc(want, broken), slices.DeleteFunc(s.attempts(), broken)
+		require.Equal(rt, want, got, "ended at %s, suspended %v", ends, suspended)
+	})
+}
+
+// The next run goes on where the one before it left off: with the attempts that are left, and no sooner.
+func TestARollOverForgetsNoAttempt(t *testing.T) {
+	const retry = "{attempts: 3, interval: 30m, coefficient: 1}"
+	b := newBench(t)
+	s := b.sells(0, 0)
+	b.handle(10*time.Minute, say("op-1"))
+	b.ExecuteWorkflow(Ticket, TicketInput{Events: openBuying(t, retry), MoveAfter: 1})
+	next := rolledOver(t, b.GetWorkflowError())
+	require.Len(t, s.attempts(), 1)
+	require.Len(t, next.Requests, 1)
+	require.Equal(t, 1, next.Requests[0].Made)
+
+	b = newBench(t)
+	b.SetStartTime(epoch.Add(10 * time.Minute))
+	later := b.sells(0, 0)
+	next.MoveAfter = 0
+	b.handle(5*time.Minute, order(ticket.Suspend, 1))    // with 15 minutes left
+	b.handle(60*time.Minute, order(ticket.Unsuspend, 2)) // at 70
+	b.handle(300*time.Minute, order(ticket.Close, 3))
+	b.ExecuteWorkflow(Ticket, next)
+	require.NoError(t, b.GetWorkflowError())
+	var at []time.Duration
+	for _, a := range later.attempts() {
+		at = append(at, a.At)
+		require.Equal(t, s.attempts()[0].Key, a.Key)
+	}
+	require.Equal(t, []time.Duration{85 * time.Minute, 115 * time.Minute}, at)
+}
+
+// A run that is full waits for what is under way: the next would hear nothing of it. Meanwhile it takes commands, and starts nothing.
+func TestARollOverWaitsForAttemptsUnderWay(t *testing.T) {
+	b := newBench(t)
+	s := b.sells(20*time.Minute, 1)
+	b.handle(time.Minute, say("op-1"))
+	late := b.handle(10*time.Minute, say("op-2"))
+	b.ExecuteWorkflow(Ticket, TicketInput{Events: openBuying(t, "{attempts: 3}"), MoveAfter: 1})
+	next := rolledOver(t, b.GetWorkflowError())
+	require.NoError(t, late.err)
+	require.Len(t, s.attempts(), 1)
+	require.Empty(t, next.Requests)
+	require.Equal(t, []string{"ann"}, next.Before.WaitingFor(), "the answer was heard")
+}
+
+// An attempt that nobody waits for is broken off; one of a suspended ticket is not, for its answer is kept until the ticket goes on.
+func TestAnAttemptIsBrokenOffWhenNobodyWaitsForIt(t *testing.T) {
+	source := `
+key: both
+name: Both
+nodes:
+  - {id: split, name: Split, type: parallel, branches: [{name: a, next: pay}, {name: b, next: ask}], join: meet}
+  - {id: pay, name: Pay, type: call, call: {url: 'https://shop1.example.com', timeout: 5m, retry: {attempts: 9}}, next: meet}
+  - {id: ask, name: Ask, type: approval, processors: {persons: [ann]}, reject: {then: back, to: talk}, next: meet}
+  - {id: meet, name: Meet, type: join, next: over}
+  - {id: talk, name: Talk, type: task, processors: {persons: [ann]}, next: over}
+  - {id: over, name: Over, type: end}
+`
+	for name, c := range map[string]struct {
+		does   ticket.Command
+		broken int
+		stands []string
+	}{
+		"left":      {ticket.Command{Action: ticket.Reject, Operator: "ann", Node: "ask", Operation: "op-no", Channel: ticket.ChannelIssue}, 1, []string{"talk"}},
+		"suspended": {order(ticket.Suspend, 1), 0, []string{"meet", "ask"}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			b := newBench(t)
+			broken := 0
+			b.SetOnActivityCanceledListener(func(*activity.Info) { broken++ })
+			s := b.sells(3*time.Minute, 1)
+			did := b.handle(time.Minute, c.does)
+			b.handle(time.Hour, order(ticket.Unsuspend, 2)) // refused where it is not
+			var stands []string
+			b.RegisterDelayedCallback(func() {
+				for _, n := range b.state().Nodes() {
+					stands = append(stands, n.Node)
+				}
+			}, 2*time.Hour)
+			b.handle(3*time.Hour, order(ticket.Close, 3))
+			b.ExecuteWorkflow(Ticket, TicketInput{Events: openingOf(t, source)})
+			require.NoError(t, b.GetWorkflowError())
+			require.NoError(t, did.err)
+			require.Equal(t, c.broken, broken)
+			require.LessOrEqual(t, len(s.attempts()), 1, "no other was started")
+			require.Equal(t, c.stands, stands)
+			pay, _ := b.state().Position.Find("pay")
+			require.Equal(t, map[int]flow.State{0: flow.Done, 1: flow.Cancelled}[c.broken], pay.State)
+		})
+	}
+}
+
+// A field that changes between two attempts, and the time, change nothing about the request: under one key a receiver is told one thing.
+func TestEveryAttemptSaysTheSame(t *testing.T) {
+	source := `
+key: both
+name: Both
+nodes:
+  - {id: split, name: Split, type: parallel, branches: [{name: a, next: pay}, {name: b, next: form}], join: meet}
+  - {id: pay, name: Pay, type: call, call: {url: 'https://shop', body: {at: "${string(now)}", note: "${fields.note}"}, retry: {attempts: 3, interval: 10m}}, next: meet}
+  - {id: form, name: Form, type: task, processors: {persons: [ann]}, fields: [{key: note, type: STRING}], next: meet}
+  - {id: meet, name: Meet, type: join, next: over}
+  - {id: over, name: Over, type: end}
+fields: [{key: note, type: STRING}]
+`
+	b := newBench(t)
+	said := map[string]int{}
+	var d *activities.Deliveries
+	b.OnActivity(d.CallService, mock.Anything, mock.Anything).Return(func(_ context.Context, in activities.CallInput) (flow.Called, error) {
+		said[in.Call.Body]++
+		return flow.Called{}, temporal.NewApplicationError("HTTP 503", "fault", "HTTP 503")
+	})
+	b.handle(time.Minute, ticket.Command{Action: ticket.Submit, Operator: "ann", Operation: "op-1", Channel: ticket.ChannelIssue, Fields: map[string]any{"note": "changed"}})
+	b.handle(3*time.Hour, order(ticket.Close, 3))
+	b.ExecuteWorkflow(Ticket, TicketInput{Events: openingOf(t, source)})
+	require.NoError(t, b.GetWorkflowError())
+	require.Len(t, said, 1)
+	for _, times := range said {
+		require.Equal(t, 3, times)
+	}
+}
+
+// The read model can be slow: an answer that comes in while it is waited for is an answer, and the request is not made again.
+func TestAnAnswerThatWaitsIsNotAskedForAgain(t *testing.T) {
+	b := newBench(t)
+	s := b.sells(time.Minute, 1)
+	b.projectTakes = time.Hour
+	b.RegisterDelayedCallback(func() { b.SignalWorkflow(string(ticket.Accept), AcceptSignal{Operator: "li"}) }, 30*time.Second)
+	b.handle(5*time.Hour, order(ticket.Close, 3))
+	b.ExecuteWorkflow(Ticket, TicketInput{Events: openBuying(t, "{attempts: 3}")})
+	require.NoError(t, b.GetWorkflowError())
+	require.Len(t, s.attempts(), 1)
+}
