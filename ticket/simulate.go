@@ -129,12 +129,15 @@ type simulation struct {
 	report    Simulation
 }
 
-// request is a request under way.
+// request is a request that the process waits for.
 type request struct {
-	call    flow.PendingCall
-	attempt int
-	entry   int       // of the script that the attempt comes to; -1: none
-	at      time.Time // when the attempt comes to it
+	call  flow.PendingCall
+	made  int       // attempts
+	entry int       // of the script that the last attempt comes to; -1: none
+	at    time.Time // when it does; zero between two attempts
+
+	left  time.Duration // between two attempts: what is left of the pause, as of since
+	since time.Time     // zero while the ticket is suspended
 }
 
 // read checks the script.
@@ -211,7 +214,12 @@ func (s *simulation) next() (first turn, more bool) {
 		could(turn{from.Add(s.after[i]), true, func() { s.answer(i) }})
 	}
 	for _, r := range s.requests {
-		could(turn{r.at, false, func() { s.answered(r) }})
+		switch {
+		case !r.at.IsZero():
+			could(turn{r.at, false, func() { s.answered(r) }})
+		case !r.since.IsZero():
+			could(turn{r.since.Add(r.left), false, func() { s.attempt(r) }})
+		}
 	}
 	for _, t := range s.ticket.Timers() {
 		fired := flow.Fired{Node: t.Node, Round: t.Round, Stage: t.Stage}
@@ -247,29 +255,35 @@ func (a ScriptedAct) command() Command {
 	return c
 }
 
-// request makes the requests that have become pending, and gives up those that nobody waits for any more.
+// request makes the requests that have become pending, and gives up those that nobody waits for any more. An attempt that is under way when the ticket is
+// suspended ends all the same; before the next one no time passes.
 func (s *simulation) request() {
-	pending := s.ticket.Calls(s.now)
-	same := func(a, b flow.PendingCall) bool { return a.Node == b.Node && a.Round == b.Round && a.Try == b.Try }
-	s.requests = slices.DeleteFunc(s.requests, func(r *request) bool {
-		return !slices.ContainsFunc(pending, func(c flow.PendingCall) bool { return same(c, r.call) })
-	})
-	for _, call := range pending {
-		if slices.ContainsFunc(s.requests, func(r *request) bool { return same(call, r.call) }) {
+	s.requests = slices.DeleteFunc(s.requests, func(r *request) bool { return !s.ticket.Awaits(r.call.Key) })
+	for _, r := range s.requests {
+		switch {
+		case !r.at.IsZero():
+		case s.ticket.Suspended && !r.since.IsZero():
+			r.left, r.since = max(0, r.left-s.now.Sub(r.since)), time.Time{}
+		case !s.ticket.Suspended && r.since.IsZero():
+			r.since = s.now
+		}
+	}
+	for _, call := range s.ticket.Calls(s.now) {
+		if slices.ContainsFunc(s.requests, func(r *request) bool { return r.call.Key == call.Key }) {
 			continue
 		}
 		s.report.Calls = append(s.report.Calls, call)
-		r := &request{call: call, at: s.now, entry: -1}
+		r := &request{call: call, entry: -1, at: s.now}
 		if call.Problem == "" {
-			s.attempt(r, s.now)
+			s.attempt(r)
 		}
 		s.requests = append(s.requests, r)
 	}
 }
 
 // attempt makes the next attempt at a request.
-func (s *simulation) attempt(r *request, at time.Time) {
-	r.attempt++
+func (s *simulation) attempt(r *request) {
+	r.made++
 	for i, c := range s.script.Calls {
 		if c.Node == r.call.Node && !s.usedCalls[i] {
 			s.usedCalls[i] = true
@@ -277,15 +291,15 @@ func (s *simulation) attempt(r *request, at time.Time) {
 			break
 		}
 	}
-	r.at = at
+	r.at = s.now
 	if r.entry >= 0 {
-		r.at = at.Add(s.callAfter[r.entry])
+		r.at = s.now.Add(s.callAfter[r.entry])
 	}
 }
 
-// answered decides what an attempt came to, or makes another one.
+// answered decides what an attempt came to, or has another one made.
 func (s *simulation) answered(r *request) {
-	called := flow.Called{Key: r.call.Key, Node: r.call.Node, Round: r.call.Round, Try: r.call.Try, Error: r.call.Problem, Status: 200, Body: "{}"}
+	called := flow.Called{Key: r.call.Key, Error: r.call.Problem, Status: 200, Body: "{}"}
 	if r.entry >= 0 {
 		c := s.script.Calls[r.entry]
 		called.Error, called.Status, called.Body = c.Error, c.Status, c.Body
@@ -296,8 +310,8 @@ func (s *simulation) answered(r *request) {
 		if called.Error == "" {
 			called.Error = flow.TryAgain(c.Status)
 		}
-		if called.Error != "" && r.attempt < r.call.Attempts {
-			s.attempt(r, s.now.Add(r.call.Pause(r.attempt)))
+		if called.Error != "" && r.made < r.call.Attempts {
+			r.at, r.left, r.since = time.Time{}, r.call.Pause(r.made), s.now
 			return
 		}
 	}
