@@ -37,6 +37,7 @@ type maker struct {
 	t     *rapid.T
 	nodes []flow.Node
 	count int
+	forks []string // in whose branches the next node lies
 }
 
 // pick draws one of n evenly; rapid itself likes small numbers best, which would leave most of what can be drawn undrawn. It shrinks to the first.
@@ -56,7 +57,7 @@ func (m *maker) id(kind string) string {
 // chain makes one to four elements in a row, the last of which leads to next, and gives the id of the first.
 func (m *maker) chain(next string, depth int) string {
 	for range 2 - min(depth, 1) + m.pick("elements", 3-depth) {
-		kinds := 8
+		kinds := 9
 		if depth >= 2 || m.count > 12 {
 			kinds = 6
 		}
@@ -82,12 +83,14 @@ func (m *maker) chain(next string, depth int) string {
 				n.Cases[0].When = "1 % fields.n == 1"
 			}
 			m.nodes, next = append(m.nodes, n), n.ID
-		case 7:
+		default:
 			join := m.id("join")
 			n := flow.Node{ID: m.id("fork"), Name: "Fork", Type: flow.Parallel, Join: join}
+			m.forks = append(m.forks, n.ID)
 			for _, name := range []string{"l", "r"} {
 				n.Branches = append(n.Branches, flow.Path{Name: name, Next: m.chain(join, depth+1)})
 			}
+			m.forks = m.forks[:len(m.forks)-1]
 			m.nodes, next = append(m.nodes, n, flow.Node{ID: join, Name: "Join", Type: flow.Join, Next: next}), n.ID
 		}
 	}
@@ -99,9 +102,9 @@ func (m *maker) processors() *flow.Processors {
 		{Assignee: true}, {Anyone: true}}[m.pick("who", 6)]
 }
 
-// rejection goes on, ends, or back to the node itself.
+// rejection goes on, ends, or back to the node itself or to a parallel that it lies in.
 func (m *maker) rejection(id string) *flow.Rejection {
-	return []*flow.Rejection{{Then: flow.GoOn}, {Then: flow.GoEnd}, {Then: flow.GoBack, To: id}}[m.pick("reject", 3)]
+	return []*flow.Rejection{{Then: flow.GoOn}, {Then: flow.GoEnd}, {Then: flow.GoBack, To: m.one("back", append(m.forks[:len(m.forks):len(m.forks)], id)...)}}[m.pick("reject", 3)]
 }
 
 func (m *maker) deadline(verdict bool) (stages []flow.Stage) {
@@ -176,7 +179,7 @@ func (m *maker) approval(next string) string {
 
 func (m *maker) call(next string) string {
 	c := &flow.Request{Method: m.one("method", "POST", "GET"), URL: "https://host/${fields.s}/hosts?by=${opener}", Headers: map[string]string{"X-N": "${fields.n}"},
-		Retry: &flow.Tries{Attempts: 1 + m.pick("attempts", 3), Interval: "2m", Coefficient: 2}}
+		Retry: &flow.Tries{Attempts: 1 + m.pick("attempts", 3), Interval: "45m", Coefficient: 2}}
 	if c.Method == "POST" {
 		c.Body = map[string]any{"n": "${fields.n}", "at": "${now}"}
 	}
@@ -259,7 +262,7 @@ func (m *maker) scriptedAct(rests []flow.Asked) ticket.ScriptedAct {
 	out.Admin = m.chance("admin", 15)
 	out.Pass = m.chance("pass", 70)
 	if len(rests) == 0 || m.chance("whole ticket", 10) {
-		out.Action = flow.Action(m.one("whole", "close", "terminate", "withdraw"))
+		out.Action = flow.Action(m.one("whole", "suspend", "unsuspend", "suspend", "unsuspend", "suspend", "unsuspend", "close", "terminate", "withdraw"))
 		return out
 	}
 	asked := rests[m.pick("node", len(rests))]
