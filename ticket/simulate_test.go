@@ -307,6 +307,34 @@ func TestASimulationMakesEveryAttempt(t *testing.T) {
 	}
 }
 
+// A request that nobody waits for any more is given up, and makes no further attempt.
+func TestASimulatedRequestIsGivenUpWhereTheTicketLeavesItsNode(t *testing.T) {
+	d := drafted(t, `
+- {id: both, name: Both, type: parallel, branches: [{name: l, next: ask}, {name: r, next: look}], join: met}
+- {id: ask, name: Ask, type: call, call: {url: 'https://a.example.com', retry: {interval: 1m}}, next: met}
+- {id: look, name: Look, type: approval, processors: {persons: [ann]}, reject: {then: back, to: both}, next: met}
+- {id: met, name: Met, type: join, next: done}
+- {id: done, name: Done, type: end}`, nil)
+	vote := func(action flow.Action, after string) ticket.ScriptedAct {
+		return ticket.ScriptedAct{After: after, Act: flow.Act{Node: "look", Action: action, Actor: "ann"}}
+	}
+	r, err := ticket.Simulate(d, ticket.Script{
+		Answers: []ticket.ScriptedAct{vote(flow.Reject, "30s"), vote(flow.Approve, "10s")},
+		Calls:   []ticket.ScriptedCall{{Node: "ask", Status: 503}, {Node: "ask", Status: 503}, {Node: "ask", Status: 200}, {Node: "ask", Status: 404}},
+	}, monday)
+	require.NoError(t, err)
+	require.Equal(t, `0s entered look to ann
+30s voted look by ann
+30s went_back look by ann to both
+30s cancelled ask
+30s entered look to ann
+40s voted look by ann
+1m30s call_done ask
+1m30s finished done
+`, path(r))
+	require.Len(t, r.Calls, 2)
+}
+
 // What happens to the ticket as a whole is part of a script: while it is suspended nobody acts and no clock runs, and who closes it by hand approves
 // nothing.
 func TestASimulatedTicketIsSuspendedAndClosed(t *testing.T) {

@@ -224,7 +224,7 @@ func drawScript(t *rapid.T, d ticket.Draft) (script ticket.Script, simulated tic
 		if simulated.Ending != nil || len(simulated.Unused) > 0 {
 			break
 		}
-		a := m.scriptedAct(simulated.Rests)
+		a := m.scriptedAct(simulated)
 		last := time.Duration(0)
 		for _, before := range script.Answers {
 			if after, err := flow.ParseDuration(before.After); err == nil && before.Node == a.Node {
@@ -256,13 +256,18 @@ func (m *maker) scriptedCall(node string) ticket.ScriptedCall {
 }
 
 // scriptedAct is something that can be done where the ticket stands, by somebody who can, with all that is asked for; or nearly so.
-func (m *maker) scriptedAct(rests []flow.Asked) ticket.ScriptedAct {
+func (m *maker) scriptedAct(at ticket.Simulation) ticket.ScriptedAct {
+	rests := at.Rests
 	out := ticket.ScriptedAct{Act: flow.Act{Comment: m.one("comment", "fine", "fine", "")}}
 	out.Actor = m.one("actor", people...)
 	out.Admin = m.chance("admin", 15)
 	out.Pass = m.chance("pass", 70)
-	if len(rests) == 0 || m.chance("whole ticket", 10) {
-		out.Action = flow.Action(m.one("whole", "suspend", "unsuspend", "suspend", "unsuspend", "suspend", "unsuspend", "close", "terminate", "withdraw"))
+	if at.Suspended && m.chance("resume", 70) {
+		out.Action = flow.Action(ticket.Unsuspend)
+		return out
+	}
+	if len(rests) == 0 || m.chance("whole ticket", 20) {
+		out.Action = flow.Action(m.one("whole", "suspend", "suspend", "suspend", "suspend", "suspend", "unsuspend", "close", "terminate", "withdraw"))
 		return out
 	}
 	asked := rests[m.pick("node", len(rests))]
