@@ -3,9 +3,7 @@ package issue
 import (
 	"errors"
 	"fmt"
-	"maps"
 	"net/http"
-	"slices"
 
 	"github.com/gofiber/fiber/v2"
 
@@ -27,22 +25,7 @@ func (h *Handler) service(c *fiber.Ctx, d ticket.Draft) (*ticket.ServiceRecord, 
 	case err != nil:
 		return nil, err
 	}
-	return &record, canBeNamed(record.Definition, d.Named)
-}
-
-// canBeNamed refuses to name people for a node that does not exist or asks nobody: they would never be asked.
-func canBeNamed(def flow.Definition, named map[string][]string) error {
-	var f ticket.Faults
-	for _, id := range slices.Sorted(maps.Keys(named)) {
-		i := slices.IndexFunc(def.Nodes, func(n flow.Node) bool { return n.ID == id })
-		switch {
-		case i < 0:
-			f.Add("state_processors."+id, "the service has no such node")
-		case def.Nodes[i].Type != flow.Task && def.Nodes[i].Type != flow.Approval:
-			f.Add("state_processors."+id, fmt.Sprintf("a %s asks nobody", def.Nodes[i].Type))
-		}
-	}
-	return f.Err()
+	return &record, houseapi.CanBeNamed(record.Definition, d.Named)
 }
 
 // diagram draws the process of an issue, with what of it is done, current and skipped.

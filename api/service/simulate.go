@@ -50,6 +50,9 @@ func (h *Handler) simulate(c *fiber.Ctx, in simulation) error {
 	case len(faults) > 0:
 		return faulty(c, faults)
 	}
+	if err := houseapi.CanBeNamed(def, in.Named); err != nil {
+		return err
+	}
 	at := h.now()
 	if in.Start != nil {
 		at = *in.Start

@@ -122,6 +122,7 @@ func TestSimulationsThatAreWrong(t *testing.T) {
 		"form":                {`{"service":"leave","fields":{"days":"many"}}`, "fields.days"},
 		"form left out":       {`{"service":"leave"}`, "fields.days: is required"},
 		"form of another":     {`{"service":"leave","fields":{"days":1,"x":1}}`, "fields.x: the form has no such field"},
+		"nobody's node":       {`{"service":"leave","fields":{"days":1},"state_processors":{"book":["x"],"nowhere":["x"]}}`, "state_processors.book: a call asks nobody; state_processors.nowhere: the service has no such node"},
 		"script without node": {`{"service":"leave","fields":{"days":1},"script":{"answers":[{"action":"approve"}]}}`, "script.answers[0].node: is required"},
 		"script's duration":   {`{"service":"leave","fields":{"days":1},"script":{"calls":[{"node":"book","after":"soon"}]}}`, "script.calls[0].after"},
 		"script of numbers":   {`{"service":"leave","script":{"answers":[1]}}`, "script.answers[0]: must be an object"},
