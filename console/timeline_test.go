@@ -60,7 +60,7 @@ func TestTimelineTellsEverything(t *testing.T) {
 
 	votes := b.get(at(buy)).section("timeline")
 	for _, part := range []string{
-		"Named for 总经理审批 zhuge.liang", "Form submitted by sun.quan", "Approved by 刘备", "部门会签 left (no)", "部门会签 went back → 提出申请",
+		"Named for 总经理审批 zhuge.liang", "Form submitted by sun.quan", "Approved by 刘备", "部门会签 left (no)", "部门会签 went back by guan.yu → 提出申请",
 		"Rejected by guan.yu ITSM API, app shop", "预算不足", "Moved to another version by admin issue API, app shop", "Version 3 to 4", "部门会签 voted on (yes) for zhang.fei",
 	} {
 		require.Contains(t, votes, part)

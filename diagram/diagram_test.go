@@ -74,7 +74,7 @@ func TestAPositionIsMarked(t *testing.T) {
 
 	// Skipped, cancelled, failed, and nobody to act.
 	marked := func(state flow.State, asked ...string) string {
-		at := flow.Position{Nodes: []flow.NodeState{{Node: "solve", Type: flow.Task, State: state, Round: 1, Asked: asked}}}
+		at := flow.Position{Nodes: []flow.NodeState{{Node: "solve", Type: flow.Task, State: state, Round: 1, Roster: flow.Roster{Asked: asked}}}}
 		return string(SVG(def, &at))
 	}
 	require.Contains(t, marked(flow.Skipped), `class="node task skipped"`)

@@ -82,7 +82,7 @@ func (b *builder) members(n *node) {
 func (b *builder) task(n *node, at func(string) string) {
 	b.enum(at("action"), string(n.Action), "action")
 	b.asked(at("processors"), n.Processors)
-	b.people(at("deliver"), n.Deliver)
+	b.others(at("deliver"), n.Deliver)
 	if n.Processors.Caller && n.Distribute != ByAll {
 		b.add(at("processors.caller"), "the caller can only name who processes a task, not who claims it or is assigned")
 	}
@@ -107,8 +107,8 @@ func (b *builder) task(n *node, at func(string) string) {
 
 func (b *builder) approval(n *node, at func(string) string) {
 	b.asked(at("processors"), n.Processors)
-	b.people(at("deliver"), n.Deliver)
-	b.people(at("add"), n.Add)
+	b.others(at("deliver"), n.Deliver)
+	b.others(at("add"), n.Add)
 	b.enum(at("rule"), string(n.Rule), "rule")
 	switch fixed := len(n.Processors.Persons); {
 	case n.Rule == NOfM && (n.N < 1 || n.N > MaxPersons):

@@ -256,7 +256,7 @@ func (r *run) nodeResult(n *node) map[string]any {
 	}
 	seen := map[string]any{"done": state.State == Done, "passed": state.Result != nil && *state.Result, "by": by, "status": state.Status}
 	if n.Type == Approval {
-		maps.Copy(seen, state.counts())
+		maps.Copy(seen, state.count(true).seen())
 	}
 	return seen
 }

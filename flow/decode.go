@@ -24,8 +24,8 @@ const MaxSource = 512 << 10
 const maxDepth = 30
 
 // Parse reads a definition written in YAML or JSON and checks it. The faults are those of the text itself (also members that no definition
-// has: a misspelt member must not be passed over in silence), those that Check finds, headers of requests that no node may set (see Reserved), and
-// loops of calls, each with line and column. With faults, what could be read is returned as well.
+// has: a misspelt member must not be passed over in silence), those that Check finds, headers of requests that no node may set (see Reserved), lists
+// that name nobody and loops of calls, each with line and column. With faults, what could be read is returned as well.
 func Parse(text []byte) (Definition, Faults) {
 	var def Definition
 	d := decoder{sources: map[string]source{}}

@@ -72,13 +72,18 @@ func (r *run) schedule(n *node, s *NodeState) {
 	switch {
 	case s.Stage >= len(n.stages):
 		s.Due = nil
-	case s.Stage == 0:
-		due := s.Entered.Add(n.stages[0].after)
+	case s.Stage == 0 || r.weighed():
+		due := n.due(*s)
 		s.Due = &due
 	default:
 		due := s.Due.Add(n.stages[s.Stage].after - n.stages[s.Stage-1].after)
 		s.Due = &due
 	}
+}
+
+// due is when the next stage of a deadline comes due: so long after the node was entered, and what suspensions took is added.
+func (n *node) due(s NodeState) time.Time {
+	return s.Entered.Add(s.PausedFor + n.stages[s.Stage].after)
 }
 
 // remedy does what a stage of a deadline says.
@@ -90,11 +95,19 @@ func (r *run) remedy(n *node, s *NodeState, stage Stage) {
 	case DoEscalate, DoReassign:
 		r.others(n, s, stage, note)
 	case DoApprove, DoReject:
-		pass := stage.Do == DoApprove
+		said := stage.Do == DoApprove
+		pass := said
+		if n.Type == Approval && r.weighed() {
+			pass = n.spoken(*s, said)
+		}
 		if n.Type == Approval || n.Action == Confirm {
 			s.Result, s.By = &pass, nil
 		}
-		r.say(Expired, s, LogEntry{Pass: &pass, Note: note})
+		r.say(Expired, s, LogEntry{Pass: &said, Note: note})
+		if pass != said { // it is the votes that led there
+			r.decide(n, s, pass)
+			return
+		}
 		if defaults, err := r.env.Rules.fill(n.Fields, nil); err == nil && pass { // Check saw to it that nothing required is missing
 			r.set(defaults)
 		}
@@ -120,25 +133,20 @@ func (r *run) others(n *node, s *NodeState, stage Stage, note string) {
 			found = append(found, who)
 		}
 	}
+	c := replacing(*s, found, stage.To.Anyone)
 	switch {
 	case len(found) == 0 && !stage.To.Anyone:
-		note += ", but nobody was found"
+		r.say(kind, s, LogEntry{Note: note + ", but nobody was found"})
+		return
 	case stage.Do == DoEscalate && stage.Mode != "replace":
-		s.Asked = distinct(append(s.Asked, found...))
-		s.Anyone = s.Anyone || stage.To.Anyone
+		c = adding(found, stage.To.Anyone)
 		if s.Claimed != "" { // the others may take it from the one who holds it
 			s.State, s.Claimed = Claiming, ""
 		}
-	default:
-		r.replace(n, s, found)
-		if stage.To.Anyone {
-			s.Anyone = true
-			if n.Type == Task {
-				r.offer(n, s)
-			}
-		}
+	case r.assigning(n, s):
+		c.give = false
 	}
-	r.say(kind, s, LogEntry{To: found, Note: note})
+	r.appoint(n, s, c, kind, LogEntry{To: found, Note: note})
 }
 
 func (Suspend) apply(r *run) error {
@@ -163,13 +171,21 @@ func (Resume) apply(r *run) error {
 		if s.Paused == nil {
 			return
 		}
+		took := max(0, r.env.Now.Sub(*s.Paused))
 		if s.Due != nil && n.Until == "" { // a point in time does not move
-			due := s.Due.Add(max(0, r.env.Now.Sub(*s.Paused)))
+			due := s.Due.Add(took)
 			s.Due = &due
 		}
 		s.Paused = nil
+		if r.weighed() {
+			s.PausedFor += took
+		}
 		if s.Held != "" {
 			r.release(n, s)
+		}
+		if s.Judge {
+			s.Judge = false
+			r.judge(n, s, afterMove)
 		}
 	})
 	return nil

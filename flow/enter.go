@@ -1,5 +1,7 @@
 package flow
 
+import "time"
+
 // move is a token on its way: to a node, in the branches of in.
 type move struct {
 	to string
@@ -76,7 +78,7 @@ func (r *run) enter(n *node) {
 		r.enterTask(n, s, before)
 	case Approval:
 		s.State = Active
-		s.Asked, s.Anyone = r.ask(n, before)
+		s.Roster = r.ask(n, before)
 	case Call:
 		r.request(s)
 	case Wait:
@@ -125,7 +127,7 @@ func (r *run) enterTask(n *node, s *NodeState, before NodeState) {
 		s.State = Assigning
 		s.Asked, s.Anyone = r.persons(n.Assigners), n.Assigners.Anyone
 	default:
-		s.Asked, s.Anyone = r.ask(n, before)
+		s.Roster = r.ask(n, before)
 		r.offer(n, s)
 	}
 }
@@ -152,7 +154,9 @@ func (r *run) enterWait(n *node, s *NodeState) {
 		if err != nil {
 			return // nothing to wait for
 		}
-		due = at.UTC()
+		if due = at.UTC(); r.weighed() { // times are to the microsecond; one that falls in between is waited for
+			due = due.Add(time.Microsecond - 1).Truncate(time.Microsecond)
+		}
 	}
 	s.Due = &due
 }

@@ -30,7 +30,7 @@ func (r *run) firstWorld(n *node) map[string]any {
 		}
 		seen := map[string]any{"done": state.State == Done, "passed": passed, "by": by, "status": state.Status}
 		if earlier.Type == Approval {
-			maps.Copy(seen, state.counts())
+			maps.Copy(seen, state.count(false).seen())
 		}
 		nodes[earlier.ID] = seen
 	}

@@ -13,45 +13,101 @@ func (r *run) hand(n *node, s *NodeState, a Act) error {
 	if err != nil {
 		return err
 	}
-	kind := map[Action]string{Assign: Assigned, Deliver: Delivered, Add: Added, Reassign: Reassigned}[a.Action]
+	c := replacing(*s, targets, false)
 	switch {
 	case a.Action == Add:
-		s.Asked = append(s.Asked, targets...)
+		c = adding(targets, false)
 	case a.Action == Deliver && (s.Claimed == "" || s.Claimed == a.Actor) && slices.Contains(n.pending(*s), a.Actor):
-		i := slices.Index(s.Asked, a.Actor)
-		if i < 0 { // it was open to anyone, and the actor has claimed it
-			r.replace(n, s, targets)
-			break
+		if slices.Contains(s.Asked, a.Actor) { // else it was open to anyone, and the actor has claimed it
+			c = delivering(a.Actor, targets)
+			c.give = s.Claimed != ""
 		}
-		s.Asked = distinct(slices.Concat(s.Asked[:i], targets, s.Asked[i+1:]))
-		if s.Claimed != "" {
-			r.give(n, s, targets)
-		}
-	default:
-		r.replace(n, s, targets)
+	case a.Action == Deliver && !a.Admin && n.Type == Approval && r.weighed():
+		c = opening(targets) // whoever is not asked has a place that is open to anyone, and no other
 	}
-	r.say(kind, s, LogEntry{Who: a.Actor, To: targets, Note: a.Comment})
+	kind := map[Action]string{Assign: Assigned, Deliver: Delivered, Add: Added, Reassign: Reassigned}[a.Action]
+	c.give = c.give && !(a.Action == Reassign && r.assigning(n, s))
+	c.lasting = true
+	r.appoint(n, s, c, kind, LogEntry{Who: a.Actor, To: targets, Note: a.Comment})
 	return nil
 }
 
-// replace asks others in the place of everybody who has not voted yet.
-func (r *run) replace(n *node, s *NodeState, targets []string) {
-	var asked []string
-	for _, who := range s.Asked {
-		if s.voted(who) {
-			asked = append(asked, who)
+// appointment is a change of who is asked at a node.
+type appointment struct {
+	of      func(o Roster) (h handOver, ok bool) // what it makes of a roster; not ok: nothing
+	to      []string
+	anyone  bool
+	give    bool // a task is given to those in to, and to nobody else
+	lasting bool // it holds also when the ticket comes back
+}
+
+// adding asks more people.
+func adding(to []string, anyone bool) appointment {
+	return appointment{to: to, anyone: anyone, of: func(o Roster) (handOver, bool) {
+		more := slices.DeleteFunc(slices.Clone(to), func(who string) bool { return slices.Contains(o.Asked, who) })
+		return handOver{to: more, anyone: anyone, at: len(o.Asked)}, true
+	}}
+}
+
+// delivering asks others in the place of one.
+func delivering(from string, to []string) appointment {
+	return appointment{to: to, of: func(o Roster) (handOver, bool) {
+		at := slices.Index(o.Asked, from)
+		return handOver{from: []string{from}, to: to, at: max(0, at)}, at >= 0
+	}}
+}
+
+// opening asks others in the place that is open to anyone.
+func opening(to []string) appointment {
+	return appointment{to: to, of: func(o Roster) (handOver, bool) {
+		return handOver{open: true, to: to, at: len(o.Asked)}, o.Anyone
+	}}
+}
+
+// replacing asks others in the place of everybody who has not voted yet.
+func replacing(s NodeState, to []string, anyone bool) appointment {
+	return appointment{to: to, anyone: anyone, give: true, of: func(o Roster) (handOver, bool) {
+		return handOver{from: s.silent(o), open: true, to: to, anyone: anyone, at: len(o.Asked)}, true
+	}}
+}
+
+// appoint is the one place where it changes who is asked at a node that is open. What a deadline changed does not hold when the ticket comes back;
+// what persons changed does.
+func (r *run) appoint(n *node, s *NodeState, c appointment, kind string, entry LogEntry) {
+	rosters := []*Roster{&s.Roster}
+	if r.weighed() && !c.lasting && s.Lasting == nil {
+		lasting := s.Roster.clone()
+		s.Lasting = &lasting
+	} else if c.lasting && s.Lasting != nil {
+		rosters = append(rosters, s.Lasting)
+	}
+	vetoes := n.vetoes(*s)
+	for _, o := range rosters {
+		h, ok := c.of(*o)
+		switch {
+		case !ok:
+		case n.Type == Approval && r.weighed():
+			o.hand(h, vetoes)
+		default:
+			o.place(h)
 		}
 	}
-	s.Asked, s.Anyone = distinct(append(asked, targets...)), false
-	if n.Type == Task {
-		r.give(n, s, targets)
+	if n.Type == Task && c.give {
+		r.give(n, s, c.to, c.anyone)
 	}
+	r.say(kind, s, entry)
+	r.judge(n, s, afterChange)
+}
+
+// assigning reports whether those asked at a task are the ones who assign it: then whoever is asked instead assigns it, too.
+func (r *run) assigning(n *node, s *NodeState) bool {
+	return r.weighed() && n.Type == Task && s.State == Assigning
 }
 
 // give lets a task be claimed anew, by the targets alone.
-func (r *run) give(n *node, s *NodeState, targets []string) {
+func (r *run) give(n *node, s *NodeState, targets []string, anyone bool) {
 	all := s.Asked
-	s.Asked, s.Anyone = targets, false
+	s.Asked, s.Anyone = targets, anyone
 	r.offer(n, s)
 	if s.State != Claiming {
 		s.Asked = all
@@ -61,11 +117,12 @@ func (r *run) give(n *node, s *NodeState, targets []string) {
 // targets checks to whom a node is given.
 func (r *run) targets(n *node, s NodeState, a Act) ([]string, error) {
 	within := map[Action]*Processors{Assign: n.Processors, Deliver: n.Deliver, Add: n.Add}[a.Action]
-	targets := distinct(a.Targets)
+	targets, named := distinct(a.Targets), r.persons(within)
+	twice := a.Action == Deliver && n.Type == Approval && r.weighed() // it would give two voices to one person
 	if len(targets) == 0 {
 		return nil, refuse(Invalid, "targets", "is required: to whom?")
 	}
-	if len(s.Asked)+len(targets) > MaxPersons {
+	if r.asks(n, s, a, len(targets)) > MaxPersons {
 		return nil, refuse(Invalid, "targets", "at most %d persons can be asked", MaxPersons)
 	}
 	if a.Action == Deliver && strings.TrimSpace(a.Comment) == "" {
@@ -77,13 +134,24 @@ func (r *run) targets(n *node, s NodeState, a Act) ([]string, error) {
 			return nil, refuse(Invalid, "targets", "%q is no name", who)
 		case s.voted(who):
 			return nil, refuse(Conflict, "targets", "%s has handled this node already", who)
-		case a.Action == Deliver && who == a.Actor || a.Action == Add && slices.Contains(s.Asked, who):
+		case a.Action == Deliver && who == a.Actor || (a.Action == Add || twice) && slices.Contains(s.Asked, who):
 			return nil, refuse(Conflict, "targets", "%s is asked already", who)
-		case !a.Admin && !within.empty() && !within.Anyone && !slices.Contains(r.persons(within), who):
+		case !a.Admin && (r.weighed() && within != nil || !within.empty()) && !within.anyone() && !slices.Contains(named, who):
 			return nil, refuse(Forbidden, "targets", "%q cannot be given to %s", n.Name, who)
 		}
 	}
 	return targets, nil
+}
+
+// asks is how many people a node asks after an act.
+func (r *run) asks(n *node, s NodeState, a Act, targets int) int {
+	switch {
+	case a.Action == Reassign && r.weighed():
+		return len(s.Asked) - len(s.silent(s.Roster)) + targets
+	case a.Action == Deliver && r.weighed() && slices.Contains(s.Asked, a.Actor):
+		targets--
+	}
+	return len(s.Asked) + targets
 }
 
 // distinct drops repetitions and keeps the order of first appearance; nil of nothing.

@@ -37,7 +37,7 @@ func TestARetryMapsTheAnswerThatWasKept(t *testing.T) {
 
 	// A version that understands it maps it without another request.
 	mended := process(t, strings.Replace(order, "body.id", `'int(trim(body.id, "x"))'`, 1))
-	moved, reasons := Migrate(pl.p, mended, pl.pos, nil)
+	moved, reasons := Migrate(pl.p, mended, pl.pos, nil, RulesNow, RulesNow)
 	require.Empty(t, reasons)
 	kept := *pl
 	kept.p, kept.pos = mended, moved
@@ -158,7 +158,7 @@ func TestARequestOfTheFirstRulesKeepsItsKeyInAMigration(t *testing.T) {
 	pl.lines(`start => buy:calling`)
 	require.Empty(t, pl.p.Calls(pl.pos, pl.env)[0].Key)
 	other := process(t, strings.ReplaceAll(order, "id: buy", "id: pay"))
-	moved, reasons := Migrate(pl.p, other, pl.pos, map[string]string{"buy": "pay"})
+	moved, reasons := Migrate(pl.p, other, pl.pos, map[string]string{"buy": "pay"}, RulesNow, RulesNow)
 	require.Empty(t, reasons)
 	pl.env.Rules = RulesNow
 	call := other.Calls(moved, pl.env)[0]

@@ -1,6 +1,10 @@
 package flow
 
-import "fmt"
+import (
+	"fmt"
+	"slices"
+	"time"
+)
 
 // Reason is why a ticket cannot be moved to another definition.
 type Reason struct {
@@ -11,8 +15,11 @@ type Reason struct {
 // Migrate carries a position over to another definition, each node to the one that nodes names for it, or else to the one with the same
 // id. It is refused, with every reason, where an open node has no such target or one of another type, and where the branches that are
 // running do not fit the parallels of the target. What is over is kept, so that its results still count. Deadlines go on as they were set;
-// one that only the target has counts from when the node was entered.
-func Migrate(source, target *Process, pos Position, nodes map[string]string) (Position, []Reason) {
+// one that only the target has counts from when the node was entered, without the time that the ticket was suspended. The people who are asked and
+// their votes stay. Whether the votes decide under the target's rule is not asked here: that is what Moved is for.
+//
+// had are the rules by which the ticket was decided, and gets those by which it will be.
+func Migrate(source, target *Process, pos Position, nodes map[string]string, had, gets Rules) (Position, []Reason) {
 	var reasons []Reason
 	complain := func(node, format string, values ...any) {
 		reasons = append(reasons, Reason{node, fmt.Sprintf(format, values...)})
@@ -55,8 +62,11 @@ func Migrate(source, target *Process, pos Position, nodes map[string]string) (Po
 					}
 				}
 			}
-			if s.awaits() && moved.Node != s.Node {
-				moved.Key = s.Known() // to its receiver it is the same request
+			if gets >= RulesWeighed {
+				source.nodes[s.Node].weigh(n, &moved, had)
+				if s.awaits() && moved.Node != s.Node {
+					moved.Key = s.Known() // to its receiver it is the same request
+				}
 			}
 			n.rewind(&moved)
 			out.Nodes = append(out.Nodes, moved)
@@ -90,6 +100,23 @@ func (n *node) has(branch string) bool {
 	return false
 }
 
+// weigh makes of an open node one that is decided by RulesWeighed at its target n.
+func (source *node) weigh(n *node, s *NodeState, had Rules) {
+	if had < RulesWeighed && s.Stage < len(source.stages) && s.Due != nil {
+		// The rules before did not count suspensions by themselves, but they moved what was due by them.
+		s.PausedFor = max(0, s.Due.Sub(source.due(*s)))
+	}
+	s.Judge = false
+	var named []string
+	if source.Veto != nil {
+		named = source.Veto.Persons
+	}
+	kept := n.Veto != nil && slices.ContainsFunc(named, func(who string) bool { return slices.Contains(n.Veto.Persons, who) })
+	if !kept { // it was taken over from somebody who would have none here
+		s.Vetoes = nil
+	}
+}
+
 // rewind sets the clock of a node that has come from another definition.
 func (n *node) rewind(s *NodeState) {
 	switch {
@@ -97,7 +124,60 @@ func (n *node) rewind(s *NodeState) {
 	case s.Stage >= len(n.stages):
 		s.Due = nil
 	case s.Due == nil:
-		due := s.Entered.Add(n.stages[s.Stage].after)
+		due := n.due(*s)
 		s.Due = &due
 	}
+}
+
+// Moved says that the position has come from another definition, by Migrate. Approvals whose votes decide under the rule they have now are over; those
+// of a suspended ticket are when it is resumed.
+type Moved struct{}
+
+func (Moved) apply(r *run) error {
+	for _, was := range slices.Clone(r.pos.Nodes) {
+		s, _ := r.pos.Find(was.Node) // an approval before it can have ended the ticket
+		if s.Type != Approval || !s.State.Open() {
+			continue
+		}
+		n := r.p.nodes[s.Node]
+		if over, _ := n.verdict(s, afterMove); !over {
+			continue
+		}
+		if s.Paused != nil {
+			r.touch(n).Judge = true
+			continue
+		}
+		r.judge(n, r.touch(n), afterMove)
+	}
+	return nil
+}
+
+// Overdue is what happens at once because its time has passed.
+type Overdue struct {
+	Timer
+	Do Remedy `json:"do,omitempty"` // what the stage of the deadline does; nothing for a wait, which is over
+}
+
+// Overdue lists every timer of a position that has come due by a time, and the stages after it that have, in the order of the nodes. What the first of
+// them does can make the others pointless. A suspended ticket has none.
+func (p *Process) Overdue(pos Position, at time.Time) (out []Overdue) {
+	for _, s := range pos.Nodes {
+		n := p.nodes[s.Node]
+		if n == nil || !s.State.Open() || s.Paused != nil || s.Due == nil {
+			continue
+		}
+		if n.Type == Wait {
+			if !s.Due.After(at) {
+				out = append(out, Overdue{Timer: Timer{s.Node, s.Round, 0, TimerWait, *s.Due}})
+			}
+			continue
+		}
+		for due := *s.Due; s.Stage < len(n.stages) && !due.After(at); due = n.due(s) {
+			out = append(out, Overdue{Timer{s.Node, s.Round, s.Stage, TimerDeadline, due}, n.stages[s.Stage].Do})
+			if s.Stage++; s.Stage == len(n.stages) {
+				break
+			}
+		}
+	}
+	return out
 }

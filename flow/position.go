@@ -20,17 +20,19 @@ type NodeState struct {
 	Entered time.Time  `json:"entered"`
 	Left    *time.Time `json:"left,omitempty"`
 
-	Asked   []string `json:"asked,omitempty"`   // who is asked, those who have voted included; in sequence, in this order
-	Anyone  bool     `json:"anyone,omitempty"`  // anybody may act
+	Roster
+	Lasting *Roster  `json:"lasting,omitempty"` // who is asked when the ticket comes back, where a deadline made it other people; see Roster.change
 	Claimed string   `json:"claimed,omitempty"` // who holds the task
 	Votes   []Vote   `json:"votes,omitempty"`   // of this round
 	Result  *bool    `json:"result,omitempty"`  // approval, confirm: passed or not; nil while undecided. Call: answered or not
 	By      []string `json:"by,omitempty"`      // whose act or votes led to the result; nobody when a deadline did
 	Earlier bool     `json:"earlier,omitempty"` // approval: it was left before the ticket was reopened and counts no more
+	Judge   bool     `json:"judge,omitempty"`   // it came from another version while the ticket was suspended: it is judged when that is over
 
-	Stage  int        `json:"stage,omitempty"`  // how many stages of the deadline have come due
-	Due    *time.Time `json:"due,omitempty"`    // when the next stage does, or the wait is over
-	Paused *time.Time `json:"paused,omitempty"` // since when the ticket is suspended; Due moves by as long as that lasts
+	Stage     int           `json:"stage,omitempty"`      // how many stages of the deadline have come due
+	Due       *time.Time    `json:"due,omitempty"`        // when the next stage does, or the wait is over
+	Paused    *time.Time    `json:"paused,omitempty"`     // since when the ticket is suspended; Due moves by as long as that lasts
+	PausedFor time.Duration `json:"paused_for,omitempty"` // how long the ticket was suspended before, since the node was entered; in nanoseconds
 
 	Led *Led `json:"led,omitempty"` // the act that brought the ticket here, where nothing lay between
 	Was *Was `json:"was,omitempty"` // how the round before this one was left
@@ -71,6 +73,7 @@ type Vote struct {
 	Comment string    `json:"comment,omitempty"`
 	At      time.Time `json:"at"`
 	By      string    `json:"on_behalf_by,omitempty"` // the admin who voted in the name of Who
+	Voices  int       `json:"voices,omitempty"`       // how many voices it counts for; 0 means one
 }
 
 // Find gives the state of a node, and false when it was never entered.
@@ -110,9 +113,14 @@ func Apply(p Position, changed []NodeState) Position {
 
 // clone copies a state so that nothing is shared with the original.
 func (s NodeState) clone() NodeState {
-	s.Asked, s.By, s.Met, s.Votes = slices.Clone(s.Asked), slices.Clone(s.By), slices.Clone(s.Met), slices.Clone(s.Votes)
+	s.By, s.Met, s.Votes = slices.Clone(s.By), slices.Clone(s.Met), slices.Clone(s.Votes)
 	s.Led, s.Was, s.Kept = copied(s.Led), copied(s.Was), copied(s.Kept)
 	s.Left, s.Due, s.Paused, s.Result = copied(s.Left), copied(s.Due), copied(s.Paused), copied(s.Result)
+	s.Roster = s.Roster.clone()
+	if s.Lasting != nil {
+		lasting := s.Lasting.clone()
+		s.Lasting = &lasting
+	}
 	return s
 }
 
@@ -122,11 +130,6 @@ func copied[T any](p *T) *T {
 	}
 	v := *p
 	return &v
-}
-
-// voted reports whether the person has voted in this round.
-func (s NodeState) voted(who string) bool {
-	return slices.ContainsFunc(s.Votes, func(v Vote) bool { return v.Who == who })
 }
 
 // fits reports what is wrong with a position of this process, or "". A position that Step made always fits; one from elsewhere, or from

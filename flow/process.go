@@ -53,8 +53,8 @@ func Check(def Definition) Faults {
 	return faults
 }
 
-// publishable names besides what was once published and is refused now: headers that no node may set, and loops of calls. It is no part of Check,
-// because such definitions have to compile for as long as there are tickets that run through them.
+// publishable names besides what was once published and is refused now: headers that no node may set, lists that name nobody, and
+// loops of calls. It is no part of Check, because such definitions have to compile for as long as there are tickets that run through them.
 func publishable(def Definition) Faults {
 	_, faults := build(def, true)
 	return append(faults, callHeaders(def)...)

@@ -11,6 +11,9 @@ func (p *Processors) empty() bool {
 	return p == nil || len(p.Persons) == 0 && len(p.Fields) == 0 && !p.Opener && !p.Assignee && !p.Caller && !p.Anyone
 }
 
+// anyone reports whether anybody may act.
+func (p *Processors) anyone() bool { return p != nil && p.Anyone }
+
 // fixed reports whether the persons listed are everybody that will be asked.
 func (p *Processors) fixed() bool {
 	return len(p.Persons) > 0 && len(p.Fields) == 0 && !p.Opener && !p.Assignee && !p.Caller && !p.Anyone
@@ -21,6 +24,15 @@ func (b *builder) asked(path string, p *Processors) {
 	if p.empty() {
 		b.add(path, "nobody is named: persons, opener, assignee, fields, caller or anyone")
 		return
+	}
+	b.people(path, p)
+}
+
+// others checks to whom a node may be handed over, or who may be added. Tickets run through definitions in which such a list names nobody: there nobody
+// can be named but by an admin.
+func (b *builder) others(path string, p *Processors) {
+	if b.publishing && p != nil && p.empty() {
+		b.add(path, "nobody is named: leave it out, or say persons, opener, assignee, fields or anyone")
 	}
 	b.people(path, p)
 }
@@ -94,20 +106,24 @@ func (r *run) persons(p *Processors) []string {
 
 // ask works out who is asked at a node that is being entered. Whoever the caller named takes the place of the node's own processors, but
 // only at nodes that are plainly processed (itsm.md 1.4). When the ticket comes back to a node, those asked before are asked again, also
-// after a hand-over, unless they come from something that can have changed meanwhile.
-func (r *run) ask(n *node, before NodeState) (asked []string, anyone bool) {
+// after a hand-over by persons but not after one by a deadline, unless they come from something that can have changed meanwhile.
+func (r *run) ask(n *node, before NodeState) Roster {
+	again := before.Roster
+	if before.Lasting != nil {
+		again = *before.Lasting
+	}
 	plain := n.Type == Approval || n.Distribute == ByAll
 	named := r.env.Named[n.ID]
 	if !plain {
 		named = nil
 	}
 	changing := len(n.Processors.Fields) > 0 || n.Processors.Assignee
-	nobody := len(before.Asked) == 0 && !before.Anyone
+	nobody := len(again.Asked) == 0 && !again.Anyone
 	if plain && before.Round > 0 && !nobody && (!changing || len(named) > 0) {
-		return slices.Clone(before.Asked), before.Anyone
+		return again.clone()
 	}
 	if len(named) > 0 {
-		return r.env.Rules.persons(strings.Join(named, ",")), false
+		return Roster{Asked: r.env.Rules.persons(strings.Join(named, ","))}
 	}
-	return r.persons(n.Processors), n.Processors.Anyone
+	return Roster{Asked: r.persons(n.Processors), Anyone: n.Processors.Anyone}
 }

@@ -30,7 +30,7 @@ func newWorld(t *rapid.T) *world {
 	require.Empty(t, faults, "a definition without faults: %s", faults.Error())
 	p, err := Compile(def)
 	require.NoError(t, err)
-	w := &world{t: t, p: p, env: Env{Now: time.Date(2026, 3, 2, 9, 0, 0, 0, time.UTC), Opener: "olga",
+	w := &world{t: t, p: p, env: Env{Rules: RulesNow, Now: time.Date(2026, 3, 2, 9, 0, 0, 0, time.UTC), Opener: "olga",
 		Fields: map[string]any{"n": float64(rapid.IntRange(0, 9).Draw(t, "n")), "when": "2026-03-02 11:00:00"}}}
 	if rapid.Bool().Draw(t, "members") {
 		w.env.Fields["m"] = "ann,joe"
@@ -154,9 +154,9 @@ func (w *world) migrate() {
 	}
 	target, err := Compile(def)
 	require.NoError(w.t, err)
-	_, reasons := Migrate(w.p, target, w.pos, nil)
+	_, reasons := Migrate(w.p, target, w.pos, nil, RulesNow, RulesNow)
 	require.Equal(w.t, w.pos.Running(), len(reasons) > 0, "open nodes have no target without a map")
-	moved, reasons := Migrate(w.p, target, w.pos, nodes)
+	moved, reasons := Migrate(w.p, target, w.pos, nodes, RulesNow, RulesNow)
 	require.Empty(w.t, reasons)
 	require.Empty(w.t, target.fits(moved))
 
@@ -289,7 +289,7 @@ func TestNoPositionMakesAStepPanic(t *testing.T) {
 		w.p.Calls(w.pos, w.env)
 		ApproveResult(w.pos)
 		Draw(w.p.def, &w.pos)
-		Migrate(w.p, w.p, w.pos, nil)
+		Migrate(w.p, w.p, w.pos, nil, RulesNow, RulesNow)
 		after, _ := json.Marshal(w.pos)
 		require.Equal(t, string(before), string(after))
 	})

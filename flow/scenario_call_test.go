@@ -35,7 +35,7 @@ fields: [{key: name, type: STRING}, {key: n, type: INT}, {key: tags, type: MEMBE
 	field tags=x,y      =>
 	start     => c:calling
 	calls     => POST https://host/a%2Fb%20%3F%22%26%C3%A9/do?who=olga&n=5 {"list":[["x","y"],true,1],"n":4,"name":"a/b ?\"\u0026é","none":null,"text":"for a/b ?\"\u0026é ${x}"}
-	called ok {"code":0,"data":{"id":7}} => terminated approved
+	called ok {"code":0,"data":{"id":7}} => terminated refused
 	fields    => {"id":7,"n":"4","name":"a/b ?\"\u0026é","note":"got 200","tags":"x,y"}`},
 
 	{"a call that failed is retried or skipped by those who are asked", hook, `
@@ -62,7 +62,7 @@ fields: [{key: name, type: STRING}, {key: n, type: INT}, {key: tags, type: MEMBE
 	called ok {"ok":false}      => c:failed[]
 	retry by root admin         => c:calling
 	called ok {"ok":true,"n":"x"} => c:failed[]
-	retry by root admin         => c:calling
+	retry resend by root admin  => c:calling
 	called ok {"ok":true,"n":1} => completed approved`},
 
 	{"a request that cannot be made fails at once", `

@@ -51,7 +51,7 @@ fields: [{key: n, type: INT}]`, `
 service_type: event
 fields: [{key: n, type: INT}]`, `
 	start              => b:failed[]
-	skip by root admin => terminated approved`},
+	skip by root admin => terminated refused`},
 
 	{"parallels nest, and a branch may be empty", `
 - {id: p, name: P, type: parallel, branches: [{name: left, next: q}, {name: none, next: j}, {name: right, next: r}], join: j}
@@ -109,7 +109,7 @@ fields: [{key: n, type: INT}]`, `
 - {id: t, name: T, type: task, processors: {anyone: true}, next: j}
 - {id: j, name: J, type: join, next: done}
 - {id: no, name: No, type: end, status: terminated}` + end, `
-	start         => terminated approved
+	start         => terminated refused
 	submit by ann => refused conflict not possible`},
 
 	{"an end in a branch ends the whole ticket", `

@@ -81,7 +81,7 @@ var taskScenarios = []scenario{
 	deliver by ann to joe say busy       => b[joe bob]
 	says                                 => delivered(b ann >joe)
 	deliver by ann to sue say again      => refused forbidden asks joe, bob
-	submit by joe                        => completed approved`},
+	submit by joe @b                     => completed approved`},
 
 	{"those asked may end a ticket where that is allowed", `
 - {id: a, name: A, type: task, processors: {persons: [ann]}, next: b}
@@ -91,7 +91,7 @@ var taskScenarios = []scenario{
 	submit by ann              => b[ann]
 	terminate by ann           => refused invalid required
 	terminate by eve say no    => refused forbidden asks ann
-	terminate by ann say no    => terminated approved
+	terminate by ann say no    => terminated refused
 	says                       => finished(b ann)
 	status                     => terminated
 	submit by ann              => refused conflict already done by ann`},
@@ -108,7 +108,7 @@ var taskScenarios = []scenario{
 	confirm by ann    => b[bob]
 	confirm by bob    => c[joe]
 	status            => triggered
-	confirm by joe no => terminated approved`},
+	confirm by joe no => terminated refused`},
 
 	{"a form is checked and kept", `
 - id: t

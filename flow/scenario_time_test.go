@@ -63,7 +63,7 @@ fields: [{key: WHEN, type: DATETIME}]`, `
 	says           => reassigned(c >joe)
 	due            => c:claiming[anyone joe]
 	claim by zoe   => c[zoe]
-	due            => terminated approved`},
+	due            => terminated refused`},
 
 	{"a deadline does a task that needs nobody's knowledge", `
 - {id: t, name: T, type: task, processors: {anyone: true}, fields: [{key: f, type: STRING, required: true, default: none}], deadline: [{after: 1h, do: approve}], next: done}` + end, `

@@ -52,7 +52,7 @@ func play(t *testing.T, source string) *player {
 var monday = time.Date(2026, 3, 2, 9, 0, 0, 0, time.UTC)
 
 func newEnv() Env {
-	return Env{Now: monday, Opener: "olga", Fields: map[string]any{}}
+	return Env{Rules: RulesNow, Now: monday, Opener: "olga", Fields: map[string]any{}}
 }
 
 // inputs are the lines of a script without what they expect.

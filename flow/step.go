@@ -30,7 +30,7 @@ func (e Env) known() map[string]any {
 	return e.Fields
 }
 
-// Input is what happens to a process: Start, Act, Fired, Called, Suspend, Resume or Stop.
+// Input is what happens to a process: Start, Act, Fired, Called, Suspend, Resume, Moved or Stop.
 type Input interface{ apply(*run) error }
 
 // Start begins the process at its first node: when the ticket is opened, and again when it is reopened. A process that is running refuses.
@@ -227,7 +227,7 @@ func (Stop) apply(r *run) error {
 // put takes a node out of the open ones.
 func (r *run) put(s *NodeState, state State) {
 	now := r.env.Now
-	s.State, s.Left, s.Due, s.Paused, s.Met, s.Held = state, &now, nil, nil, nil, ""
+	s.State, s.Left, s.Due, s.Paused, s.Met, s.Held, s.Judge = state, &now, nil, nil, nil, "", false
 }
 
 // drop cancels an open node because the ticket went elsewhere.

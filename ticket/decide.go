@@ -181,7 +181,7 @@ func (t Ticket) decide(c Command, at time.Time) (*Event, error) {
 	case Report:
 		return t.report(c, at)
 	case Migrate:
-		return t.migrate(c)
+		return t.migrate(c, at)
 	}
 	return t.move(c, at)
 }

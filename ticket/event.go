@@ -138,7 +138,7 @@ func Evolve(t Ticket, e Event) Ticket {
 		t.Messages = put(t.Messages, head, func(h MessageSummary) bool { return h.ID == head.ID })
 	}
 	if c.Pinned != nil {
-		t.Version, t.Definition, t.Position, t.Named = c.Pinned.Version, c.Pinned.Definition, c.Pinned.Position, c.Pinned.Named
+		t = t.pinned(*c.Pinned)
 	}
 	if len(c.States) > 0 {
 		t.Position = flow.Apply(t.Position, c.States)

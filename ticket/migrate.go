@@ -1,11 +1,13 @@
 package ticket
 
 import (
+	"cmp"
 	"encoding/json"
 	"fmt"
 	"maps"
 	"slices"
 	"strings"
+	"time"
 
 	"signalbox/flow"
 )
@@ -14,6 +16,7 @@ import (
 type Migration struct {
 	Definition *flow.Definition  `json:"definition"`
 	Nodes      map[string]string `json:"nodes,omitempty"` // new node by old one; one that is left out goes to the node of the same id
+	Rules      flow.Rules        `json:"rules,omitempty"` // of the day on which it was asked for: the ticket has them from then on, unless it has later ones
 }
 
 // Pinned is the part of a ticket that says which process it runs through, and where it stands in it.
@@ -22,6 +25,12 @@ type Pinned struct {
 	Definition *flow.Definition    `json:"definition,omitempty"`
 	Position   flow.Position       `json:"position,omitzero"`
 	Named      map[string][]string `json:"named,omitempty"`
+}
+
+// pinned gives the ticket in another process, or elsewhere in it.
+func (t Ticket) pinned(p Pinned) Ticket {
+	t.Version, t.Definition, t.Position, t.Named = p.Version, p.Definition, p.Position, p.Named
+	return t
 }
 
 // migration checks a migration itself.
@@ -49,8 +58,8 @@ func (f *Faults) definition(field string, def flow.Definition) {
 	}
 }
 
-// Migrated tells what a migration makes of the ticket, or every reason why it cannot be done. It changes nothing. The error is that of a
-// definition that does not compile.
+// Migrated tells where a migration carries the ticket, or every reason why it cannot be done. It changes nothing, and does not ask whether votes decide
+// there. The error is that of a definition that does not compile.
 func (t Ticket) Migrated(m Migration) (Pinned, []flow.Reason, error) {
 	source, err := t.Process()
 	if err != nil {
@@ -60,7 +69,7 @@ func (t Ticket) Migrated(m Migration) (Pinned, []flow.Reason, error) {
 	if err != nil {
 		return Pinned{}, nil, err
 	}
-	position, reasons := flow.Migrate(source, target, t.Position, m.Nodes)
+	position, reasons := flow.Migrate(source, target, t.Position, m.Nodes, t.Rules, max(t.Rules, m.Rules))
 	return Pinned{Version: m.Definition.Version, Definition: m.Definition, Position: position, Named: m.renamed(t.Named)}, reasons, nil
 }
 
@@ -83,8 +92,9 @@ func (m Migration) renamed(named map[string][]string) map[string][]string {
 	return out
 }
 
-// migrate moves the ticket to another version of its service. Its status, its fields and what has been done stay as they are.
-func (t Ticket) migrate(c Command) (*Event, error) {
+// migrate moves the ticket to another version of its service. What has been done stays as it is; votes that decide under a rule of that version do so
+// at once, and the event tells what they led to.
+func (t Ticket) migrate(c Command, at time.Time) (*Event, error) {
 	m := *c.Migration
 	switch {
 	case !c.Admin:
@@ -113,6 +123,17 @@ func (t Ticket) migrate(c Command) (*Event, error) {
 	if raw, err := json.Marshal(to.Position); err != nil || len(raw) > MaxPosition {
 		return nil, Refuse(Conflict, fmt.Sprintf("where the ticket stands must have at most %d bytes as JSON", MaxPosition))
 	}
-	e := &Event{Type: Migrated, Before: Change{Pinned: &Pinned{Version: t.Version}}, After: Change{Pinned: &to, Rules: t.latest()}}
+	there, e := t.pinned(to), &Event{Type: Migrated}
+	if there.Rules = max(t.Rules, m.Rules); there.Rules >= flow.RulesWeighed {
+		judged, err := there.step(flow.Moved{}, Migrated, at)
+		if err != nil {
+			return nil, err
+		}
+		e = cmp.Or(judged, e)
+	}
+	e.Before.Pinned, e.After.Pinned = &Pinned{Version: t.Version}, &to
+	if there.Rules > t.Rules {
+		e.After.Rules = there.Rules
+	}
 	return e, e.fits("version")
 }

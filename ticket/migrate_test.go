@@ -43,7 +43,7 @@ func onLeave(t tester) ticket.Ticket {
 }
 
 func moving(to *flow.Definition, nodes map[string]string) ticket.Command {
-	return ticket.Command{Action: ticket.Migrate, Operator: "chief", Admin: true, Operation: "op-migrate", Migration: &ticket.Migration{Definition: to, Nodes: nodes}}
+	return ticket.Command{Action: ticket.Migrate, Operator: "chief", Admin: true, Operation: "op-migrate", Migration: &ticket.Migration{Definition: to, Nodes: nodes, Rules: flow.RulesNow}}
 }
 
 func TestATicketMovesToAnotherVersion(t *testing.T) {

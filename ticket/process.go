@@ -234,6 +234,15 @@ func (t Ticket) Nodes() []Node {
 	return out
 }
 
+// Overdue lists what happens at once because its time has passed by then: see flow.
+func (t Ticket) Overdue(at time.Time) []flow.Overdue {
+	process, err := t.Process()
+	if err != nil || t.Ended() {
+		return nil
+	}
+	return process.Overdue(t.Position, at)
+}
+
 // Timers lists the moments at which the process wants to be told, with Fire, that they have come; the earliest first.
 func (t Ticket) Timers() []flow.Timer {
 	if t.Ended() {

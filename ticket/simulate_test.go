@@ -399,3 +399,15 @@ func TestASimulatedAnswerThatIsTooLargeFailsTheCall(t *testing.T) {
 		require.Contains(t, r.Rests[0].Problem, why)
 	}
 }
+
+func TestAWaitBetweenMicrosecondsIsSimulated(t *testing.T) {
+	d := drafted(t, `
+- {id: w, name: W, type: wait, until: WHEN, next: done}
+- {id: done, name: Done, type: end}
+fields: [{key: WHEN, type: DATETIME}]`, map[string]any{"WHEN": "2026-03-02T12:00:00.000000001Z"})
+	r, err := ticket.Simulate(d, ticket.Script{}, monday)
+	require.NoError(t, err)
+	require.False(t, r.Endless)
+	require.Equal(t, ticket.Completed, r.Status)
+	require.Equal(t, 3*time.Hour+time.Microsecond, r.Until.Sub(r.Began))
+}

@@ -11,21 +11,22 @@ import (
 
 // node is a place where an issue stands. What may be long is in the issue itself alone, not in lists.
 type node struct {
-	ID         string        `json:"id"`
-	Number     int64         `json:"number"`
-	Name       string        `json:"name"`
-	Type       flow.NodeType `json:"type"`
-	State      flow.State    `json:"state"`
-	Round      int           `json:"round"`      // how often it was entered; an act can say which it was made for
-	Processors []string      `json:"processors"` // everybody who is asked, those who have voted included
-	Pending    []string      `json:"pending"`    // who can act now
-	Anyone     bool          `json:"anyone"`     // anybody can
-	Actions    []flow.Action `json:"actions"`
-	Since      time.Time     `json:"since"`
-	Due        *time.Time    `json:"due,omitempty"`
-	Problem    string        `json:"problem,omitempty"`
-	Votes      []vote        `json:"votes,omitempty"`
-	Fields     []flow.Field  `json:"fields,omitempty"` // the form
+	ID         string         `json:"id"`
+	Number     int64          `json:"number"`
+	Name       string         `json:"name"`
+	Type       flow.NodeType  `json:"type"`
+	State      flow.State     `json:"state"`
+	Round      int            `json:"round"`            // how often it was entered; an act can say which it was made for
+	Processors []string       `json:"processors"`       // everybody who is asked, those who have voted included
+	Pending    []string       `json:"pending"`          // who can act now
+	Anyone     bool           `json:"anyone"`           // anybody can
+	Voices     map[string]int `json:"voices,omitempty"` // of those who carry more than one
+	Actions    []flow.Action  `json:"actions"`
+	Since      time.Time      `json:"since"`
+	Due        *time.Time     `json:"due,omitempty"`
+	Problem    string         `json:"problem,omitempty"`
+	Votes      []vote         `json:"votes,omitempty"`
+	Fields     []flow.Field   `json:"fields,omitempty"` // the form
 }
 
 type vote struct {
@@ -33,17 +34,18 @@ type vote struct {
 	Pass    bool      `json:"pass"`
 	Comment string    `json:"comment"`
 	At      time.Time `json:"at"`
-	By      string    `json:"by,omitempty"` // the admin who voted in the name of who
+	By      string    `json:"by,omitempty"`     // the admin who voted in the name of who
+	Voices  int       `json:"voices,omitempty"` // how many it counts for, where more than one
 }
 
 func nodesOf(t ticket.Ticket, whole bool) []node {
 	nodes := []node{}
 	for _, n := range t.Nodes() {
 		shown := node{ID: n.Node, Number: n.Number, Name: n.Name, Type: n.Type, State: n.State, Round: n.Round, Processors: api.List(n.Processors), Pending: api.List(n.Pending),
-			Anyone: n.Anyone, Actions: api.List(n.Actions), Since: n.Since.UTC(), Due: api.UTC(n.Due), Problem: n.Problem}
+			Anyone: n.Anyone, Voices: n.Voices, Actions: api.List(n.Actions), Since: n.Since.UTC(), Due: api.UTC(n.Due), Problem: n.Problem}
 		if whole {
 			shown.Fields = n.Fields
-			shown.Votes = api.Each(n.Votes, func(v flow.Vote) vote { return vote{v.Who, v.Pass, v.Comment, v.At.UTC(), v.By} })
+			shown.Votes = api.Each(n.Votes, func(v flow.Vote) vote { return vote{v.Who, v.Pass, v.Comment, v.At.UTC(), v.By, v.Voices} })
 		}
 		nodes = append(nodes, shown)
 	}
@@ -121,6 +123,16 @@ type (
 		Reasons      []flow.Reason  `json:"reasons"` // why it is not possible
 		Nodes        []migratedNode `json:"nodes"`   // where everything that was entered goes
 		CurrentNodes []node         `json:"current_nodes"`
+		Phase        string         `json:"phase,omitempty"` // where possible: what becomes of the ticket, as votes can decide under the new rules
+		Overdue      []overdue      `json:"overdue,omitempty"`
+	}
+	// overdue is what happens at once after a migration, because its time has passed.
+	overdue struct {
+		Node  string      `json:"node"`
+		Kind  string      `json:"kind"`  // wait or deadline
+		Stage int         `json:"stage"` // of the deadline, from 1
+		Do    flow.Remedy `json:"do,omitempty"`
+		Due   time.Time   `json:"due"`
 	}
 	migratedNode struct {
 		From  string     `json:"from"`

@@ -75,7 +75,7 @@ func (h *Handler) migrate(c *fiber.Ctx, in migrating) error {
 		if ticket.Is(err, ticket.NotFound) {
 			return ticket.RefuseField(ticket.Invalid, "version", fmt.Sprintf("the service %q has no version %d", t.Service, *in.Version))
 		}
-		cmd.Migration = &ticket.Migration{Definition: &def, Nodes: in.Nodes}
+		cmd.Migration = &ticket.Migration{Definition: &def, Nodes: in.Nodes, Rules: flow.RulesNow}
 		return err
 	}
 	if !api.Value(in.DryRun) {
@@ -113,7 +113,10 @@ func (h *Handler) tryMigration(c *fiber.Ctx, t ticket.Ticket, cmd ticket.Command
 		return errors.Join(err, errNothingMoved)
 	}
 	after := ticket.Fold(t, events)
-	out.Possible, out.CurrentNodes = true, nodesOf(after, true)
+	out.Possible, out.CurrentNodes, out.Phase = true, nodesOf(after, true), after.Phase()
+	for _, o := range after.Overdue(h.now()) {
+		out.Overdue = append(out.Overdue, overdue{o.Node, o.Kind, o.Stage + 1, o.Do, o.At.UTC()})
+	}
 	for i, s := range t.Position.Nodes {
 		to := after.Position.Nodes[i]
 		out.Nodes = append(out.Nodes, migratedNode{From: s.Node, To: to.Node, State: to.State})

@@ -1,0 +1,389 @@
+package flow
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+	"pgregory.net/rapid"
+)
+
+// ballot is one approval at random, in which people vote and on which every change of people comes.
+type ballot struct {
+	t     *rapid.T
+	p     *Process
+	pos   Position
+	env   Env
+	fresh int
+	came  bool           // from another version, while suspended
+	tried map[string]int // how often each promise was held against something
+}
+
+var voters = []string{"a", "b", "c", "d", "e"}
+
+// anyBallot makes the definition of an approval.
+func anyBallot(t *rapid.T) Definition {
+	n := Node{ID: "v", Name: "V", Type: Approval, Next: "done", Processors: &Processors{Fields: []string{"who"}}, Deliver: &Processors{Anyone: true}, Add: &Processors{Anyone: true}}
+	n.Rule = rapid.SampledFrom([]Rule{AnyOf, AllOf, NOfM, NOfM, PartOf, PartOf, Sequence}).Draw(t, "rule")
+	finishes := []string{"", FinishEveryone, FinishDecided}
+	switch n.Rule {
+	case AnyOf:
+		n.Processors.Anyone, finishes = rapid.Bool().Draw(t, "anyone"), finishes[:1]
+	case NOfM:
+		n.N = rapid.IntRange(1, 6).Draw(t, "n")
+	case PartOf:
+		n.Percent = rapid.IntRange(1, 100).Draw(t, "percent")
+	default:
+		finishes = append(finishes, "PASS_RATE >= 50", "REJECT_RATE < 40.0 && PROCESS_COUNT > 1", "5 % PASS_COUNT > 1")
+	}
+	n.Finish = rapid.SampledFrom(finishes).Draw(t, "finish")
+	switch rapid.IntRange(0, 5).Draw(t, "veto") {
+	case 0:
+		n.Veto = &Veto{Anyone: true}
+	case 1, 2:
+		n.Veto = &Veto{Persons: rapid.SliceOfNDistinct(rapid.SampledFrom(voters), 1, 2, rapid.ID[string]).Draw(t, "vetoes")}
+	}
+	for i := range rapid.IntRange(0, 4).Draw(t, "stages") {
+		s := Stage{After: fmt.Sprintf("%dh", i+1), Do: rapid.SampledFrom([]Remedy{DoEscalate, DoReassign, DoApprove, DoReject}).Draw(t, "do")}
+		if s.Do == DoEscalate {
+			s.Mode = rapid.SampledFrom([]string{"add", "replace"}).Draw(t, "mode")
+		}
+		if s.Do == DoEscalate || s.Do == DoReassign {
+			s.To = &Processors{Persons: rapid.SliceOfNDistinct(rapid.SampledFrom(append([]string{"boss", "chief", "head"}, voters...)), 1, 3, rapid.ID[string]).Draw(t, "to")}
+		}
+		if n.Deadline = append(n.Deadline, s); s.To == nil {
+			break
+		}
+	}
+	return Definition{Key: "k", Name: "K", Fields: []Field{{Key: "who", Type: Members}}, Nodes: []Node{n, {ID: "done", Name: "Done", Type: End}}}
+}
+
+func newBallot(t *rapid.T, rules Rules, tried map[string]int) *ballot {
+	p, err := Compile(anyBallot(t))
+	require.NoError(t, err)
+	who := voters[:rapid.IntRange(1, 5).Draw(t, "voters")]
+	b := &ballot{t: t, p: p, tried: tried, env: Env{Rules: rules, Now: monday, Fields: map[string]any{"who": strings.Join(who, ",")}}}
+	require.NoError(t, b.do(Start{}))
+	return b
+}
+
+func (b *ballot) do(in Input) error {
+	out, err := sound(b.t, b.p, b.pos, b.env, in)
+	b.pos = Apply(b.pos, out.States)
+	return err
+}
+
+func (b *ballot) node() *node { return b.p.nodes["v"] }
+
+func (b *ballot) state() NodeState { s, _ := b.pos.Find("v"); return s }
+
+// outcome is what a rule makes of the votes when everybody who is left says the same, and voices that nobody has yet do too: the promises are held
+// against it, and not against the code that keeps them. Whether vetoes of those who are left count is said.
+func outcome(n *node, s NodeState, yes, vetoes bool) bool {
+	passes, all := 0, 0
+	against := false
+	for _, v := range s.Votes {
+		all += max(1, v.Voices)
+		if v.Pass {
+			passes += max(1, v.Voices)
+		} else if against = true; hasVeto(n, s, v.Who) {
+			return false
+		}
+	}
+	if n.Rule == AnyOf && len(s.Votes) > 0 {
+		return s.Votes[0].Pass
+	}
+	left := leftOf(s)
+	if n.Rule == NOfM {
+		left = max(left, n.N-all)
+	}
+	if left > 0 && !yes {
+		against = true
+		if vetoes && (n.Veto != nil && n.Veto.Anyone || slices.ContainsFunc(s.Asked, func(who string) bool { return !s.voted(who) && hasVeto(n, s, who) })) {
+			return false
+		}
+	}
+	all += left
+	if yes {
+		passes += left
+	}
+	switch n.Rule {
+	case NOfM:
+		return passes >= n.N
+	case PartOf:
+		return all > 0 && passes*100 >= n.Percent*all
+	}
+	return !against && (all > 0 || yes)
+}
+
+func hasVeto(n *node, s NodeState, who string) bool {
+	return n.Veto != nil && (n.Veto.Anyone || slices.Contains(n.Veto.Persons, who) || slices.Contains(s.Vetoes, who))
+}
+
+func leftOf(s NodeState) (left int) {
+	for _, who := range s.Asked {
+		if !s.voted(who) {
+			left += max(1, s.Voices[who])
+		}
+	}
+	if s.Anyone {
+		left += max(1, s.Pool)
+	}
+	return left
+}
+
+func (b *ballot) held(promise string) { b.tried[promise]++ }
+
+// voter is somebody who can vote, hand over or add now.
+func (b *ballot) voter() string {
+	can := b.node().pending(b.state())
+	if b.state().Anyone {
+		can = append(can, fmt.Sprint("out", b.fresh))
+	}
+	if len(can) == 0 {
+		return ""
+	}
+	return rapid.SampledFrom(can).Draw(b.t, "voter")
+}
+
+// targets are new people, and now and then some who are not new.
+func (b *ballot) targets() (out []string) {
+	for range rapid.IntRange(1, 4).Draw(b.t, "targets") {
+		if rapid.IntRange(0, 3).Draw(b.t, "known") == 0 {
+			out = append(out, rapid.SampledFrom(append([]string{"boss"}, voters...)).Draw(b.t, "target"))
+			continue
+		}
+		b.fresh++
+		out = append(out, fmt.Sprint("p", b.fresh))
+	}
+	return distinct(out)
+}
+
+// vote is held against promise 1.
+func (b *ballot) vote(who string, yes bool) {
+	before := b.state()
+	require.NoError(b.t, b.do(Act{Action: map[bool]Action{true: Approve, false: Reject}[yes], Node: "v", Actor: who}))
+	after := b.state()
+	if after.State.Open() {
+		return
+	}
+	b.held("1: a vote")
+	if *after.Result != yes && !(len(before.Votes) == 0 && b.node().Rule == AnyOf) {
+		require.Equal(b.t, *after.Result, outcome(b.node(), before, yes, true), "a vote that says %v turned %+v into %v", yes, before, *after.Result)
+	}
+}
+
+// changed holds a change of people against promises 2 and 5.
+func (b *ballot) changed(before NodeState) {
+	after, n := b.state(), b.node()
+	require.True(b.t, after.State.Open() || leftOf(after) == 0, "a change alone decided")
+	for _, yes := range []bool{true, false} {
+		if outcome(n, before, yes, false) == yes && len(before.Asked)+len(before.Votes) > 0 {
+			b.held("2: a change")
+			require.Equal(b.t, yes, outcome(n, after, yes, false), "those who took over can no longer say %v: %+v, then %+v", yes, before, after)
+		}
+	}
+	veto := func(s NodeState) bool {
+		return slices.ContainsFunc(s.Asked, func(who string) bool { return !s.voted(who) && hasVeto(n, s, who) })
+	}
+	require.True(b.t, !veto(before) || veto(after), "a veto was lost: %+v, then %+v", before, after)
+	require.GreaterOrEqual(b.t, leftOf(after), min(1, leftOf(before)))
+}
+
+// once sees to it that nobody is asked twice or has voted twice, and that nobody can be made to: promise 5.
+func (b *ballot) once() {
+	s := b.state()
+	require.Len(b.t, distinct(s.Asked), len(s.Asked))
+	var voted []string
+	for _, v := range s.Votes {
+		voted = append(voted, v.Who)
+	}
+	require.Len(b.t, distinct(voted), len(voted))
+	who := b.voter()
+	known := slices.DeleteFunc(slices.Concat(s.Asked, voted), func(known string) bool { return known == who })
+	if who == "" || s.Paused != nil || len(known) == 0 {
+		return
+	}
+	again := rapid.SampledFrom(known).Draw(b.t, "again")
+	for _, action := range []Action{Deliver, Add} {
+		b.held("5: nobody twice")
+		err := b.do(Act{Action: action, Node: "v", Actor: who, Targets: []string{"new", again}, Comment: "c"})
+		require.Error(b.t, err, "%s to %s, who is known", action, again)
+		require.Contains(b.t, err.Error(), again)
+	}
+}
+
+// stuck sees to it that somebody can act or that it is said why not: promise 3.
+func (b *ballot) stuck() {
+	b.held("3: never stuck")
+	a := b.p.Waiting(b.pos)[0]
+	require.True(b.t, a.Anyone || len(a.Pending) > 0 || a.Problem != "", "%+v", a)
+}
+
+// finish has everybody who is left say the same, and whoever is said to be missing added: the approval ends, and as those who are left want if they
+// still can decide it. That is promise 3, and 2 once more.
+func (b *ballot) finish(yes bool) {
+	if b.state().Paused != nil {
+		require.NoError(b.t, b.do(Resume{}))
+	}
+	if !b.state().State.Open() {
+		return
+	}
+	want, missing := outcome(b.node(), b.state(), yes, true), false
+	for i := 0; b.state().State.Open(); i++ {
+		require.Less(b.t, i, 1000, "it never ends: %+v", b.state())
+		a := b.p.Waiting(b.pos)[0]
+		switch {
+		case a.Problem != "":
+			missing = true
+			action := Add
+			if strings.HasPrefix(a.Problem, "nobody") {
+				action = Reassign
+			}
+			require.NoError(b.t, b.do(Act{Action: action, Node: "v", Actor: "root", Admin: true, Targets: []string{fmt.Sprint("more", i)}}))
+		case a.Anyone:
+			b.vote(fmt.Sprint("zoe", i), yes)
+		default:
+			b.vote(a.Pending[0], yes)
+		}
+	}
+	b.held("3: an end")
+	if !missing {
+		require.Equal(b.t, want, *b.state().Result)
+	}
+}
+
+func (b *ballot) due() {
+	timers := Due(b.pos)
+	if len(timers) == 0 {
+		return
+	}
+	before, stage := b.state(), b.node().stages[b.state().Stage]
+	b.env.Now = timers[0].At
+	require.NoError(b.t, b.do(Fired{"v", before.Round, before.Stage}))
+	if stage.To != nil {
+		b.changed(before)
+		return
+	}
+	b.held("4: a deadline speaks")
+	require.Equal(b.t, outcome(b.node(), before, stage.Do == DoApprove, true), *b.state().Result, "%s over %+v", stage.Do, before)
+}
+
+// migrate moves it to another rule, by which it ends at once just if its votes decide.
+func (b *ballot) migrate() {
+	target, err := Compile(anyBallot(b.t))
+	require.NoError(b.t, err)
+	pos, reasons := Migrate(b.p, target, b.pos, nil, b.env.Rules, b.env.Rules)
+	require.Empty(b.t, reasons)
+	b.p, b.pos = target, pos
+	if b.env.Rules >= RulesWeighed {
+		require.NoError(b.t, b.do(Moved{}))
+	}
+	b.moved()
+}
+
+func (b *ballot) moved() {
+	s, n := b.state(), b.node()
+	if b.came = s.Paused != nil; b.came {
+		require.True(b.t, s.State.Open())
+		return
+	}
+	b.held("2: a migration")
+	yes, no := outcome(n, s, true, false), outcome(n, s, false, false)
+	if !s.State.Open() {
+		require.NotEmpty(b.t, s.Votes)
+		if n.finish == nil {
+			require.Equal(b.t, yes, no, "it was not decided: %+v", s)
+		}
+		require.Equal(b.t, yes && (no || n.finish != nil), *s.Result)
+		return
+	}
+	if len(s.Votes) == 0 || n.lacking(s.count(true)) > 0 {
+		return
+	}
+	require.Positive(b.t, leftOf(s), "nobody is left, and it is not over: %+v", s)
+	if n.Finish == FinishDecided || n.Rule == AnyOf || n.Finish == "" && (n.Rule == NOfM || n.Rule == PartOf) {
+		require.NotEqual(b.t, yes, no, "it was decided, and is not over: %+v", s)
+	}
+}
+
+// something lets anything happen.
+func (b *ballot) something() {
+	who := b.voter()
+	what := rapid.IntRange(0, 15).Draw(b.t, "what")
+	if b.state().Paused != nil {
+		if what == 0 {
+			b.migrate()
+			return
+		}
+		b.env.Now = b.env.Now.Add(time.Hour)
+		wasDecided := b.state().Judge
+		require.NoError(b.t, b.do(Resume{}))
+		require.Equal(b.t, wasDecided, !b.state().State.Open())
+		if b.came {
+			b.moved()
+		}
+		return
+	}
+	act := Act{Node: "v", Actor: who, Comment: "c", Targets: b.targets()}
+	switch {
+	case what == 0:
+		b.migrate()
+	case what == 1:
+		require.NoError(b.t, b.do(Suspend{}))
+	case what <= 3:
+		b.due()
+	case what <= 7 && who != "":
+		b.vote(who, rapid.Bool().Draw(b.t, "yes"))
+	case what <= 9:
+		act.Action, act.Actor, act.Admin = Reassign, "root", true
+		b.change(act)
+	case what <= 11:
+		act.Action, act.Actor, act.Admin = Add, "root", true
+		b.change(act)
+	case who != "":
+		act.Action = Deliver
+		b.change(act)
+	}
+}
+
+func (b *ballot) change(a Act) {
+	before := b.state()
+	if b.do(a) != nil {
+		return
+	}
+	b.changed(before)
+	after := b.state()
+	if a.Action == Reassign {
+		voices := (leftOf(before) + len(a.Targets) - 1) / len(a.Targets)
+		for _, who := range a.Targets {
+			require.Equal(b.t, max(1, voices), max(1, after.Voices[who]), "all carry the same: %+v, then %+v", before, after)
+		}
+	}
+}
+
+// TestEveryRuleKeepsItsPromises holds every rule, threshold, finish and veto, under every sequence of votes and changes, against the promises that
+// docs/processes.md makes about approvals.
+func TestEveryRuleKeepsItsPromises(t *testing.T) {
+	tried := map[string]int{}
+	for range 10 { // each a hundred ballots
+		rapid.Check(t, func(t *rapid.T) {
+			b := newBallot(t, RulesNow, tried)
+			for range rapid.IntRange(1, 20).Draw(t, "steps") {
+				if b.something(); !b.state().State.Open() {
+					return
+				}
+				b.once()
+				b.stuck()
+			}
+			b.finish(rapid.Bool().Draw(t, "all say"))
+		})
+	}
+	for _, promise := range []string{"1: a vote", "2: a change", "2: a migration", "3: never stuck", "3: an end", "4: a deadline speaks", "5: nobody twice"} {
+		t.Log(promise, tried[promise])
+		require.Greater(t, tried[promise], 100, promise)
+	}
+}
