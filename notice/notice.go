@@ -131,6 +131,12 @@ func Partition(ticketID int64, n int) int {
 	return int(h.Sum32() % uint32(n))
 }
 
+// Owner is who has subscriptions: a ticket, or with TicketID 0 the tenant, whose stream they follow.
+type Owner struct {
+	Tenant   string
+	TicketID int64
+}
+
 // Registration is a subscription with the counts of its deliveries by state.
 type Registration struct {
 	Subscription

@@ -114,14 +114,14 @@ func TestADroppedCallbackIsMadeActiveAgain(t *testing.T) {
 		require.Equal(t, map[notice.DeliveryState]int{notice.Failed: 1, notice.Held: 1}, b.counts(s, w.Subscription))
 
 		b.clock.pass(time.Second)
-		dry, err := b.BeginRedelivery(t.Context(), "a", s.ticket.ID, w.Subscription.ID, notice.Selection{State: notice.Held}, true)
+		dry, err := b.BeginRedelivery(t.Context(), ownerOf(s.ticket), w.Subscription.ID, notice.Selection{State: notice.Held}, true)
 		require.NoError(t, err)
 		require.Equal(t, 1, dry.Total)
-		registered, err := b.Registration(t.Context(), s.ticket.ID, w.Subscription.ID)
+		registered, err := b.Registration(t.Context(), ownerOf(s.ticket), w.Subscription.ID)
 		require.NoError(t, err)
 		require.Equal(t, notice.Dropped, registered.State, "it was only counted")
 		other := b.opened("a", asked("y", "wang", "alice"))
-		require.True(t, ticket.Is(b.Redeliver(t.Context(), other.ticket.ID, w.Subscription.ID, w.Delivery.ID), ticket.NotFound))
+		require.True(t, ticket.Is(b.Redeliver(t.Context(), ownerOf(other.ticket), w.Subscription.ID, w.Delivery.ID), ticket.NotFound))
 		require.Equal(t, 1, b.count(`SELECT COUNT(*) FROM subscriptions WHERE state = 'dropped'`), "another ticket's is not touched")
 
 		b.goOn(b.again(s, w.Subscription, notice.Selection{State: notice.Held}), 10, 100)
@@ -132,7 +132,7 @@ func TestADroppedCallbackIsMadeActiveAgain(t *testing.T) {
 		numbers, err = b.FailedCallbacks(t.Context(), "a")
 		require.NoError(t, err)
 		require.Empty(t, numbers)
-		require.NoError(t, b.Redeliver(t.Context(), s.ticket.ID, w.Subscription.ID, w.Delivery.ID))
+		require.NoError(t, b.Redeliver(t.Context(), ownerOf(s.ticket), w.Subscription.ID, w.Delivery.ID))
 		require.Len(t, b.pending(), 1)
 	})
 }

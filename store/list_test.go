@@ -319,7 +319,7 @@ func TestTimesComeBackToTheMicrosecond(t *testing.T) {
 			sub, err := b.Register(t.Context(), s.ticket, "https://example.com")
 			require.NoError(t, err)
 			require.Equal(t, want, sub.CreatedAt)
-			stored, err := b.Registration(t.Context(), s.ticket.ID, sub.ID)
+			stored, err := b.Registration(t.Context(), ownerOf(s.ticket), sub.ID)
 			require.NoError(t, err)
 			require.Equal(t, want, stored.CreatedAt)
 			op := b.operation(fmt.Sprint("k", s.ticket.ID))

@@ -129,11 +129,11 @@ func TestRecordingIsOneTransactionAndReplayed(t *testing.T) {
 
 		failing := b.operation("failing")
 		_, _, err = b.ledger.Transact(t.Context(), failing, func(ctx context.Context) (desk.Answer, error) {
-			require.NoError(t, b.Unregister(ctx, s.ticket.ID, subs[0].ID))
+			require.NoError(t, b.Unsubscribe(ctx, ownerOf(s.ticket), subs[0].ID))
 			return desk.Answer{}, ticket.Refuse(ticket.NotFound, "no")
 		})
 		require.True(t, ticket.Is(err, ticket.NotFound))
-		_, err = b.Registration(t.Context(), s.ticket.ID, subs[0].ID)
+		_, err = b.Registration(t.Context(), ownerOf(s.ticket), subs[0].ID)
 		require.NoError(t, err, "the effect went with the refusal")
 		_, fresh, err = record("failing")
 		require.NoError(t, err)

@@ -65,7 +65,7 @@ func states(records []notice.DeliveryRecord) (list []notice.DeliveryState) {
 
 func (b *bench) counts(s *story, sub notice.Subscription) map[notice.DeliveryState]int {
 	b.t.Helper()
-	r, err := b.Registration(b.t.Context(), s.ticket.ID, sub.ID)
+	r, err := b.Registration(b.t.Context(), ownerOf(s.ticket), sub.ID)
 	require.NoError(b.t, err)
 	return r.Counts
 }
@@ -227,7 +227,7 @@ func TestADroppedAddressHoldsTheRest(t *testing.T) {
 		require.Equal(t, notice.Dropped, registered[0].State)
 		require.Equal(t, "failed 11 times", registered[0].Reason)
 		require.Equal(t, last.Attempt.FinishedAt.Truncate(time.Microsecond), *registered[0].EndedAt)
-		err = b.Redeliver(t.Context(), s.ticket.ID, sub.ID, w.Delivery.ID)
+		err = b.Redeliver(t.Context(), ownerOf(s.ticket), sub.ID, w.Delivery.ID)
 		require.True(t, ticket.Is(err, ticket.Conflict))
 
 		again, err := b.Register(t.Context(), s.ticket, hook)
@@ -289,7 +289,7 @@ func TestWhatCameWhileAnAddressWasDroppedIsReleasedInOrder(t *testing.T) {
 		}
 		require.Len(t, want, 4)
 		failed := b.deliveries(sub)[0].ID
-		require.NoError(t, b.Redeliver(t.Context(), s.ticket.ID, sub.ID, failed), "one alone goes the same way")
+		require.NoError(t, b.Redeliver(t.Context(), ownerOf(s.ticket), sub.ID, failed), "one alone goes the same way")
 		want = append([]string{failed}, want...)
 		var got []string
 		for _, w := range b.pending() {
@@ -339,7 +339,7 @@ func TestADeletedAddressHoldsNothing(t *testing.T) {
 		r.Drop = "gone"
 		b.record(r)
 		b.project(s, s.relate("manifest", "2")...)
-		require.NoError(t, b.Unregister(t.Context(), s.ticket.ID, sub.ID))
+		require.NoError(t, b.Unsubscribe(t.Context(), ownerOf(s.ticket), sub.ID))
 		b.project(s, s.relate("manifest", "3")...)
 		require.Equal(t, []notice.DeliveryState{notice.Failed, notice.Cancelled}, states(b.deliveries(sub)))
 	})
@@ -352,13 +352,13 @@ func TestADeletedSubscriptionIsSentNothingMore(t *testing.T) {
 		b.project(s, s.relate("manifest", "2")...)
 		flying := b.pending()[0]
 		other := b.opened("a", draft("y"))
-		require.True(t, ticket.Is(b.Unregister(t.Context(), other.ticket.ID, sub.ID), ticket.NotFound))
-		require.NoError(t, b.Unregister(t.Context(), s.ticket.ID, sub.ID))
+		require.True(t, ticket.Is(b.Unsubscribe(t.Context(), ownerOf(other.ticket), sub.ID), ticket.NotFound))
+		require.NoError(t, b.Unsubscribe(t.Context(), ownerOf(s.ticket), sub.ID))
 		require.Empty(t, b.pending())
-		require.True(t, ticket.Is(b.Unregister(t.Context(), s.ticket.ID, sub.ID), ticket.NotFound))
-		_, err := b.Registration(t.Context(), s.ticket.ID, sub.ID)
+		require.True(t, ticket.Is(b.Unsubscribe(t.Context(), ownerOf(s.ticket), sub.ID), ticket.NotFound))
+		_, err := b.Registration(t.Context(), ownerOf(s.ticket), sub.ID)
 		require.True(t, ticket.Is(err, ticket.NotFound))
-		require.True(t, ticket.Is(b.Redeliver(t.Context(), s.ticket.ID, sub.ID, flying.Delivery.ID), ticket.NotFound))
+		require.True(t, ticket.Is(b.Redeliver(t.Context(), ownerOf(s.ticket), sub.ID, flying.Delivery.ID), ticket.NotFound))
 		registered, err := b.Registered(t.Context(), s.ticket.ID)
 		require.NoError(t, err)
 		require.Empty(t, registered)
@@ -383,10 +383,10 @@ func TestRedelivering(t *testing.T) {
 		lane := notice.Lane{Subscription: sub.ID, TicketID: s.ticket.ID}
 		b.project(s, s.relate("manifest", "1")...)
 		w := b.pending()[0]
-		redeliver := func() error { return b.Redeliver(t.Context(), s.ticket.ID, sub.ID, w.Delivery.ID) }
+		redeliver := func() error { return b.Redeliver(t.Context(), ownerOf(s.ticket), sub.ID, w.Delivery.ID) }
 		require.True(t, ticket.Is(redeliver(), ticket.Conflict), "it has not been tried")
-		require.True(t, ticket.Is(b.Redeliver(t.Context(), s.ticket.ID, sub.ID, "msg_x"), ticket.NotFound))
-		require.True(t, ticket.Is(b.Redeliver(t.Context(), s.ticket.ID+1, sub.ID, w.Delivery.ID), ticket.NotFound))
+		require.True(t, ticket.Is(b.Redeliver(t.Context(), ownerOf(s.ticket), sub.ID, "msg_x"), ticket.NotFound))
+		require.True(t, ticket.Is(b.Redeliver(t.Context(), notice.Owner{Tenant: s.ticket.Tenant, TicketID: s.ticket.ID + 1}, sub.ID, w.Delivery.ID), ticket.NotFound))
 		b.record(b.tried(w, notice.Sent))
 		require.NoError(t, redeliver())
 		again := b.pending()
@@ -601,7 +601,10 @@ func TestWaking(t *testing.T) {
 		require.Len(t, b.pending(), 3)
 		b.record(b.tried(b.pending()[0], notice.Sent))
 		w := b.deliveries(b.pending()[0].Subscription)[0]
-		require.NoError(t, b.Redeliver(t.Context(), s.ticket.ID, w.Lane.Subscription, w.ID))
+		require.NoError(t, b.Redeliver(t.Context(), ownerOf(s.ticket), w.Lane.Subscription, w.ID))
 		hear(mine)
 	})
 }
+
+// ownerOf is a ticket as the owner of its subscriptions.
+func ownerOf(t ticket.Ticket) notice.Owner { return notice.Owner{Tenant: t.Tenant, TicketID: t.ID} }

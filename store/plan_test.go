@@ -290,10 +290,10 @@ func exercise(t *testing.T, b *bench) {
 	b.record(last)
 	_, _, err = b.outbox.Next(t.Context(), lane)
 	require.NoError(t, err)
-	require.True(t, ticket.Is(b.Redeliver(t.Context(), s.ticket.ID, sub.ID, next.Delivery.ID), ticket.Conflict))
+	require.True(t, ticket.Is(b.Redeliver(t.Context(), ownerOf(s.ticket), sub.ID, next.Delivery.ID), ticket.Conflict))
 	again, err := b.Register(t.Context(), s.ticket, registered[0].URL)
 	require.NoError(t, err)
-	_, err = b.RotateAddress(t.Context(), s.ticket.ID, again.ID)
+	_, err = b.Rotate(t.Context(), ownerOf(s.ticket), again.ID)
 	require.NoError(t, err)
 	_, _, err = b.CallSecrets(t.Context(), s.ticket.Identity, "")
 	require.True(t, ticket.Is(err, ticket.NotFound), "a built-in service has none")
@@ -302,7 +302,7 @@ func exercise(t *testing.T, b *bench) {
 	b.clock.pass(time.Second)
 	from := s.events[0].At
 	for _, selection := range []notice.Selection{{State: notice.Failed}, {State: notice.Held, From: &from}, {From: &from}} {
-		r, err := b.BeginRedelivery(t.Context(), "a", s.ticket.ID, sub.ID, selection, false)
+		r, err := b.BeginRedelivery(t.Context(), ownerOf(s.ticket), sub.ID, selection, false)
 		require.NoError(t, err)
 		for range 2 {
 			_, err = b.RedeliverSome(t.Context(), r.ID, 1, 500)
@@ -315,8 +315,8 @@ func exercise(t *testing.T, b *bench) {
 	require.NoError(t, err)
 	_, err = b.PruneDeliveries(t.Context(), b.clock.Now().Add(-time.Hour), 10)
 	require.NoError(t, err)
-	require.NoError(t, b.Unregister(t.Context(), s.ticket.ID, again.ID))
-	require.NoError(t, b.Unregister(t.Context(), s.ticket.ID, sub.ID))
+	require.NoError(t, b.Unsubscribe(t.Context(), ownerOf(s.ticket), again.ID))
+	require.NoError(t, b.Unsubscribe(t.Context(), ownerOf(s.ticket), sub.ID))
 
 	exerciseStream(t, b)
 

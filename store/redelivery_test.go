@@ -23,7 +23,7 @@ func (b *bench) owing(n int) (*story, notice.Subscription, []notice.Work) {
 
 func (b *bench) again(s *story, sub notice.Subscription, sel notice.Selection) notice.Redelivery {
 	b.t.Helper()
-	r, err := b.BeginRedelivery(b.t.Context(), "a", s.ticket.ID, sub.ID, sel, false)
+	r, err := b.BeginRedelivery(b.t.Context(), ownerOf(s.ticket), sub.ID, sel, false)
 	require.NoError(b.t, err)
 	require.NotEmpty(b.t, r.ID)
 	return r
@@ -55,7 +55,7 @@ func TestManyAreDeliveredAgainUnderTheirIDs(t *testing.T) {
 			b.record(b.tried(w, then))
 		}
 		b.clock.pass(time.Minute)
-		dry, err := b.BeginRedelivery(t.Context(), "a", s.ticket.ID, sub.ID, notice.Selection{State: notice.Failed}, true)
+		dry, err := b.BeginRedelivery(t.Context(), ownerOf(s.ticket), sub.ID, notice.Selection{State: notice.Failed}, true)
 		require.NoError(t, err)
 		require.Equal(t, []any{"", 6}, []any{dry.ID, dry.Total})
 		open, err := b.outbox.Redeliveries(t.Context(), 10)
@@ -102,9 +102,9 @@ func TestARedeliveryIsOfATime(t *testing.T) {
 		require.NotNil(t, told.EndedAt)
 		_, err = b.RedeliveryOf(t.Context(), "b", sub.ID, r.ID)
 		require.True(t, ticket.Is(err, ticket.NotFound))
-		_, err = b.BeginRedelivery(t.Context(), "b", s.ticket.ID, sub.ID, notice.Selection{State: notice.Sent}, true)
+		_, err = b.BeginRedelivery(t.Context(), notice.Owner{Tenant: "b", TicketID: s.ticket.ID}, sub.ID, notice.Selection{State: notice.Sent}, true)
 		require.True(t, ticket.Is(err, ticket.NotFound))
-		_, err = b.BeginRedelivery(t.Context(), "a", s.ticket.ID, sub.ID, notice.Selection{}, true)
+		_, err = b.BeginRedelivery(t.Context(), ownerOf(s.ticket), sub.ID, notice.Selection{}, true)
 		require.True(t, ticket.Is(err, ticket.Invalid))
 	})
 }
@@ -116,7 +116,7 @@ func TestWhatIsHeldGoesToTheAddressOnceItIsRegisteredAgain(t *testing.T) {
 		last.Drop = "failed"
 		b.record(last)
 		require.Equal(t, []notice.DeliveryState{notice.Failed, notice.Held, notice.Held, notice.Held}, states(b.deliveries(sub)))
-		_, err := b.BeginRedelivery(t.Context(), "a", s.ticket.ID, sub.ID, notice.Selection{State: notice.Held}, false)
+		_, err := b.BeginRedelivery(t.Context(), ownerOf(s.ticket), sub.ID, notice.Selection{State: notice.Held}, false)
 		require.True(t, ticket.Is(err, ticket.Conflict), "nobody is there to be told")
 
 		again, err := b.Register(t.Context(), s.ticket, hook)
@@ -151,7 +151,7 @@ func TestWhatTheAddressIsSentAlreadyIsPassedOver(t *testing.T) {
 		}
 		require.Equal(t, []any{notice.Redelivered, 3, 1}, []any{r.State, r.Total, r.Done})
 		require.Equal(t, idsOf(works[3:]), idsOf(b.pending()))
-		require.True(t, ticket.Is(b.Redeliver(t.Context(), s.ticket.ID, sub.ID, works[1].Delivery.ID), ticket.Conflict), "so it is when one is asked for alone")
+		require.True(t, ticket.Is(b.Redeliver(t.Context(), ownerOf(s.ticket), sub.ID, works[1].Delivery.ID), ticket.Conflict), "so it is when one is asked for alone")
 	})
 }
 
@@ -163,7 +163,7 @@ func TestARedeliveryStopsWithItsAddress(t *testing.T) {
 		}
 		r := b.goOn(b.again(s, sub, notice.Selection{State: notice.Failed}), 2, 100)
 		require.Equal(t, 2, r.Done)
-		require.NoError(t, b.Unregister(t.Context(), s.ticket.ID, sub.ID))
+		require.NoError(t, b.Unsubscribe(t.Context(), ownerOf(s.ticket), sub.ID))
 		r = b.goOn(r, 2, 100)
 		require.Equal(t, []any{notice.Stopped, 2}, []any{r.State, r.Done})
 		require.Equal(t, r, b.goOn(r, 2, 100), "and stays so")
@@ -220,7 +220,7 @@ func TestOldDeliveriesArePrunedAndOthersStay(t *testing.T) {
 		_, err = b.RedeliveryOf(t.Context(), "a", sub.ID, r.ID)
 		require.True(t, ticket.Is(err, ticket.NotFound), "it went too")
 
-		require.NoError(t, b.Unregister(t.Context(), s.ticket.ID, sub.ID))
+		require.NoError(t, b.Unsubscribe(t.Context(), ownerOf(s.ticket), sub.ID))
 		b.clock.pass(time.Hour)
 		n, err = b.PruneDeliveries(t.Context(), b.clock.Now(), 100)
 		require.NoError(t, err)
@@ -269,7 +269,7 @@ func TestATryThatIsPutOffHasItsLaneRetryAndCountsAsNone(t *testing.T) {
 		w, _, err := b.outbox.Next(t.Context(), notice.Lane{Subscription: sub.ID, TicketID: s.ticket.ID})
 		require.NoError(t, err)
 		require.Nil(t, w.Subscription.FailingSince, "nothing is known of the address")
-		require.NoError(t, b.Unregister(t.Context(), s.ticket.ID, sub.ID))
+		require.NoError(t, b.Unsubscribe(t.Context(), ownerOf(s.ticket), sub.ID))
 		b.record(off)
 		require.Equal(t, notice.Cancelled, b.deliveries(sub)[0].State)
 		pending, retrying, err := b.outbox.Backlog(t.Context())

@@ -67,7 +67,7 @@ func (b *bench) fill() (apps, tenants []string, told desk.Operation) {
 	lasting, err := b.Subscribe(t.Context(), notice.Subscription{Tenant: "a", URL: hook, Format: notice.FormatEvent, Profile: notice.Standard})
 	require.NoError(t, err)
 	for range 2 {
-		_, err = b.Rotate(t.Context(), "a", lasting.ID)
+		_, err = b.Rotate(t.Context(), notice.Owner{Tenant: "a"}, lasting.ID)
 		require.NoError(t, err)
 	}
 	s := b.opened("a", asked("1", "w", "x"))
@@ -223,7 +223,7 @@ func TestResealingOverwritesNothingThatChangedMeanwhile(t *testing.T) {
 		var rotated string
 		var wait sync.WaitGroup
 		require.NoError(t, working.InTransaction(t.Context(), func(ctx context.Context, _ func(vault.Purpose) (vault.DataKey, error)) (err error) {
-			if rotated, err = working.Rotate(ctx, "a", sub.ID); err != nil {
+			if rotated, err = working.Rotate(ctx, notice.Owner{Tenant: "a"}, sub.ID); err != nil {
 				return err
 			}
 			wait.Go(func() {

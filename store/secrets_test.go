@@ -149,7 +149,7 @@ func TestTheSecretOfAnAddressIsReplaced(t *testing.T) {
 		loaded := func() notice.Subscription { t.Helper(); return b.pending()[0].Subscription }
 		first := loaded().Secret
 		b.clock.pass(time.Hour)
-		second, err := b.RotateAddress(t.Context(), s.ticket.ID, sub.ID)
+		second, err := b.Rotate(t.Context(), ownerOf(s.ticket), sub.ID)
 		require.NoError(t, err)
 		require.NoError(t, notice.CheckSecret("secret", second))
 		require.Equal(t, second, loaded().Secret)
@@ -161,28 +161,28 @@ func TestTheSecretOfAnAddressIsReplaced(t *testing.T) {
 
 		other, lasting := b.opened("a", draft("y")), b.follow(notice.Filter{Source: "never"})
 		for _, c := range []struct {
-			ticket int64
+			ticket ticket.Ticket
 			sub    string
-		}{{other.ticket.ID, sub.ID}, {s.ticket.ID, "nothing"}, {s.ticket.ID, lasting.ID}} {
-			_, err := b.RotateAddress(t.Context(), c.ticket, c.sub)
+		}{{other.ticket, sub.ID}, {s.ticket, "nothing"}, {s.ticket, lasting.ID}} {
+			_, err := b.Rotate(t.Context(), ownerOf(c.ticket), c.sub)
 			require.True(t, ticket.Is(err, ticket.NotFound), "%v: %v", c, err)
 		}
 		for range 4 {
-			_, err := b.RotateAddress(t.Context(), s.ticket.ID, sub.ID)
+			_, err := b.Rotate(t.Context(), ownerOf(s.ticket), sub.ID)
 			require.NoError(t, err)
 		}
-		_, err = b.RotateAddress(t.Context(), s.ticket.ID, sub.ID)
+		_, err = b.Rotate(t.Context(), ownerOf(s.ticket), sub.ID)
 		require.True(t, ticket.Is(err, ticket.TooMany))
 
 		b.clock.pass(24 * time.Hour)
 		last := b.tried(b.pending()[0], notice.Failed)
 		last.Drop = "failed 11 times"
 		b.record(last)
-		_, err = b.RotateAddress(t.Context(), s.ticket.ID, sub.ID)
+		_, err = b.Rotate(t.Context(), ownerOf(s.ticket), sub.ID)
 		require.True(t, ticket.Is(err, ticket.Conflict))
 		require.ErrorContains(t, err, "registered again")
-		require.NoError(t, b.Unregister(t.Context(), s.ticket.ID, sub.ID))
-		_, err = b.RotateAddress(t.Context(), s.ticket.ID, sub.ID)
+		require.NoError(t, b.Unsubscribe(t.Context(), ownerOf(s.ticket), sub.ID))
+		_, err = b.Rotate(t.Context(), ownerOf(s.ticket), sub.ID)
 		require.True(t, ticket.Is(err, ticket.NotFound))
 	})
 }

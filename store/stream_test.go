@@ -166,7 +166,7 @@ func TestLastingSubscriptionsAreTheirTenants(t *testing.T) {
 		sub := b.follow(notice.Filter{Source: "a", Key: "x*"})
 		require.True(t, strings.HasPrefix(sub.Secret, "whsec_"))
 		require.Equal(t, notice.Active, sub.State)
-		r, err := b.Subscription(t.Context(), "a", sub.ID)
+		r, err := b.Registration(t.Context(), notice.Owner{Tenant: "a"}, sub.ID)
 		require.NoError(t, err)
 		require.Empty(t, r.Secret)
 		sub.Secret = ""
@@ -177,26 +177,26 @@ func TestLastingSubscriptionsAreTheirTenants(t *testing.T) {
 
 		notFound := func(err error) { t.Helper(); require.True(t, ticket.Is(err, ticket.NotFound), "%v", err) }
 		for _, c := range []struct{ tenant, id string }{{"b", sub.ID}, {"a", "no such"}, {"a", own.ID}} {
-			_, err := b.Subscription(t.Context(), c.tenant, c.id)
+			_, err := b.Registration(t.Context(), notice.Owner{Tenant: c.tenant}, c.id)
 			notFound(err)
 			_, err = b.Amend(t.Context(), c.tenant, c.id, func(s notice.Subscription) (notice.Subscription, error) { return s, nil })
 			notFound(err)
-			_, err = b.Rotate(t.Context(), c.tenant, c.id)
+			_, err = b.Rotate(t.Context(), notice.Owner{Tenant: c.tenant}, c.id)
 			notFound(err)
 			_, err = b.Try(t.Context(), c.tenant, "demo", c.id, notice.OfTest(c.id, "r"))
 			notFound(err)
-			notFound(b.Resend(t.Context(), c.tenant, c.id, "d"))
-			notFound(b.Unsubscribe(t.Context(), c.tenant, c.id))
+			notFound(b.Redeliver(t.Context(), notice.Owner{Tenant: c.tenant}, c.id, "d"))
+			notFound(b.Unsubscribe(t.Context(), notice.Owner{Tenant: c.tenant}, c.id))
 		}
-		notFound(b.Resend(t.Context(), "a", sub.ID, "no such"))
+		notFound(b.Redeliver(t.Context(), notice.Owner{Tenant: "a"}, sub.ID, "no such"))
 		require.Zero(t, b.count(`SELECT COUNT(*) FROM stream`), "a test that was refused leaves nothing")
 		list, next, err := b.Subscriptions(t.Context(), "b", "", "", 0)
 		require.NoError(t, err)
 		require.Empty(t, list)
 		require.Empty(t, next)
 
-		require.NoError(t, b.Unsubscribe(t.Context(), "a", sub.ID))
-		_, err = b.Subscription(t.Context(), "a", sub.ID)
+		require.NoError(t, b.Unsubscribe(t.Context(), notice.Owner{Tenant: "a"}, sub.ID))
+		_, err = b.Registration(t.Context(), notice.Owner{Tenant: "a"}, sub.ID)
 		notFound(err)
 		p := seed()
 		p.Key = "xy"
@@ -252,7 +252,7 @@ func TestATenantHasOnlySoManySubscriptions(t *testing.T) {
 		require.True(t, ticket.Is(err, ticket.TooMany))
 		require.ErrorContains(t, err, "10000")
 		b.followAs("b", notice.FormatEvent, notice.Filter{})
-		require.NoError(t, b.Unsubscribe(t.Context(), "a", "x1"))
+		require.NoError(t, b.Unsubscribe(t.Context(), notice.Owner{Tenant: "a"}, "x1"))
 		b.follow(notice.Filter{})
 	})
 }
@@ -273,7 +273,7 @@ func TestAPausedSubscriptionGoesOnWhereItStopped(t *testing.T) {
 		b.publish(numbered(3))
 		b.clock.pass(time.Second)
 		s := b.opened("a", draft("x"))
-		r, err := b.Subscription(t.Context(), "a", sub.ID)
+		r, err := b.Registration(t.Context(), notice.Owner{Tenant: "a"}, sub.ID)
 		require.NoError(t, err)
 		require.Equal(t, notice.Paused, r.State)
 		require.Equal(t, map[notice.DeliveryState]int{notice.Held: 4}, r.Counts)
@@ -288,7 +288,7 @@ func TestAPausedSubscriptionGoesOnWhereItStopped(t *testing.T) {
 		_, err = b.Try(t.Context(), "a", "demo", sub.ID, notice.OfTest(sub.ID, "r"))
 		require.True(t, ticket.Is(err, ticket.Conflict))
 		require.ErrorContains(t, err, "paused")
-		require.True(t, ticket.Is(b.Resend(t.Context(), "a", sub.ID, b.deliveries(sub)[0].ID), ticket.Conflict))
+		require.True(t, ticket.Is(b.Redeliver(t.Context(), notice.Owner{Tenant: "a"}, sub.ID, b.deliveries(sub)[0].ID), ticket.Conflict))
 
 		b.amend(sub, notice.Active)
 		works := b.of(sub, b.pending())
@@ -323,7 +323,7 @@ func TestADroppedSubscriptionIsResumed(t *testing.T) {
 		last := b.tried(works[0], notice.Failed)
 		last.Drop = "the receiver answered 410 Gone"
 		b.record(last)
-		r, err := b.Subscription(t.Context(), "a", sub.ID)
+		r, err := b.Registration(t.Context(), notice.Owner{Tenant: "a"}, sub.ID)
 		require.NoError(t, err)
 		require.Equal(t, notice.Dropped, r.State)
 		require.Equal(t, last.Drop, r.Reason)
@@ -344,7 +344,7 @@ func TestADroppedSubscriptionIsResumed(t *testing.T) {
 		}
 
 		b.amend(sub, notice.Active)
-		r, err = b.Subscription(t.Context(), "a", sub.ID)
+		r, err = b.Registration(t.Context(), notice.Owner{Tenant: "a"}, sub.ID)
 		require.NoError(t, err)
 		require.Equal(t, notice.Active, r.State)
 		require.Empty(t, r.Reason)
@@ -352,7 +352,7 @@ func TestADroppedSubscriptionIsResumed(t *testing.T) {
 		require.Nil(t, r.FailingSince)
 		require.Equal(t, map[notice.DeliveryState]int{notice.Pending: 5, notice.Failed: 1}, r.Counts)
 		b.record(last) // a lost answer, recorded again: what it dropped is taken up since
-		r, err = b.Subscription(t.Context(), "a", sub.ID)
+		r, err = b.Registration(t.Context(), notice.Owner{Tenant: "a"}, sub.ID)
 		require.NoError(t, err)
 		require.Equal(t, notice.Active, r.State)
 		require.Nil(t, r.FailingSince)
@@ -363,9 +363,9 @@ func TestADroppedSubscriptionIsResumed(t *testing.T) {
 			}
 		}
 		require.Equal(t, want, got, "in the order in which it happened")
-		require.NoError(t, b.Resend(t.Context(), "a", sub.ID, works[0].Delivery.ID))
+		require.NoError(t, b.Redeliver(t.Context(), notice.Owner{Tenant: "a"}, sub.ID, works[0].Delivery.ID))
 		require.Len(t, b.pending(), 6)
-		require.True(t, ticket.Is(b.Resend(t.Context(), "a", sub.ID, works[0].Delivery.ID), ticket.Conflict), "it is being tried")
+		require.True(t, ticket.Is(b.Redeliver(t.Context(), notice.Owner{Tenant: "a"}, sub.ID, works[0].Delivery.ID), ticket.Conflict), "it is being tried")
 	})
 }
 
@@ -424,7 +424,7 @@ func TestASecretIsReplacedWhileTheOneBeforeStillSigns(t *testing.T) {
 		loaded := func() notice.Subscription { t.Helper(); return b.pending()[0].Subscription }
 		for range 2 {
 			b.clock.pass(time.Hour)
-			secret, err := b.Rotate(t.Context(), "a", sub.ID)
+			secret, err := b.Rotate(t.Context(), notice.Owner{Tenant: "a"}, sub.ID)
 			require.NoError(t, err)
 			require.NoError(t, notice.CheckSecret("secret", secret))
 			secrets = append(secrets, secret)
@@ -438,10 +438,10 @@ func TestASecretIsReplacedWhileTheOneBeforeStillSigns(t *testing.T) {
 		require.Empty(t, loaded().Older)
 
 		for range 4 {
-			_, err := b.Rotate(t.Context(), "a", sub.ID)
+			_, err := b.Rotate(t.Context(), notice.Owner{Tenant: "a"}, sub.ID)
 			require.NoError(t, err)
 		}
-		_, err := b.Rotate(t.Context(), "a", sub.ID)
+		_, err := b.Rotate(t.Context(), notice.Owner{Tenant: "a"}, sub.ID)
 		require.True(t, ticket.Is(err, ticket.TooMany))
 	})
 }

@@ -45,13 +45,13 @@ func TestTheOutboxKeepsItsPromises(t *testing.T) {
 					b.project(s, s.relate("manifest", b.id())...)
 				},
 				Delete: func(t *testing.T, lane notice.Lane) {
-					require.NoError(t, b.Unregister(t.Context(), lane.TicketID, lane.Subscription))
+					require.NoError(t, b.Unsubscribe(t.Context(), notice.Owner{Tenant: tenant, TicketID: lane.TicketID}, lane.Subscription))
 				},
 				Deliveries: func(_ *testing.T, lane notice.Lane) []notice.DeliveryRecord {
 					return b.deliveries(notice.Subscription{ID: lane.Subscription})
 				},
 				Subscription: func(t *testing.T, lane notice.Lane) notice.Subscription {
-					r, err := b.Registration(t.Context(), lane.TicketID, lane.Subscription)
+					r, err := b.Registration(t.Context(), notice.Owner{Tenant: tenant, TicketID: lane.TicketID}, lane.Subscription)
 					require.NoError(t, err)
 					return r.Subscription
 				},
@@ -66,7 +66,7 @@ func TestTheOutboxKeepsItsPromises(t *testing.T) {
 					return kinds
 				},
 				Redeliver: func(t *testing.T, lane notice.Lane) string {
-					r, err := b.BeginRedelivery(t.Context(), tenant, lane.TicketID, lane.Subscription, notice.Selection{State: notice.Failed}, false)
+					r, err := b.BeginRedelivery(t.Context(), notice.Owner{Tenant: tenant, TicketID: lane.TicketID}, lane.Subscription, notice.Selection{State: notice.Failed}, false)
 					require.NoError(t, err)
 					return r.ID
 				},

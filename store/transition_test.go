@@ -172,7 +172,7 @@ func TestManyOfADeletedSubscriptionAreCancelledALittleAtATime(t *testing.T) {
 		sub := b.follow(notice.Filter{})
 		b.heap(sub, notice.Pending, 1200, 5)
 		b.amend(sub, notice.Paused)
-		require.NoError(t, b.Unsubscribe(t.Context(), "a", sub.ID))
+		require.NoError(t, b.Unsubscribe(t.Context(), notice.Owner{Tenant: "a"}, sub.ID))
 		require.Empty(t, b.sendable())
 		for range 5 {
 			b.goOnWith("turn:" + sub.ID)

@@ -1,4 +1,4 @@
-// Package houseapi is what the parts of the house's own API share: the envelope of seed 000, lists, and the calls about deliveries.
+// Package houseapi is what the parts of the house's own API share: the envelope of seed 000, lists, and the calls about one subscription.
 package houseapi
 
 import (
@@ -25,8 +25,8 @@ type ID struct {
 	ID string `json:"id"`
 }
 
-// Rotated is the result of replacing a secret, which is told this once.
-type Rotated struct {
+// rotated is the result of replacing a secret, which is told this once.
+type rotated struct {
 	ID     string `json:"id"`
 	Secret string `json:"secret"`
 }

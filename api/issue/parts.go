@@ -15,9 +15,20 @@ import (
 	"signalbox/ticket"
 )
 
+// relationType gives the type that the path names.
+func relationType(c *fiber.Ctx) (string, error) {
+	kind, err := api.Param(c, "type")
+	if err != nil {
+		return "", err
+	}
+	var f ticket.Faults
+	f.Word("type", kind, ticket.MaxRelationType)
+	return kind, f.Err()
+}
+
 // relation shows one relation; unlike the others of an issue, a type that it never had does not exist.
 func (h *Handler) relation(c *fiber.Ctx) error {
-	kind, err := word(c, "type")
+	kind, err := relationType(c)
 	if err != nil {
 		return err
 	}
@@ -38,7 +49,7 @@ func (h *Handler) relation(c *fiber.Ctx) error {
 
 // relate replaces the whole content of one relation: that is how items are added and removed.
 func (h *Handler) relate(c *fiber.Ctx) error {
-	kind, err := word(c, "type")
+	kind, err := relationType(c)
 	if err != nil {
 		return err
 	}
@@ -85,12 +96,10 @@ func (h *Handler) messages(c *fiber.Ctx) error {
 	return api.Respond(c, http.StatusOK, done(list[message]{Items: api.Each(records, messageOf), Next: next}))
 }
 
-var errNoMessage = ticket.Refuse(ticket.NotFound, "the issue has no such message")
-
 func (h *Handler) message(c *fiber.Ctx) error {
-	cid, err := word(c, "cid")
+	cid, err := houseapi.Word(c, "cid", errNoMessage)
 	if err != nil {
-		return errNoMessage
+		return err
 	}
 	t, err := h.ticket(c)
 	if err != nil {
@@ -109,9 +118,9 @@ func (h *Handler) message(c *fiber.Ctx) error {
 func (h *Handler) say(c *fiber.Ctx) error { return h.speak(c, ticket.Say, h.newID()) }
 
 func (h *Handler) revise(c *fiber.Ctx) error {
-	cid, err := word(c, "cid")
+	cid, err := houseapi.Word(c, "cid", errNoMessage)
 	if err != nil {
-		return errNoMessage
+		return err
 	}
 	return h.speak(c, ticket.Revise, cid)
 }
@@ -147,7 +156,11 @@ func (h *Handler) register(c *fiber.Ctx, in registering) error {
 	if err := h.checkURL("url", api.Value(in.URL)); err != nil {
 		return err
 	}
-	return h.transact(c, false, func(ctx context.Context, t ticket.Ticket) (any, error) {
+	t, err := h.ticket(c)
+	if err != nil {
+		return err
+	}
+	return houseapi.Transact(c, h.Desk, false, func(ctx context.Context) (any, error) {
 		s, err := h.Addresses.Register(ctx, t, *in.URL)
 		return id{ID: s.ID}, err
 	})
@@ -162,26 +175,17 @@ func (h *Handler) checkURL(field, raw string) error {
 	return err
 }
 
-var errNoAddress = ticket.Refuse(ticket.NotFound, "the issue has no such notification")
-
-func (h *Handler) unregister(c *fiber.Ctx) error {
-	nid, err := word(c, "nid")
-	if err != nil {
-		return errNoAddress
+// subscriptions is the calls about one notification.
+func (h *Handler) subscriptions() houseapi.SubscriptionCalls {
+	return houseapi.SubscriptionCalls{
+		Desk: h.Desk, Subscriptions: h.Addresses, Begin: h.Begin,
+		Named: func(c *fiber.Ctx) (notice.Owner, string, error) {
+			nid, err := houseapi.Word(c, "nid", errNoAddress)
+			if err != nil {
+				return notice.Owner{}, "", err
+			}
+			t, err := h.ticket(c)
+			return notice.Owner{Tenant: t.Tenant, TicketID: t.ID}, nid, err
+		},
 	}
-	return h.transact(c, false, func(ctx context.Context, t ticket.Ticket) (any, error) {
-		return nil, h.Addresses.Unregister(ctx, t.ID, nid)
-	})
-}
-
-// rotate tells the secret that an address is signed with, which nobody can ask for: a new one.
-func (h *Handler) rotate(c *fiber.Ctx) error {
-	nid, err := word(c, "nid")
-	if err != nil {
-		return errNoAddress
-	}
-	return h.transact(c, true, func(ctx context.Context, t ticket.Ticket) (any, error) {
-		secret, err := h.Addresses.RotateAddress(ctx, t.ID, nid)
-		return houseapi.Rotated{ID: nid, Secret: secret}, err
-	})
 }

@@ -40,16 +40,6 @@ type Addresses interface {
 	Register(ctx context.Context, t ticket.Ticket, url string) (notice.Subscription, error)
 	// Registered lists those of a ticket that are active or dropped, oldest first, with counts of their deliveries by state.
 	Registered(ctx context.Context, ticketID int64) ([]notice.Registration, error)
-	// Registration is one of them; NotFound when the ticket has no such subscription (or it was deleted).
-	Registration(ctx context.Context, ticketID int64, subscription string) (notice.Registration, error)
-	// Unregister deletes: nothing more is sent, what is queued is cancelled. NotFound as above. Joins the transaction of ctx.
-	Unregister(ctx context.Context, ticketID int64, subscription string) error
-	// RotateAddress gives one a new secret; the one before it signs on for 24 hours. NotFound as above; Conflict: the address is dropped;
-	// TooMany: too often within these. Joins the transaction of ctx.
-	RotateAddress(ctx context.Context, ticketID int64, subscription string) (secret string, err error)
-	// Redeliver starts a new round of tries under the same ID. NotFound: the subscription has no such delivery; Conflict: it is still being
-	// tried, or the address is dropped and not registered again. Joins the transaction of ctx.
-	Redeliver(ctx context.Context, ticketID int64, subscription, delivery string) error
-	// What is owed to them. A deleted address has nothing more.
-	houseapi.Deliveries
+	// What is done with one of them.
+	houseapi.Subscriptions
 }

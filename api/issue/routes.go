@@ -36,13 +36,12 @@ type Handler struct {
 // Family gives the family as the server mounts it.
 func (h *Handler) Family() api.Family {
 	const one = "/api/issue/:id"
-	deliveries := h.deliveries()
 	return api.Family{
 		Channel:  ticket.ChannelIssue,
 		Prefixes: []string{"/api/issue"},
 		Refuse:   houseapi.Refuse,
 		Subject:  subject,
-		Routes: []api.Route{
+		Routes: append([]api.Route{
 			{Method: http.MethodPost, Path: "/api/issue", Scope: desk.Write, Handler: api.Body(h.open)},
 			{Method: http.MethodGet, Path: "/api/issue", Scope: desk.Read, Handler: h.list},
 			{Method: http.MethodGet, Path: one, Scope: desk.Read, Handler: h.read},
@@ -60,14 +59,7 @@ func (h *Handler) Family() api.Family {
 			{Method: http.MethodPut, Path: one + "/conversation/:cid", Scope: desk.Write, Handler: h.revise},
 			{Method: http.MethodGet, Path: one + "/notification", Scope: desk.Read, Handler: h.addresses},
 			{Method: http.MethodPost, Path: one + "/notification", Scope: desk.Write, Handler: api.Body(h.register)},
-			{Method: http.MethodDelete, Path: one + "/notification/:nid", Scope: desk.Write, Handler: h.unregister},
-			{Method: http.MethodPost, Path: one + "/notification/:nid/rotate", Scope: desk.Write, Handler: h.rotate},
-			{Method: http.MethodGet, Path: one + "/notification/:nid/deliveries", Scope: desk.Read, Handler: deliveries.List},
-			{Method: http.MethodGet, Path: one + "/notification/:nid/deliveries/:did", Scope: desk.Read, Handler: deliveries.Show},
-			{Method: http.MethodPost, Path: one + "/notification/:nid/deliveries/:did/redeliver", Scope: desk.Write, Handler: deliveries.Redeliver},
-			{Method: http.MethodPost, Path: one + "/notification/:nid/redeliver", Scope: desk.Write, Handler: deliveries.RedeliverMany},
-			{Method: http.MethodGet, Path: one + "/notification/:nid/redeliver/:rid", Scope: desk.Read, Handler: deliveries.Progress},
-		},
+		}, h.subscriptions().Routes(one+"/notification/:nid")...),
 	}
 }
 
@@ -181,15 +173,6 @@ func (h *Handler) do(c *fiber.Ctx, what desk.Handling, answer houseapi.Envelope)
 	return api.Handle(c, h.Desk, what, answer)
 }
 
-// transact hands the desk what touches the database alone, for the ticket that the path names; secret tells that the answer has one.
-func (h *Handler) transact(c *fiber.Ctx, secret bool, effect func(ctx context.Context, t ticket.Ticket) (result any, err error)) error {
-	t, err := h.ticket(c)
-	if err != nil {
-		return err
-	}
-	return houseapi.Transact(c, h.Desk, secret, func(ctx context.Context) (any, error) { return effect(ctx, t) })
-}
-
 // ticket finds the ticket that the path names, among the caller's own.
 func (h *Handler) ticket(c *fiber.Ctx) (ticket.Ticket, error) {
 	key, err := ticketKey(c)
@@ -199,27 +182,20 @@ func (h *Handler) ticket(c *fiber.Ctx) (ticket.Ticket, error) {
 	return h.Tickets.Ticket(api.Context(c), api.Caller(c).Tenant, key)
 }
 
-var errNoIssue = ticket.Refuse(ticket.NotFound, "there is no such issue")
+var (
+	errNoIssue   = ticket.Refuse(ticket.NotFound, "there is no such issue")
+	errNoMessage = ticket.Refuse(ticket.NotFound, "the issue has no such message")
+	errNoAddress = ticket.Refuse(ticket.NotFound, "the issue has no such notification")
+)
 
 // ticketKey gives the number or UUID that the path names an issue by.
 func ticketKey(c *fiber.Ctx) (string, error) {
-	key, err := word(c, "id")
+	key, err := houseapi.Word(c, "id", errNoIssue)
 	if err != nil {
-		return "", errNoIssue
+		return "", err
 	}
 	if id, err := uuid.Parse(key); err == nil {
 		return id.String(), nil
 	}
 	return key, nil
-}
-
-// word gives a parameter of the path that names something: a short identifier.
-func word(c *fiber.Ctx, name string) (string, error) {
-	value, err := api.Param(c, name)
-	if err != nil {
-		return "", err
-	}
-	var f ticket.Faults
-	f.Word(name, value, ticket.MaxRelationType)
-	return value, f.Err()
 }

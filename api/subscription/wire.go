@@ -15,8 +15,8 @@ var formats = map[notice.Format]string{notice.FormatEvent: notice.Standard, noti
 
 var profiles = []string{notice.Standard, notice.Publish, notice.Minutely, notice.Once}
 
-// subscribing is what a caller asks for.
-type subscribing struct {
+// members are those of a subscription that callers give.
+type members struct {
 	URL     *string `json:"url"`
 	Format  *string `json:"format"`
 	Source  *string `json:"source"`
@@ -28,11 +28,21 @@ type subscribing struct {
 	Secret  *string `json:"secret"`
 }
 
-// subscription makes it, or tells everything that is wrong with it.
-func (in subscribing) subscription(allow notice.Reach) (notice.Subscription, error) {
+// filter gives f with the members that were given.
+func (in members) filter(f notice.Filter) notice.Filter {
+	for _, part := range []struct{ from, to *string }{{in.Source, &f.Source}, {in.Topic, &f.Topic}, {in.Type, &f.Type}, {in.Status, &f.Status}, {in.Key, &f.Key}} {
+		if part.from != nil {
+			*part.to = *part.from
+		}
+	}
+	return f
+}
+
+// subscription makes a new one, or tells everything that is wrong with it.
+func (in members) subscription(allow notice.Reach) (notice.Subscription, error) {
 	sub := notice.Subscription{
 		URL: api.Value(in.URL), Format: notice.Format(api.Value(in.Format)), Profile: api.Value(in.Profile), Secret: api.Value(in.Secret),
-		Filter: notice.Filter{Source: api.Value(in.Source), Topic: api.Value(in.Topic), Type: api.Value(in.Type), Status: api.Value(in.Status), Key: api.Value(in.Key)},
+		Filter: in.filter(notice.Filter{}),
 	}
 	if sub.Format == "" {
 		sub.Format = notice.FormatEvent
@@ -57,16 +67,8 @@ func (in subscribing) subscription(allow notice.Reach) (notice.Subscription, err
 
 // changing is what of a subscription is to be changed. What is left out stays as it is; an empty filter matches everything again.
 type changing struct {
-	URL     *string `json:"url"`
-	Format  *string `json:"format"`
-	Source  *string `json:"source"`
-	Topic   *string `json:"topic"`
-	Type    *string `json:"type"`
-	Status  *string `json:"status"`
-	Key     *string `json:"key"`
-	Profile *string `json:"profile"`
-	State   *string `json:"state"`
-	Secret  *string `json:"secret"`
+	members
+	State *string `json:"state"`
 }
 
 func (in changing) check(allow notice.Reach) error {
@@ -85,15 +87,6 @@ func (in changing) check(allow notice.Reach) error {
 		f.Add("secret", "is changed by rotating it")
 	}
 	return f.Err()
-}
-
-func (in changing) filter(f notice.Filter) notice.Filter {
-	for _, part := range []struct{ from, to *string }{{in.Source, &f.Source}, {in.Topic, &f.Topic}, {in.Type, &f.Type}, {in.Status, &f.Status}, {in.Key, &f.Key}} {
-		if part.from != nil {
-			*part.to = *part.from
-		}
-	}
-	return f
 }
 
 // apply gives the subscription as it is to be.

@@ -51,14 +51,8 @@ func (o *Outbox) Subscriptions(ctx context.Context, tenant string, state notice.
 	return items, next, err
 }
 
-// Subscription is one of them, with counts of those of its deliveries that did not arrive: pending, retrying, held and failed. NotFound when
-// the tenant has no such lasting subscription or it was deleted.
-func (o *Outbox) Subscription(ctx context.Context, tenant, id string) (notice.Registration, error) {
-	return o.registration(ctx, ofTenant(tenant), id)
-}
-
 // Amend changes a lasting subscription to what change makes of it: address, profile, filter and state. Other members stay as they are, and
-// what is on its way goes to the new address. NotFound as with Subscription.
+// what is on its way goes to the new address. NotFound as with Registration.
 //
 // Paused: nothing is sent, and whatever comes and what was on its way is held, as it is for one that is dropped. Active again, all that is
 // held is sent, in order; where that is much, what comes meanwhile is held behind it: see transition.go.
@@ -91,18 +85,7 @@ func (o *Outbox) Amend(ctx context.Context, tenant, id string, change func(notic
 	return sub, err
 }
 
-// Unsubscribe deletes a lasting subscription: nothing more is sent, what is pending or held is cancelled. NotFound as with Subscription.
-func (o *Outbox) Unsubscribe(ctx context.Context, tenant, id string) error {
-	return o.remove(ctx, ofTenant(tenant), id)
-}
-
-// Rotate gives a lasting subscription a new secret, which nobody can ask for again. Earlier ones go on signing beside it, each for 24 hours
-// from its own rotation. NotFound as with Subscription; TooMany: too many earlier ones still sign.
-func (o *Outbox) Rotate(ctx context.Context, tenant, id string) (secret string, err error) {
-	return o.rotate(ctx, ofTenant(tenant), id)
-}
-
-// Try publishes an event to one lasting subscription alone, whatever its filter, and gives the delivery's ID. NotFound as with Subscription;
+// Try publishes an event to one lasting subscription alone, whatever its filter, and gives the delivery's ID. NotFound as with Registration;
 // Conflict: it is not active.
 func (o *Outbox) Try(ctx context.Context, tenant, app, id string, p notice.Published) (delivery string, err error) {
 	err = o.db.Write(ctx, func(ctx context.Context, q *db.Tx) error {

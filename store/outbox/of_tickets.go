@@ -60,18 +60,3 @@ func (o *Outbox) Registered(ctx context.Context, ticketID int64) (list []notice.
 	})
 	return list, err
 }
-
-// Registration is one of Registered; NotFound when the ticket has no such subscription or it was deleted.
-func (o *Outbox) Registration(ctx context.Context, ticketID int64, subscription string) (notice.Registration, error) {
-	return o.registration(ctx, ofTicket(ticketID), subscription)
-}
-
-// Unregister deletes a ticket's subscription: nothing more is sent, what is pending or held is cancelled. NotFound as with Registration.
-func (o *Outbox) Unregister(ctx context.Context, ticketID int64, subscription string) error {
-	return o.remove(ctx, ofTicket(ticketID), subscription)
-}
-
-// RotateAddress does for a subscription of a ticket what Rotate does. NotFound as with Registration; Conflict: the address was dropped.
-func (o *Outbox) RotateAddress(ctx context.Context, ticketID int64, subscription string) (secret string, err error) {
-	return o.rotate(ctx, ofTicket(ticketID), subscription)
-}

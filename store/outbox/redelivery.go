@@ -57,31 +57,26 @@ func (r redeliveryRow) selected() (where string, args []any) {
 }
 
 // BeginRedelivery has those deliveries of a subscription delivered again that the selection names, each under its own ID; the work itself is
-// RedeliverSome's. ticketID is zero for a lasting subscription. dry: they are only counted, and the ID is empty.
+// RedeliverSome's. dry: they are only counted, and the ID is empty.
 //
 // What is held for an address that was dropped goes to what the same address was registered as again, on the same ticket and in the same format.
-// A ticket's callback, which nobody can register, is made active again instead; see target. NotFound: the tenant has no such subscription there;
+// A ticket's callback, which nobody can register, is made active again instead; see target. NotFound as with Registration;
 // Conflict: it is not active, and neither is another of its address.
-func (o *Outbox) BeginRedelivery(ctx context.Context, tenant string, ticketID int64, subscription string, sel notice.Selection, dry bool) (out notice.Redelivery, err error) {
+func (o *Outbox) BeginRedelivery(ctx context.Context, of notice.Owner, subscription string, sel notice.Selection, dry bool) (out notice.Redelivery, err error) {
 	if err := sel.Check(); err != nil {
 		return out, err
 	}
 	err = o.db.Write(ctx, func(ctx context.Context, q *db.Tx) error {
-		if !dry && ticketID > 0 {
-			if err := q.LockLaneOwner(ctx, ticketID); err != nil {
+		if !dry && of.TicketID != 0 {
+			if err := q.LockLaneOwner(ctx, of.TicketID); err != nil {
 				return err
 			}
 		}
-		own := ofTenant(tenant)
-		if ticketID > 0 {
-			own = ofTicket(ticketID)
-			own.where, own.args = own.where+` AND tenant = ?`, append(own.args, tenant)
-		}
-		target, err := o.target(ctx, q, own, subscription, dry)
+		target, err := o.target(ctx, q, ownerOf(of), subscription, dry)
 		if err != nil {
 			return err
 		}
-		row := redeliveryRow{ID: uuid.NewString(), Tenant: tenant, Subscription: subscription, Target: target, Wanted: string(sel.State), From: db.AtOrNil(sel.From),
+		row := redeliveryRow{ID: uuid.NewString(), Tenant: of.Tenant, Subscription: subscription, Target: target, Wanted: string(sel.State), From: db.AtOrNil(sel.From),
 			To: db.AtOrNil(sel.To), State: string(notice.Redelivering), CreatedAt: db.At(q.Now())}
 		where, args := row.selected()
 		var totals []int

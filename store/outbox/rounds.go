@@ -14,20 +14,11 @@ var (
 	errNotOver     = ticket.Refuse(ticket.Conflict, "the delivery is still being tried")
 )
 
-// Redeliver starts a new round of tries of a delivery of a ticket's subscription, under the same ID. What an address that was dropped has not been
-// sent goes to what it was registered as again; a callback is made active again, see target. NotFound: the ticket has no such subscription, or
-// that no such delivery; Conflict: it is still being tried, the address is dropped, or was told of the same under its new registration.
-func (o *Outbox) Redeliver(ctx context.Context, ticketID int64, subscription, delivery string) error {
-	return o.redeliverOne(ctx, ofTicket(ticketID), subscription, delivery)
-}
-
-// Resend does so for a delivery of a lasting subscription. NotFound: there is no such subscription, or it has no such delivery; Conflict: it is
-// still being tried, or the subscription is not active.
-func (o *Outbox) Resend(ctx context.Context, tenant, subscription, delivery string) error {
-	return o.redeliverOne(ctx, ofTenant(tenant), subscription, delivery)
-}
-
-func (o *Outbox) redeliverOne(ctx context.Context, own owner, subscription, delivery string) error {
+// Redeliver starts a new round of tries of a delivery, under the same ID. What a ticket's address that was dropped has not been sent goes to what
+// it was registered as again; a callback is made active again, see target. NotFound: the owner has no such subscription, or that no such delivery;
+// Conflict: it is still being tried, nothing is sent to the subscription now, or the address was told of the same under its new registration.
+func (o *Outbox) Redeliver(ctx context.Context, of notice.Owner, subscription, delivery string) error {
+	own := ownerOf(of)
 	return o.db.Write(ctx, func(ctx context.Context, q *db.Tx) error {
 		if _, err := o.find(ctx, q, own, subscription, db.Unlocked); err != nil {
 			return err

@@ -63,13 +63,22 @@ func notActive(state notice.SubscriptionState) error {
 	return ticket.Refuse(ticket.Conflict, "the subscription is "+string(state)+"; it has to be resumed first")
 }
 
-// owner is whose subscriptions are meant: a ticket's, or the lasting ones of a tenant.
+// owner is whose subscriptions are meant, and how a query says so.
 type owner struct {
 	ticket  int64    // 0: a tenant
 	where   string   // the condition that its subscriptions meet; those that were deleted do not
 	args    []any    // of where
 	none    error    // the refusal where it has no such subscription
 	counted []string // the conditions for the deliveries that its registrations count
+}
+
+func ownerOf(o notice.Owner) owner {
+	if o.TicketID == 0 {
+		return ofTenant(o.Tenant)
+	}
+	own := ofTicket(o.TicketID)
+	own.where, own.args = own.where+` AND tenant = ?`, append(own.args, o.Tenant)
+	return own
 }
 
 func ofTicket(id int64) owner {
@@ -132,9 +141,11 @@ func (o *Outbox) withCounts(ctx context.Context, q *db.Tx, own owner, subs []not
 	return list, db.Wrap("count deliveries", err)
 }
 
-// registration is a subscription of the owner with its counts. The owner's refusal: it has none under that ID.
-func (o *Outbox) registration(ctx context.Context, own owner, id string) (r notice.Registration, err error) {
+// Registration is one subscription of an owner with counts of its deliveries: of a ticket's in every state, of a tenant's of those that did not
+// arrive (pending, retrying, held and failed). NotFound: the owner has no such subscription, or it was deleted.
+func (o *Outbox) Registration(ctx context.Context, of notice.Owner, id string) (r notice.Registration, err error) {
 	err = o.db.Read(ctx, func(q *db.Tx) error {
+		own := ownerOf(of)
 		sub, err := o.find(ctx, q, own, id, db.Unlocked)
 		if err != nil {
 			return err
@@ -185,10 +196,10 @@ func filterColumns(sub notice.Subscription) (filter string, form int, selector s
 	return string(raw), int(s), selector, nil
 }
 
-// remove deletes a subscription of the owner: nothing more is sent, what is pending or held is cancelled. The owner's refusal: it has none under
-// that ID.
-func (o *Outbox) remove(ctx context.Context, own owner, id string) error {
+// Unsubscribe deletes a subscription: nothing more is sent, what is pending or held is cancelled. NotFound as with Registration.
+func (o *Outbox) Unsubscribe(ctx context.Context, of notice.Owner, id string) error {
 	return o.db.Write(ctx, func(ctx context.Context, q *db.Tx) error {
+		own := ownerOf(of)
 		if own.ticket != 0 {
 			if err := q.LockLaneOwner(ctx, own.ticket); err != nil {
 				return err
@@ -205,11 +216,11 @@ func (o *Outbox) remove(ctx context.Context, own owner, id string) error {
 	})
 }
 
-// rotate gives a subscription of the owner a new secret, which nobody can ask for again. Earlier ones go on signing beside it, each for 24 hours
-// from its own rotation. The owner's refusal: it has none under that ID; Conflict: it is a ticket's, and was dropped; TooMany: too many earlier
-// ones still sign.
-func (o *Outbox) rotate(ctx context.Context, own owner, id string) (secret string, err error) {
+// Rotate gives a subscription a new secret, which nobody can ask for again. Earlier ones go on signing beside it, each for 24 hours from its own
+// rotation. NotFound as with Registration; Conflict: it is a ticket's, and was dropped; TooMany: too many earlier ones still sign.
+func (o *Outbox) Rotate(ctx context.Context, of notice.Owner, id string) (secret string, err error) {
 	err = o.db.Write(ctx, func(ctx context.Context, q *db.Tx) error {
+		own := ownerOf(of)
 		sub, err := o.find(ctx, q, own, id, db.Exclusive)
 		switch {
 		case err != nil:
