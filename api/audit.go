@@ -1,6 +1,7 @@
 package api
 
 import (
+	"cmp"
 	"context"
 	"time"
 
@@ -90,7 +91,7 @@ type Subject struct{ Operator, Number string }
 // has a method Subject.
 func Note(c *fiber.Ctx, s Subject) {
 	rc := requestOf(c)
-	rc.subject = Subject{cut(First(s.Operator, rc.subject.Operator)), cut(First(s.Number, rc.subject.Number))}
+	rc.subject = Subject{cut(cmp.Or(s.Operator, rc.subject.Operator)), cut(cmp.Or(s.Number, rc.subject.Number))}
 }
 
 // subjectOf gives the subject of a request that was refused: as it was noted, and the rest as its family reads it.
@@ -98,12 +99,9 @@ func subjectOf(c *fiber.Ctx) Subject {
 	rc := requestOf(c)
 	if rc.family != nil && rc.family.Subject != nil && (rc.subject.Operator == "" || rc.subject.Number == "") {
 		noted, said := rc.subject, rc.family.Subject(c)
-		rc.subject = Subject{cut(First(noted.Operator, said.Operator)), cut(First(noted.Number, said.Number))}
+		rc.subject = Subject{cut(cmp.Or(noted.Operator, said.Operator)), cut(cmp.Or(noted.Number, said.Number))}
 	}
 	return rc.subject
 }
 
-func cut(text string) string {
-	runes := []rune(text)
-	return string(runes[:min(len(runes), ticket.MaxName)])
-}
+func cut(text string) string { return Shortened(text, ticket.MaxName) }

@@ -183,19 +183,7 @@ func (p *Params) Choices(name string, words ...string) []string {
 
 // List gives texts: an array in the body, and in the query a parameter that may be repeated. Nil when it is not there.
 func (p *Params) List(name string, most int) []string {
-	var items []string
-	switch given := p.query[name]; {
-	case len(given) == 1 && strings.HasPrefix(strings.TrimSpace(given[0]), "["):
-		p.decode(name, []byte(given[0]), &items)
-	case len(given) > 0:
-		items = given
-	case p.raw(name) != nil:
-		p.decode(name, p.raw(name), &items)
-	}
-	if len(items) > most {
-		p.Faults.Add(name, fmt.Sprintf("must have at most %d items", most))
-		return nil
-	}
+	items := listOf(p, name, most, func(text string) string { return text })
 	for i, item := range items {
 		p.Faults.Name(fmt.Sprintf("%s[%d]", name, i), item, 1, ticket.MaxName)
 	}
@@ -204,21 +192,7 @@ func (p *Params) List(name string, most int) []string {
 
 // Wholes gives whole numbers, each of which may come as digits in a text.
 func (p *Params) Wholes(name string, most int) []int64 {
-	var items []json.RawMessage
-	switch given := p.query[name]; {
-	case len(given) == 1 && strings.HasPrefix(strings.TrimSpace(given[0]), "["):
-		p.decode(name, []byte(given[0]), &items)
-	case len(given) > 0:
-		for _, text := range given {
-			items = append(items, json.RawMessage(strconv.Quote(text)))
-		}
-	case p.raw(name) != nil:
-		p.decode(name, p.raw(name), &items)
-	}
-	if len(items) > most {
-		p.Faults.Add(name, fmt.Sprintf("must have at most %d items", most))
-		return nil
-	}
+	items := listOf(p, name, most, func(text string) json.RawMessage { return json.RawMessage(strconv.Quote(text)) })
 	out := make([]int64, len(items))
 	for i, item := range items {
 		n, err := strconv.ParseInt(strings.Trim(string(item), `"`), 10, 64)
@@ -228,6 +202,24 @@ func (p *Params) Wholes(name string, most int) []int64 {
 		out[i] = n
 	}
 	return out
+}
+
+// listOf gives the items of a parameter that is a list: an array in the body or, written as JSON, in the query, or there a parameter that may be
+// repeated; of makes an item of such a one. Nil when it is not there, or has more than most.
+func listOf[T any](p *Params, name string, most int, of func(text string) T) (items []T) {
+	switch given := p.query[name]; {
+	case len(given) == 1 && strings.HasPrefix(strings.TrimSpace(given[0]), "["):
+		p.decode(name, []byte(given[0]), &items)
+	case len(given) > 0:
+		items = Each(given, of)
+	case p.raw(name) != nil:
+		p.decode(name, p.raw(name), &items)
+	}
+	if len(items) > most {
+		p.Faults.Add(name, fmt.Sprintf("must have at most %d items", most))
+		return nil
+	}
+	return items
 }
 
 // Object reads a parameter that is an object or a list; in the query it is written as JSON.

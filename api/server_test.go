@@ -3,6 +3,7 @@ package api_test
 import (
 	"bufio"
 	"bytes"
+	"cmp"
 	"context"
 	"crypto/sha256"
 	"encoding/hex"
@@ -67,7 +68,7 @@ func family(channel ticket.Channel, routes ...api.Route) api.Family {
 			p, _ := api.ReadParams(c)
 			given, _ := bkapi.Of(c, p.Plain)
 			id, _ := api.Param(c, "id")
-			return api.Subject{Operator: api.First(p.Plain("operator"), given.User), Number: api.First(id, p.Plain("sn"))}
+			return api.Subject{Operator: cmp.Or(p.Plain("operator"), given.User), Number: cmp.Or(id, p.Plain("sn"))}
 		},
 		Refuse: func(c *fiber.Ctx, r api.Refusal) error {
 			return api.Respond(c, r.Status, map[string]string{"door": string(channel), "code": string(r.Code), "message": r.Error.Error()})

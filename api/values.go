@@ -11,14 +11,12 @@ func Value[T any](p *T) T {
 	return *p
 }
 
-// First gives the first value that is not zero.
-func First[T comparable](values ...T) (first T) {
-	for _, value := range values {
-		if value != first {
-			return value
-		}
+// Shortened gives a text, or its first max characters.
+func Shortened(text string, max int) string {
+	if runes := []rune(text); len(runes) > max {
+		return string(runes[:max])
 	}
-	return first
+	return text
 }
 
 // Each gives what f makes of each item; an empty list for nil, which JSON would write as null.

@@ -9,6 +9,7 @@ import (
 
 	"github.com/gofiber/fiber/v2"
 
+	"signalbox/api"
 	"signalbox/desk"
 	"signalbox/ticket"
 )
@@ -117,7 +118,7 @@ func (s *Console) signIn(q *request) error {
 	f.Name("operator", p.Operator, 1, ticket.MaxName)
 	if f.Err() != nil {
 		p.Problem = "App code, secret and name are all needed, and none of them may be too long."
-		p.Code, p.Operator = short(p.Code, maxCode), short(p.Operator, ticket.MaxName)
+		p.Code, p.Operator = api.Shortened(p.Code, maxCode), api.Shortened(p.Operator, ticket.MaxName)
 		return q.form(http.StatusBadRequest, p)
 	}
 	attempt, let := s.throttle.take(s.address(q.Ctx), p.Code)
@@ -199,11 +200,4 @@ func localPath(raw string) string {
 		return home
 	}
 	return u.RequestURI()
-}
-
-func short(s string, max int) string {
-	if r := []rune(s); len(r) > max {
-		return string(r[:max])
-	}
-	return s
 }

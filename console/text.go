@@ -7,6 +7,8 @@ import (
 	"strings"
 	"time"
 	"unicode/utf8"
+
+	"signalbox/api"
 )
 
 // text makes what others wrote fit to be shown: every character that would be invisible and could make the text look like another is
@@ -51,7 +53,7 @@ func fold(s string) folded {
 	if n <= foldAbove && strings.Count(s, "\n") < foldLines {
 		return folded{Whole: s, Size: n}
 	}
-	start, _, _ := strings.Cut(short(strings.TrimSpace(s), foldTo), "\n")
+	start, _, _ := strings.Cut(api.Shortened(strings.TrimSpace(s), foldTo), "\n")
 	return folded{Start: start, Whole: s, Size: n}
 }
 

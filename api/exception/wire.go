@@ -1,6 +1,7 @@
 package exception
 
 import (
+	"cmp"
 	"encoding/json"
 	"regexp"
 	"strings"
@@ -35,8 +36,8 @@ func (in callback) command() (ticket.Command, error) {
 	s := ticket.Statement{
 		System: strings.ToUpper(in.required(&f, "externalSystem", in.System, text(in.Type), in.extra("external_system", "externalSystem"))),
 		Issue:  in.required(&f, "externalIssueId", in.Issue, in.extra("external_issue_id", "externalIssueID")),
-		Kind:   text(in.Type), Notes: api.First(text(in.Notes), in.extra("resolution_notes", "resolutionNotes")),
-		Assignee: api.First(text(in.Assignee), in.extra("assignee")),
+		Kind:   text(in.Type), Notes: cmp.Or(text(in.Notes), in.extra("resolution_notes", "resolutionNotes")),
+		Assignee: cmp.Or(text(in.Assignee), in.extra("assignee")),
 		DueAt:    in.moment(&f, "dueAt", in.DueAt, "due_at", "dueAt"), UpdatedAt: in.moment(&f, "updatedAt", in.UpdatedAt, "updated_at", "updatedAt"),
 	}
 	if word := in.required(&f, "status", in.Status, in.extra("status")); word != "" {
@@ -54,7 +55,7 @@ func (in callback) command() (ticket.Command, error) {
 func (in callback) required(f *ticket.Faults, field string, value *string, others ...string) string {
 	given := ""
 	if value != nil && *value != "" {
-		given = api.First(append([]string{text(value)}, others...)...)
+		given = cmp.Or(append([]string{text(value)}, others...)...)
 	}
 	if given == "" {
 		f.Add(field, "is required and must not be empty")

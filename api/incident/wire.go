@@ -1,6 +1,7 @@
 package incident
 
 import (
+	"cmp"
 	"encoding/json"
 	"fmt"
 	"slices"
@@ -68,7 +69,7 @@ func subject(c *fiber.Ctx) api.Subject {
 	}
 	_ = api.DecodeJSON(c.BodyRaw(), &in) // what cannot be read names nobody
 	number, _ := api.Param(c, "incident_num")
-	return api.Subject{Operator: api.First(api.Value(in.Operator), api.Value(in.Creator)), Number: api.First(number, api.Value(in.Number))}
+	return api.Subject{Operator: cmp.Or(api.Value(in.Operator), api.Value(in.Creator)), Number: cmp.Or(number, api.Value(in.Number))}
 }
 
 // creation is the body of the create call.
@@ -146,7 +147,7 @@ func (in creation) draft(types []string) (ticket.Draft, error) {
 	}
 	return ticket.Draft{
 		Channel: ticket.ChannelIncident, Origin: *in.Source, Title: *in.Title, Description: api.Value(in.Description),
-		Opener: *in.Creator, Assignee: api.First(in.Assignee...), Fields: in.fields(),
+		Opener: *in.Creator, Assignee: cmp.Or(in.Assignee...), Fields: in.fields(),
 	}, nil
 }
 

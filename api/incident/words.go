@@ -90,8 +90,8 @@ func codeOf(c *fiber.Ctx, code ticket.Code) string {
 
 // foreign notes a word that is none of those a field takes, in the form in which the original system says it.
 func foreign(f *ticket.Faults, field, value string) {
-	if r := []rune(value); len(r) > 64 {
-		value = string(r[:64]) + "…"
+	if short := api.Shortened(value, 64); short != value {
+		value = short + "…"
 	}
 	f.Add("", fmt.Sprintf("The field[%s] value[%s] invalid", field, value))
 }

@@ -70,6 +70,8 @@ var (
 
 func TestOpenedAsTheSeedShows(t *testing.T) {
 	b := setup(t)
+	at := time.Now()
+	b.back.Now = func() time.Time { return at } // both are opened in one second
 	number := b.open()
 	require.Regexp(t, `^IM\d{24}$`, number)
 	require.Equal(t, `{"success":true,"message":"","result":"`+number[:16]+`0000000002"}`, string(b.Do("POST", "/api/issue", b.sample("open.json")).Body))

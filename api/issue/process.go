@@ -1,6 +1,7 @@
 package issue
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"net/http"
@@ -17,7 +18,7 @@ import (
 
 // service finds the service that a draft names, and refuses people who would never be asked.
 func (h *Handler) service(c *fiber.Ctx, d ticket.Draft) (*ticket.ServiceRecord, error) {
-	key := api.First(d.Service, ticket.ServiceIncident)
+	key := cmp.Or(d.Service, ticket.ServiceIncident)
 	record, err := h.Services.ServiceRecord(api.Context(c), api.Caller(c).Tenant, key)
 	switch {
 	case ticket.Is(err, ticket.NotFound):

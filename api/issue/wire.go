@@ -1,6 +1,7 @@
 package issue
 
 import (
+	"cmp"
 	"encoding/json"
 	"time"
 
@@ -263,5 +264,5 @@ func subject(c *fiber.Ctx) api.Subject {
 	}
 	_ = api.DecodeJSON(c.BodyRaw(), &in) // what cannot be read names nobody
 	number, _ := api.Param(c, "id")
-	return api.Subject{Operator: api.First(api.Value(in.Operator), api.Value(in.Author), api.Value(in.Opener)), Number: number}
+	return api.Subject{Operator: cmp.Or(api.Value(in.Operator), api.Value(in.Author), api.Value(in.Opener)), Number: number}
 }

@@ -1,6 +1,7 @@
 package itsm
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"fmt"
@@ -202,7 +203,7 @@ func vote(cmd *ticket.Command, node flow.Node, values map[string]any) error {
 	switch texts[result] {
 	case "true":
 		cmd.Action = ticket.Approve
-		cmd.Note = api.First(texts[passing], cmd.Note)
+		cmd.Note = cmp.Or(texts[passing], cmd.Note)
 	case "false":
 		cmd.Action = ticket.Reject
 		cmd.Note = texts[rejecting]

@@ -1,6 +1,7 @@
 package itsm
 
 import (
+	"cmp"
 	"github.com/gofiber/fiber/v2"
 
 	"signalbox/api"
@@ -54,7 +55,7 @@ func userOf(c *fiber.Ctx, p *api.Params) (string, error) {
 // subjectOf gives whom and what parameters name. Credentials say who acts where the operation does not.
 func subjectOf(c *fiber.Ctx, p *api.Params) api.Subject {
 	given, _ := bkapi.Of(c, p.Plain) // credentials that cannot be read name nobody
-	return api.Subject{Operator: api.First(p.Plain("operator"), p.Plain("approver"), given.User, p.Plain("creator")), Number: p.Plain("sn")}
+	return api.Subject{Operator: cmp.Or(p.Plain("operator"), p.Plain("approver"), given.User, p.Plain("creator")), Number: p.Plain("sn")}
 }
 
 // subject reads whom and what a request names that was refused before its parameters were taken; see api.Family.
