@@ -31,7 +31,7 @@ type site struct {
 
 func newSite(t testing.TB, change ...func(*console.Config)) *site {
 	t.Helper()
-	h := &site{records: newRecords(), apps: newApps(), now: began.Add(24 * time.Hour)}
+	h := &site{records: newRecords(t), apps: newApps(), now: began.Add(24 * time.Hour)}
 	config := console.Config{
 		Apps: h.apps, Reader: h.records, Key: bytes.Repeat([]byte{7}, 32), Now: func() time.Time { return h.now },
 		Log:     slog.New(slog.NewTextHandler(&h.log, nil)),

@@ -59,7 +59,8 @@ func incident(t testing.TB, r *records) *kept {
 	early := began
 	r.do(t, k, report(ticket.Statement{System: "JIRA", Issue: "PAY-4711", Status: ticket.Triggered, UpdatedAt: &early}))
 	r.now = r.now.Add(time.Minute)
-	k.fold([]ticket.Event{ticket.Refused(k.ticket, ticket.Command{Action: ticket.Confirm, Operator: "wang.xiaoming", Channel: ticket.ChannelSignal}, ticket.Refuse(ticket.Conflict, "confirm is not possible here"), r.now)})
+	r.project(t, k, ticket.Refused(k.ticket, ticket.Command{Action: ticket.Confirm, Operator: "wang.xiaoming", Channel: ticket.ChannelSignal},
+		ticket.Refuse(ticket.Conflict, "confirm is not possible here"), r.now))
 	better := *solution
 	better.Text = "连接池提升到 800，并在网关侧加入熔断。"
 	r.do(t, k, ticket.Command{Action: ticket.CommitSolution, Operator: "li.lei", Channel: ticket.ChannelIncident, Solution: &better})
@@ -71,43 +72,41 @@ func incident(t testing.TB, r *records) *kept {
 		r.do(t, k, ticket.Command{Action: ticket.Say, Operator: "bot", Message: &ticket.Message{ID: fmt.Sprintf("b%d", i), Author: "bot", Content: fmt.Sprintf("Error rate is %d.%d %%", 14-i, i)}})
 	}
 	r.do(t, k, ticket.Command{Action: ticket.Accept, Operator: "li.lei"})
-	told(r, k)
 	return k
 }
 
-// told lets addresses be told of a ticket with every kind of luck.
-func told(r *records, k *kept) {
-	at := func(minutes int) time.Time { return began.Add(time.Duration(minutes) * time.Minute) }
-	try := func(n int, status int, class notice.ErrorClass, text, answer string, took time.Duration) notice.Attempt {
-		return notice.Attempt{N: n, StartedAt: at(n), FinishedAt: at(n).Add(took), Status: status, Class: class, Error: text, Answer: []byte(answer), Succeeded: class == ""}
+// told is a ticket whose addresses are told of it with every kind of luck, and the one with which everything is well.
+func told(t testing.TB, r *records) (k *kept, good string) {
+	r.now = began
+	k = r.open(t, "north", ticket.Draft{Channel: ticket.ChannelIssue, App: "shop", Origin: "monitoring", Title: "Told of",
+		Callback: &ticket.Callback{URL: "https://shop.example.com/hooks/signalbox", Format: string(notice.FormatIssue), Profile: notice.Minutely}})
+	registered, err := r.Registered(t.Context(), k.ticket.ID)
+	require.NoError(t, err)
+	good = registered[0].ID
+	for i := range 9 {
+		r.do(t, k, ticket.Command{Action: ticket.Say, Operator: "bot", Message: &ticket.Message{ID: fmt.Sprintf("m%d", i), Author: "bot", Content: "Still slow"}})
 	}
-	delivery := func(kind string, seq int64, state notice.DeliveryState, attempts ...notice.Attempt) notice.DeliveryRecord {
-		d := notice.Delivery{Type: kind, Seq: seq, State: state, Body: []byte(`{"id":"` + k.ticket.Number + `","type":"` + kind + `","details":{}}`), CreatedAt: at(int(seq)), Tries: len(attempts)}
-		next := at(90)
-		if state == notice.Retrying {
-			d.NextTry = &next
-		} else if state.Over() {
-			d.EndedAt = &next
-		}
-		return notice.DeliveryRecord{Delivery: d, Attempts: attempts}
+	bad := r.register(t, k, "https://a-very-long-host-name.internal.partner.example.com/v2/integrations/tickets/notifications/receive?tenant=north&channel=primary")
+	dropped := r.register(t, k, "http://10.0.0.9/hook")
+	for i := range 3 {
+		r.do(t, k, ticket.Command{Action: ticket.Relate, Operator: "bot", Relation: &ticket.Relation{Type: "host", Content: texts(i+1, "db-%d")}})
 	}
-	good := []notice.DeliveryRecord{delivery("conversation", 3, notice.Sent, try(1, 200, "", "", `{"ok":true}`, 83*time.Millisecond))}
-	for i := range 8 {
-		good = append(good, delivery("conversation", int64(20+i), notice.Sent, try(1, 200, "", "", "", 91*time.Millisecond)))
+	for _, w := range r.Waiting(good) {
+		r.Tried(w, notice.Sent, try(1, 200, "", "", `{"ok":true}`, 83*time.Millisecond))
 	}
-	r.tell(k, "sub-good", "https://shop.example.com/hooks/signalbox", good...)
-	r.tell(k, "sub-bad", "https://a-very-long-host-name.internal.partner.example.com/v2/integrations/tickets/notifications/receive?tenant=north&channel=primary",
-		delivery("relations", 6, notice.Failed,
-			try(1, 503, notice.ErrorStatus, "the receiver answered 503 Service Unavailable", "<html><body><h1>503</h1><script>alert(1)</script></body></html>", 1240*time.Millisecond),
-			try(2, 0, notice.ErrorTimeout, "no answer within 10 s", "", 10*time.Second),
-			try(3, 0, notice.ErrorTLS, "the certificate has expired", "", 310*time.Millisecond)),
-		delivery("relations", 7, notice.Retrying, try(1, 302, notice.ErrorStatus, "the receiver answered 302 Found", strings.Repeat("x", 4000), 220*time.Millisecond)),
-		delivery("conversation", 8, notice.Pending))
-	dropped := at(95)
-	r.tell(k, "sub-dropped", "http://10.0.0.9/hook", delivery("relations", 6, notice.Failed, try(1, 0, notice.ErrorBlocked, "10.0.0.9 is a private address", "", time.Millisecond)), delivery("relations", 7, notice.Held))
-	last := &k.told[len(k.told)-1]
-	last.State, last.Reason, last.EndedAt = notice.Dropped, "still failing ten minutes after the first try", &dropped
-	r.tell(k, "sub-quiet", "https://quiet.example.com/")
+	works := r.Waiting(bad)
+	r.Tried(works[0], notice.Failed,
+		try(1, 503, notice.ErrorStatus, "the receiver answered 503 Service Unavailable", "<html><body><h1>503</h1><script>alert(1)</script></body></html>", 1240*time.Millisecond),
+		try(2, 0, notice.ErrorTimeout, "no answer within 10 s", "", 10*time.Second),
+		try(3, 0, notice.ErrorTLS, "the certificate has expired", "", 310*time.Millisecond))
+	next := began.Add(90 * time.Minute)
+	r.TriedAs(notice.Result{Work: works[1], Then: notice.Retrying, NextTry: &next},
+		try(4, 302, notice.ErrorStatus, "the receiver answered 302 Found", strings.Repeat("x", 4000), 220*time.Millisecond))
+	r.now = began.Add(95 * time.Minute)
+	r.TriedAs(notice.Result{Work: r.Waiting(dropped)[0], Then: notice.Failed, Drop: "still failing ten minutes after the first try"},
+		try(95, 0, notice.ErrorBlocked, "10.0.0.9 is a private address", "", time.Millisecond))
+	r.register(t, k, "https://quiet.example.com/")
+	return k, good
 }
 
 // approval is a definition with votes, a call and nodes that are skipped over.
@@ -162,7 +161,8 @@ func hostile(t testing.TB, r *records) *kept {
 	})
 	r.do(t, k, ticket.Command{Action: ticket.Say, Operator: script, Message: &ticket.Message{ID: "m", Author: script, Content: script}})
 	r.do(t, k, ticket.Command{Action: ticket.Suspend, Operator: script, Note: script})
-	r.tell(k, "sub-evil", "javascript:alert(1)//"+script, notice.DeliveryRecord{Delivery: notice.Delivery{Type: script, State: notice.Failed, Body: []byte(script)},
-		Attempts: []notice.Attempt{{N: 1, Status: 500, Class: notice.ErrorClass(script), Error: script, Answer: []byte(script + "\xff\xfe")}}})
+	address := r.register(t, k, "javascript:alert(1)//"+script)
+	r.do(t, k, ticket.Command{Action: ticket.Say, Operator: script, Message: &ticket.Message{ID: "n", Author: script, Content: script}})
+	r.Tried(r.Waiting(address)[0], notice.Failed, try(1, 500, notice.ErrorClass(script), script, script+"\xff\xfe", time.Second))
 	return k
 }

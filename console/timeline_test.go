@@ -5,6 +5,7 @@ import (
 	"net/http"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/stretchr/testify/require"
 
@@ -102,9 +103,20 @@ func TestLongListsOfAnEntryAreCut(t *testing.T) {
 func TestTheTimelineTellsOfDeliveries(t *testing.T) {
 	h := newSite(t)
 	k := h.records.open(t, "north", ticket.Draft{Channel: ticket.ChannelIssue, App: "shop", Origin: "x", Title: "y"})
-	for n := range int64(64) {
-		k.alerts = append(k.alerts, notice.Alert{Position: notice.Position{Seq: 1, N: n + 1}, Kind: notice.AlertKinds[n%3], At: began, Subscription: "sub-7",
-			Delivery: fmt.Sprintf("msg_%d", n+1), Host: "shop.example.com:8443", Reason: "<b>no answer</b>"})
+	const addresses = 22 // each with three alerts
+	for i := range addresses {
+		h.records.register(t, k, fmt.Sprintf("https://shop.example.com:8443/%d", i))
+	}
+	registered, err := h.records.Registered(t.Context(), k.ticket.ID)
+	require.NoError(t, err)
+	h.records.do(t, k, ticket.Command{Action: ticket.Relate, Operator: "li.lei", Relation: &ticket.Relation{Type: "host", Content: []string{"db-1"}}})
+	var gaveUp notice.Work
+	for i, r := range registered {
+		w := h.records.Waiting(r.ID)[0]
+		h.records.TriedAs(notice.Result{Work: w, Then: notice.Failed, Drop: "failing for days", BreakerOpened: true}, try(10, 0, notice.ErrorTimeout, "<b>no answer</b>", "", time.Second))
+		if i == 0 {
+			gaveUp = w
+		}
 	}
 	h.records.do(t, k, ticket.Command{Action: ticket.Accept, Operator: "li.lei"})
 	b := h.visitor(t, "shop")
@@ -122,14 +134,14 @@ func TestTheTimelineTellsOfDeliveries(t *testing.T) {
 		require.Len(t, p.class("event"), 30)
 		p = b.get(attr(more[0].FirstChild, "href"))
 	}
-	require.Len(t, seen, 66, "every entry on one of the pages, once")
+	require.Len(t, seen, 3*addresses+3, "every entry on one of the pages, once")
 	for id, want := range map[string]string{
-		"event-1.1": "Delivery given up Signalbox itself 2026-11-24 09:15:04 Host shop.example.com:8443 Subscription sub-7 Delivery msg_1 <b>no answer</b>",
-		"event-1.2": "Address dropped", "event-1.3": "Host left alone", "event-2": "Accepted by li.lei", "event-1": "Opened by shop",
+		"event-2.1": "Delivery given up Signalbox itself 2026-11-24 09:25:05 Host shop.example.com:8443 Subscription " + registered[0].ID + " Delivery " + gaveUp.Delivery.ID + " <b>no answer</b>",
+		"event-2.2": "Address dropped", "event-2.3": "Host left alone", "event-3": "Accepted by li.lei", "event-1": "Opened by shop",
 	} {
 		require.Contains(t, seen[id], want)
 	}
-	for query, status := range map[string]int{"1": 404, "2": 200, "1.1": 200, "x": 400, "1.0": 400, "0": 404} {
+	for query, status := range map[string]int{"1": 404, "2": 200, "2.1": 200, "x": 400, "2.0": 400, "0": 404} {
 		require.Equal(t, status, b.get(at(k)+"/timeline?before="+query).Status, query)
 	}
 }

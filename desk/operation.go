@@ -55,7 +55,7 @@ type Request struct {
 type Answer struct {
 	Status int             `json:"status"`
 	Body   json.RawMessage `json:"body"`
-	Secret bool            `json:"secret,omitempty"` // the body tells a secret: whoever keeps it seals it
+	Secret bool            `json:"secret,omitempty"` // the body tells a secret: whoever keeps it encrypts it
 }
 
 // Reply is the answer to a request, and whether it was given before.

@@ -16,12 +16,12 @@ import (
 var ErrNoKey = errors.New("sealed with a key that is not here")
 
 // box encrypts texts. What it gives names its key, so that the key can be replaced while older texts are read on: the id of the key, a full stop, and
-// the sealed bytes in base64.
+// the encrypted bytes in base64.
 type box struct{ *aead.Keyring }
 
 func newMasterBox(master []byte, old [][]byte) (box, error) {
 	if len(master) == 0 {
-		return box{}, errors.New("a master key is required: 32 random bytes that secrets are sealed with")
+		return box{}, errors.New("a master key is required: 32 random bytes that secrets are encrypted with")
 	}
 	keys := []aead.Key{{ID: keyID(master), Key: master}}
 	for _, key := range old {
@@ -52,17 +52,17 @@ func (b box) encrypt(secret, owner string) string {
 }
 
 // decrypt gives back what was encrypted for that owner.
-func (b box) decrypt(sealed, owner string) (string, error) {
-	id, text, found := strings.Cut(sealed, ".")
+func (b box) decrypt(encrypted, owner string) (string, error) {
+	id, text, found := strings.Cut(encrypted, ".")
 	if !found {
-		return "", errors.New("not a sealed secret")
+		return "", errors.New("not an encrypted secret")
 	}
 	if !b.Has(id) {
 		return "", fmt.Errorf("key %s: %w", id, ErrNoKey)
 	}
 	raw, err := base64.RawStdEncoding.DecodeString(text)
 	if err != nil {
-		return "", errors.New("a sealed secret is damaged")
+		return "", errors.New("an encrypted secret is damaged")
 	}
 	plain, err := b.Open(id, raw, []byte(owner))
 	if err != nil {

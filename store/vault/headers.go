@@ -24,12 +24,12 @@ func (v *Vault) EncryptOpening(ctx context.Context, q *db.Tx, events []ticket.Ev
 		if err != nil {
 			return fmt.Errorf("write headers: %w", err)
 		}
-		sealed, err := v.EncryptLasting(ctx, q, string(headers), openingOwner(o.Identity))
+		encrypted, err := v.EncryptLasting(ctx, q, string(headers), openingOwner(o.Identity))
 		if err != nil {
-			return fmt.Errorf("seal headers: %w", err)
+			return fmt.Errorf("encrypt headers: %w", err)
 		}
 		opening, callback := *o, *o.Callback
-		callback.Headers, callback.Encrypted = nil, sealed
+		callback.Headers, callback.Encrypted = nil, encrypted
 		opening.Callback, events[i].After.Opening = &callback, &opening
 	}
 	return nil
@@ -47,8 +47,8 @@ func (v *Vault) DecryptHeaders(ctx context.Context, q *db.Tx, id ticket.Identity
 	return headers, db.Wrap("open the headers of a callback", err)
 }
 
-// openingOwner is the owner of what is sealed in a ticket's opening.
+// openingOwner is the owner of what is encrypted in a ticket's opening.
 func openingOwner(id ticket.Identity) string { return "opening:" + id.Number }
 
-// HeadersOwner is the owner of a subscription's sealed headers.
+// HeadersOwner is the owner of a subscription's encrypted headers.
 func HeadersOwner(subscription string) string { return subscription + ":headers" }

@@ -19,7 +19,7 @@ const (
 	KeyAudit   Purpose = "audit"   // chains the timelines, so that a changed row is found
 	KeyPayload Purpose = "payload" // encrypts what Temporal keeps
 	KeyToken   Purpose = "token"   // makes the tokens of callbacks, which hold for as long as their tickets exist
-	KeyKept    Purpose = "kept"    // seals what cannot be sealed anew, because it is part of an event, or is too much
+	KeyKept    Purpose = "kept"    // encrypts what cannot be encrypted anew, because it is part of an event, or is too much
 )
 
 // Purposes lists every purpose.
@@ -31,7 +31,7 @@ type DataKey = aead.Key
 
 // DataKeys gives the keys of a purpose: first the one in force, then earlier ones, newest first. The first is made where there is none; of
 // several processes that ask at once all get the same. It reads the database each time. An error tells that a key cannot be opened: the master
-// key that it was sealed with is not here.
+// key that it was encrypted with is not here.
 func (v *Vault) DataKeys(ctx context.Context, purpose Purpose) (keys []DataKey, err error) {
 	err = v.db.Read(ctx, func(q *db.Tx) error {
 		keys, err = v.readKeys(ctx, q, purpose)
@@ -191,7 +191,7 @@ func (v *Vault) firstKeys(ctx context.Context, q *db.Tx, purpose Purpose) ([][]b
 	return [][]byte{key}, nil
 }
 
-// dataKeyOwner is the owner of a sealed data key.
+// dataKeyOwner is the owner of an encrypted data key.
 func dataKeyOwner(purpose Purpose, id string) string { return "data key:" + string(purpose) + ":" + id }
 
 // EncryptLasting encrypts under a data key what an event or a delivery keeps of a secret.
@@ -204,12 +204,12 @@ func (v *Vault) EncryptLasting(ctx context.Context, q *db.Tx, secret, owner stri
 }
 
 // DecryptLasting gives back what EncryptLasting encrypted for that owner.
-func (v *Vault) DecryptLasting(ctx context.Context, q *db.Tx, sealed, owner string) (string, error) {
+func (v *Vault) DecryptLasting(ctx context.Context, q *db.Tx, encrypted, owner string) (string, error) {
 	s, err := v.lastingBox(ctx, q)
 	if err != nil {
 		return "", err
 	}
-	return s.decrypt(sealed, owner)
+	return s.decrypt(encrypted, owner)
 }
 
 func (v *Vault) lastingBox(ctx context.Context, q *db.Tx) (box, error) {

@@ -11,7 +11,7 @@ import (
 	"signalbox/store/db"
 )
 
-// sealedColumn is a column that holds text sealed under the master key. Every such column is one of sealedColumns.
+// sealedColumn is a column that holds text encrypted under the master key. Every such column is one of sealedColumns.
 type sealedColumn struct {
 	what   string   // it holds, for people
 	table  string   //
@@ -19,7 +19,7 @@ type sealedColumn struct {
 	column string
 	owned  []string // columns that tell whose a text is
 	owner  func(owned []string) string
-	each   func(text string, f func(sealed string) (string, error)) (string, error) // gives the text with each sealed text in it as f has it
+	each   func(text string, f func(encrypted string) (string, error)) (string, error) // gives the text with each encrypted text in it as f has it
 }
 
 var sealedColumns = []sealedColumn{
@@ -37,7 +37,7 @@ func first(owned []string) string { return owned[0] }
 
 func ofService(owned []string) string { return ServiceOwner(owned[0], owned[1]) }
 
-// only is for columns that hold a sealed text, or nothing.
+// only is for columns that hold an encrypted text, or nothing.
 func only(text string, f func(string) (string, error)) (string, error) {
 	if text == "" {
 		return "", nil
@@ -45,13 +45,13 @@ func only(text string, f func(string) (string, error)) (string, error) {
 	return f(text)
 }
 
-// marked is for columns in which only some texts are sealed.
+// marked is for columns in which only some texts are encrypted.
 func marked(text string, f func(string) (string, error)) (string, error) {
-	sealed, is := strings.CutPrefix(text, EncryptedMark)
+	encrypted, is := strings.CutPrefix(text, EncryptedMark)
 	if !is {
 		return text, nil
 	}
-	next, err := f(sealed)
+	next, err := f(encrypted)
 	return EncryptedMark + next, err
 }
 
@@ -71,24 +71,24 @@ func listed(text string, f func(string) (string, error)) (string, error) {
 	return string(next), err
 }
 
-// Sealed counts what is sealed under one master key.
+// Sealed counts what is encrypted under one master key.
 type Sealed struct {
 	What    string
 	Key     string // id of the master key
-	InForce bool   // whether it is the one that seals now
+	InForce bool   // whether it is the one that encrypts now
 	N       int
 }
 
-// SealedUnder counts what is sealed under which master key, by what it is. Nothing is opened, so no key has to be here.
+// SealedUnder counts what is encrypted under which master key, by what it is. Nothing is opened, so no key has to be here.
 func (v *Vault) SealedUnder(ctx context.Context) ([]Sealed, error) {
 	var out []Sealed
 	for _, p := range sealedColumns {
 		counts := map[string]int{}
 		err := v.walk(ctx, p, func(_ []string, text string) error {
-			_, err := p.each(text, func(sealed string) (string, error) {
-				id, _, _ := strings.Cut(sealed, ".")
+			_, err := p.each(text, func(encrypted string) (string, error) {
+				id, _, _ := strings.Cut(encrypted, ".")
 				counts[id]++
-				return sealed, nil
+				return encrypted, nil
 			})
 			return db.Wrap("read a row of "+p.table, err)
 		})
@@ -103,16 +103,16 @@ func (v *Vault) SealedUnder(ctx context.Context) ([]Sealed, error) {
 	return out, nil
 }
 
-// Resealed counts what Reseal did to one kind of sealed text.
+// Resealed counts what Reseal did to one kind of encrypted text.
 type Resealed struct {
 	What   string
-	N      int // sealed anew
+	N      int // encrypted anew
 	Failed int // could not be opened and were left as they are; the log has which and why
 }
 
-// Reseal seals everything anew that is sealed under another master key than the one in force. It works row by row beside processes that use
-// the database, and may be ended and begun again at any time: what was sealed anew stays so, and a row that somebody changes meanwhile is never
-// overwritten. Processes whose key in force is another one go on to seal under that.
+// Reseal encrypts everything anew that is encrypted under another master key than the one in force. It works row by row beside processes that use
+// the database, and may be ended and begun again at any time: what was encrypted anew stays so, and a row that somebody changes meanwhile is never
+// overwritten. Processes whose key in force is another one go on to encrypt under that.
 func (v *Vault) Reseal(ctx context.Context) ([]Resealed, error) {
 	var out []Resealed
 	for _, p := range sealedColumns {
@@ -133,19 +133,19 @@ func (v *Vault) Reseal(ctx context.Context) ([]Resealed, error) {
 	return out, nil
 }
 
-// reseal seals a row's text anew, where it needs to be: n sealed texts in it were, and failed ones cannot be. changed tells that the row is no
+// reseal encrypts a row's text anew, where it needs to be: n encrypted texts in it were, and failed ones cannot be. changed tells that the row is no
 // longer what it was read as, and nothing was done.
 func (v *Vault) reseal(ctx context.Context, p sealedColumn, row []string, text string) (n, failed int, changed bool, err error) {
 	key, owner := row[:len(p.key)], p.owner(row[len(p.key):])
-	next, err := p.each(text, func(sealed string) (string, error) {
-		if strings.HasPrefix(sealed, v.master.InForce()+".") {
-			return sealed, nil
+	next, err := p.each(text, func(encrypted string) (string, error) {
+		if strings.HasPrefix(encrypted, v.master.InForce()+".") {
+			return encrypted, nil
 		}
-		plain, err := v.master.decrypt(sealed, owner)
+		plain, err := v.master.decrypt(encrypted, owner)
 		if err != nil {
 			failed++
 			v.db.Log.ErrorContext(ctx, "reseal.failed", "what", p.what, "table", p.table, "row", strings.Join(key, "/"), "error", err)
-			return sealed, nil
+			return encrypted, nil
 		}
 		n++
 		return v.master.encrypt(plain, owner), nil

@@ -18,7 +18,7 @@ const (
 
 // Signing is what is signed with for one address or service, as its row has it.
 type Signing struct {
-	Secret string `db:"secret"` // sealed; empty: not made yet
+	Secret string `db:"secret"` // encrypted; empty: not made yet
 	Older  string `db:"older"`  // JSON: []olderSecret
 }
 

@@ -34,4 +34,6 @@ func (v *Vault) Use(d *db.DB) { v.db = d }
 func (v *Vault) Encrypt(secret, owner string) string { return v.master.encrypt(secret, owner) }
 
 // Decrypt gives back what Encrypt encrypted for that owner. ErrNoKey: its master key is not here.
-func (v *Vault) Decrypt(sealed, owner string) (string, error) { return v.master.decrypt(sealed, owner) }
+func (v *Vault) Decrypt(encrypted, owner string) (string, error) {
+	return v.master.decrypt(encrypted, owner)
+}
