@@ -59,7 +59,7 @@ func (s *Server) auditRefusal(c *fiber.Ctx, rc *requestContext, began time.Time)
 	if operation == "" && rc.refused == ticket.Unavailable {
 		return
 	}
-	refusal := Classify(rc.cause)
+	refusal := classify(rc.cause)
 	subject := subjectOf(c)
 	e := desk.Entry{
 		ID: operation, At: began, Tenant: rc.app.Tenant, App: rc.app.Code, Operator: subject.Operator, Address: rc.address, RequestID: rc.id, Channel: rc.family.Channel,

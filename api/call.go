@@ -35,7 +35,7 @@ func Open(c *fiber.Ctx, d Desk, o desk.Opening, body func(ticket.Identity) any) 
 // Handle has one thing done to a ticket at the desk and answers with HTTP 200 and the body, which is known before. h's own Answer is not used.
 func Handle(c *fiber.Ctx, d Desk, h desk.Handling, body any) error {
 	var err error
-	if h.Answer, err = Answer(http.StatusOK, body); err != nil {
+	if h.Answer, err = answerOf(http.StatusOK, body); err != nil {
 		return err
 	}
 	reply, err := d.Handle(Context(c), Request(c), h)
@@ -49,7 +49,7 @@ func Transact(c *fiber.Ctx, d Desk, secret bool, effect func(ctx context.Context
 		if err != nil {
 			return desk.Answer{}, err
 		}
-		answer, err := Answer(http.StatusOK, body)
+		answer, err := answerOf(http.StatusOK, body)
 		answer.Secret = secret
 		return answer, err
 	})

@@ -28,7 +28,7 @@ type paramsKey struct{}
 
 // ReadQuery begins to read the parameters of a request's query string alone.
 func ReadQuery(c *fiber.Ctx) (*Params, error) {
-	values, err := Query(c)
+	values, err := queryOf(c)
 	return &Params{query: values}, err
 }
 
@@ -40,7 +40,7 @@ func ReadParams(c *fiber.Ctx) (*Params, error) {
 	if p, ok := c.Locals(paramsKey{}).(*Params); ok {
 		return p, nil
 	}
-	query, err := Query(c)
+	query, err := queryOf(c)
 	p := &Params{query: query}
 	if len(bytes.TrimSpace(c.BodyRaw())) > 0 {
 		if fault := Decode(c, &p.body); fault != nil {

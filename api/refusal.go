@@ -63,8 +63,8 @@ var statuses = map[ticket.Code]int{
 	TooLarge:            http.StatusRequestEntityTooLarge,
 }
 
-// Classify makes a refusal of any error. What is no refusal is a fault of ours, and its text does not reach the caller.
-func Classify(err error) Refusal {
+// classify makes a refusal of any error. What is no refusal is a fault of ours, and its text does not reach the caller.
+func classify(err error) Refusal {
 	refusal := ticket.AsError(err)
 	var server *fiber.Error
 	switch {

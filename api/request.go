@@ -93,8 +93,8 @@ func Respond(c *fiber.Ctx, status int, body any) error {
 	return c.Status(status).Send(raw)
 }
 
-// Answer makes a desk's answer.
-func Answer(status int, body any) (desk.Answer, error) {
+// answerOf makes a desk's answer.
+func answerOf(status int, body any) (desk.Answer, error) {
 	raw, err := Marshal(body)
 	return desk.Answer{Status: status, Body: raw}, err
 }
@@ -119,8 +119,8 @@ func Param(c *fiber.Ctx, name string) (string, error) {
 	return value, nil
 }
 
-// Query gives the parameters of the query string, unescaped once. One that is not valid text is Invalid.
-func Query(c *fiber.Ctx) (url.Values, error) {
+// queryOf gives the parameters of the query string, unescaped once. One that is not valid text is Invalid.
+func queryOf(c *fiber.Ctx) (url.Values, error) {
 	values, err := url.ParseQuery(string(c.Request().URI().QueryString()))
 	if err != nil {
 		return nil, ticket.RefuseField(ticket.Invalid, "query", "is not properly escaped")

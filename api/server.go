@@ -169,7 +169,7 @@ func (s *Server) serve(family *Family, route Route) fiber.Handler {
 // refuse answers an error in the words of the family whose path was asked for.
 func (s *Server) refuse(c *fiber.Ctx, err error) error {
 	// What the HTTP layer refuses never came through the middleware.
-	rc, r := s.begin(c), Classify(err)
+	rc, r := s.begin(c), classify(err)
 	rc.refused, rc.cause = r.Code, err
 	if r.Code == TooLarge {
 		drain(c.Context().Conn())

@@ -13,10 +13,10 @@ import (
 	"github.com/pressly/goose/v3/lock"
 )
 
-// FS holds the migrations, as goose reads them.
+// files holds the migrations, as goose reads them.
 //
 //go:embed *.sql
-var FS embed.FS
+var files embed.FS
 
 // Dialect is the database that migrations run on.
 type Dialect string
@@ -30,7 +30,7 @@ const (
 var Latest = latest()
 
 func latest() int64 {
-	names, err := fs.Glob(FS, "*.sql")
+	names, err := fs.Glob(files, "*.sql")
 	if err != nil || len(names) == 0 {
 		panic("migrations: none embedded")
 	}
@@ -93,7 +93,7 @@ func provider(db *sql.DB, d Dialect) (*goose.Provider, error) {
 	default:
 		return nil, fmt.Errorf("there is no dialect %q", d)
 	}
-	p, err := goose.NewProvider(dialect, db, FS, options...)
+	p, err := goose.NewProvider(dialect, db, files, options...)
 	if err != nil {
 		return nil, fmt.Errorf("read the migrations: %w", err)
 	}

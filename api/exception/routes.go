@@ -29,7 +29,7 @@ func (h *Handler) Family() api.Family {
 	return api.Family{
 		Channel:  ticket.ChannelException,
 		Prefixes: []string{"/v1/exceptions"},
-		Refuse:   Refuse,
+		Refuse:   refuse,
 		Subject: func(c *fiber.Ctx) api.Subject { // callbacks name nobody
 			number, _ := api.Param(c, "exceptionId")
 			return api.Subject{Number: number}

@@ -54,8 +54,8 @@ type details struct {
 	Field string `json:"field"` // at fault, as the caller spelled it
 }
 
-// Refuse answers in the envelope of the original system. A move that the rules do not allow is 422 there.
-func Refuse(c *fiber.Ctx, r api.Refusal) error {
+// refuse answers in the envelope of the original system. A move that the rules do not allow is 422 there.
+func refuse(c *fiber.Ctx, r api.Refusal) error {
 	if len(c.Response().Header.Peek(api.HeaderReplayed)) == 0 {
 		c.Set(api.HeaderReplayed, "false")
 	}

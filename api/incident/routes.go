@@ -41,7 +41,7 @@ func (h *Handler) Family() api.Family {
 	return api.Family{
 		Channel:      ticket.ChannelIncident,
 		Prefixes:     []string{"/v1", "/v2"},
-		Refuse:       Refuse,
+		Refuse:       refuse,
 		Subject:      subject,
 		Headers:      sdkhmac.Headers,
 		Authenticate: []api.Authenticator{sdkhmac.Authenticator(h.Apps, h.Now)},

@@ -54,8 +54,8 @@ var statuses = map[ticket.Code]int{
 	api.NoMethod:    http.StatusNotFound,
 }
 
-// Refuse answers in the envelope of seed 001. The message is never empty: real clients then take the whole body for it and lose the code.
-func Refuse(c *fiber.Ctx, r api.Refusal) error {
+// refuse answers in the envelope of seed 001. The message is never empty: real clients then take the whole body for it and lose the code.
+func refuse(c *fiber.Ctx, r api.Refusal) error {
 	status, ok := statuses[r.Code]
 	if !ok {
 		status = r.Status

@@ -41,7 +41,7 @@ func (h *Handler) Family() api.Family {
 	return api.Family{
 		Channel:      ticket.ChannelPublish,
 		Prefixes:     []string{"/api/publish"},
-		Refuse:       Refuse,
+		Refuse:       refuse,
 		Subject:      subject,
 		Headers:      append([]string{bkapi.Header}, sdkhmac.Headers...),
 		Authenticate: ways,

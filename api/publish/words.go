@@ -26,8 +26,8 @@ var messages = map[ticket.Code]string{
 	api.NoRoute: "请求地址不存在", api.NoMethod: "请求类型不支持", api.TooLarge: "请求内容过大",
 }
 
-// Refuse answers in the envelope of seed 003. What is not available is HTTP 500 there, whatever the reason.
-func Refuse(c *fiber.Ctx, r api.Refusal) error {
+// refuse answers in the envelope of seed 003. What is not available is HTTP 500 there, whatever the reason.
+func refuse(c *fiber.Ctx, r api.Refusal) error {
 	e := envelope{RequestID: requestID(c), Code: strconv.Itoa(r.Status), Message: messages[r.Code]}
 	status := r.Status
 	switch {

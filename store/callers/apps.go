@@ -43,8 +43,8 @@ const (
 	maxRate   = 1_000_000 // requests a minute
 )
 
-// CheckApp tells everything that is wrong with an app that is to be made.
-func CheckApp(a desk.App) error {
+// checkApp tells everything that is wrong with an app that is to be made.
+func checkApp(a desk.App) error {
 	var f ticket.Faults
 	f.Word("code", a.Code, maxCode)
 	f.Name("tenant", a.Tenant, 1, maxTenant)
@@ -74,7 +74,7 @@ var secretAlphabet = base64.RawURLEncoding
 
 // CreateApp makes an app and gives its secret, which nobody can ask for again. Conflict: the code is taken.
 func (d *Directory) CreateApp(ctx context.Context, a desk.App) (secret string, err error) {
-	if err := CheckApp(a); err != nil {
+	if err := checkApp(a); err != nil {
 		return "", err
 	}
 	secret = vault.NewSecret("", secretAlphabet)
@@ -98,7 +98,7 @@ func (d *Directory) CreateApp(ctx context.Context, a desk.App) (secret string, e
 // secrets, and stays disabled if it is; a secret that was taken out of use by a rotation stays so.
 func (d *Directory) EnsureApp(ctx context.Context, code, secret, tenant string, scopes []desk.Scope) error {
 	a := desk.App{Code: code, Tenant: tenant, Scopes: scopes}
-	if err := CheckApp(a); err != nil {
+	if err := checkApp(a); err != nil {
 		return err
 	}
 	var f ticket.Faults
