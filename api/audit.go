@@ -3,6 +3,7 @@ package api
 import (
 	"cmp"
 	"context"
+	"encoding/json"
 	"time"
 
 	"github.com/gofiber/fiber/v2"
@@ -92,6 +93,19 @@ type Subject struct{ Operator, Number string }
 func Note(c *fiber.Ctx, s Subject) {
 	rc := requestOf(c)
 	rc.subject = Subject{cut(cmp.Or(s.Operator, rc.subject.Operator)), cut(cmp.Or(s.Number, rc.subject.Number))}
+}
+
+// Named gives what the first of the members says that a body has, for a family's Subject: the body has been taken by nobody, and what cannot be read
+// names nobody.
+func Named(c *fiber.Ctx, members ...string) string {
+	var in map[string]json.RawMessage
+	_ = DecodeJSON(c.BodyRaw(), &in)
+	for _, name := range members {
+		if text := TextOf(in[name]); text != "" {
+			return text
+		}
+	}
+	return ""
 }
 
 // subjectOf gives the subject of a request that was refused: as it was noted, and the rest as its family reads it.

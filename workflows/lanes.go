@@ -46,52 +46,43 @@ const startAhead = time.Second
 // Ensure starts what does not run; see activities.Lanes. It asks the server's list, so that thousands of lanes that do run cost little.
 // The list may be a moment behind: a lane started twice is one lane, and one that has just ended is found by the next sweep.
 func (l Lanes) Ensure(ctx context.Context, lanes []notice.Lane) (int, error) {
-	starts := map[string]start{}
-	for _, lane := range lanes {
-		starts[LaneID(lane)] = start{Lane, LaneInput{Lane: lane}}
-	}
-	return l.ensure(ctx, starts)
+	return ensure(ctx, l, lanes, LaneID, func(lane notice.Lane) start { return start{Lane, LaneInput{Lane: lane}} })
 }
 
 // EnsurePartitions does the same for partitions; see activities.Lanes.
 func (l Lanes) EnsurePartitions(ctx context.Context, partitions []int) (int, error) {
-	starts := map[string]start{}
-	for _, partition := range partitions {
-		starts[DeliveriesID(partition)] = start{Deliveries, DeliveriesInput{Partition: partition}}
-	}
-	return l.ensure(ctx, starts)
+	return ensure(ctx, l, partitions, DeliveriesID, func(partition int) start { return start{Deliveries, DeliveriesInput{Partition: partition}} })
 }
 
 // EnsureRedeliveries does the same for redeliveries; see activities.Lanes.
 func (l Lanes) EnsureRedeliveries(ctx context.Context, redeliveries []string) (int, error) {
-	starts := map[string]start{}
-	for _, id := range redeliveries {
-		starts[RedeliverID(id)] = start{Redeliver, RedeliverInput{Redelivery: id}}
-	}
-	return l.ensure(ctx, starts)
+	return ensure(ctx, l, redeliveries, RedeliverID, redelivery)
 }
 
 // StartRedelivery has a redelivery begun, if it is not under way.
 func (l Lanes) StartRedelivery(ctx context.Context, id string) error {
-	return l.run(ctx, RedeliverID(id), start{Redeliver, RedeliverInput{Redelivery: id}})
+	return l.run(ctx, RedeliverID(id), redelivery(id))
 }
 
 // start is a workflow and its input.
 type start struct{ workflow, input any }
+
+func redelivery(id string) start { return start{Redeliver, RedeliverInput{Redelivery: id}} }
 
 func (l Lanes) run(ctx context.Context, id string, s start) error {
 	_, err := l.Client.ExecuteWorkflow(ctx, options(id), s.workflow, s.input)
 	return err
 }
 
-// ensure starts those workflows, by their ids, that do not run, and gives how many those are.
-func (l Lanes) ensure(ctx context.Context, starts map[string]start) (int, error) {
-	if len(starts) == 0 {
+// ensure starts the workflows of those on the list that have none running, by its ID, and gives how many those are.
+func ensure[T any](ctx context.Context, l Lanes, list []T, idOf func(T) string, startOf func(T) start) (int, error) {
+	if len(list) == 0 {
 		return 0, nil
 	}
-	ids := make([]string, 0, len(starts))
-	for id := range starts {
-		ids = append(ids, "'"+strings.ReplaceAll(id, "'", "''")+"'")
+	starts, ids := map[string]start{}, make([]string, len(list))
+	for i, item := range list {
+		id := idOf(item)
+		starts[id], ids[i] = startOf(item), "'"+strings.ReplaceAll(id, "'", "''")+"'"
 	}
 	query := fmt.Sprintf("ExecutionStatus = 'Running' AND WorkflowId IN (%s)", strings.Join(ids, ","))
 	var token []byte

@@ -62,14 +62,8 @@ func (in creation) Subject() api.Subject { return api.Subject{Operator: api.Valu
 
 // subject reads whom and what a request names that was refused before its body was taken; see api.Family.
 func subject(c *fiber.Ctx) api.Subject {
-	var in struct {
-		Operator *string `json:"operator"`
-		Creator  *string `json:"creator"`
-		Number   *string `json:"incident_num"`
-	}
-	_ = api.DecodeJSON(c.BodyRaw(), &in) // what cannot be read names nobody
 	number, _ := api.Param(c, "incident_num")
-	return api.Subject{Operator: cmp.Or(api.Value(in.Operator), api.Value(in.Creator)), Number: cmp.Or(number, api.Value(in.Number))}
+	return api.Subject{Operator: api.Named(c, "operator", "creator"), Number: cmp.Or(number, api.Named(c, "incident_num"))}
 }
 
 // creation is the body of the create call.

@@ -1,7 +1,6 @@
 package issue
 
 import (
-	"cmp"
 	"encoding/json"
 	"time"
 
@@ -257,12 +256,6 @@ func (in migrating) Subject() api.Subject { return api.Subject{Operator: api.Val
 
 // subject reads whom a request names that was refused before its body was taken; see api.Family.
 func subject(c *fiber.Ctx) api.Subject {
-	var in struct {
-		Operator *string `json:"operator"`
-		Author   *string `json:"author"`
-		Opener   *string `json:"opener"`
-	}
-	_ = api.DecodeJSON(c.BodyRaw(), &in) // what cannot be read names nobody
 	number, _ := api.Param(c, "id")
-	return api.Subject{Operator: cmp.Or(api.Value(in.Operator), api.Value(in.Author), api.Value(in.Opener)), Number: number}
+	return api.Subject{Operator: api.Named(c, "operator", "author", "opener"), Number: number}
 }

@@ -189,11 +189,6 @@ func (h *Handler) definition(c *fiber.Ctx) (flow.Definition, error) {
 }
 
 // keyOf gives the key of the service that the path names.
-func keyOf(c *fiber.Ctx) (string, error) {
-	key, err := api.Param(c, "key")
-	var f ticket.Faults
-	if f.Word("key", key, flow.MaxWord); err != nil || f.Err() != nil {
-		return "", ticket.Refuse(ticket.NotFound, "there is no such service")
-	}
-	return key, nil
-}
+func keyOf(c *fiber.Ctx) (string, error) { return houseapi.Word(c, "key", errNoService) }
+
+var errNoService = ticket.Refuse(ticket.NotFound, "there is no such service")
