@@ -206,3 +206,113 @@ func TestAMigrationRenamesWhomTheCallerNamedWhateverTheOrder(t *testing.T) {
 		require.Equal(t, map[string][]string{"chief": {"wang"}, "boss": {"li"}, "book": {"hr"}}, pinned.Named)
 	}
 }
+
+// voting is a version of a service with one approval.
+func voting(t tester, version int, members string) *flow.Definition {
+	t.Helper()
+	return service(t, version, `
+key: vote
+name: Vote
+nodes:
+  - {id: vote, name: Vote, type: approval, `+members+`, reject: {then: end}, next: over}
+  - {id: over, name: Over, type: end}
+`)
+}
+
+func onVote(t tester, rules flow.Rules, members string) ticket.Ticket {
+	t.Helper()
+	d := draft()
+	d.Service, d.Definition = "vote", voting(t, 1, members)
+	on, events := open(t, d)
+	if rules == flow.RulesFirst {
+		events[0].After.Rules = rules
+		on = ticket.Fold(ticket.Ticket{}, events)
+	}
+	require.Equal(t, rules, on.Rules)
+	return on
+}
+
+const fiveVoters = "processors: {persons: [a, b, c, d, e]}"
+
+func TestVotesThatDecideUnderTheNewRuleDoSoInTheMigration(t *testing.T) {
+	for _, rules := range []flow.Rules{flow.RulesFirst, flow.RulesNow} {
+		on := onVote(t, rules, "rule: n-of-m, n: 3, "+fiveVoters)
+		vote := command(ticket.Approve)
+		for _, vote.Operator = range []string{"a", "b"} {
+			on, _ = do(t, on, vote)
+		}
+		two := voting(t, 2, "rule: n-of-m, n: 2, "+fiveVoters)
+		moved, events := do(t, on, moving(two, nil))
+		require.Len(t, events, 1)
+		require.Equal(t, moved, ticket.Fold(on, through(t, events)), "the event says all of it")
+		require.Equal(t, flow.RulesNow, moved.Rules)
+		require.Equal(t, []ticket.Status{ticket.Triggered, ticket.Completed}, []ticket.Status{events[0].Before.Status, events[0].After.Status})
+		require.True(t, moved.Approved())
+		require.Equal(t, flow.Left, events[0].ProcessLog[0].Kind)
+		require.Equal(t, 2, moved.Version)
+		v, _ := moved.Position.Find("vote")
+		require.Equal(t, []string{"a", "b"}, v.By)
+
+		// While it is suspended nothing is decided.
+		rests, _ := do(t, on, command(ticket.Suspend))
+		rests, _ = do(t, rests, moving(two, nil))
+		require.False(t, rests.Ended())
+		rests, _ = do(t, rests, command(ticket.Unsuspend))
+		require.True(t, rests.Approved())
+	}
+}
+
+// A command of a migration that was recorded before it carried rules is decided in a replay as it was then.
+func TestARecordedMigrationIsDecidedAsItWas(t *testing.T) {
+	on := onVote(t, flow.RulesFirst, "rule: n-of-m, n: 3, "+fiveVoters)
+	vote := command(ticket.Approve)
+	for _, vote.Operator = range []string{"a", "b"} {
+		on, _ = do(t, on, vote)
+	}
+	c := moving(voting(t, 2, "rule: n-of-m, n: 2, "+fiveVoters), nil)
+	c.Migration.Rules = flow.RulesFirst
+	moved, events := do(t, on, c)
+	require.Equal(t, []string{"c", "d", "e"}, moved.WaitingFor())
+	require.Zero(t, events[0].After.Rules)
+	require.Empty(t, events[0].After.States)
+	require.NotContains(t, asJSON(t, events[0]), "rules")
+}
+
+func TestADeadlineThatArrivesByMigrationDoesNotCountSuspensions(t *testing.T) {
+	const people = "processors: {persons: [a]}"
+	strict := voting(t, 2, people+", deadline: [{after: 2d, do: remind}, {after: 5d, do: reject}]")
+	for name, resumed := range map[string]bool{"after the suspension": true, "while it is suspended": false} {
+		t.Run(name, func(t *testing.T) {
+			on := onVote(t, flow.RulesNow, people)
+			at := func(days int, cmd ticket.Command) {
+				t.Helper()
+				events, err := ticket.Decide(on, cmd, epoch.AddDate(0, 0, days))
+				require.NoError(t, err)
+				on = ticket.Fold(on, through(t, events))
+			}
+			at(1, command(ticket.Suspend))
+			if resumed {
+				at(8, command(ticket.Unsuspend))
+			}
+			at(8, moving(strict, nil))
+			require.Empty(t, on.Overdue(epoch.AddDate(0, 0, 8)))
+			if !resumed {
+				require.Empty(t, on.Timers())
+				at(10, command(ticket.Unsuspend))
+				require.Equal(t, epoch.AddDate(0, 0, 11), on.Timers()[0].At)
+				return
+			}
+			require.Equal(t, epoch.AddDate(0, 0, 9), on.Timers()[0].At, "one of seven days was working time")
+		})
+	}
+	// What has really passed is told, stage by stage.
+	on := onVote(t, flow.RulesNow, people)
+	on, _ = do(t, on, moving(strict, nil))
+	var does []flow.Remedy
+	for _, o := range on.Overdue(epoch.AddDate(0, 0, 6)) {
+		does = append(does, o.Do)
+	}
+	require.Equal(t, []flow.Remedy{flow.DoRemind, flow.DoReject}, does)
+	require.Len(t, on.Overdue(epoch.AddDate(0, 0, 2)), 1)
+	require.Empty(t, on.Overdue(epoch.AddDate(0, 0, 1)))
+}
