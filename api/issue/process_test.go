@@ -2,6 +2,7 @@ package issue_test
 
 import (
 	"encoding/json"
+	"fmt"
 	"net/http"
 	"slices"
 	"strings"
@@ -43,6 +44,7 @@ type currentNode struct {
 	Round                          int
 	Processors, Pending, Actions   []string
 	Anyone                         bool
+	Voices                         map[string]int
 	Due                            *time.Time
 	Fields                         []flow.Field
 	Votes                          []struct {
@@ -323,6 +325,53 @@ nodes:
 	}
 	b.Result(click("approve", map[string]any{"node": "board", "round": 1}), nil)
 	require.Equal(t, []string{"opened", "rejected", "approved", "approved"}, b.timeline(number))
+}
+
+// What follows from a migration by itself is part of what its dry run tells: votes that decide there, and stages whose time has passed.
+func TestTheDryRunOfAMigrationTellsWhatFollows(t *testing.T) {
+	b := setup(t)
+	version := func(members string) {
+		b.publish("key: vote\nname: Vote\nnodes:\n- {id: v, name: V, type: approval, rule: n-of-m, processors: {persons: [a, b, c, d]}, next: done, " + members +
+			"}\n- {id: done, name: Done, type: end}\n")
+	}
+	version("n: 3")
+	b.back.Now = func() time.Time { return time.Now().AddDate(0, 0, -10) }
+	var number string
+	b.Result(b.Do("POST", "/api/issue", map[string]any{"origin": "hr", "title": "t", "service": "vote", "opener": "li"}), &number)
+	b.Result(b.act(number, "a", "approve", "v", nil), nil)
+	b.Result(b.As(apitest.Boss).Do("POST", "/api/issue/"+number+"/handle", map[string]any{"action": "reassign", "operator": "root",
+		"parameter": map[string]any{"targets": []string{"boss", "d"}}}), nil)
+	require.Equal(t, map[string]int{"boss": 2, "d": 2}, b.nodes(number)["v"].Voices)
+	version("n: 1")
+	version("n: 3, deadline: [{after: 2d, do: remind}, {after: 5d, do: escalate, to: {persons: [chief]}}, {after: 100d, do: reject}]")
+
+	type report struct {
+		Possible bool
+		Phase    string
+		Overdue  []struct {
+			Node, Kind, Do string
+			Stage          int
+		}
+		CurrentNodes []currentNode `json:"current_nodes"`
+	}
+	dry := func(version int) (r report) {
+		t.Helper()
+		b.Result(b.As(apitest.Boss).Do("POST", "/api/issue/"+number+"/migrate", map[string]any{"version": version, "operator": "chief", "dry_run": true}), &r)
+		require.True(t, r.Possible)
+		return r
+	}
+	one := dry(2)
+	require.Equal(t, "completed", one.Phase)
+	require.Empty(t, one.CurrentNodes)
+	late := dry(3)
+	require.Equal(t, "triggered", late.Phase)
+	require.Equal(t, "[{v deadline remind 1} {v deadline escalate 2}]", fmt.Sprint(late.Overdue))
+	require.Equal(t, "v", late.CurrentNodes[0].ID)
+	require.Equal(t, float64(1), b.read(number)["service_version"])
+
+	b.Result(b.As(apitest.Boss).Do("POST", "/api/issue/"+number+"/migrate", map[string]any{"version": 2, "operator": "chief"}), nil)
+	require.Equal(t, "completed", b.read(number)["phase"])
+	require.Equal(t, []string{"opened", "approved", "reassigned", "migrated"}, b.timeline(number))
 }
 
 func (b bench) timeline(number string) []string {
