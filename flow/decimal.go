@@ -32,7 +32,10 @@ func number(text string) (decimal.Decimal, error) {
 
 // bounded refuses a number that has too many digits.
 func bounded(d decimal.Decimal) error {
-	whole, part, _ := strings.Cut(strings.TrimPrefix(d.String(), "-"), ".")
+	if before := d.NumDigits() + int(d.Exponent()); before <= MaxDigits && d.Exponent() >= -MaxDigits {
+		return nil
+	}
+	whole, part, _ := strings.Cut(strings.TrimPrefix(d.String(), "-"), ".") // which leaves out zeros at the end
 	if len(whole) > MaxDigits || len(part) > MaxDigits {
 		return tooLong(d.String())
 	}

@@ -174,7 +174,7 @@ func TestExpressionsReckonExactly(t *testing.T) {
 		`fields.i * fields.i * fields.i`: "has too many digits",
 		`body.d % 2`:                     "whole numbers",
 		`body.list[7]`:                   "there is no place 7 among 3",
-		`body.o.a.b`:                     `nothing has no member "b"`,
+		`body.o.a.b`:                     `nothing has no member the text "b"`,
 		`int(body.t)`:                    `the text "yes" is no number`,
 		`lower(body.n)`:                  "the number 12345678 is no text",
 		`now.Local().Hour() == 1`:        "Local() cannot be called here",

@@ -1,0 +1,148 @@
+package flow
+
+import (
+	"encoding/json"
+	"fmt"
+	"strings"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+)
+
+// spent works an expression out over the largest fields that a form takes, and over an answer, and tells what it took.
+func spent(t testing.TB, code, body string) (steps int, value any, err error) {
+	p, ok := largest(t)
+	sees := p.sees(p.nodes["b"])
+	sees["body"] = answers["body"]
+	f, err := compile(code, sees)
+	if err != nil {
+		return 0, nil, err
+	}
+	var read any
+	require.NoError(t, DecodeExact([]byte(body), &read))
+	r := &run{p: p, env: Env{Now: monday, Rules: RulesNow, Opener: "olga", Fields: ok}}
+	names := r.world(p.nodes["b"]).names
+	env := exprEnv{spent: &r.spent, names: func(name string) (any, bool) {
+		if name == "body" {
+			return read, true
+		}
+		return names(name)
+	}}
+	value, err = env.compute(f)
+	return r.spent.steps, value, err
+}
+
+// largest is a process, and its opening form filled in as far as it goes.
+func largest(t testing.TB) (*Process, map[string]any) {
+	def, faults := Parse([]byte(`
+key: large
+name: Large
+fields: [{key: ps, type: MEMBERS}, {key: qs, type: MEMBERS}, {key: t, type: TEXT}, {key: u, type: TEXT}, {key: i, type: INT}]
+nodes:
+- {id: b, name: B, type: branch, cases: [{when: 'opener == "x"', next: e}], default: e}
+- {id: e, name: E, type: end}`))
+	require.Empty(t, faults)
+	p, err := Compile(def)
+	require.NoError(t, err)
+	people := make([]string, MaxItems)
+	for i := range people {
+		people[i] = fmt.Sprintf("person-%d", i)
+	}
+	fields, err := Fill(def.Fields, map[string]any{"ps": people, "qs": people, "t": strings.Repeat("ab", MaxText/2), "u": strings.Repeat("字", MaxText), "i": 7})
+	require.NoError(t, err)
+	return p, fields
+}
+
+// What people write over lists and texts as large as forms take can be worked out.
+func TestTheLargestFieldsAreWithinTheBudget(t *testing.T) {
+	for code, want := range map[string]any{
+		`all(fields.ps, {# in fields.qs})`:                       true,
+		`count(fields.ps, # endsWith "7")`:                       json.Number("200"),
+		`none(fields.ps, {# == opener})`:                         true,
+		`len(fields.u) + len(fields.ps)`:                         json.Number("67536"),
+		`fields.t contains "ba" && upper(fields.u) endsWith "字"`: true,
+		`fields.u[0:2] + fields.t[-2:]`:                          "字字ab",
+		`fields.t matches "^a.*b$"`:                              true,
+	} {
+		steps, got, err := spent(t, code, "null")
+		require.NoError(t, err, "%s took %d", code, steps)
+		require.Equal(t, want, got, code)
+	}
+}
+
+// Nothing runs on: what has no end within the budget stops there, with a sentence, wherever the work is hidden.
+func TestNothingTakesMoreThanItsBudget(t *testing.T) {
+	numbers, err := json.Marshal(make([]int, 4_000))
+	require.NoError(t, err)
+	list := "[0" + strings.Repeat(",0", 9) + "]"
+	doubled := "let a0 = " + list + "; "
+	for i := range 25 {
+		doubled += fmt.Sprintf("let a%d = [a%d, a%d, a%d]; ", i+1, i, i, i)
+	}
+	text := "let a0 = fields.t; "
+	for i := range 30 {
+		text += fmt.Sprintf("let a%d = a%d + a%d; ", i+1, i, i)
+	}
+	for code, largest := range map[string]int{ // steps beyond the budget that the last piece of work may take
+		`all(body, {# in body})`:                             0,
+		`all(body, {not (1 in body)})`:                       0,
+		`any(fields.ps, {lower(fields.u) contains #})`:       4_000,
+		`any(fields.ps, {fields.t matches # + "{9}"})`:       2_000_000,
+		`any(fields.ps, {fields.u[len(#):] == "x"})`:         4_000,
+		`any(fields.ps, {string(body) == #})`:                4_000,
+		`any(fields.ps, {fields.ps == fields.qs and false})`: 4_000,
+		`any(fields.ps, {max(body) == 1})`:                   4_000,
+		`any(fields.ps, {trim(fields.t, fields.u) == #})`:    400_000_000,
+		doubled + "a25":                0,
+		doubled + "string(a25)":        0,
+		doubled + "a25 == a25 ? 1 : 2": 0,
+		text + "a30":                   60_000,
+	} {
+		steps, got, err := spent(t, code, string(numbers))
+		require.ErrorContains(t, err, "takes more than the 20000 steps", "%s gave %v after %d", code, got, steps)
+		require.LessOrEqual(t, steps, MaxSteps+1+largest, code)
+		again, _, second := spent(t, code, string(numbers))
+		require.Equal(t, []any{steps, err.Error()}, []any{again, second.Error()}, code)
+	}
+}
+
+// What one input has worked out is bounded in all: many expressions are no way around the budget.
+func TestAllExpressionsOfAnInputHaveOneBudget(t *testing.T) {
+	source := "key: many\nname: Many\nfields: [{key: ps, type: MEMBERS}]\nnodes:\n"
+	for i := range 12 {
+		source += fmt.Sprintf("- {id: b%d, name: B, type: branch, cases: [{when: 'any(fields.ps, # == string(%d))', next: done}], default: b%d}\n", i, i, i+1)
+	}
+	p := process(t, source+"- {id: b12, name: B, type: branch, cases: [{when: 'opener == \"x\"', next: done}], default: done}"+end)
+	_, fields := largest(t)
+	env := Env{Now: monday, Rules: RulesNow, Fields: map[string]any{"ps": fields["ps"]}}
+	out, err := p.Step(Position{}, env, Start{})
+	require.NoError(t, err)
+	failed := out.States[len(out.States)-1]
+	require.Equal(t, Failed, failed.State)
+	require.Contains(t, failed.Reason, "together with what was worked out before it takes more than 100000 steps")
+	// The next input begins anew.
+	out, err = p.Step(Apply(Position{}, out.States), env, Act{Action: Retry, Actor: "root", Admin: true})
+	require.NoError(t, err)
+	require.NotNil(t, out.Ending)
+}
+
+// FuzzBudget: whatever is written, it comes to something, or to a sentence, within the budget, and to the same each time.
+func FuzzBudget(f *testing.F) {
+	for _, code := range []string{`all(fields.ps, {# in fields.qs})`, `fields.t[1:3] + fields.u`, `fields.i / 0`, `let a = [fields.ps]; [a, a]`, `body.x?.y ?? fields.i % 3`,
+		`now.Add(duration("1h")) > now ? "a" : 1.50`, `{"a": fields.i}["a"]`, `count(body, # > 1) in [1, 2.0]`, `not (fields.t matches "(a|b){3}")`} {
+		f.Add(code, `[1, {"x": 1e400}, "t", null, 7615917337495251231]`)
+	}
+	f.Fuzz(func(t *testing.T, code, body string) {
+		var read any
+		if DecodeExact([]byte(body), &read) != nil {
+			body = "null"
+		}
+		steps, value, err := spent(t, code, body)
+		if err == nil {
+			require.LessOrEqual(t, steps, MaxSteps)
+		}
+		again, same, second := spent(t, code, body)
+		require.Equal(t, steps, again)
+		require.Equal(t, fmt.Sprint(value, err), fmt.Sprint(same, second))
+	})
+}
