@@ -140,20 +140,36 @@ func (p *Params) ID(name string) int64 {
 	return n
 }
 
-// Flag gives a boolean, which may also come as a text.
+// Flag gives a boolean, which may also come as a text; false when it is not there or empty.
 func (p *Params) Flag(name string) bool {
+	yes, _ := p.flag(name)
+	return yes
+}
+
+// Verdict gives a boolean that has to be there: what is empty is neither.
+func (p *Params) Verdict(name string) bool {
+	yes, said := p.flag(name)
+	if !said {
+		p.Faults.Add(name, "is required")
+	}
+	return yes
+}
+
+func (p *Params) flag(name string) (yes, said bool) {
 	text := string(p.raw(name))
 	if len(p.query[name]) > 0 {
 		text = p.AsText(name, false)
 	}
 	switch strings.Trim(text, `"`) {
 	case "true", "True", "1":
-		return true
-	case "", "false", "False", "0":
-		return false
+		return true, true
+	case "false", "False", "0":
+		return false, true
+	case "":
+		return false, false
 	}
 	p.Faults.Add(name, "must be true or false")
-	return false
+	return false, true
 }
 
 // Choice gives a text that must be one of some words; empty when it is not there.

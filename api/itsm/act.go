@@ -225,10 +225,7 @@ func (h *Handler) approve(c *call) error {
 	sn, state, approver := c.sn(), c.ID("state_id"), c.operator("approver")
 	cmd := ticket.Command{Operator: approver, Note: c.Text("remark", 0, ticket.MaxReason), Action: ticket.Reject}
 	cmd.Round = c.round()
-	if !c.Has("action") {
-		c.Faults.Add("action", "is required")
-	}
-	if c.Flag("action") {
+	if c.Verdict("action") {
 		cmd.Action = ticket.Approve
 	}
 	if err := c.Err(); err != nil {

@@ -63,6 +63,9 @@ func TestApprovalsThatFollowEachOther(t *testing.T) {
 	require.Equal(t, "alice,bob", b.status(sn).Steps[0].Processors, "also those who have voted")
 	b.refused(b.call("approve", members{"sn": sn, "state_id": first, "approver": "alice", "action": "true", "round": "2"}), 200, "3900004", "has not come to round 2")
 	b.refused(b.act(sn, "alice", first, "TRANSITION", members{"round": 0}), 200, "3900005", "round: must be a whole number from 1")
+	for _, nothing := range []any{"", nil} {
+		b.refused(b.call("approve", members{"sn": sn, "state_id": first, "approver": "alice", "action": nothing}), 200, "3900005", "action")
+	}
 	b.done(b.call("approve", members{"sn": sn, "state_id": fmt.Sprint(first), "approver": "alice", "action": "true", "remark": "好", "round": 1}), nil)
 
 	// The first is finished and read while the ticket runs.
