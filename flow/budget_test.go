@@ -72,7 +72,11 @@ func TestTheLargestFieldsAreWithinTheBudget(t *testing.T) {
 
 // Nothing runs on: what has no end within the budget stops there, with a sentence, wherever the work is hidden.
 func TestNothingTakesMoreThanItsBudget(t *testing.T) {
-	numbers, err := json.Marshal(make([]int, 4_000))
+	different := make([]int, 4_000)
+	for i := range different {
+		different[i] = i
+	}
+	numbers, err := json.Marshal(different)
 	require.NoError(t, err)
 	list := "[0" + strings.Repeat(",0", 9) + "]"
 	doubled := "let a0 = " + list + "; "
@@ -83,24 +87,23 @@ func TestNothingTakesMoreThanItsBudget(t *testing.T) {
 	for i := range 30 {
 		text += fmt.Sprintf("let a%d = a%d + a%d; ", i+1, i, i)
 	}
-	for code, largest := range map[string]int{ // steps beyond the budget that the last piece of work may take
-		`all(body, {# in body})`:                             0,
-		`all(body, {not (1 in body)})`:                       0,
-		`any(fields.ps, {lower(fields.u) contains #})`:       4_000,
-		`any(fields.ps, {fields.t matches # + "{9}"})`:       2_000_000,
-		`any(fields.ps, {fields.u[len(#):] == "x"})`:         4_000,
-		`any(fields.ps, {string(body) == #})`:                4_000,
-		`any(fields.ps, {fields.ps == fields.qs and false})`: 4_000,
-		`any(fields.ps, {max(body) == 1})`:                   4_000,
-		`any(fields.ps, {trim(fields.t, fields.u) == #})`:    400_000_000,
-		doubled + "a25":                0,
-		doubled + "string(a25)":        0,
-		doubled + "a25 == a25 ? 1 : 2": 0,
-		text + "a30":                   60_000,
+	for _, code := range []string{
+		`all(body, {# in body})`,
+		`all(body, {not (-1 in body)})`,
+		`any(fields.ps, {lower(fields.u) contains #})`,
+		`any(fields.ps, {fields.t matches # + "{9}"})`,
+		`any(fields.ps, {fields.u[len(#):] == "x"})`,
+		`any(fields.ps, {string(body) == #})`,
+		`any(fields.ps, {fields.ps == fields.qs and false})`,
+		`any(fields.ps, {max(body) == 1})`,
+		`any(fields.ps, {trim(fields.t, fields.u) == #})`,
+		doubled + "a25",
+		doubled + "string(a25)",
+		doubled + "a25 == a25 ? 1 : 2",
+		text + "a30",
 	} {
 		steps, got, err := spent(t, code, string(numbers))
-		require.ErrorContains(t, err, "takes more than the 20000 steps", "%s gave %v after %d", code, got, steps)
-		require.LessOrEqual(t, steps, MaxSteps+1+largest, code)
+		require.ErrorContains(t, err, "takes more than the 50000 steps", "%s gave %v after %d", code, got, steps)
 		again, _, second := spent(t, code, string(numbers))
 		require.Equal(t, []any{steps, err.Error()}, []any{again, second.Error()}, code)
 	}
@@ -109,21 +112,56 @@ func TestNothingTakesMoreThanItsBudget(t *testing.T) {
 // What one input has worked out is bounded in all: many expressions are no way around the budget.
 func TestAllExpressionsOfAnInputHaveOneBudget(t *testing.T) {
 	source := "key: many\nname: Many\nfields: [{key: ps, type: MEMBERS}]\nnodes:\n"
-	for i := range 12 {
+	for i := range 20 {
 		source += fmt.Sprintf("- {id: b%d, name: B, type: branch, cases: [{when: 'any(fields.ps, # == string(%d))', next: done}], default: b%d}\n", i, i, i+1)
 	}
-	p := process(t, source+"- {id: b12, name: B, type: branch, cases: [{when: 'opener == \"x\"', next: done}], default: done}"+end)
+	p := process(t, source+"- {id: b20, name: B, type: branch, cases: [{when: 'opener == \"x\"', next: done}], default: done}"+end)
 	_, fields := largest(t)
 	env := Env{Now: monday, Rules: RulesNow, Fields: map[string]any{"ps": fields["ps"]}}
 	out, err := p.Step(Position{}, env, Start{})
 	require.NoError(t, err)
 	failed := out.States[len(out.States)-1]
 	require.Equal(t, Failed, failed.State)
-	require.Contains(t, failed.Reason, "together with what was worked out before it takes more than 100000 steps")
+	require.Contains(t, failed.Reason, "together with what was worked out before it takes more than 200000 steps")
 	// The next input begins anew.
 	out, err = p.Step(Apply(Position{}, out.States), env, Act{Action: Retry, Actor: "root", Admin: true})
 	require.NoError(t, err)
 	require.NotNil(t, out.Ending)
+}
+
+// What could take more than its budget over fields as large as forms take is refused when it is published, whatever the fields of a ticket will be. A ticket
+// that runs through such a definition goes on.
+func TestAnExpressionThatCannotBeAffordedIsRefused(t *testing.T) {
+	const source = `
+key: dear
+name: Dear
+fields: [{key: ps, type: MEMBERS}, {key: qs, type: MEMBERS}, {key: t, type: TEXT}, {key: u, type: TEXT}]
+nodes:
+- {id: b, name: B, type: branch, cases: [{when: '%s', next: c}], default: c}
+- {id: c, name: C, type: call, call: {url: 'https://h/x', headers: {H: '${%s}'}}, next: e}
+- {id: e, name: E, type: end}`
+	cheap := []string{`all(fields.ps, {# in fields.qs})`, `len(fields.ps) > 3 and fields.t contains "x"`}
+	dear := []string{`any(fields.ps, {lower(fields.u) contains #})`, `opener == "x" and all(fields.ps, {fields.t startsWith fields.u + #})`,
+		`opener == "x" ? true : none(fields.ps, {fields.t[1:] == #})`, `fields.t matches fields.u`}
+	for _, code := range cheap {
+		_, faults := Parse(fmt.Appendf(nil, source, code, "opener"))
+		require.Empty(t, faults, code)
+	}
+	for _, code := range dear {
+		def, faults := Parse(fmt.Appendf(nil, source, code, strings.ReplaceAll(code, "'", "")))
+		require.Len(t, faults, 2, "%s %s", code, faults.Error())
+		require.Equal(t, "over the largest values it takes more than the 50000 steps that an expression may take", faults[0].Message)
+		require.Equal(t, []string{"nodes[0].cases[0].when", "nodes[1].call.headers.H"}, []string{faults[0].Path, faults[1].Path})
+		_, err := Compile(def)
+		require.NoError(t, err, "tickets may run through it")
+	}
+	many := "key: many\nname: Many\nfields: [{key: ps, type: MEMBERS}]\nnodes:\n"
+	for i := range 150 {
+		many += fmt.Sprintf("- {id: b%d, name: B, type: branch, cases: [{when: 'any(fields.ps, # endsWith opener)', next: e}], default: b%d}\n", i, i+1)
+	}
+	_, faults := Parse([]byte(many + "- {id: b150, name: B, type: branch, cases: [{when: 'opener == \"\"', next: e}], default: e}\n- {id: e, name: E, type: end}"))
+	require.Len(t, faults, 1)
+	require.Contains(t, faults[0].Message, "take more than 1000000 steps in all")
 }
 
 // FuzzBudget: whatever is written, it comes to something, or to a sentence, within the budget, and to the same each time.

@@ -158,6 +158,9 @@ func (b *builder) template(n *node, sees types.Map) *request {
 		if err != nil {
 			b.add(path, "%s", err)
 		}
+		for _, p := range t {
+			b.affordable(path, p.hole, n)
+		}
 		return t
 	}
 	r.url = read(at+".url", c.URL)

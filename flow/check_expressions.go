@@ -1,8 +1,12 @@
 package flow
 
 import (
+	"encoding/json"
 	"fmt"
 	"slices"
+	"strings"
+	"time"
+	"unicode/utf8"
 
 	"github.com/expr-lang/expr"
 	"github.com/expr-lang/expr/types"
@@ -29,6 +33,7 @@ func (b *builder) expressions(n *node) {
 		if err != nil {
 			b.add(fmt.Sprintf("%s.cases[%d].when", n.path, i), "%s", err)
 		}
+		b.affordable(fmt.Sprintf("%s.cases[%d].when", n.path, i), when, n)
 		n.cases = append(n.cases, choice{c, when})
 	}
 	if n.Type == Approval && n.Finish != "" && !known("finish", n.Finish) {
@@ -42,6 +47,71 @@ func (b *builder) expressions(n *node) {
 		n.request = b.template(n, sees)
 	}
 }
+
+// affordable refuses an expression that takes more than its budget over the largest fields and results of nodes that there can be, whatever it comes
+// to. What a system answers has no size that is known before.
+func (b *builder) affordable(path string, f *formula, n *node) {
+	if f == nil || !b.publishing || b.checked.steps > maxChecked {
+		return
+	}
+	fields := lookup{func(key string) any { return b.p.types[key].largest() }, func() map[string]any {
+		out := map[string]any{}
+		for key, kind := range b.p.types {
+			out[key] = kind.largest()
+		}
+		return out
+	}}
+	result := map[string]any{"done": true, "passed": true, "by": Members.largest(), "status": json.Number("200")}
+	for name := range counts {
+		result[name] = json.Number("100")
+	}
+	nodes := lookup{func(string) any { return result }, func() map[string]any {
+		out := map[string]any{}
+		for _, earlier := range n.before {
+			out[earlier.ID] = result
+		}
+		return out
+	}}
+	name := String.largest()
+	names := map[string]any{"fields": fields, "nodes": nodes, "opener": name, "assignee": name, "now": time.Unix(0, 0).UTC()}
+	steps, err := worst(f.tree, names)
+	if b.checked.steps += steps; b.checked.steps > maxChecked {
+		b.add(path, "the expressions up to here take more than %d steps in all over the largest values", maxChecked)
+	} else if err != nil {
+		b.add(path, "over the largest values it %s", err)
+	}
+}
+
+// maxChecked bounds what checking a definition may take, in steps of expressions.
+const maxChecked = 1_000_000
+
+// largest gives a value that is as large as one of the type can be, and equal to no other.
+func (t FieldType) largest() any {
+	switch t {
+	case Int:
+		return json.Number("9223372036854775807")
+	case Bool:
+		return true
+	case Date, DateTime:
+		return time.Unix(1, 0).UTC()
+	case Checkbox, Multiselect, Members:
+		return largestList
+	case Text:
+		return largestText
+	}
+	return largestText[:MaxString*utf8.UTFMax]
+}
+
+var (
+	largestText = strings.Repeat("\U0001F4C4", MaxText)
+	largestList = func() []string {
+		out := make([]string, MaxItems)
+		for i := range out {
+			out[i] = fmt.Sprintf("%0*d", MaxText/MaxItems, i)
+		}
+		return out
+	}()
+)
 
 // named checks that the fields that name people exist where they are needed, and can name people.
 func (b *builder) named(path string, p *Processors, fields types.Map) {

@@ -21,9 +21,10 @@ import (
 // What expressions may cost, in steps: one for each part of an expression each time it is worked out, one for each item of a list and each textUnit
 // bytes of a text that is gone through. A step is the same on every machine, and takes about a tenth of a microsecond.
 const (
-	MaxSteps    = 20_000  // of one expression
-	MaxAllSteps = 100_000 // of all that one input to a process has worked out
-	textUnit    = 64
+	MaxSteps    = 50_000  // of one expression
+	MaxAllSteps = 200_000 // of all that one input to a process has worked out
+	textUnit    = 16
+	reckoning   = 4 // of one operation with numbers, beside its parts
 )
 
 // evaluation is an expression being worked out by the rules of RulesWeighed: numbers are exact decimals, texts are counted in characters, and what
@@ -37,6 +38,7 @@ type evaluation struct {
 	items  []any                       // what the loops have come to, the innermost last
 	sets   map[*string]map[string]bool // of the texts of a list, by its first item
 	match  map[string]*regexp.Regexp
+	whole  bool // every part is worked out, whatever the others come to; what has no value is nil. See builder.affordable
 }
 
 // budget counts what the expressions have taken that one input has worked out.
@@ -55,15 +57,32 @@ type local struct {
 
 // evaluate gives what an expression comes to: nil, bool, string, json.Number, a list, a map, time.Time or time.Duration.
 func evaluate(tree ast.Node, names func(string) (any, bool), all *budget) (any, error) {
-	e := &evaluation{names: names, seen: map[string]any{}, spent: all, left: MaxSteps, sets: map[*string]map[string]bool{}, match: map[string]*regexp.Regexp{}}
-	value, err := e.eval(tree)
-	if err == nil {
-		err = e.weigh(value)
-	}
+	value, err := newEvaluation(names, all).value(tree)
 	if err != nil {
 		return nil, err
 	}
 	return settled(value), nil
+}
+
+// worst works out every part of an expression, and tells how many steps that took. The error is a tooMuch.
+func worst(tree ast.Node, names map[string]any) (steps int, err error) {
+	var spent budget
+	e := newEvaluation(func(name string) (any, bool) { value, ok := names[name]; return value, ok }, &spent)
+	e.whole = true
+	_, err = e.value(tree)
+	return spent.steps, err
+}
+
+func newEvaluation(names func(string) (any, bool), all *budget) *evaluation {
+	return &evaluation{names: names, seen: map[string]any{}, spent: all, left: MaxSteps, sets: map[*string]map[string]bool{}, match: map[string]*regexp.Regexp{}}
+}
+
+func (e *evaluation) value(tree ast.Node) (any, error) {
+	value, err := e.eval(tree)
+	if err == nil {
+		err = e.weigh(value)
+	}
+	return value, err
 }
 
 // weigh spends what going through all of a value takes: a list of lists of one list is short to write and endless to read.
@@ -110,15 +129,21 @@ func settled(value any) any {
 	return value
 }
 
+// tooMuch is the error of what takes more than its budget.
+type tooMuch string
+
+// Error implements error.
+func (t tooMuch) Error() string { return string(t) }
+
 // spend takes steps off the budget.
 func (e *evaluation) spend(steps int) error {
 	e.left -= steps
 	e.spent.steps += steps
 	switch {
 	case e.left < 0:
-		return fmt.Errorf("takes more than the %d steps that an expression may take", MaxSteps)
+		return tooMuch(fmt.Sprintf("takes more than the %d steps that an expression may take", MaxSteps))
 	case e.spent.steps > MaxAllSteps:
-		return fmt.Errorf("together with what was worked out before it takes more than %d steps", MaxAllSteps)
+		return tooMuch(fmt.Sprintf("together with what was worked out before it takes more than %d steps", MaxAllSteps))
 	}
 	return nil
 }
@@ -136,6 +161,14 @@ func (e *evaluation) read(texts ...string) error {
 var errNothing = errors.New("nothing")
 
 func (e *evaluation) eval(at ast.Node) (any, error) {
+	value, err := e.work(at)
+	if e.whole && err != nil && !errors.As(err, new(tooMuch)) {
+		return nil, nil
+	}
+	return value, err
+}
+
+func (e *evaluation) work(at ast.Node) (any, error) {
 	if err := e.spend(1); err != nil {
 		return nil, err
 	}
@@ -175,7 +208,12 @@ func (e *evaluation) eval(at ast.Node) (any, error) {
 		if err != nil {
 			return nil, err
 		}
-		if yes {
+		if e.whole {
+			if _, err := e.eval(n.Exp2); err != nil {
+				return nil, err
+			}
+		}
+		if yes || e.whole {
 			return e.eval(n.Exp1)
 		}
 		return e.eval(n.Exp2)
@@ -275,7 +313,7 @@ func (e *evaluation) mapping(n *ast.MapNode) (any, error) {
 // verdict works out what must be true or false: nothing else is taken for either.
 func (e *evaluation) verdict(at ast.Node) (bool, error) {
 	value, err := e.eval(at)
-	if err != nil {
+	if err != nil || e.whole && value == nil {
 		return false, err
 	}
 	return verdict(value)
@@ -500,12 +538,12 @@ func (e *evaluation) binary(n *ast.BinaryNode) (any, error) {
 	switch n.Operator {
 	case "and", "&&", "or", "||":
 		left, err := e.verdict(n.Left)
-		if err != nil || left == (n.Operator == "or" || n.Operator == "||") {
+		if err != nil || left == (n.Operator == "or" || n.Operator == "||") && !e.whole {
 			return left, err
 		}
 		return e.verdict(n.Right)
 	case "??":
-		if left, err := e.eval(n.Left); err != nil || left != nil {
+		if left, err := e.eval(n.Left); err != nil || left != nil && !e.whole {
 			return left, err
 		}
 		return e.eval(n.Right)
@@ -635,6 +673,9 @@ func (e *evaluation) compare(left, right any) (int, error) {
 	if err != nil {
 		return 0, err
 	}
+	if err := e.spend(reckoning); err != nil {
+		return 0, err
+	}
 	if !isNumber || !isNumberToo {
 		return 0, fmt.Errorf("%s and %s have no order", told(left), told(right))
 	}
@@ -689,8 +730,16 @@ func (e *evaluation) about(question string, left, right any) (bool, error) {
 	if err != nil {
 		return false, err
 	}
-	if err := e.read(text, what); err != nil {
+	if len(what) > len(text) && question != "matches" {
+		return false, nil
+	}
+	if err := e.read(what); err != nil {
 		return false, err
+	}
+	if question == "contains" || question == "matches" {
+		if err := e.read(text); err != nil {
+			return false, err
+		}
 	}
 	switch question {
 	case "contains":
@@ -724,6 +773,9 @@ func (e *evaluation) about(question string, left, right any) (bool, error) {
 // reckon adds, subtracts, multiplies, divides, and gives the rest of a division. Numbers are exact; a quotient that has no end is rounded to MaxDigits
 // decimals.
 func (e *evaluation) reckon(operator string, left, right any) (any, error) {
+	if err := e.spend(reckoning); err != nil {
+		return nil, err
+	}
 	if value, ok, err := e.together(operator, left, right); ok || err != nil {
 		return value, err
 	}
@@ -983,6 +1035,7 @@ func (e *evaluation) loop(n *ast.BuiltinNode) (any, error) {
 			count++
 		}
 		switch {
+		case e.whole:
 		case n.Name == "any" && yes:
 			return true, nil
 		case n.Name == "all" && !yes, n.Name == "none" && yes:

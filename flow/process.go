@@ -106,7 +106,8 @@ type builder struct {
 	inside map[*node]bool // parallels whose branches are being followed
 	faults Faults
 
-	publishing bool // a definition that no ticket runs through yet
+	publishing bool   // a definition that no ticket runs through yet
+	checked    budget // what its expressions took
 }
 
 func (b *builder) add(path, format string, values ...any) { b.faults.add(path, format, values...) }
