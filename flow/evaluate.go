@@ -19,10 +19,10 @@ import (
 )
 
 // What expressions may cost, in steps: one for each part of an expression each time it is worked out, one for each item of a list and each textUnit
-// bytes of a text that is gone through. A step is the same on every machine, and takes about a tenth of a microsecond.
+// bytes of a text that is gone through. A step is the same on every machine, and takes about a fifth of a microsecond.
 const (
 	MaxSteps    = 50_000  // of one expression
-	MaxAllSteps = 200_000 // of all that one input to a process has worked out
+	MaxAllSteps = 100_000 // of all that one input to a process has worked out
 	textUnit    = 16
 	reckoning   = 4 // of one operation with numbers, beside its parts
 )

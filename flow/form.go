@@ -18,7 +18,7 @@ const (
 	MaxText   = 65_536
 )
 
-// MaxItems is how many items a field of several values may have.
+// MaxItems is how many items a field of several values may have, and so how many people one node may ask.
 const MaxItems = 2_000
 
 // chosen reports whether the type has a list of choices.

@@ -122,8 +122,12 @@ func (r *run) targets(n *node, s NodeState, a Act) ([]string, error) {
 	if len(targets) == 0 {
 		return nil, refuse(Invalid, "targets", "is required: to whom?")
 	}
-	if r.asks(n, s, a, len(targets)) > MaxPersons {
-		return nil, refuse(Invalid, "targets", "at most %d persons can be asked", MaxPersons)
+	most := MaxPersons
+	if r.weighed() { // a list of people can be as long, and whoever is asked by one can be replaced
+		most = MaxItems
+	}
+	if r.asks(n, s, a, len(targets)) > most {
+		return nil, refuse(Invalid, "targets", "at most %d persons can be asked", most)
 	}
 	if a.Action == Deliver && strings.TrimSpace(a.Comment) == "" {
 		return nil, refuse(Invalid, "comment", "is required to hand over")

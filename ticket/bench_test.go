@@ -2,6 +2,8 @@ package ticket_test
 
 import (
 	"fmt"
+	"math"
+	"runtime"
 	"strings"
 	"testing"
 	"time"
@@ -84,15 +86,54 @@ func (h heaviest) command(t testing.TB, c ticket.Command) {
 	on.Calls(at)
 }
 
-// BenchmarkLargest is what a command costs on the largest ticket there can be.
-func BenchmarkLargest(b *testing.B) {
-	h := crowd(b, flow.MaxItems)
-	for _, c := range h.commands {
-		b.Run(string(c.Action), func(b *testing.B) {
-			b.ReportAllocs()
-			for b.Loop() {
-				h.command(b, c)
-			}
-		})
+// thinker is a ticket whose next act has as much worked out as one input may.
+func thinker(t testing.TB, people int) heaviest {
+	source := "key: thinker\nname: Thinker\nfields: [{key: ms, type: MEMBERS}, {key: i, type: INT}]\nnodes:\n- {id: t, name: T, type: task, processors: {anyone: true}, next: b0}\n"
+	for i := range 4 {
+		source += fmt.Sprintf("- {id: b%d, name: B, type: branch, cases: [{when: 'count(fields.ms, len(#) * fields.i / 1.5 > 1000) > 0', next: done}], default: b%d}\n", i, i+1)
 	}
+	def, faults := flow.Parse([]byte(source + "- {id: b4, name: B, type: branch, cases: [{when: 'opener == \"x\"', next: done}], default: done}\n- {id: done, name: Done, type: end}"))
+	require.Empty(t, faults, "%s", faults.Error())
+	d := draft()
+	d.Service, d.Definition, d.Form = def.Key, &def, map[string]any{"ms": items(people, "p"), "i": 7}
+	events, err := ticket.Open(d, ticket.Identity{Number: "IM1", Tenant: "t"}, "op", monday)
+	require.NoError(t, err)
+	return heaviest{"much to work out", ticket.Fold(ticket.Ticket{}, events), []ticket.Command{{Action: ticket.Submit, Node: "t", Operator: "ann"}}}
+}
+
+// BenchmarkLargest is what a command costs on the largest tickets there can be. None may take 50 ms of a processor.
+func BenchmarkLargest(b *testing.B) {
+	for _, h := range []heaviest{crowd(b, flow.MaxItems-100), thinker(b, flow.MaxItems)} {
+		for _, c := range h.commands {
+			b.Run(h.name+"/"+string(c.Action), func(b *testing.B) {
+				b.ReportAllocs()
+				for b.Loop() {
+					h.command(b, c)
+				}
+			})
+		}
+	}
+}
+
+// Twice as many people, votes, relations and messages cost twice as much, and no more: what is allocated is counted, because that is the same on every
+// machine.
+func TestCommandsGrowNoFasterThanTheirTicket(t *testing.T) {
+	small, large := crowd(t, 900), crowd(t, 1_800)
+	for i, c := range small.commands {
+		few, many := allocated(func() { small.command(t, c) }), allocated(func() { large.command(t, large.commands[i]) })
+		require.LessOrEqual(t, many, few*5/2+20_000, "%s: %d bytes, then %d", c.Action, few, many)
+	}
+}
+
+// allocated counts the bytes that a call allocates; of several calls the fewest, because others may run meanwhile.
+func allocated(call func()) uint64 {
+	fewest := uint64(math.MaxUint64)
+	for range 5 {
+		var before, after runtime.MemStats
+		runtime.ReadMemStats(&before)
+		call()
+		runtime.ReadMemStats(&after)
+		fewest = min(fewest, after.TotalAlloc-before.TotalAlloc)
+	}
+	return fewest
 }
