@@ -237,7 +237,7 @@ func (r *run) entitled(n *node, s NodeState, a Act) error {
 		return refuse(Conflict, "operator", "%s has voted already", who)
 	case slices.Contains(pending, who) && who != "":
 		return nil
-	case s.Anyone && s.Claimed == "":
+	case s.Anyone && s.Claimed == "" && !(r.weighed() && n.Type == Approval && slices.Contains(s.Asked, who)): // who is asked waits for their turn
 		if n.Type == Approval && who == "" {
 			return refuse(Invalid, "operator", "is required to vote")
 		}

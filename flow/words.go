@@ -112,8 +112,8 @@ const (
 	DoRemind   Remedy = "remind"   // tell those who are asked once more
 	DoEscalate Remedy = "escalate" // ask others as well, or instead
 	DoReassign Remedy = "reassign" // ask others instead
-	DoApprove  Remedy = "approve"  // as if everybody had approved, or the task were done
-	DoReject   Remedy = "reject"   // as if it had been rejected
+	DoApprove  Remedy = "approve"  // said for everybody who has not voted, and the rule decides; or the task is done
+	DoReject   Remedy = "reject"   // likewise; or a confirm says no
 )
 
 // Status is what a node makes of the ticket on entry; the ticket's own words.
