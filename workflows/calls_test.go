@@ -290,3 +290,20 @@ func TestAnAnswerThatWaitsIsNotAskedForAgain(t *testing.T) {
 	require.NoError(t, b.GetWorkflowError())
 	require.Len(t, s.attempts(), 1)
 }
+
+// A ticket of the first rules that is given those of the day: what Temporal was trying for it stops, and goes on under the same key by the new rules.
+func TestAMigrationLiftsARequestToTheRulesOfTheDay(t *testing.T) {
+	const retry = "{attempts: 3, interval: 30m, coefficient: 1}"
+	events := openBuying(t, retry)
+	events[0].After.Rules, events[0].After.States[0].Key = flow.RulesFirst, ""
+	b := newBench(t)
+	s := b.sells(0, 0)
+	lift := order(ticket.Migrate, 1)
+	lift.Migration = &ticket.Migration{Definition: buying(t, 2, retry), Nodes: map[string]string{"buy1": "buy2"}, Rules: flow.RulesNow}
+	b.handle(10*time.Minute, lift)
+	b.handle(50*time.Minute, order(ticket.Suspend, 2)) // the second attempt by the new rules was at 40
+	b.handle(500*time.Minute, order(ticket.Close, 3))
+	b.ExecuteWorkflow(Ticket, TicketInput{Events: events})
+	require.NoError(t, b.GetWorkflowError())
+	require.Equal(t, []attempt{{0, "shop1", ""}, {10 * time.Minute, "shop2", "buy1:1:1"}, {40 * time.Minute, "shop2", "buy1:1:1"}}, s.attempts())
+}

@@ -12,7 +12,9 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"signalbox/api/apitest"
+	"signalbox/desk"
 	"signalbox/flow"
+	"signalbox/ticket"
 )
 
 // publish makes a service known, as package service does.
@@ -372,6 +374,53 @@ func TestTheDryRunOfAMigrationTellsWhatFollows(t *testing.T) {
 	b.Result(b.As(apitest.Boss).Do("POST", "/api/issue/"+number+"/migrate", map[string]any{"version": 2, "operator": "chief"}), nil)
 	require.Equal(t, "completed", b.read(number)["phase"])
 	require.Equal(t, []string{"opened", "approved", "reassigned", "migrated"}, b.timeline(number))
+}
+
+// What has been ordered is not ordered again because the answer was not understood, unless somebody says so.
+func TestAKeptAnswerIsSentAgainOnlyOnRequest(t *testing.T) {
+	b := setup(t)
+	b.publish(`
+key: order
+name: Order
+nodes:
+  - {id: buy, name: Buy, type: call, call: {url: 'https://shop.example.com', answer: {number: body.id}}, fields: [{key: number, type: INT}], processors: {persons: [ops]}, next: check}
+  - {id: check, name: Check, type: task, processors: {persons: [ann]}, next: over}
+  - {id: over, name: Over, type: end}
+`)
+	open := func() (number string) {
+		b.Result(b.Do("POST", "/api/issue", map[string]any{"origin": "hr", "title": "x", "service": "order"}), &number)
+		return number
+	}
+	answered := func(number, body string) {
+		t.Helper()
+		tk, err := b.back.Ticket(t.Context(), "north", number)
+		require.NoError(t, err)
+		calls := tk.Calls(time.Now())
+		require.Len(t, calls, 1)
+		_, err = b.back.Handle(t.Context(), desk.Request{App: desk.App{Tenant: "north", Code: "writer"}}, desk.Handling{Ticket: number,
+			Command: ticket.Command{Action: ticket.Answer, Called: &flow.Called{Key: calls[0].Key, Status: 201, Body: body}}})
+		require.NoError(t, err)
+	}
+	number := open()
+	answered(number, `{"id":"A7","secret":"s3cret"}`)
+	failed := b.nodes(number)["buy"]
+	require.Equal(t, "failed", failed.State)
+	require.Contains(t, failed.Problem, "the request has succeeded")
+	require.Equal(t, []string{"number"}, []string{failed.Fields[0].Key})
+	b.Result(b.act(number, "ops", "retry", "buy", nil), nil)
+	require.Equal(t, "failed", b.nodes(number)["buy"].State, "mapped again, and not sent")
+	b.Refused(b.act(number, "ops", "skip", "buy", map[string]any{"fields": map[string]any{"number": "A7"}}), 400, "number: must be a whole number")
+	b.Result(b.act(number, "ops", "skip", "buy", map[string]any{"fields": map[string]any{"number": 7}}), nil)
+	require.Equal(t, map[string]any{"number": 7.0}, b.read(number)["fields"])
+	history := string(b.Do("GET", "/api/issue/"+number+"/timeline", nil).Body)
+	require.NotContains(t, history, "s3cret", "what a node was answered is for the node alone")
+
+	number = open()
+	answered(number, `{"id":"A8"}`)
+	b.Result(b.act(number, "ops", "retry", "buy", map[string]any{"resend": true}), nil)
+	require.Equal(t, "calling", b.nodes(number)["buy"].State)
+	answered(number, `{"id":8}`)
+	require.Equal(t, map[string]any{"number": 8.0}, b.read(number)["fields"])
 }
 
 func (b bench) timeline(number string) []string {
