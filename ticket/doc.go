@@ -5,6 +5,7 @@
 // never changes.
 //
 // The way through the files: ticket.go and event.go say what a ticket is and what can happen to it; draft.go opens one; decide.go,
-// process.go, report.go and migrate.go decide commands; people.go says whom it waits for; list.go, search.go, records.go and rating.go are
-// what lists of tickets are asked for and give; error.go and limits.go say how and why something is refused.
+// process.go, report.go and migrate.go decide commands; simulate.go plays a ticket through without effects; people.go says whom it waits
+// for; list.go, search.go, records.go and rating.go are what lists of tickets are asked for and give; error.go and limits.go say how and
+// why something is refused.
 package ticket
