@@ -32,7 +32,8 @@ type nodeView struct {
 	Doing          string // in the process's words, where they tell more: calling, waiting, claiming, assigning
 	Round          int    // how often it was entered
 	Asked, Pending []string
-	Anyone         bool // anybody may act
+	Voices         []voicesView // of those who carry more than one
+	Anyone         bool         // anybody may act
 	Claimed        string
 	Actions        []string
 	Since          time.Time
@@ -43,6 +44,22 @@ type nodeView struct {
 	Problem        string   // why it cannot go on by itself
 	Arrived        []string // join: the branches that have come
 	Awaited        []string // and those that have not
+}
+
+// voicesView is how many voices somebody carries.
+type voicesView struct {
+	Who   string
+	Count int
+	Later bool // not the first of its list
+}
+
+func voicesOf(o flow.Roster) (out []voicesView) {
+	for _, who := range o.Asked {
+		if n := o.Voices[who]; n > 1 {
+			out = append(out, voicesView{who, n, len(out) > 0})
+		}
+	}
+	return out
 }
 
 // nodesOf gives the nodes of a ticket's process. A ticket whose process this build does not know has those that it remembers itself.
@@ -100,7 +117,7 @@ func awaited(t ticket.Ticket, join flow.NodeState) (names []string) {
 }
 
 func nodeOf(s flow.NodeState, name string) nodeView {
-	n := nodeView{ID: s.Node, Name: name, Type: string(s.Type), State: nodeCurrent, Round: s.Round, Asked: s.Asked, Claimed: s.Claimed,
+	n := nodeView{ID: s.Node, Name: name, Type: string(s.Type), State: nodeCurrent, Round: s.Round, Asked: s.Asked, Voices: voicesOf(s.Roster), Claimed: s.Claimed,
 		Since: s.Entered, Left: s.Left, Due: s.Due, Votes: s.Votes, By: s.By, Problem: s.Reason}
 	switch s.State {
 	case flow.Done:

@@ -307,6 +307,21 @@ func TestVotesAndThePicture(t *testing.T) {
 	require.Equal(t, http.StatusNotFound, b.get(at(fast)+"/diagram.svg").Status)
 }
 
+// Whoever has taken over from several is shown with their voices.
+func TestVoicesAreShown(t *testing.T) {
+	h := newSite(t)
+	def, faults := flow.Parse([]byte("key: vote\nname: Vote\nnodes:\n" +
+		"- {id: v, name: Board, type: approval, rule: all, processors: {persons: [ann, bob, joe]}, next: over}\n- {id: over, name: Over, type: end}\n"))
+	require.Empty(t, faults)
+	k := h.records.open(t, "north", ticket.Draft{Channel: ticket.ChannelIssue, App: "shop", Service: "vote", Definition: &def, Origin: "x", Title: "y", Opener: "me"})
+	h.records.do(t, k, ticket.Command{Action: ticket.Approve, Operator: "ann"})
+	h.records.do(t, k, ticket.Command{Action: ticket.Reassign, Operator: "root", Admin: true, Targets: []string{"boss"}})
+	b := h.visitor(t, "shop")
+	require.Contains(t, b.get(at(k)).section("process"), "Asked ann , boss Still to act boss More than one voice boss (2) Can be done")
+	h.records.do(t, k, ticket.Command{Action: ticket.Approve, Operator: "boss"})
+	require.Contains(t, b.get(at(k)).section("process"), "boss approved 2 voices")
+}
+
 // Where branches run at once, a page says what each of them waits for, and then what the join does.
 func TestAJoinSaysWhoHasArrived(t *testing.T) {
 	h := newSite(t)
