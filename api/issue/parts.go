@@ -67,7 +67,7 @@ func (h *Handler) relate(c *fiber.Ctx) error {
 	if err := f.Err(); err != nil {
 		return err
 	}
-	return h.do(c, desk.Handling{Command: ticket.Command{Action: ticket.Relate, Relation: &ticket.Relation{Type: kind, Content: *in.Content}}}, done(nil))
+	return h.do(c, desk.Handling{Command: ticket.Command{Action: ticket.Relate, Relation: &ticket.Relation{Type: kind, Content: *in.Content}}}, nil)
 }
 
 // messages lists a conversation. A page is as large as pages can be unless asked for smaller: most conversations are one page.
@@ -93,7 +93,7 @@ func (h *Handler) messages(c *fiber.Ctx) error {
 	if len(records) > limit {
 		records, next = records[:limit], strconv.Itoa(after+limit)
 	}
-	return api.Respond(c, http.StatusOK, done(list[message]{Items: api.Each(records, messageOf), Next: next}))
+	return houseapi.Respond(c, houseapi.Items[message]{Items: api.Each(records, messageOf), Next: next})
 }
 
 func (h *Handler) message(c *fiber.Ctx) error {
@@ -112,7 +112,7 @@ func (h *Handler) message(c *fiber.Ctx) error {
 	case err != nil:
 		return err
 	}
-	return api.Respond(c, http.StatusOK, done(messageOf(m)))
+	return houseapi.Respond(c, messageOf(m))
 }
 
 func (h *Handler) say(c *fiber.Ctx) error { return h.speak(c, ticket.Say, h.newID()) }
@@ -137,7 +137,7 @@ func (h *Handler) speak(c *fiber.Ctx, action ticket.Action, cid string) error {
 	if f.Name("author", m.Author, 1, ticket.MaxName); f.Err() == nil {
 		cmd.Operator = m.Author
 	}
-	return h.do(c, desk.Handling{Command: cmd}, done(id{ID: cid}))
+	return h.do(c, desk.Handling{Command: cmd}, houseapi.ID{ID: cid})
 }
 
 func (h *Handler) addresses(c *fiber.Ctx) error {
@@ -149,7 +149,7 @@ func (h *Handler) addresses(c *fiber.Ctx) error {
 	if err != nil {
 		return err
 	}
-	return api.Respond(c, http.StatusOK, done(list[address]{Items: api.Each(registered, addressOf)}))
+	return houseapi.Respond(c, houseapi.Items[address]{Items: api.Each(registered, addressOf)})
 }
 
 func (h *Handler) register(c *fiber.Ctx, in registering) error {
@@ -162,7 +162,7 @@ func (h *Handler) register(c *fiber.Ctx, in registering) error {
 	}
 	return houseapi.Transact(c, h.Desk, false, func(ctx context.Context) (any, error) {
 		s, err := h.Addresses.Register(ctx, t, *in.URL)
-		return id{ID: s.ID}, err
+		return houseapi.ID{ID: s.ID}, err
 	})
 }
 

@@ -4,14 +4,12 @@ import (
 	"cmp"
 	"errors"
 	"fmt"
-	"net/http"
 
 	"github.com/gofiber/fiber/v2"
 
 	"signalbox/api"
 	"signalbox/api/houseapi"
 	"signalbox/desk"
-	"signalbox/diagram"
 	"signalbox/flow"
 	"signalbox/ticket"
 )
@@ -29,25 +27,7 @@ func (h *Handler) service(c *fiber.Ctx, d ticket.Draft) (*ticket.ServiceRecord, 
 	return &record, houseapi.CanBeNamed(record.Definition, d.Named)
 }
 
-// diagram draws the process of an issue, with what of it is done, current and skipped.
-func (h *Handler) diagram(c *fiber.Ctx) error {
-	def, at, err := h.drawn(c)
-	if err != nil {
-		return err
-	}
-	return houseapi.Picture(c, diagram.SVG(def, at))
-}
-
-// graph is diagram for those who lay out with Graphviz.
-func (h *Handler) graph(c *fiber.Ctx) error {
-	def, at, err := h.drawn(c)
-	if err != nil {
-		return err
-	}
-	return houseapi.Graph(c, diagram.DOT(def, at))
-}
-
-// drawn is what a drawing of an issue shows.
+// drawn is the process of an issue, and what of it is done, current and skipped.
 func (h *Handler) drawn(c *fiber.Ctx) (flow.Definition, *flow.Position, error) {
 	t, err := h.ticket(c)
 	if err != nil {
@@ -80,7 +60,7 @@ func (h *Handler) migrate(c *fiber.Ctx, in migrating) error {
 		return err
 	}
 	if !api.Value(in.DryRun) {
-		return h.do(c, desk.Handling{Command: cmd, Complete: complete}, done(migratedTo{Version: *in.Version}))
+		return h.do(c, desk.Handling{Command: cmd, Complete: complete}, migratedTo{Version: *in.Version})
 	}
 	t, err := h.ticket(c)
 	if err != nil {
@@ -108,7 +88,7 @@ func (h *Handler) tryMigration(c *fiber.Ctx, t ticket.Ticket, cmd ticket.Command
 		if out.Reasons = reasons; why.Field != "nodes" {
 			out.Reasons = []flow.Reason{{Message: why.Error()}} // something else than where the ticket stands
 		}
-		return api.Respond(c, http.StatusOK, done(out))
+		return houseapi.Respond(c, out)
 	}
 	if err != nil || len(events) == 0 {
 		return errors.Join(err, errNothingMoved)
@@ -122,7 +102,7 @@ func (h *Handler) tryMigration(c *fiber.Ctx, t ticket.Ticket, cmd ticket.Command
 		to := after.Position.Nodes[i]
 		out.Nodes = append(out.Nodes, migratedNode{From: s.Node, To: to.Node, State: to.State})
 	}
-	return api.Respond(c, http.StatusOK, done(out))
+	return houseapi.Respond(c, out)
 }
 
 var errNothingMoved = errors.New("a migration that was not refused caused nothing")

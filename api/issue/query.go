@@ -1,12 +1,12 @@
 package issue
 
 import (
-	"net/http"
 	"strings"
 
 	"github.com/gofiber/fiber/v2"
 
 	"signalbox/api"
+	"signalbox/api/houseapi"
 	"signalbox/notice"
 	"signalbox/ticket"
 )
@@ -43,7 +43,7 @@ func (h *Handler) list(c *fiber.Ctx) error {
 	if err != nil {
 		return err
 	}
-	return api.Respond(c, http.StatusOK, done(list[line]{Items: api.Each(page.Items, lineOf), Next: page.Next}))
+	return houseapi.Respond(c, houseapi.Items[line]{Items: api.Each(page.Items, lineOf), Next: page.Next})
 }
 
 func (h *Handler) timeline(c *fiber.Ctx) error {
@@ -76,5 +76,5 @@ func (h *Handler) timeline(c *fiber.Ctx) error {
 		entries = entries[:limit]
 		next = entries[limit-1].Position().String()
 	}
-	return api.Respond(c, http.StatusOK, done(list[any]{Items: api.Each(entries, entryOf), Next: next}))
+	return houseapi.Respond(c, houseapi.Items[any]{Items: api.Each(entries, entryOf), Next: next})
 }

@@ -49,8 +49,8 @@ func (h *Handler) Family() api.Family {
 			{Method: http.MethodPut, Path: one + "/status", Scope: desk.Write, Handler: api.Body(h.setStatus)},
 			{Method: http.MethodPost, Path: one + "/handle", Scope: desk.Write, Handler: api.Body(h.handle)},
 			{Method: http.MethodPost, Path: one + "/migrate", Scope: desk.Admin, Handler: api.Body(h.migrate)},
-			{Method: http.MethodGet, Path: one + "/diagram.svg", Scope: desk.Read, Handler: h.diagram},
-			{Method: http.MethodGet, Path: one + "/diagram.dot", Scope: desk.Read, Handler: h.graph},
+			{Method: http.MethodGet, Path: one + "/diagram.svg", Scope: desk.Read, Handler: houseapi.Picture(h.drawn)},
+			{Method: http.MethodGet, Path: one + "/diagram.dot", Scope: desk.Read, Handler: houseapi.Graph(h.drawn)},
 			{Method: http.MethodGet, Path: one + "/relations/:type", Scope: desk.Read, Handler: h.relation},
 			{Method: http.MethodPut, Path: one + "/relations/:type", Scope: desk.Write, Handler: h.relate},
 			{Method: http.MethodGet, Path: one + "/conversation", Scope: desk.Read, Handler: h.messages},
@@ -105,7 +105,7 @@ func (h *Handler) open(c *fiber.Ctx, in opening) error {
 	if err != nil {
 		return err
 	}
-	return api.Open(c, h.Desk, desk.Opening{Series: ticket.SeriesIM, Draft: draft, Service: service}, func(id ticket.Identity) any { return done(id.Number) })
+	return api.Open(c, h.Desk, desk.Opening{Series: ticket.SeriesIM, Draft: draft, Service: service}, func(id ticket.Identity) any { return houseapi.Done(id.Number) })
 }
 
 func (h *Handler) read(c *fiber.Ctx) error {
@@ -137,7 +137,7 @@ func (h *Handler) setStatus(c *fiber.Ctx, in setting) error {
 	if err := f.Err(); err != nil {
 		return err
 	}
-	return h.do(c, desk.Handling{Command: cmd}, done(nil))
+	return h.do(c, desk.Handling{Command: cmd}, nil)
 }
 
 func (h *Handler) handle(c *fiber.Ctx, in handling) error {
@@ -162,15 +162,15 @@ func (h *Handler) handle(c *fiber.Ctx, in handling) error {
 	if err := parameter.Fill(&cmd, in.Parameter, h.Types); err != nil {
 		return err
 	}
-	return h.do(c, desk.Handling{Command: cmd}, done(nil))
+	return h.do(c, desk.Handling{Command: cmd}, nil)
 }
 
-// do hands what is to be done to the desk for the ticket that the path names.
-func (h *Handler) do(c *fiber.Ctx, what desk.Handling, answer houseapi.Envelope) (err error) {
+// do hands what is to be done to the desk for the ticket that the path names, and answers with the result.
+func (h *Handler) do(c *fiber.Ctx, what desk.Handling, result any) (err error) {
 	if what.Ticket, err = ticketKey(c); err != nil {
 		return err
 	}
-	return api.Handle(c, h.Desk, what, answer)
+	return api.Handle(c, h.Desk, what, houseapi.Done(result))
 }
 
 // ticket finds the ticket that the path names, among the caller's own.

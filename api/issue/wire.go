@@ -5,22 +5,12 @@ import (
 	"time"
 
 	"signalbox/api"
-	"signalbox/api/houseapi"
 	"signalbox/flow"
 	"signalbox/notice"
 	"signalbox/ticket"
 
 	"github.com/gofiber/fiber/v2"
 )
-
-// What answers of the house's style have in common.
-type (
-	envelope    = houseapi.Envelope
-	id          = houseapi.ID
-	list[T any] = houseapi.Items[T]
-)
-
-func done(result any) envelope { return houseapi.Done(result) }
 
 // opening is what a caller asks to be opened. The first five members are seed 000's.
 type opening struct {

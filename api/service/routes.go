@@ -12,7 +12,6 @@ import (
 	"signalbox/api"
 	"signalbox/api/houseapi"
 	"signalbox/desk"
-	"signalbox/diagram"
 	"signalbox/flow"
 	"signalbox/ticket"
 )
@@ -39,12 +38,12 @@ func (h *Handler) Family() api.Family {
 			{Method: http.MethodGet, Path: one, Scope: desk.Read, Handler: h.read},
 			{Method: http.MethodPut, Path: one, Scope: desk.Admin, Handler: h.enable},
 			{Method: http.MethodPost, Path: one + "/rotate", Scope: desk.Admin, Handler: h.rotate},
-			{Method: http.MethodGet, Path: one + "/diagram.svg", Scope: desk.Read, Handler: h.diagram},
-			{Method: http.MethodGet, Path: one + "/diagram.dot", Scope: desk.Read, Handler: h.graph},
+			{Method: http.MethodGet, Path: one + "/diagram.svg", Scope: desk.Read, Handler: houseapi.Picture(h.drawn)},
+			{Method: http.MethodGet, Path: one + "/diagram.dot", Scope: desk.Read, Handler: houseapi.Graph(h.drawn)},
 			{Method: http.MethodGet, Path: one + "/versions", Scope: desk.Read, Handler: h.versions},
 			{Method: http.MethodGet, Path: one + "/versions/:version", Scope: desk.Read, Handler: h.read},
-			{Method: http.MethodGet, Path: one + "/versions/:version/diagram.svg", Scope: desk.Read, Handler: h.diagram},
-			{Method: http.MethodGet, Path: one + "/versions/:version/diagram.dot", Scope: desk.Read, Handler: h.graph},
+			{Method: http.MethodGet, Path: one + "/versions/:version/diagram.svg", Scope: desk.Read, Handler: houseapi.Picture(h.drawn)},
+			{Method: http.MethodGet, Path: one + "/versions/:version/diagram.dot", Scope: desk.Read, Handler: houseapi.Graph(h.drawn)},
 		},
 	}
 }
@@ -123,21 +122,10 @@ func (h *Handler) read(c *fiber.Ctx) error {
 	return c.Status(http.StatusOK).Send(text)
 }
 
-func (h *Handler) diagram(c *fiber.Ctx) error {
+// drawn is the process that the path names.
+func (h *Handler) drawn(c *fiber.Ctx) (flow.Definition, *flow.Position, error) {
 	def, err := h.definition(c)
-	if err != nil {
-		return err
-	}
-	return houseapi.Picture(c, diagram.SVG(def, nil))
-}
-
-// graph is diagram for those who lay out with Graphviz.
-func (h *Handler) graph(c *fiber.Ctx) error {
-	def, err := h.definition(c)
-	if err != nil {
-		return err
-	}
-	return houseapi.Graph(c, diagram.DOT(def, nil))
+	return def, nil, err
 }
 
 // enable says whether a service opens new tickets.

@@ -1,6 +1,7 @@
 package outbox
 
 import (
+	"context"
 	"strings"
 	"time"
 
@@ -32,4 +33,10 @@ func New(d *db.DB, v *vault.Vault, c *chain.Chain, o Options) *Outbox {
 		o.Partitions = 16
 	}
 	return &Outbox{db: d, vault: v, chain: c, partitions: o.Partitions, publicURL: strings.TrimSuffix(o.PublicURL, "/"), zone: o.Zone}
+}
+
+// Notifications gives a channel that receives whenever deliveries became pending in the partition, in this process or another, until ctx is over. A
+// signal is dropped when one is waiting already; when the connection to the database was lost in between there is one to be sure.
+func (o *Outbox) Notifications(ctx context.Context, partition int) <-chan struct{} {
+	return o.db.Notifications(ctx, partition)
 }
