@@ -30,14 +30,19 @@ type Config struct {
 	TLSCert               string         `split_words:"true" desc:"file with the certificate chain (PEM) to serve TLS with; read anew when it changes and on SIGHUP; plain HTTP unless set"`
 	TLSKey                string         `split_words:"true" desc:"file with the private key of it (PEM)"`
 
-	IncidentTypes       []string       `split_words:"true" default:"inc_type_p_config_issues,inc_type_p_security_issues,inc_type_p_function_issues,inc_type_p_reliability_issues,inc_type_p_middleware_issues,inc_type_p_change_issues" desc:"words taken for mtm_type and incident_type"`
-	ExceptionsPerMinute int            `split_words:"true" default:"60" desc:"callbacks a minute that are taken from one external system, by tenant (exception family)"`
-	CallbackAllow       []netip.Prefix `split_words:"true" desc:"networks that are not public and may be sent notifications and requests all the same, as CIDR"`
-	CallbackPorts       []uint16       `split_words:"true" desc:"ports that may be sent notifications and requests, such as 80,443; any unless set"`
+	IncidentTypes       []string `split_words:"true" default:"inc_type_p_config_issues,inc_type_p_security_issues,inc_type_p_function_issues,inc_type_p_reliability_issues,inc_type_p_middleware_issues,inc_type_p_change_issues" desc:"words taken for mtm_type and incident_type"`
+	ExceptionsPerMinute int      `split_words:"true" default:"60" desc:"callbacks a minute that are taken from one external system, by tenant (exception family)"`
+	Callbacks
 }
 
-// Reach is where addresses that callers name may lead.
-func (c Config) Reach() notice.Reach {
+// Callbacks are the settings about addresses that callers name, which whoever takes them and whoever sends to them have in common.
+type Callbacks struct {
+	CallbackAllow []netip.Prefix `split_words:"true" desc:"networks that are not public and may be sent notifications and requests all the same, as CIDR"`
+	CallbackPorts []uint16       `split_words:"true" desc:"ports that may be sent notifications and requests, such as 80,443; any unless set"`
+}
+
+// Reach is where such addresses may lead.
+func (c Callbacks) Reach() notice.Reach {
 	return notice.Reach{Networks: c.CallbackAllow, Ports: c.CallbackPorts}
 }
 

@@ -3,7 +3,6 @@ package setup
 import (
 	"context"
 	"log/slog"
-	"net/netip"
 	"slices"
 	"time"
 
@@ -11,6 +10,7 @@ import (
 	"github.com/sethvargo/go-retry"
 
 	"signalbox/activities"
+	"signalbox/api"
 	"signalbox/notice"
 	"signalbox/worker"
 	"signalbox/workflows"
@@ -18,9 +18,8 @@ import (
 
 // WorkerSettings are the settings of a process that works.
 type WorkerSettings struct {
-	WorkerQueues        []string                 `split_words:"true" default:"tickets,deliveries" desc:"which task queues to serve"`
-	CallbackAllow       []netip.Prefix           `split_words:"true" desc:"networks that are not public and may be sent notifications and requests all the same, as CIDR"`
-	CallbackPorts       []uint16                 `split_words:"true" desc:"ports that may be sent notifications and requests, such as 80,443; any unless set"`
+	WorkerQueues []string `split_words:"true" default:"tickets,deliveries" desc:"which task queues to serve"`
+	api.Callbacks
 	DeliveryConcurrency int                      `split_words:"true" default:"64" desc:"deliveries of one partition under way at the same time, but for those to slow receivers"`
 	DeliveryPerHost     int                      `split_words:"true" default:"32" desc:"deliveries of this process under way to one host at the same time"`
 	ProfileIntervals    map[string]time.Duration `split_words:"true" desc:"the wait before each further try of a delivery instead of the contracts' own, by profile: minutely:1s,standard:500ms"`
@@ -50,7 +49,7 @@ func (c *Container) Workers(s WorkerSettings, partitions int, metrics prometheus
 	}
 	deliveries := &activities.Deliveries{
 		Outbox:      c.Store.Outbox,
-		Sender:      activities.NewSender(activities.SenderOptions{Reach: notice.Reach{Networks: s.CallbackAllow, Ports: s.CallbackPorts}, Now: time.Now}),
+		Sender:      activities.NewSender(activities.SenderOptions{Reach: s.Reach(), Now: time.Now}),
 		Secrets:     c.Store,
 		Lanes:       c.lanes(),
 		Profiles:    profiles,
