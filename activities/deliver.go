@@ -132,7 +132,7 @@ const capacityPoll = 3 * time.Second
 
 // enter asks for a permit to try a retrying lane's next delivery. Without one it is to be asked again after wait, which is never longer than the
 // delivery's profile lets it wait (notice.Profile.Latest).
-func (d *Deliveries) enter(w Work) (p *permit, wait time.Duration) {
+func (d *Deliveries) enter(w notice.Work) (p *permit, wait time.Duration) {
 	now := d.Now()
 	due := w.DueAt()
 	if w.Delivery.Tries == 0 {
@@ -161,7 +161,7 @@ func (d *Deliveries) scatter() time.Duration {
 
 // deferTry gives the error by which Deliver asks to be called again after the wait. The round of a first try begins all the same: it is saved when it
 // would have been made.
-func (d *Deliveries) deferTry(ctx context.Context, w Work, wait time.Duration) error {
+func (d *Deliveries) deferTry(ctx context.Context, w notice.Work, wait time.Duration) error {
 	if w.Delivery.Tries == 0 && w.Delivery.FirstTry == nil {
 		if err := d.saveResult(ctx, d.putOff(w, d.Now().Add(wait))); err != nil {
 			return fmt.Errorf("save that the try is put off: %w", err)
@@ -173,9 +173,9 @@ func (d *Deliveries) deferTry(ctx context.Context, w Work, wait time.Duration) e
 }
 
 // saveResult saves one result. It does not give up before ctx does: a try that is not saved is made once more than promised.
-func (d *Deliveries) saveResult(ctx context.Context, r Result) error {
+func (d *Deliveries) saveResult(ctx context.Context, r notice.Result) error {
 	err := retry.Do(ctx, faultBackoff(), func(ctx context.Context) error {
-		err := d.Outbox.SaveResults(ctx, []Result{r})
+		err := d.Outbox.SaveResults(ctx, []notice.Result{r})
 		if err != nil {
 			d.log().Warn("delivery.outbox_failed", "delivery", r.Work.Delivery.ID, "error", err)
 		}
@@ -194,7 +194,7 @@ func faultBackoff() retry.Backoff {
 
 // attempt makes one try, releases its permit, and decides by the delivery's profile what follows. An error means that ctx ended first, and nothing is
 // known.
-func (d *Deliveries) attempt(ctx context.Context, w Work, p *permit) (r Result, err error) {
+func (d *Deliveries) attempt(ctx context.Context, w notice.Work, p *permit) (r notice.Result, err error) {
 	verdict := nothing
 	defer func() {
 		p.release(verdict)
@@ -202,7 +202,7 @@ func (d *Deliveries) attempt(ctx context.Context, w Work, p *permit) (r Result, 
 	}()
 	answer, err := d.Sender.Send(ctx, w)
 	if err != nil {
-		return Result{}, err
+		return notice.Result{}, err
 	}
 	profile := d.profile(w)
 	a := profile.Grade(answer.Attempt)
@@ -215,17 +215,17 @@ func (d *Deliveries) attempt(ctx context.Context, w Work, p *permit) (r Result, 
 		"ticket_id", w.Delivery.Lane.TicketID, "event", w.Delivery.Seq, "kind", w.Delivery.Type, "host", host(w), "profile", profile.Name,
 		"try", w.Delivery.Tries+1, "status", a.Status, "class", a.Class, "error", a.Error, "ms", a.FinishedAt.Sub(a.StartedAt).Milliseconds(),
 		"then", decision.Then, "next_try", decision.NextTry, "drop", decision.Drop)
-	return Result{Work: w, Attempt: a, Then: decision.Then, NextTry: decision.NextTry, Drop: decision.Drop}, nil
+	return notice.Result{Work: w, Attempt: a, Then: decision.Then, NextTry: decision.NextTry, Drop: decision.Drop}, nil
 }
 
 // putOff is the result of a first try that is not made because its host answers nobody. Its lane's workflow makes it.
-func (d *Deliveries) putOff(w Work, until time.Time) Result {
-	return Result{Work: w, Attempt: notice.Attempt{DeliveryID: w.Delivery.ID, StartedAt: d.Now()}, Then: notice.Retrying, NextTry: &until, PutOff: true,
+func (d *Deliveries) putOff(w notice.Work, until time.Time) notice.Result {
+	return notice.Result{Work: w, Attempt: notice.Attempt{DeliveryID: w.Delivery.ID, StartedAt: d.Now()}, Then: notice.Retrying, NextTry: &until, PutOff: true,
 		BreakerOpened: d.hosts().firstAlertForTenant(host(w), w.Delivery.Tenant)}
 }
 
 // tell says in log and metrics what somebody may want to do something about, once it is written down.
-func (d *Deliveries) tell(r Result) {
+func (d *Deliveries) tell(r notice.Result) {
 	d.Meter.count(r)
 	w := r.Work
 	if r.Then == notice.Failed {
@@ -237,7 +237,7 @@ func (d *Deliveries) tell(r Result) {
 	}
 }
 
-func (d *Deliveries) profile(w Work) notice.Profile {
+func (d *Deliveries) profile(w notice.Work) notice.Profile {
 	if d.Profiles == nil {
 		return notice.BuiltIn().For(w.Subscription)
 	}
@@ -265,10 +265,10 @@ func (d *Deliveries) log() *slog.Logger {
 }
 
 // host is whom a delivery goes to, as far as sharing out our connections is concerned.
-func host(w Work) string { return notice.HostOf(w.Subscription.URL) }
+func host(w notice.Work) string { return notice.HostOf(w.Subscription.URL) }
 
 // origin is what the address begins with: all that belongs to its host begins like it, but for how it is spelled.
-func origin(w Work) string {
+func origin(w notice.Work) string {
 	u, err := url.Parse(w.Subscription.URL)
 	if err != nil || u.User != nil {
 		return w.Subscription.URL

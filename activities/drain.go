@@ -83,9 +83,9 @@ type shift struct {
 	inFlight map[*flight]bool       // tries under way
 	slow     int                    // of them, slow ones
 	landings chan landing
-	late     chan *flight  // became slow
-	done     chan struct{} // closed at the end
-	batch    []Result      // made or put off, not written down
+	late     chan *flight    // became slow
+	done     chan struct{}   // closed at the end
+	batch    []notice.Result // made or put off, not written down
 
 	look    bool             // there may be something pending that was not read yet
 	over    bool             // the shift is over; it ends at the first moment at which nothing is under way

@@ -380,7 +380,7 @@ type breaking struct {
 	broke    chan struct{}
 }
 
-func (b *breaking) SaveResults(ctx context.Context, results []activities.Result) error {
+func (b *breaking) SaveResults(ctx context.Context, results []notice.Result) error {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	if b.repaired {

@@ -18,7 +18,7 @@ type flight struct {
 // landing is a try that came back.
 type landing struct {
 	*flight
-	result Result
+	result notice.Result
 	err    error // broken off by us
 }
 
@@ -48,7 +48,7 @@ func (s *shift) beginTries(ctx context.Context) {
 	s.look = false
 }
 
-func (s *shift) pending(ctx context.Context, aside []notice.Lane) ([]Work, error) {
+func (s *shift) pending(ctx context.Context, aside []notice.Lane) ([]notice.Work, error) {
 	ctx, cancel := context.WithTimeout(ctx, outboxLimit)
 	defer cancel()
 	return s.Outbox.Pending(ctx, s.partition, aside, chunk, s.congested()...)
@@ -79,7 +79,7 @@ func (s *shift) capacityFreed() {
 
 // begin makes a try, unless one before it in its lane is under way or its host has its share already: a receiver that hangs must not keep
 // the others waiting. A host that answers nobody is left alone; the lane's own workflow goes on with it.
-func (s *shift) begin(ctx context.Context, w Work) {
+func (s *shift) begin(ctx context.Context, w notice.Work) {
 	f := &flight{lane: w.Delivery.Lane}
 	if _, aside := s.deferred[f.lane]; aside || s.busy[f.lane] {
 		return

@@ -59,7 +59,7 @@ func NewMeter(registry prometheus.Registerer, hosts *Hosts, backlog func(context
 const outcomePutOff = "put_off"
 
 // count notes a result that is written down.
-func (m *Meter) count(r Result) {
+func (m *Meter) count(r notice.Result) {
 	if m == nil {
 		return
 	}

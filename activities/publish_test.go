@@ -42,7 +42,7 @@ func TestAnEventIsPassedOnAsSeed003HasIt(t *testing.T) {
 		Changes: []string{"id1", "id2"}})
 	require.True(t, ok)
 	first, second := "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw", "whsec_AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA"
-	w := activities.Work{
+	w := notice.Work{
 		Delivery: notice.Delivery{ID: "msg_1", Body: body},
 		Subscription: notice.Subscription{URL: server.URL + "/api/publish", Format: notice.FormatPublish, Profile: notice.Publish, Secret: second,
 			Older: []string{first}},

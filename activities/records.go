@@ -8,28 +8,22 @@ import (
 	"signalbox/notice"
 )
 
-// What goes to and fro between the activities and the outbox; the store knows these words from notice alone.
-type (
-	Work   = notice.Work
-	Result = notice.Result
-)
-
 // Outbox is the deliveries of the read model.
 type Outbox interface {
 	// Pending lists deliveries of a partition that wait for their first try, in the order in which things happened, leaving out
 	// whole lanes that are in busy, so that a long lane never hides the others behind the limit. Within a lane the order is the order
 	// of the ticket's events. Nothing of a retrying lane is listed. Addresses that begin with one of origins ("https://example.com") are left
 	// out, or most of them: a host with very many lanes hides nobody either.
-	Pending(ctx context.Context, partition int, busy []notice.Lane, limit int, origins ...string) ([]Work, error)
+	Pending(ctx context.Context, partition int, busy []notice.Lane, limit int, origins ...string) ([]notice.Work, error)
 	// SaveResults writes tries down, in one transaction. A delivery that was cancelled meanwhile stays cancelled; its attempt is kept.
 	// With Then Retrying the whole lane becomes retrying: so does everything pending in it, and what is enqueued later begins as Retrying, until Next
 	// finds the lane empty. One that was put off makes its lane retrying too, and counts as no try. Drop marks the subscription Dropped, and everything
 	// else pending or retrying for it Held.
 	// What results are told of goes into timelines and the stream with them: see notice.Result.Alerts.
-	SaveResults(ctx context.Context, results []Result) error
+	SaveResults(ctx context.Context, results []notice.Result) error
 	// Next gives the delivery that a retrying lane goes on with. When there is none left the lane stops retrying in the same transaction and
 	// reports false.
-	Next(ctx context.Context, lane notice.Lane) (Work, bool, error)
+	Next(ctx context.Context, lane notice.Lane) (notice.Work, bool, error)
 	// Retrying lists retrying lanes in a stable order, after the given one (zero: from the start).
 	Retrying(ctx context.Context, after notice.Lane, limit int) ([]notice.Lane, error)
 	// Partitions lists the partitions that have pending deliveries.

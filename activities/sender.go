@@ -82,7 +82,7 @@ type Answer struct {
 
 // Send makes one try. Every way in which a receiver can fail is part of the answer; an error means that ctx ended before the try did, and
 // nothing can be said about it.
-func (s *Sender) Send(ctx context.Context, w Work) (Answer, error) {
+func (s *Sender) Send(ctx context.Context, w notice.Work) (Answer, error) {
 	out := Answer{Attempt: notice.Attempt{DeliveryID: w.Delivery.ID, StartedAt: s.now()}}
 	a := &out.Attempt
 	limited, cancel := context.WithTimeout(ctx, s.timeout)
@@ -106,7 +106,7 @@ func (u unsendable) Error() string { return string(u) }
 
 // post notes in the attempt what was sent and what came back, and gives the answer's headers. With an error the status may be set: then the
 // answer broke off.
-func (s *Sender) post(ctx context.Context, w Work, a *notice.Attempt) (http.Header, error) {
+func (s *Sender) post(ctx context.Context, w notice.Work, a *notice.Attempt) (http.Header, error) {
 	if w.Unsendable != "" {
 		return nil, unsendable(w.Unsendable)
 	}

@@ -34,14 +34,14 @@ func newSender(change ...func(*activities.SenderOptions)) *activities.Sender {
 	return activities.NewSender(o)
 }
 
-func work(url string) activities.Work {
-	return activities.Work{
+func work(url string) notice.Work {
+	return notice.Work{
 		Delivery:     notice.Delivery{ID: "d-1", Body: []byte(`{"id":"IM1","type":"relations","details":{}}`)},
 		Subscription: notice.Subscription{ID: "s-1", URL: url, Secret: secret, Profile: notice.Minutely},
 	}
 }
 
-func send(t *testing.T, s *activities.Sender, w activities.Work) notice.Attempt {
+func send(t *testing.T, s *activities.Sender, w notice.Work) notice.Attempt {
 	t.Helper()
 	out, err := s.Send(t.Context(), w)
 	require.NoError(t, err)

@@ -60,7 +60,7 @@ func TestReceiversCanVerifyWhatWeSend(t *testing.T) {
 	}
 	for name, address := range examples(t) {
 		t.Run(name, func(t *testing.T) {
-			post := func(change func(*activities.Work), options ...func(*activities.SenderOptions)) int {
+			post := func(change func(*notice.Work), options ...func(*activities.SenderOptions)) int {
 				w := work(address)
 				w.Delivery.Body = []byte(`{"id":"IM1","type":"conversation","details":{},"说":"<好>"}`)
 				change(&w)
@@ -68,13 +68,13 @@ func TestReceiversCanVerifyWhatWeSend(t *testing.T) {
 				require.NotZero(t, a.Status, a.Error)
 				return a.Status
 			}
-			same := func(*activities.Work) {}
+			same := func(*notice.Work) {}
 			require.Equal(t, 200, post(same))
 			require.Equal(t, 200, post(same, at(4*time.Minute)))
-			require.Equal(t, 200, post(func(w *activities.Work) { w.Delivery.Body = nil }), "an empty body too")
-			require.Equal(t, 200, post(func(w *activities.Work) { w.Subscription.Secret, w.Subscription.Older = other, []string{secret} }), "while the secret is being replaced")
-			require.Equal(t, 401, post(func(w *activities.Work) { w.Subscription.Secret = other }))
-			require.Equal(t, 401, post(func(w *activities.Work) { w.Subscription.Secret = "" }), "unsigned")
+			require.Equal(t, 200, post(func(w *notice.Work) { w.Delivery.Body = nil }), "an empty body too")
+			require.Equal(t, 200, post(func(w *notice.Work) { w.Subscription.Secret, w.Subscription.Older = other, []string{secret} }), "while the secret is being replaced")
+			require.Equal(t, 401, post(func(w *notice.Work) { w.Subscription.Secret = other }))
+			require.Equal(t, 401, post(func(w *notice.Work) { w.Subscription.Secret = "" }), "unsigned")
 			require.Equal(t, 401, post(same, at(-6*time.Minute)), "played back later")
 			require.Equal(t, 401, post(same, at(6*time.Minute)))
 

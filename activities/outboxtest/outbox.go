@@ -202,13 +202,13 @@ func (o *Outbox) Await(ctx context.Context, condition func() bool) bool {
 }
 
 // Pending implements activities.Outbox.
-func (o *Outbox) Pending(_ context.Context, partition int, busy []notice.Lane, limit int, origins ...string) ([]activities.Work, error) {
+func (o *Outbox) Pending(_ context.Context, partition int, busy []notice.Lane, limit int, origins ...string) ([]notice.Work, error) {
 	o.mu.Lock()
 	defer o.mu.Unlock()
 	if o.down {
 		return nil, ErrDown
 	}
-	var out []activities.Work
+	var out []notice.Work
 	if partition != 0 {
 		return nil, nil
 	}
@@ -222,12 +222,12 @@ func (o *Outbox) Pending(_ context.Context, partition int, busy []notice.Lane, l
 	return out, nil
 }
 
-func (o *Outbox) work(d *notice.Delivery) activities.Work {
-	return activities.Work{Delivery: *d, Subscription: o.subscriptions[d.Lane.Subscription], Unsendable: o.spoilt[d.Lane.Subscription]}
+func (o *Outbox) work(d *notice.Delivery) notice.Work {
+	return notice.Work{Delivery: *d, Subscription: o.subscriptions[d.Lane.Subscription], Unsendable: o.spoilt[d.Lane.Subscription]}
 }
 
 // SaveResults implements activities.Outbox.
-func (o *Outbox) SaveResults(_ context.Context, results []activities.Result) error {
+func (o *Outbox) SaveResults(_ context.Context, results []notice.Result) error {
 	var err error
 	o.change(func() {
 		if o.down {
@@ -242,7 +242,7 @@ func (o *Outbox) SaveResults(_ context.Context, results []activities.Result) err
 }
 
 // save writes one try down, unless it was before.
-func (o *Outbox) save(r activities.Result) {
+func (o *Outbox) save(r notice.Result) {
 	a := r.Attempt
 	d := o.deliveries[slices.IndexFunc(o.deliveries, func(d *notice.Delivery) bool { return d.ID == r.Work.Delivery.ID })]
 	sub := o.subscriptions[d.Lane.Subscription]
@@ -284,7 +284,7 @@ func (o *Outbox) save(r activities.Result) {
 	}
 }
 
-func (o *Outbox) move(d *notice.Delivery, r activities.Result) {
+func (o *Outbox) move(d *notice.Delivery, r notice.Result) {
 	d.State, d.NextTry = r.Then, r.NextTry
 	if !r.PutOff {
 		d.Tries++
@@ -316,8 +316,8 @@ func (o *Outbox) end(subscription string, state notice.SubscriptionState, then n
 }
 
 // Next implements activities.Outbox.
-func (o *Outbox) Next(_ context.Context, lane notice.Lane) (activities.Work, bool, error) {
-	var out activities.Work
+func (o *Outbox) Next(_ context.Context, lane notice.Lane) (notice.Work, bool, error) {
+	var out notice.Work
 	found, down := false, false
 	o.change(func() {
 		if down = o.down; down {

@@ -84,14 +84,14 @@ func (b *bench) happen(ticket int64, n int) {
 	}
 }
 
-func (b *bench) pending(partition int, busy []notice.Lane, limit int, origins ...string) []activities.Work {
+func (b *bench) pending(partition int, busy []notice.Lane, limit int, origins ...string) []notice.Work {
 	b.Helper()
 	works, err := b.Outbox.Pending(b.Context(), partition, busy, limit, origins...)
 	require.NoError(b, err)
 	return works
 }
 
-func (b *bench) next(lane notice.Lane) (activities.Work, bool) {
+func (b *bench) next(lane notice.Lane) (notice.Work, bool) {
 	b.Helper()
 	w, more, err := b.Outbox.Next(b.Context(), lane)
 	require.NoError(b, err)
@@ -105,16 +105,16 @@ func (b *bench) retrying() []notice.Lane {
 	return lanes
 }
 
-func (b *bench) save(results ...activities.Result) {
+func (b *bench) save(results ...notice.Result) {
 	b.Helper()
 	require.NoError(b, b.Outbox.SaveResults(b.Context(), results))
 }
 
 // tried is a try at a delivery now.
-func (b *bench) tried(w activities.Work, then notice.DeliveryState) activities.Result {
+func (b *bench) tried(w notice.Work, then notice.DeliveryState) notice.Result {
 	start := b.Now()
 	b.Pass(time.Millisecond)
-	r := activities.Result{Work: w, Then: then, Attempt: notice.Attempt{DeliveryID: w.Delivery.ID, StartedAt: start, FinishedAt: b.Now(), Status: 200,
+	r := notice.Result{Work: w, Then: then, Attempt: notice.Attempt{DeliveryID: w.Delivery.ID, StartedAt: start, FinishedAt: b.Now(), Status: 200,
 		Answer: []byte("ok"), Succeeded: then == notice.Sent}}
 	if then != notice.Sent {
 		r.Attempt.Status, r.Attempt.Class, r.Attempt.Error, r.Attempt.Answer = 500, notice.ErrorStatus, "500", nil
@@ -134,14 +134,14 @@ func (b *bench) states(lane notice.Lane) (list []notice.DeliveryState) {
 	return list
 }
 
-func seqs(works []activities.Work) (list []int64) {
+func seqs(works []notice.Work) (list []int64) {
 	for _, w := range works {
 		list = append(list, w.Delivery.Seq)
 	}
 	return list
 }
 
-func lanesOf(works []activities.Work) (list []notice.Lane) {
+func lanesOf(works []notice.Work) (list []notice.Lane) {
 	for _, w := range works {
 		list = append(list, w.Delivery.Lane)
 	}
@@ -167,7 +167,7 @@ func inOrder(t *testing.T, b *bench) {
 	require.Len(t, works, 6)
 	require.Equal(t, []notice.Lane{first, first}, lanesOf(works[:2]), "in the order in which it happened")
 	for _, lane := range []notice.Lane{first, second} {
-		var mine []activities.Work
+		var mine []notice.Work
 		for _, w := range works {
 			if w.Delivery.Lane == lane {
 				mine = append(mine, w)
@@ -295,7 +295,7 @@ func goesOn(t *testing.T, b *bench) {
 func putOff(t *testing.T, b *bench) {
 	lane, part := b.lane(2)
 	until := b.Now().Add(time.Hour)
-	r := activities.Result{Work: b.pending(part, nil, 1)[0], Then: notice.Retrying, NextTry: &until, PutOff: true,
+	r := notice.Result{Work: b.pending(part, nil, 1)[0], Then: notice.Retrying, NextTry: &until, PutOff: true,
 		Attempt: notice.Attempt{StartedAt: b.Now()}}
 	r.Attempt.DeliveryID = r.Work.Delivery.ID
 	b.save(r)
@@ -334,8 +334,8 @@ func drops(t *testing.T, b *bench) {
 
 	// Tries that were under way: one did arrive, the other failed.
 	held := b.Deliveries(t, lane)
-	b.save(b.tried(activities.Work{Delivery: held[1].Delivery, Subscription: sub}, notice.Sent),
-		b.tried(activities.Work{Delivery: held[2].Delivery, Subscription: sub}, notice.Retrying))
+	b.save(b.tried(notice.Work{Delivery: held[1].Delivery, Subscription: sub}, notice.Sent),
+		b.tried(notice.Work{Delivery: held[2].Delivery, Subscription: sub}, notice.Retrying))
 	require.Equal(t, []notice.DeliveryState{notice.Failed, notice.Sent, notice.Held, notice.Held}, b.states(lane))
 	require.Empty(t, b.retrying())
 }
@@ -422,7 +422,7 @@ func alerts(t *testing.T, b *bench) {
 }
 
 func manyWorkers(t *testing.T, b *bench) {
-	var results []activities.Result
+	var results []notice.Result
 	var lanes []notice.Lane
 	for range 3 {
 		lane, part := b.lane(3)
