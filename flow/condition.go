@@ -14,6 +14,7 @@ import (
 	"github.com/expr-lang/expr/file"
 	"github.com/expr-lang/expr/types"
 	"github.com/expr-lang/expr/vm"
+	"github.com/shopspring/decimal"
 )
 
 // builtins are the functions an expression may call. All are pure and cheap: nothing that reads a clock, makes long lists or loops in
@@ -232,10 +233,24 @@ func (r *run) given(names map[string]any) exprEnv {
 	if r.env.Rules < RulesWeighed {
 		return exprEnv{first: names}
 	}
-	return exprEnv{spent: &r.spent, names: func(name string) (any, bool) {
+	return exactly(names, &r.spent)
+}
+
+// exactly is the world of all rules but the first.
+func exactly(names map[string]any, spent *budget) exprEnv {
+	return exprEnv{spent: spent, names: func(name string) (any, bool) {
 		value, ok := names[name]
 		return value, ok
 	}}
+}
+
+// exact gives the counts of a vote with rates that are not rounded to what a float64 holds.
+func (t tally) exact() map[string]any {
+	seen, all := t.seen(), decimal.NewFromInt(int64(max(1, t.all())))
+	for name, count := range map[string]int{"PASS_RATE": t.passes, "REJECT_RATE": t.rejects} {
+		seen[name] = digits(decimal.NewFromInt(int64(count)*100).DivRound(all, MaxDigits))
+	}
+	return seen
 }
 
 // field gives a field as expressions see it; nil for one that no form declares.
@@ -256,7 +271,7 @@ func (r *run) nodeResult(n *node) map[string]any {
 	}
 	seen := map[string]any{"done": state.State == Done, "passed": state.Result != nil && *state.Result, "by": by, "status": state.Status}
 	if n.Type == Approval {
-		maps.Copy(seen, state.count(true).seen())
+		maps.Copy(seen, state.count(true).exact())
 	}
 	return seen
 }

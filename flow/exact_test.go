@@ -281,3 +281,16 @@ func TestFirstRulesReadNumbersAsBefore(t *testing.T) {
 	require.Equal(t, map[string]any{"i": 1000.0}, out.Fields)
 	require.Equal(t, Completed, out.Ending.Status)
 }
+
+// The counts of a vote are exact, too: in the condition that ends it, and in what is decided by it later.
+func TestCountsOfVotesAreExact(t *testing.T) {
+	pl := play(t, `
+- {id: v, name: V, type: approval, rule: all, finish: 'PASS_COUNT * 9223372036854775807 > 9223372036854775807', processors: {persons: [ann, bob, cy]}, next: b}
+- {id: b, name: B, type: branch, cases: [{when: 'nodes.v.PASS_RATE == 200 / 3 and nodes.v.PASS_COUNT == 2', next: done}], default: bad}
+- {id: bad, name: Bad, type: end, status: terminated}`+end)
+	pl.env.Rules = RulesNow
+	pl.lines(`
+	start          => v[ann bob cy]
+	approve by ann => v[bob cy]
+	approve by bob => completed approved`)
+}

@@ -169,8 +169,8 @@ func (n *node) verdict(s NodeState, on occasion) (over, pass bool) {
 	case decided && (n.Finish == FinishDecided || n.Finish == "" && (n.Rule == NOfM || n.Rule == PartOf)):
 		return true, pass
 	case n.finish != nil:
-		// The counts are whole numbers and nothing else is seen, so it can only fail by a division by zero; then everybody is heard.
-		ok, err := (exprEnv{first: t.seen()}).holds(n.finish)
+		// The counts are whole numbers and nothing else is seen, so it can only fail by a division by zero or a number without bounds; then everybody is heard.
+		ok, err := exactly(t.exact(), &budget{}).holds(n.finish)
 		return ok && err == nil, pass
 	}
 	return false, false
