@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+	"testing"
 
 	"github.com/stretchr/testify/require"
 
@@ -16,10 +17,20 @@ import (
 
 func (tl *teller) view() issueView { return tl.admin.issue(tl.t, tl.number) }
 
-func (tl *teller) fields() string {
-	raw, err := json.Marshal(tl.view().Fields)
-	require.NoError(tl.t, err)
-	return string(raw)
+// fields gives the ticket's fields, with each number as it was written.
+func (tl *teller) fields() any {
+	var v struct{ Fields json.RawMessage }
+	require.NoError(tl.t, json.Unmarshal([]byte(tl.admin.must(tl.t, "GET", "/api/issue/"+tl.number, nil).body), &v))
+	return exact(tl.t, string(v.Fields))
+}
+
+// exact decodes JSON and keeps the digits of numbers.
+func exact(t testing.TB, text string) (v any) {
+	t.Helper()
+	d := json.NewDecoder(strings.NewReader(text))
+	d.UseNumber()
+	require.NoError(t, d.Decode(&v), text)
+	return v
 }
 
 func (tl *teller) stands() string {
