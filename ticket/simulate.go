@@ -55,7 +55,7 @@ type Simulation struct {
 	Status        Status             `json:"status"`            // of the ticket at last
 	Suspended     bool               `json:"suspended,omitempty"`
 	Assignee      string             `json:"assignee,omitempty"`
-	Fields        map[string]any     `json:"fields,omitempty"`
+	Fields        flow.Values        `json:"fields,omitempty"`
 	Position      flow.Position      `json:"position"`
 	Began         time.Time          `json:"began"`
 	Until         time.Time          `json:"until"` // when the last thing happened

@@ -1,6 +1,7 @@
 package workflows
 
 import (
+	"encoding/json"
 	"fmt"
 	"strings"
 	"time"
@@ -246,7 +247,7 @@ func (m *maker) scriptedCall(node string) ticket.ScriptedCall {
 	case 1:
 		c.Body, c.Headers = `{"n":"many"}`, map[string]string{"x-run": strings.Repeat("r", 256)}
 	case 2:
-		c.Body = `{"n":2}`
+		c.Body = m.one("number", `{"n":2}`, `{"n":7615917337495251231}`, `{"n":9007199254740991.5}`)
 	case 3:
 		c.Error, c.Status = "connection refused", 0
 	case 4:
@@ -303,7 +304,7 @@ func (m *maker) scriptedAct(at ticket.Simulation) ticket.ScriptedAct {
 		}
 	}
 	if len(asked.Fields) > 0 && m.chance("filled in", 80) {
-		out.Fields = map[string]any{"s": m.one("s", "y", "a b", "", ".."), "n": []any{2.0, "3", "many"}[m.pick("n", 3)]}
+		out.Fields = map[string]any{"s": m.one("s", "y", "a b", "", ".."), "n": []any{2.0, "3", "many", json.Number("7615917337495251231")}[m.pick("n", 4)]}
 	}
 	return out
 }

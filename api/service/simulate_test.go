@@ -135,3 +135,18 @@ func TestSimulationsThatAreWrong(t *testing.T) {
 		})
 	}
 }
+
+// Numbers of a form, of an act and of an answer keep their digits, as those of tickets do.
+func TestASimulationKeepsEveryDigit(t *testing.T) {
+	b := setup(t)
+	var r struct{ Fields json.RawMessage }
+	b.Result(b.Do("POST", "/api/service/simulate", `{"definition": "key: exact\nname: Exact\nfields: [{key: a, type: INT}, {key: c, type: INT}]\nnodes:\n`+
+		`- {id: fill, name: Fill, type: task, processors: {anyone: true}, fields: [{key: b, type: INT}], next: ask}\n`+
+		`- {id: ask, name: Ask, type: call, call: {url: 'https://a.example.com', answer: {c: body.c}}, next: over}\n`+
+		`- {id: over, name: Over, type: end}\n", "fields": {"a": 9007199254740993}, "script": {
+		"answers": [{"node": "fill", "action": "submit", "actor": "li", "fields": {"b": 7615917337495251231}}],
+		"calls": [{"node": "ask", "status": 200, "body": "{\"c\": 9007199254740995}"}]}}`), &r)
+	for _, digits := range []string{`"a":9007199254740993`, `"b":7615917337495251231`, `"c":9007199254740995`} {
+		require.Contains(t, string(r.Fields), digits)
+	}
+}
