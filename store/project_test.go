@@ -2,6 +2,7 @@ package store_test
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"slices"
@@ -22,7 +23,7 @@ func TestARowIsTheFoldOfItsEvents(t *testing.T) {
 		d := draft("清关 blocked at gate 7")
 		d.Tags, d.Assignee = []string{"vip", "海关"}, "li"
 		d.Relations = []ticket.Relation{{Type: "manifest", Content: []string{"A", "B"}}, {Type: "empty", Content: []string{}}}
-		d.Fields = map[string]any{"<b>": 1.5, "list": []any{"x", nil, true}}
+		d.Fields = map[string]any{"<b>": json.Number("1.5"), "list": []any{"x", nil, true}}
 		s := b.opened("a", d)
 		require.Equal(t, s.ticket, b.read(s))
 
