@@ -43,6 +43,7 @@ func TestRecordHistories(t *testing.T) {
 	s.handled()
 	s.generations()
 	s.process()
+	s.stopped()
 	s.rollOver()
 	s.lanes()
 	s.sweep()
@@ -189,6 +190,36 @@ func (s *recorder) process() {
 	s.signal(number, "approve", workflows.VoteSignal{Operator: "zhao", Node: "boss"}, "approved")
 	require.True(t, s.act(number, map[string]any{"action": "submit", "operator": "sun", "node": "desk"}))
 	s.record("ticket-process-completed", "ticket:"+number, s.ended("ticket:"+number))
+}
+
+// stopped: attempts at a request that a suspension, a migration and the end of the ticket stop; and votes that are judged by a migration.
+func (s *recorder) stopped() {
+	t := s.t
+	s.r.Answer("/ring", harness.Response{Status: 503})
+	first := strings.Replace(ringing, "RING", s.r.URL("/ring"), 1)
+	s.c.publish(t, first)
+	number := s.c.openService(t, "ringing", nil)
+	s.r.Await(t, "/ring", 2, 20*time.Second)
+	require.True(t, s.act(number, map[string]any{"action": "suspend", "operator": "boss"}))
+	require.True(t, s.act(number, map[string]any{"action": "unsuspend", "operator": "boss"}))
+	s.r.Await(t, "/ring", len(s.r.Requests("/ring"))+1, 20*time.Second)
+	s.c.publish(t, strings.Replace(first, "id: ring", "id: bell", 1))
+	s.c.must(t, "POST", "/api/issue/"+number+"/migrate", map[string]any{"version": 2, "operator": "boss", "nodes": map[string]string{"ring": "bell"}})
+	s.r.Await(t, "/ring", len(s.r.Requests("/ring"))+1, 20*time.Second)
+	s.c.must(t, "PUT", "/api/issue/"+number+"/status", map[string]any{"status": "CLOSED", "operator": "boss"})
+	s.record("ticket-requests-stopped", "ticket:"+number, s.ended("ticket:"+number))
+
+	const votes = "key: judged\nname: Judged\nnodes:\n" +
+		"  - {id: v, name: Vote, type: approval, rule: percent, percent: 60, processors: {persons: [a, b, c, d, e]}, deadline: [{after: 1s, do: reassign, to: {persons: [boss]}}], next: over}\n" +
+		"  - {id: over, name: Over, type: end}\n"
+	s.c.publish(t, votes)
+	number = s.c.openService(t, "judged", nil)
+	require.True(t, s.act(number, map[string]any{"action": "approve", "operator": "a"}))
+	require.True(t, s.act(number, map[string]any{"action": "approve", "operator": "b"}))
+	s.until(number, "elapsed")
+	s.c.publish(t, strings.Replace(votes, "percent: 60", "percent: 40", 1))
+	s.c.must(t, "POST", "/api/issue/"+number+"/migrate", map[string]any{"version": 2, "operator": "boss"})
+	s.record("ticket-judged-by-migration", "ticket:"+number, s.ended("ticket:"+number))
 }
 
 // rollOver: a ticket of two runs. How many updates a run takes is no setting, so this one is opened past the desk.
