@@ -1,6 +1,7 @@
 package flow
 
 import (
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -119,15 +120,12 @@ func TestWhoSkipsACallMayGiveWhatItWouldHaveAnswered(t *testing.T) {
 func TestARequestKeepsItsKey(t *testing.T) {
 	keys := 0
 	rapid.Check(t, func(t *rapid.T) {
-		w := newWorld(t)
-		w.env.Rules = RulesNow
+		def := grow(t) // and a call before it, so that there is a request whatever has grown
+		def.Nodes = slices.Insert(def.Nodes, 0, Node{ID: "asks_first", Name: "Ask", Type: Call, Call: &Request{URL: "https://host/first"}, Next: def.Nodes[0].ID})
+		w := newWorldOf(t, def)
 		require.True(t, w.do(Start{}))
 		owners := map[string]string{} // by key: when, and for which try, it was made
-		pending := map[string]bool{}
-		for range rapid.IntRange(1, 40).Draw(t, "steps") {
-			w.env.Now = w.env.Now.Add(time.Microsecond) // what happens in the same moment is one step
-			before := w.p
-			w.something(t)
+		awaited := func() map[string]bool {
 			now := map[string]bool{}
 			for _, s := range w.pos.Nodes {
 				if !s.awaits() {
@@ -142,6 +140,14 @@ func TestARequestKeepsItsKey(t *testing.T) {
 				owners[key] = owner
 				keys++
 			}
+			return now
+		}
+		pending := awaited()
+		for range rapid.IntRange(1, 40).Draw(t, "steps") {
+			w.env.Now = w.env.Now.Add(time.Microsecond) // what happens in the same moment is one step
+			before := w.p
+			w.something(t)
+			now := awaited()
 			if w.p != before { // migrated: nothing that was pending has become another request
 				require.Equal(t, pending, now)
 			}

@@ -24,8 +24,9 @@ type world struct {
 	steps int
 }
 
-func newWorld(t *rapid.T) *world {
-	def := grow(t)
+func newWorld(t *rapid.T) *world { return newWorldOf(t, grow(t)) }
+
+func newWorldOf(t *rapid.T, def Definition) *world {
 	faults := Check(def)
 	require.Empty(t, faults, "a definition without faults: %s", faults.Error())
 	p, err := Compile(def)
