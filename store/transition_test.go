@@ -258,7 +258,8 @@ func TestPausingDeadlocksWithNobody(t *testing.T) {
 	db := b.raw()
 	for range 25 {
 		b.amend(sub, notice.Paused)
-		_, err := db.Exec(`UPDATE deliveries SET state = 'held', ended_at = created_at WHERE state = 'sent'`) // so that there is no end to them
+		// So that there is no end to them; locked by id, as everybody does who locks them.
+		_, err := db.Exec(`UPDATE deliveries SET state = 'held', ended_at = created_at WHERE id IN (SELECT id FROM deliveries WHERE state = 'sent' ORDER BY id FOR UPDATE)`)
 		require.NoError(t, err)
 		b.amend(sub, notice.Active)
 	}
