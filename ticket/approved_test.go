@@ -107,3 +107,15 @@ func TestATicketThatItsProcessTerminatesIsNotApproved(t *testing.T) {
 	require.Equal(t, ticket.Terminated, on.Status)
 	require.False(t, on.Approved())
 }
+
+// A ticket whose process is over at once says so too, in the event of its ending.
+func TestATicketThatIsOverAtItsOpeningSaysWhatCounted(t *testing.T) {
+	d := draft()
+	d.Service, d.Definition = "none", &flow.Definition{Key: "none", Version: 1, Name: "None", Nodes: []flow.Node{{ID: "over", Name: "Over", Type: flow.End}}}
+	on, events := open(t, d)
+	require.Len(t, events, 2)
+	last := events[1]
+	require.Equal(t, "the process came to its end, and no approval was entered", last.Why)
+	require.True(t, *last.After.ApproveResult)
+	require.True(t, on.Approved())
+}

@@ -181,7 +181,8 @@ func (e Event) begin(at time.Time) ([]Event, error) {
 	if ended == "" {
 		return []Event{e}, nil
 	}
-	last := Evolve(Ticket{}, e).next(Event{Type: Finished, Before: Change{Status: e.After.Status}, After: Change{Status: ended}},
+	last := Evolve(Ticket{}, e).next(Event{Type: Finished, Before: Change{Status: e.After.Status}, After: Change{Status: ended, ApproveResult: began.After.ApproveResult},
+		Why: began.Why},
 		Command{Channel: ChannelSystem, App: string(ChannelSystem), Operation: e.Operation}, at)
 	return []Event{e, last}, nil
 }

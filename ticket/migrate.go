@@ -103,7 +103,7 @@ func (t Ticket) migrate(c Command, at time.Time) (*Event, error) {
 		return nil, t.over()
 	case m.Definition.Key != t.Service:
 		return nil, RefuseField(Invalid, "version", fmt.Sprintf("the ticket runs through the service %q, not %q", t.Service, m.Definition.Key))
-	case m.Definition.Version == t.Version:
+	case m.Definition.Version == t.Version && m.Rules <= t.Rules: // with later rules it is lifted to them where it stands
 		return nil, RefuseField(Conflict, "version", fmt.Sprintf("the ticket runs through version %d already", t.Version))
 	}
 	to, reasons, err := t.Migrated(m)

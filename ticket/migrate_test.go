@@ -278,6 +278,28 @@ func TestARecordedMigrationIsDecidedAsItWas(t *testing.T) {
 	require.NotContains(t, asJSON(t, events[0]), "rules")
 }
 
+// A ticket of earlier rules is lifted where it stands by a move to the version that it has; one that has the rules of the day is there already.
+func TestATicketIsLiftedToTheRulesOfTheDay(t *testing.T) {
+	for rules, refused := range map[flow.Rules]bool{flow.RulesFirst: false, flow.RulesNow: true} {
+		on := onVote(t, rules, "rule: n-of-m, n: 3, "+fiveVoters)
+		vote := command(ticket.Approve)
+		for _, vote.Operator = range []string{"a", "b"} {
+			on, _ = do(t, on, vote)
+		}
+		c := moving(on.Definition, nil)
+		if refused {
+			_, err := ticket.Decide(on, c, epoch)
+			require.True(t, ticket.Is(err, ticket.Conflict), "%v", err)
+			continue
+		}
+		lifted, events := do(t, on, c)
+		require.Equal(t, flow.RulesNow, lifted.Rules)
+		require.Equal(t, ticket.Migrated, events[0].Type)
+		require.Equal(t, on.WaitingFor(), lifted.WaitingFor())
+		require.Equal(t, on.Version, lifted.Version)
+	}
+}
+
 func TestADeadlineThatArrivesByMigrationDoesNotCountSuspensions(t *testing.T) {
 	const people = "processors: {persons: [a]}"
 	strict := voting(t, 2, people+", deadline: [{after: 2d, do: remind}, {after: 5d, do: reject}]")
