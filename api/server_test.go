@@ -266,7 +266,7 @@ func TestMetrics(t *testing.T) {
 	s.Do("GET", "/issue/2/3", nil)
 	text := string(s.Do("GET", "/metrics", nil).Body)
 	require.Contains(t, text, `signalbox_http_requests_total{family="issue",method="GET",route="/issue/:id",status="200"} 2`)
-	require.NotContains(t, text, `404`)
+	require.NotContains(t, text, `status="404"`)
 }
 
 // serve lets a stand answer on a real connection.
