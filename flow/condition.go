@@ -247,9 +247,8 @@ func exactly(names map[string]any, spent *budget) exprEnv {
 // exact gives the counts of a vote with rates that are not rounded to what a float64 holds.
 func (t tally) exact() map[string]any {
 	seen, all := t.seen(), decimal.NewFromInt(int64(max(1, t.all())))
-	for name, count := range map[string]int{"PASS_RATE": t.passes, "REJECT_RATE": t.rejects} {
-		seen[name] = digits(decimal.NewFromInt(int64(count)*100).DivRound(all, MaxDigits))
-	}
+	rate := func(count int) any { return digits(decimal.NewFromInt(int64(count)*100).DivRound(all, MaxDigits)) }
+	seen["PASS_RATE"], seen["REJECT_RATE"] = rate(t.passes), rate(t.rejects)
 	return seen
 }
 

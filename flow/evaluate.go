@@ -121,8 +121,8 @@ func settled(value any) any {
 		return out
 	case map[string]any:
 		out := make(map[string]any, len(v))
-		for key, one := range v {
-			out[key] = settled(one)
+		for _, key := range sortedKeys(v) {
+			out[key] = settled(v[key])
 		}
 		return out
 	}
@@ -641,8 +641,8 @@ func object(value any) map[string]any {
 		return v
 	case map[string]string:
 		out := map[string]any{}
-		for key, text := range v {
-			out[key] = text
+		for _, key := range sortedKeys(v) {
+			out[key] = v[key]
 		}
 		return out
 	}

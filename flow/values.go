@@ -53,8 +53,8 @@ func loosened(values map[string]any) map[string]any {
 		return nil
 	}
 	out := make(map[string]any, len(values))
-	for key, value := range values {
-		out[key] = loose(value)
+	for _, key := range sortedKeys(values) {
+		out[key] = loose(values[key])
 	}
 	return out
 }
