@@ -256,7 +256,7 @@ func TestPausingDeadlocksWithNobody(t *testing.T) {
 		return batch
 	})
 	db := b.raw()
-	for range 25 {
+	for range 12 {
 		b.amend(sub, notice.Paused)
 		// So that there is no end to them; locked by id, as everybody does who locks them.
 		_, err := db.Exec(`UPDATE deliveries SET state = 'held', ended_at = created_at WHERE id IN (SELECT id FROM deliveries WHERE state = 'sent' ORDER BY id FOR UPDATE)`)

@@ -27,7 +27,7 @@ import (
 // at last, how it ended, and whether it was approved.
 func TestASimulationIsWhatTheWorkflowDoes(t *testing.T) {
 	var cases, events, refusals, requests, suspensions, endings int
-	check := func(t *rapid.T) {
+	rapid.Check(t, func(t *rapid.T) {
 		d := drawDraft(t)
 		script, simulated := drawScript(t, d)
 		if simulated.Endless || len(simulated.AtOnce) > 0 || answeredByDefault(script, simulated) {
@@ -67,10 +67,7 @@ func TestASimulationIsWhatTheWorkflowDoes(t *testing.T) {
 		}
 		require.Len(t, simulated.Timers, elapsed)
 		cases, events, refusals, requests = cases+1, events+len(ran.events), refusals+len(ran.refused), requests+len(ran.calls)
-	}
-	for range 3 {
-		rapid.Check(t, check)
-	}
+	})
 	t.Logf("%d cases: %d events, %d refusals, %d requests, %d suspensions, %d endings", cases, events, refusals, requests, suspensions, endings)
 	require.Positive(t, min(refusals, requests, suspensions, endings), "a kind of outcome never came up")
 }
