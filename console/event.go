@@ -157,6 +157,12 @@ func (v *eventView) moves() {
 	if after.Pinned != nil && before.Pinned != nil {
 		v.Moves = append(v.Moves, moveView{Label: "Version", From: strconv.Itoa(before.Pinned.Version), To: strconv.Itoa(after.Pinned.Version)})
 	}
+	if after.Rules != 0 {
+		v.Moves = append(v.Moves, moveView{Label: "Rules", To: "version " + strconv.Itoa(int(after.Rules))})
+	}
+	if after.ApproveResult != nil {
+		v.Moves = append(v.Moves, moveView{Label: "Approved", To: yes(*after.ApproveResult) + ": " + v.Why})
+	}
 	for _, f := range fieldsOf(after.Fields) {
 		v.Moves = append(v.Moves, moveView{Label: f.Name, To: f.Value.Whole, JSON: f.JSON})
 	}
@@ -164,7 +170,8 @@ func (v *eventView) moves() {
 }
 
 // shownMembers are the members of a change that have a form of their own here. What states have become, the process log tells.
-var shownMembers = []string{"states", "fields", "pinned", "opening", "status", "suspended", "assignee", "reason", "solution", "verdict", "relation", "message", "statement", "link"}
+var shownMembers = []string{"states", "fields", "pinned", "opening", "status", "suspended", "assignee", "reason", "solution", "verdict", "relation", "message", "statement", "link",
+	"rules", "approve_result"}
 
 // others lists every other member of a change as it stands, so that nothing of an event is ever hidden.
 func (v *eventView) others() {

@@ -32,7 +32,7 @@ func TestTimelineTellsEverything(t *testing.T) {
 	}
 	require.Len(t, entries, 35, "every entry on one of the pages, once")
 	for seq, want := range map[string][]string{
-		"1": {"Opened by wang.xiaoming incident API, app shop", "Status triggered", "Assignee on-call", "Origin monitoring.east-2",
+		"1": {"Opened by wang.xiaoming incident API, app shop", "Status triggered", "Assignee on-call", "Rules version 1", "Origin monitoring.east-2",
 			"Relations order (240) , runbook (1) , host (0)", "To be told https://shop.example.com/hooks/signalbox", "Accept entered → on-call"},
 		"2":  {"Status triggered to acknowledged", "Assignee on-call to li.lei", "Accept done (accept)", "Solve entered → li.lei"},
 		"3":  {"Message by li.lei", "华东二区支付网关"},
@@ -50,7 +50,7 @@ func TestTimelineTellsEverything(t *testing.T) {
 		"16": {"The solution before", "扩容连接池并增加两台只读副本。"},
 		"17": {"Confirmed", "resolved to completed", "passed", "The process is over"},
 		"18": {"Reopened by wang.xiaoming", "It is back", "completed to triggered"},
-		"19": {"Closed by wang.xiaoming", "False alarm", "Accept cancelled"},
+		"19": {"Closed by wang.xiaoming", "False alarm", "Accept cancelled", "Approved no: the ticket was closed before its process came to its end"},
 	} {
 		for _, part := range want {
 			require.Contains(t, entries[seq], part, "entry %s", seq)
