@@ -214,7 +214,7 @@ func TestBenchHealthyDeliveries(t *testing.T) {
 		t.Logf("%d deliveries to %d receivers: %.0f a second; %d state transitions and %d history events in %d workflows, %d more than before; %d arrived twice",
 			tickets*each, len(r.urls), float64(int64(tickets*each)-already)/took.Seconds(), transitions, events, count, transitions-before, r.doubles.Load())
 		require.Zero(t, r.doubles.Load())
-		require.Zero(t, w.Terminate(30*time.Second))
+		require.Zero(t, w.Terminate(time.Minute))
 	}
 	require.LessOrEqual(t, costs[1], costs[0]+32, "what is healthy costs Temporal nothing; beginning anew costs each partition a little")
 }

@@ -64,7 +64,7 @@ func TestTemporalHoldsCiphertext(t *testing.T) {
 	}
 	phase := func(number, want string) {
 		t.Helper()
-		harness.Until(t, number+" is "+want, 20*time.Second, func() error {
+		harness.Until(t, number+" is "+want, time.Minute, func() error {
 			if got := c.issue(t, number).Phase; got != want {
 				return errors.New(got)
 			}
@@ -73,7 +73,7 @@ func TestTemporalHoldsCiphertext(t *testing.T) {
 	}
 	restart := func(env ...string) {
 		t.Helper()
-		require.Zero(t, d.process.Terminate(30*time.Second))
+		require.Zero(t, d.process.Terminate(time.Minute))
 		kept := d.env
 		d.env = append(append([]string{}, kept...), env...)
 		d.start(t)
@@ -97,10 +97,10 @@ func TestTemporalHoldsCiphertext(t *testing.T) {
 	c.must(t, "PUT", "/api/issue/"+number+"/relations/manifest", map[string]any{"content": []string{secret, "2"}})
 	signal(number, "accept", workflows.AcceptSignal{Operator: "li"})
 	phase(number, "acknowledged")
-	r.Await(t, "/"+secret, 3, 20*time.Second)
+	r.Await(t, "/"+secret, 3, time.Minute)
 	c.publish(t, fmt.Sprintf(secretly, secret, r.URL("/"+secret)))
 	called := c.openService(t, "secretly", map[string]any{"note": secret})
-	harness.Until(t, "the call has failed", 20*time.Second, func() error {
+	harness.Until(t, "the call has failed", time.Minute, func() error {
 		for _, h := range c.happened(t, called) {
 			if strings.HasPrefix(h, flow.CallFailed) {
 				return nil
@@ -277,7 +277,7 @@ func TestATicketWaitsForItsKey(t *testing.T) {
 		_, err := engine.Update(ctx, id, 0, speak())
 		said <- err
 	}()
-	harness.Until(t, "a workflow task has failed", 20*time.Second, func() error {
+	harness.Until(t, "a workflow task has failed", time.Minute, func() error {
 		for _, event := range histories(t, plain, id.Number)[id.Number].Events {
 			if event.EventType == enumspb.EVENT_TYPE_WORKFLOW_TASK_FAILED {
 				return nil

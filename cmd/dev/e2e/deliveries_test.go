@@ -138,7 +138,7 @@ func TestDeliveriesOnARealServer(t *testing.T) {
 	r.Answer("/moves", harness.Response{Status: 500}, harness.Response{Status: 500}, harness.Response{Status: 500}, harness.Response{})
 	outbox.Subscribe("moves", r.URL("/moves"), notice.Minutely)
 	outbox.Enqueue("moves", 1, 3)
-	r.Await(t, "/moves", 2, 20*time.Second)
+	r.Await(t, "/moves", 2, time.Minute)
 	w.Stop()
 	outbox.Enqueue("healthy", 2, 1)
 	w = deliveryWorker(t, c, outbox, lanes)

@@ -56,7 +56,7 @@ func (d *dev) start(t testing.TB) time.Duration {
 	program := binary(t, "dev")
 	began := time.Now()
 	d.process = harness.Start(t, harness.Command{Path: program, Env: d.env, Dir: d.dir})
-	harness.UntilOK(t, d.api+"/readyz", 30*time.Second)
+	harness.UntilOK(t, d.api+"/readyz", time.Minute)
 	return time.Since(began)
 }
 
@@ -69,7 +69,7 @@ func (d *dev) file(name string) string { return filepath.Join(d.dir, ".data", na
 func dialTemporal(t testing.TB, hostPort, namespace string) client.Client {
 	t.Helper()
 	var c client.Client
-	harness.Until(t, "Temporal on "+hostPort, 20*time.Second, func() (err error) {
+	harness.Until(t, "Temporal on "+hostPort, time.Minute, func() (err error) {
 		ctx, cancel := context.WithTimeout(t.Context(), 5*time.Second)
 		defer cancel()
 		c, err = client.DialContext(ctx, client.Options{HostPort: hostPort, Namespace: namespace, Logger: quiet{}})

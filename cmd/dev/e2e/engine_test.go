@@ -182,7 +182,7 @@ func TestTheEngineSpeaksWithARealServer(t *testing.T) {
 	// The second door.
 	require.NoError(t, c.SignalWorkflow(ctx, workflows.TicketID(id.Number, 0), "", "commit-solution", workflows.CommitSolutionSignal{
 		Operator: "li", Solution: ticket.Solution{Type: "inc_type_p_config_issues", Cause: "c", Text: "s"}}))
-	require.Eventually(t, func() bool { row, _ := notes.Ticket(ctx, "", ""); return row.Status == ticket.Resolved }, 20*time.Second, 10*time.Millisecond)
+	require.Eventually(t, func() bool { row, _ := notes.Ticket(ctx, "", ""); return row.Status == ticket.Resolved }, time.Minute, 10*time.Millisecond)
 
 	ended, err := engine.Update(ctx, id, 0, command(ticket.Terminate))
 	require.NoError(t, err)

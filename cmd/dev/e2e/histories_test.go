@@ -84,7 +84,7 @@ func (s *recorder) record(name, id, run string) {
 func (s *recorder) ended(id string) string {
 	s.t.Helper()
 	var run string
-	harness.Until(s.t, id+" is over", 30*time.Second, func() error {
+	harness.Until(s.t, id+" is over", time.Minute, func() error {
 		described, err := s.temporal.DescribeWorkflowExecution(s.t.Context(), id, "")
 		if err != nil {
 			return err
@@ -122,7 +122,7 @@ func (s *recorder) signal(number, name string, payload any, becomes string) {
 // until waits for an event of that type at the end of the timeline.
 func (s *recorder) until(number, kind string) {
 	s.t.Helper()
-	harness.Until(s.t, kind+" on "+number, 30*time.Second, func() error {
+	harness.Until(s.t, kind+" on "+number, time.Minute, func() error {
 		list := s.c.timeline(s.t, number)
 		if last := list[len(list)-1].Type; last != kind {
 			return errors.New(last)
@@ -176,7 +176,7 @@ func (s *recorder) process() {
 	s.r.Answer("/call", harness.Response{Status: 500}, harness.Response{Body: "{}"})
 	s.c.must(t, "POST", "/api/service", []byte(strings.ReplaceAll(string(text), "RECEIVER", s.r.URL(""))))
 	number := result[string](t, s.c.must(t, "POST", "/api/issue", map[string]any{"origin": "e2e", "title": "a process", "service": "recorded"}))
-	harness.Until(t, "the approvers are reminded", 30*time.Second, func() error {
+	harness.Until(t, "the approvers are reminded", time.Minute, func() error {
 		raw := s.c.must(t, "GET", "/api/issue/"+number+"/timeline?limit=200", nil).body
 		if !strings.Contains(raw, `"reminded"`) {
 			return errors.New(raw)
@@ -199,13 +199,13 @@ func (s *recorder) stopped() {
 	first := strings.Replace(ringing, "RING", s.r.URL("/ring"), 1)
 	s.c.publish(t, first)
 	number := s.c.openService(t, "ringing", nil)
-	s.r.Await(t, "/ring", 2, 20*time.Second)
+	s.r.Await(t, "/ring", 2, time.Minute)
 	require.True(t, s.act(number, map[string]any{"action": "suspend", "operator": "boss"}))
 	require.True(t, s.act(number, map[string]any{"action": "unsuspend", "operator": "boss"}))
-	s.r.Await(t, "/ring", len(s.r.Requests("/ring"))+1, 20*time.Second)
+	s.r.Await(t, "/ring", len(s.r.Requests("/ring"))+1, time.Minute)
 	s.c.publish(t, strings.Replace(first, "id: ring", "id: bell", 1))
 	s.c.must(t, "POST", "/api/issue/"+number+"/migrate", map[string]any{"version": 2, "operator": "boss", "nodes": map[string]string{"ring": "bell"}})
-	s.r.Await(t, "/ring", len(s.r.Requests("/ring"))+1, 20*time.Second)
+	s.r.Await(t, "/ring", len(s.r.Requests("/ring"))+1, time.Minute)
 	s.c.must(t, "PUT", "/api/issue/"+number+"/status", map[string]any{"status": "CLOSED", "operator": "boss"})
 	s.record("ticket-requests-stopped", "ticket:"+number, s.ended("ticket:"+number))
 
@@ -281,7 +281,7 @@ func (s *recorder) lanes() {
 	}
 	for name, nid := range map[string]string{"lane-recovers": recovers, "lane-dropped": dead} {
 		var id string
-		harness.Until(t, name+" is over", 40*time.Second, func() error {
+		harness.Until(t, name+" is over", time.Minute, func() error {
 			if id = lane(nid); id == "" {
 				return errors.New("not yet")
 			}
@@ -294,7 +294,7 @@ func (s *recorder) lanes() {
 
 	// What arrived is asked for again.
 	s.c.must(t, "POST", "/api/issue/"+number+"/notification/"+recovers+"/redeliver", map[string]any{"state": "sent"})
-	s.r.Await(t, "/recovers", 6, 20*time.Second)
+	s.r.Await(t, "/recovers", 6, time.Minute)
 	s.recordLast("redeliver", "Redeliver")
 }
 
@@ -308,7 +308,7 @@ func (s *recorder) sweep() {
 func (s *recorder) recordLast(name, kind string) {
 	s.t.Helper()
 	var found *workflowservice.ListWorkflowExecutionsResponse
-	harness.Until(s.t, "a run of "+kind+" is over", 20*time.Second, func() (err error) {
+	harness.Until(s.t, "a run of "+kind+" is over", time.Minute, func() (err error) {
 		found, err = s.temporal.ListWorkflow(s.t.Context(), &workflowservice.ListWorkflowExecutionsRequest{
 			Query: fmt.Sprintf(`WorkflowType = "%s" AND ExecutionStatus = "Completed"`, kind)})
 		if err == nil && len(found.Executions) == 0 {
@@ -322,10 +322,10 @@ func (s *recorder) recordLast(name, kind string) {
 
 // partition: a drain that ended because its worker stopped, and the next.
 func (s *recorder) partition() {
-	require.Zero(s.t, s.d.process.Terminate(15*time.Second))
+	require.Zero(s.t, s.d.process.Terminate(time.Minute))
 	s.d.start(s.t)
 	s.temporal = dialTemporal(s.t, s.d.temporal, "default")
-	harness.Until(s.t, "the partition goes on", 30*time.Second, func() error {
+	harness.Until(s.t, "the partition goes on", time.Minute, func() error {
 		described, err := s.temporal.DescribeWorkflowExecution(context.WithoutCancel(s.t.Context()), "deliveries:0", "")
 		if err == nil && (len(described.PendingActivities) == 0 || described.WorkflowExecutionInfo.HistoryLength < 9) {
 			err = errors.New("not yet")

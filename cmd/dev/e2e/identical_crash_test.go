@@ -97,7 +97,7 @@ func TestKilledBetweenChangeAndAnswer(t *testing.T) {
 			}
 		})
 	}
-	harness.Until(t, "all has happened in Temporal", 20*time.Second, func() error {
+	harness.Until(t, "all has happened in Temporal", time.Minute, func() error {
 		for _, q := range all[:2] {
 			if n := w.updates(t, q.number); n != 1 {
 				return fmt.Errorf("%s: %d updates", q.name, n)
@@ -119,7 +119,7 @@ func TestKilledBetweenChangeAndAnswer(t *testing.T) {
 	for range 3 {
 		c.must(t, "POST", "/api/issue/"+rolling+"/conversation", map[string]any{"author": "li", "content": "meanwhile"})
 	}
-	harness.Until(t, "the ticket has rolled over", 20*time.Second, func() error {
+	harness.Until(t, "the ticket has rolled over", time.Minute, func() error {
 		if w.runOf(t, rolling) == first {
 			return fmt.Errorf("it is in its first run")
 		}

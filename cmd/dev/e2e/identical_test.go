@@ -62,7 +62,7 @@ func startTwins(t testing.TB, more ...string) *twins {
 func (w *twins) start(t testing.TB, i int) {
 	t.Helper()
 	w.apis[i] = harness.Start(t, harness.Command{Path: binary(t, "api"), Env: append(w.env, "SIGNALBOX_HTTP_ADDRESS="+w.bases[i][len("http://"):])})
-	harness.UntilOK(t, w.bases[i]+"/readyz", 30*time.Second)
+	harness.UntilOK(t, w.bases[i]+"/readyz", time.Minute)
 }
 
 // count runs a query that counts.
@@ -325,7 +325,7 @@ func (w *twins) play(t testing.TB, rounds int, seed uint64) {
 
 	// An opening that nobody knows of would be a workflow without a row.
 	tickets := w.count(t, `SELECT COUNT(*) FROM tickets`)
-	harness.Until(t, "Temporal shows all tickets", 20*time.Second, func() error {
+	harness.Until(t, "Temporal shows all tickets", time.Minute, func() error {
 		numbers := map[string]bool{} // a ticket that was taken up again after its end has a workflow for each generation
 		for request := (&workflowservice.ListWorkflowExecutionsRequest{Namespace: w.namespace, Query: `WorkflowType = 'Ticket'`}); ; {
 			page, err := w.temporal.ListWorkflow(t.Context(), request)

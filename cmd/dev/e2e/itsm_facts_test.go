@@ -268,7 +268,7 @@ func (c visitor) generation(r *harness.Receiver, callback string) string {
 	require.False(t, result.Approved, "also while the ticket runs on")
 
 	// A system is called, then somebody claims the rest and does it (5.5).
-	harness.Until(t, "the call is answered", 20*time.Second, func() error {
+	harness.Until(t, "the call is answered", time.Minute, func() error {
 		if s := stands(); len(s.Steps) != 1 || s.Steps[0].ID != act {
 			return fmt.Errorf("%+v", s)
 		}
@@ -292,7 +292,7 @@ func (c visitor) generation(r *harness.Receiver, callback string) string {
 	require.Empty(t, stands().Steps)
 
 	// The end is told once, with nine members, and listed because the receiver said no (3; seed 002).
-	request := r.Await(t, callback, 1, 20*time.Second)[0]
+	request := r.Await(t, callback, 1, time.Minute)[0]
 	require.Equal(t, []string{http.MethodPost, "1"}, []string{request.Method, request.Header.Get("X-Mine")})
 	var body map[string]any
 	require.NoError(t, json.Unmarshal(request.Body, &body))
@@ -308,7 +308,7 @@ func (c visitor) generation(r *harness.Receiver, callback string) string {
 	c.done("token/verify", map[string]any{"token": "x"}, &verified)
 	require.False(t, verified.Passed)
 	var failed []string
-	harness.Until(t, "the callback is listed as failed", 20*time.Second, func() error {
+	harness.Until(t, "the callback is listed as failed", time.Minute, func() error {
 		if c.done("callback_failed_ticket", nil, &failed); !slices.Equal(failed, []string{sn}) {
 			return fmt.Errorf("%v", failed)
 		}

@@ -95,7 +95,7 @@ func TestApprovalsAndTheirCallbacks(t *testing.T) {
 	}
 	require.Equal(t, 1, passed)
 
-	request := r.Await(t, "/slow", 1, 20*time.Second)[0]
+	request := r.Await(t, "/slow", 1, time.Minute)[0]
 	var body map[string]any
 	require.NoError(t, json.Unmarshal(request.Body, &body))
 	require.Len(t, body, 9)
@@ -121,7 +121,7 @@ func TestApprovalsAndTheirCallbacks(t *testing.T) {
 		var nothing []any
 		c.done("operate_ticket", map[string]any{"sn": number, "operator": "wang", "action_type": "WITHDRAW", "action_message": "x"}, &nothing)
 	}
-	harness.Until(t, "both on the list", 20*time.Second, func() error {
+	harness.Until(t, "both on the list", time.Minute, func() error {
 		if got := c.failed(); len(got) != 2 {
 			return fmt.Errorf("%v", got)
 		}

@@ -104,7 +104,7 @@ func TestOutages(t *testing.T) {
 	ready(503)
 	p.temporal.start(t)
 	l.awaitMore(80, 60*time.Second)
-	harness.UntilOK(t, p.api+"/readyz", 10*time.Second)
+	harness.UntilOK(t, p.api+"/readyz", time.Minute)
 
 	// Nobody was told a falsehood, and a repeated key settles what was left open.
 	for _, q := range left {

@@ -152,7 +152,7 @@ func TestAProcessEndToEnd(t *testing.T) {
 		}
 		return numbers
 	}
-	harness.Until(t, "the boss is asked", 20*time.Second, func() error {
+	harness.Until(t, "the boss is asked", time.Minute, func() error {
 		if got := waiting("boss"); !slices.Equal(got, []string{number}) {
 			return fmt.Errorf("%v wait for the boss", got)
 		}
@@ -163,11 +163,11 @@ func TestAProcessEndToEnd(t *testing.T) {
 	c.act(t, number, "boss", "approve", "money", nil)
 	c.act(t, number, "max", "approve", "money", nil)
 
-	paid := r.Await(t, "/pay", 2, 20*time.Second)
+	paid := r.Await(t, "/pay", 2, time.Minute)
 	require.JSONEq(t, `{"amount":500,"by":"opal"}`, string(paid[1].Body))
 	require.True(t, strings.HasPrefix(paid[0].Header.Get("Idempotency-Key"), number+":pay:1:1:"), paid[0].Header.Get("Idempotency-Key"))
 	require.Equal(t, paid[0].Header.Get("Idempotency-Key"), paid[1].Header.Get("Idempotency-Key"), "the receiver can tell a repetition")
-	harness.Until(t, "closed", 20*time.Second, func() error {
+	harness.Until(t, "closed", time.Minute, func() error {
 		if v := c.issue(t, number); v.Status != "CLOSED" {
 			return fmt.Errorf("stands at %+v", v.CurrentNodes)
 		}
@@ -175,7 +175,7 @@ func TestAProcessEndToEnd(t *testing.T) {
 	})
 
 	// Whoever knows a secret that was replaced just now, or the one in its place, can verify every attempt.
-	r.Await(t, "/told", 1, 20*time.Second)
+	r.Await(t, "/told", 1, time.Minute)
 	for path, known := range secrets {
 		for i, request := range r.Requests(path) {
 			for _, secret := range known {
@@ -325,7 +325,7 @@ nodes:
 	require.Equal(t, "migrated", c.timeline(t, moves)[1].Type)
 	c.act(t, moves, "wang", "approve", "chief", nil)
 	c.act(t, stays, "wang", "approve", "lead", nil)
-	harness.Until(t, "the deadline of version 2", 20*time.Second, func() error {
+	harness.Until(t, "the deadline of version 2", time.Minute, func() error {
 		if c.issue(t, later).Status != "CLOSED" {
 			return fmt.Errorf("still open")
 		}

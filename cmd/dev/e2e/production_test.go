@@ -101,7 +101,7 @@ func sharedTemporal(t testing.TB) (shared *temporalProcess, used int) {
 func (p *production) startAPI(t testing.TB) {
 	t.Helper()
 	p.apis = harness.Start(t, harness.Command{Path: binary(t, "api"), Env: append(p.env, "SIGNALBOX_HTTP_ADDRESS="+p.api[len("http://"):])})
-	harness.UntilOK(t, p.api+"/readyz", 30*time.Second)
+	harness.UntilOK(t, p.api+"/readyz", time.Minute)
 }
 
 // startWorker starts one more worker for a queue and waits until it is ready.
@@ -110,7 +110,7 @@ func (p *production) startWorker(t testing.TB, queue string) *harness.Process {
 	address := fmt.Sprintf("127.0.0.1:%d", harness.FreePort(t))
 	w := harness.Start(t, harness.Command{Path: binary(t, "worker"),
 		Env: append(p.env, "SIGNALBOX_WORKER_QUEUES="+queue, "SIGNALBOX_WORKER_HTTP_ADDRESS="+address)})
-	harness.UntilOK(t, "http://"+address+"/readyz", 30*time.Second)
+	harness.UntilOK(t, "http://"+address+"/readyz", time.Minute)
 	return w
 }
 
@@ -132,7 +132,7 @@ func TestProduction(t *testing.T) {
 		incidentCall(t, "confirm.json", number, "false", "true")} {
 		c.must(t, "POST", handlePath, body)
 	}
-	r.Await(t, "/"+number, 1, 20*time.Second)
+	r.Await(t, "/"+number, 1, time.Minute)
 	bodies, doubles := checkArrivals(t, c, r, number, nid)
 	require.Equal(t, []int{1, 0}, []int{bodies, doubles})
 
@@ -150,10 +150,10 @@ func TestProduction(t *testing.T) {
 
 	// A new version is rolled out: one process after the other is asked to end and is followed by another, and callers hardly notice.
 	third := p.startWorker(t, "tickets")
-	require.Zero(t, second.Terminate(20*time.Second))
-	require.Zero(t, p.apis.Terminate(20*time.Second))
+	require.Zero(t, second.Terminate(time.Minute))
+	require.Zero(t, p.apis.Terminate(time.Minute))
 	p.startAPI(t)
-	require.Zero(t, deliveries.Terminate(20*time.Second))
+	require.Zero(t, deliveries.Terminate(time.Minute))
 	deliveries = p.startWorker(t, "deliveries")
 	l.awaitMore(100, 60*time.Second)
 	l.sofar("rolled out")
@@ -163,7 +163,7 @@ func TestProduction(t *testing.T) {
 	// Each ends as it is asked to.
 	for _, process := range []*harness.Process{third, deliveries, p.apis} {
 		began := time.Now()
-		require.Zero(t, process.Terminate(20*time.Second))
+		require.Zero(t, process.Terminate(time.Minute))
 		t.Logf("ended after %s", time.Since(began).Round(time.Millisecond))
 	}
 }

@@ -33,7 +33,7 @@ func TestHeldIsNotLost(t *testing.T) {
 	old := c.register(t, number, r.URL("/told"))
 	say(5)
 	var ids []string
-	harness.Until(t, "the address is dropped", 30*time.Second, func() error {
+	harness.Until(t, "the address is dropped", time.Minute, func() error {
 		ids = nil
 		for i, one := range c.deliveries(t, number, old) {
 			want := notice.Held
@@ -78,7 +78,7 @@ func TestHeldIsNotLost(t *testing.T) {
 			Key     string `json:"event_key"`
 			Changes []string
 		}
-		require.NoError(t, json.Unmarshal(watcher.Await(t, "/alerts", 3, 20*time.Second)[i].Body, &event))
+		require.NoError(t, json.Unmarshal(watcher.Await(t, "/alerts", 3, time.Minute)[i].Body, &event))
 		require.Equal(t, []any{string(kind), "ticket." + number, []string{old, ids[0]}}, []any{event.Type, event.Key, event.Changes})
 	}
 
@@ -106,7 +106,7 @@ func TestHeldIsNotLost(t *testing.T) {
 	}
 	require.Equal(t, redelivery{Total: 7}, result[redelivery](t, c.must(t, "POST", path+old+"/redeliver", map[string]any{"state": "held", "dry_run": true})))
 	begun := result[redelivery](t, c.must(t, "POST", path+old+"/redeliver", map[string]any{"state": "held"}))
-	harness.Until(t, "it is done", 30*time.Second, func() error {
+	harness.Until(t, "it is done", time.Minute, func() error {
 		now := result[redelivery](t, c.must(t, "GET", path+old+"/redeliver/"+begun.ID, nil))
 		if now.State != string(notice.Redelivered) {
 			return fmt.Errorf("%+v", now)
@@ -115,7 +115,7 @@ func TestHeldIsNotLost(t *testing.T) {
 		return nil
 	})
 	var told []string
-	for _, request := range r.Await(t, "/told", 18, 20*time.Second)[11:] {
+	for _, request := range r.Await(t, "/told", 18, time.Minute)[11:] {
 		told = append(told, request.Header.Get("webhook-id"))
 	}
 	require.Equal(t, ids[1:], told, "in order, under their ids")
@@ -166,7 +166,7 @@ func TestADroppedSubscriptionIsResumed(t *testing.T) {
 		Counts map[string]int
 	}
 	publish(0)
-	harness.Until(t, "it is dropped", 20*time.Second, func() error {
+	harness.Until(t, "it is dropped", time.Minute, func() error {
 		if now := result[view](t, c.must(t, "GET", path, nil)); now.State != string(notice.Dropped) {
 			return fmt.Errorf("%+v", now)
 		}
@@ -192,12 +192,12 @@ func TestADroppedSubscriptionIsResumed(t *testing.T) {
 		seen[request.Header.Get("webhook-id")] = true
 	}
 	require.Len(t, seen, held+1)
-	harness.Until(t, "all is as ever", 20*time.Second, func() error {
+	harness.Until(t, "all is as ever", time.Minute, func() error {
 		if now := result[view](t, c.must(t, "GET", path, nil)); now.Counts["held"]+now.Counts["pending"] > 0 {
 			return fmt.Errorf("%+v", now)
 		}
 		return nil
 	})
 	publish(held + 2)
-	r.Await(t, "/told", held+3, 20*time.Second)
+	r.Await(t, "/told", held+3, time.Minute)
 }

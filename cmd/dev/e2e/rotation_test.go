@@ -78,7 +78,7 @@ func TestTheMasterKeyIsReplacedUnderASystemAtWork(t *testing.T) {
 	restart := func() {
 		t.Helper()
 		for _, process := range []*harness.Process{p.apis, tickets, deliveries} {
-			require.Zero(t, process.Terminate(30*time.Second))
+			require.Zero(t, process.Terminate(time.Minute))
 		}
 		p.startAPI(t)
 		tickets, deliveries = p.startWorker(t, "tickets"), p.startWorker(t, "deliveries")
@@ -103,7 +103,7 @@ func TestTheMasterKeyIsReplacedUnderASystemAtWork(t *testing.T) {
 	}
 	withdraw(itsm{c, t}.create(r.URL("/itsm")))
 	var callback struct{ Token string }
-	require.NoError(t, json.Unmarshal(r.Await(t, "/itsm", 1, 30*time.Second)[0].Body, &callback))
+	require.NoError(t, json.Unmarshal(r.Await(t, "/itsm", 1, time.Minute)[0].Body, &callback))
 	open := itsm{c, t}.create(r.URL("/late"))
 	hook, err := standardwebhooks.NewWebhook(subscribed.Secret)
 	require.NoError(t, err)
@@ -119,7 +119,7 @@ func TestTheMasterKeyIsReplacedUnderASystemAtWork(t *testing.T) {
 		before := len(r.Requests("/events"))
 		number := c.open(t)
 		c.must(t, "POST", handlePath, incidentCall(t, "accept.json", number))
-		for _, request := range r.Await(t, "/events", before+1, 30*time.Second)[before:] {
+		for _, request := range r.Await(t, "/events", before+1, time.Minute)[before:] {
 			require.NoError(t, hook.Verify(request.Body, request.Header), step)
 		}
 	}
@@ -147,7 +147,7 @@ func TestTheMasterKeyIsReplacedUnderASystemAtWork(t *testing.T) {
 
 	// What was opened under the earlier key goes on, with the headers that it was opened with.
 	withdraw(open)
-	late := r.Await(t, "/late", 1, 30*time.Second)[0]
+	late := r.Await(t, "/late", 1, time.Minute)[0]
 	require.Equal(t, "42", late.Header.Get("X-Mine"))
 
 	// Timelines are chained on, and nothing is missing: no chain needs to be made anew. What is tampered with is found.

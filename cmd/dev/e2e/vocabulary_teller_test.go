@@ -52,7 +52,7 @@ type teller struct {
 	used    words
 }
 
-const patience = 30 * time.Second
+const patience = time.Minute
 
 func (tl *teller) tell() {
 	for path, answers := range tl.story.Answers {
