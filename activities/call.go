@@ -48,11 +48,9 @@ func (d *Deliveries) CallService(ctx context.Context, in CallInput) (flow.Called
 	answer := flow.Called{Node: in.Call.Node, Round: in.Call.Round, Try: in.Call.Try}
 	began := d.Now()
 	signed, err := d.signCall(ctx, in)
-	var status int
-	var header http.Header
-	var body []byte
+	var r reply
 	if err == nil {
-		status, header, body, err = d.Sender.call(ctx, in, signed)
+		r, err = d.Sender.call(ctx, in, signed)
 	}
 	fault := ""
 	switch {
@@ -61,24 +59,28 @@ func (d *Deliveries) CallService(ctx context.Context, in CallInput) (flow.Called
 	case err != nil:
 		fault = errorLine(err)
 	default:
-		fault = flow.TryAgain(status)
+		fault = flow.TryAgain(r.Status)
 	}
-	d.log().InfoContext(ctx, "service.called", "ticket", in.Ticket.Number, "node", in.Call.Node, "round", in.Call.Round, "status", status,
+	d.log().InfoContext(ctx, "service.called", "ticket", in.Ticket.Number, "node", in.Call.Node, "round", in.Call.Round, "status", r.Status,
 		"error", fault, "took", d.Now().Sub(began))
 	if fault != "" {
 		return answer, temporal.NewApplicationError(fault, typeFault, fault)
 	}
-	if answer.Status = status; len(body) > flow.MaxAnswer {
-		size, err := strconv.ParseInt(header.Get("Content-Length"), 10, 64)
+	if r.Folded { // these two tell of what was sent, not of what was in it
+		r.Header.Del("Content-Encoding")
+		r.Header.Del("Content-Length")
+	}
+	if answer.Status = r.Status; len(r.Body) > flow.MaxAnswer {
+		size, err := strconv.ParseInt(r.Header.Get("Content-Length"), 10, 64)
 		if err != nil {
 			size = -1
 		}
-		answer.Error = flow.TooLarge(status, size)
+		answer.Error = flow.TooLarge(r.Status, size)
 		return answer, nil
 	}
-	answer.Body, answer.Headers = strings.ToValidUTF8(string(body), "\uFFFD"), map[string]string{}
-	for name := range header {
-		answer.Headers[strings.ToLower(name)] = header.Get(name)
+	answer.Body, answer.Headers = strings.ToValidUTF8(string(r.Body), "\uFFFD"), map[string]string{}
+	for name := range r.Header {
+		answer.Headers[strings.ToLower(name)] = r.Header.Get(name)
 	}
 	return answer, nil
 }
@@ -152,12 +154,12 @@ func (d *Deliveries) signCall(ctx context.Context, in CallInput) (map[string]str
 
 // call sends a request of a process as its node describes it. What only we can say of it is ours even where a node, published before that was
 // refused, says something else.
-func (s *Sender) call(ctx context.Context, in CallInput, signed map[string]string) (int, http.Header, []byte, error) {
+func (s *Sender) call(ctx context.Context, in CallInput, signed map[string]string) (reply, error) {
 	ctx, cancel := context.WithTimeout(ctx, in.Call.Timeout)
 	defer cancel()
 	request, err := http.NewRequestWithContext(ctx, in.Call.Method, in.Call.URL, strings.NewReader(in.Call.Body))
 	if err != nil {
-		return 0, nil, nil, err
+		return reply{}, err
 	}
 	if in.Call.Body != "" {
 		request.Header.Set("Content-Type", "application/json")
@@ -171,7 +173,7 @@ func (s *Sender) call(ctx context.Context, in CallInput, signed map[string]strin
 	for name, value := range signed {
 		request.Header.Set(name, value)
 	}
-	return s.exchange(request, flow.MaxAnswer+1)
+	return s.clients.exchange(request, flow.MaxAnswer+1)
 }
 
 // LostCall is what was wrong with an attempt of which nothing was heard.

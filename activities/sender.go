@@ -8,10 +8,10 @@ import (
 	"crypto/x509"
 	"errors"
 	"fmt"
-	"io"
 	"net"
 	"net/http"
 	"net/url"
+	"os"
 	"strconv"
 	"strings"
 	"time"
@@ -31,7 +31,7 @@ type SenderOptions struct {
 
 // Sender makes one try at a delivery: one POST, never redirected, never through a proxy, TLS verified.
 type Sender struct {
-	http    *http.Client
+	clients clients
 	timeout time.Duration
 	now     func() time.Time
 }
@@ -42,8 +42,8 @@ const SendTimeout = 10 * time.Second
 
 const (
 	userAgent = "Signalbox"
-	// idle is how long a connection is kept for the next delivery. It is shorter than what common servers wait: a POST on a connection that the
-	// server is just closing would fail, and it cannot be repeated without telling the receiver twice.
+	// idle is how long a connection is kept for the next delivery. It is shorter than what common servers wait: where the server is just closing it, the
+	// request has to be made again.
 	idle = 3 * time.Second
 	// maxError bounds the text kept of an error, in bytes.
 	maxError = 300
@@ -51,24 +51,8 @@ const (
 
 // NewSender makes a Sender. It may be used by many at once.
 func NewSender(o SenderOptions) *Sender {
-	protocols := new(http.Protocols)
-	protocols.SetHTTP1(true)
-	transport := &http.Transport{
-		Proxy:                  nil, // the environment's proxy would be the one address the guard sees
-		DialContext:            dialer(o.Reach, cmp.Or(o.Connect, 3*time.Second)).DialContext,
-		Protocols:              protocols,
-		TLSClientConfig:        &tls.Config{MinVersion: tls.VersionTLS12, RootCAs: o.RootCAs},
-		MaxIdleConnsPerHost:    64,
-		MaxIdleConns:           1024,
-		IdleConnTimeout:        idle,
-		MaxResponseHeaderBytes: 64 << 10,
-		DisableCompression:     true, // a small answer could unfold into a large one
-	}
 	return &Sender{
-		http: &http.Client{
-			Transport:     transport,
-			CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
-		},
+		clients: newClients(dialer(o.Reach, cmp.Or(o.Connect, 3*time.Second)), &tls.Config{MinVersion: tls.VersionTLS12, RootCAs: o.RootCAs}),
 		timeout: cmp.Or(o.Timeout, SendTimeout),
 		now:     o.Now,
 	}
@@ -125,32 +109,16 @@ func (s *Sender) post(ctx context.Context, w notice.Work, a *notice.Attempt) (ht
 	for name, value := range signed {
 		request.Header.Set(name, value)
 	}
-	var header http.Header
-	a.Status, header, a.Answer, err = s.exchange(request, notice.MaxAnswer)
-	a.Sent, a.Header = notice.SentHeaders(request.Header, w.Subscription.Headers), notice.AnswerHeaders(header)
-	return header, err
-}
-
-// exchange sends a request and reads the answer up to a limit in bytes.
-func (s *Sender) exchange(request *http.Request, limit int64) (int, http.Header, []byte, error) {
-	if request.Header.Get("User-Agent") == "" {
-		request.Header.Set("User-Agent", userAgent)
-	}
-	response, err := s.http.Do(request)
-	if err != nil {
-		return 0, nil, nil, err
-	}
-	// Closing before the end gives the connection up instead of reading on: nobody can make us take in more than the limit.
-	defer response.Body.Close()
-	body, err := io.ReadAll(io.LimitReader(response.Body, limit))
-	return response.StatusCode, response.Header, body, err
+	r, err := s.clients.exchange(request, notice.MaxAnswer)
+	a.Status, a.Answer = r.Status, r.Body
+	a.Sent, a.Header = notice.SentHeaders(request.Header, w.Subscription.Headers), notice.AnswerHeaders(r.Header)
+	return r.Header, err
 }
 
 // classify sorts an error by its types. Its texts are for people and change with versions.
 func classify(err error) notice.ErrorClass {
 	var blocked *notice.BlockedError
 	var dns *net.DNSError
-	var timeout net.Error
 	var ours unsendable
 	switch {
 	case errors.As(err, &ours):
@@ -159,10 +127,12 @@ func classify(err error) notice.ErrorClass {
 		return notice.ErrorBlocked
 	case errors.As(err, &dns):
 		return notice.ErrorDNS
-	case errors.As(err, &timeout) && timeout.Timeout(), errors.Is(err, context.DeadlineExceeded):
+	case errors.Is(err, context.DeadlineExceeded), errors.Is(err, os.ErrDeadlineExceeded): // the whole time, or that for connecting
 		return notice.ErrorTimeout
 	case tlsFault(err):
 		return notice.ErrorTLS
+	case foldFault(err):
+		return notice.ErrorBadBody
 	}
 	return notice.ErrorConnect
 }
@@ -191,6 +161,10 @@ func errorLine(err error) string {
 		err = blocked
 	case errors.As(err, &dns):
 		err = fmt.Errorf("look up %s: %s", dns.Name, dns.Err)
+	case errors.Is(err, context.DeadlineExceeded) && errors.As(err, &operation) && operation.Op == "dial":
+		err = errors.New("no connection in time")
+	case errors.Is(err, context.DeadlineExceeded):
+		err = errors.New("the time was over")
 	case errors.As(err, &operation):
 		err = fmt.Errorf("%s: %w", operation.Op, operation.Err)
 	}
@@ -206,9 +180,9 @@ func errorLine(err error) string {
 	return text
 }
 
-// retryAfter reads the header of RFC 9110, section 10.2.3: seconds or a date.
+// retryAfter reads the header of RFC 9110, section 10.2.3: seconds, however many, or a date.
 func retryAfter(value string, now time.Time) time.Duration {
-	if seconds, err := strconv.Atoi(value); err == nil {
+	if seconds, err := strconv.Atoi(value); err == nil || errors.Is(err, strconv.ErrRange) {
 		return time.Duration(min(max(seconds, 0), 1<<31)) * time.Second
 	}
 	if date, err := http.ParseTime(value); err == nil {

@@ -292,7 +292,8 @@ func TestProxiesOfTheEnvironmentAreNotUsed(t *testing.T) {
 }
 
 func TestRetryAfterIsPassedOn(t *testing.T) {
-	cases := map[string]time.Duration{"": 0, "120": 2 * time.Minute, "-5": 0, "soon": 0}
+	cases := map[string]time.Duration{"": 0, "120": 2 * time.Minute, "-5": 0, "soon": 0,
+		"9223372036854775808": 1 << 31 * time.Second, "99999999999999999999999999": 1 << 31 * time.Second, "-99999999999999999999999999": 0}
 	for value, want := range cases {
 		server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 			w.Header().Set("Retry-After", value)

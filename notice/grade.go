@@ -1,9 +1,11 @@
 package notice
 
 import (
+	"bytes"
 	"encoding/json"
 	"fmt"
 	"net/http"
+	"strings"
 )
 
 // Success is the rule by which an answer counts as success.
@@ -27,17 +29,17 @@ func (p Profile) Grade(a Attempt) Attempt {
 		a.Class, a.Error = ErrorStatus, fmt.Sprintf("the receiver answered %d %s", a.Status, http.StatusText(a.Status))
 		return a
 	}
-	want, looks := p.Success.code()
-	if !looks {
+	want, is := p.Success.code()
+	if is == nil {
 		a.Succeeded, a.Class, a.Error = true, ErrorNone, ""
 		return a
 	}
 	var answer map[string]json.RawMessage // a struct would take "Code" for it as well
-	switch err := json.Unmarshal(a.Answer, &answer); {
+	switch err := json.Unmarshal(bytes.TrimPrefix(a.Answer, []byte("\ufeff")), &answer); {
 	case a.Class != ErrorNone: // the answer broke off, and what it said is not known
 	case err != nil:
 		a.Class, a.Error = ErrorBadBody, fmt.Sprintf("the receiver's answer is not a JSON object of at most %d bytes", MaxAnswer)
-	case string(answer["code"]) != want:
+	case !is(answer["code"]):
 		a.Class, a.Error = ErrorBadBody, fmt.Sprintf("the receiver's answer does not have %s as its code", want)
 	default:
 		a.Succeeded, a.Error = true, ""
@@ -56,13 +58,26 @@ func (s Success) counts(status int) bool {
 	return status == http.StatusOK
 }
 
-// code is the JSON text that the answer's member "code" must have, where the rule looks at it at all.
-func (s Success) code() (text string, looks bool) {
+// code tells which code the answer has to have, as JSON for a person and as a test of its member "code"; nil where the rule does not look at it.
+func (s Success) code() (text string, is func(json.RawMessage) bool) {
 	switch s {
 	case SuccessITSM:
-		return "0", true
+		return "0", isZero
 	case SuccessPublish:
-		return `"000"`, true
+		return `"000"`, func(code json.RawMessage) bool {
+			var text string
+			return json.Unmarshal(code, &text) == nil && text == "000"
+		}
 	}
-	return "", false
+	return "", nil
+}
+
+// isZero reports whether JSON is the number 0, however it is written: 0, -0, 0.0 and 0e3 are the same number (RFC 8259, section 6).
+func isZero(text json.RawMessage) bool {
+	number := strings.TrimPrefix(string(text), "-")
+	if number == "" || number[0] != '0' {
+		return false
+	}
+	digits, _, _ := strings.Cut(strings.ToLower(number), "e")
+	return !strings.ContainsAny(digits, "123456789")
 }
