@@ -157,7 +157,7 @@ func (d *Deliveries) signCall(ctx context.Context, in CallInput) (map[string]str
 func (s *Sender) call(ctx context.Context, in CallInput, signed map[string]string) (reply, error) {
 	ctx, cancel := context.WithTimeout(ctx, in.Call.Timeout)
 	defer cancel()
-	request, err := http.NewRequestWithContext(ctx, in.Call.Method, in.Call.URL, strings.NewReader(in.Call.Body))
+	request, err := http.NewRequestWithContext(ctx, in.Call.Method, notice.AddressOf(in.Call.URL).URL, strings.NewReader(in.Call.Body))
 	if err != nil {
 		return reply{}, err
 	}

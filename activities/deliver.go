@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"log/slog"
 	"math/rand/v2"
-	"net/url"
 	"sync"
 	"time"
 
@@ -265,13 +264,4 @@ func (d *Deliveries) log() *slog.Logger {
 }
 
 // host is whom a delivery goes to, as far as sharing out our connections is concerned.
-func host(w notice.Work) string { return notice.HostOf(w.Subscription.URL) }
-
-// origin is what the address begins with: all that belongs to its host begins like it, but for how it is spelled.
-func origin(w notice.Work) string {
-	u, err := url.Parse(w.Subscription.URL)
-	if err != nil || u.User != nil {
-		return w.Subscription.URL
-	}
-	return u.Scheme + "://" + u.Host
-}
+func host(w notice.Work) string { return w.Subscription.Host }

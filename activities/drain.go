@@ -78,7 +78,7 @@ type shift struct {
 	partition int
 
 	busy     map[notice.Lane]bool   // a try is under way, or made and not written down: in the outbox it is still pending
-	deferred map[notice.Lane]string // passed over because their host has its share of tries already; with the origin of their address
+	deferred map[notice.Lane]string // passed over because their host has its share of tries already; with that host
 	capacity *waiter                // tells when a host has capacity again
 	inFlight map[*flight]bool       // tries under way
 	slow     int                    // of them, slow ones

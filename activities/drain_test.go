@@ -307,6 +307,38 @@ func TestAWorkerThatStopsFinishesWhatIsUnderWay(t *testing.T) {
 	require.Len(t, r.all(), 1)
 }
 
+// However the address of a host is spelled, its lanes wait for that one host: they neither fill what is read from the outbox, nor wait for ever
+// once it answers.
+func TestAHostThatHangsIsOneHostHoweverItIsSpelled(t *testing.T) {
+	for _, spell := range []func(host string) string{
+		func(host string) string { return "http://" + host + "?x=1" },
+		func(host string) string { return "HTTP://" + host + "/" },
+		func(host string) string { return "hTTp://" + host },
+		func(host string) string { return "http://" + strings.Replace(host, "1", "%31", 1) + "/./a" },
+	} {
+		address := spell("127.0.0.1:1")
+		t.Run(address, func(t *testing.T) {
+			b := newBench(t, time.Minute)
+			b.Concurrency, b.Hosts = 8, &activities.Hosts{Limit: 3}
+			release := make(chan struct{})
+			hanging := newReceiver(t, func(string) int { <-release; return 200 })
+			healthy := newReceiver(t, ok)
+			const lanes = 1_100 // more than a drain remembers
+			for i := range lanes {
+				b.outbox.Subscribe(fmt.Sprint("h", i), spell(strings.TrimPrefix(hanging.URL, "http://")), notice.Minutely)
+				b.outbox.Enqueue(fmt.Sprint("h", i), 1, 1)
+			}
+			b.outbox.Subscribe("s", healthy.URL, notice.Minutely)
+			b.outbox.Enqueue("s", 1, 3)
+			b.drain()
+			b.await("the healthy receiver is told everything", func() bool { return b.outbox.Count(notice.Sent) == 3 })
+			close(release)
+			b.await("and all are, once the other answers", func() bool { return b.outbox.Count(notice.Sent) == 3+lanes })
+			b.finish()
+		})
+	}
+}
+
 func TestADrainThatIsCutOffWritesDownWhatIsFinished(t *testing.T) {
 	b := newBench(t, time.Minute)
 	release := make(chan struct{})

@@ -60,7 +60,7 @@ func TestAHostThatAnswersNobodyIsLeftAlone(t *testing.T) {
 	var told []string
 	for _, a := range b.outbox.Alerts() {
 		require.Equal(t, notice.BreakerOpened, a.Kind)
-		require.Equal(t, notice.HostOf(failing.URL), a.Host)
+		require.Equal(t, notice.AddressOf(failing.URL).Host, a.Host)
 		told = append(told, a.Tenant)
 	}
 	require.ElementsMatch(t, []string{"a", "b"}, told, "each tenant once")

@@ -59,21 +59,21 @@ func (s *shift) hasSlot() bool {
 	return len(s.inFlight)-s.slow < s.concurrency() && len(s.inFlight) < overflow*s.concurrency()
 }
 
-// congested gives the origins for which deferredPerHost lanes wait already.
-func (s *shift) congested() (origins []string) {
+// congested gives the hosts for which deferredPerHost lanes wait already.
+func (s *shift) congested() (hosts []string) {
 	waiting := map[string]int{}
-	for _, origin := range s.deferred {
-		if waiting[origin]++; waiting[origin] == deferredPerHost {
-			origins = append(origins, origin)
+	for _, host := range s.deferred {
+		if waiting[host]++; waiting[host] == deferredPerHost {
+			hosts = append(hosts, host)
 		}
 	}
-	return origins
+	return hosts
 }
 
 // capacityFreed lets those lanes go on whose host has capacity again.
 func (s *shift) capacityFreed() {
 	freed := s.capacity.take()
-	maps.DeleteFunc(s.deferred, func(_ notice.Lane, origin string) bool { return freed[notice.HostOf(origin)] })
+	maps.DeleteFunc(s.deferred, func(_ notice.Lane, host string) bool { return freed[host] })
 	s.look = true
 }
 
@@ -87,7 +87,7 @@ func (s *shift) begin(ctx context.Context, w notice.Work) {
 	p, a, until := s.hosts().admit(host(w), false, s.capacity)
 	switch a {
 	case full:
-		s.deferred[f.lane] = origin(w)
+		s.deferred[f.lane] = host(w)
 		return
 	case open:
 		s.busy[f.lane] = true

@@ -12,9 +12,9 @@ import (
 type Outbox interface {
 	// Pending lists deliveries of a partition that wait for their first try, in the order in which things happened, leaving out
 	// whole lanes that are in busy, so that a long lane never hides the others behind the limit. Within a lane the order is the order
-	// of the ticket's events. Nothing of a retrying lane is listed. Addresses that begin with one of origins ("https://example.com") are left
-	// out, or most of them: a host with very many lanes hides nobody either.
-	Pending(ctx context.Context, partition int, busy []notice.Lane, limit int, origins ...string) ([]notice.Work, error)
+	// of the ticket's events. Nothing of a retrying lane is listed, nor what goes to one of hosts (notice.Subscription.Host): a host with very many lanes
+	// hides nobody either.
+	Pending(ctx context.Context, partition int, busy []notice.Lane, limit int, hosts ...string) ([]notice.Work, error)
 	// SaveResults writes tries down, in one transaction. A delivery that was cancelled meanwhile stays cancelled; its attempt is kept.
 	// With Then Retrying the whole lane becomes retrying: so does everything pending in it, and what is enqueued later begins as Retrying, until Next
 	// finds the lane empty. One that was put off makes its lane retrying too, and counts as no try. Drop marks the subscription Dropped, and everything

@@ -10,6 +10,7 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"net/netip"
+	"regexp"
 	"strings"
 	"sync/atomic"
 	"testing"
@@ -17,8 +18,10 @@ import (
 
 	standardwebhooks "github.com/standard-webhooks/standard-webhooks/libraries/go"
 	"github.com/stretchr/testify/require"
+	"pgregory.net/rapid"
 
 	"signalbox/activities"
+	"signalbox/activities/outboxtest"
 	"signalbox/notice"
 )
 
@@ -102,6 +105,51 @@ func TestATryIsOneSignedPostOfTheExactBody(t *testing.T) {
 	receiver, err := standardwebhooks.NewWebhook(secret)
 	require.NoError(t, err)
 	require.NoError(t, receiver.Verify(body, got.Header))
+}
+
+// Strict servers, such as Node's, answer 400 to a target with anything in it that RFC 3986 does not let stand there.
+func TestOnlyLegalTargetsAreRequested(t *testing.T) {
+	// RFC 9112, section 3.2.1, by RFC 3986, appendix A.
+	legal := regexp.MustCompile(`^POST /([A-Za-z0-9\-._~!$&'()*+,;=:@/]|%[0-9A-F]{2})*(\?([A-Za-z0-9\-._~!$&'()*+,;=:@/?]|%[0-9A-F]{2})*)? HTTP/1\.1\r\n$`)
+	lines := make(chan string, 1)
+	listener, err := net.Listen("tcp", "127.0.0.1:0")
+	require.NoError(t, err)
+	defer listener.Close()
+	go func() {
+		for {
+			c, err := listener.Accept()
+			if err != nil {
+				return
+			}
+			in := bufio.NewReader(c)
+			line, _ := in.ReadString('\n')
+			lines <- line
+			_, _ = c.Write([]byte("HTTP/1.1 200 OK\r\nConnection: close\r\nContent-Length: 0\r\n\r\n"))
+			c.Close()
+		}
+	}()
+	base, sender := "HTTP://"+listener.Addr().String(), newSender()
+	outbox := outboxtest.New()
+	d := caller(&vault{}, new(time.Time))
+	d.Now = time.Now
+	rapid.Check(t, func(t *rapid.T) {
+		text := rapid.StringOf(rapid.OneOf(rapid.RuneFrom([]rune("aB1-._~!$&'()*+,;=:@/?[]{}|^`\"<>")), rapid.RuneFrom([]rune("é路\U0001F6A2"))))
+		address := base + "/" + strings.ReplaceAll(text.Draw(t, "path"), "?", "") + "?" + text.Draw(t, "query") + rapid.SampledFrom([]string{"", "%", "%a", "%2f"}).Draw(t, "end")
+		require.NoError(t, notice.CheckURL(address, loopback))
+		outbox.Subscribe("s", address, notice.Minutely)
+		w := work("")
+		w.Subscription.URL = outbox.Subscription("s").URL
+		out, err := sender.Send(context.Background(), w)
+		require.NoError(t, err)
+		require.Equal(t, 200, out.Attempt.Status, address)
+		line := <-lines
+		require.Regexp(t, legal, line, address)
+		require.Equal(t, w.Subscription.URL, "http://"+listener.Addr().String()+strings.Fields(line)[1], "what is stored is what is requested")
+
+		_, err = d.CallService(context.Background(), callTo(address)) // of a process
+		require.NoError(t, err)
+		require.Equal(t, line, <-lines)
+	})
 }
 
 func TestEveryAnswerIsReportedAsItIs(t *testing.T) {

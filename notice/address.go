@@ -4,9 +4,7 @@ import (
 	"encoding/binary"
 	"fmt"
 	"net/netip"
-	"net/url"
 	"slices"
-	"strconv"
 	"strings"
 	"unicode"
 	"unicode/utf8"
@@ -139,58 +137,37 @@ func urlFault(raw string, reach Reach) string {
 	case strings.ContainsFunc(raw, func(r rune) bool { return unicode.IsControl(r) || unicode.IsSpace(r) || r == '\\' }):
 		return "must not contain blanks, control characters or backslashes"
 	}
-	u, err := url.Parse(raw)
-	switch {
-	case err != nil:
-		return "is not a URL"
-	case u.Scheme != "http" && u.Scheme != "https":
-		return "must begin with http:// or https://"
-	case u.User != nil:
-		return "must not contain a user or password"
-	case strings.Contains(raw, "#"):
-		return "must not contain a fragment"
-	case u.Hostname() == "":
-		return "must name a host"
-	case strings.HasSuffix(u.Host, ":"):
-		return "has a colon but no port"
+	p, fault := parseAddress(raw)
+	if fault != "" {
+		return fault
 	}
-	port := u.Port()
-	if port == "" {
-		port = map[string]string{"http": "80", "https": "443"}[u.Scheme]
-	}
-	n, err := strconv.ParseUint(port, 10, 16)
-	if err != nil || n == 0 {
-		return "has a port that is not between 1 and 65535"
-	}
-	if err := reach.CheckPort(uint16(n)); err != nil {
+	if err := reach.CheckPort(p.port); err != nil {
 		return "cannot be called: " + err.Error()
 	}
-	return hostFault(u.Hostname(), reach.Networks)
+	if p.ip.IsValid() {
+		return blockedFault(p.ip, reach.Networks)
+	}
+	return nameFault(p.name, reach.Networks)
 }
 
-func hostFault(host string, allow []netip.Prefix) string {
-	if ip, err := netip.ParseAddr(host); err == nil {
-		return blockedFault(ip, allow)
-	}
-	name, err := idna.Lookup.ToASCII(strings.ReplaceAll(host, "_", "-")) // underscores are no host names, but in use on private networks
-	if err != nil || name == "" || len(name) > 253 {
-		return "does not name a valid host"
+func nameFault(name string, allow []netip.Prefix) string {
+	if _, err := idna.Lookup.ToASCII(strings.ReplaceAll(name, "_", "-")); err != nil || len(name) > 253 {
+		return badHost
 	}
 	labels := strings.Split(strings.TrimSuffix(name, "."), ".")
 	for _, label := range labels {
 		if label == "" || len(label) > 63 {
-			return "does not name a valid host"
+			return badHost
 		}
 	}
-	last := strings.ToLower(labels[len(labels)-1])
-	switch {
+	switch last := labels[len(labels)-1]; {
 	case last == "localhost":
 		if blockedFault(netip.AddrFrom4([4]byte{127, 0, 0, 1}), allow) != "" && blockedFault(netip.IPv6Loopback(), allow) != "" {
 			return "must not point to localhost: it is a loopback address"
 		}
 	case number(last):
 		// Some resolvers read 127.1, 0x7f000001 and 017700000001 as addresses (WHATWG URL, "ends in a number").
-		return "does not name a valid host"
+		return badHost
 	}
 	return ""
 }
@@ -208,13 +185,4 @@ func number(label string) bool {
 		return strings.Trim(rest, "0123456789abcdef") == ""
 	}
 	return label != "" && strings.Trim(label, "0123456789") == ""
-}
-
-// HostOf gives an address's host, and port where it names one, in lower case; the address itself where it is none.
-func HostOf(address string) string {
-	u, err := url.Parse(address)
-	if err != nil {
-		return address
-	}
-	return strings.ToLower(u.Host)
 }

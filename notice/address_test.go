@@ -92,7 +92,16 @@ func TestURLsThatCanNeverBeCalledAreRefused(t *testing.T) {
 		"http://u:p@example.com/":                         "user or password",
 		"http://example.com/#top":                         "fragment",
 		"http://example.com/#":                            "fragment",
-		"http://example.com:/":                            "no port",
+		"http://[fe80::1%25eth0]/":                        "zone",
+		"http://[fe80::1%eth0]/":                          "zone",
+		"http://１２７.0.0.1/":                               "loopback",
+		"http://127。0。0。1/":                               "loopback",
+		"http://%31%32%37.0.0.1/":                         "loopback",
+		"http://[::FFFF:127.0.0.1]/":                      "loopback",
+		"http://l%6Fcalhost/":                             "localhost",
+		"http://example.com%3A80/":                        "is not a URL",
+		"http://a%40example.com/":                         "is not a URL",
+		"http://example.com/%2":                           "is not a URL",
 		"http://example.com:0/":                           "port",
 		"http://example.com:65536/":                       "port",
 		"http://example.com:http/":                        "is not a URL",
@@ -138,7 +147,7 @@ func TestURLsThatCanNeverBeCalledAreRefused(t *testing.T) {
 
 func TestURLsThatCanBeCalledAreTaken(t *testing.T) {
 	for _, raw := range []string{"http://myhost.com/i/need/this/callback", "https://example.com", "HTTPS://Example.COM:8443/x?y=z&a=%23",
-		"http://hooks_v2.example.com/", "http://receiver:8080/", "http://例え.jp/路径", "http://1.1.1.1/", "http://[2606:4700:4700::1111]:8080/",
+		"http://hooks_v2.example.com/", "http://example.com:/", "http://ex%61mple.com/", "http://example.com/?ids[]=50%&q={é}", "http://receiver:8080/", "http://例え.jp/路径", "http://1.1.1.1/", "http://[2606:4700:4700::1111]:8080/",
 		"http://example.com./", "http://example.com/" + strings.Repeat("异", 2048-19)} {
 		require.NoError(t, notice.CheckURL(raw, notice.Reach{}), "%q", raw)
 	}

@@ -52,7 +52,7 @@ type Alert struct {
 	Kind         AlertKind
 	Subscription string
 	Delivery     string
-	Host         string // and port, where the address names one
+	Host         string // of the address: see Address
 	Reason       string // one line for a person
 	Status       string // in one word: the error class, dropped or open
 	Quiet        bool   // the stream is not told
@@ -71,7 +71,7 @@ func (r Result) Alerts() (list []Alert) {
 	}
 	add := func(kind AlertKind, status, reason string, quiet bool) {
 		list = append(list, Alert{Tenant: w.Delivery.Tenant, TicketID: w.Delivery.Lane.TicketID, At: at, Kind: kind, Subscription: w.Subscription.ID,
-			Delivery: w.Delivery.ID, Host: HostOf(w.Subscription.URL), Reason: reason, Status: status, Quiet: quiet})
+			Delivery: w.Delivery.ID, Host: w.Subscription.Host, Reason: reason, Status: status, Quiet: quiet})
 	}
 	if r.Then == Failed {
 		add(DeliveryFailed, string(a.Class), a.Error, w.Delivery.Alert)

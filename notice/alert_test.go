@@ -17,7 +17,7 @@ func TestWhatResultsAreToldOf(t *testing.T) {
 	start := time.Date(2026, 1, 2, 3, 4, 5, 0, time.UTC)
 	end := start.Add(time.Second)
 	work := notice.Work{Delivery: notice.Delivery{ID: "msg_1", Tenant: "a", Lane: notice.Lane{Subscription: "s", TicketID: 7}},
-		Subscription: notice.Subscription{ID: "s", URL: "https://Example.COM:8443/hook?token=secret"}}
+		Subscription: notice.Subscription{ID: "s", Host: "example.com:8443", URL: "https://Example.COM:8443/hook?token=secret"}}
 	ofAlert := work
 	ofAlert.Delivery.Alert = true
 	failed := notice.Attempt{StartedAt: start, FinishedAt: end, Class: notice.ErrorTimeout, Error: "no answer"}

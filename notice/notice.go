@@ -32,7 +32,8 @@ type Subscription struct {
 	Tenant    string
 	TicketID  int64  // the one ticket it follows; zero: it is a lasting one, which follows its tenant's stream
 	Filter    Filter // of a lasting one
-	URL       string
+	URL       string // as Address has it
+	Host      string // likewise
 	Format    Format
 	Profile   string            // name of the Profile
 	Secret    string            // for the Standard Webhooks signature, "whsec_…"; empty where it is not loaded

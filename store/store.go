@@ -67,11 +67,14 @@ func Open(ctx context.Context, dsn string, o Options) (*Store, error) {
 // Close ends all connections and what Notifications listens with.
 func (s *Store) Close() error { return s.db.Close() }
 
-// Migrate brings the schema to what this build needs, makes sure of the data keys, and tells how many migrations that took. Several processes may
-// do so at once.
+// Migrate brings the schema to what this build needs, makes sure of the data keys, fills in what rows of earlier versions lack, and tells how many
+// migrations that took. Several processes may do so at once.
 func (s *Store) Migrate(ctx context.Context) (applied int, err error) {
 	if applied, err = s.db.Migrate(ctx); err == nil {
 		err = s.EnsureDataKeys(ctx)
+	}
+	if err == nil {
+		err = s.RespellAddresses(ctx)
 	}
 	return applied, err
 }

@@ -7,7 +7,6 @@ import (
 	"errors"
 	"fmt"
 	"slices"
-	"strings"
 	"sync"
 	"time"
 
@@ -43,8 +42,9 @@ func New() *Outbox {
 
 // Subscribe adds an address under that id.
 func (o *Outbox) Subscribe(id, url, profile string) {
+	a := notice.AddressOf(url)
 	o.change(func() {
-		o.subscriptions[id] = notice.Subscription{ID: id, Tenant: "a", URL: url, Profile: profile, Format: notice.FormatIssue, State: notice.Active}
+		o.subscriptions[id] = notice.Subscription{ID: id, Tenant: "a", URL: a.URL, Host: a.Host, Profile: profile, Format: notice.FormatIssue, State: notice.Active}
 	})
 }
 
@@ -202,7 +202,7 @@ func (o *Outbox) Await(ctx context.Context, condition func() bool) bool {
 }
 
 // Pending implements activities.Outbox.
-func (o *Outbox) Pending(_ context.Context, partition int, busy []notice.Lane, limit int, origins ...string) ([]notice.Work, error) {
+func (o *Outbox) Pending(_ context.Context, partition int, busy []notice.Lane, limit int, hosts ...string) ([]notice.Work, error) {
 	o.mu.Lock()
 	defer o.mu.Unlock()
 	if o.down {
@@ -214,7 +214,7 @@ func (o *Outbox) Pending(_ context.Context, partition int, busy []notice.Lane, l
 	}
 	for _, d := range o.deliveries {
 		w := o.work(d)
-		aside := slices.ContainsFunc(origins, func(origin string) bool { return strings.HasPrefix(w.Subscription.URL+"/", origin+"/") })
+		aside := slices.Contains(hosts, w.Subscription.Host)
 		if d.State == notice.Pending && !aside && !slices.Contains(busy, d.Lane) && len(out) < limit {
 			out = append(out, w)
 		}

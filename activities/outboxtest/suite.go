@@ -84,9 +84,9 @@ func (b *bench) happen(ticket int64, n int) {
 	}
 }
 
-func (b *bench) pending(partition int, busy []notice.Lane, limit int, origins ...string) []notice.Work {
+func (b *bench) pending(partition int, busy []notice.Lane, limit int, hosts ...string) []notice.Work {
 	b.Helper()
-	works, err := b.Outbox.Pending(b.Context(), partition, busy, limit, origins...)
+	works, err := b.Outbox.Pending(b.Context(), partition, busy, limit, hosts...)
 	require.NoError(b, err)
 	return works
 }
@@ -194,7 +194,7 @@ func inOrder(t *testing.T, b *bench) {
 
 func passedBy(t *testing.T, b *bench) {
 	id, part := b.Ticket(t)
-	first := b.Address(t, id, "https://example.com/1")
+	first := b.Address(t, id, "HTTPS://Example.com:443?1")
 	second := b.Address(t, id, "https://example.com.invalid/2")
 	third := b.Address(t, id, "https://other.example:8443/3")
 	b.happen(id, 4)
@@ -205,11 +205,16 @@ func passedBy(t *testing.T, b *bench) {
 	require.Len(t, b.pending(part, busy, 100), 8)
 	require.Equal(t, []notice.Lane{second, second, second}, lanesOf(b.pending(part, []notice.Lane{first, third}, 3)), "the limit counts what is left")
 	require.Len(t, b.pending(part, []notice.Lane{first, second, third}, 100), 0)
-	works := b.pending(part, nil, 100, "https://example.com", "https://other.example")
+	works := b.pending(part, nil, 100, "example.com", "other.example")
 	require.NotContains(t, lanesOf(works), first)
 	require.Contains(t, lanesOf(works), second, "a host is not what begins like it")
 	require.Contains(t, lanesOf(works), third, "nor is another port")
-	require.Len(t, b.pending(part, []notice.Lane{second}, 100, "https://example.com", "https://other.example:8443"), 0)
+	require.Len(t, b.pending(part, []notice.Lane{second}, 100, "example.com", "other.example:8443"), 0)
+	require.Equal(t, "https://example.com/?1", b.Subscription(t, first).URL, "in its one spelling")
+	require.Equal(t, "example.com", b.Subscription(t, first).Host)
+	for _, w := range works {
+		require.Equal(t, b.Subscription(t, w.Delivery.Lane).Host, w.Subscription.Host)
+	}
 }
 
 func writtenOnce(t *testing.T, b *bench) {

@@ -3,6 +3,9 @@ package db
 // Sending is the condition for subscriptions s whose deliveries are sent.
 const Sending = `s.state = 'active' AND s.turning <> 'ending'`
 
+// Hosted is the condition for subscriptions s whose host is that of their url. A version that knew no hosts may have changed the url alone.
+const Hosted = `(substr(s.url, 1, length(s.host) + 9) = 'https://' || s.host || '/' OR substr(s.url, 1, length(s.host) + 8) = 'http://' || s.host || '/' OR s.url = s.host)`
+
 // EffectiveState is the state of a subscription, as far as what is born is concerned: only an active one is sent it, and not before what is older.
 const EffectiveState = `CASE WHEN turning = '' THEN state ELSE 'paused' END`
 

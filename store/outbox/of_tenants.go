@@ -65,6 +65,8 @@ func (o *Outbox) Amend(ctx context.Context, tenant, id string, change func(notic
 		if sub, err = change(was); err != nil {
 			return err
 		}
+		a := notice.AddressOf(sub.URL)
+		sub.URL, sub.Host = a.URL, a.Host
 		if sub.State != was.State {
 			sub.Reason, sub.EndedAt, sub.FailingSince = "", nil, nil
 		}
@@ -72,8 +74,8 @@ func (o *Outbox) Amend(ctx context.Context, tenant, id string, change func(notic
 		if err != nil {
 			return err
 		}
-		_, err = q.Exec(ctx, `UPDATE subscriptions SET url = ?, profile = ?, state = ?, reason = ?, ended_at = ?, failing_since = ?, filter = ?, shape = ?, selector = ? WHERE id = ?`,
-			sub.URL, sub.Profile, string(sub.State), sub.Reason, db.AtOrNil(sub.EndedAt), db.AtOrNil(sub.FailingSince), filter, form, selector, id)
+		_, err = q.Exec(ctx, `UPDATE subscriptions SET url = ?, host = ?, profile = ?, state = ?, reason = ?, ended_at = ?, failing_since = ?, filter = ?, shape = ?, selector = ? WHERE id = ?`,
+			sub.URL, sub.Host, sub.Profile, string(sub.State), sub.Reason, db.AtOrNil(sub.EndedAt), db.AtOrNil(sub.FailingSince), filter, form, selector, id)
 		switch {
 		case err != nil:
 			return db.Wrap("change a subscription", err)

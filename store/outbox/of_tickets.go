@@ -8,7 +8,7 @@ import (
 	"signalbox/ticket"
 )
 
-// Register gives the active subscription of that address on the ticket, or makes one with a secret of its own. What is held
+// Register gives the active subscription of that address on the ticket, however it was spelled, or makes one with a secret of its own. What is held
 // for the address from when it was dropped stays with the subscription that was dropped, until somebody has it delivered again.
 func (o *Outbox) Register(ctx context.Context, t ticket.Ticket, url string) (sub notice.Subscription, err error) {
 	err = o.db.Write(ctx, func(ctx context.Context, q *db.Tx) error {
@@ -25,9 +25,16 @@ func (o *Outbox) Register(ctx context.Context, t ticket.Ticket, url string) (sub
 			return err
 		}
 		// One that was dropped under that address keeps what is held for it, and gets no deliveries from now on.
-		_, err = q.Exec(ctx, `UPDATE subscriptions SET successor = ? WHERE ticket_id = ? AND url = ? AND format = ? AND state = 'dropped' AND successor = ''`,
-			sub.ID, t.ID, sub.URL, string(sub.Format))
-		return db.Wrap("succeed a subscription", err)
+		dropped, err := o.atAddress(ctx, q, ofTicket(t.ID), sub.URL, sub.Format, notice.Dropped)
+		if err != nil {
+			return err
+		}
+		for _, old := range dropped {
+			if _, err := q.Exec(ctx, `UPDATE subscriptions SET successor = ? WHERE id = ? AND successor = ''`, sub.ID, old.ID); err != nil {
+				return db.Wrap("succeed a subscription", err)
+			}
+		}
+		return nil
 	})
 	return sub, err
 }
@@ -35,7 +42,7 @@ func (o *Outbox) Register(ctx context.Context, t ticket.Ticket, url string) (sub
 // SubscribeTicket gives the ticket's active subscription of that address and format, or adds one with a secret of its own; without secret and
 // headers either way. The ticket's row is held.
 func (o *Outbox) SubscribeTicket(ctx context.Context, q *db.Tx, t ticket.Ticket, want notice.Subscription) (notice.Subscription, error) {
-	list, err := o.list(ctx, q, ofTicket(t.ID), ` AND url = ? AND format = ? AND state = 'active' ORDER BY created_at, id LIMIT 1`, want.URL, string(want.Format))
+	list, err := o.atAddress(ctx, q, ofTicket(t.ID), notice.AddressOf(want.URL).URL, want.Format, notice.Active)
 	if err != nil {
 		return notice.Subscription{}, err
 	}

@@ -6,9 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"slices"
-	"strconv"
 	"strings"
-	"unicode/utf8"
 
 	"signalbox/notice"
 	"signalbox/store/db"
@@ -21,7 +19,7 @@ type workRow struct {
 	Sub subscriptionRow `db:"sub"`
 }
 
-const workColumns = deliveryColumns + `, s.id AS "sub.id", s.tenant AS "sub.tenant", s.ticket_id AS "sub.ticket_id", s.url AS "sub.url",
+const workColumns = deliveryColumns + `, s.id AS "sub.id", s.tenant AS "sub.tenant", s.ticket_id AS "sub.ticket_id", s.url AS "sub.url", s.host AS "sub.host",
 	s.format AS "sub.format", s.profile AS "sub.profile", s.secret AS "sub.secret", s.older AS "sub.older", s.headers AS "sub.headers", s.state AS "sub.state", s.reason AS "sub.reason",
 	s.created_at AS "sub.created_at", s.ended_at AS "sub.ended_at", s.failing_since AS "sub.failing_since"`
 
@@ -57,8 +55,8 @@ func (o *Outbox) decryptSubscription(r subscriptionRow, sub *notice.Subscription
 }
 
 // Pending lists deliveries of a partition that wait for their first try, in the order in which things happened, without those in busy
-// lanes and without those to addresses that begin with an origin. Nothing of a retrying lane is listed.
-func (o *Outbox) Pending(ctx context.Context, partition int, busy []notice.Lane, limit int, origins ...string) (list []notice.Work, err error) {
+// lanes and without those to some hosts. Nothing of a retrying lane is listed.
+func (o *Outbox) Pending(ctx context.Context, partition int, busy []notice.Lane, limit int, hosts ...string) (list []notice.Work, err error) {
 	query, args := `SELECT `+workColumns+` FROM deliveries d JOIN subscriptions s ON s.id = d.subscription_id WHERE d.part = ? AND d.state = 'pending' AND `+db.Sending, []any{partition}
 	if len(busy) > 0 {
 		lane := `(CAST(? AS text), CAST(? AS bigint))`
@@ -68,12 +66,15 @@ func (o *Outbox) Pending(ctx context.Context, partition int, busy []notice.Lane,
 		}
 		ctx = db.Once(ctx)
 	}
-	for _, origin := range origins {
-		query += ` AND substr(s.url || '/', 1, ` + strconv.Itoa(utf8.RuneCountInString(origin)+1) + `) <> ?`
-		args = append(args, db.CleanText(origin)+"/")
+	if len(hosts) > 0 {
+		query += ` AND NOT (s.host IN (?` + strings.Repeat(`, ?`, len(hosts)-1) + `) AND ` + db.Hosted + `)`
+		for _, host := range hosts {
+			args = append(args, host)
+		}
+		ctx = db.Once(ctx)
 	}
+	var rows []workRow
 	err = o.db.Read(ctx, func(q *db.Tx) error {
-		var rows []workRow
 		if err := q.All(ctx, &rows, query+` ORDER BY d.at, d.seq, d.id LIMIT ?`, append(args, limit)...); err != nil {
 			return db.Wrap("list pending deliveries", err)
 		}
@@ -82,7 +83,17 @@ func (o *Outbox) Pending(ctx context.Context, partition int, busy []notice.Lane,
 		}
 		return nil
 	})
-	return list, err
+	if err != nil {
+		return nil, err
+	}
+	subs := make([]subscriptionRow, len(rows))
+	for i, row := range rows {
+		subs[i] = row.Sub
+	}
+	if err := o.respell(ctx, subs); err != nil { // the next time then
+		o.db.Log.Warn("address.respell_failed", "error", err)
+	}
+	return list, nil
 }
 
 // SaveResults stores tries and what follows from them: see activities.Outbox. A try that is stored already, which its delivery and its start identify,

@@ -73,7 +73,7 @@ func (o *Outbox) target(ctx context.Context, q *db.Tx, own owner, id string, dry
 		_, err := q.Exec(ctx, `UPDATE subscriptions SET state = 'active', reason = '', ended_at = NULL, failing_since = NULL WHERE id = ? AND state = 'dropped'`, id)
 		return id, db.Wrap("make a callback active again", err)
 	}
-	list, err := o.list(ctx, q, own, ` AND url = ? AND format = ? AND state = 'active' ORDER BY created_at, id LIMIT 1`, sub.URL, string(sub.Format))
+	list, err := o.atAddress(ctx, q, own, sub.URL, sub.Format, notice.Active)
 	switch {
 	case err != nil:
 		return "", err

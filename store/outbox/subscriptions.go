@@ -20,6 +20,7 @@ type subscriptionRow struct {
 	Tenant       string        `db:"tenant"`
 	TicketID     int64         `db:"ticket_id"`
 	URL          string        `db:"url"`
+	Host         string        `db:"host"`
 	Format       string        `db:"format"`
 	Profile      string        `db:"profile"`
 	Headers      string        `db:"headers"`
@@ -32,12 +33,13 @@ type subscriptionRow struct {
 }
 
 // subscriptionColumns are all but the secrets and the headers, which may hold one.
-const subscriptionColumns = `id, tenant, ticket_id, url, format, profile, state, reason, created_at, ended_at, failing_since, filter`
+const subscriptionColumns = `id, tenant, ticket_id, url, host, format, profile, state, reason, created_at, ended_at, failing_since, filter`
 
 // subscription gives the row's subscription, without secrets and headers; without its filter where that was not read.
 func (r subscriptionRow) subscription() (notice.Subscription, error) {
+	a := r.address()
 	sub := notice.Subscription{
-		ID: r.ID, Tenant: r.Tenant, TicketID: r.TicketID, URL: r.URL, Format: notice.Format(r.Format), Profile: r.Profile,
+		ID: r.ID, Tenant: r.Tenant, TicketID: r.TicketID, URL: a.URL, Host: a.Host, Format: notice.Format(r.Format), Profile: r.Profile,
 		State: notice.SubscriptionState(r.State), Reason: r.Reason, CreatedAt: r.CreatedAt.Time, EndedAt: r.EndedAt.Pointer(),
 		FailingSince: r.FailingSince.Pointer(),
 	}
@@ -160,8 +162,10 @@ func (o *Outbox) Registration(ctx context.Context, of notice.Owner, id string) (
 }
 
 // add inserts a subscription under a new ID, active, and gives it back with its secret, which is made where none was given. Secret and headers are
-// stored encrypted.
+// stored encrypted, and its address in its one spelling.
 func (o *Outbox) add(ctx context.Context, q *db.Tx, sub notice.Subscription) (notice.Subscription, error) {
+	a := notice.AddressOf(sub.URL)
+	sub.URL, sub.Host = a.URL, a.Host
 	sub.ID, sub.State, sub.CreatedAt = uuid.NewString(), notice.Active, db.At(q.Now()).Time
 	if sub.Secret == "" {
 		sub.Secret = vault.NewSigningSecret()
@@ -177,8 +181,8 @@ func (o *Outbox) add(ctx context.Context, q *db.Tx, sub notice.Subscription) (no
 	if err != nil {
 		return sub, err
 	}
-	return sub, q.Insert(ctx, `subscriptions (id, tenant, ticket_id, url, format, profile, secret, headers, state, reason, created_at, filter, shape, selector)`, [][]any{{
-		sub.ID, sub.Tenant, sub.TicketID, sub.URL, string(sub.Format), sub.Profile, o.vault.Encrypt(sub.Secret, sub.ID), headers, string(sub.State), "",
+	return sub, q.Insert(ctx, `subscriptions (id, tenant, ticket_id, url, host, format, profile, secret, headers, state, reason, created_at, filter, shape, selector)`, [][]any{{
+		sub.ID, sub.Tenant, sub.TicketID, sub.URL, sub.Host, string(sub.Format), sub.Profile, o.vault.Encrypt(sub.Secret, sub.ID), headers, string(sub.State), "",
 		db.At(sub.CreatedAt), filter, form, selector}})
 }
 
