@@ -25,6 +25,8 @@ type Family struct {
 	// Subject reads whom a request names as acting and which ticket it is about, in this family's own words. It is asked where a request is refused
 	// before its call has noted both; nil: nothing can be told then.
 	Subject func(c *fiber.Ctx) Subject
+	// Credentials are the parameters, of query or body, by which callers log in at this family. What they say is no part of what a request asks.
+	Credentials []string
 	// Headers are those that pages send to this family beside the ones that every family takes.
 	Headers []string
 	// Pages may call this family from a browser, with the cookies that the browser has for us. Those that Config allows may not.
@@ -33,11 +35,13 @@ type Family struct {
 
 // Route is one call. Callers need its scope; there is no call without one.
 type Route struct {
-	Method  string
-	Path    string // in Fiber's spelling: "/api/issue/:id"
-	Scope   desk.Scope
-	Reads   bool          // it changes nothing, although its scope is not Read: what it tells is not for everybody who may read
-	Handler fiber.Handler // runs for an authenticated caller, under a deadline; an error that it returns is answered by the family
+	Method string
+	Path   string // in Fiber's spelling: "/api/issue/:id"
+	// Operation is the call, spelled like a path, where several paths are one: a request is the same on each of them. Empty: Path.
+	Operation string
+	Scope     desk.Scope
+	Reads     bool          // it changes nothing, although its scope is not Read: what it tells is not for everybody who may read
+	Handler   fiber.Handler // runs for an authenticated caller, under a deadline; an error that it returns is answered by the family
 }
 
 // Authenticator tells who calls by one kind of credential. known is false when the request carries no credential of that kind; then

@@ -3,8 +3,6 @@ package api
 import (
 	"bytes"
 	"context"
-	"crypto/sha256"
-	"encoding/hex"
 	"errors"
 	"time"
 
@@ -86,14 +84,4 @@ func (s *Server) rejectReplay(c *fiber.Ctx, scope desk.Scope) error {
 			"this signed request was received before; sign it anew, or repeat it with the idempotency key that it came with")
 	}
 	return nil
-}
-
-// digest names some parts, keeping the bounds between them.
-func digest(parts ...string) string {
-	hash := sha256.New()
-	for _, part := range parts {
-		sum := sha256.Sum256([]byte(part))
-		hash.Write(sum[:])
-	}
-	return hex.EncodeToString(hash.Sum(nil))
 }

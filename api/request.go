@@ -3,11 +3,8 @@ package api
 import (
 	"bytes"
 	"context"
-	"crypto/sha256"
-	"encoding/hex"
 	"encoding/json"
 	"net/url"
-	"regexp"
 	"strconv"
 	"strings"
 	"unicode/utf8"
@@ -18,22 +15,17 @@ import (
 	"signalbox/ticket"
 )
 
-// Headers of the idempotency contract.
-const (
-	HeaderKey      = "Idempotency-Key"
-	HeaderXKey     = "X-Idempotency-Key" // wins over HeaderKey
-	HeaderReplayed = "X-Idempotency-Replayed"
-)
-
 // requestContext is what the server knows of a request, kept with it from middleware to handler.
 type requestContext struct {
 	id        string
 	family    *Family
 	route     string
+	operation string
 	changes   bool     // the call may change something
 	address   string   // where the request comes from
 	claimed   string   // code of the app that the caller says it is
 	app       desk.App // the one it is
+	person    string   // for whom its credentials say that it acts
 	key       string
 	signature *usedSignature // nil: not known by a signature
 	subject   Subject        // as far as a family has noted it
@@ -68,13 +60,18 @@ func Context(c *fiber.Ctx) context.Context { return c.UserContext() }
 // Request is the request as the desk keeps it: who asks, for what, under which key.
 func Request(c *fiber.Ctx) desk.Request {
 	rc := requestOf(c)
-	sum := sha256.Sum256(c.BodyRaw())
-	return desk.Request{
-		App: rc.app, Channel: rc.family.Channel, Key: rc.key, Method: c.Method(), Path: c.OriginalURL(),
-		Fingerprint: hex.EncodeToString(sum[:]), RequestID: rc.id, Address: rc.address,
+	r := desk.Request{
+		App: rc.app, Channel: rc.family.Channel, Key: rc.key, Method: c.Method(), Path: c.OriginalURL(), RequestID: rc.id, Address: rc.address,
 		Operator: rc.subject.Operator,
 	}
+	if rc.key != "" {
+		r.Route, r.Fingerprint, r.BodyDigest = target(c, rc.operation), fingerprint(c, rc.family.Credentials, rc.person), digestOf(c.BodyRaw())
+	}
+	return r
 }
+
+// ActsFor notes for whom a request's credentials say that it acts, where that counts: what was done for one person is no answer to another.
+func ActsFor(c *fiber.Ctx, person string) { requestOf(c).person = person }
 
 // Send writes the desk's reply, and says in X-Idempotency-Replayed whether it was given before.
 func Send(c *fiber.Ctx, r desk.Reply) error {
@@ -136,22 +133,4 @@ func queryOf(c *fiber.Ctx) (url.Values, error) {
 		}
 	}
 	return values, nil
-}
-
-var safeKey = regexp.MustCompile(`^[A-Za-z0-9:_-]{1,128}$`)
-
-// idempotencyKey reads the key of a request; empty when there is none.
-func idempotencyKey(c *fiber.Ctx) (string, error) {
-	for _, header := range []string{HeaderXKey, HeaderKey} {
-		raw := c.Request().Header.Peek(header)
-		if raw == nil {
-			continue
-		}
-		key := strings.TrimSpace(string(raw))
-		if !safeKey.MatchString(key) {
-			return "", ticket.RefuseField(ticket.Invalid, header, "must be 1 to 128 characters of A-Z, a-z, 0-9, ':', '_' and '-'")
-		}
-		return key, nil
-	}
-	return "", nil
 }

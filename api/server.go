@@ -1,6 +1,7 @@
 package api
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"log/slog"
@@ -132,7 +133,7 @@ func (s *Server) Shutdown(ctx context.Context) error { return s.app.ShutdownWith
 func (s *Server) serve(family *Family, route Route) fiber.Handler {
 	return func(c *fiber.Ctx) error {
 		rc := requestOf(c)
-		rc.family, rc.route, rc.changes = family, route.Path, route.changes()
+		rc.family, rc.route, rc.operation, rc.changes = family, route.Path, cmp.Or(route.Operation, route.Path), route.changes()
 		defer s.underway.Add(-1)
 		if s.underway.Add(1) > int64(s.config.ConcurrentRequests) {
 			return Later(ticket.Refuse(ticket.Unavailable, "too many requests are under way; the request may be repeated"), time.Second)

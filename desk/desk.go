@@ -56,7 +56,7 @@ type Opening struct {
 	Answer  func(ticket.Identity) Answer // asked before anything happens; gives the same for the same identity
 	Gate    Gate                         // nil: nothing else has to let it through
 	// Once is what the case is called outside; where it is set, at most one ticket is ever opened for it by the same app with the same method and
-	// path, the query aside. Whoever comes later is given the answer of that ticket, whatever the draft says then, and Busy while it is being
+	// route. Whoever comes later is given the answer of that ticket, whatever the draft says then, and Busy while it is being
 	// opened. It takes the place of the request's idempotency key.
 	Once string
 }
@@ -165,10 +165,13 @@ func (d *Desk) Open(ctx context.Context, r Request, o Opening) (Reply, error) {
 // onceFor gives the request as it is claimed for what is called key outside, and the UUID of the one ticket that may be opened for it. What makes
 // two claims the same makes two UUIDs the same, so that no two claims can want the same ticket.
 func onceFor(r Request, key string) (Request, string) {
-	r.Path, _, _ = strings.Cut(r.Path, "?")
-	r.Key = "once " + key                                                                // no caller's own key has a blank
-	r.Fingerprint = ""                                                                   // another body is the same case
-	name, _ := json.Marshal([]string{r.App.Tenant, r.App.Code, r.Method, r.Path, r.Key}) // texts always marshal
+	if r.Route == "" {
+		r.Route, _, _ = strings.Cut(r.Path, "?")
+	}
+	r.Path = r.Route
+	r.Key = "once " + key                                                                 // no caller's own key has a blank
+	r.Fingerprint, r.BodyDigest = "", ""                                                  // another body is the same case
+	name, _ := json.Marshal([]string{r.App.Tenant, r.App.Code, r.Method, r.Route, r.Key}) // texts always marshal
 	return r, uuid.NewSHA1(uuid.NameSpaceURL, name).String()
 }
 

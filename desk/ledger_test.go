@@ -1,6 +1,7 @@
 package desk_test
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"fmt"
@@ -95,7 +96,7 @@ func copied(op desk.Operation) desk.Operation {
 }
 
 func scope(r desk.Request) string {
-	return strings.Join([]string{r.App.Tenant, r.App.Code, r.Method, r.Path, r.Key}, "|")
+	return strings.Join([]string{r.App.Tenant, r.App.Code, r.Method, cmp.Or(r.Route, r.Path), r.Key}, "|")
 }
 
 // holder gives the operation that has the key of this one, unless that one may not be told of it.

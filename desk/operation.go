@@ -44,7 +44,9 @@ type Request struct {
 	Key         string // idempotency key; empty: the request is never replayed
 	Method      string
 	Path        string // as sent, with the query
-	Fingerprint string // digest of the body
+	Route       string // what is asked for, however Path spells it: the call and the parameters of its path; empty: Path stands for it
+	Fingerprint string // digest of the query and the body, without credentials and however they are spelled
+	BodyDigest  string // digest of the body as sent; with Path it is how the version before knows a request
 	RequestID   string // for logs and the audit
 	Address     string // where it came from, likewise
 	Operator    string // whom it names as acting, likewise; checked by nobody
@@ -100,7 +102,7 @@ type Operation struct {
 
 // Ledger is what the desk writes into: operations and the read model.
 //
-// A claim is decided by the operation's scope: tenant, app, method, path and key; without a key every claim is new.
+// A claim is decided by the operation's scope: tenant, app, method, route and key; without a key every claim is new.
 type Ledger interface {
 	// Claim inserts the operation in one short transaction, or gives the one that has the key already: Done, or Running with its lease over.
 	// Reused: that one is another request. Busy: its claimant is at it.

@@ -2,12 +2,16 @@ package store_test
 
 import (
 	"context"
+	"crypto/sha256"
+	"encoding/hex"
 	"encoding/json"
 	"fmt"
+	"strings"
 	"sync"
 	"testing"
 	"time"
 
+	"github.com/jmoiron/sqlx"
 	"github.com/stretchr/testify/require"
 
 	"signalbox/desk"
@@ -72,6 +76,114 @@ func TestWhatMakesTwoRequestsTheSame(t *testing.T) {
 		_, err = claim(func(op *desk.Operation) { op.Request.Fingerprint = "g" })
 		require.True(t, ticket.Is(err, ticket.Reused))
 		require.Zero(t, b.count(`SELECT COUNT(*) FROM operations WHERE path LIKE '%secret%'`), "a query may carry credentials")
+	})
+}
+
+// However the address is spelled, a request that comes to the same route is the same; what it says is told by the fingerprint alone.
+func TestARequestIsKnownByItsRoute(t *testing.T) {
+	both(t, func(t *testing.T, b *bench) {
+		claim := func(path, route, fingerprint string) (string, error) {
+			op := b.operation("k")
+			op.Request.Path, op.Request.Route, op.Request.Fingerprint, op.Request.BodyDigest = path, route, fingerprint, "body of "+path
+			got, _, err := b.ledger.Claim(t.Context(), op, nothing)
+			if err == nil {
+				err = b.ledger.Finish(t.Context(), got, nil)
+			}
+			return got.ID, err
+		}
+		first, err := claim("/api/issue", "/api/issue", "f")
+		require.NoError(t, err)
+		for _, path := range []string{"/api/issue", "/api/issue/", "/api/issue?", "/api/issue?a=1"} {
+			again, err := claim(path, "/api/issue", "f")
+			require.NoError(t, err, path)
+			require.Equal(t, first, again, path)
+			_, err = claim(path, "/api/issue", "g")
+			require.True(t, ticket.Is(err, ticket.Reused), path)
+		}
+		other, err := claim("/api/issue", "/api/issue/IM1", "f")
+		require.NoError(t, err)
+		require.Equal(t, first, other, "no version takes one address for two routes, so this one is the first")
+		other, err = claim("/api/issue/IM1", "/api/issue/IM1", "f")
+		require.NoError(t, err)
+		require.NotEqual(t, first, other)
+	})
+}
+
+// TestTheVersionBeforeFindsWhatThisOneClaims and the other way round: it knows a request by its address as it was spelled, and by its body as it was sent.
+func TestTheVersionBeforeFindsWhatThisOneClaims(t *testing.T) {
+	const spelled = "/api/issue/?a=1"
+	scope := func(key string) string {
+		sum := sha256.Sum256([]byte(marshal([]string{"a", "demo", "POST", spelled, key})))
+		return hex.EncodeToString(sum[:])
+	}
+	both(t, func(t *testing.T, b *bench) {
+		raw := sqlx.NewDb(b.raw(), map[bool]string{true: "postgres", false: "sqlite"}[strings.HasPrefix(b.dsn, "postgres")])
+		exec := func(query string, args ...any) int64 {
+			result, err := raw.Exec(raw.Rebind(query), args...)
+			require.NoError(t, err)
+			n, err := result.RowsAffected()
+			require.NoError(t, err)
+			return n
+		}
+		op := func(key, path string) desk.Operation {
+			op := b.operation(key)
+			op.Request.Path, op.Request.Route, op.Request.Fingerprint, op.Request.BodyDigest = path, "/api/issue", "f", "digest of the body"
+			return op
+		}
+		// as the version before inserts; what it does not know is left to the defaults
+		insert := func(id, key string) int64 {
+			return exec(`INSERT INTO operations (id, scope, fingerprint, kind, state, tenant, app, door, method, path, request_id, address, number, content, status, body, created_at, lease, operator, seal, why)
+				SELECT ?, ?, 'digest of the body', kind, 'done', tenant, app, door, method, path, request_id, address, number, content, status, 'of the version before', created_at, lease, operator, seal, why
+				FROM operations WHERE id = 'like this'
+				ON CONFLICT (scope) WHERE scope IS NOT NULL DO NOTHING`, id, scope(key))
+		}
+		like := op("like this", "/")
+		like.ID = "like this"
+		_, _, err := b.ledger.Claim(t.Context(), like, nothing)
+		require.NoError(t, err)
+
+		// It has claimed; this version is asked again.
+		require.EqualValues(t, 1, insert("old", "k"))
+		again, fresh, err := b.ledger.Claim(t.Context(), op("k", spelled), nothing)
+		require.NoError(t, err)
+		require.False(t, fresh)
+		require.Equal(t, "of the version before", string(again.Answer.Body))
+		other := op("k", spelled)
+		other.Request.BodyDigest = "another"
+		_, _, err = b.ledger.Claim(t.Context(), other, nothing)
+		require.True(t, ticket.Is(err, ticket.Reused))
+
+		// This version has claimed; it is asked again.
+		claimed, fresh, err := b.ledger.Claim(t.Context(), op("l", spelled), nothing)
+		require.NoError(t, err)
+		require.True(t, fresh)
+		var found []string
+		require.NoError(t, raw.Select(&found, raw.Rebind(`SELECT fingerprint FROM operations WHERE scope = ? AND scope IS NOT NULL`), scope("l")))
+		require.Equal(t, []string{"digest of the body"}, found)
+		require.Zero(t, insert("late", "l"), "it sees that the key is taken")
+
+		// Where it frees the key, it is free for this version too.
+		exec(`UPDATE operations SET state = 'refused', scope = NULL WHERE id = ?`, claimed.ID)
+		_, fresh, err = b.ledger.Claim(t.Context(), op("l", "/api/issue"), nothing)
+		require.NoError(t, err)
+		require.True(t, fresh)
+
+		// Both have claimed a key, for two spellings; each spelling is given its own, also where the older one did not happen.
+		require.EqualValues(t, 1, insert("voided", "m"))
+		second, fresh, err := b.ledger.Claim(t.Context(), op("m", "/api/issue"), nothing)
+		require.NoError(t, err)
+		require.True(t, fresh)
+		require.NoError(t, b.ledger.Finish(t.Context(), second, nil))
+		got, _, err := b.ledger.Claim(t.Context(), op("m", spelled), nothing)
+		require.NoError(t, err)
+		require.Equal(t, "voided", got.ID)
+		exec(`UPDATE operations SET state = 'void' WHERE id = 'voided'`)
+		changed := op("m", spelled)
+		changed.Request.BodyDigest = "another"
+		got, fresh, err = b.ledger.Claim(t.Context(), changed, nothing)
+		require.NoError(t, err)
+		require.False(t, fresh)
+		require.Equal(t, second.ID, got.ID, "it has lost its key, and the route's is taken")
 	})
 }
 

@@ -68,6 +68,7 @@ func crowd(db *sql.DB) error {
 		`INSERT INTO events SELECT i, seq, ` + at + `, 'accepted', 'li', 'op-' || i || '-' || seq, '{}' FROM ` + n + `, generate_series(1, 5) seq`,
 		`INSERT INTO operations SELECT 'op-' || i, CASE WHEN i % 2 = 0 THEN 'scope-' || i END, 'f', 'handle', CASE WHEN i % 1000 = 0 THEN 'running' ELSE 'done' END, 'a', 'demo', 'issue',
 			'POST', '/', 'r', 'IM' || i, '{}', 200, '{}', '', ` + at + `, ` + at + `, ` + at + ` FROM ` + n,
+		`UPDATE operations SET request_scope = 'request-' || id WHERE scope IS NOT NULL`,
 		`INSERT INTO subscriptions SELECT 'sub-' || i, CASE WHEN i % 4 = 0 THEN 'b' ELSE 'a' END, i, 'https://example.com', 'issue', 'minutely', '', CASE WHEN i % 3 = 0 THEN 'dropped' ELSE 'active' END,
 			'', ` + at + `, NULL, NULL FROM ` + n,
 		`INSERT INTO deliveries SELECT 'msg_' || i || '-' || seq, 'a', 'sub-' || i, i, i % 16, ` + at + `, seq, 'relations', '{}',

@@ -14,6 +14,9 @@ import (
 // Header carries the credentials of an Application as a JSON object. Where it is there, those among the parameters are passed over.
 const Header = "X-Bkapi-Authorization"
 
+// Parameters are those by which an Application, or the browser of a person who is logged in, logs in. Whom they name as acting is no credential.
+var Parameters = []string{"bk_app_code", "app_code", "bk_app_secret", "app_secret", "bk_token", "bk_ticket", "access_token"}
+
 // Application is the credential of the itsm family, which the publish family takes as well: an app's code and secret, and the person for whom
 // it calls. All of it is as the caller says, and may be empty.
 type Application struct {

@@ -197,7 +197,8 @@ func TestCalledAsTheSeedShows(t *testing.T) {
 			require.Empty(t, replay.Header.Get("X-RateLimit-Remaining"), "a replay costs nothing")
 		}
 		require.Equal(t, after, b.ticket(on.Number))
-		b.done(call("X-Idempotency-Key", "k:2", "Idempotency-Key", "k:1"))
+		b.refused(call("X-Idempotency-Key", "k:2", "Idempotency-Key", "k:1"), 400, "MTCH-0015", "Idempotency-Key")
+		b.done(call("X-Idempotency-Key", "k:1", "Idempotency-Key", "k:1"))
 		b.refused(b.call(on.UUID, nil, header, "k:1"), 422, "MTCH-0006", "key")
 	}
 }

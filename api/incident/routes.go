@@ -38,6 +38,7 @@ const pathHandle = "/v1/external/incident/handle"
 // Family gives the family as the server mounts it. Whatever is asked for under /v1 or /v2 and belongs to nobody else is refused in this
 // family's words, as the gateway of the original system does.
 func (h *Handler) Family() api.Family {
+	const histories = "/v1/:ticket_type/list-histories"
 	return api.Family{
 		Channel:      ticket.ChannelIncident,
 		Prefixes:     []string{"/v1", "/v2"},
@@ -49,8 +50,8 @@ func (h *Handler) Family() api.Family {
 			{Method: http.MethodPost, Path: pathHandle, Scope: desk.Write, Handler: api.Body(h.handle)},
 			{Method: http.MethodPost, Path: "/v1/external/incident/create", Scope: desk.Write, Handler: api.Body(h.create)},
 			{Method: http.MethodGet, Path: "/v1/external/incident/:incident_num", Scope: desk.Read, Handler: h.detail},
-			{Method: http.MethodPost, Path: "/v1/external/:ticket_type/list-histories", Scope: desk.Read, Handler: h.histories},
-			{Method: http.MethodPost, Path: "/v1/:ticket_type/list-histories", Scope: desk.Read, Handler: h.histories},
+			{Method: http.MethodPost, Path: "/v1/external/:ticket_type/list-histories", Operation: histories, Scope: desk.Read, Handler: h.histories},
+			{Method: http.MethodPost, Path: histories, Scope: desk.Read, Handler: h.histories},
 		},
 	}
 }

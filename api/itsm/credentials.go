@@ -14,6 +14,7 @@ import (
 // one of the credentials that every family takes.
 func (h *Handler) authenticate(c *fiber.Ctx) (app desk.App, known bool, err error) {
 	given, unreadable, err := applicationOf(c)
+	api.ActsFor(c, given.User)
 	switch {
 	case unreadable != nil && commonCredential(c):
 		return app, false, nil // what is wrong with the body is told to those who may know

@@ -3,6 +3,7 @@ package itsm_test
 import (
 	"bytes"
 	"encoding/json"
+	"fmt"
 	"log/slog"
 	"net/http"
 	"net/netip"
@@ -432,17 +433,18 @@ func TestTokensAreTheTenants(t *testing.T) {
 
 func TestARequestThatIsRepeatedIsDoneOnce(t *testing.T) {
 	b := setup(t)
-	for _, path := range []string{esb + "create_ticket/", native + "ticket/create_ticket/", gateway + "create_ticket/"} {
+	for i, path := range []string{esb + "create_ticket/", native + "ticket/create_ticket/", gateway + "create_ticket/"} {
 		body := members{"creator": "wang", "fast_approval": true, "fields": form("title", path, "APPROVER", "bob")}
+		k, r := fmt.Sprint("k-", i), fmt.Sprint("r-", i) // a call has one key at all its addresses
 		before := len(b.listed(members{"page_size": 100}))
-		first := b.Do("POST", path, body, "X-Idempotency-Key", "k")
+		first := b.Do("POST", path, body, "X-Idempotency-Key", k)
 		b.done(first, &struct{}{})
-		again := b.Do("POST", path, body, "Idempotency-Key", "k")
+		again := b.Do("POST", path, body, "Idempotency-Key", k)
 		require.Equal(t, string(first.Body), string(again.Body))
 		require.Equal(t, []string{"false", "true"}, []string{first.Header.Get("X-Idempotency-Replayed"), again.Header.Get("X-Idempotency-Replayed")})
 		require.Len(t, b.listed(members{"page_size": 100}), before+1)
 
-		other := b.Do("POST", path, members{"creator": "li", "fast_approval": true, "fields": form("title", "x", "APPROVER", "bob")}, "X-Idempotency-Key", "k")
+		other := b.Do("POST", path, members{"creator": "li", "fast_approval": true, "fields": form("title", "x", "APPROVER", "bob")}, "X-Idempotency-Key", k)
 		code, key := "1642201", "1640001"
 		if strings.HasPrefix(path, "/api/") {
 			code, key = "1306422", "1306406"
@@ -452,8 +454,8 @@ func TestARequestThatIsRepeatedIsDoneOnce(t *testing.T) {
 
 		// A refusal is HTTP 200 and yet not remembered.
 		wrong := members{"creator": "wang", "fast_approval": true, "fields": form("title", "x")}
-		b.refused(b.Do("POST", path, wrong, "X-Idempotency-Key", "r"), 200, "3900003", "APPROVER")
-		b.done(b.Do("POST", path, body, "X-Idempotency-Key", "r"), &struct{}{})
+		b.refused(b.Do("POST", path, wrong, "X-Idempotency-Key", r), 200, "3900003", "APPROVER")
+		b.done(b.Do("POST", path, body, "X-Idempotency-Key", r), &struct{}{})
 	}
 	b.back.Err = ticket.Refuse(ticket.Unavailable, "not now")
 	for path, code := range map[string]string{esb + "create_ticket/": "1306503", native + "ticket/create_ticket/": "1650301", gateway + "create_ticket/": "1650301"} {

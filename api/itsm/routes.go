@@ -80,12 +80,12 @@ func (h *Handler) Families() []api.Family {
 }
 
 func (h *Handler) family(a address, under string, at func(operation) (path string, methods []string)) api.Family {
-	f := api.Family{Channel: ticket.ChannelITSM, Prefixes: []string{under}, Refuse: a.refuse, Subject: subject, Headers: []string{bkapi.Header}, Authenticate: []api.Authenticator{h.authenticate}}
+	f := api.Family{Channel: ticket.ChannelITSM, Prefixes: []string{under}, Refuse: a.refuse, Subject: subject, Headers: []string{bkapi.Header}, Credentials: bkapi.Parameters, Authenticate: []api.Authenticator{h.authenticate}}
 	for _, o := range operations {
 		path, methods := at(o)
 		for _, prefix := range a.prefixes {
 			for _, method := range methods {
-				f.Routes = append(f.Routes, api.Route{Method: method, Path: prefix + path + "/", Scope: o.scope, Handler: h.serve(a, o)})
+				f.Routes = append(f.Routes, api.Route{Method: method, Path: prefix + path + "/", Operation: "/itsm/" + o.esb, Scope: o.scope, Handler: h.serve(a, o)})
 			}
 		}
 	}

@@ -44,6 +44,7 @@ func (h *Handler) Family() api.Family {
 		Refuse:       refuse,
 		Subject:      subject,
 		Headers:      append([]string{bkapi.Header}, sdkhmac.Headers...),
+		Credentials:  bkapi.Parameters,
 		Authenticate: ways,
 		Routes:       []api.Route{{Method: http.MethodPost, Path: "/api/publish", Scope: desk.Write, Handler: h.publish}},
 	}

@@ -36,15 +36,8 @@ func (l *Log) Claim(ctx context.Context, op desk.Operation, prepare func(*desk.O
 }
 
 func (l *Log) claim(ctx context.Context, q *db.Tx, op desk.Operation, prepare func(*desk.Operation) error) (desk.Operation, bool, error) {
-	stored, found, err := l.findByKey(ctx, q, op)
-	if err != nil {
-		return desk.Operation{}, false, err
-	}
-	if found {
-		taken, fresh, err := l.resolveConflict(ctx, q, stored, op)
-		if err != nil || taken != nil {
-			return orZero(taken), fresh, err
-		}
+	if taken, fresh, err := l.taken(ctx, q, op); err != nil || taken != nil {
+		return orZero(taken), fresh, err
 	}
 	if op.Kind == desk.KindOpen {
 		if err := l.assignIdentity(ctx, q, &op); err != nil {
@@ -71,29 +64,47 @@ func orZero(op *desk.Operation) desk.Operation {
 	return *op
 }
 
-// findByKey finds the operation that has the key of this one.
-func (l *Log) findByKey(ctx context.Context, q *db.Tx, op desk.Operation) (desk.Operation, bool, error) {
-	scope := scopeOf(op.Request)
-	if scope == nil {
-		return desk.Operation{}, false, nil
+// taken gives the operation that has the key of this one, and fresh where it is to be tried again; nil: the key is free. Errors are those of
+// resolveConflict.
+func (l *Log) taken(ctx context.Context, q *db.Tx, op desk.Operation) (taken *desk.Operation, fresh bool, err error) {
+	for { // a key that was freed may be another's by how its address is spelled
+		stored, same, found, err := l.findByKey(ctx, q, op)
+		if err != nil || !found {
+			return nil, false, err
+		}
+		if taken, fresh, err = l.resolveConflict(ctx, q, stored, op, same); err != nil || taken != nil {
+			return taken, fresh, err
+		}
 	}
-	var row operationRow
-	found, err := q.Find(ctx, &row, `SELECT `+operationColumns+` FROM operations WHERE scope = ? AND scope IS NOT NULL`, *scope)
-	if err != nil || !found {
-		return desk.Operation{}, false, db.Wrap("look for the key", err)
-	}
-	if row, err = l.decryptBody(row); err != nil {
-		return desk.Operation{}, false, err
-	}
-	stored, err := row.operation()
-	stored.Request.Key, stored.Request.Path, stored.Request.App = op.Request.Key, op.Request.Path, op.Request.App // the scope is the same
-	return stored, true, err
 }
 
-// resolveConflict decides between a stored operation and a new one with the same key. It gives the stored one, and fresh where it is to be tried again;
-// or nil where the stored one was void and has lost its key to another request. Reused: the key was used for another request; Busy: the first is still running.
-func (l *Log) resolveConflict(ctx context.Context, q *db.Tx, stored, op desk.Operation) (taken *desk.Operation, fresh bool, err error) {
-	same := stored.Request.Fingerprint == op.Request.Fingerprint
+// findByKey finds the operation that has the key of this one, and tells whether it is the same request. One that was claimed for the very address
+// comes first: a process of the version before may have claimed another for another spelling.
+func (l *Log) findByKey(ctx context.Context, q *db.Tx, op desk.Operation) (stored desk.Operation, same, found bool, err error) {
+	if op.Request.Key == "" {
+		return stored, false, false, nil
+	}
+	spelled := spelledScope(op.Request)
+	var row operationRow
+	found, err = q.Find(ctx, &row, `SELECT `+operationColumns+` FROM operations
+		WHERE (scope = ? AND scope IS NOT NULL) OR (request_scope = ? AND request_scope IS NOT NULL AND scope IS NOT NULL)
+		ORDER BY CASE WHEN scope = ? THEN 0 ELSE 1 END LIMIT 1`, spelled, requestScope(op.Request), spelled)
+	if err != nil || !found {
+		return stored, false, false, db.Wrap("look for the key", err)
+	}
+	if row, err = l.decryptBody(row); err != nil {
+		return stored, false, false, err
+	}
+	stored, err = row.operation()
+	r := &stored.Request
+	r.Key, r.Path, r.Route, r.App = op.Request.Key, op.Request.Path, op.Request.Route, op.Request.App // the scope is the same
+	return stored, row.same(op.Request), true, err
+}
+
+// resolveConflict decides between a stored operation and a new one with the same key; same: they are one request. It gives the stored one, and fresh
+// where it is to be tried again; or nil where the stored one was void and has lost its key to another request. Reused: the key was used for
+// another request; Busy: the first is still running.
+func (l *Log) resolveConflict(ctx context.Context, q *db.Tx, stored, op desk.Operation, same bool) (taken *desk.Operation, fresh bool, err error) {
 	switch {
 	case stored.State == desk.Void && same:
 		stored.State, stored.Lease = desk.Running, db.At(op.Lease).Time
@@ -147,22 +158,15 @@ func (l *Log) Transact(ctx context.Context, op desk.Operation, effect func(ctx c
 }
 
 func (l *Log) transact(ctx context.Context, q *db.Tx, op desk.Operation, effect func(ctx context.Context) (desk.Answer, error)) (desk.Operation, bool, error) {
-	stored, found, err := l.findByKey(ctx, q, op)
-	if err != nil {
+	taken, fresh, err := l.taken(ctx, q, op)
+	switch {
+	case err != nil:
 		return desk.Operation{}, false, err
-	}
-	if found {
-		taken, fresh, err := l.resolveConflict(ctx, q, stored, op)
-		switch {
-		case err != nil:
-			return desk.Operation{}, false, err
-		case taken != nil && !fresh:
-			return *taken, false, nil
-		case taken != nil:
-			op.ID = taken.ID
-		}
-	}
-	if op.ID != stored.ID || !found {
+	case taken != nil && !fresh:
+		return *taken, false, nil
+	case taken != nil:
+		op.ID = taken.ID
+	default:
 		// Inserted before the effect, so that of two requests with one key the second waits here for the first.
 		if added, err := l.insert(ctx, q, op); err != nil || !added {
 			return desk.Operation{}, false, errors.Join(err, unless(added, errTaken))

@@ -1,6 +1,7 @@
 package operations
 
 import (
+	"cmp"
 	"context"
 	"crypto/sha256"
 	"encoding/hex"
@@ -36,10 +37,13 @@ type operationRow struct {
 	Body        string       `db:"body"`
 	CreatedAt   db.Timestamp `db:"created_at"`
 	Lease       db.Timestamp `db:"lease"`
+
+	RequestScope       *string `db:"request_scope"`
+	RequestFingerprint string  `db:"request_fingerprint"`
 }
 
 const operationColumns = `id, scope, fingerprint, kind, state, tenant, app, door, method, path, request_id, address, number, content, status, body,
-	created_at, lease`
+	created_at, lease, request_scope, request_fingerprint`
 
 // operationContent is what an operation does.
 type operationContent struct {
@@ -58,7 +62,7 @@ func rowOf(op desk.Operation) (operationRow, error) {
 	// The query of an address may carry credentials; they are part of the scope, as a digest, and kept nowhere.
 	path, _, _ := strings.Cut(r.Path, "?")
 	return operationRow{
-		ID: op.ID, Scope: scopeOf(r), Fingerprint: r.Fingerprint, Kind: string(op.Kind), State: string(op.State), Tenant: r.App.Tenant,
+		ID: op.ID, Scope: spelledScope(r), Fingerprint: r.BodyDigest, RequestScope: requestScope(r), RequestFingerprint: r.Fingerprint, Kind: string(op.Kind), State: string(op.State), Tenant: r.App.Tenant,
 		App: r.App.Code, Channel: string(r.Channel), Method: r.Method, Path: path, RequestID: r.RequestID, Address: r.Address,
 		Number: op.Ticket.Number, Content: string(content), Status: op.Answer.Status, Body: string(op.Answer.Body),
 		CreatedAt: db.At(op.CreatedAt), Lease: db.At(op.Lease),
@@ -74,7 +78,7 @@ func (r operationRow) operation() (desk.Operation, error) {
 	op := desk.Operation{
 		ID: r.ID,
 		Request: desk.Request{App: desk.App{Code: r.App, Tenant: r.Tenant}, Channel: ticket.Channel(r.Channel), Method: r.Method, Path: r.Path,
-			Fingerprint: r.Fingerprint, RequestID: r.RequestID, Address: r.Address},
+			Fingerprint: r.RequestFingerprint, BodyDigest: r.Fingerprint, RequestID: r.RequestID, Address: r.Address},
 		Kind: desk.Kind(r.Kind), Series: c.Series, Ticket: c.Ticket, Opening: c.Opening, Command: c.Command,
 		Answer: desk.Answer{Status: r.Status}, State: desk.OperationState(r.State), CreatedAt: r.CreatedAt.Time, Lease: r.Lease.Time,
 	}
@@ -84,19 +88,32 @@ func (r operationRow) operation() (desk.Operation, error) {
 	return op, nil
 }
 
-// scopeOf is the digest of what makes two requests the same; nil: no key, so no two are.
-func scopeOf(r desk.Request) *string {
+// requestScope is the digest of what makes two requests the same; nil: no key, so no two are.
+func requestScope(r desk.Request) *string { return scopeOf(r, cmp.Or(r.Route, r.Path)) }
+
+// spelledScope is that digest as the version before makes it and looks for it: the address counts as it was spelled.
+func spelledScope(r desk.Request) *string { return scopeOf(r, r.Path) }
+
+func scopeOf(r desk.Request, target string) *string {
 	if r.Key == "" {
 		return nil
 	}
 	// JSON keeps the bounds between the parts.
-	raw, err := json.Marshal([]string{r.App.Tenant, r.App.Code, r.Method, r.Path, r.Key})
+	raw, err := json.Marshal([]string{r.App.Tenant, r.App.Code, r.Method, target, r.Key})
 	if err != nil {
 		panic("store: strings that do not marshal: " + err.Error())
 	}
 	sum := sha256.Sum256(raw)
 	scope := hex.EncodeToString(sum[:])
 	return &scope
+}
+
+// same reports whether a request is the one that the row was claimed for; the two have the same scope.
+func (r operationRow) same(as desk.Request) bool {
+	if r.RequestScope == nil { // by a process of the version before
+		return r.Fingerprint == as.BodyDigest
+	}
+	return r.RequestFingerprint == as.Fingerprint
 }
 
 // insert inserts an operation; false: another one has its scope.
@@ -114,10 +131,10 @@ func (l *Log) insert(ctx context.Context, q *db.Tx, op desk.Operation) (bool, er
 		mac = a.Digest(chain.ClaimParts(op.ID, op.Ticket.ID)...)
 	}
 	n, err := q.Exec(ctx, `INSERT INTO operations (`+operationColumns+`, operator, seal, why)
-		VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, '')
-		ON CONFLICT (scope) WHERE scope IS NOT NULL DO NOTHING`,
+		VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, '')
+		ON CONFLICT DO NOTHING`,
 		r.ID, r.Scope, r.Fingerprint, r.Kind, r.State, r.Tenant, r.App, r.Channel, r.Method, r.Path, r.RequestID, r.Address, r.Number, r.Content,
-		r.Status, r.Body, r.CreatedAt, r.Lease, operatorOf(op), mac)
+		r.Status, r.Body, r.CreatedAt, r.Lease, r.RequestScope, r.RequestFingerprint, operatorOf(op), mac)
 	if err != nil {
 		return false, fmt.Errorf("insert operation: %w", err)
 	}
@@ -237,7 +254,7 @@ func (l *Log) Happened(ctx context.Context, id string) (happened bool, err error
 // keeps the rest: see PruneAudit. Keys must be remembered for 24 hours at least (contracts); operations that are still running stay.
 func (l *Log) PruneOperations(ctx context.Context, before time.Time, limit int) (pruned int64, err error) {
 	err = l.db.Write(ctx, func(ctx context.Context, q *db.Tx) error {
-		pruned, err = q.Exec(ctx, `UPDATE operations SET scope = NULL, fingerprint = '', content = '', body = '' WHERE id IN (
+		pruned, err = q.Exec(ctx, `UPDATE operations SET scope = NULL, fingerprint = '', request_scope = NULL, request_fingerprint = '', content = '', body = '' WHERE id IN (
 			SELECT id FROM operations WHERE state <> 'running' AND content <> '' AND created_at < ? ORDER BY created_at LIMIT ?)`, db.At(before), limit)
 		if err != nil {
 			return fmt.Errorf("prune operations: %w", err)

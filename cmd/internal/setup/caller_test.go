@@ -66,7 +66,11 @@ func (p product) call(method, path, secret string, body any, headers ...string) 
 			require.NoError(p, err)
 			query.Set(name, strings.Trim(string(text), `"`))
 		}
-		path, raw = path+"?"+query.Encode(), ""
+		mark := "?"
+		if strings.Contains(path, mark) {
+			mark = "&"
+		}
+		path, raw = path+mark+query.Encode(), ""
 	}
 	r := httptest.NewRequest(method, path, strings.NewReader(raw))
 	if secret != "" {

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"maps"
 	"net/http"
+	"net/url"
 	"reflect"
 	"slices"
 	"strings"
@@ -58,6 +59,41 @@ func raw(t *testing.T, body any) string {
 	text, err := json.Marshal(body)
 	require.NoError(t, err)
 	return string(text)
+}
+
+// spelled are other spellings of a route's path: with and without the last slash, with a query that says nothing, with what need not be escaped
+// escaped, and the other paths of the same call.
+func (p product) spelled(r api.Route, path string) []string {
+	slashed := strings.TrimSuffix(path, "/")
+	if slashed == path {
+		slashed += "/"
+	}
+	all := []string{slashed, path + "?", slashed + "?&"}
+	if i := strings.LastIndex(path, "/IM"); i >= 0 {
+		all = append(all, path[:i]+"/%49M"+path[i+3:])
+	}
+	for _, f := range p.server.Families() {
+		for _, other := range f.Routes {
+			if r.Operation != "" && other.Operation == r.Operation && other.Method == r.Method && other.Path != r.Path {
+				all = append(all, other.Path)
+			}
+		}
+	}
+	return all
+}
+
+// respelled is a body with its members in another order, in other escapes and with blanks; empty where it is no object.
+func respelled(t *testing.T, body any) string {
+	t.Helper()
+	var members map[string]json.RawMessage
+	if body == nil || json.Unmarshal([]byte(raw(t, body)), &members) != nil {
+		return ""
+	}
+	var out []string
+	for _, name := range slices.Backward(slices.Sorted(maps.Keys(members))) {
+		out = append(out, fmt.Sprintf(`"\u%04x%s" :  %s`, name[0], name[1:], members[name]))
+	}
+	return "\n{ " + strings.Join(out, ",\n\t") + " }\n"
 }
 
 // TestEveryCallIsReplayed makes every call of every family that takes an idempotency key, and repeats it: the answer comes again to the
@@ -120,16 +156,58 @@ func TestEveryCallIsReplayed(t *testing.T) {
 		}
 
 		before = done
-		for _, headers := range [][]string{{api.HeaderXKey, key}, {api.HeaderKey, key}, {api.HeaderXKey, key, api.HeaderKey, "another"}} {
-			a := ask(body, headers...)
-			require.Equal(t, "true", a.header.Get(api.HeaderReplayed), "%s %v: %d %s", route, headers, a.status, a.body)
+		replayed := func(a answer, how ...any) {
+			t.Helper()
+			require.Equal(t, "true", a.header.Get(api.HeaderReplayed), "%s %v: %d %s", route, how, a.status, a.body)
 			require.Equal(t, first.status, a.status, route)
 			require.Equal(t, first.body, a.body, route)
 			require.Equal(t, first.header.Get("Content-Type"), a.header.Get("Content-Type"), route)
 		}
-		if r.Method != http.MethodGet { // where another query is another address, and no body says otherwise
-			a := ask(raw(t, body)+" ", api.HeaderXKey, key)
-			require.Equal(t, http.StatusUnprocessableEntity, a.status, "%s with another body: %s", route, a.body)
+		for _, headers := range [][]string{{api.HeaderXKey, key}, {api.HeaderKey, key}, {api.HeaderXKey, key, api.HeaderKey, key}} {
+			replayed(ask(body, headers...), headers)
+		}
+		a := ask(body, api.HeaderXKey, key, api.HeaderKey, "another")
+		require.Equal(t, http.StatusBadRequest, a.status, "%s with two keys: %s", route, a.body)
+
+		// However it is spelled, it is the same request.
+		at := func(path string, body any) answer { return p.call(r.Method, path, secret, body, api.HeaderXKey, key) }
+		for _, spelled := range p.spelled(r, path) {
+			replayed(at(spelled, body), spelled)
+		}
+		if other := respelled(t, body); other != "" {
+			replayed(at(path, other), other)
+		}
+		if r.Method == http.MethodGet { // the query of which the caller here sorts
+			var pairs []string
+			for name, value := range body.(object) {
+				text := raw(t, value)
+				pairs = append(pairs, name+"="+url.QueryEscape(strings.Trim(text, `"`)))
+			}
+			slices.Sort(pairs)
+			slices.Reverse(pairs)
+			replayed(at(path+"?"+strings.Join(pairs, "&&"), nil), pairs)
+		}
+		credentials := strings.Contains(r.Path, "/itsm/") || strings.HasPrefix(r.Path, "/openapi/") || r.Path == "/api/publish"
+		if inside, is := body.(object); is && credentials {
+			more := maps.Clone(inside)
+			more["bk_token"] = "another"
+			replayed(at(path+"?bk_app_secret="+secret+"&bk_app_code=north", more), "with credentials")
+		}
+
+		// Other content is another request, wherever it stands.
+		others := map[string]answer{"another query": at(path+"?zz=1", body)}
+		if inside, is := body.(object); is || body == nil {
+			more := maps.Clone(inside)
+			if more == nil {
+				more = object{}
+			}
+			more["zz"] = 1
+			others["another body"] = at(path, more)
+		} else {
+			others["another body"] = at(path, strings.Replace(raw(t, body), "neutral node", "another node", 1))
+		}
+		for how, a := range others {
+			require.Equal(t, http.StatusUnprocessableEntity, a.status, "%s with %s: %s", route, how, a.body)
 			require.Equal(t, "false", a.header.Get(api.HeaderReplayed), route)
 		}
 		unchanged("the same key")
