@@ -27,11 +27,8 @@ const (
 // readBody reads the body of a request. The HTTP layer would do it before anybody is asked, and set aside at once what a caller only announces: a
 // thousand connections that send a header each would take a gigabyte.
 func (s *Server) readBody(c *fiber.Ctx) error {
-	switch string(c.Request().Header.Peek(headerUnread)) {
-	case tooLarge:
+	if len(c.Request().Header.Peek(headerUnread)) > 0 {
 		return cutOff(c, fiber.ErrRequestEntityTooLarge)
-	case unclear:
-		return cutOff(c, fiber.NewError(http.StatusBadRequest, "the length of the body is said more than once"))
 	}
 	stream := c.Context().RequestBodyStream()
 	if stream == nil {
@@ -49,7 +46,11 @@ func (s *Server) readBody(c *fiber.Ctx) error {
 		body.Grow(max(0, c.Request().Header.ContentLength()-largeBody))
 		_, err = io.CopyN(&body, stream, int64(s.config.BodyLimit-largeBody+1))
 	}
+	unclear := faultOf(c.Context().Conn())
 	switch fault := net.Error(nil); {
+	case err != nil && !errors.Is(err, io.EOF) && unclear != nil: // whoever reads the chunks does not always hand the error on
+		drain(c.Context().Conn())
+		return cutOff(c, unclear)
 	case body.Len() > s.config.BodyLimit:
 		return cutOff(c, fiber.ErrRequestEntityTooLarge)
 	case errors.As(err, &fault) && fault.Timeout():
@@ -61,44 +62,21 @@ func (s *Server) readBody(c *fiber.Ctx) error {
 	return nil
 }
 
-// headerUnread marks a request whose body is not to be read, and says why.
-const (
-	headerUnread = "X-Signalbox-Unread"
-	tooLarge     = "too large"
-	unclear      = "unclear" // where it ends
-)
+// headerUnread marks a request whose body is not to be read, because it is too large.
+const headerUnread = "X-Signalbox-Unread"
 
 // refuseUnread has a request refused at once that announces too large a body: the HTTP layer would wait for the beginning of it, or even ask for
-// it. And one that says more than once how long its body is (RFC 9112, section 6.3): where a proxy in front believes the other word, a stranger's
-// body is taken for somebody else's next request.
+// it.
 func (s *Server) refuseUnread() {
 	s.app.Server().HeaderReceived = func(h *fasthttp.RequestHeader) fasthttp.RequestConfig {
-		why := ""
-		switch {
-		case lengths(h.RawHeaders()) > 1:
-			why = unclear
-		case h.ContentLength() > s.config.BodyLimit:
-			why = tooLarge
-		}
 		h.Del(headerUnread)
-		if why != "" {
+		if h.ContentLength() > s.config.BodyLimit {
 			h.SetContentLength(0)
 			h.Del(fiber.HeaderExpect)
-			h.Set(headerUnread, why)
+			h.Set(headerUnread, "1")
 		}
 		return fasthttp.RequestConfig{}
 	}
-}
-
-// lengths counts the headers that say how long a body is.
-func lengths(headers []byte) (n int) {
-	for line := range bytes.Lines(headers) {
-		name, _, _ := bytes.Cut(line, []byte(":"))
-		if name := bytes.TrimSpace(name); bytes.EqualFold(name, []byte(fiber.HeaderContentLength)) || bytes.EqualFold(name, []byte(fiber.HeaderTransferEncoding)) {
-			n++
-		}
-	}
-	return n
 }
 
 // cutOff refuses a request whose body was not read to its end. What follows on the connection is no request, and nobody is to read it: whoever

@@ -8,6 +8,7 @@ import (
 
 	"github.com/gofiber/fiber/v2"
 
+	"signalbox/internal/framing"
 	"signalbox/ticket"
 )
 
@@ -67,8 +68,11 @@ var statuses = map[ticket.Code]int{
 func classify(err error) Refusal {
 	refusal := ticket.AsError(err)
 	var server *fiber.Error
+	var unclear *framing.Fault
 	switch {
 	case refusal != nil:
+	case errors.As(err, &unclear):
+		return Refusal{*ticket.Refuse(ticket.Invalid, "the request is not proper HTTP: "+unclear.Reason), unclear.Status}
 	case errors.Is(err, context.DeadlineExceeded), errors.Is(err, context.Canceled):
 		refusal = ticket.Refuse(ticket.Unavailable, "the request could not be done in time; it may be repeated")
 	case errors.As(err, &server):

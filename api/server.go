@@ -8,6 +8,7 @@ import (
 	"net"
 	"net/http"
 	"strconv"
+	"strings"
 	"sync/atomic"
 	"time"
 
@@ -88,6 +89,7 @@ func New(config Config, apps Apps, ready func(ctx context.Context) error, log *s
 	s.health()
 	s.guardMethods()
 	s.refuseUnread()
+	s.refuseMalformed()
 	return s
 }
 
@@ -231,10 +233,50 @@ func (s *Server) guardMethods() {
 			inner(rctx)
 			return
 		}
-		c := s.app.AcquireCtx(rctx)
-		defer s.app.ReleaseCtx(c)
-		if err := s.refuse(c, fiber.NewError(http.StatusMethodNotAllowed)); err != nil {
-			s.log.Error("http.refuse", "error", err)
-		}
+		s.refuseOutright(rctx, fiber.NewError(http.StatusMethodNotAllowed))
 	}
+}
+
+// refuseMalformed answers what never became a request: it is not HTTP, its end is not clear, or its head is too large or too slow. Its first line,
+// as far as it came, says whose words fit.
+func (s *Server) refuseMalformed() {
+	s.app.Server().ErrorHandler = func(rctx *fasthttp.RequestCtx, err error) {
+		conn, _ := rctx.Conn().(framed)
+		var method, target string
+		var slow net.Error
+		switch {
+		case conn != nil && conn.Fault() != nil:
+			err, method, target = conn.Fault(), conn.Fault().Method, conn.Fault().Target
+		case errors.As(err, new(*fasthttp.ErrSmallBuffer)):
+			err = fiber.ErrRequestHeaderFieldsTooLarge
+		case errors.As(err, &slow) && slow.Timeout():
+			err = fiber.ErrRequestTimeout
+		default:
+			err = fiber.NewError(http.StatusBadRequest, err.Error())
+		}
+		if conn != nil && target == "" {
+			method, target = conn.Begun()
+		}
+		rctx.Request.Reset()
+		if strings.HasPrefix(target, "/") && !strings.HasPrefix(target, "//") {
+			rctx.Request.Header.SetMethod(method)
+			rctx.Request.SetRequestURI(target)
+		}
+		drain(rctx.Conn())
+		s.refuseOutright(rctx, err)
+	}
+}
+
+// refuseOutright answers what is kept from Fiber, with the line in the log and the count that every request has.
+func (s *Server) refuseOutright(rctx *fasthttp.RequestCtx, err error) {
+	began := time.Now()
+	c := s.app.AcquireCtx(rctx)
+	defer s.app.ReleaseCtx(c)
+	rc := s.begin(c)
+	if err := s.refuse(c, err); err != nil {
+		s.log.Error("http.refuse", "error", err)
+	}
+	took := time.Since(began)
+	s.meter.count(c, rc, took)
+	s.logAccess(c, rc, took)
 }

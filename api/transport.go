@@ -10,19 +10,21 @@ import (
 	"net"
 	"os"
 	"os/signal"
-	"signalbox/ratelimit"
 	"sync"
 	"sync/atomic"
 	"syscall"
 	"time"
+
+	"signalbox/internal/framing"
+	"signalbox/ratelimit"
 )
 
-// transport puts the limit of connections, and TLS where it is wanted, around a listener. stop ends what it keeps running.
+// transport puts the limit of connections, TLS where it is wanted, and strict framing around a listener. stop ends what it keeps running.
 func (s *Server) transport(l net.Listener) (around net.Listener, stop func(), err error) {
 	stop = func() {}
 	l = &limitedListener{Listener: l, most: s.config.ConnectionsPerAddress, exempt: s.trustedPeer, log: s.log}
 	if s.config.TLSCert == "" && s.config.TLSKey == "" {
-		return l, stop, nil
+		return framing.Listen(l), stop, nil
 	}
 	pair := &keyPair{cert: s.config.TLSCert, key: s.config.TLSKey, log: s.log}
 	if err := pair.load(); err != nil {
@@ -32,7 +34,8 @@ func (s *Server) transport(l net.Listener) (around net.Listener, stop func(), er
 	hangup := make(chan os.Signal, 1)
 	signal.Notify(hangup, syscall.SIGHUP) // now: until then it would end the process
 	go pair.watch(ctx, hangup)
-	return tls.NewListener(l, &tls.Config{MinVersion: tls.VersionTLS12, NextProtos: []string{"http/1.1"}, GetCertificate: pair.get}), stop, nil
+	l = tls.NewListener(l, &tls.Config{MinVersion: tls.VersionTLS12, NextProtos: []string{"http/1.1"}, GetCertificate: pair.get})
+	return framing.Listen(l), stop, nil
 }
 
 // keyPair is a certificate and its key in files that others replace while we run.
@@ -177,10 +180,29 @@ func (c *conn) Close() error {
 
 // drain has a connection closed in such a way that its other end can see the answer although it is still sending.
 func drain(c net.Conn) {
-	if over, ok := c.(*tls.Conn); ok {
-		c = over.NetConn()
+	for {
+		switch at := c.(type) {
+		case *conn:
+			at.draining.Store(true)
+			return
+		case interface{ NetConn() net.Conn }:
+			c = at.NetConn()
+		default:
+			return
+		}
 	}
-	if ours, ok := c.(*conn); ok {
-		ours.draining.Store(true)
+}
+
+// framed is a connection on which framing is checked.
+type framed interface {
+	Fault() *framing.Fault
+	Begun() (method, target string)
+}
+
+// faultOf is why nothing more is read from a connection; nil: there is no fault.
+func faultOf(c net.Conn) error {
+	if c, ok := c.(framed); ok && c.Fault() != nil {
+		return c.Fault()
 	}
+	return nil
 }
