@@ -1,6 +1,13 @@
 package notice
 
-import "signalbox/ticket"
+import (
+	"strings"
+	"unicode"
+
+	"golang.org/x/text/unicode/norm"
+
+	"signalbox/ticket"
+)
 
 // Published is an event of the stream that lasting subscriptions follow: one that a caller published (seed 003), or one of a ticket.
 type Published struct {
@@ -35,6 +42,18 @@ const (
 	KindTest          = "test"
 	StatusTest        = "OK"
 )
+
+// Reserved reports whether a source is ours alone to publish as, or reads like it: OurSource in any case, with blanks around it, or of characters that are the same
+// once they are folded (Unicode, NFKC_Casefold).
+func Reserved(source string) bool {
+	plain := strings.Map(func(r rune) rune {
+		if unicode.In(r, unicode.Cf, unicode.Variation_Selector, unicode.Other_Default_Ignorable_Code_Point) {
+			return -1
+		}
+		return r
+	}, norm.NFKC.String(source))
+	return strings.EqualFold(strings.TrimSpace(plain), OurSource)
+}
 
 // OfTicket gives the event of the stream that a ticket's event is; before and after are the ticket around it. ok is false where the stream
 // is not told. The type of what opened or closed it is status, of everything else that moved it node. The status is OPEN or CLOSED, except

@@ -182,6 +182,19 @@ func TestWhatIsMissingIsToldInTheOrderOfTheTable(t *testing.T) {
 	require.Empty(t, b.published())
 }
 
+// Only we tell of our tickets: nobody else publishes under our name, nor under one that reads like it.
+func TestOurOwnNameIsOurs(t *testing.T) {
+	b := setup(t, "")
+	for _, name := range []string{"signalbox", "Signalbox", "SIGNALBOX", " signalbox\u00a0", "ｓｉｇｎａｌｂｏｘ", "signal\u200bbox", "\ufeffsignalbox", "ſignalbox", "signalbox\ufe0f", "ⓢignalbox"} {
+		b.refused(b.Do("POST", "/api/publish", event("event_source", name)), 400, "400", "参数event_source不能是signalbox")
+	}
+	require.Empty(t, b.published())
+	for _, name := range []string{"signalbox2", "my signalbox", "signal box", "a"} {
+		require.Equal(t, http.StatusOK, b.Do("POST", "/api/publish", event("event_source", name, "event_topic", "signalbox")).Status, name)
+	}
+	require.Len(t, b.published(), 4)
+}
+
 func TestWhatElseIsWrong(t *testing.T) {
 	b := setup(t, "")
 	long := strings.Repeat("事", 256)

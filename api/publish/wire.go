@@ -49,6 +49,9 @@ func read(c *fiber.Ctx) (p notice.Published, err error) {
 			return p, err
 		}
 	}
+	if notice.Reserved(p.Source) {
+		return p, wrong("event_source", "不能是"+notice.OurSource+"，该来源由本系统保留")
+	}
 	if missing := len(in.Key) == 0 || string(in.Key) == "null" || string(in.Key) == `""`; !missing {
 		if p.Key, err = text("event_key", in.Key); err != nil {
 			return p, err
