@@ -55,8 +55,9 @@ type mutant struct {
 	def   Definition
 }
 
-// mutants changes every member that a definition sets, one at a time, in several ways, and every word into each other one of its enum.
-func mutants(def Definition) (out []mutant) {
+// mutants changes every member that a definition sets, one at a time, in several ways, and every word into each other one of its enum, and
+// hands over each. Those that show what is not wanted, which is asked each time, are not made: that costs much more than to ask.
+func mutants(def Definition, wanted func(shows string) bool, found func(mutant)) {
 	for i, n := range def.Nodes {
 		if n.Type == End && n.Status == "" {
 			def.Nodes[i].Status = Completed // as it is understood
@@ -76,19 +77,29 @@ func mutants(def Definition) (out []mutant) {
 			ids = append(ids, n.Processors.Persons...)
 		}
 	}
-	// at finds the same member in another copy.
-	var walk func(name string, at func(*Definition) reflect.Value)
-	try := func(shows string, at func(*Definition) reflect.Value, value reflect.Value) {
-		c := copied()
-		at(&c).Set(value)
-		repair(&c)
-		if len(Check(c)) == 0 {
-			out = append(out, mutant{shows, c})
+	add := func(c Definition, shows ...string) {
+		if !slices.ContainsFunc(shows, wanted) {
+			return
+		}
+		if repair(&c); len(Check(c)) == 0 {
+			for _, word := range shows {
+				if wanted(word) {
+					found(mutant{word, c})
+				}
+			}
 		}
 	}
+	var walk func(name string, at func(*Definition) reflect.Value) // at finds the same member in another copy
+	try := func(shows string, at func(*Definition) reflect.Value, value reflect.Value) {
+		if wanted(shows) {
+			c := copied()
+			at(&c).Set(value)
+			add(c, shows)
+		}
+	}
+	original := copied() // is only read
 	walk = func(name string, at func(*Definition) reflect.Value) {
-		whole := copied()
-		v := at(&whole)
+		v := at(&original)
 		if word, ok := enums[name]; ok {
 			is := v.String()
 			enum := word.enum
@@ -108,8 +119,11 @@ func mutants(def Definition) (out []mutant) {
 		if v.IsZero() {
 			return
 		}
-		for _, other := range others(v, ids) {
-			try(name, at, other)
+		if wanted(name) {
+			whole := copied() // other values may share what they point to with it
+			for _, other := range others(at(&whole), ids) {
+				try(name, at, other)
+			}
 		}
 		switch v.Kind() {
 		case reflect.Pointer:
@@ -126,13 +140,6 @@ func mutants(def Definition) (out []mutant) {
 	}
 	walk("", func(d *Definition) reflect.Value { return reflect.ValueOf(d).Elem() })
 	for i, n := range def.Nodes {
-		add := func(c Definition, shows ...string) {
-			if repair(&c); len(Check(c)) == 0 {
-				for _, word := range shows {
-					out = append(out, mutant{word, c})
-				}
-			}
-		}
 		retype := retyped(copied(), i)
 		switch n.Type {
 		case Parallel:
@@ -159,14 +166,13 @@ func mutants(def Definition) (out []mutant) {
 	}
 	for i := range def.Fields {
 		for _, other := range Vocabulary["field.type"] {
-			c := copied()
-			c.Fields[i].Type = FieldType(other)
-			if repair(&c); len(Check(c)) == 0 {
-				out = append(out, mutant{"definition.fields", c})
+			if wanted("definition.fields") {
+				c := copied()
+				c.Fields[i].Type = FieldType(other)
+				add(c, "definition.fields")
 			}
 		}
 	}
-	return slices.DeleteFunc(out, func(m mutant) bool { return m.shows == "" })
 }
 
 // others are values that could stand in the place of one that is set: nothing, and some that differ.
