@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"maps"
 	"slices"
 	"strings"
 	"sync"
@@ -78,6 +79,21 @@ func (e *Engine) find(number string, generation int) (*Generation, error) {
 		return g, nil
 	}
 	return nil, desk.ErrGone
+}
+
+// Copy gives an engine with the same generations, and without the faults of a server and what it kept. What happens in the one does not in
+// the other.
+func (e *Engine) Copy() *Engine {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	out := &Engine{Now: e.Now, Project: e.Project, Updates: e.Updates, Page: e.Page, generations: map[string]*Generation{}}
+	for id, g := range e.generations {
+		same := *g // what is in its lists is never changed
+		same.Events, same.run, same.recent = slices.Clip(g.Events), slices.Clip(g.run), slices.Clip(g.recent)
+		same.results = maps.Clone(g.results)
+		out.generations[id] = &same
+	}
+	return out
 }
 
 // Generation gives one generation of a ticket, or nil where there is none.

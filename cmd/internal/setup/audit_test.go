@@ -131,7 +131,7 @@ func TestNoSecretThatIsToldLiesInPlain(t *testing.T) {
 	p := newProduct(t, api.Config{})
 	secret, err := p.container.Store.CreateApp(t.Context(), desk.App{Code: "shop", Tenant: "north", Scopes: []desk.Scope{desk.Admin}})
 	require.NoError(t, err)
-	x := p.exhibit(secret, 0)
+	x := p.exhibit(secret)
 	told := regexp.MustCompile(`"secret":"(whsec_[^"]+)"`)
 	var secrets []string
 	for path, body := range map[string]any{

@@ -49,7 +49,7 @@ const northernService = `{"key":%q,"name":"NORTHERN service","description":"NORT
 		{"id":"do","name":"NORTHERN task","type":"task","processors":{"persons":["ann"]},"next":"over"},{"id":"over","name":"Over","type":"end"}]}`
 
 // exhibit makes one, through the front door.
-func (p product) exhibit(secret string, n int) exhibit {
+func (p product) exhibit(secret string) exhibit {
 	p.Helper()
 	done := p.must
 	id := regexp.MustCompile(`"result":"([^"]+)"|"id":"([^"]+)"`)
@@ -59,7 +59,7 @@ func (p product) exhibit(secret string, n int) exhibit {
 		require.NotNil(p, found, a.body)
 		return found[1] + found[2]
 	}
-	x := exhibit{service: fmt.Sprintf("northern_service_%d", n)}
+	x := exhibit{service: "northern_service"}
 	x.number = made(p.call("POST", "/api/issue", secret, map[string]any{"origin": marker, "title": marker, "description": marker, "tag": []string{marker},
 		"relations": []any{map[string]any{"type": "manifest", "content": []string{marker}}}, "assignee": marker}))
 	x.uuid = done(p.call("GET", "/api/issue/"+x.number, secret, nil)).word("uuid")
@@ -71,9 +71,8 @@ func (p product) exhibit(secret string, n int) exhibit {
 	x.staged = made(p.call("POST", "/api/issue", secret, open))
 	x.request = made(p.call("POST", "/api/issue", secret, open))
 	if p.serves("POST", "/api/subscription") {
-		topic := fmt.Sprint(marker, n)
-		x.subscription = made(p.call("POST", "/api/subscription", secret, map[string]any{"url": "https://hooks.example.com/" + marker, "topic": topic}))
-		done(p.call("POST", "/api/publish", secret, map[string]any{"event_source": marker, "event_topic": topic, "event_type": "a", "event_status": "b",
+		x.subscription = made(p.call("POST", "/api/subscription", secret, map[string]any{"url": "https://hooks.example.com/" + marker, "topic": marker}))
+		done(p.call("POST", "/api/publish", secret, map[string]any{"event_source": marker, "event_topic": marker, "event_type": "a", "event_status": "b",
 			"changes": []string{marker}}))
 	}
 	// Nothing is sent in this test, so what is owed is ended by hand: only then can it be sent again.
@@ -347,22 +346,23 @@ func TestNoTenantReachesAnother(t *testing.T) {
 	config := api.Config{ExceptionsPerMinute: 1_000_000}
 	whole := newProduct(t, config)
 	require.Empty(t, whole.unknown(), "calls need what is not known here")
+	secrets := map[string]string{}
+	for _, tenant := range []string{"north", "south"} {
+		secret, err := whole.container.Store.CreateApp(t.Context(), desk.App{Code: tenant, Tenant: tenant, Scopes: []desk.Scope{desk.Admin}})
+		require.NoError(t, err)
+		secrets[tenant] = secret
+	}
+	exhibited := whole.exhibit(secrets["north"])
+	fresh := whole.copies()
 	n, revealing, named := 0, 0, 0
 	for _, f := range whole.server.Families() {
 		for _, r := range f.Routes {
 			n++
-			p := newProduct(t, config) // with little in it, because all of it is compared
-			secrets := map[string]string{}
-			for _, tenant := range []string{"north", "south"} {
-				secret, err := p.container.Store.CreateApp(t.Context(), desk.App{Code: tenant, Tenant: tenant, Scopes: []desk.Scope{desk.Admin}})
-				require.NoError(t, err)
-				secrets[tenant] = secret
-			}
+			p, x := fresh(t), exhibited // with little in it, because all of it is compared
 			prepare := preparations[r.Method+" "+r.Path]
 			if prepare == nil {
 				prepare = preparations[itsmOperation(r.Path)]
 			}
-			x := p.exhibit(secrets["north"], n)
 			if prepare != nil {
 				prepare(p, &x, secrets["north"])
 			}
@@ -413,7 +413,7 @@ func TestNoTenantSeesAnothersPages(t *testing.T) {
 	p := newProduct(t, api.Config{})
 	north, err := p.container.Store.CreateApp(t.Context(), desk.App{Code: "north", Tenant: "north", Scopes: []desk.Scope{desk.Admin}})
 	require.NoError(t, err)
-	x := p.exhibit(north, 0)
+	x := p.exhibit(north)
 	cookies := map[string]string{}
 	for _, tenant := range []string{"north", "south"} {
 		secret := north

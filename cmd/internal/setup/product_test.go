@@ -4,11 +4,10 @@ import (
 	"context"
 	"database/sql"
 	"errors"
-	"fmt"
 	"log/slog"
-	"sync"
+	"os"
+	"path/filepath"
 	"testing"
-	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
 	"github.com/stretchr/testify/require"
@@ -18,93 +17,12 @@ import (
 	"signalbox/api"
 	"signalbox/api/codec"
 	"signalbox/desk"
+	"signalbox/desk/desktest"
 	"signalbox/internal/aead"
 	"signalbox/store"
 	"signalbox/store/storetest"
-	"signalbox/ticket"
 	"signalbox/workflows"
 )
-
-// memory is the engine without Temporal: what a generation decides, the rule book decides.
-type memory struct {
-	mu          sync.Mutex
-	generations map[string]*remembered
-}
-
-type remembered struct {
-	ticket  ticket.Ticket
-	began   []ticket.Event
-	events  []ticket.Event
-	results map[string][]ticket.Event
-}
-
-func generationOf(id ticket.Identity, n int) string { return fmt.Sprintf("%s/%d", id.Number, n) }
-
-func (m *memory) Begin(_ context.Context, before ticket.Ticket, events []ticket.Event) error {
-	m.mu.Lock()
-	defer m.mu.Unlock()
-	t := ticket.Fold(before, events)
-	if l := m.generations[generationOf(t.Identity, t.Generation)]; l != nil && l.began[0].Operation != events[0].Operation {
-		return desk.ErrGone
-	}
-	m.generations[generationOf(t.Identity, t.Generation)] = &remembered{ticket: t, began: events, events: events, results: map[string][]ticket.Event{}}
-	return nil
-}
-
-func (m *memory) Begun(_ context.Context, id ticket.Identity, generation int) ([]ticket.Event, error) {
-	m.mu.Lock()
-	defer m.mu.Unlock()
-	if l := m.generations[generationOf(id, generation)]; l != nil {
-		return l.began, nil
-	}
-	return nil, desk.ErrGone
-}
-
-func (m *memory) Update(_ context.Context, id ticket.Identity, generation int, c ticket.Command) ([]ticket.Event, error) {
-	m.mu.Lock()
-	defer m.mu.Unlock()
-	l := m.generations[generationOf(id, generation)]
-	if l == nil || l.ticket.Ended() {
-		return nil, desk.ErrGone
-	}
-	if events, done := l.results[c.Operation]; done {
-		return events, nil
-	}
-	events, err := ticket.Decide(l.ticket, c, time.Now())
-	if err != nil {
-		return nil, err
-	}
-	l.ticket = ticket.Fold(l.ticket, events)
-	l.events = append(l.events, events...)
-	l.results[c.Operation] = events
-	return events, nil
-}
-
-func (m *memory) Outcome(_ context.Context, id ticket.Identity, generation int, operation string) (desk.Outcome, error) {
-	m.mu.Lock()
-	defer m.mu.Unlock()
-	if l := m.generations[generationOf(id, generation)]; l != nil {
-		if events, done := l.results[operation]; done {
-			return desk.Outcome{Known: true, Done: true, Events: events}, nil
-		}
-	}
-	return desk.Outcome{Known: true}, nil
-}
-
-func (m *memory) Peek(_ context.Context, id ticket.Identity, generation int, after int64) (events []ticket.Event, more bool, err error) {
-	m.mu.Lock()
-	defer m.mu.Unlock()
-	l := m.generations[generationOf(id, generation)]
-	if l == nil {
-		return nil, false, desk.ErrGone
-	}
-	for _, e := range l.events {
-		if e.Seq > after {
-			events = append(events, e)
-		}
-	}
-	return events, false, nil
-}
 
 // absent is a Temporal that is not there. What is only begun earlier by it is left to the sweep.
 type absent struct{ client.Client }
@@ -119,24 +37,49 @@ const temporalUI = "https://temporal.example.com"
 // product is the whole front desk as cmd/api puts it together, over an SQLite store and an engine in memory.
 type product struct {
 	*testing.T
+	config    api.Config
 	container *Container
 	server    *api.Server
+	engine    *desktest.Engine
 	raw       *sql.DB
 }
 
 func newProduct(t *testing.T, config api.Config) product {
 	t.Helper()
-	dsn, key := storetest.SQLite(t), []byte(storetest.MasterKey)
-	log := slog.New(slog.DiscardHandler)
+	return productOn(t, config, storetest.SQLite(t), &desktest.Engine{})
+}
+
+// productOn is the front desk over a database that is there, and what the engine of its tickets knows.
+func productOn(t *testing.T, config api.Config, dsn string, engine *desktest.Engine) product {
+	t.Helper()
+	key, log := []byte(storetest.MasterKey), slog.New(slog.DiscardHandler)
 	s, err := store.Open(t.Context(), dsn, store.Options{MasterKey: key, Log: log})
 	require.NoError(t, err)
 	t.Cleanup(func() { require.NoError(t, s.Close()) })
+	engine.Project = s.Ledger().Project
 	payloads := &workflows.Codec{Encrypt: true, Keys: func(ctx context.Context) ([]aead.Key, error) { return payloadKeys(ctx, s) }}
 	container := &Container{
 		Store: s, Client: absent{}, Engine: &workflows.Engine{Namespace: "default", Codec: payloads}, key: key,
-		Desk: desk.New(s.Ledger(), &memory{generations: map[string]*remembered{}}, desk.Options{Log: log}),
+		Desk: desk.New(s.Ledger(), engine, desk.Options{Log: log}),
 	}
 	server, err := container.API(APISettings{Config: config, Access: codec.Access{CodecApps: []string{"north", "admin"}, CodecOrigins: api.Origins{temporalUI}}}, prometheus.NewRegistry(), log)
 	require.NoError(t, err)
-	return product{t, container, server, storetest.Raw(t, dsn)}
+	return product{t, config, container, server, engine, storetest.Raw(t, dsn)}
+}
+
+// copies gives a function that makes products which hold what this one does now, and share nothing with it or each other.
+func (p product) copies() func(t *testing.T) product {
+	p.Helper()
+	file := filepath.Join(p.TempDir(), "original.db")
+	_, err := p.raw.Exec(`VACUUM INTO ?`, file)
+	require.NoError(p, err)
+	content, err := os.ReadFile(file)
+	require.NoError(p, err)
+	engine := p.engine.Copy()
+	return func(t *testing.T) product {
+		t.Helper()
+		file := filepath.Join(t.TempDir(), "copy.db")
+		require.NoError(t, os.WriteFile(file, content, 0o600))
+		return productOn(t, p.config, "sqlite:"+file, engine.Copy())
+	}
 }

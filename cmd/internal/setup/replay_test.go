@@ -106,13 +106,14 @@ func TestEveryCallIsReplayed(t *testing.T) {
 	config := api.Config{ExceptionsPerMinute: 1_000_000}
 	whole := newProduct(t, config)
 	require.Empty(t, whole.unknown(), "calls need what is not known here")
+	secret, err := whole.container.Store.CreateApp(t.Context(), desk.App{Code: "north", Tenant: "north", Scopes: []desk.Scope{desk.Admin}})
+	require.NoError(t, err)
+	exhibited := whole.exhibit(secret)
+	fresh := whole.copies()
 	methods, changing, refusable := map[string]int{}, 0, 0
 	for n, r := range whole.keyed() {
-		p := newProduct(t, config) // with little in it, because all of it is compared
-		secret, err := p.container.Store.CreateApp(t.Context(), desk.App{Code: "north", Tenant: "north", Scopes: []desk.Scope{desk.Admin}})
-		require.NoError(t, err)
+		p, x := fresh(t), exhibited // with little in it, because all of it is compared
 		route := r.Method + " " + r.Path
-		x := p.exhibit(secret, n)
 		prepare := preparations[route]
 		if prepare == nil {
 			prepare = preparations[itsmOperation(r.Path)]

@@ -17,7 +17,7 @@ func TestSecretsAreToldOnce(t *testing.T) {
 	p := newProduct(t, api.Config{})
 	app, err := p.container.Store.CreateApp(t.Context(), desk.App{Code: "shop", Tenant: "north", Scopes: []desk.Scope{desk.Admin}})
 	require.NoError(t, err)
-	x := p.exhibit(app, 0)
+	x := p.exhibit(app)
 	secrets := map[string]string{"the app": app}
 	secret := regexp.MustCompile(`whsec_[A-Za-z0-9+/=_-]{20,}`)
 	tell := func(method, path string, body any) {
