@@ -1,10 +1,8 @@
 package desk_test
 
 import (
-	"crypto/rand"
 	"fmt"
 	"log/slog"
-	"path/filepath"
 	"sync"
 	"testing"
 	"time"
@@ -15,20 +13,17 @@ import (
 	"signalbox/desk"
 	"signalbox/desk/desktest"
 	"signalbox/store"
+	"signalbox/store/storetest"
 	"signalbox/ticket"
 )
 
 // trueStore is a desk over a store of its own and an engine in memory.
 func trueStore(t *testing.T) (*desk.Desk, *store.Store, *desktest.Engine) {
 	t.Helper()
-	key := make([]byte, 32)
-	_, _ = rand.Read(key) // never fails
 	quiet := slog.New(slog.DiscardHandler)
-	s, err := store.Open(t.Context(), "sqlite:"+filepath.Join(t.TempDir(), "once.db"), store.Options{MasterKey: key, Log: quiet})
+	s, err := store.Open(t.Context(), storetest.SQLite(t), store.Options{MasterKey: []byte(storetest.MasterKey), Log: quiet})
 	require.NoError(t, err)
 	t.Cleanup(func() { require.NoError(t, s.Close()) })
-	_, err = s.Migrate(t.Context())
-	require.NoError(t, err)
 	engine := &desktest.Engine{Project: s.Ledger().Project}
 	return desk.New(s.Ledger(), engine, desk.Options{Log: quiet}), s, engine
 }

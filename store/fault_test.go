@@ -65,6 +65,8 @@ func TestADatabaseThatIsStoppedAndComesBack(t *testing.T) {
 	dsn, err := cluster.CreateDatabase(t.Context())
 	require.NoError(t, err)
 	b := open(t, dsn)
+	_, err = b.Migrate(t.Context())
+	require.NoError(t, err)
 	s, _ := b.subscribed()
 	wake := b.outbox.Notifications(t.Context(), notice.Partition(s.ticket.ID, 16))
 	<-wake // listening

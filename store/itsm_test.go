@@ -8,7 +8,6 @@ import (
 	"encoding/binary"
 	"encoding/json"
 	"fmt"
-	"path/filepath"
 	"testing"
 	"time"
 
@@ -18,6 +17,7 @@ import (
 	"signalbox/desk"
 	"signalbox/notice"
 	"signalbox/store"
+	"signalbox/store/storetest"
 	"signalbox/ticket"
 )
 
@@ -357,12 +357,10 @@ func TestOneRatingOfACompletedTicket(t *testing.T) {
 func TestNumbersAreCountedByTheDayOfTheZone(t *testing.T) {
 	zone := time.FixedZone("x", 8*3600)
 	at := time.Date(2026, 1, 1, 15, 59, 59, 0, time.UTC)
-	s, err := store.Open(t.Context(), "sqlite:"+filepath.Join(t.TempDir(), "a.db"), store.Options{MasterKey: masterKey, Zone: zone, PublicURL: "https://box.example/",
+	s, err := store.Open(t.Context(), storetest.SQLite(t), store.Options{MasterKey: masterKey, Zone: zone, PublicURL: "https://box.example/",
 		Now: func() time.Time { return at }})
 	require.NoError(t, err)
 	defer s.Close()
-	_, err = s.Migrate(t.Context())
-	require.NoError(t, err)
 	n := 0
 	open := func(series ticket.Series) string {
 		n++

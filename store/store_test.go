@@ -95,13 +95,12 @@ func both(t *testing.T, f func(t *testing.T, b *bench)) {
 	})
 }
 
+// open is a bench on a database that is migrated.
 func open(t *testing.T, dsn string) *bench {
 	b := &bench{clock: &clock{now: epoch}, dsn: dsn, t: t}
 	s, err := store.Open(t.Context(), dsn, store.Options{MasterKey: masterKey, Now: b.clock.Now})
 	require.NoError(t, err)
 	t.Cleanup(func() { require.NoError(t, s.Close()) })
-	_, err = s.Migrate(t.Context())
-	require.NoError(t, err)
 	b.Store, b.ledger, b.outbox, b.beside = s, s.Ledger(), s.Outbox, storetest.Raw(t, dsn)
 	return b
 }

@@ -6,21 +6,18 @@ package apitest
 import (
 	"context"
 	"log/slog"
-	"os"
-	"path/filepath"
-	"sync"
 	"sync/atomic"
 	"testing"
 	"time"
 
 	"github.com/stretchr/testify/require"
-	_ "modernc.org/sqlite" // the databases of these tests
 
 	"signalbox/desk"
 	"signalbox/desk/desktest"
 	"signalbox/flow"
 	"signalbox/notice"
 	"signalbox/store"
+	"signalbox/store/storetest"
 	"signalbox/ticket"
 )
 
@@ -39,40 +36,14 @@ type Backend struct {
 // PublicURL is where people would find the operators' pages.
 const PublicURL = "https://box.example"
 
-var masterKey = []byte("0123456789abcdef0123456789abcdef")
-
-// template is a database with the schema and its data keys, made once for each test binary: copying it is quicker than migrating another.
-var template = sync.OnceValues(func() ([]byte, error) {
-	dir, err := os.MkdirTemp("", "signalbox-apitest-")
-	if err != nil {
-		return nil, err
-	}
-	defer os.RemoveAll(dir)
-	file := filepath.Join(dir, "template.db")
-	s, err := store.Open(context.Background(), "sqlite:"+file, store.Options{MasterKey: masterKey})
-	if err != nil {
-		return nil, err
-	}
-	if _, err := s.Migrate(context.Background()); err != nil {
-		return nil, err
-	}
-	if err := s.Close(); err != nil { // which brings everything into the file
-		return nil, err
-	}
-	return os.ReadFile(file)
-})
-
 // NewBackend makes an empty one for the test. Days are counted, and callbacks tell times, in the zone; nil: UTC.
 func NewBackend(t testing.TB, zone *time.Location) *Backend {
 	t.Helper()
-	raw, err := template()
-	require.NoError(t, err)
-	file := filepath.Join(t.TempDir(), "store.db")
-	require.NoError(t, os.WriteFile(file, raw, 0o600))
 	b := &Backend{Now: time.Now, t: t}
 	now := func() time.Time { return b.Now() }
 	log := slog.New(slog.DiscardHandler)
-	b.Store, err = store.Open(t.Context(), "sqlite:"+file, store.Options{MasterKey: masterKey, PublicURL: PublicURL, Zone: zone, Now: now, Log: log})
+	var err error
+	b.Store, err = store.Open(t.Context(), storetest.SQLite(t), store.Options{MasterKey: []byte(storetest.MasterKey), PublicURL: PublicURL, Zone: zone, Now: now, Log: log})
 	require.NoError(t, err)
 	t.Cleanup(func() { require.NoError(t, b.Store.Close()) })
 	b.Engine = &desktest.Engine{Now: now, Project: b.Ledger().Project}

@@ -3,12 +3,14 @@ package apitest
 import (
 	"context"
 	"encoding/json"
+	"fmt"
 	"io"
 	"net/http"
 	"net/url"
 	"regexp"
 	"slices"
 	"strings"
+	"sync"
 	"testing"
 
 	"github.com/getkin/kin-openapi/openapi3"
@@ -21,13 +23,15 @@ import (
 	"signalbox/api/openapi"
 )
 
-// Contract is the OpenAPI documents, to hold requests and answers against.
-type Contract struct {
-	documents []*openapi3.T
-	routers   []routers.Router
+// Contract is the OpenAPI documents, to hold requests and answers against. Tests that run at once may share one.
+type Contract struct{ documents []document }
+
+type document struct {
+	*openapi3.T
+	router routers.Router
 }
 
-// LoadContract reads and checks the documents of these names, or all.
+// LoadContract gives the documents of these names, or all; each is read and checked once in the process.
 func LoadContract(t testing.TB, names ...string) *Contract {
 	t.Helper()
 	c := &Contract{}
@@ -35,15 +39,26 @@ func LoadContract(t testing.TB, names ...string) *Contract {
 		if len(names) > 0 && !slices.Contains(names, d.Name) {
 			continue
 		}
-		doc, err := openapi3.NewLoader().LoadFromData(d.YAML)
+		once, _ := documents.LoadOrStore(d.Name, sync.OnceValues(func() (document, error) { return loaded(d.YAML) }))
+		doc, err := once.(func() (document, error))()
 		require.NoError(t, err, d.Name)
-		require.NoError(t, doc.Validate(context.Background()), d.Name)
-		require.True(t, doc.IsOpenAPI31OrLater(), d.Name)
-		router, err := legacy.NewRouter(doc)
-		require.NoError(t, err, d.Name)
-		c.documents, c.routers = append(c.documents, doc), append(c.routers, router)
+		c.documents = append(c.documents, doc)
 	}
 	return c
+}
+
+// documents are those that were asked for: a function for each name, because to check one takes tens of milliseconds.
+var documents sync.Map
+
+func loaded(text []byte) (d document, err error) {
+	if d.T, err = openapi3.NewLoader().LoadFromData(text); err != nil {
+		return d, err
+	}
+	if !d.IsOpenAPI31OrLater() {
+		return d, fmt.Errorf("it is of version %s", d.OpenAPI)
+	}
+	d.router, err = legacy.NewRouter(d.T) // which has the document validated
+	return d, err
 }
 
 // Routes lists the calls that the documents describe: "GET /api/issue/{id}".
@@ -86,14 +101,14 @@ func (a Answer) done() bool {
 // whether there was one.
 func (c *Contract) Check(t testing.TB, r *http.Request, body []byte, a Answer) bool {
 	t.Helper()
-	for _, router := range c.routers {
+	for _, d := range c.documents {
 		lookup := r.Clone(context.Background())
 		// Routers look for their server's address in front of the path.
 		lookup.URL = &url.URL{Path: r.URL.Path, RawPath: r.URL.RawPath, RawQuery: r.URL.RawQuery}
 		if r.Method == http.MethodHead {
 			return false
 		}
-		route, params, err := router.FindRoute(lookup)
+		route, params, err := d.router.FindRoute(lookup)
 		if err != nil {
 			continue
 		}
