@@ -1,4 +1,4 @@
-package migrations_test
+package store_test
 
 import (
 	"database/sql"
@@ -8,9 +8,7 @@ import (
 	"strings"
 	"testing"
 
-	_ "github.com/lib/pq"
 	"github.com/stretchr/testify/require"
-	_ "modernc.org/sqlite"
 
 	"signalbox/migrations"
 	"signalbox/store/postgrestest"
@@ -18,6 +16,7 @@ import (
 
 // One text has to run on both databases, forwards and back, and leave nothing behind.
 func TestUpDownAndUpAgain(t *testing.T) {
+	t.Parallel()
 	for dialect, tables := range map[migrations.Dialect]string{
 		migrations.SQLite:     `SELECT COUNT(*) FROM sqlite_master WHERE type = 'table' AND name NOT LIKE 'sqlite_%' AND name <> 'goose_db_version'`,
 		migrations.PostgreSQL: `SELECT COUNT(*) FROM pg_tables WHERE schemaname = 'public' AND tablename <> 'goose_db_version'`,
@@ -60,7 +59,7 @@ func TestUpDownAndUpAgain(t *testing.T) {
 // each undoes what it did.
 func TestEveryMigrationHasItsWayBack(t *testing.T) {
 	made := regexp.MustCompile(`(?i)\b(CREATE TABLE|ADD COLUMN)\s+(\w+)`)
-	files, err := filepath.Glob("*.sql")
+	files, err := filepath.Glob("../migrations/*.sql")
 	require.NoError(t, err)
 	require.NotEmpty(t, files)
 	for _, file := range files {

@@ -1,4 +1,4 @@
-package storetest_test
+package store_test
 
 import (
 	"testing"
@@ -12,6 +12,7 @@ import (
 
 // What one test writes no other finds, and nothing is left to migrate.
 func TestEachTestHasAMigratedDatabaseOfItsOwn(t *testing.T) {
+	t.Parallel()
 	for name, make := range map[string]func(testing.TB) string{"sqlite": storetest.SQLite, "postgres": storetest.Postgres} {
 		t.Run(name, func(t *testing.T) {
 			for range 2 {

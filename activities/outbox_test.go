@@ -1,4 +1,4 @@
-package outboxtest_test
+package activities_test
 
 import (
 	"fmt"
@@ -9,7 +9,7 @@ import (
 	"signalbox/notice"
 )
 
-func TestMemoryOutbox(t *testing.T) {
+func TestTheOutboxOfTheseTests(t *testing.T) {
 	outboxtest.TestOutbox(t, func(*testing.T) outboxtest.Fixture {
 		o := outboxtest.New()
 		now := time.Date(2026, 1, 2, 3, 4, 5, 0, time.UTC)
