@@ -272,20 +272,6 @@ func TestAlertsDeadlockWithNobody(t *testing.T) {
 				t.Error(err)
 			}
 		}
-		var working, writing sync.WaitGroup
-		stop := make(chan struct{})
-		again := func(job func()) {
-			working.Go(func() {
-				for {
-					select {
-					case <-stop:
-						return
-					default:
-						job()
-					}
-				}
-			})
-		}
 		var tries atomic.Int64
 		drain := func() {
 			parts, err := b.outbox.Partitions(t.Context())
@@ -310,9 +296,7 @@ func TestAlertsDeadlockWithNobody(t *testing.T) {
 			}
 			check(b.outbox.SaveResults(t.Context(), batch))
 		}
-		again(drain)
-		again(drain)
-		again(func() {
+		retry := func() {
 			lanes, err := b.outbox.Retrying(t.Context(), notice.Lane{}, 20)
 			check(err)
 			for _, lane := range lanes {
@@ -322,16 +306,19 @@ func TestAlertsDeadlockWithNobody(t *testing.T) {
 					check(err)
 				}
 			}
-		})
+		}
 		n := 0
-		again(func() {
+		amend := func() {
 			n++
 			b.amend(subs[n%len(subs)], []notice.SubscriptionState{notice.Paused, notice.Active}[n%2])
-		})
+		}
+		step, done := alongside(1, drain, drain, retry, amend)
+		var writing sync.WaitGroup
 		for _, s := range stories {
 			writing.Go(func() {
 				for i := range 40 {
 					check(b.ledger.Project(t.Context(), s.ticket.Identity, s.relate("manifest", fmt.Sprint(i))))
+					step()
 				}
 			})
 		}
@@ -340,11 +327,11 @@ func TestAlertsDeadlockWithNobody(t *testing.T) {
 				p := seed()
 				p.Key = "ticket." + numbers[i%3] // the lanes that alerts enter
 				check(b.Publish(t.Context(), "a", "demo", p))
+				step()
 			}
 		})
 		writing.Wait()
-		close(stop)
-		working.Wait()
+		done()
 		require.Equal(t, before, b.deadlocks())
 		require.Positive(t, b.count(`SELECT COUNT(*) FROM alerts WHERE kind = 'delivery_failed'`))
 		require.Positive(t, b.count(`SELECT COUNT(*) FROM alerts WHERE kind = 'address_dropped'`))

@@ -207,6 +207,39 @@ func (b *bench) pending() []notice.Work {
 	return list
 }
 
+// alongside runs each job again and again beside what the test does, in a goroutine of its own: for each step that the test says it makes, at
+// most so many times. A job that finds nothing to do thus does not take the processors from those that have. done waits for the jobs to end.
+func alongside(times int, jobs ...func()) (step, done func()) {
+	var working sync.WaitGroup
+	var granted []chan struct{}
+	for _, job := range jobs {
+		turns := make(chan struct{}, times)
+		granted = append(granted, turns)
+		working.Go(func() {
+			for range turns {
+				job()
+			}
+		})
+	}
+	step = func() {
+		for _, turns := range granted {
+			for range times {
+				select {
+				case turns <- struct{}{}:
+				default: // it is behind, and has as many to come
+				}
+			}
+		}
+	}
+	done = func() {
+		for _, turns := range granted {
+			close(turns)
+		}
+		working.Wait()
+	}
+	return step, done
+}
+
 func background() context.Context { return context.Background() }
 
 func TestMigrationsRunBothWays(t *testing.T) {

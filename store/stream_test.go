@@ -480,21 +480,11 @@ func TestAnswersThatContainASecretAreEncrypted(t *testing.T) {
 
 // crew does what publishers, workers and workflows of lanes do, all at once, until the publishers are done.
 func (b *bench) crew(publishers, events int, others ...func()) {
-	var publishing, working sync.WaitGroup
-	stop := make(chan struct{})
+	var publishing sync.WaitGroup
 	check := func(err error) {
 		if err != nil {
 			b.t.Error(err)
 		}
-	}
-	for k := range publishers {
-		publishing.Go(func() {
-			for i := range events {
-				p := seed()
-				p.Key, p.Status = fmt.Sprint(k%3), fmt.Sprint(i)
-				check(b.Publish(b.t.Context(), "a", "demo", p))
-			}
-		})
 	}
 	var tries atomic.Int64
 	drain := func() { // every second try fails
@@ -523,21 +513,19 @@ func (b *bench) crew(publishers, events int, others ...func()) {
 			}
 		}
 	}
-	for _, job := range append(others, drain, lanes, b.consistent) {
-		working.Go(func() {
-			for {
-				select {
-				case <-stop:
-					return
-				default:
-					job()
-				}
+	step, done := alongside(1, append(others, drain, lanes, b.consistent)...)
+	for k := range publishers {
+		publishing.Go(func() {
+			for i := range events {
+				p := seed()
+				p.Key, p.Status = fmt.Sprint(k%3), fmt.Sprint(i)
+				check(b.Publish(b.t.Context(), "a", "demo", p))
+				step()
 			}
 		})
 	}
 	publishing.Wait()
-	close(stop)
-	working.Wait()
+	done()
 }
 
 // consistent fails the test where something is pending in a retrying lane, or retrying in one that nobody goes on with.

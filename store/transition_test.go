@@ -1,12 +1,10 @@
 package store_test
 
 import (
-	"context"
 	"errors"
 	"fmt"
 	"slices"
 	"strings"
-	"sync"
 	"testing"
 	"time"
 
@@ -217,15 +215,14 @@ func TestPausingDeadlocksWithNobody(t *testing.T) {
 	sub := b.follow(notice.Filter{})
 	b.heap(sub, notice.Pending, 300, 300)
 	before := b.deadlocks()
-	ctx, stop := context.WithCancel(t.Context())
-	var working sync.WaitGroup
+	var jobs []func()
 	again := func(job func(n int) []notice.Result) {
-		working.Go(func() {
-			for n := 0; ctx.Err() == nil; n++ {
-				if err := b.outbox.SaveResults(t.Context(), job(n)); err != nil {
-					t.Error(err)
-				}
+		n := 0
+		jobs = append(jobs, func() {
+			if err := b.outbox.SaveResults(t.Context(), job(n)); err != nil {
+				t.Error(err)
 			}
+			n++
 		})
 	}
 	for worker := range 3 {
@@ -256,14 +253,17 @@ func TestPausingDeadlocksWithNobody(t *testing.T) {
 		return batch
 	})
 	db := b.raw()
-	for range 12 {
+	step, done := alongside(4, jobs...)
+	for range 18 {
+		step()
 		b.amend(sub, notice.Paused)
+		step()
 		// So that there is no end to them; locked by id, as everybody does who locks them.
 		_, err := db.Exec(`UPDATE deliveries SET state = 'held', ended_at = created_at WHERE id IN (SELECT id FROM deliveries WHERE state = 'sent' ORDER BY id FOR UPDATE)`)
 		require.NoError(t, err)
+		step()
 		b.amend(sub, notice.Active)
 	}
-	stop()
-	working.Wait()
+	done()
 	require.Equal(t, before, b.deadlocks())
 }
