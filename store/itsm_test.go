@@ -382,17 +382,8 @@ func TestSearchesReadNoWholeTable(t *testing.T) {
 	b := crowded(t)
 	db := b.raw()
 	db.SetMaxOpenConns(1)
-	n := fmt.Sprintf("generate_series(1, %d) i", crowdSize)
-	for _, statement := range []string{
-		`INSERT INTO people SELECT CASE WHEN i % 4 = 0 THEN 'b' ELSE 'a' END, 'person' || i % 500, part, i, 1 FROM ` + n + `, LATERAL (VALUES ('opener'), ('actor'), ('approver')) v (part)`,
-		`INSERT INTO ratings SELECT i, 5, 'x', '', now() FROM ` + n,
-		`UPDATE deliveries SET state = 'failed', listed = ticket_id % 1000 = 1 WHERE ticket_id % 50 = 1`,
-		`UPDATE tickets SET ended_at = updated_at WHERE NOT open`,
-		`ANALYZE`,
-	} {
-		_, err := db.Exec(statement)
-		require.NoError(t, err, statement)
-	}
+	_, err := db.Exec(`UPDATE deliveries SET state = 'failed', listed = ticket_id % 1000 = 1 WHERE ticket_id % 50 = 1; ANALYZE deliveries`)
+	require.NoError(t, err)
 	before := scans(t, db)
 	s, err := store.Open(t.Context(), b.dsn+"&application_name=observed", store.Options{MasterKey: masterKey, Connections: 1})
 	require.NoError(t, err)

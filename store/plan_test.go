@@ -66,7 +66,7 @@ func crowd(db *sql.DB) error {
 		`SET session_replication_role = replica`, // what refers to what is right, and takes long to be looked at row by row
 		`INSERT INTO tickets SELECT i, CASE WHEN i % 4 = 0 THEN 'b' ELSE 'a' END, 'IM' || i, 'uuid-' || i, i % 20 = 0,
 			CASE i % 20 WHEN 0 THEN 'triggered' WHEN 1 THEN 'revoked' ELSE 'completed' END, 'origin' || i % 50, 'incident', 'person' || i % 200, ` + at + `, ` + at +
-			` + interval '1 hour', 5, '` + string(ticketState) + `' FROM ` + n,
+			` + interval '1 hour', 5, '` + string(ticketState) + `', CASE WHEN i % 20 <> 0 THEN ` + at + ` + interval '1 hour' END FROM ` + n,
 		`INSERT INTO ticket_tags SELECT CASE WHEN i % 4 = 0 THEN 'b' ELSE 'a' END, tag, i FROM ` + n + `, LATERAL (VALUES ('all'), ('tag' || i % 300)) v (tag)`,
 		`INSERT INTO relations SELECT i, 'manifest', place, 'N' || i % 500 + place, CASE WHEN i % 4 = 0 THEN 'b' ELSE 'a' END FROM ` + n + `, generate_series(0, 2) place`,
 		`INSERT INTO waiting SELECT CASE WHEN i % 4 = 0 THEN 'b' ELSE 'a' END, 'person' || i % 200, i FROM ` + n,
@@ -86,6 +86,8 @@ func crowd(db *sql.DB) error {
 		`INSERT INTO redeliveries SELECT 'r-' || i, 'a', 'sub-' || i, 'sub-' || i, 'failed', NULL, NULL, 'done', 1, 1, NULL, 0, '', ` + at + `, ` + at + ` FROM ` + n,
 		`INSERT INTO apps SELECT 'app' || i, 'a', '["read"]', false, now(), now() FROM ` + n,
 		`INSERT INTO app_secrets SELECT 'hash' || i, 'app' || i, '', now(), NULL FROM ` + n,
+		`INSERT INTO people SELECT CASE WHEN i % 4 = 0 THEN 'b' ELSE 'a' END, 'person' || i % 500, part, i, 1 FROM ` + n + `, LATERAL (VALUES ('opener'), ('actor'), ('approver')) v (part)`,
+		`INSERT INTO ratings SELECT i, 5, 'x', '', now() FROM ` + n,
 		`INSERT INTO unopened SELECT -i, false, ` + at + `, '' FROM ` + n,
 		`INSERT INTO counters SELECT 'REQ' || i, i FROM ` + n + ` UNION ALL SELECT 'tickets', ` + fmt.Sprint(crowdSize),
 		`INSERT INTO stream SELECT 'event' || i, 'a', 'demo', 'r', 'a', 'b', 'c', 'd', 'key' || i, '[]', ` + at + ` FROM ` + n,
