@@ -25,6 +25,7 @@ type Config struct {
 	ConnectionsPerAddress int            `split_words:"true" default:"1000" desc:"connections that a process keeps with one address (IPv6: /64) other than a trusted proxy; -1: any number"`
 	AppRate               int            `split_words:"true" default:"0" desc:"requests a minute that are taken from an app that has no limit of its own; 0: any number"`
 	FailedLogins          int            `split_words:"true" default:"60" desc:"log-ins a minute that may fail from one address, and ten times as many with one app code, by process; -1: any number"`
+	SignatureReplays      Replays        `split_words:"true" default:"brief" desc:"copies of a signed request that are taken: brief (within two seconds of its date, or where it was refused), strict (none), off (all)"`
 	TrustedProxies        []netip.Prefix `split_words:"true" desc:"networks of proxies whose X-Forwarded-For and X-Forwarded-Proto are believed, as CIDR"`
 	CORSOrigins           Origins        `split_words:"true" desc:"web pages that may call from a browser, such as https://tickets.example.com; none unless set"`
 	TLSCert               string         `split_words:"true" desc:"file with the certificate chain (PEM) to serve TLS with; read anew when it changes and on SIGHUP; plain HTTP unless set"`
@@ -66,6 +67,8 @@ func (c Config) Defaults() Config {
 			*value, err = strconv.Atoi(text)
 		case *time.Duration:
 			*value, err = time.ParseDuration(text)
+		case *Replays:
+			err = value.Decode(text)
 		case *[]string:
 			*value = strings.Split(text, ",")
 		default:

@@ -26,9 +26,12 @@ type Shared interface {
 	// TakeRequests takes up to n requests from an app's bucket, after giving back those that were taken before and not used. It tells how
 	// many were to be had, and the bucket as it is then; of b it takes rate and burst alone.
 	TakeRequests(ctx context.Context, app string, b ratelimit.Bucket, n, unused int) (taken int, after ratelimit.Bucket, err error)
-	// UseSignature reports whether a signature may be used: the first time that its digest is seen before it expires, or again with the
-	// key that it was first used with. No key (empty) is never the same key.
-	UseSignature(ctx context.Context, digest, key string, expires time.Time) (ok bool, err error)
+	// UseSignature reports whether a signature may be used, and counts the use if so: the first time that its digest is seen before it
+	// expires, again with the key that it was first used with (no key, empty, is never the same key), again where every use before was
+	// given back, and again whenever repeats are taken.
+	UseSignature(ctx context.Context, digest, key string, expires time.Time, repeats bool) (ok bool, err error)
+	// ReturnSignature gives one use back: the request that it was for was refused.
+	ReturnSignature(ctx context.Context, digest string) error
 }
 
 // leaseFor is how long a process may keep requests that it took and nobody has made yet.

@@ -225,12 +225,12 @@ func TestSignaturesInMemoryAreForgottenInTime(t *testing.T) {
 	clock := newHand()
 	m := newMemory(clock.now)
 	for i := range 999 {
-		ok, err := m.UseSignature(t.Context(), fmt.Sprint(i), "k", clock.now().Add(time.Minute))
+		ok, err := m.UseSignature(t.Context(), fmt.Sprint(i), "k", clock.now().Add(time.Minute), false)
 		require.NoError(t, err)
 		require.True(t, ok)
 	}
 	use := func(digest, key string) bool {
-		ok, err := m.UseSignature(t.Context(), digest, key, clock.now().Add(time.Minute))
+		ok, err := m.UseSignature(t.Context(), digest, key, clock.now().Add(time.Minute), false)
 		require.NoError(t, err)
 		return ok
 	}

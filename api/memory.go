@@ -19,8 +19,12 @@ type memory struct {
 
 type signature struct {
 	key     string
+	uses    int
 	expires time.Time
 }
+
+// NewMemory gives a Shared for a process that is alone, by a clock. It forgets signatures when they have expired.
+func NewMemory(now func() time.Time) Shared { return newMemory(now) }
 
 func newMemory(now func() time.Time) *memory {
 	return &memory{now: now, buckets: ratelimit.NewKeyed(keptLogins), signatures: map[string]signature{}}
@@ -33,12 +37,17 @@ func (m *memory) TakeRequests(_ context.Context, app string, b ratelimit.Bucket,
 }
 
 // UseSignature implements Shared. Only signatures that fit come here, so there are as many as their callers can make.
-func (m *memory) UseSignature(_ context.Context, digest, key string, expires time.Time) (bool, error) {
+func (m *memory) UseSignature(_ context.Context, digest, key string, expires time.Time, repeats bool) (bool, error) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	now := m.now()
-	if first, seen := m.signatures[digest]; seen && now.Before(first.expires) {
-		return key != "" && first.key == key, nil
+	if first, seen := m.signatures[digest]; seen && first.uses > 0 && now.Before(first.expires) {
+		ok := repeats || key != "" && first.key == key
+		if ok {
+			first.uses++
+			m.signatures[digest] = first
+		}
+		return ok, nil
 	}
 	if len(m.signatures)%1_000 == 999 {
 		for digest, s := range m.signatures {
@@ -47,6 +56,17 @@ func (m *memory) UseSignature(_ context.Context, digest, key string, expires tim
 			}
 		}
 	}
-	m.signatures[digest] = signature{key, expires}
+	m.signatures[digest] = signature{key, 1, expires}
 	return true, nil
+}
+
+// ReturnSignature implements Shared.
+func (m *memory) ReturnSignature(_ context.Context, digest string) error {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	if s, seen := m.signatures[digest]; seen && s.uses > 0 {
+		s.uses--
+		m.signatures[digest] = s
+	}
+	return nil
 }

@@ -4,6 +4,9 @@ import (
 	"bytes"
 	"context"
 	"errors"
+	"fmt"
+	"net/http"
+	"strings"
 	"time"
 
 	"github.com/gofiber/fiber/v2"
@@ -50,16 +53,48 @@ func (s *Server) cacheRead(c *fiber.Ctx, handler fiber.Handler) error {
 	return Send(c, reply)
 }
 
+// Replays says which copies of a signed request are taken; see the constants. It is a setting.
+type Replays string
+
+// Which copies of a signed request are taken, beside those that come with the idempotency key of the first.
+const (
+	// ReplaysBrief takes copies for a moment after the signature was made, and once everything that came with it was refused. The SDK's dates
+	// are whole seconds, so two equal calls in a hurry are two requests with one signature.
+	ReplaysBrief Replays = "brief"
+	// ReplaysStrict takes none.
+	ReplaysStrict Replays = "strict"
+	// ReplaysOff takes all, as long as the signature holds.
+	ReplaysOff Replays = "off"
+)
+
+// Decode reads one of the words; envconfig calls it.
+func (r *Replays) Decode(text string) error {
+	switch word := Replays(strings.TrimSpace(text)); word {
+	case ReplaysBrief, ReplaysStrict, ReplaysOff:
+		*r = word
+		return nil
+	}
+	return fmt.Errorf("%q is none of brief, strict and off", text)
+}
+
+// Signature is what a request was signed with.
+type Signature struct {
+	Bytes   []byte
+	Lately  bool      // it was made a moment ago, so that an honest caller may have made the same one again
+	Expires time.Time // nobody takes it any more from then on
+}
+
 // usedSignature is the signature that a request was known by.
 type usedSignature struct {
 	digest  string
+	lately  bool
 	expires time.Time
+	counted bool // the request counts as a use of it
 }
 
-// Signed notes that a request was known by a signature, which nobody takes any more from the time on that it expires. A request that may
-// change something is then taken once: a copy of it is refused.
-func Signed(c *fiber.Ctx, app desk.App, signature []byte, expires time.Time) {
-	requestOf(c).signature = &usedSignature{digest(app.Code, string(signature)), expires}
+// Signed notes that a request was known by a signature. Where the request may change something, copies of it are refused as the setting says.
+func Signed(c *fiber.Ctx, app desk.App, s Signature) {
+	requestOf(c).signature = &usedSignature{digest: digest(app.Code, string(s.Bytes)), lately: s.Lately, expires: s.Expires}
 }
 
 // rejectReplay refuses a copy of a signed request, unless it comes with the idempotency key that the first one came with: then what was done for the
@@ -68,14 +103,15 @@ func Signed(c *fiber.Ctx, app desk.App, signature []byte, expires time.Time) {
 // excuse, because signatures need not cover it.
 func (s *Server) rejectReplay(c *fiber.Ctx, scope desk.Scope) error {
 	rc := requestOf(c)
-	if rc.signature == nil || scope == desk.Read {
+	if rc.signature == nil || scope == desk.Read || s.config.SignatureReplays == ReplaysOff {
 		return nil
 	}
 	key := ""
 	if rc.key != "" {
 		key = digest(rc.key, c.Method(), c.OriginalURL())
 	}
-	ok, err := s.shared.UseSignature(c.UserContext(), rc.signature.digest, key, rc.signature.expires)
+	repeats := rc.signature.lately && s.config.SignatureReplays == ReplaysBrief
+	ok, err := s.shared.UseSignature(c.UserContext(), rc.signature.digest, key, rc.signature.expires, repeats)
 	switch {
 	case err != nil:
 		return unavailable{err}
@@ -83,5 +119,23 @@ func (s *Server) rejectReplay(c *fiber.Ctx, scope desk.Scope) error {
 		return ticket.RefuseField(ticket.Unauthorized, fiber.HeaderAuthorization,
 			"this signed request was received before; sign it anew, or repeat it with the idempotency key that it came with")
 	}
+	rc.signature.counted = true
 	return nil
+}
+
+// maxReturn is how long giving a signature back may take; whoever is refused waits for it.
+const maxReturn = 2 * time.Second
+
+// returnSignature gives back what rejectReplay counted, if the call was refused: a copy of it can then do no harm. Of what failed in any other
+// way nobody knows what it did.
+func (s *Server) returnSignature(c *fiber.Ctx, err error) {
+	rc := requestOf(c)
+	if err == nil || rc.signature == nil || !rc.signature.counted || s.config.SignatureReplays != ReplaysBrief || classify(err).Status >= http.StatusInternalServerError {
+		return
+	}
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(c.UserContext()), maxReturn)
+	defer cancel()
+	if err := s.shared.ReturnSignature(ctx, rc.signature.digest); err != nil {
+		s.log.Warn("signature.return", "error", err)
+	}
 }

@@ -46,7 +46,7 @@ func New(config Config, apps Apps, ready func(ctx context.Context) error, log *s
 		log = slog.Default()
 	}
 	s := &Server{config: config, apps: apps, ready: ready, log: log, families: families, logins: newLogins(config.FailedLogins, time.Now)}
-	s.Share(newMemory(time.Now))
+	s.Share(NewMemory(time.Now))
 	proxies := make([]string, len(config.TrustedProxies))
 	for i, p := range config.TrustedProxies {
 		proxies[i] = p.Masked().String()
@@ -163,9 +163,12 @@ func (s *Server) serve(family *Family, route Route) fiber.Handler {
 			return err
 		}
 		if rc.key != "" && !route.changes() {
-			return s.cacheRead(c, route.Handler)
+			err = s.cacheRead(c, route.Handler)
+		} else {
+			err = route.Handler(c)
 		}
-		return route.Handler(c)
+		s.returnSignature(c, err)
+		return err
 	}
 }
 

@@ -9,6 +9,7 @@ import (
 
 	"github.com/stretchr/testify/require"
 
+	"signalbox/api/apitest"
 	"signalbox/desk"
 	"signalbox/ratelimit"
 	"signalbox/store"
@@ -63,43 +64,30 @@ func TestABucketIsSharedByProcesses(t *testing.T) {
 }
 
 func TestASignatureIsUsedOnce(t *testing.T) {
+	both(t, func(t *testing.T, b *bench) { apitest.Signatures(t, b.clock.Now, b.Store, b.elsewhere()) })
+}
+
+// A process of the version before writes no uses, and takes every signature that it finds for used.
+func TestSignaturesOfTheVersionBeforeAreUsed(t *testing.T) {
 	both(t, func(t *testing.T, b *bench) {
-		stores := []*store.Store{b.Store, b.elsewhere()}
-		use := func(s *store.Store, digest, key string) bool {
-			ok, err := s.UseSignature(t.Context(), digest, key, b.clock.Now().Add(time.Minute))
-			require.NoError(t, err)
-			return ok
-		}
-		var once atomic.Int64
-		var all sync.WaitGroup
-		for i := range 20 {
-			all.Go(func() {
-				if ok, err := stores[i%2].UseSignature(t.Context(), "a", "", b.clock.Now().Add(time.Minute)); err == nil && ok {
-					once.Add(1)
-				}
-			})
-		}
-		all.Wait()
-		require.EqualValues(t, 1, once.Load())
-		require.False(t, use(b.Store, "a", ""))
-		require.False(t, use(b.Store, "a", "k"), "a key that it did not come with is the replayer's own")
-		require.True(t, use(b.Store, "b", "k"))
-		require.True(t, use(stores[1], "b", "k"), "with the same key the stored answer is all there is to be had")
-		require.False(t, use(b.Store, "b", "other"))
-		require.False(t, use(b.Store, "b", ""))
+		_, err := b.raw().Exec(`INSERT INTO signatures (digest, key, expires) VALUES ('old', '', '2100-01-01 00:00:00')`)
+		require.NoError(t, err)
+		ok, err := b.UseSignature(t.Context(), "old", "", b.clock.Now().Add(time.Minute), false)
+		require.NoError(t, err)
+		require.False(t, ok)
 	})
 }
 
 func TestSignaturesAreForgottenOnceTheyHaveExpired(t *testing.T) {
 	both(t, func(t *testing.T, b *bench) {
 		for i := range 40 {
-			_, err := b.UseSignature(t.Context(), fmt.Sprint(i), "", b.clock.Now().Add(time.Minute))
+			_, err := b.UseSignature(t.Context(), fmt.Sprint(i), "", b.clock.Now().Add(time.Minute), false)
 			require.NoError(t, err)
 		}
 		require.Equal(t, 40, b.count(`SELECT count(*) FROM signatures`), "none before its time")
 		b.clock.pass(time.Minute + time.Microsecond)
 		for i := range 32 {
-			_, err := b.UseSignature(t.Context(), fmt.Sprint("new", i), "", b.clock.Now().Add(time.Minute))
+			_, err := b.UseSignature(t.Context(), fmt.Sprint("new", i), "", b.clock.Now().Add(time.Minute), false)
 			require.NoError(t, err)
 		}
 		require.Equal(t, 0, b.count(`SELECT count(*) FROM signatures WHERE digest NOT LIKE 'new%'`))

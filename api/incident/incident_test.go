@@ -297,22 +297,50 @@ func TestCredentials(t *testing.T) {
 	require.Equal(t, "INCIDENT_STATUS_TRIGGERED", b.status(number))
 }
 
-// The request is one that the real SDK sent; api/sdkhmac has many more.
-func TestSignedRequests(t *testing.T) {
-	secretLine, raw, _ := bytes.Cut(setup(t).sample("signed-accept.http"), []byte("\n"))
+// signedRequest is one that the real SDK sent, the secret and time that it was signed with; api/sdkhmac has many more.
+func signedRequest(t *testing.T, name string) (body []byte, headers []string, apps oneApp, at time.Time) {
+	t.Helper()
+	content, err := os.ReadFile(filepath.Join("testdata", name))
+	require.NoError(t, err)
+	secretLine, raw, _ := bytes.Cut(content, []byte("\n"))
 	signed, err := http.ReadRequest(bufio.NewReader(bytes.NewReader(raw)))
 	require.NoError(t, err)
-	body, err := io.ReadAll(signed.Body)
+	body, err = io.ReadAll(signed.Body)
 	require.NoError(t, err)
-	at, err := time.Parse("20060102T150405Z", signed.Header.Get("X-Sdk-Date"))
+	at, err = time.Parse("20060102T150405Z", signed.Header.Get("X-Sdk-Date"))
 	require.NoError(t, err)
-	secret := strings.TrimPrefix(string(secretLine), "secret: ")
-	apps := oneApp{secret: secret}
-	var headers []string
 	for name, values := range signed.Header {
 		headers = append(headers, name, values[0])
 	}
+	return body, headers, oneApp{secret: strings.TrimPrefix(string(secretLine), "secret: ")}, at
+}
 
+// Two calls that the SDK makes within a second are one and the same request on the wire, and the vendor's gateway takes both.
+func TestTheSDKRepeatsItselfAtOnce(t *testing.T) {
+	body, headers, apps, at := signedRequest(t, "signed-create.http")
+	now := at
+	b := setupWith(t, apps, func() time.Time { return now })
+	numbers := map[string]bool{}
+	for range 3 {
+		var made struct {
+			Number string `json:"incident_num"`
+		}
+		b.data(b.Do("POST", createPath, body, headers...), &made)
+		numbers[made.Number] = true
+		now = now.Add(900 * time.Millisecond)
+	}
+	require.Len(t, numbers, 3)
+	b.refused(b.Do("POST", createPath, body, headers...), 401, "APIGW.0301", "received before")
+
+	body, headers, apps, at = signedRequest(t, "signed-accept.http")
+	b = setupWith(t, apps, func() time.Time { return now })
+	for now = at; now.Before(at.Add(time.Minute)); now = now.Add(20 * time.Second) {
+		b.refused(b.Do("POST", handlePath, body, headers...), 400, "GOM.00007404", "there is no such ticket") // and never "received before"
+	}
+}
+
+func TestSignedRequests(t *testing.T) {
+	body, headers, apps, at := signedRequest(t, "signed-accept.http")
 	b := setupWith(t, apps, func() time.Time { return at })
 	b.refused(b.Do("POST", handlePath, body, headers...), 400, "GOM.00007404", "there is no such ticket")
 	b.refused(b.Do("POST", handlePath, bytes.Replace(body, []byte("accepted"), []byte("rejected"), 1), headers...), 401, "APIGW.0301", "signature")

@@ -37,7 +37,7 @@ func Authenticator(apps api.Apps, now func() time.Time) api.Authenticator {
 			return desk.App{}, true, unknown
 		}
 		at := now()
-		secret, why := a.Verify(requestOf(c), secrets, at)
+		secret, signed, why := a.Verify(requestOf(c), secrets, at)
 		if why != nil {
 			secret = string(a.Signature) // with which nobody has logged in
 		}
@@ -48,7 +48,7 @@ func Authenticator(apps api.Apps, now func() time.Time) api.Authenticator {
 			return desk.App{}, true, errors.Join(refuse(why), unknown)
 		}
 		// Its date may lie ahead of our clock, and the clocks of other processes behind it.
-		api.Signed(c, app, a.Signature, at.Add(3*Skew))
+		api.Signed(c, app, api.Signature{Bytes: a.Signature, Lately: at.Sub(signed).Abs() <= Repeats, Expires: at.Add(3 * Skew)})
 		return app, true, nil
 	}
 }

@@ -22,7 +22,6 @@ import (
 
 	"signalbox/api"
 	"signalbox/desk"
-	"signalbox/ratelimit"
 	"signalbox/ticket"
 )
 
@@ -48,9 +47,13 @@ type desks struct {
 	app  *fiber.App
 	now  time.Time
 	done int // how often something was changed
+
+	refuse error // what calls end with; nil: they do what they are asked
 }
 
-func newDesks(t *testing.T) *desks {
+func newDesks(t *testing.T) *desks { return newDesksWith(t, api.Config{}) }
+
+func newDesksWith(t *testing.T, config api.Config) *desks {
 	d := &desks{t: t, now: time.Date(2026, 1, 2, 3, 4, 5, 0, time.UTC)}
 	family := api.Family{
 		Channel: ticket.ChannelIncident, Prefixes: []string{"/"},
@@ -58,6 +61,9 @@ func newDesks(t *testing.T) *desks {
 		Refuse:       func(c *fiber.Ctx, r api.Refusal) error { return api.Respond(c, r.Status, r.Error) },
 	}
 	act := func(c *fiber.Ctx) error {
+		if d.refuse != nil {
+			return d.refuse
+		}
 		d.done++
 		return c.SendString("done")
 	}
@@ -70,33 +76,10 @@ func newDesks(t *testing.T) *desks {
 		{Method: "POST", Path: "/look", Scope: desk.Read, Handler: act},
 		{Method: "POST", Path: "/boss", Scope: desk.Admin, Handler: act},
 	}
-	server := api.New(api.Config{}, writers{}, nil, slog.New(slog.DiscardHandler), family)
-	server.Share(&forgetful{desks: d, used: map[string]used{}})
+	server := api.New(config, writers{}, nil, slog.New(slog.DiscardHandler), family)
+	server.Share(api.NewMemory(func() time.Time { return d.now }))
 	d.app = server.App()
 	return d
-}
-
-// forgetful forgets signatures as soon as it may.
-type forgetful struct {
-	*desks
-	used map[string]used
-}
-
-type used struct {
-	key     string
-	expires time.Time
-}
-
-func (f *forgetful) UseSignature(_ context.Context, digest, key string, expires time.Time) (bool, error) {
-	if first, seen := f.used[digest]; seen && f.now.Before(first.expires) {
-		return key != "" && first.key == key, nil
-	}
-	f.used[digest] = used{key, expires}
-	return true, nil
-}
-
-func (f *forgetful) TakeRequests(context.Context, string, ratelimit.Bucket, int, int) (int, ratelimit.Bucket, error) {
-	panic("no app has a limit here")
 }
 
 // writers are keys whose apps may write.
@@ -143,6 +126,7 @@ func TestACapturedRequestIsOfNoUse(t *testing.T) {
 			sign(t, r, "{}", "shop", "shop-secret", d.now)
 			status, answer := d.send(r, "{}")
 			require.Equal(t, 200, status, answer)
+			d.now = d.now.Add(Repeats + time.Second)
 			for name, headers := range map[string][]string{
 				"as it was": nil, "with a key of the thief's": {"X-Idempotency-Key", "k"}, "with a request id": {"X-Request-Id", "x"},
 				"in another spelling": {"Authorization", respelled(r.Header.Get("Authorization"))},
@@ -153,7 +137,7 @@ func TestACapturedRequestIsOfNoUse(t *testing.T) {
 				require.NoError(t, json.Unmarshal([]byte(answer), &refusal))
 				require.Contains(t, refusal.Message, "received before", name)
 			}
-			d.now = d.now.Add(Skew)
+			d.now = d.now.Add(Skew - Repeats - time.Second)
 			status, _ = d.send(r, "{}")
 			require.Equal(t, 401, status, "as long as it would be taken")
 			d.now = d.now.Add(time.Second)
@@ -201,6 +185,7 @@ func TestARetryWithItsKeyIsNoReplay(t *testing.T) {
 		status, answer := d.send(r, "{}") // the desk gives the second the answer of the first
 		require.Equal(t, 200, status, answer)
 	}
+	d.now = d.now.Add(Repeats + time.Second)
 	status, _ := d.send(r, "{}", "X-Idempotency-Key", "k-2")
 	require.Equal(t, 401, status, "another key would have it done again")
 	r.Header.Del("X-Idempotency-Key")
@@ -214,6 +199,83 @@ func TestARetryWithItsKeyIsNoReplay(t *testing.T) {
 		require.NotEqual(t, 200, status, "%s: the signature fits, and the key counts for another address: %s", spelling, answer)
 	}
 	require.Equal(t, 2, d.done)
+}
+
+// The SDK's dates are whole seconds: two equal calls within one are signed alike.
+func TestWhoIsInAHurryMayRepeatAtOnce(t *testing.T) {
+	d := newDesks(t)
+	r := d.request("POST", "/act", "{}")
+	sign(t, r, "{}", "shop", "shop-secret", d.now)
+	for range 2 {
+		status, answer := d.send(r, "{}")
+		require.Equal(t, 200, status, answer)
+	}
+	for _, later := range []time.Duration{Repeats, -2 * Repeats} { // the caller's clock may be ahead
+		d.now = d.now.Add(later)
+		status, answer := d.send(r, "{}")
+		require.Equal(t, 200, status, answer)
+	}
+	d.now = d.now.Add(2*Repeats + time.Millisecond)
+	status, answer := d.send(r, "{}")
+	require.Equal(t, 401, status, answer)
+	require.Equal(t, 4, d.done)
+}
+
+// Repeating what was refused can do no harm; of what failed nobody knows what it did.
+func TestWhatWasRefusedMayBeRepeated(t *testing.T) {
+	d := newDesks(t)
+	r := d.request("POST", "/act", "{}")
+	sign(t, r, "{}", "shop", "shop-secret", d.now)
+	d.now = d.now.Add(time.Minute)
+	for _, refusal := range []ticket.Code{ticket.Invalid, ticket.Conflict, ticket.NotFound} {
+		d.refuse = ticket.Refuse(refusal, "no")
+		for range 2 {
+			status, answer := d.send(r, "{}")
+			require.NotContains(t, []int{200, 401}, status, answer)
+		}
+	}
+	d.refuse = nil
+	status, answer := d.send(r, "{}")
+	require.Equal(t, 200, status, answer)
+	status, _ = d.send(r, "{}")
+	require.Equal(t, 401, status, "it was done")
+	require.Equal(t, 1, d.done)
+
+	for name, failure := range map[string]error{"away": ticket.Refuse(ticket.Unavailable, "later"), "a fault": fmt.Errorf("broken")} {
+		r := d.request("POST", "/act", name)
+		sign(t, r, name, "shop", "shop-secret", d.now.Add(-time.Minute))
+		d.refuse = failure
+		status, _ := d.send(r, name)
+		require.GreaterOrEqual(t, status, 500, name)
+		d.refuse = nil
+		status, _ = d.send(r, name)
+		require.Equal(t, 401, status, name)
+	}
+}
+
+func TestHowReplaysAreTakenIsASetting(t *testing.T) {
+	for setting, want := range map[api.Replays][]int{
+		api.ReplaysStrict: {409, 401, 401}, api.ReplaysBrief: {409, 200, 200}, api.ReplaysOff: {409, 200, 200},
+	} {
+		d := newDesksWith(t, api.Config{SignatureReplays: setting})
+		r := d.request("POST", "/act", "{}")
+		sign(t, r, "{}", "shop", "shop-secret", d.now)
+		var got []int
+		d.refuse = ticket.Refuse(ticket.Conflict, "no")
+		for range want {
+			status, _ := d.send(r, "{}")
+			got = append(got, status)
+			d.refuse = nil
+		}
+		require.Equal(t, want, got, setting)
+		d.now = d.now.Add(time.Minute)
+		status, _ := d.send(r, "{}")
+		require.Equal(t, setting == api.ReplaysOff, status == 200, setting)
+	}
+	var word api.Replays
+	require.NoError(t, word.Decode(" off "))
+	require.Equal(t, api.ReplaysOff, word)
+	require.ErrorContains(t, word.Decode("never"), `"never" is none of brief, strict and off`)
 }
 
 func TestReadingTwiceIsNoReplay(t *testing.T) {
@@ -252,7 +314,7 @@ func TestWhatIsRefusedBeforeItIsCheckedUsesNoSignature(t *testing.T) {
 // it was made with the very secret that worked.
 func TestGuessingSignaturesIsLimited(t *testing.T) {
 	for _, lately := range []bool{false, true} {
-		d := newDesks(t)
+		d := newDesksWith(t, api.Config{FailedLogins: 6}) // a minute, so that none is given back while this runs
 		n := 0
 		ask := func(code, secret string) int {
 			t.Helper()
@@ -267,10 +329,10 @@ func TestGuessingSignaturesIsLimited(t *testing.T) {
 			require.Equal(t, 200, ask("both", "old-secret"))
 		}
 		statuses := map[int]int{}
-		for range 70 {
+		for range 16 {
 			statuses[ask("both", "wrong")]++
 		}
-		require.Equal(t, map[int]int{401: 60, 429: 10}, statuses)
+		require.Equal(t, map[int]int{401: 6, 429: 10}, statuses)
 		require.Equal(t, 429, ask("both", "new-secret"), "a guess that fits is of no use")
 		require.Equal(t, lately, ask("both", "old-secret") == 200, "who logged in lately is not locked out")
 		require.Equal(t, 429, ask("both", "wrong"))

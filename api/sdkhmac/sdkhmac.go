@@ -25,6 +25,10 @@ const Algorithm = "SDK-HMAC-SHA256"
 // Skew is how far a request's date may lie from our clock, either way; the real gateway allows as much.
 const Skew = 15 * time.Minute
 
+// Repeats is how far from its date a signature may be one that an honest caller made twice: the SDK's dates are whole seconds and nothing else in
+// a request differs, so two equal calls made at once are signed alike. The real gateway takes both.
+const Repeats = 2 * time.Second
+
 // Headers of a signed request, beside Authorization.
 const (
 	HeaderDate        = "X-Sdk-Date"           // when it was signed: 20060102T150405Z
@@ -108,20 +112,20 @@ func isHeaderName(s string) bool {
 	return s != ""
 }
 
-// Verify checks that the request was signed with one of the secrets, and lately, and gives the secret. How long it takes does not depend on which
-// one fits, or how well. Its errors are sentences for the caller.
-func (a Authorization) Verify(r Request, secrets []string, now time.Time) (secret string, err error) {
-	date, err := r.date(now)
+// Verify checks that the request was signed with one of the secrets, and lately, and gives the secret and the date that was signed. How long it
+// takes does not depend on which one fits, or how well. Its errors are sentences for the caller.
+func (a Authorization) Verify(r Request, secrets []string, now time.Time) (secret string, at time.Time, err error) {
+	date, at, err := r.date(now)
 	if err != nil {
-		return "", err
+		return "", at, err
 	}
 	body, err := r.bodyHash()
 	if err != nil {
-		return "", err
+		return "", at, err
 	}
 	canonical, err := r.canonical(a.SignedHeaders, body)
 	if err != nil {
-		return "", err
+		return "", at, err
 	}
 	signed := Algorithm + "\n" + date + "\n" + hash([]byte(canonical))
 	match := -1
@@ -131,26 +135,26 @@ func (a Authorization) Verify(r Request, secrets []string, now time.Time) (secre
 		match = subtle.ConstantTimeSelect(subtle.ConstantTimeCompare(mac.Sum(nil), a.Signature), i, match)
 	}
 	if match < 0 {
-		return "", errors.New("the signature does not fit the request")
+		return "", at, errors.New("the signature does not fit the request")
 	}
-	return secrets[match], nil
+	return secrets[match], at, nil
 }
 
-// date gives the date as it was sent.
-func (r Request) date(now time.Time) (string, error) {
+// date gives the date as it was sent, and when that is.
+func (r Request) date(now time.Time) (sent string, at time.Time, err error) {
 	dates := r.Header(strings.ToLower(HeaderDate))
 	if len(dates) != 1 {
-		return "", errors.New("the header " + HeaderDate + " must be there once")
+		return "", at, errors.New("the header " + HeaderDate + " must be there once")
 	}
 	date := strings.TrimSpace(dates[0])
-	at, err := time.Parse(dateFormat, date)
+	at, err = time.Parse(dateFormat, date)
 	if err != nil {
-		return "", errors.New("the header " + HeaderDate + " must be a UTC time such as 20060102T150405Z")
+		return "", at, errors.New("the header " + HeaderDate + " must be a UTC time such as 20060102T150405Z")
 	}
 	if age := now.Sub(at); age > Skew || age < -Skew {
-		return "", errors.New("the header " + HeaderDate + " is more than 15 minutes away from our clock, which is at " + now.UTC().Format(dateFormat))
+		return "", at, errors.New("the header " + HeaderDate + " is more than 15 minutes away from our clock, which is at " + now.UTC().Format(dateFormat))
 	}
-	return date, nil
+	return date, at, nil
 }
 
 // bodyHash hashes the body. No call takes a body that is not JSON, so none may be left unsigned.

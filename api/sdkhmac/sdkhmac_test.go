@@ -69,7 +69,7 @@ func (g golden) parsed(t *testing.T) Authorization {
 
 // verify is for tests that do not ask which secret fits.
 func verify(a Authorization, r Request, secrets []string, now time.Time) error {
-	_, err := a.Verify(r, secrets, now)
+	_, _, err := a.Verify(r, secrets, now)
 	return err
 }
 
@@ -279,7 +279,7 @@ func FuzzVerify(f *testing.F) {
 		now := time.Date(2026, 1, 2, 3, 4, 5, 0, time.UTC)
 		a := Authorization{Access: "a", SignedHeaders: signed, Signature: make([]byte, 32)}
 		require.Error(t, verify(a, r, []string{"secret"}, now), "nobody signed it")
-		date, err := r.date(now)
+		date, _, err := r.date(now)
 		if err != nil {
 			return
 		}

@@ -44,29 +44,35 @@ const (
 	tidiedSignatures    = 200
 )
 
-// UseSignature reports whether a signature may be used: the first time that its digest is seen before it expires, or again with the key that
-// it was first used with. No key is never the same key.
-func (d *Directory) UseSignature(ctx context.Context, digest, key string, expires time.Time) (ok bool, err error) {
+// UseSignature reports whether a signature may be used, and counts the use if so: the first time that its digest is seen before it expires,
+// again with the key that it was first used with (no key is never the same key), again where every use before was given back, and again
+// whenever repeats are taken.
+func (d *Directory) UseSignature(ctx context.Context, digest, key string, expires time.Time, repeats bool) (ok bool, err error) {
 	err = d.db.Write(ctx, func(ctx context.Context, q *db.Tx) error {
-		n, err := q.Exec(ctx, `INSERT INTO signatures (digest, key, expires) VALUES (?, ?, ?) ON CONFLICT (digest) DO NOTHING`, digest, key, db.At(expires))
+		n, err := q.Exec(ctx, `INSERT INTO signatures (digest, key, expires, uses) VALUES (?, ?, ?, 1)
+			ON CONFLICT (digest) DO UPDATE SET uses = signatures.uses + 1, key = CASE WHEN signatures.uses = 0 THEN excluded.key ELSE signatures.key END
+			WHERE signatures.uses = 0 OR signatures.key = excluded.key AND excluded.key <> '' OR ?`, digest, key, db.At(expires), repeats)
 		if err != nil {
 			return fmt.Errorf("note a signature: %w", err)
 		}
-		if ok = n == 1; ok || key == "" {
-			return nil
-		}
-		var first string
-		found, err := q.Find(ctx, &first, `SELECT key FROM signatures WHERE digest = ?`, digest)
-		if err != nil {
-			return fmt.Errorf("look for a signature: %w", err)
-		}
-		ok = found && first == key
+		ok = n == 1
 		return nil
 	})
 	if err == nil && d.signatures.Add(1)%tidySignaturesEvery == 0 {
 		d.tidySignatures(ctx)
 	}
 	return ok, err
+}
+
+// ReturnSignature gives one use of a signature back, because the request that it was for was refused. A signature without a use may be used
+// again; it is kept until it expires all the same.
+func (d *Directory) ReturnSignature(ctx context.Context, digest string) error {
+	return d.db.Write(ctx, func(ctx context.Context, q *db.Tx) error {
+		if _, err := q.Exec(ctx, `UPDATE signatures SET uses = uses - 1 WHERE digest = ? AND uses > 0`, digest); err != nil {
+			return fmt.Errorf("give a signature back: %w", err)
+		}
+		return nil
+	})
 }
 
 // tidySignatures forgets some that have expired. That it fails is nothing to the caller.
