@@ -29,6 +29,8 @@ type Family struct {
 	Credentials []string
 	// Headers are those that pages send to this family beside the ones that every family takes.
 	Headers []string
+	// Exact: a GET takes no parameter in its query that it does not know. What reads none then takes none; what does is marked as Query.
+	Exact bool
 	// Pages may call this family from a browser, with the cookies that the browser has for us. Those that Config allows may not.
 	Pages Origins
 }
@@ -41,6 +43,7 @@ type Route struct {
 	Operation string
 	Scope     desk.Scope
 	Reads     bool          // it changes nothing, although its scope is not Read: what it tells is not for everybody who may read
+	Query     bool          // it reads its query with ReadQuery; see Family.Exact
 	Handler   fiber.Handler // runs for an authenticated caller, under a deadline; an error that it returns is answered by the family
 }
 

@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"maps"
 	"net/url"
 	"slices"
 	"strconv"
@@ -21,19 +22,85 @@ import (
 type Params struct {
 	query  url.Values
 	body   map[string]json.RawMessage
-	Faults ticket.Faults // what is wrong with those that were read
+	asked  map[string]bool // those of the query that were read; nil: others may be there too
+	Faults ticket.Faults   // what is wrong with those that were read
 }
 
 type paramsKey struct{}
 
-// ReadQuery begins to read the parameters of a request's query string alone.
+// ReadQuery begins to read the parameters of a request's query string alone. There may be no others than are read.
 func ReadQuery(c *fiber.Ctx) (*Params, error) {
 	values, err := queryOf(c)
-	return &Params{query: values}, err
+	return &Params{query: values, asked: map[string]bool{}}, err
 }
 
-// Err is nil when nothing that was read is wrong, and otherwise an Invalid refusal that tells of all.
-func (p *Params) Err() error { return p.Faults.Err() }
+// Err is nil when nothing is wrong, and otherwise an Invalid refusal that tells of all. It is to be asked once everything was read: where there may
+// be no other parameters, it names those that were not.
+func (p *Params) Err() error {
+	faults := slices.Clone(p.Faults)
+	if p.asked == nil {
+		return faults.Err()
+	}
+	known := slices.Sorted(maps.Keys(p.asked))
+	for _, name := range slices.Sorted(maps.Keys(p.query)) {
+		if !p.asked[name] {
+			faults.Add(Shortened(name, maxShownName), "is no parameter here"+instead(name, known))
+		}
+	}
+	return faults.Err()
+}
+
+// maxShownName is how much of an unknown parameter's name is told, in characters.
+const maxShownName = 64
+
+// instead tells what may have been meant by a word that is none of those that are known: the nearest one, or all.
+func instead(word string, known []string) string {
+	best, least := "", 3 // two slips of the hand are near
+	for _, one := range known {
+		if n := edits(word, one); n < least && n < len(one) {
+			best, least = one, n
+		}
+	}
+	switch {
+	case best != "":
+		return "; did you mean " + best + "?"
+	case len(known) > 0:
+		return "; there are " + strings.Join(known, ", ")
+	}
+	return ""
+}
+
+// edits is how many letters are to be put in, taken out or changed to make one word of another (Levenshtein); at least 3 for words that are long.
+func edits(a, b string) int {
+	if len(a) > maxShownName {
+		return len(a)
+	}
+	row := make([]int, len(b)+1)
+	for j := range row {
+		row[j] = j
+	}
+	for i := range len(a) {
+		diagonal := row[0]
+		row[0] = i + 1
+		for j := range len(b) {
+			change := diagonal
+			if a[i] != b[j] {
+				change++
+			}
+			diagonal = row[j+1]
+			row[j+1] = min(change, row[j]+1, row[j+1]+1)
+		}
+	}
+	return row[len(b)]
+}
+
+// given gives the values that a parameter has in the query.
+func (p *Params) given(name string) []string {
+	if p.asked != nil {
+		p.asked[name] = true
+	}
+	return p.query[name]
+}
 
 // ReadParams reads the parameters of a request's query and body. Where one of them cannot be read, those of the other are given with the error.
 func ReadParams(c *fiber.Ctx) (*Params, error) {
@@ -64,11 +131,11 @@ func (p *Params) raw(name string) json.RawMessage {
 }
 
 // Has reports whether a parameter is there, and not null.
-func (p *Params) Has(name string) bool { return len(p.query[name]) > 0 || p.raw(name) != nil }
+func (p *Params) Has(name string) bool { return len(p.given(name)) > 0 || p.raw(name) != nil }
 
 // AsText gives a parameter that is a text; numbers tells that a JSON number is taken for its digits.
 func (p *Params) AsText(name string, numbers bool) string {
-	if list := p.query[name]; len(list) > 0 {
+	if list := p.given(name); len(list) > 0 {
 		if len(list) > 1 {
 			p.Faults.Add(name, "is there twice")
 		}
@@ -157,7 +224,7 @@ func (p *Params) Verdict(name string) bool {
 
 func (p *Params) flag(name string) (yes, said bool) {
 	text := string(p.raw(name))
-	if len(p.query[name]) > 0 {
+	if len(p.given(name)) > 0 {
 		text = p.AsText(name, false)
 	}
 	switch strings.Trim(text, `"`) {
@@ -184,7 +251,7 @@ func (p *Params) Choice(name string, words ...string) string {
 // Choices gives the values of a parameter of the query that may be repeated and must be some of the words.
 func (p *Params) Choices(name string, words ...string) []string {
 	var chosen []string
-	for _, value := range p.query[name] {
+	for _, value := range p.given(name) {
 		switch {
 		case value == "":
 		case slices.Contains(words, value):
@@ -223,7 +290,7 @@ func (p *Params) Wholes(name string, most int) []int64 {
 // listOf gives the items of a parameter that is a list: an array in the body or, written as JSON, in the query, or there a parameter that may be
 // repeated; of makes an item of such a one. Nil when it is not there, or has more than most.
 func listOf[T any](p *Params, name string, most int, of func(text string) T) (items []T) {
-	switch given := p.query[name]; {
+	switch given := p.given(name); {
 	case len(given) == 1 && strings.HasPrefix(strings.TrimSpace(given[0]), "["):
 		p.decode(name, []byte(given[0]), &items)
 	case len(given) > 0:
@@ -240,7 +307,7 @@ func listOf[T any](p *Params, name string, most int, of func(text string) T) (it
 
 // Object reads a parameter that is an object or a list; in the query it is written as JSON.
 func (p *Params) Object(name string, into any) {
-	if given := p.query[name]; len(given) > 0 {
+	if given := p.given(name); len(given) > 0 {
 		p.decode(name, []byte(given[0]), into)
 	} else if raw := p.raw(name); raw != nil {
 		p.decode(name, raw, into)
@@ -281,6 +348,18 @@ func (p *Params) Time(name string) time.Time {
 // maxCursor is the longest cursor that is looked at, in characters.
 const maxCursor = 512
 
+// Either gives the name by which a parameter that has two is there; the first where it is not.
+func (p *Params) Either(name, other string) string {
+	mine, others := p.given(name), p.given(other)
+	switch {
+	case len(others) == 0:
+		return name
+	case len(mine) > 0:
+		p.Faults.Add(other, "is another name of "+name+": there may be one of the two")
+	}
+	return other
+}
+
 // Page gives what every list takes: "limit" and "cursor".
 func (p *Params) Page() (limit int, cursor string) {
 	return p.Limit(), p.Name("cursor", 0, maxCursor)
@@ -293,7 +372,7 @@ func (p *Params) Limit() int {
 
 // Plain gives a parameter that is a text, whatever else may be wrong with it.
 func (p *Params) Plain(name string) string {
-	if list := p.query[name]; len(list) > 0 {
+	if list := p.given(name); len(list) > 0 {
 		return list[0]
 	}
 	return TextOf(p.body[name])

@@ -153,6 +153,11 @@ func (s *Server) serve(family *Family, route Route) fiber.Handler {
 		if rc.app, err = s.authorize(c, family, route.Scope); err != nil {
 			return err
 		}
+		if family.Exact && route.Method == http.MethodGet && !route.Query {
+			if err := noQuery(c); err != nil {
+				return err
+			}
+		}
 		if route.keyed() {
 			c.Set(HeaderReplayed, "false")
 			if rc.key, err = idempotencyKey(c); err != nil {
@@ -170,6 +175,15 @@ func (s *Server) serve(family *Family, route Route) fiber.Handler {
 		s.returnSignature(c, err)
 		return err
 	}
+}
+
+// noQuery refuses whatever stands in the query of a call that reads nothing there.
+func noQuery(c *fiber.Ctx) error {
+	q, err := ReadQuery(c)
+	if err != nil {
+		return err
+	}
+	return q.Err()
 }
 
 // refuse answers an error in the words of the family whose path was asked for.

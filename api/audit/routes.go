@@ -29,7 +29,8 @@ func (h *Handler) Family() api.Family {
 		Channel:  ticket.ChannelIssue,
 		Prefixes: []string{all},
 		Refuse:   houseapi.Refuse,
-		Routes:   []api.Route{{Method: http.MethodGet, Path: all, Scope: desk.Admin, Reads: true, Handler: h.list}},
+		Exact:    true,
+		Routes:   []api.Route{{Method: http.MethodGet, Path: all, Scope: desk.Admin, Reads: true, Query: true, Handler: h.list}},
 	}
 }
 

@@ -51,7 +51,7 @@ func (s SubscriptionCalls) Routes(one string) []api.Route {
 	return []api.Route{
 		{Method: http.MethodDelete, Path: one, Scope: desk.Write, Handler: s.unsubscribe},
 		{Method: http.MethodPost, Path: one + "/rotate", Scope: desk.Write, Handler: s.rotate},
-		{Method: http.MethodGet, Path: one + "/deliveries", Scope: desk.Read, Handler: s.list},
+		{Method: http.MethodGet, Path: one + "/deliveries", Scope: desk.Read, Query: true, Handler: s.list},
 		{Method: http.MethodGet, Path: one + "/deliveries/:did", Scope: desk.Read, Handler: s.show},
 		{Method: http.MethodPost, Path: one + "/deliveries/:did/redeliver", Scope: desk.Write, Handler: s.redeliver},
 		{Method: http.MethodPost, Path: one + "/redeliver", Scope: desk.Write, Handler: s.redeliverMany},

@@ -76,7 +76,7 @@ func (h *Handler) messages(c *fiber.Ctx) error {
 	if err != nil {
 		return err
 	}
-	limit, after := int(q.Whole("limit", ticket.MaxPage, 1, ticket.MaxPage)), int(q.Whole("after", 0, 0, ticket.MaxMessages))
+	limit, after := int(q.Whole("limit", ticket.MaxPage, 1, ticket.MaxPage)), int(q.Whole(q.Either("cursor", "after"), 0, 0, ticket.MaxMessages))
 	if err := q.Err(); err != nil {
 		return err
 	}

@@ -52,10 +52,11 @@ func (h *Handler) timeline(c *fiber.Ctx) error {
 		return err
 	}
 	var after notice.Position
-	if text := q.Name("after", 0, notice.MaxPosition); text != "" {
+	from := q.Either("cursor", "after")
+	if text := q.Name(from, 0, notice.MaxPosition); text != "" {
 		var ok bool
 		if after, ok = notice.ParsePosition(text); !ok {
-			q.Faults.Add("after", "must be the next_cursor of a page, or the seq of an entry")
+			q.Faults.Add(from, "must be the next_cursor of a page, or the seq of an entry")
 		}
 	}
 	limit := q.Limit()

@@ -30,6 +30,7 @@ func (h *Handler) Family() api.Family {
 		Channel:  ticket.ChannelIssue,
 		Prefixes: []string{all},
 		Refuse:   houseapi.Refuse,
+		Exact:    true,
 		Routes: []api.Route{
 			{Method: http.MethodPost, Path: all, Scope: desk.Admin, Handler: h.publish},
 			{Method: http.MethodGet, Path: all, Scope: desk.Read, Handler: h.list},

@@ -47,9 +47,10 @@ func (h *Handler) Family() api.Family {
 		Channel:  ticket.ChannelPublish,
 		Prefixes: []string{all},
 		Refuse:   houseapi.Refuse,
+		Exact:    true,
 		Routes: append([]api.Route{
 			{Method: http.MethodPost, Path: all, Scope: desk.Write, Handler: api.Body(h.subscribe)},
-			{Method: http.MethodGet, Path: all, Scope: desk.Read, Handler: h.list},
+			{Method: http.MethodGet, Path: all, Scope: desk.Read, Query: true, Handler: h.list},
 			{Method: http.MethodGet, Path: one, Scope: desk.Read, Handler: h.read},
 			{Method: http.MethodPut, Path: one, Scope: desk.Write, Handler: h.change},
 			{Method: http.MethodPost, Path: one + "/pause", Scope: desk.Write, Handler: h.setState(notice.Paused)},
