@@ -52,6 +52,9 @@ func (d *Deliveries) CallService(ctx context.Context, in CallInput) (flow.Called
 	if err == nil {
 		r, err = d.Sender.call(ctx, in, signed)
 	}
+	if errors.Is(err, errStalled) {
+		d.stalled(ctx, stalledCall, "ticket", in.Ticket.Number, "node", in.Call.Node)
+	}
 	fault := ""
 	switch {
 	case err != nil && ctx.Err() != nil:

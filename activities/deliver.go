@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/sethvargo/go-retry"
+	"go.temporal.io/sdk/activity"
 	"go.temporal.io/sdk/temporal"
 
 	"signalbox/notice"
@@ -30,6 +31,7 @@ type Deliveries struct {
 	Poll        time.Duration   // how often a drain looks for work that no notification told of; default 5 s
 	Shift       time.Duration   // how long one drain goes on before another worker may take over; see overrun; default 10 min
 	Now         func() time.Time
+	Patience    time.Duration  // how long a drain may show no sign of life before it is given up; default 1 min
 	Log         *slog.Logger   // default: slog's
 	Jitter      func() float64 // between -1 and 1; default: random
 
@@ -93,7 +95,61 @@ const TypeFailedTry = "failed_try"
 
 // Deliver makes one try at the next delivery of a retrying lane and writes it down. After a failed try that others follow it fails itself, and
 // says when it wants to be called again; giving up is a result, not an error.
+//
+// A try that was begun is written down whatever ends it: what is known of it goes along with the signs of life of the activity, and the attempt that follows
+// one that was lost, or could not write it down, does so before anything else.
 func (d *Deliveries) Deliver(ctx context.Context, in DeliverInput) (Delivered, error) {
+	patience := notice.TryLimit
+	if end, ok := ctx.Deadline(); ok {
+		patience = time.Until(end) // when Temporal gives it up as well
+	}
+	type outcome struct {
+		Delivered
+		error
+	}
+	o, err := supervise(patience, func(func()) outcome {
+		out, err := d.deliver(ctx, in)
+		return outcome{out, err}
+	})
+	if err != nil {
+		d.stalled(ctx, stalledLane, "subscription", in.Lane.Subscription, "ticket_id", in.Lane.TicketID, "delivery", in.Delivery)
+		return Delivered{}, err
+	}
+	return o.Delivered, o.error
+}
+
+// noted is what an attempt at Deliver leaves to the next: a try that was begun, and when it is over what came of it.
+type noted struct {
+	Delivery string
+	Made     int       // tries before it in its round
+	Due      time.Time // by which it is told from one of another round
+	Answer   Answer    // while it is under way nothing but when it started
+	Over     bool
+}
+
+// earlier gives what an attempt before this one left of the very try that would be made now.
+func earlier(ctx context.Context, now noted) (noted, bool) {
+	var left noted
+	if !activity.IsActivity(ctx) || !activity.HasHeartbeatDetails(ctx) || activity.GetHeartbeatDetails(ctx, &left) != nil {
+		return now, false
+	}
+	if left.Delivery != now.Delivery || left.Made != now.Made || !left.Due.Equal(now.Due) {
+		return now, false
+	}
+	return left, true
+}
+
+// leave has the next attempt know of a try.
+func (n noted) leave(ctx context.Context) {
+	if activity.IsActivity(ctx) {
+		activity.RecordHeartbeat(ctx, n)
+	}
+}
+
+// unsavedAgain is how long a database that did not take a try is left alone.
+const unsavedAgain = 10 * time.Second
+
+func (d *Deliveries) deliver(ctx context.Context, in DeliverInput) (Delivered, error) {
 	// Read right before sending: it may have been deleted while we waited.
 	w, found, err := d.Outbox.Next(ctx, in.Lane)
 	if err != nil {
@@ -102,16 +158,32 @@ func (d *Deliveries) Deliver(ctx context.Context, in DeliverInput) (Delivered, e
 	if !found || w.Delivery.ID != in.Delivery {
 		return Delivered{}, nil
 	}
-	permit, wait := d.enter(w)
-	if permit == nil {
-		return Delivered{}, d.deferTry(ctx, w, wait)
+	try, found := earlier(ctx, noted{Delivery: w.Delivery.ID, Made: w.Delivery.Tries, Due: w.DueAt()})
+	opened := false
+	switch {
+	case found && !try.Over:
+		try.Answer.Attempt = notice.Lost(w.Delivery.ID, try.Answer.Attempt.StartedAt, d.Now())
+	case !found:
+		permit, wait := d.enter(w)
+		if permit == nil {
+			return Delivered{}, d.deferTry(ctx, w, wait)
+		}
+		try.Answer.Attempt.StartedAt = d.Now()
+		try.leave(ctx)
+		if ctx.Err() != nil { // which is heard of by the sign of life
+			permit.release(nothing)
+			return Delivered{}, ctx.Err()
+		}
+		try.Answer, opened = d.attempt(ctx, w, permit, try.Answer.Attempt.StartedAt)
 	}
-	result, err := d.attempt(ctx, w, permit)
-	if err != nil {
-		return Delivered{}, err
-	}
-	if err := d.saveResult(ctx, result); err != nil {
-		return Delivered{}, fmt.Errorf("save the try: %w", err)
+	result := d.conclude(w, try.Answer)
+	result.BreakerOpened = opened
+	saving, cancel := savingContext(ctx)
+	defer cancel()
+	if err := d.saveResult(saving, result); err != nil {
+		try.Over = true
+		try.leave(ctx)
+		return Delivered{}, temporal.NewApplicationErrorWithOptions("save the try", "unsaved", temporal.ApplicationErrorOptions{Cause: err, NextRetryDelay: unsavedAgain})
 	}
 	if result.Then == notice.Retrying {
 		return Delivered{}, temporal.NewApplicationErrorWithOptions(result.Attempt.Error, TypeFailedTry, temporal.ApplicationErrorOptions{
@@ -191,21 +263,41 @@ func faultBackoff() retry.Backoff {
 	return retry.WithCappedDuration(maxFaultWait, retry.NewExponential(faultWait))
 }
 
-// attempt makes one try, releases its permit, and decides by the delivery's profile what follows. An error means that ctx ended first, and nothing is
-// known.
-func (d *Deliveries) attempt(ctx context.Context, w notice.Work, p *permit) (r notice.Result, err error) {
+// savingContext gives the context for writing a try down: that of its activity with time left to tell how it came out, or where that is over a moment of
+// its own.
+func savingContext(ctx context.Context) (context.Context, context.CancelFunc) {
+	if ctx.Err() != nil {
+		return context.WithTimeout(context.WithoutCancel(ctx), FlushTimeout)
+	}
+	if end, ok := ctx.Deadline(); ok {
+		return context.WithDeadline(ctx, end.Add(-ReportTime))
+	}
+	return context.WithCancel(ctx)
+}
+
+// attempt makes one try that begins now, and releases its permit. Where ctx ends first, the try is lost. opened tells that by it the breaker of its host
+// opened, and that its tenant has not been told of that yet.
+func (d *Deliveries) attempt(ctx context.Context, w notice.Work, p *permit, now time.Time) (answer Answer, opened bool) {
 	verdict := nothing
 	defer func() {
 		p.release(verdict)
-		r.BreakerOpened = verdict == dead && d.hosts().firstAlertForTenant(host(w), w.Delivery.Tenant)
+		opened = verdict == dead && d.hosts().firstAlertForTenant(host(w), w.Delivery.Tenant)
 	}()
-	answer, err := d.Sender.Send(ctx, w)
+	answer, err := d.Sender.send(ctx, w, now)
 	if err != nil {
-		return notice.Result{}, err
+		return Answer{Attempt: notice.Lost(w.Delivery.ID, now, d.Now())}, false
 	}
+	if answer.Stalled {
+		d.stalled(ctx, stalledTry, "delivery", w.Delivery.ID, "subscription", w.Subscription.ID, "host", host(w))
+	}
+	verdict = verdictOf(d.profile(w).Grade(answer.Attempt))
+	return answer, false
+}
+
+// conclude decides by the delivery's profile what follows from a try.
+func (d *Deliveries) conclude(w notice.Work, answer Answer) notice.Result {
 	profile := d.profile(w)
 	a := profile.Grade(answer.Attempt)
-	verdict = verdictOf(a)
 	decision := profile.DecideRetry(notice.Try{Made: w.Delivery.Tries, FirstTry: w.Delivery.FirstTry, FailingSince: w.Subscription.FailingSince,
 		Attempt: a, RetryAfter: answer.RetryAfter, Jitter: d.jitter()})
 	due := w.DueAt()
@@ -214,7 +306,7 @@ func (d *Deliveries) attempt(ctx context.Context, w notice.Work, p *permit) (r n
 		"ticket_id", w.Delivery.Lane.TicketID, "event", w.Delivery.Seq, "kind", w.Delivery.Type, "host", host(w), "profile", profile.Name,
 		"try", w.Delivery.Tries+1, "status", a.Status, "class", a.Class, "error", a.Error, "ms", a.FinishedAt.Sub(a.StartedAt).Milliseconds(),
 		"then", decision.Then, "next_try", decision.NextTry, "drop", decision.Drop)
-	return notice.Result{Work: w, Attempt: a, Then: decision.Then, NextTry: decision.NextTry, Drop: decision.Drop}, nil
+	return notice.Result{Work: w, Attempt: a, Then: decision.Then, NextTry: decision.NextTry, Drop: decision.Drop}
 }
 
 // putOff is the result of a first try that is not made because its host answers nobody. Its lane's workflow makes it.

@@ -48,14 +48,18 @@ const (
 
 // Drain makes the first try of all that is pending in a partition, for as long as its shift lasts: many lanes at once, in order and one
 // under way within a lane. A lane whose try failed is retrying and left to its own workflow. When the worker stops, Drain finishes what is
-// under way; when its context ends it breaks that off, and in both cases writes down what is finished.
+// under way; when its context ends it breaks that off, and in both cases writes every try down. One that shows no sign of life for as long as Patience is
+// given up, so that another can begin.
 func (d *Deliveries) Drain(ctx context.Context, in DrainInput) error {
 	// Apart from the work: a drain that waits for its database must not lose its partition, for it holds results not yet written down.
-	beating, stop := context.WithCancel(ctx)
+	began := d.Now()
+	careful := activity.HasHeartbeatDetails(ctx) // those of one that did not come to its end
+	ctx, stop := context.WithCancel(ctx)
 	defer stop()
+	beating := ctx
 	go func() {
 		for ticker := time.NewTicker(HeartbeatTimeout / 5); ; {
-			activity.RecordHeartbeat(beating)
+			activity.RecordHeartbeat(beating, began)
 			select {
 			case <-beating.Done():
 				ticker.Stop()
@@ -66,10 +70,18 @@ func (d *Deliveries) Drain(ctx context.Context, in DrainInput) error {
 	}()
 	s := &shift{Deliveries: d, partition: in.Partition, busy: map[notice.Lane]bool{}, deferred: map[notice.Lane]string{}, capacity: newWaiter(),
 		inFlight: map[*flight]bool{}, landings: make(chan landing, overflow*d.concurrency()), late: make(chan *flight), done: make(chan struct{}),
-		starts: make(chan struct{}, startsOnce), backoff: faultBackoff()}
+		starts: make(chan struct{}, startsOnce), backoff: faultBackoff(), began: began, careful: careful}
 	defer d.hosts().forget(s.capacity)
 	defer close(s.done)
-	return s.run(ctx, activity.GetWorkerStopChannel(ctx))
+	ended, err := supervise(d.patience(), func(alive func()) error {
+		s.alive = alive
+		return s.run(ctx, activity.GetWorkerStopChannel(ctx))
+	})
+	if err != nil {
+		d.stalled(ctx, stalledDrain, "partition", in.Partition)
+		return err
+	}
+	return ended
 }
 
 // shift is one run of Drain. Only its own goroutine touches its fields; tries report to it by the channel landings.
@@ -93,6 +105,10 @@ type shift struct {
 	again   <-chan time.Time // not nil: the outbox failed, and is asked again then
 	backoff retry.Backoff    // of the outbox since it last answered
 
+	began   time.Time
+	careful bool   // the drain before this one was lost
+	alive   func() // gives a sign of life
+
 	starts   chan struct{} // limits how many lanes are started at once
 	starting sync.WaitGroup
 }
@@ -103,9 +119,12 @@ func (s *shift) run(ctx context.Context, stop <-chan struct{}) error {
 	defer over.Stop()
 	poll := time.NewTicker(s.pollInterval())
 	defer poll.Stop()
+	pulse := time.NewTicker(s.patience() / 4)
+	defer pulse.Stop()
 	notified := s.Outbox.Notifications(ctx, s.partition)
 	s.look = true
 	for {
+		s.alive()
 		if s.look && !s.leaving && s.again == nil {
 			s.beginTries(ctx)
 		}
@@ -117,8 +136,9 @@ func (s *shift) run(ctx context.Context, stop <-chan struct{}) error {
 			return nil
 		}
 		select {
+		case <-pulse.C:
 		case l := <-s.landings:
-			s.land(l)
+			s.land(ctx, l)
 			s.gather(ctx)
 		case f := <-s.late:
 			if s.inFlight[f] {
@@ -178,6 +198,7 @@ func (s *shift) startLane(ctx context.Context, lane notice.Lane, wait time.Durat
 	s.starting.Go(func() {
 		s.starts <- struct{}{}
 		defer func() { <-s.starts }()
+		defer s.alive()
 		ctx, cancel := context.WithTimeout(ctx, startLimit)
 		defer cancel()
 		if err := s.Lanes.Start(ctx, lane, wait); err != nil {
@@ -195,10 +216,10 @@ func (s *shift) fault(ctx context.Context, err error) {
 	s.again = time.After(wait)
 }
 
-// abandon breaks off what is under way and writes down what is finished. What was broken off stays pending: nothing is known about it.
+// abandon breaks off what is under way and writes every try down. What was broken off is lost.
 func (s *shift) abandon(ctx context.Context) error {
 	for len(s.inFlight) > 0 {
-		s.land(<-s.landings)
+		s.land(ctx, <-s.landings)
 	}
 	if len(s.batch) == 0 {
 		return ctx.Err()
@@ -218,6 +239,8 @@ func (s *shift) abandon(ctx context.Context) error {
 }
 
 func (d *Deliveries) concurrency() int { return cmp.Or(d.Concurrency, 64) }
+
+func (d *Deliveries) patience() time.Duration { return cmp.Or(d.Patience, stallPatience) }
 
 func (d *Deliveries) pollInterval() time.Duration { return cmp.Or(d.Poll, 5*time.Second) }
 

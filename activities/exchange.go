@@ -153,18 +153,33 @@ type reply struct {
 }
 
 // exchange makes a request, whose context has a deadline, and reads the answer up to a limit in bytes, counted as they are unfolded. With an error the
-// status may be set: then the answer broke off. The error of a request whose time was over is context.DeadlineExceeded, whatever was being waited for. An
-// answer that switches protocols is one without a body.
-func (c clients) exchange(request *http.Request, limit int64) (r reply, err error) {
+// status may be set: then the answer broke off. The error of a request whose time was over is context.DeadlineExceeded, whatever was being waited for; it is
+// errStalled as well where the request went on all the same.
+func (c clients) exchange(request *http.Request, limit int64) (reply, error) {
 	if request.Header.Get("User-Agent") == "" {
 		request.Header.Set("User-Agent", userAgent)
 	}
 	request.Header.Set("Accept-Encoding", "gzip") // ours to say: nothing else is understood
-	defer func() {
-		if end, _ := request.Context().Deadline(); err != nil && !time.Now().Before(end) {
-			err = fmt.Errorf("%w: %w", context.DeadlineExceeded, err)
-		}
-	}()
+	end, _ := request.Context().Deadline()
+	type outcome struct {
+		reply
+		error
+	}
+	o, err := supervise(time.Until(end)+stallGrace, func(func()) outcome {
+		r, err := c.perform(request, limit)
+		return outcome{r, err}
+	})
+	if err == nil {
+		err = o.error
+	}
+	if err != nil && !time.Now().Before(end) {
+		err = fmt.Errorf("%w: %w", context.DeadlineExceeded, err)
+	}
+	return o.reply, err
+}
+
+// perform makes a request and reads the answer. One that switches protocols is an answer without a body.
+func (c clients) perform(request *http.Request, limit int64) (r reply, err error) {
 	response, err := c.do(request)
 	if err != nil {
 		return r, err

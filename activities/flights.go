@@ -19,12 +19,14 @@ type flight struct {
 type landing struct {
 	*flight
 	result notice.Result
-	err    error // broken off by us
+	none   bool  // no try was made
+	err    error // why not; nil: it is pending no more
 }
 
 // beginTries begins as many tries as there are slots for.
 func (s *shift) beginTries(ctx context.Context) {
 	for s.hasSlot() && len(s.deferred) < maxDeferred && len(s.batch) < maxBatch {
+		s.alive()
 		aside := slices.AppendSeq(slices.Collect(maps.Keys(s.busy)), maps.Keys(s.deferred))
 		works, err := s.pending(ctx, aside)
 		if err != nil {
@@ -84,6 +86,11 @@ func (s *shift) begin(ctx context.Context, w notice.Work) {
 	if _, aside := s.deferred[f.lane]; aside || s.busy[f.lane] {
 		return
 	}
+	if w.Delivery.FirstTry != nil { // begun by a drain that was lost
+		s.busy[f.lane] = true
+		s.batch = append(s.batch, s.conclude(w, Answer{Attempt: notice.Lost(w.Delivery.ID, *w.Delivery.FirstTry, s.Now())}))
+		return
+	}
 	p, a, until := s.hosts().admit(host(w), false, s.capacity)
 	switch a {
 	case full:
@@ -108,19 +115,40 @@ func (s *shift) begin(ctx context.Context, w notice.Work) {
 			}
 		})
 		defer slow.Stop()
-		result, err := s.attempt(ctx, w, p)
-		s.landings <- landing{f, result, err} // never blocks: there is room for all that are under way
+		s.landings <- s.fly(ctx, f, w, p) // never blocks: there is room for all that are under way
 	}()
 }
 
-func (s *shift) land(l landing) {
+// fly makes a first try. Where the drain before this one was lost, any of those that it may have been making may be what takes us down: they are written
+// down before they are made, so that there is an end to it. Others are not, for it costs a transaction each.
+func (s *shift) fly(ctx context.Context, f *flight, w notice.Work, p *permit) landing {
+	now := s.Now()
+	if s.careful && w.Delivery.CreatedAt.Before(s.began) {
+		limited, cancel := context.WithTimeout(ctx, outboxLimit)
+		begun, err := s.Outbox.Begin(limited, w.Delivery.ID, now)
+		cancel()
+		if err != nil || !begun {
+			p.release(nothing)
+			return landing{flight: f, none: true, err: err}
+		}
+	}
+	answer, opened := s.attempt(ctx, w, p, now)
+	result := s.conclude(w, answer)
+	result.BreakerOpened = opened
+	return landing{flight: f, result: result}
+}
+
+func (s *shift) land(ctx context.Context, l landing) {
 	delete(s.inFlight, l.flight)
 	if l.slow {
 		s.slow--
 	}
 	s.look = true
-	if l.err != nil {
+	if l.none {
 		delete(s.busy, l.lane)
+		if l.err != nil {
+			s.fault(ctx, l.err)
+		}
 		return
 	}
 	s.batch = append(s.batch, l.result)
@@ -133,7 +161,7 @@ func (s *shift) gather(ctx context.Context) {
 	for len(s.inFlight) > 0 && len(s.batch) < maxBatch {
 		select {
 		case l := <-s.landings:
-			s.land(l)
+			s.land(ctx, l)
 		case <-timer.C:
 			return
 		case <-ctx.Done():

@@ -157,7 +157,7 @@ const (
 // neighbours on the same host.
 func verdictOf(a notice.Attempt) verdict {
 	switch {
-	case a.Class == notice.ErrorBlocked, a.Class == notice.ErrorUnsendable:
+	case a.Class == notice.ErrorBlocked, a.Class.Ours():
 		return nothing
 	case a.Status == 0, a.Class == notice.ErrorTimeout, a.Status >= 500, a.Status == 429:
 		return dead

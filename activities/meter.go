@@ -18,6 +18,7 @@ type Meter struct {
 	seconds  prometheus.Histogram
 	dropped  prometheus.Counter
 	opened   prometheus.Counter
+	stalls   *prometheus.CounterVec
 }
 
 // Backlog is what waits to be delivered, as the metrics show it.
@@ -39,11 +40,16 @@ func NewMeter(registry prometheus.Registerer, hosts *Hosts, backlog func(context
 			Buckets: []float64{.005, .01, .025, .05, .1, .25, .5, 1, 2.5, 5, 10}}),
 		dropped: prometheus.NewCounter(prometheus.CounterOpts{Name: "signalbox_addresses_dropped_total", Help: "Addresses that were given up."}),
 		opened:  prometheus.NewCounter(prometheus.CounterOpts{Name: "signalbox_breakers_opened_total", Help: "How often a host was left alone because it answers nobody."}),
+		stalls: prometheus.NewCounterVec(prometheus.CounterOpts{Name: "signalbox_delivery_stalls_total",
+			Help: "What was not over in its time and was given up: a drain, a lane, or the request of a try or a call. None is expected."}, []string{"what"}),
+	}
+	for _, what := range []string{stalledDrain, stalledLane, stalledTry, stalledCall} {
+		m.stalls.WithLabelValues(what)
 	}
 	for _, outcome := range []string{string(notice.Sent), string(notice.Failed), string(notice.Retrying), outcomePutOff} {
 		m.outcomes.WithLabelValues(outcome) // an alert cannot be set on what has never been
 	}
-	registry.MustRegister(m.outcomes, m.attempts, m.seconds, m.dropped, m.opened)
+	registry.MustRegister(m.outcomes, m.attempts, m.seconds, m.dropped, m.opened, m.stalls)
 	if hosts != nil {
 		registry.MustRegister(prometheus.NewGaugeFunc(prometheus.GaugeOpts{Name: "signalbox_breakers_open", Help: "Hosts that this process leaves alone now."},
 			func() float64 { return float64(len(hosts.Open())) }))
@@ -58,6 +64,20 @@ func NewMeter(registry prometheus.Registerer, hosts *Hosts, backlog func(context
 
 const outcomePutOff = "put_off"
 
+// What can stall.
+const (
+	stalledDrain = "drain"
+	stalledLane  = "lane"
+	stalledTry   = "try"
+	stalledCall  = "call"
+)
+
+func (m *Meter) stalled(what string) {
+	if m != nil {
+		m.stalls.WithLabelValues(what).Inc()
+	}
+}
+
 // count notes a result that is written down.
 func (m *Meter) count(r notice.Result) {
 	if m == nil {
@@ -69,7 +89,9 @@ func (m *Meter) count(r notice.Result) {
 	}
 	m.outcomes.WithLabelValues(string(r.Then)).Inc()
 	m.attempts.WithLabelValues(cmp.Or(string(r.Attempt.Class), "ok")).Inc()
-	m.seconds.Observe(r.Attempt.FinishedAt.Sub(r.Attempt.StartedAt).Seconds())
+	if r.Attempt.Class != notice.ErrorLost { // of which nothing is known
+		m.seconds.Observe(r.Attempt.FinishedAt.Sub(r.Attempt.StartedAt).Seconds())
+	}
 	if r.Drop != "" {
 		m.dropped.Inc()
 	}

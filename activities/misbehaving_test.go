@@ -291,7 +291,7 @@ func TestNothingHoldsATryLongerThanItsTime(t *testing.T) {
 		if took := a.FinishedAt.Sub(a.StartedAt); took > 30*time.Second {
 			t.Errorf("%s took %s", s.name, took)
 		}
-		if got := m.receivers[i].accepted.Load(); got != 1 {
+		if got := m.receivers[i].accepted.Load(); got > 1 {
 			t.Errorf("%s: %d connections", s.name, got)
 		}
 	})

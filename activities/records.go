@@ -4,6 +4,7 @@ package activities
 
 import (
 	"context"
+	"time"
 
 	"signalbox/notice"
 )
@@ -15,6 +16,9 @@ type Outbox interface {
 	// of the ticket's events. Nothing of a retrying lane is listed, nor what goes to one of hosts (notice.Subscription.Host): a host with very many lanes
 	// hides nobody either.
 	Pending(ctx context.Context, partition int, busy []notice.Lane, limit int, hosts ...string) ([]notice.Work, error)
+	// Begin writes down that the first try at a pending delivery begins, before it does: FirstTry of a delivery that is still pending says that its try was
+	// lost. False: the delivery is pending no more, and is not to be tried.
+	Begin(ctx context.Context, delivery string, at time.Time) (bool, error)
 	// SaveResults writes tries down, in one transaction. A delivery that was cancelled meanwhile stays cancelled; its attempt is kept.
 	// With Then Retrying the whole lane becomes retrying: so does everything pending in it, and what is enqueued later begins as Retrying, until Next
 	// finds the lane empty. One that was put off makes its lane retrying too, and counts as no try. Drop marks the subscription Dropped, and everything

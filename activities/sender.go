@@ -62,12 +62,18 @@ func NewSender(o SenderOptions) *Sender {
 type Answer struct {
 	Attempt    notice.Attempt
 	RetryAfter time.Duration // what the receiver asked for; zero when it did not
+	Stalled    bool          // the request went on beyond its end, and was given up
 }
 
 // Send makes one try. Every way in which a receiver can fail is part of the answer; an error means that ctx ended before the try did, and
 // nothing can be said about it.
 func (s *Sender) Send(ctx context.Context, w notice.Work) (Answer, error) {
-	out := Answer{Attempt: notice.Attempt{DeliveryID: w.Delivery.ID, StartedAt: s.now()}}
+	return s.send(ctx, w, s.now())
+}
+
+// send makes a try that begins now.
+func (s *Sender) send(ctx context.Context, w notice.Work, now time.Time) (Answer, error) {
+	out := Answer{Attempt: notice.Attempt{DeliveryID: w.Delivery.ID, StartedAt: now}}
 	a := &out.Attempt
 	limited, cancel := context.WithTimeout(ctx, s.timeout)
 	defer cancel()
@@ -77,7 +83,7 @@ func (s *Sender) Send(ctx context.Context, w notice.Work) (Answer, error) {
 		return out, fmt.Errorf("send: %w", ctx.Err())
 	}
 	if err != nil {
-		a.Class, a.Error = classify(err), errorLine(err)
+		a.Class, a.Error, out.Stalled = classify(err), errorLine(err), errors.Is(err, errStalled)
 	}
 	out.RetryAfter = retryAfter(header.Get("Retry-After"), a.FinishedAt)
 	return out, nil

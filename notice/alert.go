@@ -56,6 +56,9 @@ type Alert struct {
 	Reason       string // one line for a person
 	Status       string // in one word: the error class, dropped or open
 	Quiet        bool   // the stream is not told
+	// Once is set where a ticket's timeline is told of it only if it is the first of its kind since the address last took anything: a lasting
+	// subscription follows every ticket of its tenant, and one dead receiver would be an entry in each.
+	Once bool
 }
 
 // Alerts gives what a result is to be told of, in order, without ids and positions; most give none. Whether a delivery or its address was given up by
@@ -71,7 +74,8 @@ func (r Result) Alerts() (list []Alert) {
 	}
 	add := func(kind AlertKind, status, reason string, quiet bool) {
 		list = append(list, Alert{Tenant: w.Delivery.Tenant, TicketID: w.Delivery.Lane.TicketID, At: at, Kind: kind, Subscription: w.Subscription.ID,
-			Delivery: w.Delivery.ID, Host: w.Subscription.Host, Reason: reason, Status: status, Quiet: quiet})
+			Delivery: w.Delivery.ID, Host: w.Subscription.Host, Reason: reason, Status: status, Quiet: quiet,
+			Once: kind == DeliveryFailed && w.Subscription.TicketID == 0})
 	}
 	if r.Then == Failed {
 		add(DeliveryFailed, string(a.Class), a.Error, w.Delivery.Alert)

@@ -17,7 +17,10 @@ func TestWhatResultsAreToldOf(t *testing.T) {
 	start := time.Date(2026, 1, 2, 3, 4, 5, 0, time.UTC)
 	end := start.Add(time.Second)
 	work := notice.Work{Delivery: notice.Delivery{ID: "msg_1", Tenant: "a", Lane: notice.Lane{Subscription: "s", TicketID: 7}},
-		Subscription: notice.Subscription{ID: "s", Host: "example.com:8443", URL: "https://Example.COM:8443/hook?token=secret"}}
+		Subscription: notice.Subscription{ID: "s", TicketID: 7, Host: "example.com:8443", URL: "https://Example.COM:8443/hook?token=secret"}}
+	lasting := work
+	lasting.Subscription.TicketID = 0
+	once := func(a notice.Alert) notice.Alert { a.Once = true; return a }
 	ofAlert := work
 	ofAlert.Delivery.Alert = true
 	failed := notice.Attempt{StartedAt: start, FinishedAt: end, Class: notice.ErrorTimeout, Error: "no answer"}
@@ -29,9 +32,11 @@ func TestWhatResultsAreToldOf(t *testing.T) {
 		result notice.Result
 		want   []notice.Alert
 	}{
-		"sent":      {notice.Result{Work: work, Then: notice.Sent, Attempt: notice.Attempt{Succeeded: true}}, nil},
-		"goes on":   {notice.Result{Work: work, Then: notice.Retrying, Attempt: failed}, nil},
-		"given up":  {notice.Result{Work: work, Then: notice.Failed, Attempt: failed}, []notice.Alert{alert(notice.DeliveryFailed, "timeout", "no answer", end, false)}},
+		"sent":     {notice.Result{Work: work, Then: notice.Sent, Attempt: notice.Attempt{Succeeded: true}}, nil},
+		"goes on":  {notice.Result{Work: work, Then: notice.Retrying, Attempt: failed}, nil},
+		"given up": {notice.Result{Work: work, Then: notice.Failed, Attempt: failed}, []notice.Alert{alert(notice.DeliveryFailed, "timeout", "no answer", end, false)}},
+		"given up, of a lasting one": {notice.Result{Work: lasting, Then: notice.Failed, Drop: "gone", Attempt: failed}, []notice.Alert{
+			once(alert(notice.DeliveryFailed, "timeout", "no answer", end, false)), alert(notice.AddressDropped, "dropped", "gone", end, false)}},
 		"put off":   {notice.Result{Work: work, Then: notice.Retrying, PutOff: true, Attempt: notice.Attempt{StartedAt: start}}, nil},
 		"first off": {notice.Result{Work: work, Then: notice.Retrying, PutOff: true, BreakerOpened: true, Attempt: notice.Attempt{StartedAt: start}}, []notice.Alert{alert(notice.BreakerOpened, "open", leftAlone, start, false)}},
 		"all at once": {notice.Result{Work: work, Then: notice.Failed, Drop: "gone", BreakerOpened: true, Attempt: failed}, []notice.Alert{

@@ -103,7 +103,12 @@ const (
 	ErrorBadBody ErrorClass = "bad_body" // the right status, but not the body that counts
 	// ErrorUnsendable is our own fault: nothing was sent, because the address's secret cannot be read.
 	ErrorUnsendable ErrorClass = "unsendable"
+	// ErrorLost is our own fault too: the process that made the try was lost with it, or broke it off. Whether its receiver heard it is not known.
+	ErrorLost ErrorClass = "lost"
 )
+
+// Ours reports whether a try failed in a way that says nothing of its receiver.
+func (c ErrorClass) Ours() bool { return c == ErrorUnsendable || c == ErrorLost }
 
 // Attempt is one try at a delivery.
 type Attempt struct {

@@ -132,6 +132,25 @@ func TestStandardFollowsItsTable(t *testing.T) {
 	require.Equal(t, notice.RetryDecision{Then: notice.Failed}, last, "nothing is known of how long it has been failing")
 }
 
+// A try that was lost with its process counts, so that a round ends whatever becomes of us. It is no fault of the receiver's.
+func TestATryThatWasLostIsATry(t *testing.T) {
+	since := epoch.Add(-6 * 24 * time.Hour)
+	for name, most := range map[string]int{notice.Minutely: 11, notice.Standard: 10, notice.Publish: 10, notice.Once: 2} {
+		p := notice.BuiltIn().Of(name)
+		for made := range most {
+			decision := p.DecideRetry(notice.Try{Made: made, FirstTry: &epoch, FailingSince: &since, Attempt: notice.Lost("d", epoch, epoch.Add(time.Minute))})
+			require.Empty(t, decision.Drop)
+			if made == most-1 {
+				require.Equal(t, notice.Failed, decision.Then)
+				continue
+			}
+			require.Equal(t, notice.Retrying, decision.Then, "%s, try %d", name, made+1)
+			require.NotNil(t, decision.NextTry)
+		}
+	}
+	require.Equal(t, notice.Failed, notice.BuiltIn().Of(notice.Once).DecideRetry(notice.Try{Attempt: notice.Attempt{Class: notice.ErrorTimeout}}).Then)
+}
+
 func TestStandardHeedsTheReceiver(t *testing.T) {
 	standard := notice.BuiltIn().Of(notice.Standard)
 	answer := func(status int, retryAfter time.Duration) notice.RetryDecision {

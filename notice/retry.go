@@ -12,6 +12,9 @@ const maxRetryAfter = 24 * time.Hour
 // maxDefer is how long a try may be put off after it was due, where no minute has to be kept.
 const maxDefer = time.Minute
 
+// TryLimit is within what time a try that was begun is over and written down, however its receiver behaves.
+const TryLimit = 20 * time.Second
+
 // Latest is how long the try after made others may wait for its host, which answers nobody or has its share already; from then on it is
 // made whatever the host does. Where a round has a fixed end, no wait may move it: the first try is counted as if it had been made when it
 // was due, a later one waits for half the time before the next, and the last for nothing.
@@ -42,7 +45,14 @@ type RetryDecision struct {
 	Drop    string        // not empty: the address is dropped, for this reason
 }
 
-// DecideRetry says what follows from a try. It is the one place that decides on retrying and giving up.
+// Lost gives the try that began at a time and of which nothing is known but that, as it is written down later.
+func Lost(delivery string, began, later time.Time) Attempt {
+	return Attempt{DeliveryID: delivery, StartedAt: began, FinishedAt: later, Class: ErrorLost,
+		Error: "the process that made the try was lost, or broke it off; whether it was heard is not known"}
+}
+
+// DecideRetry says what follows from a try. It is the one place that decides on retrying and giving up. A try that was lost is one like any other, so that
+// a round ends whatever becomes of us, but it takes no address with it.
 func (p Profile) DecideRetry(t Try) RetryDecision {
 	a := t.Attempt
 	made := t.Made + 1
@@ -56,9 +66,11 @@ func (p Profile) DecideRetry(t Try) RetryDecision {
 	case made < p.Tries():
 		next := p.next(made, t)
 		return RetryDecision{Then: Retrying, NextTry: &next}
-	case p.Drops:
+	case a.Class == ErrorLost && made == 1: // the only one that the profile has: it is made again, once
+		return RetryDecision{Then: Retrying, NextTry: &a.FinishedAt}
+	case p.Drops && a.Class != ErrorLost:
 		return RetryDecision{Then: Failed, Drop: fmt.Sprintf("failed %d times, the last time with: %s", made, a.Error)}
-	case p.DropsAfter > 0 && t.FailingSince != nil && a.FinishedAt.Sub(*t.FailingSince) >= p.DropsAfter:
+	case p.DropsAfter > 0 && a.Class != ErrorLost && t.FailingSince != nil && a.FinishedAt.Sub(*t.FailingSince) >= p.DropsAfter:
 		return RetryDecision{Then: Failed, Drop: fmt.Sprintf("every try since %s failed", t.FailingSince.UTC().Format(time.RFC3339))}
 	}
 	return RetryDecision{Then: Failed}

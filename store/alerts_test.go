@@ -3,6 +3,7 @@ package store_test
 import (
 	"encoding/json"
 	"fmt"
+	"slices"
 	"sync"
 	"sync/atomic"
 	"testing"
@@ -172,6 +173,40 @@ func TestPagesOfATimelineAreExactWhileItGrows(t *testing.T) {
 		events, err := b.Timeline(t.Context(), s.ticket.ID, 0, 100)
 		require.NoError(t, err)
 		require.Len(t, events, 6, "logs and histories are told of events alone")
+	})
+}
+
+// A lasting subscription follows every ticket of its tenant. One dead receiver is not an entry in the timeline of each.
+func TestADeadLastingSubscriberIsInOneTimeline(t *testing.T) {
+	both(t, func(t *testing.T, b *bench) {
+		dead, all := b.follow(notice.Filter{Topic: notice.TopicTicket}), b.follow(notice.Filter{Type: string(notice.DeliveryFailed)})
+		fail := func(together int) {
+			for range 4 {
+				b.opened("a", draft("x"))
+			}
+			for works := range slices.Chunk(b.of(dead, b.pending()), together) {
+				var results []notice.Result
+				for _, w := range works {
+					results = append(results, b.tried(w, notice.Failed))
+					b.clock.pass(time.Second)
+				}
+				b.record(results...)
+				b.record(results...) // a lost answer: recorded again
+			}
+		}
+		fail(1)
+		require.Equal(t, 1, b.count(`SELECT COUNT(*) FROM alerts`), "the first")
+		require.Len(t, b.alertsTo(all), 4, "who follows such alerts is told of each")
+		fail(4)
+		require.Equal(t, 1, b.count(`SELECT COUNT(*) FROM alerts`), "nothing has changed")
+		require.Len(t, b.alertsTo(all), 8)
+
+		b.opened("a", draft("x"))
+		b.record(b.tried(b.of(dead, b.pending())[0], notice.Sent))
+		b.clock.pass(time.Second)
+		fail(4)
+		require.Equal(t, 2, b.count(`SELECT COUNT(*) FROM alerts`), "it had been back")
+		require.Len(t, b.alertsTo(all), 12)
 	})
 }
 

@@ -311,6 +311,51 @@ func (b *bench) of(sub notice.Subscription, works []notice.Work) []notice.Work {
 	return slices.DeleteFunc(slices.Clone(works), func(w notice.Work) bool { return w.Subscription.ID != sub.ID })
 }
 
+// A try of a lane's workflow goes on while its subscription is paused and resumed. What is released then would be tried beside it.
+func TestWhatIsResumedDuringATryWaitsForItsEnd(t *testing.T) {
+	both(t, func(t *testing.T, b *bench) {
+		sub := b.follow(notice.Filter{})
+		b.publish(seed())
+		b.publish(seed())
+		b.record(b.tried(b.pending()[0], notice.Retrying))
+		lane := notice.Lane{Subscription: sub.ID, TicketID: outbox.StreamLane("a", "a.gs.cert.1")}
+		b.clock.pass(time.Minute)
+		flying, more, err := b.outbox.Next(t.Context(), lane) // its try begins
+		require.NoError(t, err)
+		require.True(t, more)
+		b.clock.pass(time.Second)
+		b.amend(sub, notice.Paused)
+		b.clock.pass(time.Second)
+		b.amend(sub, notice.Active)
+		turn := "turn:" + sub.ID
+		for range 4 {
+			require.Empty(t, b.sendable(), "nothing is tried beside it")
+			require.Equal(t, []string{turn}, b.rest(), "but it is not forgotten")
+			b.publish(seed()) // held, and no reason to wait any longer
+			require.Zero(t, b.goOnWith(turn).Done)
+			b.clock.pass(4 * time.Second)
+		}
+		b.record(b.tried(flying, notice.Retrying)) // it ends, and says nothing of what is to come
+		require.Equal(t, notice.Held, b.deliveries(sub)[0].State)
+		b.clock.pass(4 * time.Second)
+		require.Equal(t, notice.Redelivered, b.goOnWith(turn).State)
+		works := b.sendable()
+		require.Len(t, works, 6)
+		require.Zero(t, works[0].Delivery.Tries, "a new round")
+		require.Nil(t, works[0].Delivery.FirstTry)
+		_, more, err = b.outbox.Next(t.Context(), lane)
+		require.NoError(t, err)
+		require.False(t, more, "the lane has nothing to go on with")
+		b.consistent()
+
+		b.record(b.tried(works[0], notice.Retrying))
+		_, more, err = b.outbox.Next(t.Context(), lane)
+		require.NoError(t, err)
+		require.True(t, more)
+		b.consistent()
+	})
+}
+
 func TestADroppedSubscriptionIsResumed(t *testing.T) {
 	both(t, func(t *testing.T, b *bench) {
 		sub := b.follow(notice.Filter{})
@@ -536,7 +581,7 @@ func (b *bench) consistent() {
 		"pending in a retrying lane":      `d.state = 'pending' AND ` + lane,
 		"parked, and forgotten":           `d.state = 'parked' AND NOT ` + lane,
 		"under way though it is paused":   `d.state IN ('pending', 'parked') AND EXISTS (SELECT 1 FROM subscriptions s WHERE s.id = d.subscription_id AND s.state <> 'active')`,
-		"held though nothing is any more": `d.state = 'held' AND EXISTS (SELECT 1 FROM subscriptions s WHERE s.id = d.subscription_id AND s.state = 'active')`,
+		"held though nothing is any more": `d.state = 'held' AND EXISTS (SELECT 1 FROM subscriptions s WHERE s.id = d.subscription_id AND s.state = 'active' AND s.turning = '')`,
 	} {
 		var n int
 		if err := b.raw().QueryRow(`SELECT COUNT(*) FROM deliveries d WHERE ` + where).Scan(&n); err != nil || n > 0 {

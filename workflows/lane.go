@@ -26,7 +26,10 @@ const (
 	// deliveriesPerRun keeps a run of a lane well below the server's limits.
 	deliveriesPerRun = 200
 	// TryTimeout bounds one try with writing it down. A worker that is lost in the middle is noticed after it.
-	TryTimeout = 20 * time.Second
+	TryTimeout = notice.TryLimit
+	// attemptsPerDelivery is more than a round ever takes, put-offs and outages included: it is the outbox that knows when one is over, and what an attempt
+	// that was lost leaves to the next is known to attempts at the same activity alone.
+	attemptsPerDelivery = 10_000
 	// internalErrorBackoff is how long a lane waits after a failure of our own, such as a database that does not answer. The outbox knows whether a try counts.
 	internalErrorBackoff = 10 * time.Second
 )
@@ -85,10 +88,14 @@ func (r *laneRun) next(ctx workflow.Context) (activities.NextDelivery, error) {
 // wait waits until the delivery is due; false: it may not be the next any more.
 func (r *laneRun) wait(ctx workflow.Context, next activities.NextDelivery) (due bool, err error) {
 	what := fmt.Sprintf("%s to %s, try %d of %d", next.Kind, next.Host, next.Made+1, next.Tries)
+	// Temporal makes the tries from here on, and none of them wakes this workflow: it says what stays true meanwhile.
+	from := fmt.Sprintf("%s to %s, from try %d of %d on: the pending activity has what was wrong with the last, and when the next is", next.Kind, next.Host,
+		next.Made+1, next.Tries)
 	if next.NextTry == nil || !next.NextTry.After(workflow.Now(ctx)) {
-		workflow.SetCurrentDetails(ctx, what)
+		workflow.SetCurrentDetails(ctx, from)
 		return true, nil
 	}
+	defer workflow.SetCurrentDetails(ctx, from)
 	workflow.SetCurrentDetails(ctx, what+" at "+next.NextTry.UTC().Format(time.RFC3339))
 	waiting, cancel := workflow.WithCancel(ctx)
 	timer := workflow.NewTimerWithOptions(waiting, next.NextTry.Sub(workflow.Now(ctx)), workflow.TimerOptions{Summary: summary(what)})
@@ -113,7 +120,7 @@ func (r *laneRun) deliver(ctx workflow.Context, next activities.NextDelivery) er
 		StartToCloseTimeout: TryTimeout,
 		WaitForCancellation: true,
 		RetryPolicy: &temporal.RetryPolicy{
-			InitialInterval: wait, MaximumInterval: wait, BackoffCoefficient: 1, MaximumAttempts: int32(max(next.Tries-next.Made, 1)),
+			InitialInterval: wait, MaximumInterval: wait, BackoffCoefficient: 1, MaximumAttempts: attemptsPerDelivery,
 		},
 		Summary: summary(fmt.Sprintf("%s to %s", next.Kind, next.Host)),
 	}

@@ -44,7 +44,7 @@ type told struct {
 
 func newLaneBench(t *testing.T, profile string) *laneBench {
 	b := &laneBench{t: t, outbox: outboxtest.New(), answer: func(string, int) int { return 200 }}
-	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+	server := httptest.NewUnstartedServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		b.mu.Lock()
 		defer b.mu.Unlock()
 		id, n := r.Header.Get("webhook-id"), 1
@@ -60,6 +60,8 @@ func newLaneBench(t *testing.T, profile string) *laneBench {
 		}
 		panic(http.ErrAbortHandler)
 	}))
+	server.Config.SetKeepAlivesEnabled(false) // a request on a connection that was kept, and dies, would be made again
+	server.Start()
 	t.Cleanup(server.Close)
 	b.url = server.URL
 	b.outbox.Subscribe(testLane.Subscription, server.URL, profile)

@@ -19,6 +19,8 @@ var ErrDown = errors.New("outboxtest: the database is down")
 
 // Outbox keeps everything in memory. Its partition is always 0.
 type Outbox struct {
+	Now func() time.Time // at which deliveries come to be; default: they do not say
+
 	mu            sync.Mutex
 	subscriptions map[string]notice.Subscription
 	deliveries    []*notice.Delivery // in the order in which they came to be
@@ -78,6 +80,10 @@ func (o *Outbox) Enqueue(subscription string, ticket int64, n int) {
 		case o.retrying[lane]:
 			state = notice.Retrying
 		}
+		var now time.Time
+		if o.Now != nil {
+			now = o.Now()
+		}
 		for range n {
 			seq := int64(1)
 			for _, d := range o.deliveries {
@@ -87,7 +93,7 @@ func (o *Outbox) Enqueue(subscription string, ticket int64, n int) {
 			}
 			id := fmt.Sprintf("%s:%d", lane, seq)
 			o.deliveries = append(o.deliveries, &notice.Delivery{ID: id, Tenant: sub.Tenant, Lane: lane, Seq: seq, Type: "relations",
-				Body: []byte(`{"id":"` + id + `"}`), State: state})
+				Body: []byte(`{"id":"` + id + `"}`), State: state, CreatedAt: now})
 		}
 		for _, signal := range o.notified {
 			select {
@@ -226,6 +232,22 @@ func (o *Outbox) work(d *notice.Delivery) notice.Work {
 	return notice.Work{Delivery: *d, Subscription: o.subscriptions[d.Lane.Subscription], Unsendable: o.spoilt[d.Lane.Subscription]}
 }
 
+// Begin implements activities.Outbox.
+func (o *Outbox) Begin(_ context.Context, delivery string, at time.Time) (begun bool, err error) {
+	o.change(func() {
+		if o.down {
+			err = ErrDown
+			return
+		}
+		for _, d := range o.deliveries {
+			if d.ID == delivery && d.State == notice.Pending {
+				d.FirstTry, begun = &at, true
+			}
+		}
+	})
+	return begun, err
+}
+
 // SaveResults implements activities.Outbox.
 func (o *Outbox) SaveResults(_ context.Context, results []notice.Result) error {
 	var err error
@@ -259,7 +281,7 @@ func (o *Outbox) save(r notice.Result) {
 		}
 		o.attempts = append(o.attempts, a)
 		switch {
-		case a.Class == notice.ErrorUnsendable: // it says nothing of the address
+		case a.Class.Ours(): // it says nothing of the address
 		case a.Succeeded:
 			sub.FailingSince = nil
 		case sub.FailingSince == nil:

@@ -46,6 +46,7 @@ func TestOutbox(t *testing.T, open func(t *testing.T) Fixture) {
 		{"what is pending is listed in order", inOrder},
 		{"busy lanes and hosts are passed by", passedBy},
 		{"a try is written down once", writtenOnce},
+		{"a try that begins is told from one that does not", begins},
 		{"a failed try parks its lane", parks},
 		{"a lane goes on when something is given up", goesOn},
 		{"what was put off counts as no try", putOff},
@@ -360,6 +361,35 @@ func cancelled(t *testing.T, b *bench) {
 	require.Len(t, b.Deliveries(t, lane), 2, "it gets nothing more")
 	_, more := b.next(lane)
 	require.False(t, more)
+}
+
+func begins(t *testing.T, b *bench) {
+	lane, part := b.lane(2)
+	w := b.pending(part, nil, 1)[0]
+	require.Nil(t, w.Delivery.FirstTry)
+	began := b.Now()
+	begun, err := b.Outbox.Begin(t.Context(), w.Delivery.ID, began)
+	require.NoError(t, err)
+	require.True(t, begun)
+	works := b.pending(part, nil, 10)
+	require.Len(t, works, 2, "it is pending all the same")
+	sameTime(t, began, works[0].Delivery.FirstTry)
+	require.Nil(t, works[1].Delivery.FirstTry)
+	require.Zero(t, works[0].Delivery.Tries)
+
+	lost := b.tried(works[0], notice.Retrying)
+	lost.Attempt = notice.Lost(w.Delivery.ID, *works[0].Delivery.FirstTry, b.Now())
+	b.save(lost, lost)
+	begun, err = b.Outbox.Begin(t.Context(), w.Delivery.ID, b.Now())
+	require.NoError(t, err)
+	require.False(t, begun, "its lane's workflow goes on with it")
+	w, _ = b.next(lane)
+	require.Equal(t, 1, w.Delivery.Tries)
+	sameTime(t, began, w.Delivery.FirstTry)
+	require.Nil(t, w.Subscription.FailingSince, "that says nothing of the address")
+	begun, err = b.Outbox.Begin(t.Context(), "nobody", b.Now())
+	require.NoError(t, err)
+	require.False(t, begun)
 }
 
 func failingSince(t *testing.T, b *bench) {

@@ -125,7 +125,11 @@ func (o *Outbox) writeAlerts(ctx context.Context, q *db.Tx, outcomes []*outcome)
 // writeAlert inserts an alert into its ticket's timeline, if there is a ticket, and publishes it in the stream unless it is quiet. The ticket's row, the
 // lane and the followers are locked.
 func (o *Outbox) writeAlert(ctx context.Context, q *db.Tx, a *pendingAlert) error {
-	if a.TicketID > 0 {
+	known, err := o.isKnown(ctx, q, &a.Alert)
+	if err != nil {
+		return err
+	}
+	if a.TicketID > 0 && !known {
 		if added, err := o.insertAlert(ctx, q, &a.Alert); err != nil || !added {
 			return err
 		}
@@ -137,7 +141,7 @@ func (o *Outbox) writeAlert(ctx context.Context, q *db.Tx, a *pendingAlert) erro
 	if err != nil {
 		return fmt.Errorf("read an id: %w", err)
 	}
-	// An alert about no ticket is in the stream alone: whether it is there already, its event says.
+	// An alert about no ticket, or that its timeline is not told of, is in the stream alone: whether it is there already, its event says.
 	if added, err := o.insertPublished(ctx, q, id, a.Tenant, notice.OurSource, a.event); err != nil || !added {
 		return err
 	}
@@ -155,6 +159,18 @@ func (o *Outbox) writeAlert(ctx context.Context, q *db.Tx, a *pendingAlert) erro
 		}
 	}
 	return o.insertDeliveries(ctx, q, a.Tenant, a.lane, followers, pending)
+}
+
+// isKnown reports whether a timeline has been told already that the address of an alert takes nothing: another delivery was given up, sooner, since it last took one.
+func (o *Outbox) isKnown(ctx context.Context, q *db.Tx, a *notice.Alert) (bool, error) {
+	if !a.Once {
+		return false, nil
+	}
+	var one int
+	known, err := q.Find(ctx, &one, `SELECT 1 FROM deliveries d JOIN subscriptions s ON s.id = d.subscription_id
+		WHERE d.subscription_id = ? AND d.state = 'failed' AND d.state IN ('held', 'failed') AND d.ended_at >= s.failing_since AND d.ticket_id > 0 AND (d.ended_at, d.id) < (?, ?) LIMIT 1`,
+		a.Subscription, db.At(a.At), a.Delivery)
+	return known, db.Wrap("look for an earlier alert", err)
 }
 
 // insertAlert inserts an alert after those that follow the same event of its ticket, chained to the ticket's timeline. Nothing else inserts alerts. The

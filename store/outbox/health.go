@@ -18,7 +18,7 @@ func (o *Outbox) recordHealth(ctx context.Context, q *db.Tx, outcomes []*outcome
 		if r.Then == notice.Retrying {
 			retrying[r.Work.Subscription.ID] = true
 		}
-		if !r.PutOff && r.Attempt.Class != notice.ErrorUnsendable {
+		if !r.PutOff && !r.Attempt.Class.Ours() {
 			byID[r.Work.Subscription.ID] = append(byID[r.Work.Subscription.ID], r)
 		}
 		for _, a := range r.alerts {

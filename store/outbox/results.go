@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+	"time"
 
 	"signalbox/notice"
 	"signalbox/store/db"
@@ -94,6 +95,16 @@ func (o *Outbox) Pending(ctx context.Context, partition int, busy []notice.Lane,
 		o.db.Log.Warn("address.respell_failed", "error", err)
 	}
 	return list, nil
+}
+
+// Begin stores that the first try at a pending delivery begins: see activities.Outbox.
+func (o *Outbox) Begin(ctx context.Context, delivery string, at time.Time) (begun bool, err error) {
+	err = o.db.Write(ctx, func(ctx context.Context, q *db.Tx) error {
+		n, err := q.Exec(ctx, `UPDATE deliveries SET first_try = ? WHERE id = ? AND state = 'pending'`, db.At(at), delivery)
+		begun = n > 0
+		return db.Wrap("begin a try", err)
+	})
+	return begun, err
 }
 
 // SaveResults stores tries and what follows from them: see activities.Outbox. A try that is stored already, which its delivery and its start identify,

@@ -59,6 +59,9 @@ func (o *Outbox) advanceTransition(ctx context.Context, q *db.Tx, id string, atO
 			next = releasing // resumed before it had ended
 		}
 	} else {
+		if busy, err := o.endStaleLanes(ctx, q, id); err != nil || busy {
+			return 0, err
+		}
 		free, err := o.capacity(ctx, q, id, atOnce)
 		if err != nil {
 			return 0, err
@@ -84,11 +87,30 @@ func (o *Outbox) capacity(ctx context.Context, q *db.Tx, subscription string, at
 	return atOnce - taken, db.Wrap("count what waits", err)
 }
 
+// endStaleLanes ends the retrying of those lanes of a subscription in which nothing is tried any more: should it be resumed, they begin anew. It reports
+// busy, and changes nothing, while a try that a lane's workflow had begun when they were held may still be under way: what is released is tried at
+// once, and would be tried twice at the same time.
+func (o *Outbox) endStaleLanes(ctx context.Context, q *db.Tx, subscription string) (busy bool, err error) {
+	const stale = `l.subscription_id = ? AND NOT EXISTS (SELECT 1 FROM deliveries w WHERE w.subscription_id = l.subscription_id AND w.ticket_id = l.ticket_id
+		AND w.state IN ('pending', 'parked'))`
+	var one int
+	// What came later was held from the beginning, and never tried.
+	busy, err = q.Find(ctx, &one, `SELECT 1 FROM lanes l JOIN deliveries d ON d.subscription_id = l.subscription_id AND d.ticket_id = l.ticket_id
+		WHERE `+stale+` AND d.state = 'held' AND d.created_at < d.ended_at AND d.ended_at > ? LIMIT 1`, subscription, db.At(q.Now().Add(-notice.TryLimit)))
+	if err != nil || busy {
+		return busy, db.Wrap("look for tries under way", err)
+	}
+	_, err = q.Exec(ctx, `DELETE FROM lanes WHERE (ticket_id, subscription_id) IN (SELECT l.ticket_id, l.subscription_id FROM lanes l WHERE `+stale+`)`, subscription)
+	return false, db.Wrap("end the retrying of lanes", err)
+}
+
 // stopDeliveries makes up to transitionBatch deliveries that are pending or retrying held or cancelled, where cancelled those that are held too, and says
-// how many. It ends the retrying of all lanes: should the subscription be resumed, they begin anew.
+// how many. The lanes of what is held are remembered until their workflows have seen that there is nothing left, or until endStaleLanes.
 func (o *Outbox) stopDeliveries(ctx context.Context, q *db.Tx, subscription string, as notice.DeliveryState) (int, error) {
-	if _, err := q.Exec(ctx, `DELETE FROM lanes WHERE subscription_id = ?`, subscription); err != nil {
-		return 0, db.Wrap("end the retrying of lanes", err)
+	if as == notice.Cancelled {
+		if _, err := q.Exec(ctx, `DELETE FROM lanes WHERE subscription_id = ?`, subscription); err != nil {
+			return 0, db.Wrap("end the retrying of lanes", err)
+		}
 	}
 	var ids []string
 	query, args := `SELECT id FROM deliveries WHERE subscription_id = ? AND state IN ('pending', 'parked')`, []any{subscription}
