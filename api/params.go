@@ -197,15 +197,18 @@ func (p *Params) Whole(name string, otherwise, min, max int64) int64 {
 // MaxID is the largest integer id, and the largest number that every client can hold.
 const MaxID = 1 << 53
 
-// ID gives a number that names something and has to be there.
-func (p *Params) ID(name string) int64 {
+// Needed gives a whole number that has to be there; what is empty is none.
+func (p *Params) Needed(name string, min, max int64) int64 {
 	had := len(p.Faults)
-	n := p.Whole(name, 0, 1, MaxID)
-	if n == 0 && len(p.Faults) == had {
+	n := p.Whole(name, min-1, min, max)
+	if n < min && len(p.Faults) == had {
 		p.Faults.Add(name, "is required")
 	}
 	return n
 }
+
+// ID gives a number that names something and has to be there.
+func (p *Params) ID(name string) int64 { return p.Needed(name, 1, MaxID) }
 
 // Flag gives a boolean, which may also come as a text; false when it is not there or empty.
 func (p *Params) Flag(name string) bool {

@@ -8,6 +8,7 @@ import (
 	"maps"
 	"math"
 	"slices"
+	"strings"
 
 	"signalbox/api"
 	"signalbox/api/parameter"
@@ -83,7 +84,7 @@ func (h *Handler) operateNode(c *call) error {
 	case word == "TRANSITION" && len(list) > maxFields:
 		c.Faults.Add("fields", fmt.Sprintf("must have at most %d items", maxFields))
 	}
-	if (word == "DELIVER" || word == "TERMINATE") && cmd.Note == "" {
+	if (word == "DELIVER" || word == "TERMINATE") && blank(cmd.Note) {
 		c.Faults.Add("action_message", "is required")
 	}
 	if err := c.Err(); err != nil {
@@ -118,12 +119,15 @@ func (h *Handler) operateNode(c *call) error {
 	return err
 }
 
+// blank reports whether a text says nothing.
+func blank(text string) bool { return strings.TrimSpace(text) == "" }
+
 // values gives what was filled in, by key.
 func (c *call) values(list []field) map[string]any {
 	out := map[string]any{}
 	for i, f := range list {
 		switch {
-		case f.Key == nil || *f.Key == "":
+		case blank(api.Value(f.Key)):
 			c.Faults.Add(fmt.Sprintf("fields[%d].key", i), "is required")
 		default:
 			if _, twice := out[*f.Key]; twice {
@@ -207,7 +211,7 @@ func vote(cmd *ticket.Command, node flow.Node, values map[string]any) error {
 	case "false":
 		cmd.Action = ticket.Reject
 		cmd.Note = texts[rejecting]
-		if cmd.Note == "" {
+		if blank(cmd.Note) {
 			f.Add(rejecting, "is required to reject")
 		}
 	default:
@@ -250,10 +254,7 @@ const (
 
 func (h *Handler) comment(c *call) error {
 	sn := c.sn()
-	if !c.Has("stars") {
-		c.Faults.Add("stars", "is required")
-	}
-	r := ticket.Rating{Stars: int(c.Whole("stars", 1, 1, maxStars)), Operator: c.operator("operator"), Comments: c.Text("comments", 0, maxComments)}
+	r := ticket.Rating{Stars: int(c.Needed("stars", 1, maxStars)), Operator: c.operator("operator"), Comments: c.Text("comments", 0, maxComments)}
 	c.Faults.Name("operator", r.Operator, 0, maxRater)
 	if err := c.Err(); err != nil {
 		return err

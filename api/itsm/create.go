@@ -143,7 +143,7 @@ func (c *call) form(draft *ticket.Draft) map[string]any {
 	form, languages := map[string]any{}, map[string]any{}
 	for i, f := range list {
 		at := fmt.Sprintf("fields[%d]", i)
-		if f.Key == nil || *f.Key == "" {
+		if blank(api.Value(f.Key)) {
 			c.Faults.Add(at+".key", "is required")
 			continue
 		}
