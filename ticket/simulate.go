@@ -27,7 +27,8 @@ type ScriptedAct struct {
 
 // ScriptedCall is what one attempt at a request of a node comes to, so long after it was made. The attempts at a node's requests take the entries for
 // that node in the order of the script. A fault that is worth another attempt, and has no entry after it, stands for the attempts that are left as
-// well. An attempt without an entry is answered with 200 and {}.
+// well. An attempt without an entry is answered with 200 and {}. One that is broken off, because the ticket is suspended or has left the node, leaves its
+// entry to the next.
 type ScriptedCall struct {
 	Node    string            `json:"node"`
 	After   string            `json:"after,omitempty"`
@@ -134,6 +135,7 @@ type request struct {
 	call  flow.PendingCall
 	made  int       // attempts
 	entry int       // of the script that the last attempt comes to; -1: none
+	took  bool      // that attempt is the first to come to it
 	at    time.Time // when it does; zero between two attempts
 
 	left  time.Duration // between two attempts: what is left of the pause, as of since
@@ -256,8 +258,13 @@ func (a ScriptedAct) command() Command {
 }
 
 // request makes the requests that have become pending, and gives up those that nobody waits for any more. An attempt that is under way when the ticket is
-// suspended ends all the same; before the next one no time passes.
+// suspended is broken off and made again when it is resumed; before the next one no time passes.
 func (s *simulation) request() {
+	for _, r := range s.requests {
+		if s.ticket.Suspended || !s.ticket.Awaits(r.call.Key) {
+			s.breakOff(r)
+		}
+	}
 	s.requests = slices.DeleteFunc(s.requests, func(r *request) bool { return !s.ticket.Awaits(r.call.Key) })
 	for _, r := range s.requests {
 		switch {
@@ -281,13 +288,26 @@ func (s *simulation) request() {
 	}
 }
 
+// breakOff gives the attempt back that is under way at a request, if one is.
+func (s *simulation) breakOff(r *request) {
+	if r.made == 0 || r.at.IsZero() {
+		return
+	}
+	r.made--
+	r.at, r.left, r.since = time.Time{}, 0, s.now
+	if r.took {
+		s.usedCalls[r.entry], r.entry, r.took = false, -1, false
+	}
+}
+
 // attempt makes the next attempt at a request.
 func (s *simulation) attempt(r *request) {
 	r.made++
+	r.took = false
 	for i, c := range s.script.Calls {
 		if c.Node == r.call.Node && !s.usedCalls[i] {
 			s.usedCalls[i] = true
-			r.entry = i
+			r.entry, r.took = i, true
 			break
 		}
 	}

@@ -19,7 +19,7 @@ const (
 	// came out.
 	callMargin = 5 * time.Second
 	// callSilence is after how long without a sign of life an attempt counts as lost. A worker hears of a cancellation with a sign of life, so that one that
-	// nobody waits for is broken off within this time.
+	// is not to go on is broken off within this time.
 	callSilence = 30 * time.Second
 	// maxLate is how many more commands a run takes while attempts are under way. With moveAfter it stays below the server's limit.
 	maxLate = 250
@@ -91,10 +91,12 @@ func (r *run) attend(ctx workflow.Context, q *requesting) {
 			r.answer(q, flow.Called{Error: q.Error})
 			return
 		}
-		answer, err := r.attempt(ctx, q)
+		answer, broken, err := r.attempt(ctx, q)
 		switch {
 		case !r.ticket.Awaits(q.Key):
 			return
+		case broken:
+			continue
 		case err == nil:
 			r.answer(q, answer)
 			return
@@ -155,26 +157,44 @@ func (r *run) look(ctx workflow.Context, q *requesting) {
 	}
 }
 
-// attempt makes one attempt. One that is under way when the ticket is suspended or moved to another version ends by itself, for its answer is still wanted; one
-// that nobody waits for any more is broken off.
-func (r *run) attempt(ctx workflow.Context, q *requesting) (answer flow.Called, err error) {
-	ctx, stop := workflow.WithCancel(ctx)
+// attempt makes one attempt. It is broken off once it is not to go on: nobody waits for it any more, the ticket is suspended, or it runs through another
+// version, by which the request may be another one. An answer or a fault that came first counts all the same. Where nothing came, broken says so, and the
+// attempt has not been made: under the same key the request is the same to its receiver when it is sent again.
+func (r *run) attempt(ctx workflow.Context, q *requesting) (answer flow.Called, broken bool, err error) {
+	under, stop := workflow.WithCancel(ctx)
 	defer stop()
 	options := callOptions(*q.Call)
 	options.HeartbeatTimeout = callSilence
 	options.RetryPolicy = &temporal.RetryPolicy{MaximumAttempts: 1}
+	options.WaitForCancellation = true // what came first is heard
+	before := q.Error
 	q.Made++
 	q.Error, q.underWay = activities.LostCall, true
 	var d *activities.Deliveries
-	future := workflow.ExecuteActivity(workflow.WithActivityOptions(ctx, options), d.CallService,
+	future := workflow.ExecuteActivity(workflow.WithActivityOptions(under, options), d.CallService,
 		activities.CallInput{Ticket: r.ticket.Identity, Service: r.ticket.Service, Call: *q.Call})
-	err = workflow.Await(ctx, func() bool { return future.IsReady() || !r.ticket.Awaits(q.Key) })
+	over := func() bool { return future.IsReady() || !r.ticket.Awaits(q.Key) }
+	err = workflow.Await(ctx, func() bool { return over() || r.ticket.Suspended || r.ticket.Version != q.Version })
+	if err == nil && !over() && workflow.GetVersion(ctx, changeBreakOff, workflow.DefaultVersion, 1) != workflow.DefaultVersion {
+		broken = true
+		stop()
+	}
+	if err == nil {
+		err = workflow.Await(ctx, over)
+	}
 	q.underWay = false
 	if err == nil && future.IsReady() {
 		err = future.Get(ctx, &answer)
 	}
-	return answer, err
+	if broken = broken && temporal.IsCanceledError(err); broken {
+		q.Made--
+		q.Error = before
+	}
+	return answer, broken, err
 }
+
+// changeBreakOff marks runs in which a suspension or a migration breaks off the attempt that is under way. In those of builds before, it ended by itself.
+const changeBreakOff = "break off attempts"
 
 func callOptions(pending flow.PendingCall) workflow.ActivityOptions {
 	return workflow.ActivityOptions{

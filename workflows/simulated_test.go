@@ -121,6 +121,7 @@ func runScript(t *rapid.T, d ticket.Draft, script ticket.Script, simulated ticke
 	require.NoError(t, err)
 	var suite testsuite.WorkflowTestSuite
 	b := &bench{TestWorkflowEnvironment: suite.NewTestWorkflowEnvironment()}
+	b.watched()
 	b.SetStartTime(epoch)
 	b.RegisterWorkflow(Ticket)
 	var a *activities.Activities
@@ -173,7 +174,7 @@ func runScript(t *rapid.T, d ticket.Draft, script ticket.Script, simulated ticke
 	return out
 }
 
-// receivers has each attempt at a request take the next entry for its node.
+// receivers has each attempt at a request take the next entry for its node. One that is broken off leaves it to the next.
 func (b *bench) receivers(script ticket.Script, out *ran) {
 	type attempt struct {
 		activity string
@@ -183,7 +184,7 @@ func (b *bench) receivers(script ticket.Script, out *ran) {
 	for _, c := range script.Calls {
 		next[c.Node] = append(next[c.Node], c)
 	}
-	takes, comesTo := map[string]time.Duration{}, map[attempt]ticket.ScriptedCall{}
+	takes, comesTo, nodes := map[string]time.Duration{}, map[attempt]ticket.ScriptedCall{}, map[string]string{}
 	b.SetOnActivityStartedListener(func(info *activity.Info, _ context.Context, args converter.EncodedValues) {
 		var in activities.CallInput
 		if info.ActivityType.Name != "CallService" || args.Get(&in) != nil {
@@ -202,7 +203,11 @@ func (b *bench) receivers(script ticket.Script, out *ran) {
 		if entry.After != "" {
 			takes[in.Call.Node], _ = flow.ParseDuration(entry.After)
 		}
-		comesTo[attempt{info.ActivityID, info.Attempt}] = entry
+		comesTo[attempt{info.ActivityID, info.Attempt}], nodes[info.ActivityID] = entry, in.Call.Node
+	})
+	b.SetOnActivityCanceledListener(func(info *activity.Info) {
+		node := nodes[info.ActivityID]
+		next[node] = append([]ticket.ScriptedCall{comesTo[attempt{info.ActivityID, info.Attempt}]}, next[node]...)
 	})
 	var d *activities.Deliveries
 	for node := range next {

@@ -38,12 +38,15 @@ type bench struct {
 	projecting func() // runs inside the activity
 	// projectTakes is how long the activity takes.
 	projectTakes time.Duration
+	// late has activities come to their end before they hear that they are cancelled; the test environment lets them hear it first.
+	late bool
 }
 
 func newBench(t *testing.T) *bench {
 	var suite testsuite.WorkflowTestSuite
 	suite.SetLogger(slog.New(slog.DiscardHandler))
 	b := &bench{TestWorkflowEnvironment: suite.NewTestWorkflowEnvironment(), t: t}
+	b.watched()
 	b.SetStartTime(epoch)
 	b.RegisterWorkflow(Ticket)
 	var a *activities.Activities

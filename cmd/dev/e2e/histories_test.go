@@ -40,10 +40,12 @@ func TestRecordHistories(t *testing.T) {
 	s := &recorder{t: t, c: d.caller(), d: d, temporal: dialTemporal(t, d.temporal, "default"), r: harness.NewReceiver(t),
 		dir: filepath.Join(root, "workflows", "testdata", "histories", folder)}
 	require.NoError(t, os.MkdirAll(s.dir, 0o755))
+
 	s.handled()
 	s.generations()
 	s.process()
 	s.stopped()
+	s.brokenOff()
 	s.rollOver()
 	s.lanes()
 	s.sweep()
@@ -220,6 +222,37 @@ func (s *recorder) stopped() {
 	s.c.publish(t, strings.Replace(votes, "percent: 60", "percent: 40", 1))
 	s.c.must(t, "POST", "/api/issue/"+number+"/migrate", map[string]any{"version": 2, "operator": "boss"})
 	s.record("ticket-judged-by-migration", "ticket:"+number, s.ended("ticket:"+number))
+}
+
+// brokenOff: a suspension and a migration, each while a request is under way.
+func (s *recorder) brokenOff() {
+	t := s.t
+	s.r.Answer("/hold", harness.Response{Hang: true}, harness.Response{Hang: true}, harness.Response{Body: "{}"})
+	first := "key: held\nname: Held\nnodes:\n" +
+		"  - {id: hold, name: Hold, type: call, call: {url: '" + s.r.URL("/hold") + "', timeout: 20s, retry: {attempts: 9, interval: 1s}}, next: over}\n" +
+		"  - {id: over, name: Over, type: end}\n"
+	s.c.publish(t, first)
+	number := s.c.openService(t, "held", nil)
+	s.r.Await(t, "/hold", 1, time.Minute)
+	require.True(t, s.act(number, map[string]any{"action": "suspend", "operator": "boss"}))
+	s.left("/hold", 1)
+	require.True(t, s.act(number, map[string]any{"action": "unsuspend", "operator": "boss"}))
+	s.r.Await(t, "/hold", 2, time.Minute)
+	s.c.publish(t, strings.Replace(first, "id: hold", "id: keep", 1))
+	s.c.must(t, "POST", "/api/issue/"+number+"/migrate", map[string]any{"version": 2, "operator": "boss", "nodes": map[string]string{"hold": "keep"}})
+	s.r.Await(t, "/hold", 3, time.Minute)
+	s.record("ticket-requests-broken-off", "ticket:"+number, s.ended("ticket:"+number))
+}
+
+// left waits until nobody waits for the answer to the nth request at a path any more.
+func (s *recorder) left(path string, n int) {
+	s.t.Helper()
+	harness.Until(s.t, fmt.Sprintf("request %d for %q is given up", n, path), time.Minute, func() error {
+		if s.r.Requests(path)[n-1].Left.IsZero() {
+			return errors.New("not yet")
+		}
+		return nil
+	})
 }
 
 // rollOver: a ticket of two runs. How many updates a run takes is no setting, so this one is opened past the desk.

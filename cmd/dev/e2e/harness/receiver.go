@@ -38,6 +38,8 @@ type Request struct {
 	Body   []byte
 	// Answered is the status of the answer it was given, 0 for a request that hung or was dropped.
 	Answered int
+	// Left is when the caller gave up waiting for an answer; zero for a caller that has not.
+	Left time.Time
 }
 
 // Receiver is an HTTP server on loopback that records all requests and answers as it was told, per path. It is safe for
@@ -103,20 +105,17 @@ func (r *Receiver) Await(t testing.TB, path string, n int, within time.Duration)
 func (r *Receiver) serve(w http.ResponseWriter, request *http.Request) {
 	// What came before a broken body is still worth recording.
 	body, _ := io.ReadAll(request.Body)
-	response := r.record(request, body)
+	response, n := r.record(request, body)
 
-	if response.Delay > 0 && !await(r, request, time.After(response.Delay)) {
+	if response.Delay > 0 && !await(r, n, request, time.After(response.Delay)) {
 		return
 	}
-	if response.Until != nil && !await(r, request, response.Until) {
+	if response.Until != nil && !await(r, n, request, response.Until) {
 		return
 	}
 	switch {
 	case response.Hang:
-		select {
-		case <-request.Context().Done():
-		case <-r.closed:
-		}
+		await[struct{}](r, n, request, nil)
 		// Without this the server would send an empty 200.
 		panic(http.ErrAbortHandler)
 	case response.Drop:
@@ -129,20 +128,23 @@ func (r *Receiver) serve(w http.ResponseWriter, request *http.Request) {
 	_, _ = io.WriteString(w, response.Body)
 }
 
-// await waits for ready; false: the caller has gone or the receiver closes.
-func await[T any](r *Receiver, request *http.Request, ready <-chan T) bool {
+// await waits for ready; false: the caller of the n-th request has gone or the receiver closes.
+func await[T any](r *Receiver, n int, request *http.Request, ready <-chan T) bool {
 	select {
 	case <-ready:
 		return true
 	case <-request.Context().Done():
+		r.mu.Lock()
+		defer r.mu.Unlock()
+		r.requests[n].Left = time.Now()
 	case <-r.closed:
 	}
 	return false
 }
 
 // record keeps the request and takes the next answer of its path, in one step, so that the n-th request recorded is the
-// one that got the n-th answer.
-func (r *Receiver) record(request *http.Request, body []byte) Response {
+// one that got the n-th answer. It gives the place among all requests, too.
+func (r *Receiver) record(request *http.Request, body []byte) (Response, int) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	var response Response
@@ -164,5 +166,5 @@ func (r *Receiver) record(request *http.Request, body []byte) Response {
 		At: time.Now(), Method: request.Method, Path: path, Query: request.URL.RawQuery,
 		Header: request.Header.Clone(), Body: body, Answered: answered,
 	})
-	return response
+	return response, len(r.requests) - 1
 }
