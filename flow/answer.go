@@ -129,11 +129,11 @@ func (r *run) take(n *node, s *NodeState, c Called) {
 	if size := len(c.Body); size > MaxAnswer && r.env.Rules >= RulesWeighed {
 		c.Error, c.Body = TooLarge(c.Status, int64(size)), ""
 	}
-	values, err := r.answered(n, c)
+	values, came, err := r.answered(n, c)
 	if err != nil {
 		why := err.Error()
-		if s.Kept = r.keeps(n, c); s.Kept != nil {
-			why = cut(why, MaxReason-len(unmapped)) + unmapped
+		if s.Kept = r.keeps(c, came); s.Kept != nil {
+			why = cut(why, MaxReason-len(came)) + string(came)
 		}
 		r.fail(n, s, why)
 		return
@@ -146,35 +146,37 @@ func (r *run) take(n *node, s *NodeState, c Called) {
 	r.stand(n, s, Done)
 }
 
-// unmapped is added to the reason where a request succeeded and only its answer is to blame.
-const unmapped = " (the request has succeeded: resend would send it again)"
+// hint is what an answer that is no use says of its request all the same, as it is added to the reason: sending it again might repeat what has been done.
+type hint string
 
-// keeps gives what is kept of an answer that could not be mapped, nil where the request itself was no success. Cookies are nobody's business.
-func (r *run) keeps(n *node, c Called) *Kept {
-	if r.env.Rules < RulesWeighed {
+const (
+	succeeded hint = " (the request has succeeded: resend would send it again)"
+	mayHave   hint = " (the request may have succeeded: resend would send it again)"
+	noSuccess hint = ""
+)
+
+// keeps gives what is kept of an answer that is no use, nil where the request was no success. Cookies are nobody's business.
+func (r *run) keeps(c Called, came hint) *Kept {
+	switch {
+	case r.env.Rules < RulesWeighed || came == noSuccess:
 		return nil
-	}
-	if c.Error != "" {
-		if c.Status >= 200 && c.Status < 300 {
-			return &Kept{Lost: true}
-		}
-		return nil
-	}
-	mapsNothing, request := *n, *n.request
-	request.answer = nil
-	mapsNothing.request = &request
-	if _, err := r.answered(&mapsNothing, c); err != nil {
-		return nil
+	case c.Error != "":
+		return &Kept{Lost: true}
 	}
 	kept := &Kept{Body: c.Body, Headers: maps.Clone(c.Headers)}
 	delete(kept.Headers, "set-cookie")
 	return kept
 }
 
-// answered reads an answer: whether it is a success, and what it says about fields.
-func (r *run) answered(n *node, c Called) (map[string]any, error) {
+// answered reads an answer: whether it is a success, and what it says about fields. With the error it tells what the request has come to.
+func (r *run) answered(n *node, c Called) (map[string]any, hint, error) {
+	good := c.Status >= 200 && c.Status < 300
 	if c.Error != "" {
-		return nil, errors.New(c.Error)
+		came := noSuccess
+		if good {
+			came = succeeded
+		}
+		return nil, came, errors.New(c.Error)
 	}
 	var body any
 	read := json.Unmarshal
@@ -189,29 +191,33 @@ func (r *run) answered(n *node, c Called) (map[string]any, error) {
 		headers = map[string]string{}
 	}
 	world := r.given(map[string]any{"status": c.Status, "headers": headers, "body": body})
-	good := c.Status >= 200 && c.Status < 300
 	if n.request.success != nil {
-		var err error
-		if good, err = world.holds(n.request.success); err != nil {
-			return nil, fmt.Errorf("HTTP %d: success: %w", c.Status, err)
+		said, err := world.holds(n.request.success)
+		if err != nil {
+			came := noSuccess
+			if good {
+				came = mayHave
+			}
+			return nil, came, fmt.Errorf("HTTP %d: success: %w", c.Status, err)
 		}
+		good = said
 	}
 	if !good {
-		return nil, fmt.Errorf("HTTP %d is no success", c.Status)
+		return nil, noSuccess, fmt.Errorf("HTTP %d is no success", c.Status)
 	}
 	values := map[string]any{}
 	for _, key := range sortedKeys(n.request.answer) {
 		value, err := world.compute(n.request.answer[key])
 		if err != nil {
-			return nil, fmt.Errorf("answer %s: %w", key, err)
+			return nil, succeeded, fmt.Errorf("answer %s: %w", key, err)
 		}
 		kept, err := r.p.field(n, key).canonical(plain(value), r.env.Rules)
 		if err != nil {
-			return nil, fmt.Errorf("answer %s: %w", key, err)
+			return nil, succeeded, fmt.Errorf("answer %s: %w", key, err)
 		}
 		values[key] = kept
 	}
-	return values, nil
+	return values, succeeded, nil
 }
 
 // MaxAnswer is how much of an answer to a request a process takes, in bytes. It becomes part of the ticket's history.

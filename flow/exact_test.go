@@ -220,9 +220,9 @@ func TestNothingIsTakenForAVerdict(t *testing.T) {
 	start                          => c:calling
 	called ok {"ok":"true"}        => c:failed[ops]
 	says                           => call_failed(c >ops)
-	retry by ops                   => c:calling
+	retry resend by ops            => c:calling
 	called ok {"ok":1}             => c:failed[ops]
-	retry by ops                   => c:calling
+	retry resend by ops            => c:calling
 	called ok {"ok":true,"y":1.5}  => c:failed[ops]
 	retry by ops resend            => c:calling
 	called ok {"ok":true,"y":0}    => b:failed[]`)

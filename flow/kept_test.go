@@ -56,6 +56,45 @@ func TestARetryMapsTheAnswerThatWasKept(t *testing.T) {
 	require.Equal(t, 2, sent.Try)
 }
 
+// Whether it was a success may be what was not understood. Then it is judged again, and not sent again; where the status says that it was none, it is sent.
+func TestARetryJudgesTheAnswerThatWasKept(t *testing.T) {
+	source := strings.Replace(order, "answer:", "success: body.ok, answer:", 1)
+	pl := byRulesNow(t, source)
+	pl.lines(`
+	start                             => buy:calling
+	called ok {"id":7,"state":"done"} => buy:failed[ops]
+	retry by ops                      => buy:failed[ops]
+	calls                             => `)
+	failed, _ := pl.pos.Find("buy")
+	require.Equal(t, &Kept{Body: `{"id":7,"state":"done"}`}, failed.Kept)
+	require.Contains(t, failed.Reason, "HTTP 200: success: ")
+	require.Contains(t, failed.Reason, "may have succeeded")
+
+	for judges, want := range map[string]string{`body.state == "done"`: "check[ann]", `body.state == "more"`: "buy:failed[ops]"} {
+		mended := process(t, strings.Replace(source, "body.ok", "'"+judges+"'", 1))
+		moved, reasons := Migrate(pl.p, mended, pl.pos, nil, RulesNow, RulesNow)
+		require.Empty(t, reasons)
+		kept := *pl
+		kept.p, kept.pos = mended, moved
+		kept.lines(`retry by ops => ` + want)
+		if judges == `body.state == "more"` { // and now it is known to be none
+			kept.lines(`retry by ops => buy:calling`)
+		}
+	}
+	pl.lines(`retry resend by ops => buy:calling`)
+
+	for _, c := range []struct {
+		rules Rules
+		came  string
+	}{{RulesNow, "404"}, {RulesFirst, `ok {"id":7}`}} {
+		pl := play(t, source)
+		pl.env.Rules = c.rules
+		pl.lines(`start => buy:calling
+			called ` + c.came + ` => buy:failed[ops]
+			retry by ops => buy:calling`)
+	}
+}
+
 func TestWhatDidNotSucceedIsSentAgain(t *testing.T) {
 	for _, came := range []string{"500", "fail", "404"} {
 		pl := byRulesNow(t, order)
@@ -172,6 +211,31 @@ func TestARequestOfTheFirstRulesKeepsItsKeyInAMigration(t *testing.T) {
 	out, err := other.Step(moved, pl.env, Called{Key: "buy:1:1", Status: 200, Body: `{"id":1,"note":""}`})
 	require.NoError(t, err)
 	require.NotEmpty(t, out.States)
+}
+
+// The name of a node that was renamed may be given to another one: to the receiver its request is another request.
+func TestTwoNodesOfOneNameHaveTwoKeys(t *testing.T) {
+	pl := byRulesNow(t, order)
+	pl.lines(`start => buy:calling`)
+	first := pl.p.Calls(pl.pos, pl.env)[0].Key
+	other := process(t, strings.NewReplacer("id: buy", "id: pay", "next: check", "next: buy").Replace(order)+`
+- {id: buy, name: Buy more, type: call, call: {url: 'https://shop'}, next: check}`)
+	moved, reasons := Migrate(pl.p, other, pl.pos, map[string]string{"buy": "pay"}, RulesNow, RulesNow)
+	require.Empty(t, reasons)
+	pl.p, pl.pos, pl.env.Now = other, moved, pl.env.Now.Add(time.Second)
+	require.Equal(t, first, pl.p.Calls(pl.pos, pl.env)[0].Key)
+	pl.lines(`called ok {"id":1,"note":""} => buy:calling`)
+	require.NotEqual(t, first, pl.p.Calls(pl.pos, pl.env)[0].Key)
+}
+
+// What is kept of an answer are its body and its headers, without those that let somebody in.
+func TestCookiesAreNotKept(t *testing.T) {
+	pl := byRulesNow(t, order)
+	pl.lines(`start => buy:calling`)
+	call := pl.p.Calls(pl.pos, pl.env)[0]
+	require.Equal(t, "buy:failed[ops]", pl.step(Called{Key: call.Key, Status: 200, Body: `{"id":"x7"}`, Headers: map[string]string{"set-cookie": "s=1", "x-run": "7"}}))
+	failed, _ := pl.pos.Find("buy")
+	require.Equal(t, &Kept{Body: `{"id":"x7"}`, Headers: map[string]string{"x-run": "7"}}, failed.Kept)
 }
 
 // The pauses between attempts are exact to the millisecond and never longer than a day.

@@ -58,7 +58,7 @@ fields: [{key: name, type: STRING}, {key: n, type: INT}, {key: tags, type: MEMBE
   next: done` + end, `
 	start                       => c:calling
 	called ok not_json          => c:failed[]
-	retry by root admin         => c:calling
+	retry resend by root admin  => c:calling
 	called ok {"ok":false}      => c:failed[]
 	retry by root admin         => c:calling
 	called ok {"ok":true,"n":"x"} => c:failed[]
