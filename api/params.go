@@ -302,7 +302,7 @@ func listOf[T any](p *Params, name string, most int, of func(text string) T) (it
 		p.decode(name, p.raw(name), &items)
 	}
 	if len(items) > most {
-		p.Faults.Add(name, fmt.Sprintf("must have at most %d items", most))
+		p.Faults.Add(name, ticket.Over(most, "items", len(items)))
 		return nil
 	}
 	return items

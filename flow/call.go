@@ -129,6 +129,9 @@ func (b *builder) call(n *node, at string) {
 	n.request = r
 }
 
+// maxAddress bounds the URL of a request as it is in the definition, in bytes.
+const maxAddress = 2_048
+
 // address checks a URL with holes. The part that says which machine is called has none: no field of a ticket may choose it.
 func (b *builder) address(path, text string) {
 	_, rest, web := strings.Cut(text, "://")
@@ -137,8 +140,8 @@ func (b *builder) address(path, text string) {
 	switch {
 	case text == "":
 		b.add(path, "is required")
-	case len(text) > 2048:
-		b.add(path, "must have at most 2048 characters")
+	case len(text) > maxAddress:
+		b.add(path, "%s", Over(maxAddress, "bytes", len(text)))
 	case !web || !strings.HasPrefix(text, "http://") && !strings.HasPrefix(text, "https://"):
 		b.add(path, "must begin with http:// or https://")
 	case hole >= 0 && !strings.ContainsAny(rest[:hole], "/?"):

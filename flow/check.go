@@ -41,7 +41,7 @@ func (b *builder) definition() {
 	case len(def.Nodes) == 0:
 		b.add("nodes", "there must be at least one node")
 	case len(def.Nodes) > MaxNodes:
-		b.add("nodes", "there must be at most %d nodes", MaxNodes)
+		b.add("nodes", "%s", Over(MaxNodes, "nodes", len(def.Nodes)))
 		b.p.def.Nodes = def.Nodes[:MaxNodes]
 	}
 	for i, node := range b.p.def.Nodes {
@@ -89,7 +89,7 @@ func (b *builder) text(path, value string, min, max int) bool {
 	case min > 0 && strings.TrimSpace(value) == "":
 		b.add(path, "is required and must not be empty")
 	case utf8.RuneCountInString(value) > max:
-		b.add(path, "must have at most %d characters", max)
+		b.add(path, "%s", Over(max, "characters", utf8.RuneCountInString(value)))
 	case !utf8.ValidString(value) || strings.ContainsFunc(value, unicode.IsControl):
 		b.add(path, "must be valid UTF-8 without control characters")
 	default:
@@ -101,7 +101,7 @@ func (b *builder) text(path, value string, min, max int) bool {
 func (b *builder) freeText(path, value string, max int) {
 	switch {
 	case utf8.RuneCountInString(value) > max:
-		b.add(path, "must have at most %d characters", max)
+		b.add(path, "%s", Over(max, "characters", utf8.RuneCountInString(value)))
 	case !utf8.ValidString(value) || strings.ContainsRune(value, 0):
 		b.add(path, "must be valid UTF-8 without the character NUL")
 	}
@@ -119,7 +119,7 @@ func (b *builder) enum(path, value, enum string) bool {
 // fields checks one form. A key that several forms declare must have one type in all of them: it is one field of the ticket.
 func (b *builder) fields(path string, fields []Field) {
 	if len(fields) > MaxFields {
-		b.add(path, "there must be at most %d fields", MaxFields)
+		b.add(path, "%s", Over(MaxFields, "fields", len(fields)))
 		return
 	}
 	seen := map[string]bool{}
@@ -152,7 +152,7 @@ func (b *builder) field(at string, f Field) {
 	case !chosen && len(f.Choice) > 0:
 		b.add(at+".choice", "%s takes no choice", f.Type)
 	case len(f.Choice) > MaxChoices:
-		b.add(at+".choice", "there must be at most %d choices", MaxChoices)
+		b.add(at+".choice", "%s", Over(MaxChoices, "choices", len(f.Choice)))
 		return
 	}
 	keys := map[string]bool{}
@@ -170,8 +170,10 @@ func (b *builder) field(at string, f Field) {
 	if f.Regex != "" {
 		if f.Type != String && f.Type != Text {
 			b.add(at+".regex", "%s takes no regex", f.Type)
-		} else if _, err := regexp.Compile(f.Regex); err != nil || len(f.Regex) > MaxExpression {
-			b.add(at+".regex", "must be a regular expression of at most %d characters (RE2)", MaxExpression)
+		} else if len(f.Regex) > MaxExpression {
+			b.add(at+".regex", "%s", Over(MaxExpression, "bytes", len(f.Regex)))
+		} else if _, err := regexp.Compile(f.Regex); err != nil {
+			b.add(at+".regex", "must be a regular expression (RE2)")
 		}
 	}
 	if f.Default != nil && len(b.faults) == had {

@@ -165,7 +165,7 @@ func (b *builder) reject(n *node, at string) {
 
 func (b *builder) deadline(n *node, at string) {
 	if len(n.Deadline) > MaxStages {
-		b.add(at, "there must be at most %d stages", MaxStages)
+		b.add(at, "%s", Over(MaxStages, "stages", len(n.Deadline)))
 		return
 	}
 	for i, s := range n.Deadline {
@@ -231,7 +231,7 @@ func (b *builder) wait(n *node, at func(string) string) {
 
 func (b *builder) branch(n *node, at func(string) string) {
 	if len(n.Cases) < 1 || len(n.Cases) > MaxPaths {
-		b.add(at("cases"), "there must be from 1 to %d cases", MaxPaths)
+		b.add(at("cases"), "there must be from 1 to %d cases, not %d", MaxPaths, len(n.Cases))
 	}
 	for i, c := range n.Cases {
 		path := fmt.Sprintf("%s[%d]", at("cases"), i)
@@ -247,7 +247,7 @@ func (b *builder) branch(n *node, at func(string) string) {
 
 func (b *builder) parallel(n *node, at func(string) string) {
 	if len(n.Branches) < 2 || len(n.Branches) > MaxPaths {
-		b.add(at("branches"), "there must be from 2 to %d branches", MaxPaths)
+		b.add(at("branches"), "there must be from 2 to %d branches, not %d", MaxPaths, len(n.Branches))
 	}
 	seen := map[string]bool{}
 	for i, branch := range n.Branches {

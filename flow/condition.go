@@ -91,7 +91,7 @@ func compile(code string, sees types.Map, options ...expr.Option) (*formula, err
 		return nil, errors.New("is required")
 	}
 	if len(code) > MaxExpression {
-		return nil, fmt.Errorf("must have at most %d bytes", MaxExpression)
+		return nil, errors.New(Over(MaxExpression, "bytes", len(code)))
 	}
 	guard := &guard{}
 	options = append(options, expr.Env(sees), expr.DisableAllBuiltins(), expr.Patch(guard))

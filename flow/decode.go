@@ -78,7 +78,7 @@ func (d *decoder) locate(f *Fault) {
 func (d *decoder) document(text []byte) (*yaml.Node, bool) {
 	switch {
 	case len(text) > MaxSource:
-		d.faults.add("", "the definition must have at most %d bytes", MaxSource)
+		d.faults.add("", "the definition %s", Over(MaxSource, "bytes", len(text)))
 		return nil, false
 	case !utf8.Valid(text):
 		d.faults.add("", "the definition must be valid UTF-8")

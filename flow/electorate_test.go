@@ -198,7 +198,7 @@ func TestAsManyAsCanBeAskedCanBeReassigned(t *testing.T) {
 	for i := range names {
 		names[i] = "p" + strings.Repeat("x", i)
 	}
-	for rules, want := range map[Rules]string{RulesFirst: "refused invalid targets: at most 200 persons can be asked", RulesNow: "v[boss]"} {
+	for rules, want := range map[Rules]string{RulesFirst: "refused invalid targets: at most 200 persons can be asked, not 201", RulesNow: "v[boss]"} {
 		pl := play(t, approvalOf("rule: percent, percent: 60, processors: {persons: ["+strings.Join(names, ", ")+"]}"))
 		pl.env.Rules = rules
 		pl.do("start")

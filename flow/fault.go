@@ -46,3 +46,9 @@ func (f *Faults) add(path, format string, values ...any) {
 func (f Faults) has(path string) bool {
 	return slices.ContainsFunc(f, func(fault Fault) bool { return fault.Path == path })
 }
+
+// Over says of something that it has more of a unit (characters, bytes, items) than it can have, in the words that people are told beside the name of the
+// field: "must have at most 255 characters, not 300". Every refusal of a size says both numbers.
+func Over(most int, unit string, has int) string {
+	return fmt.Sprintf("must have at most %d %s, not %d", most, unit, has)
+}

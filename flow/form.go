@@ -111,7 +111,7 @@ func (f Field) fits(text string) error {
 	case !utf8.ValidString(text) || strings.ContainsRune(text, 0):
 		return errors.New("must be valid UTF-8 without the character NUL")
 	case utf8.RuneCountInString(text) > max:
-		return fmt.Errorf("must have at most %d characters, not %d", max, utf8.RuneCountInString(text))
+		return errors.New(Over(max, "characters", utf8.RuneCountInString(text)))
 	case f.Type != Text && strings.ContainsFunc(text, unicode.IsControl):
 		return errors.New("must not contain control characters")
 	case f.Regex != "" && !regexp.MustCompile(`^(?:`+f.Regex+`)$`).MatchString(text): // Check has compiled it
@@ -148,7 +148,7 @@ func (f Field) several(value any, exact bool) (any, error) {
 		return nil, not("must be a comma list or a list of texts", value, exact)
 	}
 	if exact && len(items) > MaxItems {
-		return nil, fmt.Errorf("must have at most %d items, not %d", MaxItems, len(items))
+		return nil, errors.New(Over(MaxItems, "items", len(items)))
 	}
 	for _, item := range items {
 		comma := strings.Contains(item, ",")
@@ -163,8 +163,8 @@ func (f Field) several(value any, exact bool) (any, error) {
 		}
 	}
 	text := strings.Join(items, ",")
-	if utf8.RuneCountInString(text) > MaxText {
-		return nil, fmt.Errorf("must have at most %d characters", MaxText)
+	if has := utf8.RuneCountInString(text); has > MaxText {
+		return nil, errors.New(Over(MaxText, "characters", has))
 	}
 	return text, nil
 }

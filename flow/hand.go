@@ -126,8 +126,8 @@ func (r *run) targets(n *node, s NodeState, a Act) ([]string, error) {
 	if r.weighed() { // a list of people can be as long, and whoever is asked by one can be replaced
 		most = MaxItems
 	}
-	if r.asks(n, s, a, len(targets)) > most {
-		return nil, refuse(Invalid, "targets", "at most %d persons can be asked", most)
+	if asks := r.asks(n, s, a, len(targets)); asks > most {
+		return nil, refuse(Invalid, "targets", "at most %d persons can be asked, not %d", most, asks)
 	}
 	if a.Action == Deliver && strings.TrimSpace(a.Comment) == "" {
 		return nil, refuse(Invalid, "comment", "is required to hand over")

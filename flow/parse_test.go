@@ -108,32 +108,32 @@ func TestLimits(t *testing.T) {
 			{ID: "t", Name: "T", Type: Task, Processors: &Processors{Anyone: true}, Next: "e"}, {ID: "e", Name: "E", Type: End}}}
 	}
 	for want, change := range map[string]func(*Definition){
-		"key: must have at most 64 characters":                           func(d *Definition) { d.Key = long[:65] },
-		"name: must have at most 255 characters":                         func(d *Definition) { d.Name = long },
-		"description: must have at most 10000 characters":                func(d *Definition) { d.Description = strings.Repeat("字", 10_001) },
-		"description: must be valid UTF-8 without the character NUL":     func(d *Definition) { d.Description = "\x00" },
-		"nodes[0].name: must have at most 255 characters":                func(d *Definition) { d.Nodes[0].Name = long },
-		"nodes[0].id: must have at most 64 characters":                   func(d *Definition) { d.Nodes[0].ID = long[:65] },
-		"nodes: there must be at most 200 nodes":                         func(d *Definition) { d.Nodes = append(d.Nodes, make([]Node, 199)...) },
-		"fields: there must be at most 200 fields":                       func(d *Definition) { d.Fields = make([]Field, 201) },
-		"nodes[0].processors.persons: there must be at most 200 persons": func(d *Definition) { d.Nodes[0].Processors.Persons = many(201) },
-		"nodes[0].processors.persons[0]: must have at most 255 characters": func(d *Definition) {
+		"key: must have at most 64 characters, not 65":                        func(d *Definition) { d.Key = long[:65] },
+		"name: must have at most 255 characters, not 256":                     func(d *Definition) { d.Name = long },
+		"description: must have at most 10000 characters, not 10001":          func(d *Definition) { d.Description = strings.Repeat("字", 10_001) },
+		"description: must be valid UTF-8 without the character NUL":          func(d *Definition) { d.Description = "\x00" },
+		"nodes[0].name: must have at most 255 characters, not 256":            func(d *Definition) { d.Nodes[0].Name = long },
+		"nodes[0].id: must have at most 64 characters, not 65":                func(d *Definition) { d.Nodes[0].ID = long[:65] },
+		"nodes: must have at most 200 nodes, not 201":                         func(d *Definition) { d.Nodes = append(d.Nodes, make([]Node, 199)...) },
+		"fields: must have at most 200 fields, not 201":                       func(d *Definition) { d.Fields = make([]Field, 201) },
+		"nodes[0].processors.persons: must have at most 200 persons, not 201": func(d *Definition) { d.Nodes[0].Processors.Persons = many(201) },
+		"nodes[0].processors.persons[0]: must have at most 255 characters, not 256": func(d *Definition) {
 			d.Nodes[0].Processors.Persons = []string{long}
 		},
-		"nodes[0].deadline: there must be at most 20 stages": func(d *Definition) { d.Nodes[0].Deadline = make([]Stage, 21) },
-		"fields[0].choice: there must be at most 500 choices": func(d *Definition) {
+		"nodes[0].deadline: must have at most 20 stages, not 21": func(d *Definition) { d.Nodes[0].Deadline = make([]Stage, 21) },
+		"fields[0].choice: must have at most 500 choices, not 501": func(d *Definition) {
 			d.Fields = []Field{{Key: "f", Type: Select, Choice: make([]Choice, 501)}}
 		},
-		"nodes[0].cases: there must be from 1 to 50 cases": func(d *Definition) {
+		"nodes[0].cases: there must be from 1 to 50 cases, not 51": func(d *Definition) {
 			d.Nodes[0] = Node{ID: "t", Name: "T", Type: Branch, Default: "e", Cases: make([]Case, 51)}
 		},
-		"nodes[0].branches: there must be from 2 to 50 branches": func(d *Definition) {
+		"nodes[0].branches: there must be from 2 to 50 branches, not 51": func(d *Definition) {
 			d.Nodes[0] = Node{ID: "t", Name: "T", Type: Parallel, Join: "e", Branches: make([]Path, 51)}
 		},
-		"nodes[0].cases[0].when: must have at most 1000 bytes": func(d *Definition) {
+		"nodes[0].cases[0].when: must have at most 1000 bytes, not 1004": func(d *Definition) {
 			d.Nodes[0] = Node{ID: "t", Name: "T", Type: Branch, Default: "e", Cases: []Case{{Next: "e", When: strings.Repeat("!", 1000) + "true"}}}
 		},
-		"nodes[0].call.url: must have at most 2048 characters": func(d *Definition) {
+		"nodes[0].call.url: must have at most 2048 bytes, not 2057": func(d *Definition) {
 			d.Nodes[0] = Node{ID: "t", Name: "T", Type: Call, Next: "e", Call: &Request{URL: "http://h/" + strings.Repeat("x", 2048)}}
 		},
 	} {
@@ -143,7 +143,7 @@ func TestLimits(t *testing.T) {
 		require.Contains(t, strings.Split(Check(def).Error(), "\n"), want)
 	}
 	_, faults := Parse(make([]byte, MaxSource+1))
-	require.Equal(t, "1:1 the definition must have at most 524288 bytes", faults.Error())
+	require.Equal(t, "1:1 the definition must have at most 524288 bytes, not 524289", faults.Error())
 	_, faults = Parse([]byte("key: k\nname: K\nnodes:\n- {id: c, name: C, type: call, next: c, call: {url: 'http://h', body: " + strings.Repeat("[", 40) + strings.Repeat("]", 40) + "}}"))
 	require.Contains(t, faults.Error(), "must not nest deeper than 30")
 }

@@ -46,7 +46,7 @@ func (b *builder) people(path string, p *Processors) {
 
 func (b *builder) persons(path string, persons []string) {
 	if len(persons) > MaxPersons {
-		b.add(path, "there must be at most %d persons", MaxPersons)
+		b.add(path, "%s", Over(MaxPersons, "persons", len(persons)))
 		return
 	}
 	seen := map[string]bool{}

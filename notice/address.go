@@ -133,7 +133,7 @@ func urlFault(raw string, reach Reach) string {
 	case !utf8.ValidString(raw):
 		return "must be valid UTF-8"
 	case utf8.RuneCountInString(raw) > ticket.MaxURL:
-		return fmt.Sprintf("must have at most %d characters", ticket.MaxURL)
+		return ticket.Over(ticket.MaxURL, "characters", utf8.RuneCountInString(raw))
 	case strings.ContainsFunc(raw, func(r rune) bool { return unicode.IsControl(r) || unicode.IsSpace(r) || r == '\\' }):
 		return "must not contain blanks, control characters or backslashes"
 	}

@@ -1,7 +1,6 @@
 package notice
 
 import (
-	"fmt"
 	"maps"
 	"slices"
 	"strings"
@@ -25,7 +24,7 @@ var ours = []string{"connection", "keep-alive", "te", "trailer", "transfer-encod
 func CheckHeaders(field string, headers map[string]string) error {
 	var f ticket.Faults
 	if len(headers) > MaxHeaders {
-		f.Add(field, fmt.Sprintf("must have at most %d members", MaxHeaders))
+		f.Add(field, ticket.Over(MaxHeaders, "members", len(headers)))
 		return f.Err()
 	}
 	size, seen := 0, map[string]bool{}
@@ -40,14 +39,14 @@ func CheckHeaders(field string, headers map[string]string) error {
 		case slices.Contains(ours, low), strings.HasPrefix(low, "proxy-"), strings.HasPrefix(low, "webhook-"):
 			f.Add(field+"."+name, "cannot be set by a caller")
 		case len(value) > maxHeaderValue:
-			f.Add(field+"."+name, fmt.Sprintf("must have at most %d bytes", maxHeaderValue))
+			f.Add(field+"."+name, ticket.Over(maxHeaderValue, "bytes", len(value)))
 		case strings.ContainsFunc(value, func(r rune) bool { return r < ' ' && r != '\t' || r == 0x7f }):
 			f.Add(field+"."+name, "must not contain control characters")
 		}
 		seen[low] = true
 	}
 	if size > maxHeadersSize {
-		f.Add(field, fmt.Sprintf("must have at most %d bytes in all", maxHeadersSize))
+		f.Add(field, ticket.Over(maxHeadersSize, "bytes in all", size))
 	}
 	return f.Err()
 }

@@ -97,7 +97,7 @@ func (c Command) Check() error {
 		f.Add("action", fmt.Sprintf("there is no action %q", c.Action))
 	}
 	if len(c.Targets) > flow.MaxPersons {
-		f.Add("targets", fmt.Sprintf("must have at most %d items", flow.MaxPersons))
+		f.Add("targets", Over(flow.MaxPersons, "items", len(c.Targets)))
 	} else {
 		for i, target := range c.Targets {
 			f.Name(fmt.Sprintf("targets[%d]", i), target, 1, MaxName)
@@ -258,9 +258,9 @@ func (t Ticket) relate(r Relation) (*Event, error) {
 	case i >= 0 && head == r.Summary():
 		return nil, nil
 	case t.related()-head.Count+len(r.Content) > MaxRelated:
-		return nil, RefuseField(Invalid, "content", fmt.Sprintf("a ticket can have at most %d related items in all", MaxRelated))
+		return nil, RefuseField(Invalid, "content", "with those that the ticket has, it "+Over(MaxRelated, "items in all", t.related()-head.Count+len(r.Content)))
 	case i < 0 && len(t.Relations) >= MaxRelations:
-		return nil, RefuseField(Invalid, "type", fmt.Sprintf("a ticket can have at most %d types of relations", MaxRelations))
+		return nil, RefuseField(Invalid, "type", "the ticket "+Over(MaxRelations, "types of relations", len(t.Relations)+1))
 	}
 	e := &Event{Type: Related, After: Change{Relation: &r}}
 	if i >= 0 {
@@ -277,7 +277,7 @@ func (t Ticket) say(c Command) (*Event, error) {
 		case i >= 0:
 			return nil, RefuseField(Conflict, "id", "there is a message with this id")
 		case len(t.Messages) >= MaxMessages:
-			return nil, Refuse(Conflict, fmt.Sprintf("a ticket can have at most %d messages", MaxMessages))
+			return nil, Refuse(Conflict, "a ticket "+Over(MaxMessages, "messages", len(t.Messages)+1))
 		}
 		return &Event{Type: Said, After: Change{Message: &m}}, nil
 	}

@@ -50,14 +50,14 @@ func (d Draft) Check() (CheckedDraft, error) {
 	f.Name("title", d.Title, 1, MaxTitle)
 	f.Text("description", d.Description, 0, MaxDescription)
 	if len(d.Tags) > MaxTags {
-		f.Add("tag", fmt.Sprintf("must have at most %d items", MaxTags))
+		f.Add("tag", Over(MaxTags, "items", len(d.Tags)))
 	} else {
 		for i, tag := range d.Tags {
 			f.Name(fmt.Sprintf("tag[%d]", i), tag, 1, MaxTag)
 		}
 	}
 	if len(d.Relations) > MaxRelations {
-		f.Add("relations", fmt.Sprintf("must have at most %d types", MaxRelations))
+		f.Add("relations", Over(MaxRelations, "types", len(d.Relations)))
 	}
 	types, total := map[string]bool{}, 0
 	for i, r := range d.Relations {
@@ -73,7 +73,7 @@ func (d Draft) Check() (CheckedDraft, error) {
 		}
 	}
 	if total > MaxRelated {
-		f.Add("relations", fmt.Sprintf("must have at most %d items in all", MaxRelated))
+		f.Add("relations", Over(MaxRelated, "items in all", total))
 	}
 	checked.fill(&f)
 	if d.Definition != nil {
@@ -81,7 +81,7 @@ func (d Draft) Check() (CheckedDraft, error) {
 	}
 	f.named(d.Named)
 	if len(d.Followers) > MaxFollowers {
-		f.Add("followers", fmt.Sprintf("must have at most %d items", MaxFollowers))
+		f.Add("followers", Over(MaxFollowers, "items", len(d.Followers)))
 	} else {
 		for i, person := range d.Followers {
 			f.Name(fmt.Sprintf("followers[%d]", i), person, 1, MaxName)
@@ -190,7 +190,7 @@ func (e Event) begin(at time.Time) ([]Event, error) {
 // named checks whom a caller names for nodes.
 func (f *Faults) named(named map[string][]string) {
 	if raw, err := json.Marshal(named); err != nil || len(raw) > MaxNamed {
-		f.Add("state_processors", fmt.Sprintf("must have at most %d bytes as JSON", MaxNamed))
+		f.Add("state_processors", Over(MaxNamed, "bytes as JSON", len(raw)))
 		return
 	}
 	for _, node := range slices.Sorted(maps.Keys(named)) {
@@ -198,7 +198,7 @@ func (f *Faults) named(named map[string][]string) {
 			f.Add("state_processors."+node, "must name somebody")
 		}
 		if len(named[node]) > flow.MaxItems {
-			f.Add("state_processors."+node, fmt.Sprintf("must name at most %d persons, not %d", flow.MaxItems, len(named[node])))
+			f.Add("state_processors."+node, Over(flow.MaxItems, "persons", len(named[node])))
 			continue
 		}
 		for _, person := range named[node] {
@@ -218,7 +218,7 @@ func (f *Faults) fields(fields map[string]any) {
 		f.Add("fields", "must be plain JSON")
 		return
 	case len(raw) > MaxFields:
-		f.Add("fields", fmt.Sprintf("must have at most %d bytes as JSON", MaxFields))
+		f.Add("fields", Over(MaxFields, "bytes as JSON", len(raw)))
 		return
 	}
 	decoder := json.NewDecoder(bytes.NewReader(raw))

@@ -4,7 +4,6 @@ import (
 	"crypto/sha256"
 	"encoding/hex"
 	"encoding/json"
-	"fmt"
 	"slices"
 	"time"
 
@@ -186,7 +185,7 @@ func (e Event) fits(field string) error {
 		return RefuseField(Invalid, field, "must be plain JSON")
 	}
 	if len(raw) > MaxEvent {
-		return RefuseField(Invalid, field, fmt.Sprintf("is too large: all together must have at most %d bytes as JSON", MaxEvent))
+		return RefuseField(Invalid, field, "is too large: all together "+Over(MaxEvent, "bytes as JSON", len(raw)))
 	}
 	return nil
 }

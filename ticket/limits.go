@@ -5,6 +5,8 @@ import (
 	"strings"
 	"unicode"
 	"unicode/utf8"
+
+	"signalbox/flow"
 )
 
 // Limits of the contracts; all lengths count characters, not bytes.
@@ -37,6 +39,9 @@ const (
 	MaxEvent      = 1 << 20   // of an opening or a relation; all others are far smaller
 )
 
+// Over says of something that it has more of a unit than it can have: see flow.Over.
+func Over(most int, unit string, has int) string { return flow.Over(most, unit, has) }
+
 // Text checks a free text: valid UTF-8, between min and max characters. With min above zero, blanks alone do not count as text.
 func (f *Faults) Text(field, value string, min, max int) {
 	switch {
@@ -47,9 +52,9 @@ func (f *Faults) Text(field, value string, min, max int) {
 	case min > 0 && strings.TrimSpace(value) == "":
 		f.Add(field, "is required and must not be empty")
 	case utf8.RuneCountInString(value) < min:
-		f.Add(field, fmt.Sprintf("must have at least %d characters", min))
+		f.Add(field, fmt.Sprintf("must have at least %d characters, not %d", min, utf8.RuneCountInString(value)))
 	case utf8.RuneCountInString(value) > max:
-		f.Add(field, fmt.Sprintf("must have at most %d characters", max))
+		f.Add(field, Over(max, "characters", utf8.RuneCountInString(value)))
 	}
 }
 
@@ -84,7 +89,7 @@ func (f *Faults) relation(field string, r Relation) {
 
 func (f *Faults) items(field string, items []string) {
 	if len(items) > MaxRelated {
-		f.Add(field, fmt.Sprintf("must have at most %d items", MaxRelated))
+		f.Add(field, Over(MaxRelated, "items", len(items)))
 		return
 	}
 	for i, item := range items {

@@ -41,7 +41,7 @@ func (f *Faults) migration(m *Migration) {
 	}
 	f.definition("version", *m.Definition)
 	if len(m.Nodes) > flow.MaxNodes {
-		f.Add("nodes", fmt.Sprintf("must have at most %d members", flow.MaxNodes))
+		f.Add("nodes", Over(flow.MaxNodes, "members", len(m.Nodes)))
 		return
 	}
 	for _, from := range slices.Sorted(maps.Keys(m.Nodes)) {
@@ -54,7 +54,7 @@ func (f *Faults) migration(m *Migration) {
 // definition checks that a ticket can carry a definition.
 func (f *Faults) definition(field string, def flow.Definition) {
 	if raw, err := json.Marshal(def); err != nil || len(raw) > MaxDefinition {
-		f.Add(field, fmt.Sprintf("the service's definition must have at most %d bytes as JSON", MaxDefinition))
+		f.Add(field, "the service's definition "+Over(MaxDefinition, "bytes as JSON", len(raw)))
 	}
 }
 
@@ -121,7 +121,7 @@ func (t Ticket) migrate(c Command, at time.Time) (*Event, error) {
 		return nil, RefuseField(Conflict, "nodes", strings.Join(texts, "; "))
 	}
 	if raw, err := json.Marshal(to.Position); err != nil || len(raw) > MaxPosition {
-		return nil, Refuse(Conflict, fmt.Sprintf("where the ticket stands must have at most %d bytes as JSON", MaxPosition))
+		return nil, Refuse(Conflict, "where the ticket stands "+Over(MaxPosition, "bytes as JSON", len(raw)))
 	}
 	there, e := t.pinned(to), &Event{Type: Migrated}
 	if there.Rules = max(t.Rules, m.Rules); there.Rules >= flow.RulesWeighed {

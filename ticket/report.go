@@ -90,7 +90,7 @@ func (t Ticket) report(c Command, at time.Time) (*Event, error) {
 	case err != nil:
 		return nil, err
 	case i < 0 && len(t.Links) >= MaxLinks:
-		return nil, RefuseField(Conflict, "externalIssueId", fmt.Sprintf("a ticket can be linked to at most %d external issues", MaxLinks))
+		return nil, RefuseField(Conflict, "externalIssueId", "a ticket "+Over(MaxLinks, "links to external issues", len(t.Links)+1))
 	}
 	next := Link{System: s.System, Issue: s.Issue, Status: s.Status, DueAt: link.DueAt, UpdatedAt: link.UpdatedAt, Digest: digest(s)}
 	if s.UpdatedAt != nil {

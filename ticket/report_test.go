@@ -201,7 +201,7 @@ func TestLinksHaveALimit(t *testing.T) {
 		on, _ = do(t, on, c)
 	}
 	_, err := ticket.Decide(on, statement(ticket.Acknowledged, 0), epoch)
-	require.Contains(t, refusal(t, err, ticket.Conflict, "externalIssueId").Message, "50 external issues")
+	require.Contains(t, refusal(t, err, ticket.Conflict, "externalIssueId").Message, "at most 50 links to external issues, not 51")
 	again := statement(ticket.Completed, 90)
 	again.Statement.Issue = "RECON-7"
 	on, _ = do(t, on, again)

@@ -264,11 +264,11 @@ func TestASimulationIsRefusedWhatATicketIs(t *testing.T) {
 		refused = append(refused, fmt.Sprint(m.Answer, " ", m.Why))
 	}
 	require.Equal(t, []string{
-		"0 reason: must have at most 1000 characters",
+		"0 reason: must have at most 1000 characters, not 1001",
 		"2 mtm_type: is required and must not be empty; cause: is required and must not be empty; solution: is required and must not be empty",
-		"3 cause: must have at most 10000 characters",
+		"3 cause: must have at most 10000 characters, not 10001",
 		"5 virtual_confirm_comment: is required and must not be empty",
-		"6 virtual_confirm_comment: must have at most 300 characters",
+		"6 virtual_confirm_comment: must have at most 300 characters, not 301",
 	}, refused)
 	require.Equal(t, ticket.Completed, r.Status)
 	_, err = ticket.Simulate(drafted(t, `- {id: done, name: Done, type: end}`, map[string]any{"x": 1.0}), ticket.Script{}, monday)

@@ -116,7 +116,7 @@ func (in creation) draft(types []string) (ticket.Draft, error) {
 	f.Name("creator", api.Value(in.Creator), 1, ticket.MaxName)
 	one := func(field string, list []string) {
 		if len(list) > 1 {
-			f.Add(field, "must have at most 1 item")
+			f.Add(field, ticket.Over(1, "item", len(list)))
 			return
 		}
 		for i, item := range list {

@@ -82,7 +82,7 @@ func (h *Handler) operateNode(c *call) error {
 			c.Faults.Add("processors_type", "must be PERSON")
 		}
 	case word == "TRANSITION" && len(list) > maxFields:
-		c.Faults.Add("fields", fmt.Sprintf("must have at most %d items", maxFields))
+		c.Faults.Add("fields", ticket.Over(maxFields, "items", len(list)))
 	}
 	if (word == "DELIVER" || word == "TERMINATE") && blank(cmd.Note) {
 		c.Faults.Add("action_message", "is required")

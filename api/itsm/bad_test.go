@@ -145,7 +145,7 @@ func TestWhatIsWrongIsNamed(t *testing.T) {
 		{"create_ticket", create(members{"fields": form("title", "x", "APPROVER", "bob", "other", "y")}), "3900003", "other: the form has no such field"},
 		{"create_ticket", create(members{"tag": long}), "3900005", "tag: must have at most 32 characters"},
 		{"create_ticket", create(members{"attention": "x"}), "3900005", "attention: must be true or false"},
-		{"create_ticket", create(members{"dynamic_fields": []members{{"name": long, "type": "TABLE"}}}), "3900005", "dynamic_fields[0].name: must have at most 32 characters; dynamic_fields[0].type: must be one of"},
+		{"create_ticket", create(members{"dynamic_fields": []members{{"name": long, "type": "TABLE"}}}), "3900005", "dynamic_fields[0].name: must have at most 32 characters, not 129; dynamic_fields[0].type: must be one of"},
 		{"get_ticket_status", members{}, "3900005", "sn: is required"},
 		{"get_ticket_status", members{"sn": 1}, "3900005", "sn: must be a string"},
 		{"get_ticket_status", members{"sn": "REQ1"}, "3900022", "没有找到对应的单据"},

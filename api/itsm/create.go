@@ -137,7 +137,7 @@ func (c *call) form(draft *ticket.Draft) map[string]any {
 		return nil
 	}
 	if len(list) > maxFields {
-		c.Faults.Add("fields", fmt.Sprintf("must have at most %d items", maxFields))
+		c.Faults.Add("fields", ticket.Over(maxFields, "items", len(list)))
 		return nil
 	}
 	form, languages := map[string]any{}, map[string]any{}
@@ -161,7 +161,7 @@ func (c *call) form(draft *ticket.Draft) map[string]any {
 	var dynamic []dynamicField
 	c.Object("dynamic_fields", &dynamic)
 	if len(dynamic) > maxDynamic {
-		c.Faults.Add("dynamic_fields", fmt.Sprintf("must have at most %d items", maxDynamic))
+		c.Faults.Add("dynamic_fields", ticket.Over(maxDynamic, "items", len(dynamic)))
 		return form
 	}
 	for i, d := range dynamic {
@@ -171,7 +171,7 @@ func (c *call) form(draft *ticket.Draft) map[string]any {
 			c.Faults.Add(at+".type", "must be one of STRING, INT, LINK")
 		}
 		if text := fmt.Sprint(d.Value); utf8.RuneCountInString(text) > maxDynamicValue {
-			c.Faults.Add(at+".value", fmt.Sprintf("must have at most %d characters", maxDynamicValue))
+			c.Faults.Add(at+".value", ticket.Over(maxDynamicValue, "characters", utf8.RuneCountInString(text)))
 		}
 	}
 	if len(dynamic) > 0 {

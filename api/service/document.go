@@ -25,7 +25,7 @@ func document(c *fiber.Ctx) (flow.Definition, flow.Faults, error) {
 		return flow.Definition{}, nil, ticket.RefuseField(ticket.Invalid, fiber.HeaderContentEncoding, "bodies are taken uncompressed only")
 	}
 	if len(c.BodyRaw()) > ticket.MaxDefinition {
-		return flow.Definition{}, nil, ticket.Refuse(api.TooLarge, fmt.Sprintf("a definition must have at most %d bytes", ticket.MaxDefinition))
+		return flow.Definition{}, nil, ticket.Refuse(api.TooLarge, "a definition "+ticket.Over(ticket.MaxDefinition, "bytes", len(c.BodyRaw())))
 	}
 	def, faults := parse(c.BodyRaw())
 	return def, faults, nil
@@ -38,7 +38,7 @@ func parse(source []byte) (flow.Definition, flow.Faults) {
 		return def, faults
 	}
 	if raw, err := json.Marshal(def); err != nil || len(raw) > ticket.MaxDefinition {
-		faults = flow.Faults{{Message: fmt.Sprintf("the definition must have at most %d bytes as JSON", ticket.MaxDefinition)}}
+		faults = flow.Faults{{Message: "the definition " + ticket.Over(ticket.MaxDefinition, "bytes as JSON", len(raw))}}
 	}
 	return def, faults
 }

@@ -3,7 +3,6 @@ package service
 import (
 	"bytes"
 	"encoding/json"
-	"fmt"
 	"time"
 
 	"github.com/gofiber/fiber/v2"
@@ -35,10 +34,10 @@ type simulation struct {
 func (h *Handler) simulate(c *fiber.Ctx, in simulation) error {
 	var f ticket.Faults
 	if len(in.Script.Answers) > maxScript {
-		f.Add("script.answers", fmt.Sprintf("must have at most %d items", maxScript))
+		f.Add("script.answers", ticket.Over(maxScript, "items", len(in.Script.Answers)))
 	}
 	if len(in.Script.Calls) > maxScript {
-		f.Add("script.calls", fmt.Sprintf("must have at most %d items", maxScript))
+		f.Add("script.calls", ticket.Over(maxScript, "items", len(in.Script.Calls)))
 	}
 	if err := f.Err(); err != nil {
 		return err
@@ -86,7 +85,7 @@ func (h *Handler) simulated(c *fiber.Ctx, in simulation) (flow.Definition, flow.
 		fallthrough
 	case given:
 		if len(inline) > ticket.MaxDefinition {
-			return flow.Definition{}, nil, ticket.RefuseField(ticket.Invalid, "definition", fmt.Sprintf("must have at most %d bytes", ticket.MaxDefinition))
+			return flow.Definition{}, nil, ticket.RefuseField(ticket.Invalid, "definition", ticket.Over(ticket.MaxDefinition, "bytes", len(inline)))
 		}
 		def, faults := parse(inline)
 		return def, faults, nil

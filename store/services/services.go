@@ -157,7 +157,7 @@ func (c *Catalogue) publishVersion(ctx context.Context, q *db.Tx, tenant, app st
 	case err != nil:
 		return def, fmt.Errorf("write a definition: %w", err)
 	case len(content) > ticket.MaxDefinition:
-		return def, ticket.RefuseField(ticket.Invalid, "definition", fmt.Sprintf("must have at most %d bytes as JSON", ticket.MaxDefinition))
+		return def, ticket.RefuseField(ticket.Invalid, "definition", ticket.Over(ticket.MaxDefinition, "bytes as JSON", len(content)))
 	}
 	now := db.At(q.Now())
 	if _, err := q.Exec(ctx, `UPDATE services SET number = ?, version = ?, updated_at = ? WHERE tenant = ? AND key = ?`,
