@@ -112,8 +112,10 @@ func (s *Sender) post(ctx context.Context, w notice.Work, a *notice.Attempt) (ht
 	for name, value := range w.Subscription.Headers {
 		request.Header.Set(name, value)
 	}
-	for name, value := range signed {
-		request.Header.Set(name, value)
+	for _, ours := range []map[string]string{signed, w.TryHeaders(a.StartedAt)} {
+		for name, value := range ours {
+			request.Header.Set(name, value)
+		}
 	}
 	r, err := s.clients.exchange(request, notice.MaxAnswer)
 	a.Status, a.Answer = r.Status, r.Body

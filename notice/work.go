@@ -1,6 +1,9 @@
 package notice
 
-import "time"
+import (
+	"strconv"
+	"time"
+)
 
 // Work is a delivery with all that is needed to try it.
 type Work struct {
@@ -15,6 +18,21 @@ func (w Work) DueAt() time.Time {
 		return *w.Delivery.NextTry
 	}
 	return w.Delivery.CreatedAt
+}
+
+// Headers that say which try a request is. They begin like those of Standard Webhooks, and no owner of an address can set them; the signature does not cover them.
+const (
+	HeaderAttempt      = "webhook-attempt"       // the number of the try in its round, from 1
+	HeaderFirstAttempt = "webhook-first-attempt" // when the first try of the round began, or was put off; in seconds since 1970
+)
+
+// TryHeaders gives the headers that say which try one at it is that begins now.
+func (w Work) TryHeaders(now time.Time) map[string]string {
+	first := now
+	if w.Delivery.FirstTry != nil {
+		first = *w.Delivery.FirstTry
+	}
+	return map[string]string{HeaderAttempt: strconv.Itoa(w.Delivery.Tries + 1), HeaderFirstAttempt: strconv.FormatInt(first.Unix(), 10)}
 }
 
 // Result is one try and what follows from it.
