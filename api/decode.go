@@ -37,6 +37,8 @@ func DecodeJSON(raw []byte, v any) error {
 	switch {
 	case len(bytes.TrimSpace(raw)) == 0:
 		return ticket.RefuseField(ticket.Invalid, "body", "is required and must be JSON")
+	case bytes.HasPrefix(raw, []byte("\xef\xbb\xbf")): // RFC 8259, section 8.1
+		return ticket.RefuseField(ticket.Invalid, "body", "begins with a byte order mark (U+FEFF), which JSON must not")
 	case !utf8.Valid(raw):
 		return ticket.RefuseField(ticket.Invalid, "body", "must be valid UTF-8")
 	}

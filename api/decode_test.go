@@ -34,7 +34,7 @@ func TestDecode(t *testing.T) {
 		"bad UTF-8":         {"{\"name\":\"\xc3\x28\"}", "body: must be valid UTF-8"},
 		"bad UTF-8 unread":  {"{\"other\":\"\xc3\x28\"}", "body: must be valid UTF-8"},
 		"half surrogate":    {`{"name":"\udc00"}`, "body: is not well-formed JSON"},
-		"byte order mark":   {"\ufeff{}", "body: is not well-formed JSON"},
+		"byte order mark":   {"\ufeff{}", "body: begins with a byte order mark (U+FEFF), which JSON must not"},
 		"list at the top":   {`[{}]`, "body: must be an object"},
 		"number for text":   {`{"name":1}`, "name: must be a string"},
 		"text for number":   {`{"count":"1"}`, "count: must be a whole number in its range"},

@@ -237,7 +237,8 @@ func (s *Server) familyOf(path string) *Family {
 	return &s.families[0]
 }
 
-// guardMethods answers methods that Fiber does not know; by itself it would answer them in plain text.
+// guardMethods has methods that Fiber does not know answered like one that it knows and no route takes, Allow included; by itself it would answer them in
+// plain text.
 func (s *Server) guardMethods() {
 	server := s.app.Server()
 	inner := server.Handler
@@ -246,11 +247,10 @@ func (s *Server) guardMethods() {
 		known[method] = true
 	}
 	server.Handler = func(rctx *fasthttp.RequestCtx) {
-		if known[string(rctx.Method())] {
-			inner(rctx)
-			return
+		if !known[string(rctx.Method())] {
+			rctx.Request.Header.SetMethod(http.MethodTrace)
 		}
-		s.refuseOutright(rctx, fiber.NewError(http.StatusMethodNotAllowed))
+		inner(rctx)
 	}
 }
 

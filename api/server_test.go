@@ -122,6 +122,11 @@ func TestEachFamilyRefusesInItsOwnWords(t *testing.T) {
 		require.Equal(t, refusal{channel, "no_route", "there is no such path"}, r, path)
 	}
 	require.Equal(t, "incident", s.refused(s.Do("POST", "/incident/1", nil), 405).Channel)
+	for _, method := range []string{"POST", "BREW"} {
+		require.Equal(t, "GET", s.Do(method, "/incident/1", nil).Header.Get("Allow"), method)
+		require.Equal(t, "GET, HEAD", s.Do(method, "/issue/1", nil).Header.Get("Allow"), method)
+		require.Equal(t, "no_route", s.refused(s.Do(method, "/incident/a/b", nil), 404).Code, method)
+	}
 	require.Equal(t, refusal{"incident", "forbidden", "the app lacks the scope admin"}, s.refused(s.Do("GET", "/incident/1", nil), 403))
 	require.Equal(t, "no_method", s.refused(s.Do("BREW", "/incident/1", nil), 405).Code)
 }

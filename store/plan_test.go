@@ -64,6 +64,7 @@ func crowd(db *sql.DB) error {
 	for _, statement := range []string{
 		drop,
 		`SET session_replication_role = replica`, // what refers to what is right, and takes long to be looked at row by row
+		`ALTER TABLE tickets ALTER COLUMN folded SET DEFAULT true`,
 		`INSERT INTO tickets SELECT i, CASE WHEN i % 4 = 0 THEN 'b' ELSE 'a' END, 'IM' || i, 'uuid-' || i, i % 20 = 0,
 			CASE i % 20 WHEN 0 THEN 'triggered' WHEN 1 THEN 'revoked' ELSE 'completed' END, 'origin' || i % 50, 'incident', 'person' || i % 200, ` + at + `, ` + at +
 			` + interval '1 hour', 5, '` + string(ticketState) + `', CASE WHEN i % 20 <> 0 THEN ` + at + ` + interval '1 hour' END FROM ` + n,

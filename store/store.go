@@ -76,6 +76,9 @@ func (s *Store) Migrate(ctx context.Context) (applied int, err error) {
 	if err == nil {
 		err = s.RespellAddresses(ctx)
 	}
+	if err == nil {
+		err = s.FoldWords(ctx)
+	}
 	return applied, err
 }
 

@@ -5,11 +5,14 @@ import (
 	"strings"
 	"unicode"
 
+	"golang.org/x/text/cases"
+	"golang.org/x/text/unicode/norm"
+
 	"signalbox/ticket"
 )
 
 const (
-	maxTerms       = 256   // of one ticket
+	maxTerms       = 256   // of one ticket, in each spelling
 	maxDescription = 2_000 // characters of a description that are searched
 	maxTerm        = 64    // characters of one term; longer words are found by their beginning
 	minPrefix      = 3     // characters from which the last word of a search may be the beginning of a longer one
@@ -40,10 +43,16 @@ type run struct {
 	text   []rune
 }
 
+// fold gives the spelling in which words are the same to those who search: without differences of case, of width, of form (ligatures, circled digits)
+// and of how accents are put together. See Unicode's chapter 3.13, toNFKC_Casefold, and UAX 15.
+func fold(text string) string {
+	return norm.NFKC.String(cases.Fold().String(norm.NFKC.String(text)))
+}
+
 func runsOf(text string) []run {
 	var runs []run
 	last := gap
-	for _, r := range strings.ToLower(text) {
+	for _, r := range text {
 		s := scriptOf(r)
 		if s != gap {
 			if s != last {
@@ -70,14 +79,28 @@ func (r run) terms() []string {
 	return append(terms, string(r.text[len(r.text)-1:]))
 }
 
-// Terms gives the terms a ticket is found by, at most maxTerms, the most telling parts first.
+// Terms gives the terms a ticket is found by: those of its folded spelling, and those by which processes of an earlier version look for it. Of each at
+// most maxTerms, the most telling parts first.
 func Terms(t ticket.Ticket) []string {
+	terms := termsOf(t, fold)
+	for _, term := range EarlierTerms(t) {
+		if !slices.Contains(terms, term) {
+			terms = append(terms, term)
+		}
+	}
+	return terms
+}
+
+// EarlierTerms gives the terms that versions kept which did not fold.
+func EarlierTerms(t ticket.Ticket) []string { return termsOf(t, strings.ToLower) }
+
+func termsOf(t ticket.Ticket, spell func(string) string) []string {
 	description := []rune(t.Description)
 	description = description[:min(len(description), maxDescription)]
 	var terms []string
 	seen := map[string]bool{}
 	for _, text := range append(append([]string{t.Number, t.Title, t.Origin}, t.Tags...), string(description)) {
-		for _, run := range runsOf(text) {
+		for _, run := range runsOf(spell(text)) {
 			for _, term := range run.terms() {
 				if seen[term] {
 					continue
@@ -102,7 +125,7 @@ type searchTerms struct {
 // none reports whether there is no word in what was asked for; then nothing is found.
 func (s searchTerms) none() bool { return len(s.terms)+len(s.prefixes) == 0 }
 
-// searchFor reads what somebody typed. The last word is taken for a beginning, since it may not be finished.
+// searchFor reads what somebody typed, in its folded spelling. The last word is taken for a beginning, since it may not be finished.
 func searchFor(text string) searchTerms {
 	var s searchTerms
 	add := func(to *[]string, term string) {
@@ -110,7 +133,7 @@ func searchFor(text string) searchTerms {
 			*to = append(*to, term)
 		}
 	}
-	runs := runsOf(text)
+	runs := runsOf(fold(text))
 	for i, r := range runs {
 		terms := r.terms()
 		switch {

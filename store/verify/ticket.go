@@ -29,9 +29,10 @@ type ticketRow struct {
 	Seq       int64         `db:"seq"`
 	State     string        `db:"state"`
 	Chain     string        `db:"chain"`
+	Folded    bool          `db:"folded"`
 }
 
-const ticketColumns = `id, tenant, number, uuid, open, phase, origin, service, assignee, created_at, updated_at, ended_at, seq, state, chain`
+const ticketColumns = `id, tenant, number, uuid, open, phase, origin, service, assignee, created_at, updated_at, ended_at, seq, state, chain, folded`
 
 // inspection is what was seen of one ticket.
 type inspection struct {
@@ -231,12 +232,16 @@ func (i *inspection) compareSides(ctx context.Context, q *db.Tx) error {
 
 // compareLists holds tags, the words that the ticket is found by, and whom it asks to act.
 func (i *inspection) compareLists(ctx context.Context, q *db.Tx) error {
+	words := tickets.Terms(i.opened)
+	if !i.row.Folded {
+		words = tickets.EarlierTerms(i.opened)
+	}
 	for _, side := range []struct {
 		table, column, fault string
 		want                 []string
 	}{
 		{"ticket_tags", "tag", "the tags that it is found by are not its own", i.opened.Tags},
-		{"words", "term", "the words that it is found by are not its own", tickets.Terms(i.opened)},
+		{"words", "term", "the words that it is found by are not its own", words},
 		{"waiting", "person", "whom it is listed as waiting for is not whom it asks", i.state.WaitingFor()},
 	} {
 		var rows []struct {
