@@ -130,3 +130,52 @@ func TestNothingIsDrawnOnTopOfAnything(t *testing.T) {
 		}
 	}
 }
+
+// TestTheLargestProcessIsDrawnWithinBounds: 199 nodes with 50 ways each are legal. What a layout costs goes with its boxes, and what a wire adds to those is
+// bounded; without that there were a million.
+func TestTheLargestProcessIsDrawnWithinBounds(t *testing.T) {
+	const nodes = flow.MaxNodes - 1
+	def := flow.Definition{Key: "k", Name: "k"}
+	id := func(i int) string { return fmt.Sprint("n", min(i, nodes-1)) }
+	for i := range nodes - 1 {
+		n := flow.Node{ID: id(i), Name: id(i), Type: flow.Branch, Default: id(i + 1)}
+		for way := range flow.MaxPaths - 1 {
+			n.Cases = append(n.Cases, flow.Case{Name: fmt.Sprint("case ", way), When: "true", Next: id(i + 1 + (way+1)*7)})
+		}
+		def.Nodes = append(def.Nodes, n)
+	}
+	def.Nodes = append(def.Nodes, flow.Node{ID: id(nodes - 1), Name: "end", Type: flow.End})
+	drawing := flow.Draw(def, nil)
+	require.Len(t, drawing.Edges, (nodes-1)*flow.MaxPaths)
+	p := arrange(drawing)
+	require.Less(t, len(p.boxes), nodes+mostBends+2*len(drawing.Edges))
+	svg := p.svg(drawing)
+	require.Less(t, len(svg), 8<<20)
+	for _, n := range def.Nodes {
+		require.Contains(t, string(svg), "<title>"+n.Name+" (")
+	}
+	require.Equal(t, len(drawing.Edges)+1, strings.Count(string(svg), `<g class="edge`), "every way is drawn")
+	for _, way := range []string{"case 0", "case 48"} {
+		require.Contains(t, texts(t, svg, "text"), way, "and named")
+	}
+}
+
+// TestWaysBack: a wire leads back where it closes a loop of those before it, rejections last.
+func TestWaysBack(t *testing.T) {
+	ask := &flow.Processors{Persons: []string{"ann"}}
+	def := flow.Definition{Key: "k", Name: "k", Nodes: []flow.Node{
+		{ID: "a", Name: "a", Type: flow.Branch, Default: "b", Cases: []flow.Case{{Name: "c", When: "true", Next: "c"}}},
+		{ID: "b", Name: "b", Type: flow.Approval, Processors: ask, Next: "c", Reject: &flow.Rejection{Then: flow.GoBack, To: "r"}},
+		{ID: "c", Name: "c", Type: flow.Branch, Default: "end", Cases: []flow.Case{{Name: "a", When: "true", Next: "a"}, {Name: "itself", When: "true", Next: "c"}}},
+		{ID: "r", Name: "r", Type: flow.Task, Processors: ask, Next: "a"},
+		{ID: "end", Name: "end", Type: flow.End},
+	}}
+	p := arrange(flow.Draw(def, nil))
+	var back []string
+	for _, w := range p.wires {
+		if w.back {
+			back = append(back, w.from.shape.ID+w.to.shape.ID)
+		}
+	}
+	require.Equal(t, []string{"ca", "cc", "ra"}, back)
+}

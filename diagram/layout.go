@@ -1,6 +1,7 @@
 package diagram
 
 import (
+	"cmp"
 	"slices"
 
 	"signalbox/flow"
@@ -9,6 +10,8 @@ import (
 const (
 	gapX = 28.0
 	gapY = 30.0
+	// mostBends bounds what the layout of a process costs: where all wires together have more, the longest run straight. Nobody could follow them.
+	mostBends = 4_000
 )
 
 // box is something that takes up room in a layer: a node, or a bend of an edge that passes through, with the edge's label in the first.
@@ -23,6 +26,8 @@ type box struct {
 	rank       float64 // for sorting a layer
 	at         int     // where in its layer
 	label      string
+	id         int
+	out        []*wire
 }
 
 // wire is an edge and the boxes it runs through.
@@ -31,6 +36,7 @@ type wire struct {
 	from, to *box
 	back     bool
 	bends    []*box // from from to to
+	straight bool   // it has no bends in between
 }
 
 type plan struct {
@@ -85,29 +91,28 @@ func (p *plan) collect(d flow.Drawing) {
 	}
 }
 
-// out lists the wires that leave a box.
-func (p *plan) out(b *box) []*wire {
-	var out []*wire
-	for _, w := range p.wires {
-		if w.from == b {
-			out = append(out, w)
-		}
-	}
-	return out
-}
-
 // findBack marks the wires that lead back, so that the others have no loops: one by one, a wire leads back when it would close a loop of
 // those before it. Ways on come before rejections, except where a rejection is the only way to a node.
 func (p *plan) findBack() {
+	for i, b := range p.boxes {
+		b.id = i
+	}
+	for _, w := range p.wires {
+		w.back = true // not a way yet
+		w.from.out = append(w.from.out, w)
+	}
+	ways := newReach(len(p.boxes))
 	settled, seen := map[*wire]bool{}, map[*box]bool{}
 	settle := func(w *wire) {
 		settled[w] = true
-		w.back = p.leads(w.to, w.from, map[*box]bool{})
+		if w.back = w.from == w.to || ways.leads(w.to.id, w.from.id); !w.back {
+			ways.add(w.from.id, w.to.id)
+		}
 	}
 	var visit func(*box)
 	visit = func(b *box) {
 		seen[b] = true
-		for _, w := range p.out(b) {
+		for _, w := range b.out {
 			if !w.line.Rejects {
 				settle(w)
 				if !seen[w.to] {
@@ -115,9 +120,6 @@ func (p *plan) findBack() {
 				}
 			}
 		}
-	}
-	for _, w := range p.wires {
-		w.back = true // not a way yet
 	}
 	visit(p.boxes[0])
 	for found := true; found; {
@@ -142,18 +144,32 @@ func (p *plan) findBack() {
 	}
 }
 
-// leads reports whether ways on lead from one box to another.
-func (p *plan) leads(from, to *box, seen map[*box]bool) bool {
-	if from == to {
-		return true
+// reach holds, for each box, the set of those that ways on lead to from it, a bit each.
+type reach [][]uint64
+
+func newReach(n int) reach {
+	r := make(reach, n)
+	for i := range r {
+		r[i] = make([]uint64, (n+63)/64)
 	}
-	seen[from] = true
-	for _, w := range p.out(from) {
-		if !w.back && !seen[w.to] && p.leads(w.to, to, seen) {
-			return true
+	return r
+}
+
+func (r reach) leads(from, to int) bool { return r[from][to/64]&(1<<(to%64)) != 0 }
+
+// add adds a way, and all that it makes.
+func (r reach) add(from, to int) {
+	if r.leads(from, to) {
+		return
+	}
+	for i := range r {
+		if i == from || r.leads(i, from) {
+			r[i][to/64] |= 1 << (to % 64)
+			for j, bits := range r[to] {
+				r[i][j] |= bits
+			}
 		}
 	}
-	return false
 }
 
 // layer puts every box below all that lead to it. A wire with a label needs a layer of its own in between, for the label.
@@ -179,16 +195,27 @@ func (p *plan) bend() {
 		w.bends = append(w.bends, b)
 		return b
 	}
+	p.straighten()
 	for _, w := range p.wires {
-		if w.back {
+		switch {
+		case w.straight && w.back:
+			add(w, w.from.layer)
+			add(w, w.to.layer)
+		case w.straight:
+			if w.line.Label != "" {
+				add(w, w.from.layer+1)
+			}
+		case w.back:
 			for layer := w.from.layer; layer >= w.to.layer; layer-- {
 				add(w, layer)
 			}
-			w.bends[0].beside, w.bends[len(w.bends)-1].beside = w.from, w.to
-		} else {
+		default:
 			for layer := w.from.layer + 1; layer < w.to.layer; layer++ {
 				add(w, layer)
 			}
+		}
+		if w.back {
+			w.bends[0].beside, w.bends[len(w.bends)-1].beside = w.from, w.to
 		}
 		if w.line.Label != "" && len(w.bends) > 0 {
 			b := w.bends[0]
@@ -210,8 +237,26 @@ func (p *plan) bend() {
 	}
 }
 
-// link makes neighbours of the boxes along a wire.
+// straighten leaves out the bends of the longest wires where there are too many.
+func (p *plan) straighten() {
+	length := func(w *wire) int { return max(w.to.layer-w.from.layer, w.from.layer-w.to.layer) }
+	byLength := slices.Clone(p.wires)
+	slices.SortStableFunc(byLength, func(a, b *wire) int { return cmp.Compare(length(a), length(b)) })
+	bends := 0
+	for _, w := range byLength {
+		bends += length(w)
+		w.straight = bends > mostBends && length(w) > 2
+	}
+}
+
+// link makes neighbours of the boxes along a wire, which lie in layers that follow each other.
 func (p *plan) link(w *wire) {
+	if w.straight {
+		if !w.back && len(w.bends) > 0 {
+			w.from.after, w.bends[0].before = append(w.from.after, w.bends[0]), []*box{w.from}
+		}
+		return
+	}
 	chain := slices.Clone(w.bends)
 	if w.back {
 		slices.Reverse(chain)

@@ -53,16 +53,16 @@ func sort(layer []*box, near func(*box) []*box) {
 
 // aside moves the ends of ways back to the right of their nodes, and numbers the layer.
 func aside(layer []*box) {
-	sorted := make([]*box, 0, len(layer))
+	ends := map[*box][]*box{}
 	for _, b := range layer {
 		if b.beside != nil {
-			continue
+			ends[b.beside] = append(ends[b.beside], b)
 		}
-		sorted = append(sorted, b)
-		for _, end := range layer {
-			if end.beside == b {
-				sorted = append(sorted, end)
-			}
+	}
+	sorted := make([]*box, 0, len(layer))
+	for _, b := range layer {
+		if b.beside == nil {
+			sorted = append(append(sorted, b), ends[b]...)
 		}
 	}
 	copy(layer, sorted)

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"html"
 	"slices"
+	"strings"
 
 	"signalbox/flow"
 )
@@ -38,28 +39,31 @@ func (p *plan) svg(d flow.Drawing) []byte {
 
 // describe tells the process in words, for those who do not see it.
 func describe(d flow.Drawing) string {
-	out := ""
+	var out strings.Builder
+	ways := map[string][]flow.Arrow{}
+	for _, l := range d.Edges {
+		ways[l.From] = append(ways[l.From], l)
+	}
 	for _, s := range d.Nodes {
 		if s.Mark == flow.IsCurrent {
-			out += "Stands at " + s.Name + ". "
+			out.WriteString("Stands at " + s.Name + ". ")
 		}
 	}
 	for _, s := range d.Nodes {
-		out += tooltip(s)
-		for _, l := range d.Edges {
+		out.WriteString(tooltip(s))
+		for _, l := range ways[s.ID] {
 			switch {
-			case l.From != s.ID:
 			case l.Ends:
-				out += ", rejected: terminated"
+				out.WriteString(", rejected: terminated")
 			case l.Label != "":
-				out += ", " + l.Label + ": " + l.To
+				out.WriteString(", " + l.Label + ": " + l.To)
 			default:
-				out += ", then " + l.To
+				out.WriteString(", then " + l.To)
 			}
 		}
-		out += ". "
+		out.WriteString(". ")
 	}
-	return out
+	return out.String()
 }
 
 type point struct{ x, y float64 }
