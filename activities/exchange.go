@@ -165,7 +165,7 @@ func (c clients) exchange(request *http.Request, limit int64) (reply, error) {
 		reply
 		error
 	}
-	o, err := supervise(time.Until(end)+stallGrace, func(func()) outcome {
+	o, err := supervise(time.Until(end)+StallGrace, func(func()) outcome {
 		r, err := c.perform(request, limit)
 		return outcome{r, err}
 	})

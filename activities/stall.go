@@ -9,8 +9,8 @@ import (
 
 // Everything has its end by deadlines of its own. That it has is not taken for granted: what is past its end is given up, and told of.
 const (
-	// stallGrace is how much later than its end a request is given up.
-	stallGrace = 2 * time.Second
+	// StallGrace is how much later than its end a request is given up.
+	StallGrace = 2 * time.Second
 	// stallPatience is how long a drain may show no sign of life: longer than anything that it waits for in one piece (outboxLimit).
 	stallPatience = time.Minute
 )

@@ -26,6 +26,7 @@ func TestDeadlines(t *testing.T) {
 		{"outcome of an update < tidying", outcomeWait, desk.DefaultTidying},
 		{"payload keys < workflow task", keysWithin, taskTimeout},
 		{"query < dormant", queryTimeout, dormant},
+		{"send, its request given up < try of a lane", activities.SendTimeout + activities.StallGrace, TryTimeout},
 		{"report < call margin", activities.ReportTime, callMargin},
 		{"all attempts < sweep", sweepTries * sweepTry, sweepTimeout},
 		{"one call < attempt of prune", activities.PruneTime, pruneTry},

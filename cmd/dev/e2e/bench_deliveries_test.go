@@ -1,11 +1,13 @@
 package e2e
 
 import (
+	"bufio"
 	"encoding/base64"
 	"fmt"
 	"io"
 	"log"
 	"log/slog"
+	"net"
 	"net/http"
 	"net/http/httptest"
 	"os"
@@ -283,6 +285,92 @@ func TestBenchDeadReceivers(t *testing.T) {
 	t.Logf("%d healthy receivers are told everything after %s without and %s with %d dead ones beside them: %.2f times; the order was kept everywhere",
 		receivers-dead, without.Round(time.Millisecond), with.Round(time.Millisecond), dead, float64(with)/float64(without))
 	require.LessOrEqual(t, float64(with), 1.2*float64(without))
+}
+
+// rude are receivers at the level of the connection, as many of each kind: they switch protocols and keep the connection, never answer, never shake hands,
+// or reset. Only https works with those that never shake hands.
+func rude(t *testing.T, each int) (addresses []string) {
+	t.Helper()
+	request := func(c net.Conn) bool {
+		r, err := http.ReadRequest(bufio.NewReader(c))
+		if err == nil {
+			_, err = io.Copy(io.Discard, r.Body)
+		}
+		return err == nil
+	}
+	for i := range 4 * each {
+		listener, err := net.Listen("tcp", "127.0.0.1:0")
+		require.NoError(t, err)
+		t.Cleanup(func() { listener.Close() })
+		serve, scheme := func(c net.Conn) {
+			if request(c) {
+				_, _ = io.WriteString(c, "HTTP/1.1 101 Switching Protocols\r\nConnection: upgrade\r\nUpgrade: x\r\n\r\n")
+				_, _ = io.Copy(io.Discard, c)
+			}
+		}, "http://"
+		switch i % 4 {
+		case 1:
+			serve = func(c net.Conn) { _, _ = io.Copy(io.Discard, c) }
+		case 2:
+			serve, scheme = func(c net.Conn) { _, _ = io.Copy(io.Discard, c) }, "https://"
+		case 3:
+			serve = func(c net.Conn) {
+				if request(c) {
+					_ = c.(*net.TCPConn).SetLinger(0)
+				}
+			}
+		}
+		go func() {
+			for {
+				c, err := listener.Accept()
+				if err != nil {
+					return
+				}
+				go func() { defer c.Close(); serve(c) }()
+			}
+		}()
+		addresses = append(addresses, scheme+listener.Addr().String())
+	}
+	return addresses
+}
+
+// TestBenchAfterMisbehavingReceivers shows that receivers that misbehave leave nothing behind with us: after a thousand deliveries to them the others are told
+// as fast as before, by the same worker.
+func TestBenchAfterMisbehavingReceivers(t *testing.T) {
+	measured(t)
+	const receivers, ticketsEach, each, bad = 100, 5, 10, 1000
+	dsn := postgrestest.Start(t)
+	p := startProduction(t, dsn)
+	d := openDebtor(t, p, dsn)
+	p.startWorker(t, "deliveries")
+	healthy := func() time.Duration {
+		r := newCrowd(t, receivers)
+		began := time.Now()
+		d.owe(t, receivers*ticketsEach, each, r.urls) // which takes its share, the same before and after
+		harness.Until(t, "the healthy are told everything", 5*time.Minute, func() error {
+			if n := r.arrived.Load(); n < receivers*ticketsEach*each {
+				return fmt.Errorf("%d", n)
+			}
+			return nil
+		})
+		return time.Since(began)
+	}
+	healthy() // everything is warm then
+	// The best of several: what else the machine does is none of this.
+	best := func() time.Duration { return min(healthy(), healthy(), healthy()) }
+	before := best()
+	d.owe(t, bad, 1, rude(t, 25))
+	harness.Until(t, "those that misbehave have been tried", 5*time.Minute, func() error {
+		pending, retrying, err := d.Outbox.Backlog(t.Context())
+		if err != nil || pending > 0 || retrying < bad {
+			return fmt.Errorf("%d pending, %d retrying, %v", pending, retrying, err)
+		}
+		return nil
+	})
+	after := best()
+	t.Logf("%d healthy deliveries take %s before %d to receivers that misbehave, and %s after them, while these are tried again: %.2f times",
+		receivers*ticketsEach*each, before.Round(time.Millisecond), bad, after.Round(time.Millisecond), float64(after)/float64(before))
+	require.LessOrEqual(t, float64(after), 1.2*float64(before))
 }
 
 // checkOrder holds what arrived at each address against what was owed to it.
