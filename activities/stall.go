@@ -3,6 +3,8 @@ package activities
 import (
 	"context"
 	"errors"
+	"fmt"
+	"runtime/debug"
 	"sync/atomic"
 	"time"
 )
@@ -23,14 +25,30 @@ var errStalled = errors.New("it was not over in its time, and was given up")
 func supervise[T any](patience time.Duration, f func(alive func()) T) (out T, err error) {
 	began := time.Now()
 	var last atomic.Int64
-	done := make(chan T, 1)
-	go func() { done <- f(func() { last.Store(int64(time.Since(began))) }) }()
+	type end struct {
+		out   T
+		panic any
+	}
+	done := make(chan end, 1)
+	go func() {
+		var e end
+		defer func() {
+			if e.panic = recover(); e.panic != nil {
+				e.panic = fmt.Sprintf("%v\n%s", e.panic, debug.Stack())
+			}
+			done <- e
+		}()
+		e.out = f(func() { last.Store(int64(time.Since(began))) })
+	}()
 	timer := time.NewTimer(patience)
 	defer timer.Stop()
 	for {
 		select {
-		case out = <-done:
-			return out, nil
+		case e := <-done:
+			if e.panic != nil {
+				panic(e.panic) // where Temporal takes it for a failed attempt
+			}
+			return e.out, nil
 		case <-timer.C:
 			left := patience - (time.Since(began) - time.Duration(last.Load()))
 			if left <= 0 {

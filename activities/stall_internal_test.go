@@ -52,3 +52,23 @@ func TestARequestThatGoesOnBeyondItsEndIsGivenUp(t *testing.T) {
 	_, err = s.call(t.Context(), CallInput{Call: flow.PendingCall{Method: "POST", URL: "http://example.com/", Timeout: 50 * time.Millisecond}}, nil)
 	require.ErrorIs(t, err, errStalled)
 }
+
+func TestSupervised(t *testing.T) {
+	require.Greater(t, stallPatience, 2*outboxLimit, "nothing that a drain waits for in one piece is taken for a stall")
+	out, err := supervise(time.Minute, func(func()) int { return 7 })
+	require.NoError(t, err)
+	require.Equal(t, 7, out)
+	stop := make(chan struct{})
+	_, err = supervise(20*time.Millisecond, func(func()) int { <-stop; return 0 })
+	require.ErrorIs(t, err, errStalled)
+	close(stop)
+	_, err = supervise(2*time.Second, func(alive func()) int {
+		for end := time.Now().Add(2500 * time.Millisecond); time.Now().Before(end); time.Sleep(10 * time.Millisecond) { // work
+			alive()
+		}
+		return 0
+	})
+	require.NoError(t, err, "who shows signs of life has time")
+	defer func() { require.Contains(t, recover(), "a bug") }()
+	_, _ = supervise(time.Minute, func(func()) int { panic("a bug") })
+}

@@ -30,7 +30,8 @@ const (
 	// attemptsPerDelivery is more than a round ever takes, put-offs and outages included: it is the outbox that knows when one is over, and what an attempt
 	// that was lost leaves to the next is known to attempts at the same activity alone.
 	attemptsPerDelivery = 10_000
-	// internalErrorBackoff is how long a lane waits after a failure of our own, such as a database that does not answer. The outbox knows whether a try counts.
+	// internalErrorBackoff is how long a lane waits at least after a failure of our own, such as a database that does not answer. The outbox knows whether a try
+	// counts.
 	internalErrorBackoff = 10 * time.Second
 )
 
@@ -115,7 +116,8 @@ func (r *laneRun) unlessSignalled(ctx workflow.Context, cancel workflow.CancelFu
 
 // deliver fails only when the workflow is cancelled. Whatever else goes wrong, the outbox knows where the delivery stands.
 func (r *laneRun) deliver(ctx workflow.Context, next activities.NextDelivery) error {
-	wait := max(next.Wait, time.Millisecond)
+	// It says itself when it wants to be called again, unless it was lost or something of ours failed.
+	wait := max(next.Wait, internalErrorBackoff)
 	options := workflow.ActivityOptions{
 		StartToCloseTimeout: TryTimeout,
 		WaitForCancellation: true,

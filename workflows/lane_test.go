@@ -213,6 +213,22 @@ func TestALaneOutlivesAnOutageOfTheDatabase(t *testing.T) {
 	require.Equal(t, 120*time.Second, b.heard()[1].at, "the try of the first minute could not be made")
 }
 
+// However few tries are left, none of them is spent on failures of our own, and these do not follow one another at once.
+func TestFailuresOfOurOwnAreNoTries(t *testing.T) {
+	b := newLaneBench(t, notice.Once)
+	b.enqueue(1)
+	calls, real := 0, b.d.Deliver
+	b.OnActivity(b.d.Deliver, mock.Anything, mock.Anything).Return(func(ctx context.Context, in activities.DeliverInput) (activities.Delivered, error) {
+		if calls++; calls <= 20 {
+			return activities.Delivered{}, outboxtest.ErrDown
+		}
+		return real(ctx, in)
+	})
+	require.NoError(t, b.run())
+	require.Len(t, b.heard(), 1)
+	require.GreaterOrEqual(t, b.heard()[0].at, 20*internalErrorBackoff)
+}
+
 func TestTriesLostWithAWorkerDoNotCount(t *testing.T) {
 	b := newLaneBench(t, notice.Minutely)
 	b.answer = func(string, int) int { return 500 }
