@@ -229,6 +229,16 @@ func (h *Hosts) Open() []string {
 	return out
 }
 
+// UnderWay is how many tries are under way, to all hosts together.
+func (h *Hosts) UnderWay() (n int) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	for _, t := range h.known {
+		n += t.inFlight
+	}
+	return n
+}
+
 func (h *Hosts) limit() int { return cmp.Or(h.Limit, defaultPerHost) }
 
 func (h *Hosts) now() time.Time {

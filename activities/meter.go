@@ -53,6 +53,8 @@ func NewMeter(registry prometheus.Registerer, hosts *Hosts, backlog func(context
 	if hosts != nil {
 		registry.MustRegister(prometheus.NewGaugeFunc(prometheus.GaugeOpts{Name: "signalbox_breakers_open", Help: "Hosts that this process leaves alone now."},
 			func() float64 { return float64(len(hosts.Open())) }))
+		registry.MustRegister(prometheus.NewGaugeFunc(prometheus.GaugeOpts{Name: "signalbox_delivery_attempts_under_way", Help: "Tries that this process makes now."},
+			func() float64 { return float64(hosts.UnderWay()) }))
 	}
 	if backlog != nil {
 		registry.MustRegister(waiting{backlog,

@@ -302,7 +302,7 @@ func TestNothingHoldsADrain(t *testing.T) {
 	m := newMisbehaving(t)
 	for name, sender := range map[string]*activities.Sender{"holding": m.holding, "failing": m.failing} {
 		b := newBench(t, 0)
-		b.Sender, b.Concurrency = sender, 2 // fewer slots than receivers that hold them
+		b.Sender, b.Concurrency, b.Hosts = sender, 2, &activities.Hosts{} // fewer slots than receivers that hold them
 		healthy := newReceiver(t, ok)
 		n := 0
 		for i, s := range m.stages {
@@ -321,6 +321,7 @@ func TestNothingHoldsADrain(t *testing.T) {
 		require.Equal(t, 20, b.outbox.Count(notice.Sent))
 		require.Equal(t, 2*n, b.outbox.Count(notice.Retrying))
 		require.Len(t, b.outbox.Attempts(), 20+n, "one try each")
+		require.Zero(t, b.Hosts.UnderWay(), "every slot is free")
 		healthy.CloseClientConnections()
 	}
 	quiet(t, m.receivers)
@@ -329,7 +330,8 @@ func TestNothingHoldsADrain(t *testing.T) {
 func TestNothingHoldsALane(t *testing.T) {
 	m := newMisbehaving(t)
 	b := newBench(t, 0)
-	holding, failing := b.Deliveries, &activities.Deliveries{Outbox: b.outbox, Lanes: b.lanes, Now: time.Now, Log: b.Log, Sender: m.failing}
+	b.Hosts = &activities.Hosts{}
+	holding, failing := b.Deliveries, &activities.Deliveries{Outbox: b.outbox, Lanes: b.lanes, Now: time.Now, Log: b.Log, Sender: m.failing, Hosts: b.Hosts}
 	holding.Sender = m.holding
 	m.each(func(i int, s stage) {
 		d := holding
@@ -347,6 +349,7 @@ func TestNothingHoldsALane(t *testing.T) {
 		}
 	})
 	require.Len(t, b.outbox.Attempts(), len(m.stages), "each try is written down")
+	require.Zero(t, b.Hosts.UnderWay(), "every slot is free")
 	quiet(t, m.receivers)
 }
 
