@@ -9,6 +9,7 @@ import (
 	"mime"
 	"path"
 	"strings"
+	"time"
 
 	"github.com/gofiber/fiber/v2"
 )
@@ -92,7 +93,7 @@ var pages = readPages()
 func readPages() map[string]*template.Template {
 	base := template.New("console").Funcs(template.FuncMap{
 		"text": text, "fold": fold, "pretty": pretty, "iso": iso, "clock": clock, "exact": exact, "took": took, "count": count, "asset": asset,
-		"opening": opening,
+		"opening": opening, "millis": func(ms *int64) time.Time { return time.UnixMilli(*ms).UTC() },
 	})
 	base = template.Must(base.ParseFS(templateFiles, "templates/layout.html", "templates/parts/*.html"))
 	names, err := fs.Glob(templateFiles, "templates/*.html")

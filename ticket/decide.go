@@ -58,6 +58,8 @@ func (c Command) Check() error {
 		f.Name("mtm_type", s.Type, 1, MaxName)
 		f.Text("cause", s.Cause, 1, MaxCause)
 		f.Text("solution", s.Text, 1, MaxCause)
+		f.millis("start_time", s.StartedAt)
+		f.millis("fault_recovery_time", s.RecoveredAt)
 	case Confirm:
 		if c.Verdict == nil {
 			f.Add("virtual_confirm_result", "is required")

@@ -29,6 +29,16 @@ const (
 	MaxURL          = 2_048  //
 )
 
+// MaxMillis is the last millisecond of the year 9999, since 1970: the latest time that a caller can tell in them.
+const MaxMillis = 253_402_300_799_999
+
+// millis checks a time in milliseconds since 1970 that may be missing.
+func (f *Faults) millis(field string, at *int64) {
+	if at != nil && (*at < 0 || *at > MaxMillis) {
+		f.Add(field, "must be milliseconds since 1970, up to the year 9999")
+	}
+}
+
 // Limits in bytes of JSON. Together with those above they keep a ticket and any one event of it below what Temporal takes as one payload
 // (2 MiB), even where JSON spells one character with six.
 const (

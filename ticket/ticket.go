@@ -52,6 +52,9 @@ type Solution struct {
 	Interrupted bool   `json:"is_service_interrupt"`
 	Cause       string `json:"cause"`
 	Text        string `json:"solution"`
+	// When the service began to be interrupted, and when it had recovered, in milliseconds since 1970; nil: not said.
+	StartedAt   *int64 `json:"start_time,omitempty"`
+	RecoveredAt *int64 `json:"fault_recovery_time,omitempty"`
 }
 
 // Verdict is what confirm says about a solution (incident family, seed 001).

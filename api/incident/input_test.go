@@ -2,10 +2,14 @@ package incident_test
 
 import (
 	"encoding/json"
+	"maps"
 	"strings"
 	"testing"
 
 	"github.com/stretchr/testify/require"
+
+	"signalbox/api/apitest"
+	"signalbox/api/parameter"
 )
 
 // solution and verdict are the parameters of the seed's examples; a test changes what it is about.
@@ -251,4 +255,60 @@ func TestHistoriesWhenWrong(t *testing.T) {
 	b.refused(b.Do("GET", "/v1/external/incident/%ff", nil), 400, "GOM.00007256", "incident_num")
 	b.refused(b.Do("GET", "/v1/external/incident/"+strings.Repeat("a", 256), nil), 400, "GOM.00007256", "incident_num")
 	b.refused(b.Do("GET", "/v1/external/incident/a%0ab", nil), 400, "GOM.00007256", "incident_num")
+}
+
+// TestTimesOfASolutionAreKept: what the original's clients say of an interruption beside what seed 001 names is shown with the incident, in the
+// timeline, and by the house API.
+func TestTimesOfASolutionAreKept(t *testing.T) {
+	b := setup(t)
+	handle := func(body object) apitest.Answer { return b.Do("POST", handlePath, body) }
+	for i, said := range []string{`1711091706017`, `"1711091706017"`} {
+		number := b.create()
+		done(t, handle(object{"incident_num": number, "operator": "li", "operate_key": "acceptedIncident1"}))
+		done(t, handle(object{"incident_num": number, "operator": "li", "operate_key": "commitSolution1", "parameter": object{
+			"mtm_type": "inc_type_p_config_issues", "is_service_interrupt": true, "cause": "a", "solution": "b",
+			"start_time": json.RawMessage(said), "fault_recovery_time": 1711099999000 + int64(i)}}))
+		var shown struct {
+			Data struct {
+				Start    int64 `json:"start_time"`
+				Recovery int64 `json:"fault_recovery_time"`
+			}
+		}
+		b.Do("GET", "/v1/external/incident/"+number, nil).Into(200, &shown)
+		require.Equal(t, []int64{1711091706017, 1711099999000 + int64(i)}, []int64{shown.Data.Start, shown.Data.Recovery})
+	}
+	number := b.create()
+	done(t, handle(object{"incident_num": number, "operator": "li", "operate_key": "acceptedIncident1"}))
+	for name, bad := range map[string]any{"start_time": -1, "fault_recovery_time": int64(253_402_300_800_000)} {
+		parameter := object{"mtm_type": "inc_type_p_config_issues", "is_service_interrupt": true, "cause": "a", "solution": "b", name: bad}
+		b.refused(handle(object{"incident_num": number, "operator": "li", "operate_key": "commitSolution1", "parameter": parameter}), 400, "GOM.00007256", name)
+		parameter[name] = "soon"
+		b.refused(handle(object{"incident_num": number, "operator": "li", "operate_key": "commitSolution1", "parameter": parameter}), 400, "GOM.00007256", name)
+	}
+}
+
+// TestAMemberAtTheWrongLevelIsNamed: it would be lost. What nobody knows is passed over, wherever it stands.
+func TestAMemberAtTheWrongLevelIsNamed(t *testing.T) {
+	b := setup(t)
+	handle := func(body object) apitest.Answer { return b.Do("POST", handlePath, body) }
+	number := b.create()
+	accept := func(outer, inner object) apitest.Answer {
+		body := object{"incident_num": number, "operator": "li", "operate_key": "acceptedIncident1", "parameter": inner}
+		maps.Copy(body, outer)
+		return handle(body)
+	}
+	for _, name := range parameter.Members {
+		b.refused(accept(object{name: "x"}, nil), 400, "GOM.00007256", name+": belongs into parameter")
+	}
+	for _, name := range []string{"incident_num", "operator", "operate_key"} {
+		b.refused(accept(nil, object{name: "x"}), 400, "GOM.00007256", "parameter."+name+": belongs beside parameter")
+	}
+	done(t, accept(object{"more": 1, "cause": nil}, object{"more": 1, "operator": nil}))
+}
+
+type object = map[string]any
+
+func done(t *testing.T, a apitest.Answer) {
+	t.Helper()
+	require.Equal(t, 200, a.Status, string(a.Body))
 }

@@ -32,7 +32,11 @@ type handling struct {
 	Operator  *string         `json:"operator"`
 	Key       *string         `json:"operate_key"`
 	Parameter json.RawMessage `json:"parameter"`
+	Others    api.Others      `json:",embed"`
 }
+
+// members are those that stand beside parameter.
+var members = []string{"incident_num", "operator", "operate_key"}
 
 // command makes the house's command of it. Once it is given, Number is there.
 func (in handling) command(types []string) (ticket.Command, error) {
@@ -47,6 +51,9 @@ func (in handling) command(types []string) (ticket.Command, error) {
 		foreign(&f, "operate_key", *in.Key)
 	}
 	if err := f.Err(); err != nil {
+		return cmd, err
+	}
+	if err := parameter.Misplaced(in.Others, parameter.Members, in.Parameter, members); err != nil {
 		return cmd, err
 	}
 	return cmd, parameter.Fill(&cmd, in.Parameter, types)
@@ -91,9 +98,6 @@ const (
 	maxDescription = 600
 )
 
-// maxTime is the last millisecond of the year 9999.
-const maxTime = 253_402_300_799_999
-
 // draft checks the body and makes the house's draft of it. What the house has no word for goes into its Fields under the caller's names.
 func (in creation) draft(types []string) (ticket.Draft, error) {
 	var f ticket.Faults
@@ -133,7 +137,7 @@ func (in creation) draft(types []string) (ticket.Draft, error) {
 	if len(in.Assignee) == 0 && (api.Value(in.Scene) == "" || api.Value(in.Role) == "") {
 		f.Add("incident_assignee", "is required, or assignee_scene and assignee_role together")
 	}
-	if in.StartTime != nil && (*in.StartTime < 0 || *in.StartTime > maxTime) {
+	if in.StartTime != nil && (*in.StartTime < 0 || *in.StartTime > ticket.MaxMillis) {
 		f.Add("start_time", "must be milliseconds since 1970, up to the year 9999")
 	}
 	if err := f.Err(); err != nil {
@@ -179,6 +183,7 @@ type detail struct {
 	Level       string      `json:"incident_level,omitempty"`
 	Interrupted *bool       `json:"is_service_interrupt,omitempty"`
 	StartTime   *int64      `json:"start_time,omitempty"`
+	Recovery    *int64      `json:"fault_recovery_time,omitempty"`
 	Ownership   string      `json:"incident_ownership,omitempty"`
 	Type        string      `json:"incident_type,omitempty"`
 	Title       string      `json:"incident_title"`
@@ -219,7 +224,7 @@ func detailOf(t ticket.Ticket) detail {
 	}
 	// Who solved it knows better than who opened it, unless it was an external system, which says neither.
 	if s := t.Solution; s != nil && s.Type != "" {
-		d.Type, d.Interrupted = s.Type, &s.Interrupted
+		d.Type, d.Interrupted, d.StartTime, d.Recovery = s.Type, &s.Interrupted, cmp.Or(s.StartedAt, d.StartTime), s.RecoveredAt
 	}
 	d.HandleTime = millis(t.SolvedAt)
 	d.Enums = []enumWords{}

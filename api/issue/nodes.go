@@ -5,6 +5,7 @@ import (
 	"time"
 
 	"signalbox/api"
+	"signalbox/api/parameter"
 	"signalbox/flow"
 	"signalbox/ticket"
 )
@@ -89,6 +90,12 @@ type (
 		Operator *string           `json:"operator"`
 		Reason   *string           `json:"reason"`
 	}
+)
+
+// What stands beside the parameter object of a handling, and what in it.
+var (
+	outer = []string{"action", "operator", "node", "round"}
+	inner = append([]string{"reason", "comment", "targets", "fields", "on_behalf", "resend"}, parameter.Members...)
 )
 
 // more fills in what an action of a process takes beside what seed 001 knows.

@@ -157,6 +157,9 @@ func (h *Handler) handle(c *fiber.Ctx, in handling) error {
 	if err := f.Err(); err != nil {
 		return err
 	}
+	if err := parameter.Misplaced(in.Others, inner, in.Parameter, outer); err != nil {
+		return err
+	}
 	if err := in.more(&cmd); err != nil {
 		return err
 	}

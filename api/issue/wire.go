@@ -234,6 +234,7 @@ type (
 		Node      *string         `json:"node"`
 		Round     *int            `json:"round"`
 		Parameter json.RawMessage `json:"parameter"`
+		Others    api.Others      `json:",embed"`
 	}
 )
 

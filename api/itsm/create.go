@@ -98,6 +98,11 @@ func (h *Handler) createTicket(c *call) error {
 	form := c.form(&draft)
 	var meta about
 	c.Object("meta", &meta)
+	for _, name := range []string{"callback_url", "callback_profile", "state_processors", "state_processers"} {
+		if c.Has(name) {
+			c.Faults.Add(name, "belongs into meta")
+		}
+	}
 	c.callback(h, meta, &draft)
 	if tag := c.Name("tag", 0, maxTag); tag != "" {
 		draft.Tags = []string{tag}
