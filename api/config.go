@@ -31,8 +31,9 @@ type Config struct {
 	TLSCert               string         `split_words:"true" desc:"file with the certificate chain (PEM) to serve TLS with; read anew when it changes and on SIGHUP; plain HTTP unless set"`
 	TLSKey                string         `split_words:"true" desc:"file with the private key of it (PEM)"`
 
-	IncidentTypes       []string `split_words:"true" default:"inc_type_p_config_issues,inc_type_p_security_issues,inc_type_p_function_issues,inc_type_p_reliability_issues,inc_type_p_middleware_issues,inc_type_p_change_issues" desc:"words taken for mtm_type and incident_type"`
-	ExceptionsPerMinute int      `split_words:"true" default:"60" desc:"callbacks a minute that are taken from one external system, by tenant (exception family)"`
+	IncidentTypes       []string      `split_words:"true" default:"inc_type_p_config_issues,inc_type_p_security_issues,inc_type_p_function_issues,inc_type_p_reliability_issues,inc_type_p_middleware_issues,inc_type_p_change_issues" desc:"words taken for mtm_type and incident_type"`
+	ExceptionsPerMinute int           `split_words:"true" default:"60" desc:"callbacks a minute that are taken from one external system, by tenant (exception family)"`
+	ExceptionClockAhead time.Duration `split_words:"true" default:"5m" desc:"how far updatedAt of a callback may lie ahead of our clock (exception family)"`
 	Callbacks
 }
 

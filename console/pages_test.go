@@ -243,6 +243,7 @@ func TestTicketPage(t *testing.T) {
 	require.Equal(t, temporal+"namespaces/a%20b/workflows/ticket:"+inc.ticket.Number+"%2F2", attr(p.class("outside")[0], "href"))
 
 	require.Regexp(t, `^Process Solve current task, entered 3 times Asked li.lei , and anybody Can be done commit-solution Since 2026-11-24`, p.section("process"))
+	require.Regexp(t, `Began 2026-\d\d-\d\d \d\d:\d\d:\d\d Recovered 2026-`, p.section("solution"))
 	require.Contains(t, p.section("solution"), "Cause 连接池上限 200，晚高峰需要 640。 Solution 连接池提升到 800，并在网关侧加入熔断。 passed 恢复正常，确认关闭。")
 	require.Regexp(t, `^Fields affected_orders 18342 contact \{ "name": "李雷", "phone": "\+86 21 0000 0000" \} empty empty is_service_interrupt true region cn-east-2 影响范围 华东二区全部商户$`,
 		p.section("fields"))

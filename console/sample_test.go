@@ -38,7 +38,8 @@ func incident(t testing.TB, r *records) *kept {
 	report := func(c ticket.Statement) ticket.Command {
 		return ticket.Command{Action: ticket.Report, Channel: ticket.ChannelException, Statement: &c}
 	}
-	solution := &ticket.Solution{Type: "inc_type_p_middleware_issues", Interrupted: true, Cause: "连接池上限 200，晚高峰需要 640。", Text: "扩容连接池并增加两台只读副本。"}
+	from, to := began.UnixMilli(), began.Add(90*time.Minute).UnixMilli()
+	solution := &ticket.Solution{Type: "inc_type_p_middleware_issues", Interrupted: true, StartedAt: &from, RecoveredAt: &to, Cause: "连接池上限 200，晚高峰需要 640。", Text: "扩容连接池并增加两台只读副本。"}
 	steps := []ticket.Command{
 		{Action: ticket.Accept, Operator: "li.lei"},
 		{Action: ticket.Say, Operator: "li.lei", Message: &ticket.Message{ID: "m1", Author: "李雷", Content: chinese}},

@@ -68,7 +68,7 @@ func setup(t testing.TB) *bench {
 	back := apitest.NewBackend(t, nil)
 	back.Now = now
 	b := &bench{back: back, budget: &budget{used: map[string]int{}, began: map[string]time.Time{}, now: now}, clock: &at}
-	handler := exception.Handler{Desk: back, Budget: b.budget, Limit: limit, Now: now}
+	handler := exception.Handler{Desk: back, Budget: b.budget, Limit: limit, Ahead: api.Config{}.Defaults().ExceptionClockAhead, Now: now}
 	issues := issue.Handler{Desk: back, Tickets: back, Services: back, Addresses: back, Types: api.DefaultIncidentTypes}
 	server := api.New(api.Config{}, apitest.NewApps(), nil, slog.New(slog.NewTextHandler(io.Discard, nil)), handler.Family(), issues.Family())
 	server.AuditRefusals(back)

@@ -284,3 +284,23 @@ func FuzzCallback(f *testing.F) {
 		require.Regexp(t, `^MTCH-(0001|0010|0503)$`, e.Code)
 	})
 }
+
+// TestAForeignClockHasBounds: one callback from the end of time would make all later ones stale. What lies ahead by no more than the setting is taken.
+func TestAForeignClockHasBounds(t *testing.T) {
+	type object = map[string]any
+	b := setup(t)
+	on := b.open("triggered")
+	said := func(at time.Time) object {
+		return object{"externalSystem": "JIRA", "externalIssueId": "J-1", "status": "ASSIGNED", "assignee": "li", "updatedAt": at.Format(time.RFC3339)}
+	}
+	for _, at := range []time.Time{time.Date(9999, 12, 31, 23, 59, 59, 0, time.UTC), epoch.Add(5*time.Minute + time.Second)} {
+		b.refused(b.call(on.UUID, said(at)), 400, "MTCH-0001", "updatedAt: is more than 5m0s ahead of our clock")
+		payload := said(at)
+		payload["payload"] = object{"updated_at": payload["updatedAt"]}
+		delete(payload, "updatedAt")
+		b.refused(b.call(on.UUID, payload), 400, "MTCH-0001", "payload.updated_at: is more than 5m0s ahead of our clock")
+	}
+	require.Equal(t, ticket.Triggered, b.ticket(on.Number).Status)
+	b.done(b.call(on.UUID, said(epoch.Add(5*time.Minute))))
+	require.Equal(t, ticket.Acknowledged, b.ticket(on.Number).Status, "an honest one is no longer stale")
+}

@@ -21,7 +21,8 @@ type Handler struct {
 	Desk   api.Desk
 	Budget Budget
 	Limit  int              // callbacks a minute of one external system in one tenant; api.Config.ExceptionsPerMinute
-	Now    func() time.Time // the clock that the end of a minute is held against
+	Ahead  time.Duration    // how far the clock of an external system may be ahead of ours; api.Config.ExceptionClockAhead
+	Now    func() time.Time // our clock
 }
 
 // Family gives the family as the server mounts it.
@@ -49,7 +50,7 @@ func (h *Handler) callback(c *fiber.Ctx) error {
 	if err := decode(c, &in); err != nil {
 		return err
 	}
-	cmd, err := in.command()
+	cmd, err := in.command(h.Now().Add(h.Ahead), h.Ahead)
 	if err != nil {
 		return err
 	}

@@ -3,6 +3,7 @@ package exception
 import (
 	"cmp"
 	"encoding/json"
+	"fmt"
 	"regexp"
 	"strings"
 	"time"
@@ -30,15 +31,21 @@ var accepted = struct {
 }{"accepted"}
 
 // command makes the house's command of a callback. Members of the payload stand in for those that are blank; a required member has to be
-// there all the same, and must not be empty.
-func (in callback) command() (ticket.Command, error) {
+// there all the same, and must not be empty. A change after latest cannot have happened yet: the system's clock is ahead by more than it may be, and
+// every later callback would be older than this one.
+func (in callback) command(latest time.Time, ahead time.Duration) (ticket.Command, error) {
 	var f ticket.Faults
+	updated, updatedAt := in.moment(&f, "updatedAt", in.UpdatedAt, "updated_at", "updatedAt")
+	if updated != nil && updated.After(latest) {
+		f.Add(updatedAt, fmt.Sprintf("is more than %s ahead of our clock", ahead))
+	}
+	due, _ := in.moment(&f, "dueAt", in.DueAt, "due_at", "dueAt")
 	s := ticket.Statement{
 		System: strings.ToUpper(in.required(&f, "externalSystem", in.System, text(in.Type), in.extra("external_system", "externalSystem"))),
 		Issue:  in.required(&f, "externalIssueId", in.Issue, in.extra("external_issue_id", "externalIssueID")),
 		Kind:   text(in.Type), Notes: cmp.Or(text(in.Notes), in.extra("resolution_notes", "resolutionNotes")),
 		Assignee: cmp.Or(text(in.Assignee), in.extra("assignee")),
-		DueAt:    in.moment(&f, "dueAt", in.DueAt, "due_at", "dueAt"), UpdatedAt: in.moment(&f, "updatedAt", in.UpdatedAt, "updated_at", "updatedAt"),
+		DueAt:    due, UpdatedAt: updated,
 	}
 	if word := in.required(&f, "status", in.Status, in.extra("status")); word != "" {
 		status, ok := statuses[strings.ToUpper(word)]
@@ -66,8 +73,8 @@ func (in callback) required(f *ticket.Faults, field string, value *string, other
 // rfc3339 has the shape of a time; time.Parse alone takes hours of one digit and a comma before the fraction.
 var rfc3339 = regexp.MustCompile(`^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d+)?(Z|[+-]\d\d:\d\d)$`)
 
-// moment reads a time as RFC 3339 writes it, strictly, from a member or from what stands in for it.
-func (in callback) moment(f *ticket.Faults, field string, value *string, others ...string) *time.Time {
+// moment reads a time as RFC 3339 writes it, strictly, from a member or from what stands in for it; from tells which.
+func (in callback) moment(f *ticket.Faults, field string, value *string, others ...string) (at *time.Time, from string) {
 	var raw string
 	switch {
 	case value != nil:
@@ -80,16 +87,16 @@ func (in callback) moment(f *ticket.Faults, field string, value *string, others 
 			}
 		}
 		if raw == "" {
-			return nil
+			return nil, field
 		}
 	}
-	at, err := time.Parse(time.RFC3339, raw)
+	given, err := time.Parse(time.RFC3339, raw)
 	if err != nil || !rfc3339.MatchString(raw) {
 		f.Add(field, "must be a time like 2023-11-07T05:31:56Z (RFC 3339)")
-		return nil
+		return nil, field
 	}
-	at = at.UTC()
-	return &at
+	given = given.UTC()
+	return &given, field
 }
 
 // extra gives the first of the payload's members that is a text and not blank. The payload is the external system's own, which may use

@@ -24,6 +24,23 @@ func TestEveryCallIsInTheDocumentAndTheOtherWayRound(t *testing.T) {
 	require.Equal(t, apitest.LoadContract(t, "issue").Routes(), apitest.Mounted(handler.Family()))
 }
 
+// TestAMemberAtTheWrongLevelIsNamed: a vote's comment beside the parameter object would be lost. What nobody knows is passed over.
+func TestAMemberAtTheWrongLevelIsNamed(t *testing.T) {
+	b := setup(t)
+	number := b.open()
+	accept := func(outer, inner string) apitest.Answer {
+		return b.Do("POST", "/api/issue/"+number+"/handle", `{"action":"accept","operator":"li","parameter":{`+inner+`}`+outer+`}`)
+	}
+	for _, name := range []string{"comment", "reason", "targets", "fields", "on_behalf", "resend", "solution", "virtual_confirm_comment"} {
+		b.Refused(accept(`,"`+name+`":"x"`, ""), 400, name+": belongs into parameter")
+	}
+	for _, name := range []string{"action", "operator", "node", "round"} {
+		b.Refused(accept("", `"`+name+`":"x"`), 400, "parameter."+name+": belongs beside parameter")
+	}
+	require.Equal(t, "triggered", b.read(number)["phase"])
+	b.Result(accept(`,"more":1,"comment":null`, `"more":1,"node":null`), nil)
+}
+
 func TestOpeningsThatAreWrong(t *testing.T) {
 	b := setup(t)
 	list := func(n int, item string) string {

@@ -184,6 +184,8 @@ func TestWhatIsWrongIsNamed(t *testing.T) {
 		{"get_service_catalogs", members{"has_service": 7}, "3900005", "has_service: must be true or false"},
 		{"get_workflow_detail", members{"workflow_id": "x"}, "3900005", "workflow_id: must be a whole number"},
 		{"comment_ticket", members{"sn": sn, "operator": "x"}, "3900005", "stars: is required"},
+		{"create_ticket", members{"creator": "wang", "fast_approval": true, "fields": form("title", "x", "APPROVER", "bob"), "callback_url": "https://a.example"}, "3900005",
+			"callback_url: belongs into meta"},
 	} {
 		a := b.call(c.operation, c.body)
 		b.refused(a, 200, c.code, c.says)

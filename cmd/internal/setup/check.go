@@ -45,6 +45,7 @@ func (s APISettings) Check() error {
 		AtLeastOne("HEADER_LIMIT", s.HeaderLimit),
 		AtLeastOne("CONCURRENT_REQUESTS", s.ConcurrentRequests),
 		AtLeastOne("EXCEPTIONS_PER_MINUTE", s.ExceptionsPerMinute),
+		longEnough("EXCEPTION_CLOCK_AHEAD", s.ExceptionClockAhead, time.Millisecond),
 		longEnough("REQUEST_TIMEOUT", s.RequestTimeout, time.Millisecond),
 		longEnough("READ_TIMEOUT", s.ReadTimeout, time.Millisecond),
 		longEnough("WRITE_TIMEOUT", s.WriteTimeout, time.Millisecond),

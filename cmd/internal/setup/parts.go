@@ -107,7 +107,7 @@ func (c *Container) API(s APISettings, metrics *prometheus.Registry, log *slog.L
 	issues := &issue.Handler{Desk: c.Desk, Tickets: c.Store, Services: c.Store, Addresses: c.Store, Types: config.IncidentTypes, Allow: config.Reach(),
 		Begin: begin}
 	incidents := &incident.Handler{Desk: c.Desk, Reader: c.Store, Apps: c.Store, Types: config.IncidentTypes, Now: time.Now}
-	exceptions := &exception.Handler{Desk: c.Desk, Budget: c.Store, Limit: config.ExceptionsPerMinute, Now: time.Now}
+	exceptions := &exception.Handler{Desk: c.Desk, Budget: c.Store, Limit: config.ExceptionsPerMinute, Ahead: config.ExceptionClockAhead, Now: time.Now}
 	services := &service.Handler{Desk: c.Desk, Services: c.Store, Now: time.Now}
 	publishes := &publish.Handler{Desk: c.Desk, Stream: c.Store, Apps: c.Store, Now: time.Now, Open: s.openTenant()}
 	subscriptions := &subscription.Handler{Desk: c.Desk, Subscriptions: c.Store, Allow: config.Reach(), Begin: begin}
