@@ -54,8 +54,8 @@ func (s *Server) cors() fiber.Handler {
 		AllowOrigins: strings.Join(s.config.CORSOrigins, ","),
 		AllowMethods: "GET,HEAD,POST,PUT,DELETE",
 		AllowHeaders: strings.Join(append(headers, fiber.HeaderAuthorization, fiber.HeaderContentType, HeaderToken, HeaderKey, HeaderXKey,
-			fiber.HeaderXRequestID), ","),
-		ExposeHeaders: strings.Join([]string{fiber.HeaderXRequestID, HeaderReplayed, fiber.HeaderRetryAfter, HeaderRateLimit, HeaderRateRemaining,
+			fiber.HeaderXRequestID, fiber.HeaderIfNoneMatch), ","),
+		ExposeHeaders: strings.Join([]string{fiber.HeaderXRequestID, HeaderReplayed, fiber.HeaderRetryAfter, fiber.HeaderETag, HeaderRateLimit, HeaderRateRemaining,
 			HeaderRateReset}, ","),
 		MaxAge: 600,
 	})

@@ -29,6 +29,7 @@ func (s *Server) middleware(c *fiber.Ctx) error {
 	if err != nil {
 		err = s.refuse(c, err)
 	}
+	compress(c)
 	s.auditRefusal(c, rc, began)
 	took := time.Since(began)
 	s.meter.count(c, rc, took)

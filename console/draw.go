@@ -14,5 +14,5 @@ func Draw(_ context.Context, t ticket.Ticket) (svg []byte, err error) {
 	if err != nil {
 		return nil, err
 	}
-	return diagram.SVG(process.Definition(), &t.Position), nil
+	return diagram.Draw(process.Definition(), &t.Position).Bytes, nil
 }

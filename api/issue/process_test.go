@@ -219,7 +219,22 @@ func TestDiagramOfAnIssue(t *testing.T) {
 	for _, says := range []string{"<svg", "领导", "current", "done"} {
 		require.Contains(t, string(answer.Body), says)
 	}
-	b.Refused(b.As(apitest.Stranger).Do("GET", "/api/issue/"+number+"/diagram.svg", nil), 404, "no such")
+	for _, path := range []string{"/diagram.svg", "/diagram.dot"} {
+		first := b.As(apitest.Reader).Do("GET", "/api/issue/"+number+path, nil)
+		tag := first.Header.Get("ETag")
+		require.Regexp(t, `^W/"[0-9a-f]{32}"$`, tag)
+		for _, has := range []string{tag, `"other", ` + tag, strings.TrimPrefix(tag, "W/"), "*"} {
+			again := b.As(apitest.Reader).Do("GET", "/api/issue/"+number+path, nil, "If-None-Match", has)
+			require.Equal(t, http.StatusNotModified, again.Status, has)
+			require.Empty(t, again.Body)
+			require.Equal(t, tag, again.Header.Get("ETag"))
+			require.Equal(t, "no-cache", again.Header.Get("Cache-Control"))
+		}
+		other := b.As(apitest.Reader).Do("GET", "/api/issue/"+number+path, nil, "If-None-Match", `W/"other"`)
+		require.Equal(t, http.StatusOK, other.Status)
+		require.Equal(t, first.Body, other.Body)
+		b.Refused(b.As(apitest.Stranger).Do("GET", "/api/issue/"+number+path, nil, "If-None-Match", tag), 404, "no such")
+	}
 
 	graph := b.As(apitest.Reader).Do("GET", "/api/issue/"+number+"/diagram.dot", nil)
 	require.Equal(t, http.StatusOK, graph.Status)
