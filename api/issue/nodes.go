@@ -1,6 +1,7 @@
 package issue
 
 import (
+	"fmt"
 	"slices"
 	"time"
 
@@ -109,13 +110,34 @@ func (h handling) more(cmd *ticket.Command) error {
 	}
 	cmd.Targets, cmd.Fields, cmd.OnBehalf = p.Targets, p.Fields, api.Value(p.OnBehalf)
 	cmd.Resend = api.Value(p.Resend)
+	var f ticket.Faults
 	if cmd.Note = api.Value(p.Reason); p.Comment != nil {
 		cmd.Note = *p.Comment
-		var f ticket.Faults
 		f.Text("comment", cmd.Note, 0, ticket.MaxReason)
-		return f.Err()
 	}
-	return nil
+	p.untaken(&f, cmd.Action)
+	return f.Err()
+}
+
+// handing are the actions that say to whom.
+var handing = []ticket.Action{ticket.Assign, ticket.Deliver, ticket.Add, ticket.Reassign}
+
+// untaken notes what says something that the action has no place for.
+func (p acting) untaken(f *ticket.Faults, action ticket.Action) {
+	if len(p.Targets) > 0 && !slices.Contains(handing, action) {
+		f.Add("targets", fmt.Sprintf("are nothing that %s takes", action))
+	}
+	if api.Value(p.Resend) && action != ticket.Retry {
+		f.Add("resend", fmt.Sprintf("is nothing that %s takes", action))
+	}
+	if action != ticket.Confirm {
+		return
+	}
+	for name, text := range map[string]*string{"comment": p.Comment, "reason": p.Reason} {
+		if api.Value(text) != "" {
+			f.Add(name, "is nothing that confirm takes; virtual_confirm_comment is")
+		}
+	}
 }
 
 // migratedTo is the result of a migration, migrationReport that of its dry run.

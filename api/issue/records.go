@@ -18,6 +18,8 @@ type Tickets interface {
 	Tickets(ctx context.Context, tenant string, f ticket.Filter) (ticket.Page, error)
 	// Relations gives all relations of a ticket, as it was read, in the order in which the types were first added.
 	Relations(ctx context.Context, t ticket.Ticket) ([]ticket.Relation, error)
+	// Ratings gives the ratings of those of the tickets that have one.
+	Ratings(ctx context.Context, tickets []int64) (map[int64]ticket.Rating, error)
 	// Messages gives a part of the conversation, oldest first: at most limit messages after the first so many.
 	Messages(ctx context.Context, ticketID int64, after, limit int) ([]ticket.MessageRecord, error)
 	// Message gives one message; NotFound.

@@ -118,7 +118,11 @@ func (h *Handler) read(c *fiber.Ctx) error {
 	if err != nil {
 		return err
 	}
-	return api.Respond(c, http.StatusOK, viewOf(t, relations))
+	ratings, err := h.Tickets.Ratings(api.Context(c), []int64{t.ID})
+	if err != nil {
+		return err
+	}
+	return api.Respond(c, http.StatusOK, viewOf(t, relations, ratings[t.ID]))
 }
 
 func (h *Handler) setStatus(c *fiber.Ctx, in setting) error {

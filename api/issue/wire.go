@@ -45,6 +45,15 @@ type view struct {
 	Opener         string         `json:"opener,omitempty"`
 	Fields         map[string]any `json:"fields,omitempty"`
 	Links          []link         `json:"links,omitempty"`
+	Rating         *rating        `json:"rating,omitempty"`
+}
+
+// rating is what somebody thought of how an issue was dealt with (itsm family).
+type rating struct {
+	Stars    int       `json:"stars"`
+	Operator string    `json:"operator"`
+	Comments string    `json:"comments"`
+	At       time.Time `json:"at"`
 }
 
 // link is a case in an external system that has told of itself (exception family).
@@ -81,9 +90,12 @@ type line struct {
 	summary
 }
 
-func viewOf(t ticket.Ticket, relations []ticket.Relation) view {
+func viewOf(t ticket.Ticket, relations []ticket.Relation, rated ticket.Rating) view {
 	v := view{Origin: t.Origin, Title: t.Title, Description: t.Description, Tag: api.List(t.Tags), Relations: api.List(relations), summary: summaryOf(t),
 		ServiceVersion: t.Version, Opener: t.Opener, Fields: fieldsOf(t), Links: api.Each(t.Links, linkOf)}
+	if rated.Stars > 0 {
+		v.Rating = &rating{rated.Stars, rated.Operator, rated.Comments, rated.At.UTC()}
+	}
 	v.CurrentNodes = nodesOf(t, true)
 	for i := range v.Relations {
 		v.Relations[i].Content = api.List(v.Relations[i].Content)
