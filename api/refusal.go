@@ -58,6 +58,7 @@ var statuses = map[ticket.Code]int{
 	ticket.Busy:         http.StatusConflict,
 	ticket.Reused:       http.StatusUnprocessableEntity,
 	ticket.TooMany:      http.StatusTooManyRequests,
+	ticket.Gone:         http.StatusGone,
 	ticket.Unavailable:  http.StatusServiceUnavailable,
 	NoRoute:             http.StatusNotFound,
 	NoMethod:            http.StatusMethodNotAllowed,

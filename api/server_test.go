@@ -222,6 +222,7 @@ func TestCodesAndStatuses(t *testing.T) {
 	}{
 		ticket.Invalid: {400, false}, ticket.Unauthorized: {401, false}, ticket.Forbidden: {403, false}, ticket.NotFound: {404, false},
 		ticket.Conflict: {409, false}, ticket.Busy: {409, true}, ticket.Reused: {422, false}, ticket.TooMany: {429, true}, ticket.Unavailable: {503, true},
+		ticket.Gone: {410, false},
 	} {
 		fail = fmt.Errorf("while doing it: %w", ticket.RefuseField(code, "f", "why"))
 		answer := s.Do("GET", "/issue", nil)

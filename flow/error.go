@@ -16,6 +16,7 @@ const (
 	Unauthorized Code = "unauthorized" // no credential, or a wrong one
 	Busy         Code = "busy"         // the first request under the same idempotency key is still running
 	Reused       Code = "reused"       // the idempotency key was used for another request
+	Gone         Code = "gone"         // what the request goes on from is no longer there; whoever follows a change feed begins again
 )
 
 // Error is a refusal: a code, the field at fault as the caller spelled it (may be empty), and one sentence for a person.

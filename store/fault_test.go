@@ -41,6 +41,7 @@ func (b *bench) everything(ctx context.Context) map[string]error {
 		errs["message"] = err
 	}
 	_, errs["timeline"] = b.Timeline(ctx, 1, 0, 1)
+	_, errs["changes"] = b.Changes(ctx, "a", "", 1)
 	_, errs["entries"] = b.Entries(ctx, 1, notice.Position{}, 1)
 	_, errs["registered"] = b.Registered(ctx, 1)
 	_, _, errs["deliveries"] = b.Deliveries(ctx, "x", "", 1)

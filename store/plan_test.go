@@ -73,7 +73,7 @@ func crowd(db *sql.DB) error {
 		`INSERT INTO waiting SELECT CASE WHEN i % 4 = 0 THEN 'b' ELSE 'a' END, 'person' || i % 200, i FROM ` + n,
 		`INSERT INTO words SELECT CASE WHEN i % 4 = 0 THEN 'b' ELSE 'a' END, convert_to(term, 'UTF8'), i FROM ` + n + `, LATERAL (VALUES ('im' || i), ('gate'), ('word' || i % 700), ('海关')) v (term)`,
 		`INSERT INTO messages SELECT i, 'm', 2, 'li', 'text', ` + at + `, ` + at + ` FROM ` + n,
-		`INSERT INTO events SELECT i, seq, ` + at + `, 'accepted', 'li', 'op-' || i || '-' || seq, '{}' FROM ` + n + `, generate_series(1, 5) seq`,
+		`INSERT INTO events SELECT i, seq, ` + at + `, 'accepted', 'li', 'op-' || i || '-' || seq, '{}', '', CASE WHEN i % 4 = 0 THEN 'b' ELSE 'a' END, 1 + i / 100 FROM ` + n + `, generate_series(1, 5) seq`,
 		`INSERT INTO operations SELECT 'op-' || i, CASE WHEN i % 2 = 0 THEN 'scope-' || i END, 'f', 'handle', CASE WHEN i % 1000 = 0 THEN 'running' ELSE 'done' END, 'a', 'demo', 'issue',
 			'POST', '/', 'r', 'IM' || i, '{}', 200, '{}', '', ` + at + `, ` + at + `, ` + at + ` FROM ` + n,
 		`UPDATE operations SET request_scope = 'request-' || id WHERE scope IS NOT NULL`,
@@ -198,7 +198,7 @@ func counted(t *testing.T, db *sql.DB) {
 func scans(t *testing.T, db *sql.DB) map[string]int {
 	_, err := db.Exec(`SELECT pg_stat_force_next_flush()`)
 	require.NoError(t, err)
-	rows, err := db.Query(`SELECT relname, seq_scan FROM pg_stat_user_tables WHERE relname NOT IN ('goose_db_version', 'budgets', 'data_keys')`)
+	rows, err := db.Query(`SELECT relname, seq_scan FROM pg_stat_user_tables WHERE relname NOT IN ('goose_db_version', 'budgets', 'data_keys', 'change_feed')`)
 	require.NoError(t, err)
 	defer rows.Close()
 	out := map[string]int{}
@@ -281,6 +281,12 @@ func exercise(t *testing.T, b *bench) {
 	}
 	_, err = b.Timeline(t.Context(), s.ticket.ID, 1, 10)
 	require.NoError(t, err)
+	for _, cursor := range []string{ticket.FeedEarliest, ticket.FeedLatest} {
+		page, err := b.Changes(t.Context(), "a", cursor, 10)
+		require.NoError(t, err)
+		_, err = b.Changes(t.Context(), "a", page.Next, 10)
+		require.NoError(t, err)
+	}
 
 	_, err = b.outbox.Partitions(t.Context())
 	require.NoError(t, err)

@@ -2,6 +2,7 @@ package store
 
 import (
 	"context"
+	"errors"
 	"log/slog"
 	"time"
 
@@ -74,7 +75,7 @@ func (s *Store) Migrate(ctx context.Context) (applied int, err error) {
 		err = s.EnsureDataKeys(ctx)
 	}
 	if err == nil {
-		err = s.RespellAddresses(ctx)
+		err = errors.Join(s.RespellAddresses(ctx), s.PlaceChanges(ctx))
 	}
 	if err == nil {
 		err = s.FoldWords(ctx)

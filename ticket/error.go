@@ -21,6 +21,7 @@ const (
 	Unauthorized = flow.Unauthorized
 	Busy         = flow.Busy
 	Reused       = flow.Reused
+	Gone         = flow.Gone
 )
 
 // Error is a refusal, of the rule book or of the process that a ticket runs through. Anything that is not an Error is a fault of ours and

@@ -22,6 +22,25 @@ type Page struct {
 	Next  string
 }
 
+// FeedEarliest and FeedLatest are cursors of a change feed: before all that is there, and behind all that was there when it was asked for.
+const (
+	FeedEarliest = "earliest"
+	FeedLatest   = "latest"
+)
+
+// FeedEntry is one change of a ticket: the event, and the ticket as it is when the feed is read, which may be after later events.
+type FeedEntry struct {
+	Event  Event
+	Ticket Ticket
+}
+
+// FeedPage is a part of a change feed, oldest first. Next is never empty: what is not on this page comes after it.
+type FeedPage struct {
+	Items []FeedEntry
+	Next  string
+	More  bool // there is more already
+}
+
 // MaxPage is the largest page of any list; DefaultPage is the size when none is asked for.
 const (
 	MaxPage     = 200

@@ -115,7 +115,8 @@ func (d *DB) Close() error {
 	return errors.Join(err, d.writes.Close())
 }
 
-// Migrate brings the schema to what this build needs, and tells how many migrations that took. Several processes may do so at once.
+// Migrate brings the schema to what this build needs, and tells how many migrations that took. A database that came from another PostgreSQL
+// cluster goes on in this one. Several processes may do so at once.
 func (d *DB) Migrate(ctx context.Context) (applied int, err error) {
 	pool := d.writes.DB
 	if d.dialect == migrations.PostgreSQL {
@@ -125,11 +126,14 @@ func (d *DB) Migrate(ctx context.Context) (applied int, err error) {
 		}
 		defer pool.Close()
 	}
-	applied, err = migrations.Up(ctx, pool, d.dialect)
+	if applied, err = migrations.Up(ctx, pool, d.dialect); err == nil {
+		err = d.adoptCluster(ctx)
+	}
 	return applied, TranslateError(err)
 }
 
-// Ping reports whether the database answers with a schema that is at least what this build needs. Unavailable: it does not.
+// Ping reports whether the database answers with a schema that is at least what this build needs, in the cluster that it was migrated in.
+// Unavailable: it does not.
 func (d *DB) Ping(ctx context.Context) error {
 	if err := d.writes.PingContext(ctx); err != nil {
 		return TranslateError(fmt.Errorf("reach the database: %w", err))
@@ -142,5 +146,5 @@ func (d *DB) Ping(ctx context.Context) error {
 		return ticket.Refuse(ticket.Unavailable, fmt.Sprintf("the database has version %d of the schema, and version %d is needed: migrate it",
 			version, migrations.Latest))
 	}
-	return nil
+	return TranslateError(d.checkCluster(ctx))
 }

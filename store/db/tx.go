@@ -151,16 +151,35 @@ func (q *Tx) ExecIn(ctx context.Context, query string, args ...any) (int64, erro
 // MaxParameters keeps one statement well below what either database takes (SQLite: 32,766).
 const MaxParameters = 10_000
 
-// Insert adds rows with as few statements as possible; into names the table and its columns.
+// Expr is a value that the database works out, with a ? for each of its arguments.
+type Expr struct {
+	SQL  string
+	Args []any
+}
+
+// tupleOf gives a row as a statement has it, and its arguments.
+func tupleOf(row []any) (text string, args []any) {
+	marks := make([]string, len(row))
+	for i, value := range row {
+		if e, ok := value.(Expr); ok {
+			marks[i], args = e.SQL, append(args, e.Args...)
+		} else {
+			marks[i], args = "?", append(args, value)
+		}
+	}
+	return "(" + strings.Join(marks, ", ") + ")", args
+}
+
+// Insert adds rows with as few statements as possible; into names the table and its columns. A value may be an Expr, with the same text in
+// every row.
 func (q *Tx) Insert(ctx context.Context, into string, rows [][]any) error {
 	for len(rows) > 0 {
-		width := len(rows[0])
-		n := min(len(rows), MaxParameters/width)
-		args := make([]any, 0, n*width)
-		for _, row := range rows[:n] {
-			args = append(args, row...)
+		tuple, args := tupleOf(rows[0])
+		n := min(len(rows), MaxParameters/len(args))
+		for _, row := range rows[1:n] {
+			_, more := tupleOf(row)
+			args = append(args, more...)
 		}
-		tuple := "(" + strings.Repeat("?, ", width-1) + "?)"
 		statement := "INSERT INTO " + into + " VALUES " + strings.Repeat(tuple+", ", n-1) + tuple
 		use := ctx
 		if n > 1 {

@@ -79,7 +79,11 @@ func (p *Projections) ProjectIn(ctx context.Context, q *db.Tx, id ticket.Identit
 	if err != nil {
 		return fmt.Errorf("ticket %s: %w", id.Number, err)
 	}
-	if err := q.Insert(ctx, `events (`+chain.EventColumns+`)`, rows); err != nil {
+	place := q.FeedPlace(after.Tenant, after.ID, steps[0].Event.Seq-1)
+	for i := range rows {
+		rows[i] = append(rows[i], after.Tenant, place)
+	}
+	if err := q.Insert(ctx, `events (`+chain.EventColumns+`, tenant, place)`, rows); err != nil {
 		return fmt.Errorf("ticket %s: %w", id.Number, err)
 	}
 	if err := p.updateProjections(ctx, q, steps); err != nil {
