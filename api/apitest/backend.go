@@ -138,6 +138,11 @@ func (b *Backend) Tickets(ctx context.Context, tenant string, f ticket.Filter) (
 	return reading(b, func() (ticket.Page, error) { return b.Store.Tickets(ctx, tenant, f) })
 }
 
+// Changes reads the change feed.
+func (b *Backend) Changes(ctx context.Context, tenant, cursor string, limit int) (ticket.FeedPage, error) {
+	return reading(b, func() (ticket.FeedPage, error) { return b.Store.Changes(ctx, tenant, cursor, limit) })
+}
+
 // ServiceRecords lists services.
 func (b *Backend) ServiceRecords(ctx context.Context, tenant string) ([]ticket.ServiceRecord, error) {
 	return reading(b, func() ([]ticket.ServiceRecord, error) { return b.Store.ServiceRecords(ctx, tenant) })

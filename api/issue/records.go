@@ -16,6 +16,9 @@ type Tickets interface {
 	Ticket(ctx context.Context, tenant, key string) (ticket.Ticket, error)
 	// Tickets lists newest first.
 	Tickets(ctx context.Context, tenant string, f ticket.Filter) (ticket.Page, error)
+	// Changes gives a page of the tenant's change feed, oldest first. A cursor is where the page before ended, or one of package ticket's. Gone: it names what
+	// is not there.
+	Changes(ctx context.Context, tenant, cursor string, limit int) (ticket.FeedPage, error)
 	// Relations gives all relations of a ticket, as it was read, in the order in which the types were first added.
 	Relations(ctx context.Context, t ticket.Ticket) ([]ticket.Relation, error)
 	// Ratings gives the ratings of those of the tickets that have one.

@@ -45,6 +45,7 @@ func (h *Handler) Family() api.Family {
 		Routes: append([]api.Route{
 			{Method: http.MethodPost, Path: "/api/issue", Scope: desk.Write, Handler: api.Body(h.open)},
 			{Method: http.MethodGet, Path: "/api/issue", Scope: desk.Read, Query: true, Handler: h.list},
+			{Method: http.MethodGet, Path: "/api/issue/changes", Scope: desk.Read, Query: true, Handler: h.changes}, // before :id, which no issue is called
 			{Method: http.MethodGet, Path: one, Scope: desk.Read, Handler: h.read},
 			{Method: http.MethodGet, Path: one + "/timeline", Scope: desk.Read, Query: true, Handler: h.timeline},
 			{Method: http.MethodPut, Path: one + "/status", Scope: desk.Write, Handler: api.Body(h.setStatus)},
