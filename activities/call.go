@@ -4,10 +4,13 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"maps"
 	"net/http"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
+	"unicode/utf8"
 
 	"github.com/sethvargo/go-retry"
 	"go.temporal.io/sdk/activity"
@@ -38,7 +41,8 @@ const typeFault = "fault"
 // CallService makes one attempt at a request of a process, through the same guard as deliveries and signed like them (Standard Webhooks). An
 // answer that is worth another attempt (none at all, HTTP 408, 425, 429 or 5xx) is an error, so that Temporal makes one by the node's policy; of
 // the last attempt the error tells what there was. So is a request that could not be signed: it is not sent. What any other answer means is for
-// the process to say; of one that is larger than flow.MaxAnswer it is told the size alone, because half an answer says something else.
+// the process to say; of one that is larger than flow.MaxAnswer it is told the size alone, because half an answer says something else. One that is no
+// UTF-8 is not taken either: what would be kept of it is not what was sent.
 //
 // Every attempt carries the same Idempotency-Key and webhook-id, so that a receiver can tell a repetition from a second request.
 //
@@ -81,10 +85,20 @@ func (d *Deliveries) CallService(ctx context.Context, in CallInput) (flow.Called
 		answer.Error = flow.TooLarge(r.Status, size)
 		return answer, nil
 	}
-	answer.Body, answer.Headers = strings.ToValidUTF8(string(r.Body), "\uFFFD"), map[string]string{}
-	for name := range r.Header {
-		answer.Headers[strings.ToLower(name)] = r.Header.Get(name)
+	if !utf8.Valid(r.Body) {
+		answer.Error = flow.NotText(r.Status, "body")
+		return answer, nil
 	}
+	headers := map[string]string{}
+	for _, name := range slices.Sorted(maps.Keys(r.Header)) {
+		value := r.Header.Get(name)
+		if !utf8.ValidString(value) {
+			answer.Error = flow.NotText(r.Status, "header "+name)
+			return answer, nil
+		}
+		headers[strings.ToLower(name)] = value
+	}
+	answer.Body, answer.Headers = string(r.Body), headers
 	return answer, nil
 }
 

@@ -51,7 +51,8 @@ type till struct {
 	bodies  []string
 	status  int
 	answer  string
-	chunked bool // the answer does not say how long it is
+	header  string // what the answer has as X-Name
+	chunked bool   // the answer does not say how long it is
 }
 
 func newTill(t *testing.T) *till {
@@ -62,6 +63,7 @@ func newTill(t *testing.T) *till {
 		if !m.chunked {
 			w.Header().Set("Content-Length", strconv.Itoa(len(m.answer)))
 		}
+		w.Header().Set("X-Name", m.header)
 		w.WriteHeader(m.status)
 		_, _ = io.WriteString(w, m.answer)
 	}))
@@ -209,6 +211,31 @@ func TestAnAnswerThatIsTooLargeIsNotCut(t *testing.T) {
 		} else {
 			require.Empty(t, answer.Body)
 		}
+	}
+}
+
+// Bytes that are no text cannot be kept as they are, and something else in their place would be another answer.
+func TestAnAnswerThatIsNoTextIsNotAltered(t *testing.T) {
+	m, at := newTill(t), time.Now()
+	d := caller(&vault{}, &at)
+	for name, c := range map[string]struct{ body, header, why string }{
+		"text":             {`{"name":"M\u00fcller, 价"}`, "价", ""},
+		"a body in latin1": {"{\"name\":\"M\xfcller\"}", "", "HTTP 201: the answer's body is no valid UTF-8"},
+		"a cut character":  {"\xe4\xbb", "", "HTTP 201: the answer's body is no valid UTF-8"},
+		"a header":         {"{}", "M\xfcller", "HTTP 201: the answer's header X-Name is no valid UTF-8"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			m.status, m.answer, m.header = http.StatusCreated, c.body, c.header
+			answer, err := d.CallService(t.Context(), callTo(m.URL))
+			require.NoError(t, err)
+			require.Equal(t, c.why, answer.Error)
+			require.Equal(t, http.StatusCreated, answer.Status)
+			if c.why == "" {
+				require.Equal(t, []string{c.body, c.header}, []string{answer.Body, answer.Headers["x-name"]})
+			} else {
+				require.Empty(t, answer.Body)
+			}
+		})
 	}
 }
 

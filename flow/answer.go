@@ -232,6 +232,12 @@ func TooLarge(status int, size int64) string {
 	return fmt.Sprintf("HTTP %d: the answer has %s bytes; at most %d are taken", status, has, MaxAnswer)
 }
 
+// NotText is the reason why an answer of that status is not taken of which a part (its body, or a header) is no UTF-8: whatever was kept of it would not be what
+// was sent.
+func NotText(status int, part string) string {
+	return fmt.Sprintf("HTTP %d: the answer's %s is no valid UTF-8", status, part)
+}
+
 // plain makes text of what a text field can take as text.
 func plain(value any) any {
 	switch v := value.(type) {

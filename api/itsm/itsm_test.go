@@ -199,6 +199,7 @@ type status struct {
 	Steps     []struct {
 		Name           string
 		StateID        int64 `json:"state_id"`
+		Round          int
 		Status         string
 		ActionType     string `json:"action_type"`
 		ProcessorsType string `json:"processors_type"`

@@ -51,6 +51,7 @@ type step struct {
 	Tag            string `json:"tag"`
 	ProcessorsType string `json:"processors_type"`
 	Processors     string `json:"processors"`
+	Round          int    `json:"round"` // how often the ticket has come to it, from 1: what an act may name. It is ours: the original has none
 }
 
 // openStep is a step with what can be done at it.
@@ -70,7 +71,7 @@ var nodeStatuses = map[flow.State]string{
 
 func stepOf(t ticket.Ticket, n ticket.Node) step {
 	s := step{Name: n.Name, StateID: n.Number, Status: nodeStatuses[n.State], ActionType: actionTypes[n.State], Tag: "DEFAULT",
-		ProcessorsType: "PERSON", Processors: strings.Join(n.Processors, ",")}
+		ProcessorsType: "PERSON", Processors: strings.Join(n.Processors, ","), Round: n.Round}
 	if t.Suspended {
 		s.Status = "SUSPEND"
 	}
