@@ -25,6 +25,7 @@ import (
 type CallInput struct {
 	Ticket  ticket.Identity  `json:"ticket"`
 	Service string           `json:"service,omitempty"` // that the ticket runs through; empty in inputs of earlier builds
+	Hops    int              `json:"hops,omitempty"`    // of what the ticket makes it because of
 	Call    flow.PendingCall `json:"owed"`
 }
 
@@ -190,6 +191,7 @@ func (s *Sender) call(ctx context.Context, in CallInput, signed map[string]strin
 	for name, value := range signed {
 		request.Header.Set(name, value)
 	}
+	request.Header.Set(notice.LoopHeader, notice.LoopInfo(s.installation, in.Hops))
 	return s.clients.exchange(request, flow.MaxAnswer+1)
 }
 

@@ -79,7 +79,7 @@ func caller(v activities.Secrets, at *time.Time) *activities.Deliveries {
 
 func callTo(url string) activities.CallInput {
 	return activities.CallInput{
-		Ticket: ticket.Identity{Number: "IM1", Tenant: "a"}, Service: "purchase",
+		Ticket: ticket.Identity{Number: "IM1", Tenant: "a"}, Service: "purchase", Hops: 2,
 		Call: flow.PendingCall{Node: "pay", Round: 2, Try: 1, Method: "POST", URL: url, Body: `{"金额":5}`, Timeout: 5 * time.Second},
 	}
 }
@@ -126,7 +126,7 @@ func TestEveryAttemptAtACallIsSigned(t *testing.T) {
 func TestWhatSignsACallIsOursAlone(t *testing.T) {
 	m, at := newTill(t), time.Now()
 	in := callTo(m.URL)
-	in.Call.Headers = map[string]string{"Webhook-Signature": "v1,forged", "webhook-id": "forged", "WEBHOOK-TIMESTAMP": "1", "idempotency-key": "theirs", "Host": "elsewhere",
+	in.Call.Headers = map[string]string{"Webhook-Signature": "v1,forged", "webhook-id": "forged", "WEBHOOK-TIMESTAMP": "1", "idempotency-key": "theirs", "cdn-loop": "none", "Host": "elsewhere",
 		"Content-Length": "3", "Transfer-Encoding": "chunked", "Connection": "upgrade", "Content-Type": "application/json; charset=utf-8", "X-Request-Source": "theirs"}
 	_, err := caller(&vault{}, &at).CallService(t.Context(), in)
 	require.NoError(t, err)
@@ -134,6 +134,7 @@ func TestWhatSignsACallIsOursAlone(t *testing.T) {
 	hook, err := standardwebhooks.NewWebhook(secret)
 	require.NoError(t, err)
 	require.NoError(t, hook.Verify([]byte(in.Call.Body), h))
+	require.Equal(t, []string{"signalbox-us; hops=3"}, m.headers[0]["Cdn-Loop"], "one more than what it is made because of")
 	for _, name := range []string{"Webhook-Id", "Webhook-Timestamp", "Webhook-Signature", "Idempotency-Key"} {
 		require.Len(t, h[name], 1)
 	}
@@ -147,7 +148,7 @@ func TestWhatSignsACallIsOursAlone(t *testing.T) {
 // key that only these have.
 func TestReservedHeadersAreTheSameEverywhere(t *testing.T) {
 	for _, name := range []string{"Connection", "Keep-Alive", "TE", "Trailer", "Transfer-Encoding", "Upgrade", "Host", "Expect", "Content-Length", "Content-Encoding",
-		"Proxy-Authorization", "Proxy-Connection", "webhook-id", "Webhook-Signature", "WEBHOOK-TIMESTAMP", "webhook-anything",
+		"Proxy-Authorization", "Proxy-Connection", "CDN-Loop", "webhook-id", "Webhook-Signature", "WEBHOOK-TIMESTAMP", "webhook-anything",
 		"Authorization", "Content-Type", "User-Agent", "Accept", "X-Request-Source", "Cookie", "webhooks"} {
 		require.Equal(t, notice.CheckHeaders("headers", map[string]string{name: "x"}) != nil, flow.Reserved(name), name)
 	}

@@ -3,6 +3,7 @@ package activities
 import (
 	"cmp"
 	"maps"
+	"net/http"
 	"slices"
 	"sync"
 	"time"
@@ -159,6 +160,8 @@ func verdictOf(a notice.Attempt) verdict {
 	switch {
 	case a.Class == notice.ErrorBlocked, a.Class.Ours():
 		return nothing
+	case a.Status == http.StatusLoopDetected:
+		return answered
 	case a.Status == 0, a.Class == notice.ErrorTimeout, a.Status >= 500, a.Status == 429:
 		return dead
 	}

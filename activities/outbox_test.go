@@ -26,9 +26,9 @@ func TestTheOutboxOfTheseTests(t *testing.T) {
 				o.Subscribe(lane.Subscription, url, notice.Minutely)
 				return lane
 			},
-			Happen: func(_ *testing.T, ticket int64) {
+			Happen: func(_ *testing.T, ticket int64, hops int) {
 				for _, lane := range lanes[ticket] {
-					o.Enqueue(lane.Subscription, ticket, 1)
+					o.EnqueueAfter(lane.Subscription, ticket, 1, hops)
 				}
 			},
 			Delete: func(_ *testing.T, lane notice.Lane) { o.Delete(lane.Subscription) },

@@ -27,6 +27,8 @@ type SenderOptions struct {
 	Connect time.Duration // of it, for the name look-up and the connection
 	RootCAs *x509.CertPool
 	Now     func() time.Time // required
+
+	Installation string // what this installation calls itself to others; see notice.LoopHeader
 }
 
 // Sender makes one try at a delivery: one POST, never redirected, never through a proxy, TLS verified.
@@ -34,6 +36,8 @@ type Sender struct {
 	clients clients
 	timeout time.Duration
 	now     func() time.Time
+
+	installation string
 }
 
 // SendTimeout bounds a whole try at a delivery, from the name look-up to the last byte read (contracts, section 5). See docs/deadlines.md for what
@@ -55,6 +59,8 @@ func NewSender(o SenderOptions) *Sender {
 		clients: newClients(dialer(o.Reach, cmp.Or(o.Connect, 3*time.Second)), &tls.Config{MinVersion: tls.VersionTLS12, RootCAs: o.RootCAs}),
 		timeout: cmp.Or(o.Timeout, SendTimeout),
 		now:     o.Now,
+
+		installation: o.Installation,
 	}
 }
 
@@ -117,6 +123,7 @@ func (s *Sender) post(ctx context.Context, w notice.Work, a *notice.Attempt) (ht
 			request.Header.Set(name, value)
 		}
 	}
+	request.Header.Set(notice.LoopHeader, notice.LoopInfo(s.installation, w.Delivery.Hops))
 	r, err := s.clients.exchange(request, notice.MaxAnswer)
 	a.Status, a.Answer = r.Status, r.Body
 	a.Sent, a.Header = notice.SentHeaders(request.Header, w.Subscription.Headers), notice.AnswerHeaders(r.Header)

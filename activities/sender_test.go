@@ -30,7 +30,7 @@ const secret = "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw"
 var loopback = notice.Reach{Networks: []netip.Prefix{netip.MustParsePrefix("127.0.0.0/8"), netip.MustParsePrefix("::1/128")}}
 
 func newSender(change ...func(*activities.SenderOptions)) *activities.Sender {
-	o := activities.SenderOptions{Reach: loopback, Timeout: time.Minute, Connect: time.Minute, Now: time.Now}
+	o := activities.SenderOptions{Installation: "us", Reach: loopback, Timeout: time.Minute, Connect: time.Minute, Now: time.Now}
 	for _, f := range change {
 		f(&o)
 	}
@@ -39,7 +39,7 @@ func newSender(change ...func(*activities.SenderOptions)) *activities.Sender {
 
 func work(url string) notice.Work {
 	return notice.Work{
-		Delivery:     notice.Delivery{ID: "d-1", Body: []byte(`{"id":"IM1","type":"relations","details":{}}`)},
+		Delivery:     notice.Delivery{ID: "d-1", Hops: 3, Body: []byte(`{"id":"IM1","type":"relations","details":{}}`)},
 		Subscription: notice.Subscription{ID: "s-1", URL: url, Secret: secret, Profile: notice.Minutely},
 	}
 }
@@ -102,6 +102,8 @@ func TestATryIsOneSignedPostOfTheExactBody(t *testing.T) {
 	require.Equal(t, "application/json", got.Header.Get("Content-Type"))
 	require.Equal(t, "Signalbox", got.Header.Get("User-Agent"))
 	require.Equal(t, "d-1", got.Header.Get("webhook-id"))
+	require.Equal(t, "signalbox-us; hops=4", got.Header.Get("CDN-Loop"), "one more than what it tells of")
+	require.Equal(t, "signalbox-us; hops=4", a.Sent["Cdn-Loop"])
 	receiver, err := standardwebhooks.NewWebhook(secret)
 	require.NoError(t, err)
 	require.NoError(t, receiver.Verify(body, got.Header))

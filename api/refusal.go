@@ -63,6 +63,7 @@ var statuses = map[ticket.Code]int{
 	NoRoute:             http.StatusNotFound,
 	NoMethod:            http.StatusMethodNotAllowed,
 	TooLarge:            http.StatusRequestEntityTooLarge,
+	Looping:             statusLooping,
 }
 
 // classify makes a refusal of any error. What is no refusal is a fault of ours, and its text does not reach the caller.

@@ -62,7 +62,7 @@ func Request(c *fiber.Ctx) desk.Request {
 	rc := requestOf(c)
 	r := desk.Request{
 		App: rc.app, Channel: rc.family.Channel, Key: rc.key, Method: c.Method(), Path: c.OriginalURL(), RequestID: rc.id, Address: rc.address,
-		Operator: rc.subject.Operator,
+		Operator: rc.subject.Operator, Hops: Hops(c),
 	}
 	if rc.key != "" {
 		r.Route, r.Fingerprint, r.BodyDigest = target(c, rc.operation), fingerprint(c, rc.family.Credentials, rc.person), digestOf(c.BodyRaw())

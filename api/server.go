@@ -153,6 +153,11 @@ func (s *Server) serve(family *Family, route Route) fiber.Handler {
 		if rc.app, err = s.authorize(c, family, route.Scope); err != nil {
 			return err
 		}
+		if route.changes() {
+			if err := refuseLoop(c); err != nil {
+				return err
+			}
+		}
 		if family.Exact && route.Method == http.MethodGet && !route.Query {
 			if err := noQuery(c); err != nil {
 				return err

@@ -86,7 +86,7 @@ func (o *Opening) pin(s ticket.ServiceRecord) {
 // Handling is one thing to be done to a ticket.
 type Handling struct {
 	Ticket  string         // its number or UUID
-	Command ticket.Command // channel, app and admin are the request's, whatever it says
+	Command ticket.Command // channel, app, admin and hops are the request's, whatever it says
 	// Complete fills in what depends on the ticket as it stands, before the command is checked; nil: nothing does.
 	Complete func(t ticket.Ticket, c *ticket.Command) error
 	Answer   Answer
@@ -125,6 +125,7 @@ func (d *Desk) Open(ctx context.Context, r Request, o Opening) (Reply, error) {
 	if s := o.Service; s != nil {
 		o.pin(*s)
 	}
+	o.Draft.Hops = r.Hops
 	id := d.opts.NewID()
 	if o.Once != "" {
 		r, id = onceFor(r, o.Once)
@@ -178,7 +179,7 @@ func onceFor(r Request, key string) (Request, string) {
 // Handle does one thing to a ticket of the caller's tenant: claim, update its workflow, finish. Errors as with Open.
 func (d *Desk) Handle(ctx context.Context, r Request, h Handling) (Reply, error) {
 	c := h.Command
-	c.Channel, c.App, c.Admin = r.Channel, r.App.Code, r.App.May(Admin)
+	c.Channel, c.App, c.Admin, c.Hops = r.Channel, r.App.Code, r.App.May(Admin), r.Hops
 	if h.Complete == nil { // what is wrong in itself needs no ticket to be read
 		if err := c.Check(); err != nil {
 			return Reply{}, err

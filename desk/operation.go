@@ -50,6 +50,7 @@ type Request struct {
 	RequestID   string // for logs and the audit
 	Address     string // where it came from, likewise
 	Operator    string // whom it names as acting, likewise; checked by nobody
+	Hops        int    // that it has come through installations of ours
 }
 
 // Answer is what a caller is told when all went well. It is known before anything happens and is kept with the operation, so that whoever

@@ -6,10 +6,10 @@ import (
 	"strings"
 )
 
-// reserved are headers of a request that only whoever makes it can say: they are about the connection or the body (RFC 9110, section 7.6.1), or
-// tell a repetition.
+// reserved are headers of a request that only whoever makes it can say: they are about the connection or the body (RFC 9110, section 7.6.1),
+// tell a repetition, or count hops.
 var reserved = []string{"connection", "keep-alive", "te", "trailer", "transfer-encoding", "upgrade", "host", "expect", "content-length",
-	"content-encoding", "idempotency-key"}
+	"content-encoding", "idempotency-key", "cdn-loop"}
 
 // Reserved reports whether a header of a request cannot be set by its node; the case of its name does not matter. Those that sign it are among
 // them.

@@ -56,6 +56,7 @@ type Alert struct {
 	Reason       string // one line for a person
 	Status       string // in one word: the error class, dropped or open
 	Quiet        bool   // the stream is not told
+	Hops         int    // of the delivery
 	// Once is set where a ticket's timeline is told of it only if it is the first of its kind since the address last took anything: a lasting
 	// subscription follows every ticket of its tenant, and one dead receiver would be an entry in each.
 	Once bool
@@ -74,7 +75,7 @@ func (r Result) Alerts() (list []Alert) {
 	}
 	add := func(kind AlertKind, status, reason string, quiet bool) {
 		list = append(list, Alert{Tenant: w.Delivery.Tenant, TicketID: w.Delivery.Lane.TicketID, At: at, Kind: kind, Subscription: w.Subscription.ID,
-			Delivery: w.Delivery.ID, Host: w.Subscription.Host, Reason: reason, Status: status, Quiet: quiet,
+			Delivery: w.Delivery.ID, Host: w.Subscription.Host, Reason: reason, Status: status, Quiet: quiet, Hops: w.Delivery.Hops,
 			Once: kind == DeliveryFailed && w.Subscription.TicketID == 0})
 	}
 	if r.Then == Failed {
@@ -96,5 +97,5 @@ func OfAlert(a Alert, number string) Published {
 		key = TopicTicket + "." + number
 	}
 	return Published{RequestID: a.ID, Source: OurSource, Topic: TopicDelivery, Type: string(a.Kind), Status: a.Status, Key: key,
-		Changes: []string{a.Subscription, a.Delivery}}
+		Changes: []string{a.Subscription, a.Delivery}, Hops: a.Hops}
 }

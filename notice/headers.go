@@ -16,9 +16,9 @@ const (
 	maxHeadersSize = 8 << 10 // all together
 )
 
-// ours are headers that only we can say: they are about the connection or the body (RFC 9110, section 7.6.1), or sign the delivery.
+// ours are headers that only we can say: they are about the connection or the body (RFC 9110, section 7.6.1), sign the delivery, or count its hops.
 var ours = []string{"connection", "keep-alive", "te", "trailer", "transfer-encoding", "upgrade", "host", "expect", "content-length",
-	"content-encoding"}
+	"content-encoding", "cdn-loop"}
 
 // CheckHeaders refuses headers that cannot be sent along with deliveries. The refusal names the header as a member of field.
 func CheckHeaders(field string, headers map[string]string) error {

@@ -81,6 +81,7 @@ type Delivery struct {
 	Type      string // in the words of its format: relations, status, conversation
 	Body      []byte
 	Alert     bool // it tells of an alert
+	Hops      int  // of what it tells of; it goes one further
 	State     DeliveryState
 	Tries     int        // made in this round; a redelivery starts a new round
 	FirstTry  *time.Time // of this round

@@ -29,7 +29,7 @@ type Profile struct {
 	Drops   bool // the address is dropped as soon as one delivery was tried in vain
 	// DropsAfter drops the address when a delivery was tried in vain and every try at the address failed for this long; zero: never.
 	DropsAfter time.Duration
-	// Heeds what receivers say in the words of HTTP: Retry-After with 429 and 503 puts the next try off, 410 drops the address.
+	// Heeds what receivers say in the words of HTTP: Retry-After with 429 and 503 puts the next try off, 410 drops the address, 508 gives the delivery up.
 	Heeds bool
 }
 

@@ -163,6 +163,7 @@ func TestStandardHeedsTheReceiver(t *testing.T) {
 	require.Equal(t, epoch.Add(5*time.Second), *answer(500, time.Hour).NextTry)
 	require.Equal(t, notice.Failed, answer(410, 0).Then)
 	require.NotEmpty(t, answer(410, 0).Drop)
+	require.Equal(t, notice.RetryDecision{Then: notice.Failed}, answer(508, 0), "what leads back to where it came from does so again")
 
 	gone := notice.Attempt{StartedAt: epoch, FinishedAt: epoch, Status: 410}
 	require.Equal(t, notice.Retrying, notice.BuiltIn().Of(notice.Minutely).DecideRetry(notice.Try{Attempt: gone}).Then, "seed 000 knows no such answer")

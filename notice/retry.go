@@ -61,6 +61,8 @@ func (p Profile) DecideRetry(t Try) RetryDecision {
 		return RetryDecision{Then: Sent}
 	case a.Class == ErrorUnsendable: // trying again helps nobody
 		return RetryDecision{Then: Failed}
+	case p.Heeds && a.Status == http.StatusLoopDetected: // it leads back to where it came from, and would again
+		return RetryDecision{Then: Failed}
 	case p.Heeds && a.Status == http.StatusGone:
 		return RetryDecision{Then: Failed, Drop: "the receiver answered 410 Gone"}
 	case made < p.Tries():

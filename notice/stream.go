@@ -18,6 +18,7 @@ type Published struct {
 	Status    string
 	Key       string // events with the same key arrive in order; empty: it has none
 	Changes   []string
+	Hops      int // through how many installations of ours it came
 }
 
 // MaxSubscriptions is how many lasting subscriptions a tenant may have.
@@ -59,7 +60,8 @@ func Reserved(source string) bool {
 // is not told. The type of what opened or closed it is status, of everything else that moved it node. The status is OPEN or CLOSED, except
 // of node, where it is the ticket's phase: that it is still open would tell a subscriber nothing. The caller adds the request ID.
 func OfTicket(before ticket.Ticket, e ticket.Event, after ticket.Ticket) (p Published, ok bool) {
-	p = Published{Source: OurSource, Topic: TopicTicket, Status: after.Status.Word(), Key: TopicTicket + "." + after.Number, Changes: []string{after.Number}}
+	p = Published{Source: OurSource, Topic: TopicTicket, Status: after.Status.Word(), Key: TopicTicket + "." + after.Number, Changes: []string{after.Number},
+		Hops: e.Hops}
 	switch kind := issueKind(before, e, after); {
 	case kind != "":
 		p.Type = kind

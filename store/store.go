@@ -83,6 +83,9 @@ func (s *Store) Migrate(ctx context.Context) (applied int, err error) {
 	return applied, err
 }
 
+// Installation is what this installation calls itself to others: an identifier that is made once and stays, the same in all processes on this database.
+func (s *Store) Installation(ctx context.Context) (string, error) { return s.db.Installation(ctx) }
+
 // Ping reports whether the store can work: the database answers, its schema is at least what this build needs, and the master key opens its data
 // keys.
 func (s *Store) Ping(ctx context.Context) error {

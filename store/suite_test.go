@@ -39,10 +39,14 @@ func TestTheOutboxKeepsItsPromises(t *testing.T) {
 					require.NoError(t, err)
 					return notice.Lane{Subscription: sub.ID, TicketID: ticket}
 				},
-				Happen: func(_ *testing.T, ticket int64) {
+				Happen: func(_ *testing.T, ticket int64, hops int) {
 					s := tickets[ticket]
 					s.at = b.clock.Now()
-					b.project(s, s.relate("manifest", b.id())...)
+					events := s.relate("manifest", b.id())
+					for i := range events {
+						events[i].Hops = hops
+					}
+					b.project(s, events...)
 				},
 				Delete: func(t *testing.T, lane notice.Lane) {
 					require.NoError(t, b.Unsubscribe(t.Context(), notice.Owner{Tenant: tenant, TicketID: lane.TicketID}, lane.Subscription))

@@ -18,6 +18,7 @@ type Command struct {
 	Admin     bool       `json:"admin,omitempty"`     // the app may act for anybody
 	Personal  bool       `json:"personal,omitempty"`  // the operator must be entitled in person, whatever the app may (itsm family)
 	Operation string     `json:"operation,omitempty"` // the request, written into the events it causes
+	Hops      int        `json:"hops,omitempty"`      // of that request: see Event
 	Node      string     `json:"node,omitempty"`      // where in the process; empty: the node that takes the action
 	Round     int        `json:"round,omitempty"`     // of that node, where it was made for one
 	Note      string     `json:"note,omitempty"`      // a reason or remark
@@ -140,6 +141,9 @@ func Refused(t Ticket, c Command, why error, at time.Time) Event {
 func (t Ticket) next(e Event, c Command, at time.Time) Event {
 	e.Seq, e.Generation, e.At = t.Seq+1, t.Generation, t.clock(at)
 	e.Actor, e.Channel, e.App, e.Operation = cmp.Or(c.Operator, c.App), c.Channel, c.App, c.Operation
+	if e.Hops = c.Hops; c.Action == Fire || c.Action == Answer { // because of what came before
+		e.Hops = t.Hops
+	}
 	e.Note = cmp.Or(e.Note, c.Note)
 	return e
 }

@@ -24,6 +24,7 @@ type Draft struct {
 	Tags        []string
 	Relations   []Relation
 	Opener      string // the person who opens it, if the family names one
+	Hops        int    // of the request: see Event
 	Assignee    string
 	Fields      flow.Values // anything that JSON can say; a number keeps its digits
 	Callback    *Callback   // its address is checked by the family, which knows the address rules
@@ -154,7 +155,8 @@ func (c CheckedDraft) Open(id Identity, operation string, at time.Time) ([]Event
 	if d.Assignee != "" {
 		change.Assignee = &d.Assignee
 	}
-	e := Event{Seq: 1, At: stamp(at), Type: Opened, Actor: cmp.Or(d.Opener, d.App), Channel: d.Channel, App: d.App, Operation: operation, After: change}
+	e := Event{Seq: 1, At: stamp(at), Type: Opened, Actor: cmp.Or(d.Opener, d.App), Channel: d.Channel, App: d.App, Operation: operation, Hops: d.Hops,
+		After: change}
 	return e.begin(at)
 }
 
@@ -183,7 +185,7 @@ func (e Event) begin(at time.Time) ([]Event, error) {
 	}
 	last := Evolve(Ticket{}, e).next(Event{Type: Finished, Before: Change{Status: e.After.Status}, After: Change{Status: ended, ApproveResult: began.After.ApproveResult},
 		Why: began.Why},
-		Command{Channel: ChannelSystem, App: string(ChannelSystem), Operation: e.Operation}, at)
+		Command{Channel: ChannelSystem, App: string(ChannelSystem), Operation: e.Operation, Hops: e.Hops}, at)
 	return []Event{e, last}, nil
 }
 

@@ -73,6 +73,7 @@ type Event struct {
 	Note       string    `json:"note,omitempty"`
 	Why        string    `json:"why,omitempty"`       // what After.ApproveResult rests on
 	Operation  string    `json:"operation,omitempty"` // the request that caused it
+	Hops       int       `json:"hops,omitempty"`      // through how many installations of ours came what caused it; see Ticket
 	Generation int       `json:"life,omitempty"`      // the generation of the ticket it happened in
 	Before     Change    `json:"before"`
 	After      Change    `json:"after"`
@@ -97,6 +98,7 @@ func Evolve(t Ticket, e Event) Ticket {
 	if e.Type == RefusedCmd {
 		return t
 	}
+	t.Hops = e.Hops
 	c := e.After
 	if o := c.Opening; o != nil {
 		t.Identity, t.Channel, t.App, t.Service, t.Version = o.Identity, e.Channel, o.App, o.Service, o.Version

@@ -124,6 +124,7 @@ type Ticket struct {
 	Named      map[string][]string `json:"named,omitempty"`      // whom the caller named, by node id
 	Followers  []string            `json:"followers,omitempty"`  // who wants to see it
 
+	Hops       int       `json:"hops,omitempty"` // of what moved it last: what it sends because of that goes one further
 	Generation int       `json:"life,omitempty"` // how often it was taken up again after it had ended
 	Seq        int64     `json:"seq"`            // of the last event
 	CreatedAt  time.Time `json:"created_at"`

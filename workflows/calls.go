@@ -172,7 +172,7 @@ func (r *run) attempt(ctx workflow.Context, q *requesting) (answer flow.Called, 
 	q.Error, q.underWay = activities.LostCall, true
 	var d *activities.Deliveries
 	future := workflow.ExecuteActivity(workflow.WithActivityOptions(under, options), d.CallService,
-		activities.CallInput{Ticket: r.ticket.Identity, Service: r.ticket.Service, Call: *q.Call})
+		activities.CallInput{Ticket: r.ticket.Identity, Service: r.ticket.Service, Hops: r.ticket.Hops, Call: *q.Call})
 	over := func() bool { return future.IsReady() || !r.ticket.Awaits(q.Key) }
 	err = workflow.Await(ctx, func() bool { return over() || r.ticket.Suspended || r.ticket.Version != q.Version })
 	if err == nil && !over() && workflow.GetVersion(ctx, changeBreakOff, workflow.DefaultVersion, 1) != workflow.DefaultVersion {
@@ -271,7 +271,7 @@ func (r *run) call(ctx workflow.Context, pending flow.PendingCall) flow.Called {
 	options.RetryPolicy = &temporal.RetryPolicy{InitialInterval: pending.Interval, BackoffCoefficient: pending.Coefficient,
 		MaximumInterval: 24 * time.Hour, MaximumAttempts: int32(pending.Attempts)}
 	var d *activities.Deliveries
-	in := activities.CallInput{Ticket: r.ticket.Identity, Service: r.ticket.Service, Call: pending}
+	in := activities.CallInput{Ticket: r.ticket.Identity, Service: r.ticket.Service, Hops: r.ticket.Hops, Call: pending}
 	if err := workflow.ExecuteActivity(workflow.WithActivityOptions(ctx, options), d.CallService, in).Get(ctx, &answer); err != nil {
 		answer.Error = activities.CallError(err)
 	}

@@ -44,6 +44,39 @@ type attempt struct {
 	Key  string
 }
 
+// hopsSeen has the requests of a process answered, and tells the hops that each was given.
+func (b *bench) hopsSeen() *[]int {
+	var seen []int
+	var d *activities.Deliveries
+	b.OnActivity(d.CallService, mock.Anything, mock.Anything).Return(func(_ context.Context, in activities.CallInput) (flow.Called, error) {
+		seen = append(seen, in.Hops)
+		return flow.Called{Status: 200, Body: "{}"}, nil
+	})
+	return &seen
+}
+
+// A request goes one hop further than what its ticket was opened, or last moved, by.
+func TestRequestsCarryTheHopsOfWhatMovedTheirTicket(t *testing.T) {
+	b := newBench(t)
+	seen := b.hopsSeen()
+	events := openingOf(t, `
+key: buying
+name: Buying
+nodes:
+  - {id: first, name: First, type: call, call: {url: 'https://example.com'}, processors: {persons: [ops]}, next: second}
+  - {id: second, name: Second, type: call, call: {url: 'https://example.com'}, processors: {persons: [ops]}, next: check}
+  - {id: check, name: Check, type: task, processors: {persons: [ann]}, next: third}
+  - {id: third, name: Third, type: call, call: {url: 'https://example.com'}, processors: {persons: [ops]}, next: over}
+  - {id: over, name: Over, type: end}
+`)
+	events[0].Hops = 3
+	done := b.handle(time.Minute, ticket.Command{Action: ticket.Submit, Operator: "ann", Operation: "op-1", Channel: ticket.ChannelIssue, Node: "check", Hops: 5})
+	b.ExecuteWorkflow(Ticket, TicketInput{Events: events})
+	require.NoError(t, done.err)
+	require.NoError(t, b.GetWorkflowError())
+	require.Equal(t, []int{3, 3, 5}, *seen, "also what one of them leads to")
+}
+
 // shop answers the requests of a process, and writes the attempts down.
 type shop struct {
 	sync.Mutex

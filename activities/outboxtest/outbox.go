@@ -69,6 +69,11 @@ func (o *Outbox) Alerts() []notice.Alert {
 // Enqueue adds deliveries to a lane, and notifies the drain. Their ids are the lane's name and a running number. Those of a dropped
 // address are held, and a deleted one gets none.
 func (o *Outbox) Enqueue(subscription string, ticket int64, n int) {
+	o.EnqueueAfter(subscription, ticket, n, 0)
+}
+
+// EnqueueAfter does so because of what came so many hops.
+func (o *Outbox) EnqueueAfter(subscription string, ticket int64, n, hops int) {
 	o.change(func() {
 		lane, sub := notice.Lane{Subscription: subscription, TicketID: ticket}, o.subscriptions[subscription]
 		state := notice.Pending
@@ -93,7 +98,7 @@ func (o *Outbox) Enqueue(subscription string, ticket int64, n int) {
 			}
 			id := fmt.Sprintf("%s:%d", lane, seq)
 			o.deliveries = append(o.deliveries, &notice.Delivery{ID: id, Tenant: sub.Tenant, Lane: lane, Seq: seq, Type: "relations",
-				Body: []byte(`{"id":"` + id + `"}`), State: state, CreatedAt: now})
+				Body: []byte(`{"id":"` + id + `"}`), Hops: hops, State: state, CreatedAt: now})
 		}
 		for _, signal := range o.notified {
 			select {

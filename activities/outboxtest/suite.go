@@ -23,8 +23,8 @@ type Fixture struct {
 	Ticket func(t *testing.T) (id int64, partition int)
 	// Address has an address told of what happens to a ticket.
 	Address func(t *testing.T, ticket int64, url string) notice.Lane
-	// Happen has something happen to a ticket that its addresses are to be told of.
-	Happen func(t *testing.T, ticket int64)
+	// Happen has something happen to a ticket that its addresses are to be told of, because of what came so many hops.
+	Happen func(t *testing.T, ticket int64, hops int)
 	// Delete deletes an address.
 	Delete func(t *testing.T, lane notice.Lane)
 	// Deliveries gives all deliveries that an address ever had, oldest first.
@@ -45,6 +45,7 @@ func TestOutbox(t *testing.T, open func(t *testing.T) Fixture) {
 	}{
 		{"what is pending is listed in order", inOrder},
 		{"busy lanes and hosts are passed by", passedBy},
+		{"hops are kept", hopsKept},
 		{"a try is written down once", writtenOnce},
 		{"a try that begins is told from one that does not", begins},
 		{"a failed try parks its lane", parks},
@@ -81,7 +82,7 @@ func (b *bench) happen(ticket int64, n int) {
 	b.Helper()
 	for range n {
 		b.Pass(time.Second)
-		b.Happen(b.T, ticket)
+		b.Happen(b.T, ticket, 0)
 	}
 }
 
@@ -215,6 +216,29 @@ func passedBy(t *testing.T, b *bench) {
 	require.Equal(t, "example.com", b.Subscription(t, first).Host)
 	for _, w := range works {
 		require.Equal(t, b.Subscription(t, w.Delivery.Lane).Host, w.Subscription.Host)
+	}
+}
+
+func hopsKept(t *testing.T, b *bench) {
+	id, part := b.Ticket(t)
+	lane := b.Address(t, id, "https://example.com/1")
+	for _, hops := range []int{0, 3, 8} {
+		b.Pass(time.Second)
+		b.Happen(t, id, hops)
+	}
+	hopsOf := func(works []notice.Work) (list []int) {
+		for _, w := range works {
+			list = append(list, w.Delivery.Hops)
+		}
+		return list
+	}
+	works := b.pending(part, nil, 100)
+	require.Equal(t, []int{0, 3, 8}, hopsOf(works))
+	b.save(b.tried(works[0], notice.Sent), b.tried(works[1], notice.Retrying))
+	w, _ := b.next(lane)
+	require.Equal(t, 3, w.Delivery.Hops)
+	for n, d := range b.Deliveries(t, lane) {
+		require.Equal(t, []int{0, 3, 8}[n], d.Hops)
 	}
 }
 

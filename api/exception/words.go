@@ -16,7 +16,7 @@ const (
 	codeCredential  = "MTCH-0003"
 	codeForbidden   = "MTCH-0004"
 	codeNoRoute     = "MTCH-0005" // no such path, or not with this method
-	codeReused      = "MTCH-0006" // unprocessable; here: the idempotency key was used for another request
+	codeReused      = "MTCH-0006" // unprocessable; here: the idempotency key was used for another request, or the request leads back to us again and again
 	codeUnavailable = "MTCH-0008" // the request may be repeated
 	codeTooLarge    = "MTCH-0010"
 	codeKey         = "MTCH-0015" // the idempotency key is not well formed
@@ -31,6 +31,7 @@ var codes = map[ticket.Code]string{
 	ticket.Conflict: codeState, ticket.Busy: codeBusy, ticket.Reused: codeReused, ticket.TooMany: codeTooMany,
 	ticket.Unavailable: codeUnavailable,
 	api.NoRoute:        codeNoRoute, api.NoMethod: codeNoRoute, api.TooLarge: codeTooLarge, api.Internal: codeInternal,
+	api.Looping: codeReused,
 }
 
 // statuses spell a ticket's status in this family. What has ended is RESOLVED however it ended, and a suspended ticket keeps the status

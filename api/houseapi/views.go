@@ -15,6 +15,7 @@ type deliveryView struct {
 	CreatedAt     time.Time            `json:"created_at"`
 	EndedAt       *time.Time           `json:"ended_at"`
 	NextAttemptAt *time.Time           `json:"next_attempt_at"`
+	Hops          int                  `json:"hops"` // through how many installations of ours came what it tells of
 	Body          string               `json:"body"` // exactly as it is sent
 	Attempts      []attemptView        `json:"attempts"`
 }
@@ -44,7 +45,7 @@ func shortened(r notice.DeliveryRecord) deliveryView { return viewOf(r, shownAns
 // viewOf shows a delivery with so many bytes of each answer.
 func viewOf(r notice.DeliveryRecord, answer int) deliveryView {
 	d := deliveryView{
-		ID: r.ID, Type: r.Type, State: r.State, CreatedAt: r.CreatedAt.UTC(), EndedAt: api.UTC(r.EndedAt), NextAttemptAt: api.UTC(r.NextTry),
+		ID: r.ID, Type: r.Type, State: r.State, CreatedAt: r.CreatedAt.UTC(), EndedAt: api.UTC(r.EndedAt), NextAttemptAt: api.UTC(r.NextTry), Hops: r.Hops,
 		Body: string(r.Body), Attempts: make([]attemptView, len(r.Attempts)),
 	}
 	for i, a := range r.Attempts {

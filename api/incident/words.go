@@ -26,6 +26,7 @@ const (
 	codeBusy         = "GOM.00007423"    // ours: the first request with this key is still running
 	codeInternal     = "GOM.00007500"    // ours
 	codeUnavailable  = "GOM.00007503"    // ours: the request may be repeated
+	codeLooping      = "GOM.00007508"    // ours: the request leads back to us again and again
 	codeNoTicket     = "COC.00067003"    // Terraform provider: reading an incident that is not there
 	codeNoCredential = "common.01010001" // sibling services: the token is missing or not valid
 	codeSignature    = "APIGW.0301"      // gateway: the signature does not verify
@@ -44,6 +45,7 @@ var codes = map[ticket.Code]string{
 	ticket.Invalid: codeParameter, ticket.Forbidden: codeForbidden, ticket.Conflict: codeOutOfTurn, ticket.Busy: codeBusy,
 	ticket.Reused: codeReused, ticket.TooMany: codeTooMany, ticket.Unavailable: codeUnavailable,
 	api.NoRoute: codeNoRoute, api.NoMethod: codeNoRoute, api.TooLarge: codeTooLarge, api.Internal: codeInternal,
+	api.Looping: codeLooping,
 }
 
 // statuses are the HTTP statuses of this family where they are not the usual ones: seed 001 knows 200 and 400, the gateway says 404 for a

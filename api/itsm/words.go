@@ -129,6 +129,7 @@ func (c *call) envelope(data any) envelope {
 var esbCodes = map[ticket.Code]int{
 	ticket.Unauthorized: 1306000, ticket.Forbidden: 1306403, api.NoRoute: 1306404, ticket.Invalid: 1306406, api.TooLarge: 1306406, ticket.TooMany: 1306429,
 	api.NoMethod: 1306405, ticket.Busy: 1306409, ticket.Reused: 1306422, ticket.Unavailable: 1306503, api.Internal: 1306500,
+	api.Looping: 1306508,
 }
 
 // esbStatuses are what the ESB says in its envelope alone.
@@ -152,6 +153,7 @@ var gatewayCodes = map[ticket.Code]gatewayCode{
 	ticket.TooMany:      {1642901, "RATE_LIMIT_RESTRICTION"},
 	ticket.Unavailable:  {1650301, "SERVICE_UNAVAILABLE"},
 	api.Internal:        {1650001, "INTERNAL_SERVER_ERROR"},
+	api.Looping:         {1650801, "LOOP_DETECTED"},
 }
 
 // refuse answers in the envelope. What an operation refuses is HTTP 200, at every address.

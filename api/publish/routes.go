@@ -55,7 +55,7 @@ func (h *Handler) publish(c *fiber.Ctx) error {
 	if err != nil {
 		return err
 	}
-	p.RequestID = requestID(c)
+	p.RequestID, p.Hops = requestID(c), api.Hops(c)
 	tenant, app := api.Caller(c).Tenant, api.Caller(c).Code
 	return api.Transact(c, h.Desk, false, func(ctx context.Context) (any, error) {
 		return envelope{p.RequestID, codeDone, msgDone}, h.Stream.Publish(ctx, tenant, app, p)

@@ -142,6 +142,7 @@ func (h *Handler) test(c *fiber.Ctx) error {
 		return err
 	}
 	p := notice.OfTest(id, uuid.NewString())
+	p.Hops = api.Hops(c)
 	return houseapi.Transact(c, h.Desk, false, func(ctx context.Context) (any, error) {
 		delivery, err := h.Subscriptions.Try(ctx, api.Caller(c).Tenant, api.Caller(c).Code, id, p)
 		return houseapi.ID{ID: delivery}, err

@@ -27,6 +27,7 @@ type deliveryRow struct {
 	Type         string        `db:"type"`
 	Body         string        `db:"body"`
 	Alert        bool          `db:"alert"`
+	Hops         int           `db:"hops"`
 	State        string        `db:"state"`
 	Tries        int           `db:"tries"`
 	FirstTry     *db.Timestamp `db:"first_try"`
@@ -36,7 +37,7 @@ type deliveryRow struct {
 }
 
 // deliveryColumns are those of deliveries d.
-const deliveryColumns = `d.id, d.tenant, d.subscription_id, d.ticket_id, d.part, d.at, d.seq, d.type, d.body, d.alert, d.state, d.tries, d.first_try,
+const deliveryColumns = `d.id, d.tenant, d.subscription_id, d.ticket_id, d.part, d.at, d.seq, d.type, d.body, d.alert, d.hops, d.state, d.tries, d.first_try,
 	d.next_try, d.created_at, d.ended_at`
 
 func (r deliveryRow) lane() notice.Lane {
@@ -45,7 +46,7 @@ func (r deliveryRow) lane() notice.Lane {
 
 func (r deliveryRow) delivery() notice.Delivery {
 	return notice.Delivery{
-		ID: r.ID, Tenant: r.Tenant, Lane: r.lane(), Partition: r.Part, Seq: r.Seq, Type: r.Type, Body: []byte(r.Body), Alert: r.Alert,
+		ID: r.ID, Tenant: r.Tenant, Lane: r.lane(), Partition: r.Part, Seq: r.Seq, Type: r.Type, Body: []byte(r.Body), Alert: r.Alert, Hops: r.Hops,
 		State: notice.DeliveryState(r.State), Tries: r.Tries, FirstTry: r.FirstTry.Pointer(), NextTry: r.NextTry.Pointer(),
 		CreatedAt: r.CreatedAt.Time, EndedAt: r.EndedAt.Pointer(),
 	}
@@ -75,7 +76,7 @@ func (o *Outbox) Enqueue(ctx context.Context, q *db.Tx, steps []Step) error {
 		for _, f := range followers {
 			kind, body, ok := notice.Render(notice.Format(f.Format), render, s.Before, s.Event, s.After)
 			if ok {
-				pending[f.ID] = append(pending[f.ID], deliveryRow{Subscription: f.ID, At: db.At(s.Event.At), Seq: s.Event.Seq, Type: kind, Body: string(body)})
+				pending[f.ID] = append(pending[f.ID], deliveryRow{Subscription: f.ID, At: db.At(s.Event.At), Seq: s.Event.Seq, Type: kind, Body: string(body), Hops: s.Event.Hops})
 			}
 		}
 	}
@@ -148,10 +149,10 @@ func (o *Outbox) insertDeliveries(ctx context.Context, q *db.Tx, tenant string, 
 				}
 				body = vault.EncryptedMark + body
 			}
-			rows = append(rows, []any{name, tenant, f.ID, lane, part, d.At, d.Seq, d.Type, body, d.Alert, string(state), 0, itsm, now, ended})
+			rows = append(rows, []any{name, tenant, f.ID, lane, part, d.At, d.Seq, d.Type, body, d.Alert, d.Hops, string(state), 0, itsm, now, ended})
 		}
 	}
-	return q.Insert(ctx, `deliveries (id, tenant, subscription_id, ticket_id, part, at, seq, type, body, alert, state, tries, listed, created_at, ended_at)`, rows)
+	return q.Insert(ctx, `deliveries (id, tenant, subscription_id, ticket_id, part, at, seq, type, body, alert, hops, state, tries, listed, created_at, ended_at)`, rows)
 }
 
 // retrying gives the subscriptions whose lane with the ticket is retrying.

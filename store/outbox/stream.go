@@ -56,9 +56,9 @@ func (o *Outbox) insertPublished(ctx context.Context, q *db.Tx, id uuid.UUID, te
 	if err != nil {
 		return false, fmt.Errorf("write an event: %w", err)
 	}
-	n, err := q.Exec(ctx, `INSERT INTO stream (id, tenant, app, request_id, source, topic, type, status, key, changes, at)
-		VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT (id) DO NOTHING`,
-		id.String(), tenant, app, p.RequestID, p.Source, p.Topic, p.Type, p.Status, p.Key, string(changes), db.At(q.Now()))
+	n, err := q.Exec(ctx, `INSERT INTO stream (id, tenant, app, request_id, source, topic, type, status, key, changes, hops, at)
+		VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT (id) DO NOTHING`,
+		id.String(), tenant, app, p.RequestID, p.Source, p.Topic, p.Type, p.Status, p.Key, string(changes), p.Hops, db.At(q.Now()))
 	return n > 0, db.Wrap("store an event", err)
 }
 
@@ -76,7 +76,7 @@ func addPublished(pending map[string][]deliveryRow, p notice.Published, where db
 			body = string(raw)
 			bodies[f.Format] = body
 		}
-		pending[f.ID] = append(pending[f.ID], deliveryRow{Subscription: f.ID, At: where.At, Seq: where.Seq, Type: p.Type, Body: body})
+		pending[f.ID] = append(pending[f.ID], deliveryRow{Subscription: f.ID, At: where.At, Seq: where.Seq, Type: p.Type, Body: body, Hops: p.Hops})
 	}
 	return nil
 }

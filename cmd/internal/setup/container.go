@@ -23,8 +23,11 @@ type Container struct {
 	Client client.Client
 	Engine *workflows.Engine
 	Desk   *desk.Desk
-	key    Key
-	zone   *time.Location
+	// Installation is what this installation calls itself to others.
+	Installation string
+
+	key  Key
+	zone *time.Location
 }
 
 // OpenStore opens the database alone.
@@ -55,9 +58,14 @@ func (b Base) Open(ctx context.Context, log *slog.Logger) (*Container, error) {
 		c.Close()
 		return nil, errors.Join(err, s.Close())
 	}
+	installation, err := s.Installation(ctx)
+	if err != nil {
+		c.Close()
+		return nil, errors.Join(err, s.Close())
+	}
 	engine := &workflows.Engine{Client: c, Namespace: b.Temporal.Namespace, Codec: codec}
-	return &Container{Store: s, Client: c, Engine: engine, Desk: desk.New(s.Ledger(), engine, desk.Options{Log: log}), key: b.MasterKey,
-		zone: b.TimeZone.Location}, nil
+	return &Container{Store: s, Client: c, Engine: engine, Desk: desk.New(s.Ledger(), engine, desk.Options{Log: log}),
+		Installation: installation, key: b.MasterKey, zone: b.TimeZone.Location}, nil
 }
 
 // payloadKeys reads the keys for what Temporal stores.

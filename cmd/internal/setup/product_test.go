@@ -44,13 +44,13 @@ type product struct {
 	raw       *sql.DB
 }
 
-func newProduct(t *testing.T, config api.Config) product {
+func newProduct(t *testing.T, config api.Config, change ...func(*APISettings)) product {
 	t.Helper()
-	return productOn(t, config, storetest.SQLite(t), &desktest.Engine{})
+	return productOn(t, config, storetest.SQLite(t), &desktest.Engine{}, change...)
 }
 
 // productOn is the front desk over a database that is there, and what the engine of its tickets knows.
-func productOn(t *testing.T, config api.Config, dsn string, engine *desktest.Engine) product {
+func productOn(t *testing.T, config api.Config, dsn string, engine *desktest.Engine, change ...func(*APISettings)) product {
 	t.Helper()
 	key, log := []byte(storetest.MasterKey), slog.New(slog.DiscardHandler)
 	s, err := store.Open(t.Context(), dsn, store.Options{MasterKey: key, Log: log})
@@ -58,11 +58,18 @@ func productOn(t *testing.T, config api.Config, dsn string, engine *desktest.Eng
 	t.Cleanup(func() { require.NoError(t, s.Close()) })
 	engine.Project = s.Ledger().Project
 	payloads := &workflows.Codec{Encrypt: true, Keys: func(ctx context.Context) ([]aead.Key, error) { return payloadKeys(ctx, s) }}
+	installation, err := s.Installation(t.Context())
+	require.NoError(t, err)
 	container := &Container{
-		Store: s, Client: absent{}, Engine: &workflows.Engine{Namespace: "default", Codec: payloads}, key: key,
+		Installation: installation,
+		Store:        s, Client: absent{}, Engine: &workflows.Engine{Namespace: "default", Codec: payloads}, key: key,
 		Desk: desk.New(s.Ledger(), engine, desk.Options{Log: log}),
 	}
-	server, err := container.API(APISettings{Config: config, Access: codec.Access{CodecApps: []string{"north", "admin"}, CodecOrigins: api.Origins{temporalUI}}}, prometheus.NewRegistry(), log)
+	settings := APISettings{Config: config, Access: codec.Access{CodecApps: []string{"north", "admin"}, CodecOrigins: api.Origins{temporalUI}}}
+	for _, f := range change {
+		f(&settings)
+	}
+	server, err := container.API(settings, prometheus.NewRegistry(), log)
 	require.NoError(t, err)
 	return product{t, config, container, server, engine, storetest.Raw(t, dsn)}
 }

@@ -43,21 +43,9 @@ func (s WorkerSettings) profiles() (notice.Profiles, error) {
 
 // Workers puts the workers together over the container. What they deliver is counted in metrics.
 func (c *Container) Workers(s WorkerSettings, partitions int, metrics prometheus.Registerer, log *slog.Logger) (worker.Workers, error) {
-	profiles, err := s.profiles()
+	deliveries, err := c.deliveries(s, partitions, log)
 	if err != nil {
 		return nil, err
-	}
-	deliveries := &activities.Deliveries{
-		Outbox:      c.Store.Outbox,
-		Sender:      activities.NewSender(activities.SenderOptions{Reach: s.Reach(), Now: time.Now}),
-		Secrets:     c.Store,
-		Lanes:       c.lanes(),
-		Profiles:    profiles,
-		Partitions:  partitions,
-		Concurrency: s.DeliveryConcurrency,
-		Hosts:       &activities.Hosts{Limit: s.DeliveryPerHost, Now: time.Now},
-		Now:         time.Now,
-		Log:         log,
 	}
 	if slices.Contains(s.WorkerQueues, workflows.QueueDeliveries) {
 		meter := activities.NewMeter(metrics, deliveries.Hosts, c.backlog)
@@ -78,6 +66,23 @@ func (c *Container) Workers(s WorkerSettings, partitions int, metrics prometheus
 		Retention:      &activities.Retention{Reader: c.Store, Deliveries: s.KeepDeliveries, Operations: s.KeepOperations, Audit: s.KeepAudit, Now: time.Now, Log: log},
 		DeploymentName: s.DeploymentName, BuildID: s.BuildID,
 	})
+}
+
+// deliveries is what delivers, and makes the requests of processes.
+func (c *Container) deliveries(s WorkerSettings, partitions int, log *slog.Logger) (*activities.Deliveries, error) {
+	profiles, err := s.profiles()
+	return &activities.Deliveries{
+		Outbox:      c.Store.Outbox,
+		Sender:      activities.NewSender(activities.SenderOptions{Reach: s.Reach(), Now: time.Now, Installation: c.Installation}),
+		Secrets:     c.Store,
+		Lanes:       c.lanes(),
+		Profiles:    profiles,
+		Partitions:  partitions,
+		Concurrency: s.DeliveryConcurrency,
+		Hosts:       &activities.Hosts{Limit: s.DeliveryPerHost, Now: time.Now},
+		Now:         time.Now,
+		Log:         log,
+	}, err
 }
 
 // lanes starts the workflows around deliveries.
