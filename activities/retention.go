@@ -29,6 +29,8 @@ const MinOperations = 24 * time.Hour
 type Reader interface {
 	// PruneDeliveries deletes up to limit deliveries that have been over since before that time, with their attempts.
 	PruneDeliveries(ctx context.Context, before time.Time, limit int) (int64, error)
+	// PruneSubscriptions deletes subscriptions that were deleted before then, or dropped and registered again, once no deliveries are left of them.
+	PruneSubscriptions(ctx context.Context, before time.Time, limit int) (int64, error)
 	// PruneStream does the same for published events, and forgets lanes of the stream that nothing is left of.
 	PruneStream(ctx context.Context, before time.Time, limit int) (int64, error)
 	// PruneOperations takes keys and answers from operations that are over and were claimed before that time.
@@ -55,11 +57,12 @@ const (
 
 // Pruned counts what was deleted.
 type Pruned struct {
-	Deliveries int64 `json:"deliveries"`
-	Events     int64 `json:"events"`
-	Operations int64 `json:"operations"`
-	Audit      int64 `json:"audit"`
-	More       bool  `json:"more,omitempty"` // there was not enough time for all
+	Deliveries    int64 `json:"deliveries"`
+	Subscriptions int64 `json:"subscriptions"`
+	Events        int64 `json:"events"`
+	Operations    int64 `json:"operations"`
+	Audit         int64 `json:"audit"`
+	More          bool  `json:"more,omitempty"` // there was not enough time for all
 }
 
 // Prune deletes what was kept long enough, a little at a time, so that nobody waits for it. It may be repeated.
@@ -80,6 +83,9 @@ func (k *Retention) Prune(ctx context.Context) (sum Pruned, err error) {
 	if err := prune(&sum.Deliveries, k.Deliveries, k.Reader.PruneDeliveries); err != nil {
 		return sum, fmt.Errorf("prune deliveries: %w", err)
 	}
+	if err := prune(&sum.Subscriptions, k.Deliveries, k.Reader.PruneSubscriptions); err != nil {
+		return sum, fmt.Errorf("prune subscriptions: %w", err)
+	}
 	if err := prune(&sum.Events, k.Deliveries, k.Reader.PruneStream); err != nil {
 		return sum, fmt.Errorf("prune the stream: %w", err)
 	}
@@ -89,7 +95,7 @@ func (k *Retention) Prune(ctx context.Context) (sum Pruned, err error) {
 	if err := prune(&sum.Audit, max(k.Audit, k.Operations, MinOperations), k.Reader.PruneAudit); err != nil {
 		return sum, fmt.Errorf("prune the audit: %w", err)
 	}
-	cmp.Or(k.Log, slog.Default()).Info("records.pruned", "deliveries", sum.Deliveries, "events", sum.Events, "operations", sum.Operations, "audit", sum.Audit, "more", sum.More)
+	cmp.Or(k.Log, slog.Default()).Info("records.pruned", "deliveries", sum.Deliveries, "subscriptions", sum.Subscriptions, "events", sum.Events, "operations", sum.Operations, "audit", sum.Audit, "more", sum.More)
 	return sum, nil
 }
 

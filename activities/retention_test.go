@@ -16,7 +16,9 @@ import (
 
 // records are so many old rows.
 type records struct {
-	deliveries, events          int64
+	deliveries, subscriptions   int64
+	events                      int64
+	beforeSubscriptions         time.Time
 	operations, audit           int64
 	beforeDeliveries, beforeOps time.Time
 	beforeEvents, beforeAudit   time.Time
@@ -38,6 +40,11 @@ func (r *records) take(n *int64, limit int) (int64, error) {
 func (r *records) PruneDeliveries(_ context.Context, before time.Time, limit int) (int64, error) {
 	r.beforeDeliveries = before
 	return r.take(&r.deliveries, limit)
+}
+
+func (r *records) PruneSubscriptions(_ context.Context, before time.Time, limit int) (int64, error) {
+	r.beforeSubscriptions = before
+	return r.take(&r.subscriptions, limit)
 }
 
 func (r *records) PruneStream(_ context.Context, before time.Time, limit int) (int64, error) {
@@ -78,12 +85,13 @@ func prune(t *testing.T, r *records, now func() time.Time, operations time.Durat
 func TestWhatWasKeptLongEnoughIsDeletedALittleAtATime(t *testing.T) {
 	now := time.Date(2026, 1, 2, 3, 4, 5, 0, time.UTC)
 	still := func() time.Time { return now }
-	r := &records{deliveries: 1234, events: 700, operations: 501, audit: 502}
+	r := &records{deliveries: 1234, subscriptions: 601, events: 700, operations: 501, audit: 502}
 	out, err := prune(t, r, still, 168*time.Hour)
 	require.NoError(t, err)
-	require.Equal(t, activities.Pruned{Deliveries: 1234, Events: 700, Operations: 501, Audit: 502}, out)
+	require.Equal(t, activities.Pruned{Deliveries: 1234, Subscriptions: 601, Events: 700, Operations: 501, Audit: 502}, out)
 	require.LessOrEqual(t, r.largest, 500)
 	require.Equal(t, now.Add(-720*time.Hour), r.beforeDeliveries)
+	require.Equal(t, now.Add(-720*time.Hour), r.beforeSubscriptions)
 	require.Equal(t, now.Add(-720*time.Hour), r.beforeEvents)
 	require.Equal(t, now.Add(-168*time.Hour), r.beforeOps)
 	require.Equal(t, now.Add(-2160*time.Hour), r.beforeAudit)

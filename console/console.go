@@ -40,8 +40,10 @@ type Reader interface {
 	// EntriesBefore gives the entries of a timeline that stand right before a position, oldest first: events, with Before completed, and alerts.
 	// Before the zero position stand all.
 	EntriesBefore(ctx context.Context, ticketID int64, before notice.Position, limit int) ([]notice.Entry, error)
-	// Registered lists the addresses of a ticket that are active or dropped, oldest first, with counts of their deliveries by state.
-	Registered(ctx context.Context, ticketID int64) ([]notice.Registration, error)
+	// Registered lists the addresses of a ticket that are active or dropped, oldest first, with counts of their deliveries by state, in pages.
+	Registered(ctx context.Context, ticketID int64, cursor string, limit int) (items []notice.Registration, next string, err error)
+	// Registration is one of them; NotFound.
+	Registration(ctx context.Context, of notice.Owner, id string) (notice.Registration, error)
 	// Deliveries lists all deliveries to one subscription, newest first, with every attempt. cursor as in ticket.Filter.
 	Deliveries(ctx context.Context, subscription, cursor string, limit int) (items []notice.DeliveryRecord, next string, err error)
 }

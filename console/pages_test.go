@@ -50,7 +50,7 @@ func at(k *kept) string { return "/ticket/" + k.ticket.Number }
 // address is the page of the first address that is told of a ticket.
 func (h *site) address(t testing.TB, k *kept) string {
 	t.Helper()
-	registered, err := h.records.Registered(t.Context(), k.ticket.ID)
+	registered, _, err := h.records.Registered(t.Context(), k.ticket.ID, "", ticket.MaxPage)
 	require.NoError(t, err)
 	return at(k) + "/deliveries/" + registered[0].ID
 }

@@ -81,7 +81,7 @@ func told(t testing.TB, r *records) (k *kept, good string) {
 	r.now = began
 	k = r.open(t, "north", ticket.Draft{Channel: ticket.ChannelIssue, App: "shop", Origin: "monitoring", Title: "Told of",
 		Callback: &ticket.Callback{URL: "https://shop.example.com/hooks/signalbox", Format: string(notice.FormatIssue), Profile: notice.Minutely}})
-	registered, err := r.Registered(t.Context(), k.ticket.ID)
+	registered, _, err := r.Registered(t.Context(), k.ticket.ID, "", ticket.MaxPage)
 	require.NoError(t, err)
 	good = registered[0].ID
 	for i := range 9 {

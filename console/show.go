@@ -66,6 +66,8 @@ type ticketView struct {
 	Fields    []fieldView
 	Relations []relationView
 	Addresses []addressView
+	// MoreAddresses says that there are more than are shown.
+	MoreAddresses bool
 }
 
 // show shows a ticket with all that belongs to it.
@@ -85,10 +87,11 @@ func (s *Console) show(q *request, h header) (err error) {
 		return err
 	}
 	p.Relations = relationsOf(h.Path, relations)
-	registered, err := s.Reader.Registered(q.ctx, h.ID)
+	registered, more, err := s.Reader.Registered(q.ctx, h.ID, "", ticket.MaxPage)
 	if err != nil {
 		return err
 	}
+	p.MoreAddresses = more != ""
 	for i, r := range registered {
 		a := s.addressOf(h, r)
 		if i < shownAddresses {
@@ -256,16 +259,15 @@ func (s *Console) deliveries(q *request, h header) error {
 	if err != nil {
 		return err
 	}
-	registered, err := s.Reader.Registered(q.ctx, h.ID)
-	if err != nil {
+	// Only an address of this ticket: deliveries are looked up by subscription alone.
+	registered, err := s.Reader.Registration(q.ctx, notice.Owner{Tenant: h.Ticket.Tenant, TicketID: h.ID}, id)
+	switch {
+	case ticket.Is(err, ticket.NotFound):
+		return errNoPage
+	case err != nil:
 		return err
 	}
-	// Only an address of this ticket: deliveries are looked up by subscription alone.
-	i := slices.IndexFunc(registered, func(r notice.Registration) bool { return r.ID == id })
-	if i < 0 {
-		return errNoPage
-	}
-	p := deliveriesPage{h, s.addressOf(h, registered[i]), cursor != ""}
+	p := deliveriesPage{h, s.addressOf(h, registered), cursor != ""}
 	if err := s.listDeliveries(q, &p.Address, cursor, pageDeliveries); err != nil {
 		return err
 	}

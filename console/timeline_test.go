@@ -107,7 +107,7 @@ func TestTheTimelineTellsOfDeliveries(t *testing.T) {
 	for i := range addresses {
 		h.records.register(t, k, fmt.Sprintf("https://shop.example.com:8443/%d", i))
 	}
-	registered, err := h.records.Registered(t.Context(), k.ticket.ID)
+	registered, _, err := h.records.Registered(t.Context(), k.ticket.ID, "", ticket.MaxPage)
 	require.NoError(t, err)
 	h.records.do(t, k, ticket.Command{Action: ticket.Relate, Operator: "li.lei", Relation: &ticket.Relation{Type: "host", Content: []string{"db-1"}}})
 	var gaveUp notice.Work

@@ -16,6 +16,9 @@ const (
 	FormatPublish Format = "publish" // seed 003, sent by us
 )
 
+// MaxNotifications is how many addresses may be registered on a ticket: whatever happens to it is written down for each.
+const MaxNotifications = 100
+
 // SubscriptionState says whether an address is still told.
 type SubscriptionState string
 

@@ -228,7 +228,7 @@ func TestRecordingIsOneTransactionAndReplayed(t *testing.T) {
 		wg.Wait()
 		require.Len(t, answers, 1)
 		require.Equal(t, 1, ran)
-		subs, err := b.Registered(t.Context(), s.ticket.ID)
+		subs, _, err := b.Registered(t.Context(), s.ticket.ID, "", 0)
 		require.NoError(t, err)
 		require.Len(t, subs, 1)
 

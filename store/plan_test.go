@@ -257,7 +257,7 @@ func exercise(t *testing.T, b *bench) {
 		return desk.Answer{}, err
 	})
 	require.NoError(t, err)
-	registered, err := b.Registered(t.Context(), s.ticket.ID)
+	registered, _, err := b.Registered(t.Context(), s.ticket.ID, "", 0)
 	require.NoError(t, err)
 	sub := registered[0].Subscription
 	b.act(s, ticket.Command{Action: ticket.Accept})
@@ -332,6 +332,8 @@ func exercise(t *testing.T, b *bench) {
 	_, err = b.outbox.Redeliveries(t.Context(), 10)
 	require.NoError(t, err)
 	_, err = b.PruneDeliveries(t.Context(), b.clock.Now().Add(-time.Hour), 10)
+	require.NoError(t, err)
+	_, err = b.PruneSubscriptions(t.Context(), b.clock.Now().Add(-time.Hour), 10)
 	require.NoError(t, err)
 	require.NoError(t, b.Unsubscribe(t.Context(), ownerOf(s.ticket), again.ID))
 	require.NoError(t, b.Unsubscribe(t.Context(), ownerOf(s.ticket), sub.ID))

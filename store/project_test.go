@@ -279,7 +279,7 @@ func (b *bench) same(t require.TestingT, s *story) {
 	for _, m := range said {
 		require.Equal(t, messages[m.ID], m.Content)
 	}
-	subs, err := b.Registered(ctx, id)
+	subs, _, err := b.Registered(ctx, id, "", 0)
 	require.NoError(t, err)
 	if s.events[0].After.Opening.Callback == nil {
 		require.Empty(t, subs)
@@ -341,7 +341,7 @@ func TestATransactionThatIsGivenUpLeavesNothing(t *testing.T) {
 			return desk.Answer{}, ticket.Refuse(ticket.Conflict, "changed my mind")
 		})
 		require.True(t, ticket.Is(err, ticket.Conflict))
-		subs, err := b.Registered(t.Context(), s.ticket.ID)
+		subs, _, err := b.Registered(t.Context(), s.ticket.ID, "", 0)
 		require.NoError(t, err)
 		require.Empty(t, subs)
 		err = b.ledger.Project(ctx, s.ticket.Identity, s.do(ticket.Command{Action: ticket.Accept}))

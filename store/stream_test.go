@@ -154,7 +154,7 @@ func TestTicketsPublishIntoTheStream(t *testing.T) {
 		for _, r := range b.deliveries(all) {
 			require.Equal(t, s.ticket.ID, r.Lane.TicketID, "the ticket's own lane")
 		}
-		registered, err := b.Registered(t.Context(), s.ticket.ID)
+		registered, _, err := b.Registered(t.Context(), s.ticket.ID, "", 0)
 		require.NoError(t, err)
 		require.Len(t, b.bodies(registered[0].Subscription), 3, "who follows the one ticket is told in its own format")
 		require.Zero(t, b.count(`SELECT COUNT(*) FROM stream`), "the ticket's events are kept already")

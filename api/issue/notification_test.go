@@ -2,6 +2,9 @@ package issue_test
 
 import (
 	"encoding/json"
+	"fmt"
+	"net/http"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -38,6 +41,41 @@ func (b bench) owe(number, address string) notice.Work {
 	b.happen(number)
 	works := b.back.Waiting(address)
 	return works[len(works)-1]
+}
+
+func TestNotificationsAreBoundedAndListedInPages(t *testing.T) {
+	b := setup(t)
+	path := "/api/issue/" + b.open() + "/notification"
+	for i := range notice.MaxNotifications {
+		require.Equal(t, http.StatusOK, b.Do("POST", path, map[string]any{"url": fmt.Sprintf("HTTPS://Example.com/%d", i)}).Status)
+	}
+	a := b.Do("POST", path, map[string]any{"url": "https://example.com/more"})
+	require.Equal(t, http.StatusTooManyRequests, a.Status)
+	require.Contains(t, string(a.Body), "a ticket has at most 100 notifications, and this one has 100")
+	var urls []string
+	cursor := ""
+	for pages := 1; ; pages++ {
+		var page struct {
+			Items []registration
+			Next  string `json:"next_cursor"`
+		}
+		b.Result(b.Do("GET", path+"?limit=30&cursor="+cursor, nil), &page)
+		for _, r := range page.Items {
+			urls = append(urls, r.URL)
+		}
+		if cursor = page.Next; cursor == "" {
+			require.Equal(t, 4, pages)
+			break
+		}
+	}
+	require.Len(t, urls, notice.MaxNotifications)
+	require.ElementsMatch(t, urls, slices.Compact(slices.Sorted(slices.Values(urls))), "each once")
+	require.Contains(t, urls, "https://example.com/99", "in its one spelling")
+	for query, field := range map[string]string{"limit=0": "limit", "limit=201": "limit", "cursor=x": "cursor", "page=2": "page"} {
+		a := b.Do("GET", path+"?"+query, nil)
+		require.Equal(t, http.StatusBadRequest, a.Status, query)
+		require.Contains(t, string(a.Body), field)
+	}
 }
 
 func TestNotifications(t *testing.T) {

@@ -141,15 +141,23 @@ func (h *Handler) speak(c *fiber.Ctx, action ticket.Action, cid string) error {
 }
 
 func (h *Handler) addresses(c *fiber.Ctx) error {
+	q, err := api.ReadQuery(c)
+	if err != nil {
+		return err
+	}
+	limit, cursor := q.Page()
+	if err := q.Err(); err != nil {
+		return err
+	}
 	t, err := h.ticket(c)
 	if err != nil {
 		return err
 	}
-	registered, err := h.Addresses.Registered(api.Context(c), t.ID)
+	registered, next, err := h.Addresses.Registered(api.Context(c), t.ID, cursor, limit)
 	if err != nil {
 		return err
 	}
-	return houseapi.Respond(c, houseapi.Items[address]{Items: api.Each(registered, addressOf)})
+	return houseapi.Respond(c, houseapi.Items[address]{Items: api.Each(registered, addressOf), Next: next})
 }
 
 func (h *Handler) register(c *fiber.Ctx, in registering) error {

@@ -59,7 +59,7 @@ func (h *Handler) Family() api.Family {
 			{Method: http.MethodPost, Path: one + "/conversation", Scope: desk.Write, Handler: h.say},
 			{Method: http.MethodGet, Path: one + "/conversation/:cid", Scope: desk.Read, Handler: h.message},
 			{Method: http.MethodPut, Path: one + "/conversation/:cid", Scope: desk.Write, Handler: h.revise},
-			{Method: http.MethodGet, Path: one + "/notification", Scope: desk.Read, Handler: h.addresses},
+			{Method: http.MethodGet, Path: one + "/notification", Scope: desk.Read, Query: true, Handler: h.addresses},
 			{Method: http.MethodPost, Path: one + "/notification", Scope: desk.Write, Handler: api.Body(h.register)},
 		}, h.subscriptions().Routes(one+"/notification/:nid")...),
 	}

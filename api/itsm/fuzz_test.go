@@ -50,7 +50,7 @@ func FuzzCalls(f *testing.F) {
 			t.Fatal(err)
 		}
 		c.Do("POST", native+"ticket/operate_ticket/", `{"sn":"`+called+`","operator":"admin","action_type":"TERMINATE"}`).Into(200, &struct{}{})
-		registered, err := back.Registered(t.Context(), over.ID)
+		registered, _, err := back.Registered(t.Context(), over.ID, "", 0)
 		if err != nil {
 			t.Fatal(err)
 		}

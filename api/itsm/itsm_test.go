@@ -141,7 +141,7 @@ func (b *bench) fast(change members) string {
 func (b *bench) called(sn string) notice.Work {
 	b.T.Helper()
 	b.done(b.vote(sn, "alice", "true", ""), nil)
-	registered, err := b.back.Registered(b.T.Context(), b.ticket(sn).ID)
+	registered, _, err := b.back.Registered(b.T.Context(), b.ticket(sn).ID, "", 0)
 	require.NoError(b.T, err)
 	require.Len(b.T, registered, 1)
 	works := b.back.Waiting(registered[0].ID)

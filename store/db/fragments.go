@@ -9,5 +9,8 @@ const Hosted = `(substr(s.url, 1, length(s.host) + 9) = 'https://' || s.host || 
 // EffectiveState is the state of a subscription, as far as what is born is concerned: only an active one is sent it, and not before what is older.
 const EffectiveState = `CASE WHEN turning = '' THEN state ELSE 'paused' END`
 
+// Owed is the condition for subscriptions that what happens to their ticket is kept for. It is spelled like the index's own.
+const Owed = `state IN ('active', 'dropped') AND successor = ''`
+
 // Following is the condition for lasting subscriptions that events are kept for. It is spelled like the indexes' own.
 const Following = `ticket_id = 0 AND state IN ('active', 'paused', 'dropped')`

@@ -46,6 +46,15 @@ func (w *Where) AndIn(column string, list []string) {
 // After adds that a row stands behind the one with which the page before ended, in descending order of the columns. at gives the values of
 // these from a cursor. An empty cursor asks for the first page; Invalid, field "cursor": it is no cursor.
 func (w *Where) After(cursor, columns string, at func(Cursor) []any) error {
+	return w.behind(cursor, columns, "<", at)
+}
+
+// AfterAscending is After in ascending order.
+func (w *Where) AfterAscending(cursor, columns string, at func(Cursor) []any) error {
+	return w.behind(cursor, columns, ">", at)
+}
+
+func (w *Where) behind(cursor, columns, comparison string, at func(Cursor) []any) error {
 	if cursor == "" {
 		return nil
 	}
@@ -54,7 +63,7 @@ func (w *Where) After(cursor, columns string, at func(Cursor) []any) error {
 		return err
 	}
 	values := at(c)
-	w.And("("+columns+") < (?"+strings.Repeat(", ?", len(values)-1)+")", values...)
+	w.And("("+columns+") "+comparison+" (?"+strings.Repeat(", ?", len(values)-1)+")", values...)
 	return nil
 }
 

@@ -7,6 +7,7 @@ import (
 
 	"signalbox/notice"
 	"signalbox/store/db"
+	"signalbox/ticket"
 )
 
 // address gives the address of a row in its one spelling, with its host. A version of the program that knew neither may have written the row, or changed
@@ -18,9 +19,12 @@ func (r subscriptionRow) address() notice.Address {
 	return notice.AddressOf(r.URL)
 }
 
-// atAddress lists the owner's subscriptions of an address (in its one spelling) in that format and state, oldest first.
-func (o *Outbox) atAddress(ctx context.Context, q *db.Tx, own owner, url string, f notice.Format, state notice.SubscriptionState) ([]notice.Subscription, error) {
-	list, err := o.list(ctx, q, own, ` AND (url = ? OR host = '') AND format = ? AND state = ? ORDER BY created_at, id`, url, string(f), string(state))
+// atAddress lists the ticket's subscriptions of an address, however it is spelled, in the format of want and in that state, oldest first, without those that were
+// registered again since.
+func (o *Outbox) atAddress(ctx context.Context, q *db.Tx, t ticket.Ticket, want notice.Subscription, state notice.SubscriptionState) ([]notice.Subscription, error) {
+	url := notice.AddressOf(want.URL).URL
+	list, err := o.list(ctx, q, ofTicket(t.ID), ` AND tenant = ? AND `+db.Owed+` AND (url = ? OR host = '') AND format = ? AND state = ? ORDER BY created_at, id`,
+		t.Tenant, url, string(want.Format), string(state))
 	return slices.DeleteFunc(list, func(s notice.Subscription) bool { return s.URL != url }), err
 }
 

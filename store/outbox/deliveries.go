@@ -65,7 +65,7 @@ type follower struct {
 func (o *Outbox) Enqueue(ctx context.Context, q *db.Tx, steps []Step) error {
 	last := steps[len(steps)-1].After
 	var followers []follower
-	err := q.All(ctx, &followers, `SELECT id, format, `+db.EffectiveState+` AS state FROM subscriptions WHERE tenant = ? AND ticket_id = ? AND state IN ('active', 'dropped') AND successor = ''
+	err := q.All(ctx, &followers, `SELECT id, format, `+db.EffectiveState+` AS state FROM subscriptions WHERE tenant = ? AND ticket_id = ? AND `+db.Owed+`
 		ORDER BY created_at, id`, last.Tenant, last.ID)
 	if err != nil {
 		return db.Wrap("list subscriptions", err)

@@ -2,6 +2,7 @@ package outbox
 
 import (
 	"context"
+	"fmt"
 
 	"signalbox/notice"
 	"signalbox/store/db"
@@ -9,7 +10,8 @@ import (
 )
 
 // Register gives the active subscription of that address on the ticket, however it was spelled, or makes one with a secret of its own. What is held
-// for the address from when it was dropped stays with the subscription that was dropped, until somebody has it delivered again.
+// for the address from when it was dropped stays with the subscription that was dropped, until somebody has it delivered again. TooMany: the ticket has as
+// many as it may have.
 func (o *Outbox) Register(ctx context.Context, t ticket.Ticket, url string) (sub notice.Subscription, err error) {
 	err = o.db.Write(ctx, func(ctx context.Context, q *db.Tx) error {
 		// Locked until the end, so that one address is not registered twice at the same moment.
@@ -20,12 +22,20 @@ func (o *Outbox) Register(ctx context.Context, t ticket.Ticket, url string) (sub
 		case !known:
 			return ticket.Refuse(ticket.NotFound, "there is no such ticket")
 		}
-		sub, err = o.SubscribeTicket(ctx, q, stored, notice.Subscription{URL: url, Format: notice.FormatIssue, Profile: notice.Minutely})
+		want := notice.Subscription{URL: url, Format: notice.FormatIssue, Profile: notice.Minutely}
+		there, err := o.atAddress(ctx, q, stored, want, notice.Active)
 		if err != nil {
 			return err
 		}
+		if len(there) > 0 {
+			sub = there[0]
+			return nil
+		}
+		if sub, err = o.SubscribeTicket(ctx, q, stored, want); err != nil {
+			return err
+		}
 		// One that was dropped under that address keeps what is held for it, and gets no deliveries from now on.
-		dropped, err := o.atAddress(ctx, q, ofTicket(t.ID), sub.URL, sub.Format, notice.Dropped)
+		dropped, err := o.atAddress(ctx, q, stored, want, notice.Dropped)
 		if err != nil {
 			return err
 		}
@@ -34,7 +44,7 @@ func (o *Outbox) Register(ctx context.Context, t ticket.Ticket, url string) (sub
 				return db.Wrap("succeed a subscription", err)
 			}
 		}
-		return nil
+		return o.roomForTicket(ctx, q, stored)
 	})
 	return sub, err
 }
@@ -42,7 +52,7 @@ func (o *Outbox) Register(ctx context.Context, t ticket.Ticket, url string) (sub
 // SubscribeTicket gives the ticket's active subscription of that address and format, or adds one with a secret of its own; without secret and
 // headers either way. The ticket's row is held.
 func (o *Outbox) SubscribeTicket(ctx context.Context, q *db.Tx, t ticket.Ticket, want notice.Subscription) (notice.Subscription, error) {
-	list, err := o.atAddress(ctx, q, ofTicket(t.ID), notice.AddressOf(want.URL).URL, want.Format, notice.Active)
+	list, err := o.atAddress(ctx, q, t, want, notice.Active)
 	if err != nil {
 		return notice.Subscription{}, err
 	}
@@ -55,15 +65,40 @@ func (o *Outbox) SubscribeTicket(ctx context.Context, q *db.Tx, t ticket.Ticket,
 	return sub, err
 }
 
-// Registered lists the subscriptions of a ticket that are active or dropped, oldest first, with counts of their deliveries by state.
-func (o *Outbox) Registered(ctx context.Context, ticketID int64) (list []notice.Registration, err error) {
+// roomForTicket refuses a subscription that was just added beyond notice.MaxNotifications. It counts those that what happens to the ticket is kept for; one that
+// was registered again counts once.
+func (o *Outbox) roomForTicket(ctx context.Context, q *db.Tx, t ticket.Ticket) error {
+	var n int
+	if err := q.Get(ctx, &n, `SELECT COUNT(*) FROM subscriptions WHERE tenant = ? AND ticket_id = ? AND `+db.Owed, t.Tenant, t.ID); err != nil {
+		return db.Wrap("count subscriptions", err)
+	}
+	if n > notice.MaxNotifications {
+		return ticket.Refuse(ticket.TooMany, fmt.Sprintf("a ticket has at most %d notifications, and this one has %d; delete those that are not needed", notice.MaxNotifications, n-1))
+	}
+	return nil
+}
+
+// Registered lists the subscriptions of a ticket that are active or dropped, oldest first, with counts of their deliveries by state. cursor is empty or next of
+// the page before; anything else is Invalid, field "cursor". limit is 1 to ticket.MaxPage; 0 is ticket.DefaultPage.
+func (o *Outbox) Registered(ctx context.Context, ticketID int64, cursor string, limit int) (list []notice.Registration, next string, err error) {
+	var w db.Where
+	own := ofTicket(ticketID)
+	w.And(own.where, own.args...)
+	if err := w.AfterAscending(cursor, `created_at, id`, func(c db.Cursor) []any { return []any{db.At(c.At), c.ID} }); err != nil {
+		return nil, "", err
+	}
 	err = o.db.Read(ctx, func(q *db.Tx) error {
-		own := ofTicket(ticketID)
-		subs, err := o.list(ctx, q, own, ` ORDER BY created_at, id`)
+		var rows []subscriptionRow
+		rows, next, err = db.ReadPage(ctx, q, limit, `SELECT `+subscriptionColumns+` FROM subscriptions WHERE `+w.String()+` ORDER BY created_at, id LIMIT ?`, w.Args(),
+			func(r subscriptionRow) db.Cursor { return db.Cursor{At: r.CreatedAt.Time, N: 1, ID: r.ID} })
+		if err != nil {
+			return db.Wrap("list subscriptions", err)
+		}
+		subs, err := db.Convert(rows, subscriptionRow.subscription)
 		if err == nil {
 			list, err = o.withCounts(ctx, q, own, subs)
 		}
 		return err
 	})
-	return list, err
+	return list, next, err
 }

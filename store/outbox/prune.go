@@ -32,6 +32,30 @@ func (o *Outbox) PruneDeliveries(ctx context.Context, before time.Time, limit in
 	return pruned, err
 }
 
+// over is the condition for subscriptions that nothing is sent to, nor kept for, ever again. It is spelled like the index subscriptions_over.
+const over = `ended_at IS NOT NULL AND (state = 'deleted' OR state = 'dropped' AND successor <> '')`
+
+// PruneSubscriptions deletes up to limit subscriptions that were deleted before that time, or dropped and registered again, and have no deliveries any more.
+// Of those that are deleted it wipes the secrets where a version that kept them has left some.
+func (o *Outbox) PruneSubscriptions(ctx context.Context, before time.Time, limit int) (pruned int64, err error) {
+	err = o.db.Write(ctx, func(ctx context.Context, q *db.Tx) error {
+		// Whoever holds one of them is left to it: waiting would have to keep to the order of locks.
+		sealed := q.Locking(`SELECT id FROM subscriptions WHERE `+over+` AND state = 'deleted' AND (secret <> '' OR headers <> '') LIMIT ?`, db.SkipLocked)
+		if _, err := q.Exec(ctx, `UPDATE subscriptions SET `+noSecrets+` WHERE id IN (`+sealed+`)`, limit); err != nil {
+			return db.Wrap("wipe the secrets of subscriptions", err)
+		}
+		var ids []string
+		idle := `SELECT id FROM subscriptions WHERE ended_at < ? AND ` + over + ` AND turning = '' AND NOT EXISTS (SELECT 1 FROM deliveries d WHERE d.subscription_id = subscriptions.id)
+			AND NOT EXISTS (SELECT 1 FROM redeliveries r WHERE r.subscription_id = subscriptions.id) ORDER BY ended_at LIMIT ?`
+		if err := q.All(ctx, &ids, q.Locking(idle, db.SkipLocked), db.At(before), limit); err != nil || len(ids) == 0 {
+			return db.Wrap("list old subscriptions", err)
+		}
+		pruned, err = q.ExecIn(ctx, `DELETE FROM subscriptions WHERE id IN (?)`, ids)
+		return db.Wrap("delete old subscriptions", err)
+	})
+	return pruned, err
+}
+
 // PruneStream deletes up to limit events that were published before that time, and forgets as many lanes of the stream that were last used before
 // then and have no deliveries any more.
 func (o *Outbox) PruneStream(ctx context.Context, before time.Time, limit int) (pruned int64, err error) {

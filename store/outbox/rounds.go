@@ -73,7 +73,7 @@ func (o *Outbox) target(ctx context.Context, q *db.Tx, own owner, id string, dry
 		_, err := q.Exec(ctx, `UPDATE subscriptions SET state = 'active', reason = '', ended_at = NULL, failing_since = NULL WHERE id = ? AND state = 'dropped'`, id)
 		return id, db.Wrap("make a callback active again", err)
 	}
-	list, err := o.atAddress(ctx, q, own, sub.URL, sub.Format, notice.Active)
+	list, err := o.atAddress(ctx, q, ticket.Ticket{Identity: ticket.Identity{ID: own.ticket, Tenant: sub.Tenant}}, sub, notice.Active)
 	switch {
 	case err != nil:
 		return "", err

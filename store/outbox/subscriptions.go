@@ -200,7 +200,8 @@ func filterColumns(sub notice.Subscription) (filter string, form int, selector s
 	return string(raw), int(s), selector, nil
 }
 
-// Unsubscribe deletes a subscription: nothing more is sent, what is pending or held is cancelled. NotFound as with Registration.
+// Unsubscribe deletes a subscription: nothing more is sent, what is pending or held is cancelled, and its secrets and headers are gone. PruneSubscriptions deletes
+// the row. NotFound as with Registration.
 func (o *Outbox) Unsubscribe(ctx context.Context, of notice.Owner, id string) error {
 	return o.db.Write(ctx, func(ctx context.Context, q *db.Tx) error {
 		own := ownerOf(of)
@@ -209,7 +210,7 @@ func (o *Outbox) Unsubscribe(ctx context.Context, of notice.Owner, id string) er
 				return err
 			}
 		}
-		n, err := q.Exec(ctx, `UPDATE subscriptions SET state = 'deleted', ended_at = ? WHERE id = ? AND `+own.where, append([]any{db.At(q.Now()), id}, own.args...)...)
+		n, err := q.Exec(ctx, `UPDATE subscriptions SET state = 'deleted', ended_at = ?, `+noSecrets+` WHERE id = ? AND `+own.where, append([]any{db.At(q.Now()), id}, own.args...)...)
 		switch {
 		case err != nil:
 			return db.Wrap("delete a subscription", err)
@@ -219,6 +220,9 @@ func (o *Outbox) Unsubscribe(ctx context.Context, of notice.Owner, id string) er
 		return o.beginTransition(ctx, q, id)
 	})
 }
+
+// noSecrets wipes what of a subscription is encrypted.
+const noSecrets = `secret = '', older = '[]', headers = ''`
 
 // Rotate gives a subscription a new secret, which nobody can ask for again. Earlier ones go on signing beside it, each for 24 hours from its own
 // rotation. NotFound as with Registration; Conflict: it is a ticket's, and was dropped; TooMany: too many earlier ones still sign.

@@ -384,7 +384,7 @@ func (d *debtor) checkOrder(t *testing.T, r *crowd, lanes, each int) {
 		var ticketID int64
 		_, err := fmt.Sscan(n, &ticketID)
 		require.NoError(t, err)
-		registered, err := d.Registered(t.Context(), ticketID)
+		registered, _, err := d.Registered(t.Context(), ticketID, "", 0)
 		require.NoError(t, err)
 		require.Len(t, registered, 1)
 		records, _, err := d.Deliveries(t.Context(), registered[0].ID, "", 200)

@@ -98,6 +98,7 @@ func TestEveryListGoesOnByItsCursor(t *testing.T) {
 		p.must(p.call("POST", "/api/issue/"+x.number+"/conversation", secret, object{"author": "ann", "content": fmt.Sprint(i)}))
 		p.must(p.call("PUT", "/api/issue/"+x.number+"/relations/manifest", secret, object{"content": []string{fmt.Sprint(i)}}))
 		p.must(p.call("POST", "/api/subscription", secret, object{"url": "https://hooks.example.com/", "topic": fmt.Sprint(i)}))
+		p.must(p.call("POST", "/api/issue/"+x.number+"/notification", secret, object{"url": fmt.Sprint("https://hooks.example.com/", i)}))
 		p.must(p.call("POST", "/api/subscription/"+x.subscription+"/test", secret, nil))
 	}
 	type page struct {
