@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -106,6 +107,31 @@ func TestARequestIsKnownByItsRoute(t *testing.T) {
 		other, err = claim("/api/issue/IM1", "/api/issue/IM1", "f")
 		require.NoError(t, err)
 		require.NotEqual(t, first, other)
+	})
+}
+
+// TestOneOfManySpellingsIsClaimed: asked at once, each by another spelling of the address, one claims and the others hear that it is at it.
+func TestOneOfManySpellingsIsClaimed(t *testing.T) {
+	both(t, func(t *testing.T, b *bench) {
+		const callers = 12
+		var claimed, busy atomic.Int32
+		var all sync.WaitGroup
+		for i := range callers {
+			op := b.operation("k")
+			op.Request.Path, op.Request.Route = fmt.Sprintf("/api/issue?%s", strings.Repeat("&", i)), "/api/issue"
+			all.Go(func() {
+				switch _, fresh, err := b.ledger.Claim(context.Background(), op, nothing); {
+				case err == nil && fresh:
+					claimed.Add(1)
+				case ticket.Is(err, ticket.Busy):
+					busy.Add(1)
+				default:
+					t.Errorf("%v %v", fresh, err)
+				}
+			})
+		}
+		all.Wait()
+		require.EqualValues(t, []int32{1, callers - 1}, []int32{claimed.Load(), busy.Load()})
 	})
 }
 
