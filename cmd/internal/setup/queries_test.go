@@ -122,7 +122,9 @@ func TestEveryListGoesOnByItsCursor(t *testing.T) {
 			return list
 		}
 		whole := read("cursor", "", 200)
-		require.Empty(t, whole.Result.Next, g.path)
+		if next := whole.Result.Next; next != "" { // what is followed always tells where to go on
+			require.Empty(t, read("cursor", next, 200).Result.Items, g.path)
+		}
 		require.Greater(t, len(whole.Result.Items), 2, "%s has too little for pages", g.path)
 		for _, name := range []string{"cursor", "after"} { // the older word
 			if !g.takes(name) {
@@ -134,7 +136,7 @@ func TestEveryListGoesOnByItsCursor(t *testing.T) {
 				require.LessOrEqual(t, len(list.Result.Items), 1)
 				all = append(all, list.Result.Items...)
 				require.LessOrEqual(t, len(all), len(whole.Result.Items), "%s goes on for ever by %s", g.path, name)
-				if cursor = list.Result.Next; cursor == "" {
+				if cursor = list.Result.Next; cursor == "" || len(list.Result.Items) == 0 {
 					break
 				}
 			}
