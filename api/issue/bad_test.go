@@ -38,6 +38,14 @@ func TestAMemberAtTheWrongLevelIsNamed(t *testing.T) {
 		b.Refused(accept("", `"`+name+`":"x"`), 400, "parameter."+name+": belongs beside parameter")
 	}
 	require.Equal(t, "triggered", b.read(number)["phase"])
+	for what, says := range map[string]string{`"targets":["wang"]`: "targets: are nothing that accept takes", `"resend":true`: "resend: is nothing that accept takes"} {
+		b.Refused(accept("", what), 400, says)
+	}
+	confirm := func(comment string) apitest.Answer {
+		return b.handle(number, "confirm", map[string]any{"virtual_confirm_result": true, "virtual_confirm_comment": "good", "comment": comment})
+	}
+	b.Refused(confirm("bad"), 400, "comment: says something else than virtual_confirm_comment")
+	b.Refused(confirm("good"), 409, "confirm")
 	b.Result(accept(`,"more":1,"comment":null`, `"more":1,"node":null`), nil)
 }
 

@@ -83,6 +83,7 @@ type (
 		Fields   flow.Values `json:"fields"`
 		OnBehalf *string     `json:"on_behalf"`
 		Resend   *bool       `json:"resend"`
+		Verdict  any         `json:"virtual_confirm_comment"` // which confirm keeps in their place
 	}
 	migrating struct {
 		Version  *int              `json:"version"`
@@ -134,8 +135,8 @@ func (p acting) untaken(f *ticket.Faults, action ticket.Action) {
 		return
 	}
 	for name, text := range map[string]*string{"comment": p.Comment, "reason": p.Reason} {
-		if api.Value(text) != "" {
-			f.Add(name, "is nothing that confirm takes; virtual_confirm_comment is")
+		if text := api.Value(text); text != "" && text != p.Verdict { // saying it twice loses nothing
+			f.Add(name, "says something else than virtual_confirm_comment, which is what confirm keeps")
 		}
 	}
 }
