@@ -86,7 +86,11 @@ func (r *timeReader) read(t *testing.T) {
 			}
 			Next string `json:"next_cursor"`
 		}
-		a := r.must(t, "GET", "/api/issue?limit=200&created_after="+url.QueryEscape(since)+"&cursor="+url.QueryEscape(cursor), nil)
+		query := url.Values{"limit": {"200"}, "created_after": {since}}
+		if cursor != "" {
+			query.Set("cursor", cursor)
+		}
+		a := r.must(t, "GET", "/api/issue?"+query.Encode(), nil)
 		require.NoError(t, a.result(&page))
 		for i, item := range page.Items {
 			r.seen[item.ID] = true
