@@ -168,6 +168,7 @@ func errorLine(err error) string {
 	var blocked *notice.BlockedError
 	var dns *net.DNSError
 	var operation *net.OpError
+	over := errors.Is(err, context.DeadlineExceeded) // which may be said around the other
 	if errors.As(err, &outer) {
 		err = outer.Err
 	}
@@ -176,9 +177,9 @@ func errorLine(err error) string {
 		err = blocked
 	case errors.As(err, &dns):
 		err = fmt.Errorf("look up %s: %s", dns.Name, dns.Err)
-	case errors.Is(err, context.DeadlineExceeded) && errors.As(err, &operation) && operation.Op == "dial":
+	case over && errors.As(err, &operation) && operation.Op == "dial":
 		err = errors.New("no connection in time")
-	case errors.Is(err, context.DeadlineExceeded):
+	case over:
 		err = errors.New("the time was over")
 	case errors.As(err, &operation):
 		err = fmt.Errorf("%s: %w", operation.Op, operation.Err)
