@@ -311,12 +311,12 @@ func TestAHostWithVeryManyLanesHidesNobody(t *testing.T) {
 		}
 		b.project(s, s.relate("manifest", "1")...)
 		part := notice.Partition(s.ticket.ID, 16)
-		works, err := b.outbox.Pending(t.Context(), part, []notice.Lane{{Subscription: "x", TicketID: 1}}, 10, "http://a.example", "https://b.example")
+		works, err := b.outbox.Pending(t.Context(), part, []notice.Lane{{Subscription: "x", TicketID: 1}}, 10, "a.example", "b.example")
 		require.NoError(t, err)
 		var urls []string
 		for _, w := range works {
 			urls = append(urls, w.Subscription.URL)
 		}
-		require.ElementsMatch(t, []string{"http://a.example:8080/1", "http://a.example.com/1", "https://a.example/1"}, urls)
+		require.ElementsMatch(t, []string{"http://a.example:8080/1", "http://a.example.com/1"}, urls, "one host by either scheme, as for its share of tries")
 	})
 }
