@@ -8,6 +8,7 @@ import (
 	"path"
 	"slices"
 	"strings"
+	"sync"
 )
 
 //go:embed *.yaml assets
@@ -21,8 +22,10 @@ type Document struct {
 	YAML []byte
 }
 
-// Documents gives all documents, the issue family's first.
-func Documents() []Document {
+// Documents gives all documents as they are served, the issue family's first.
+func Documents() []Document { return slices.Clone(documents()) }
+
+var documents = sync.OnceValue(func() []Document {
 	names, err := fs.Glob(files, "*.yaml")
 	if err != nil {
 		panic("openapi: " + err.Error()) // the pattern is a constant
@@ -32,6 +35,9 @@ func Documents() []Document {
 		text, err := files.ReadFile(name)
 		if err != nil {
 			panic("openapi: " + err.Error()) // it was listed a moment ago
+		}
+		if text, err = complete(text); err != nil {
+			panic("openapi: " + name + ": " + err.Error()) // it is embedded
 		}
 		all = append(all, Document{Name: strings.TrimSuffix(name, path.Ext(name)), YAML: text})
 	}
@@ -45,4 +51,4 @@ func Documents() []Document {
 		return strings.Compare(a.Name, b.Name)
 	})
 	return all
-}
+})
