@@ -176,6 +176,37 @@ nodes:
 	require.Contains(t, faults[0].Message, "take more than 1000000 steps in all")
 }
 
+// What a request's answer is read by is held to the same when it is published, although nobody knows what an answer holds: each part of it may be a text or a
+// list as large as the whole, and is worked through wherever the expression hides it.
+func TestReadingAnAnswerHasToBeAffordable(t *testing.T) {
+	const source = `
+key: reader
+name: Reader
+nodes:
+- {id: c, name: C, type: call, call: {url: 'https://h/x', success: '%s', answer: {y: '%s'}}, fields: [{key: y, type: STRING}], next: e}
+- {id: e, name: E, type: end}`
+	for _, code := range []string{
+		`status == 201 and body.id != ""`, `any(body.items, {#.name == "x" and #.size > 3})`, `status in body.list`, `body.a == body.b`, `len(body.text) > 3 and "x" in headers`,
+		`lower(headers["x-state"]) startsWith "done"`, `body.code[:20] matches "^[A-Z]{3}$"`, `max(body.sizes) > min(body.sizes)`, `body?.x?.y ?? true`, `not body.ok`,
+		`all(body.items, {#.tags[0] == body.items[0].tags[0]})`, `body.text + "x" == string(body.number)`, `body`,
+	} {
+		_, faults := Parse(fmt.Appendf(nil, source, "status == 200", code))
+		require.Empty(t, faults, code)
+	}
+	for _, code := range []string{
+		`any(body.items, {body.text contains #})`, `any(body.items, {body.a.b[0].c contains #.name})`, `all(body, {len(body.text) > 3})`, `none(body.l, {body.l == [body.text + "y"]})`,
+		`any(body.l, {string(body) == "x"})`, `any(body.l, {lower(headers["x"]) == "y"})`, `any(body.l, {body.t[1:] == "y"})`, `any(body.l, {#.ok or # in body.l})`, `count(body, # in body.list) > 0`, `body.t matches "(a|b){9}"`,
+		`status == 200 ? true : count(body.l, max(body.sizes) == 1) > 0`, `any(body.l, {#.ok and not (body.x.y endsWith body.z)})`, `any(body.l, {[body.x] == [1] or body.x < body.y})`, `any(body.l[1:], {body.t contains #})`,
+	} {
+		def, faults := Parse(fmt.Appendf(nil, source, code, code))
+		require.Len(t, faults, 2, "%s %s", code, faults.Error())
+		require.Equal(t, []string{"nodes[0].call.success", "nodes[0].call.answer.y"}, []string{faults[0].Path, faults[1].Path})
+		require.Equal(t, "over the largest values it takes more than the 50000 steps that an expression may take", faults[0].Message, code)
+		_, err := Compile(def)
+		require.NoError(t, err, "tickets may run through it")
+	}
+}
+
 // FuzzBudget: whatever is written, it comes to something, or to a sentence, within the budget, and to the same each time.
 func FuzzBudget(f *testing.F) {
 	for _, code := range []string{`all(fields.ps, {# in fields.qs})`, `fields.t[1:3] + fields.u`, `fields.i / 0`, `let a = [fields.ps]; [a, a]`, `body.x?.y ?? fields.i % 3`,

@@ -162,7 +162,7 @@ func (b *builder) template(n *node, sees types.Map) *request {
 			b.add(path, "%s", err)
 		}
 		for _, p := range t {
-			b.affordable(path, p.hole, n)
+			b.affordable(path, p.hole, b.largest(n))
 		}
 		return t
 	}
@@ -197,6 +197,7 @@ func (b *builder) template(n *node, sees types.Map) *request {
 		if r.success, err = compile(c.Success, answers, expr.AsBool()); err != nil {
 			b.add(at+".success", "%s", err)
 		}
+		b.affordable(at+".success", r.success, largestAnswer)
 	}
 	r.answer = map[string]*formula{}
 	for _, key := range sortedKeys(c.Answer) {
@@ -207,6 +208,7 @@ func (b *builder) template(n *node, sees types.Map) *request {
 		if r.answer[key], err = compile(c.Answer[key], answers); err != nil {
 			b.add(at+".answer."+key, "%s", err)
 		}
+		b.affordable(at+".answer."+key, r.answer[key], largestAnswer)
 	}
 	return r
 }

@@ -33,7 +33,7 @@ func (b *builder) expressions(n *node) {
 		if err != nil {
 			b.add(fmt.Sprintf("%s.cases[%d].when", n.path, i), "%s", err)
 		}
-		b.affordable(fmt.Sprintf("%s.cases[%d].when", n.path, i), when, n)
+		b.affordable(fmt.Sprintf("%s.cases[%d].when", n.path, i), when, b.largest(n))
 		n.cases = append(n.cases, choice{c, when})
 	}
 	if n.Type == Approval && n.Finish != "" && !known("finish", n.Finish) {
@@ -48,12 +48,22 @@ func (b *builder) expressions(n *node) {
 	}
 }
 
-// affordable refuses an expression that takes more than its budget over the largest fields and results of nodes that there can be, whatever it comes
-// to. What a system answers has no size that is known before.
-func (b *builder) affordable(path string, f *formula, n *node) {
+// affordable refuses an expression that takes more than its budget over the largest values that there can be, whatever it comes to.
+func (b *builder) affordable(path string, f *formula, largest map[string]any) {
 	if f == nil || !b.publishing || b.checked.steps > maxChecked {
 		return
 	}
+	steps, err := worst(f.tree, largest)
+	steps = min(steps, MaxSteps) // what is too much is not done
+	if b.checked.steps += steps; b.checked.steps > maxChecked {
+		b.add(path, "the expressions up to here take more than %d steps in all over the largest values", maxChecked)
+	} else if err != nil {
+		b.add(path, "over the largest values it %s", err)
+	}
+}
+
+// largest gives the largest fields and results of nodes that an expression at this node can see.
+func (b *builder) largest(n *node) map[string]any {
 	fields := lookup{func(key string) any { return b.p.types[key].largest() }, func() map[string]any {
 		out := map[string]any{}
 		for key, kind := range b.p.types {
@@ -73,14 +83,13 @@ func (b *builder) affordable(path string, f *formula, n *node) {
 		return out
 	}}
 	name := String.largest()
-	names := map[string]any{"fields": fields, "nodes": nodes, "opener": name, "assignee": name, "now": time.Unix(0, 0).UTC()}
-	steps, err := worst(f.tree, names)
-	if b.checked.steps += steps; b.checked.steps > maxChecked {
-		b.add(path, "the expressions up to here take more than %d steps in all over the largest values", maxChecked)
-	} else if err != nil {
-		b.add(path, "over the largest values it %s", err)
-	}
+	return map[string]any{"fields": fields, "nodes": nodes, "opener": name, "assignee": name, "now": time.Unix(0, 0).UTC()}
 }
+
+// largestAnswer is the largest answer to a request. What it holds is not known before: each part that is asked for may be a text, a list or an object, as large
+// as the whole. A list may have more items than are counted here, of a few bytes each; then the budget ends it as it is worked out.
+var largestAnswer = map[string]any{"status": json.Number("200"), "body": part(MaxAnswer),
+	"headers": lookup{func(string) any { return part(MaxAnswer) }, func() map[string]any { return map[string]any{} }}}
 
 // maxChecked bounds what checking a definition may take, in steps of expressions.
 const maxChecked = 1_000_000

@@ -55,6 +55,20 @@ type local struct {
 	value any
 }
 
+// part stands for a part of an answer where its cost is estimated: a text of so many bytes, a list of MaxItems that are as long together, or an object of which
+// each member may be all there is. Whatever uses it takes it for what it needs.
+type part int
+
+func (p part) text() string { return largestText[:p] }
+
+// asText gives the text that a part may be, and any other value as it is.
+func asText(value any) any {
+	if p, ok := value.(part); ok {
+		return p.text()
+	}
+	return value
+}
+
 // evaluate gives what an expression comes to: nil, bool, string, json.Number, a list, a map, time.Time or time.Duration.
 func evaluate(tree ast.Node, names func(string) (any, bool), all *budget) (any, error) {
 	value, err := newEvaluation(names, all).value(tree)
@@ -90,6 +104,8 @@ func (e *evaluation) weigh(value any) error {
 	switch v := value.(type) {
 	case string:
 		return e.read(v)
+	case part:
+		return e.read(v.text())
 	case []string:
 		return e.spend(len(v))
 	case []any:
@@ -313,8 +329,11 @@ func (e *evaluation) mapping(n *ast.MapNode) (any, error) {
 // verdict works out what must be true or false: nothing else is taken for either.
 func (e *evaluation) verdict(at ast.Node) (bool, error) {
 	value, err := e.eval(at)
-	if err != nil || e.whole && value == nil {
+	if err != nil {
 		return false, err
+	}
+	if yes, ok := value.(bool); ok || e.whole {
+		return yes, nil
 	}
 	return verdict(value)
 }
@@ -358,7 +377,7 @@ func (e *evaluation) text(at ast.Node) (string, error) {
 }
 
 func textOf(value any) (string, error) {
-	if text, ok := value.(string); ok {
+	if text, ok := asText(value).(string); ok {
 		return text, nil
 	}
 	return "", fmt.Errorf("%s is no text", told(value))
@@ -395,6 +414,10 @@ func listOf(value any) ([]any, bool) {
 			out[i] = text
 		}
 		return out, true
+	case part:
+		if each := v / MaxItems; each > 0 {
+			return slices.Repeat([]any{each}, MaxItems), true
+		}
 	}
 	return nil, false
 }
@@ -420,6 +443,8 @@ func (e *evaluation) member(n *ast.MemberNode) (any, error) {
 		return nil, err
 	}
 	switch v := from.(type) {
+	case part:
+		return v, nil
 	case map[string]any:
 		name, err := textOf(key)
 		return v[name], err
@@ -473,7 +498,7 @@ func (e *evaluation) slice(n *ast.SliceNode) (any, error) {
 	if err != nil {
 		return nil, err
 	}
-	text, isText := of.(string)
+	text, isText := asText(of).(string)
 	items, isList := listOf(of)
 	size := len(items)
 	if isText {
@@ -504,10 +529,14 @@ func (e *evaluation) slice(n *ast.SliceNode) (any, error) {
 	}
 	to = min(to, size)
 	from = min(from, to)
-	if isText {
-		return string([]rune(text)[from:to]), nil
+	if !isText {
+		return items[from:to], nil
 	}
-	return items[from:to], nil
+	text = string([]rune(text)[from:to])
+	if _, ok := of.(part); ok {
+		return part(len(text)), nil
+	}
+	return text, nil
 }
 
 func (e *evaluation) unary(n *ast.UnaryNode) (any, error) {
@@ -555,6 +584,9 @@ func (e *evaluation) binary(n *ast.BinaryNode) (any, error) {
 	right, err := e.eval(n.Right)
 	if err != nil {
 		return nil, err
+	}
+	if left = asText(left); n.Operator != "in" {
+		right = asText(right)
 	}
 	switch n.Operator {
 	case "==":
@@ -684,6 +716,9 @@ func (e *evaluation) compare(left, right any) (int, error) {
 
 // in reports whether a list has an item, or an object a member. The texts of a list are gone through once, however often it is asked.
 func (e *evaluation) in(needle, hay any) (bool, error) {
+	if p, ok := hay.(part); ok {
+		hay, _ = listOf(p)
+	}
 	switch v := hay.(type) {
 	case nil:
 		return false, nil
@@ -886,6 +921,9 @@ func (e *evaluation) function(n *ast.BuiltinNode) (any, error) {
 	}
 	if len(given) == 0 {
 		return nil, fmt.Errorf("%s takes an argument", n.Name)
+	}
+	if n.Name != "min" && n.Name != "max" {
+		given[0] = asText(given[0])
 	}
 	switch n.Name {
 	case "len":
