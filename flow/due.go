@@ -128,8 +128,9 @@ func (r *run) others(n *node, s *NodeState, stage Stage, note string) {
 		kind = Reassigned
 	}
 	var found []string
+	voted := s.voters()
 	for _, who := range r.persons(stage.To) {
-		if !s.voted(who) {
+		if !voted[who] {
 			found = append(found, who)
 		}
 	}

@@ -37,8 +37,12 @@ func Fill(form []Field, given map[string]any) (map[string]any, error) {
 // fill is Fill by the rules of a ticket.
 func (r Rules) fill(form []Field, given map[string]any) (map[string]any, error) {
 	out := map[string]any{}
+	declared := make(set, len(form))
+	for _, f := range form {
+		declared[f.Key] = true
+	}
 	for _, key := range sortedKeys(given) {
-		if !slices.ContainsFunc(form, func(f Field) bool { return f.Key == key }) {
+		if !declared[key] {
 			return nil, refuse(Invalid, key, "the form has no such field")
 		}
 	}
@@ -150,6 +154,10 @@ func (f Field) several(value any, exact bool) (any, error) {
 	if exact && len(items) > MaxItems {
 		return nil, errors.New(Over(MaxItems, "items", len(items)))
 	}
+	offered := make(set, len(f.Choice))
+	for _, c := range f.Choice {
+		offered[c.Key] = true
+	}
 	for _, item := range items {
 		comma := strings.Contains(item, ",")
 		if f.Type == Members && exact {
@@ -158,7 +166,7 @@ func (f Field) several(value any, exact bool) (any, error) {
 		switch {
 		case comma || strings.ContainsFunc(item, unicode.IsControl) || !utf8.ValidString(item):
 			return nil, errors.New("its items must not contain commas or control characters")
-		case f.Type != Members && !f.offers(item):
+		case f.Type != Members && !offered[item]:
 			return nil, fmt.Errorf("%q is none of the choices", item)
 		}
 	}

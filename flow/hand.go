@@ -44,7 +44,8 @@ type appointment struct {
 // adding asks more people.
 func adding(to []string, anyone bool) appointment {
 	return appointment{to: to, anyone: anyone, of: func(o Roster) (handOver, bool) {
-		more := slices.DeleteFunc(slices.Clone(to), func(who string) bool { return slices.Contains(o.Asked, who) })
+		asked := setOf(o.Asked)
+		more := slices.DeleteFunc(slices.Clone(to), func(who string) bool { return asked[who] })
 		return handOver{to: more, anyone: anyone, at: len(o.Asked)}, true
 	}}
 }
@@ -81,13 +82,13 @@ func (r *run) appoint(n *node, s *NodeState, c appointment, kind string, entry L
 	} else if c.lasting && s.Lasting != nil {
 		rosters = append(rosters, s.Lasting)
 	}
-	vetoes := n.vetoes(*s)
+	before := s.Roster
 	for _, o := range rosters {
 		h, ok := c.of(*o)
 		switch {
 		case !ok:
 		case n.Type == Approval && r.weighed():
-			o.hand(h, vetoes)
+			o.hand(h, n.vetoes(before))
 		default:
 			o.place(h)
 		}
@@ -117,7 +118,7 @@ func (r *run) give(n *node, s *NodeState, targets []string, anyone bool) {
 // targets checks to whom a node is given.
 func (r *run) targets(n *node, s NodeState, a Act) ([]string, error) {
 	within := map[Action]*Processors{Assign: n.Processors, Deliver: n.Deliver, Add: n.Add}[a.Action]
-	targets, named := distinct(a.Targets), r.persons(within)
+	targets, named, asked, voted := distinct(a.Targets), setOf(r.persons(within)), setOf(s.Asked), s.voters()
 	twice := a.Action == Deliver && n.Type == Approval && r.weighed() // it would give two voices to one person
 	if len(targets) == 0 {
 		return nil, refuse(Invalid, "targets", "is required: to whom?")
@@ -136,11 +137,11 @@ func (r *run) targets(n *node, s NodeState, a Act) ([]string, error) {
 		switch {
 		case who == "" || strings.Contains(who, ",") || strings.ContainsFunc(who, unicode.IsControl) || utf8.RuneCountInString(who) > MaxName:
 			return nil, refuse(Invalid, "targets", "%q is no name", who)
-		case s.voted(who):
+		case voted[who]:
 			return nil, refuse(Conflict, "targets", "%s has handled this node already", who)
-		case a.Action == Deliver && who == a.Actor || (a.Action == Add || twice) && slices.Contains(s.Asked, who):
+		case a.Action == Deliver && who == a.Actor || (a.Action == Add || twice) && asked[who]:
 			return nil, refuse(Conflict, "targets", "%s is asked already", who)
-		case !a.Admin && (r.weighed() && within != nil || !within.empty()) && !within.anyone() && !slices.Contains(named, who):
+		case !a.Admin && (r.weighed() && within != nil || !within.empty()) && !within.anyone() && !named[who]:
 			return nil, refuse(Forbidden, "targets", "%q cannot be given to %s", n.Name, who)
 		}
 	}
@@ -161,7 +162,7 @@ func (r *run) asks(n *node, s NodeState, a Act, targets int) int {
 // distinct drops repetitions and keeps the order of first appearance; nil of nothing.
 func distinct(list []string) []string {
 	var out []string
-	seen := make(map[string]bool, len(list))
+	seen := make(set, len(list))
 	for _, item := range list {
 		if !seen[item] {
 			seen[item] = true

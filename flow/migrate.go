@@ -111,7 +111,11 @@ func (source *node) weigh(n *node, s *NodeState, had Rules) {
 	if source.Veto != nil {
 		named = source.Veto.Persons
 	}
-	kept := n.Veto != nil && slices.ContainsFunc(named, func(who string) bool { return slices.Contains(n.Veto.Persons, who) })
+	kept := false
+	if n.Veto != nil {
+		here := setOf(n.Veto.Persons)
+		kept = slices.ContainsFunc(named, func(who string) bool { return here[who] })
+	}
 	if !kept { // it was taken over from somebody who would have none here
 		s.Vetoes = nil
 	}

@@ -85,16 +85,17 @@ func (o *Roster) hand(h handOver, vetoes func(string) bool) {
 	for _, who := range h.from {
 		if !to[who] {
 			o.carry(who, 1)
-			o.Vetoes = slices.DeleteFunc(o.Vetoes, func(v string) bool { return v == who })
 		}
 	}
+	o.Vetoes = slices.DeleteFunc(o.Vetoes, func(who string) bool { return from[who] && !to[who] })
+	have := setOf(o.Vetoes)
 	for _, who := range h.to {
 		voices := each
 		if asked[who] && !from[who] {
 			voices += before.voices(who)
 		}
 		o.carry(who, voices)
-		if veto && !slices.Contains(o.Vetoes, who) {
+		if veto && !have[who] {
 			o.Vetoes = append(o.Vetoes, who)
 		}
 	}
@@ -113,17 +114,26 @@ func (s NodeState) voted(who string) bool {
 	return slices.ContainsFunc(s.Votes, func(v Vote) bool { return v.Who == who })
 }
 
+// voters are those who have voted in this round.
+func (s NodeState) voters() set {
+	out := make(set, len(s.Votes))
+	for _, v := range s.Votes {
+		out[v.Who] = true
+	}
+	return out
+}
+
 // silent lists those of a roster who have not voted.
 func (s NodeState) silent(o Roster) []string {
-	voted := make(map[string]bool, len(s.Votes))
-	for _, v := range s.Votes {
-		voted[v.Who] = true
-	}
+	voted := s.voters()
 	return slices.DeleteFunc(slices.Clone(o.Asked), func(who string) bool { return voted[who] })
 }
 
-func setOf(list []string) map[string]bool {
-	out := make(map[string]bool, len(list))
+// set is for looking up, never for going through: a map has no order.
+type set map[string]bool
+
+func setOf(list []string) set {
+	out := make(set, len(list))
 	for _, item := range list {
 		out[item] = true
 	}

@@ -149,7 +149,7 @@ func (n *node) verdict(s NodeState, on occasion) (over, pass bool) {
 	if on != afterMove {
 		looked = looked[len(looked)-1:]
 	}
-	vetoes := n.vetoes(s)
+	vetoes := n.vetoes(s.Roster)
 	if on != afterChange && slices.ContainsFunc(looked, func(v Vote) bool { return !v.Pass && vetoes(v.Who) }) {
 		return true, false
 	}
@@ -217,7 +217,7 @@ func (n *node) spoken(s NodeState, pass bool) bool {
 	if t.all()+silent == 0 {
 		silent = 1
 	}
-	vetoes := n.vetoes(s)
+	vetoes := n.vetoes(s.Roster)
 	if !pass && (slices.ContainsFunc(s.silent(s.Roster), vetoes) || n.Veto != nil && n.Veto.Anyone && silent > 0) {
 		return false
 	}
@@ -231,10 +231,12 @@ func (n *node) spoken(s NodeState, pass bool) bool {
 }
 
 // vetoes tells who decides by a single rejection: those whom the definition names, and who has taken over from them.
-func (n *node) vetoes(s NodeState) func(who string) bool {
-	return func(who string) bool {
-		return n.Veto != nil && (n.Veto.Anyone || slices.Contains(n.Veto.Persons, who) || slices.Contains(s.Vetoes, who))
+func (n *node) vetoes(o Roster) func(who string) bool {
+	if n.Veto == nil {
+		return func(string) bool { return false }
 	}
+	named, heirs := setOf(n.Veto.Persons), setOf(o.Vetoes)
+	return func(who string) bool { return n.Veto.Anyone || named[who] || heirs[who] }
 }
 
 // tally is how many voices have approved, have rejected, and have not been heard in this round.

@@ -7,7 +7,7 @@ func (n *node) verdictFirst(s NodeState) (over, pass bool) {
 		return false, false
 	}
 	t := s.count(false)
-	if last := s.Votes[len(s.Votes)-1]; !last.Pass && n.vetoes(s)(last.Who) {
+	if last := s.Votes[len(s.Votes)-1]; !last.Pass && n.vetoes(s.Roster)(last.Who) {
 		return true, false
 	}
 	asked := tally{left: len(s.Asked)}

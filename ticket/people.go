@@ -27,12 +27,14 @@ func (t Ticket) WaitingFor() []string { return t.pending(func(Node) bool { retur
 // pending lists those who can act at the nodes that are meant.
 func (t Ticket) pending(at func(Node) bool) []string {
 	var names []string
+	seen := map[string]bool{}
 	for _, node := range t.Nodes() {
 		if !at(node) {
 			continue
 		}
 		for _, name := range node.Pending {
-			if !slices.Contains(names, name) {
+			if !seen[name] {
+				seen[name] = true
 				names = append(names, name)
 			}
 		}
