@@ -9,6 +9,8 @@ const (
 	DeliveryFailed AlertKind = "delivery_failed" // it was given up
 	AddressDropped AlertKind = "address_dropped" // nothing more is sent there until its owner says so
 	BreakerOpened  AlertKind = "breaker_opened"  // a host answers nobody and is left alone for a while, by one process
+	// DeliveryCancelled says that somebody had a delivery not tried any more.
+	DeliveryCancelled AlertKind = "delivery_cancelled"
 )
 
 // alertKinds declares them all, with what heads them on the operators' pages. The incident family's histories and the itsm family's logs are of
@@ -20,6 +22,7 @@ var alertKinds = []struct {
 	{DeliveryFailed, "Delivery given up"},
 	{AddressDropped, "Address dropped"},
 	{BreakerOpened, "Host left alone"},
+	{DeliveryCancelled, "Delivery cancelled"},
 }
 
 // AlertKinds lists them all.
@@ -54,7 +57,7 @@ type Alert struct {
 	Delivery     string
 	Host         string // of the address: see Address
 	Reason       string // one line for a person
-	Status       string // in one word: the error class, dropped or open
+	Status       string // in one word: the error class, dropped, open or cancelled
 	Quiet        bool   // the stream is not told
 	Hops         int    // of the delivery
 	// Once is set where a ticket's timeline is told of it only if it is the first of its kind since the address last took anything: a lasting
@@ -74,9 +77,9 @@ func (r Result) Alerts() (list []Alert) {
 		at = a.StartedAt
 	}
 	add := func(kind AlertKind, status, reason string, quiet bool) {
-		list = append(list, Alert{Tenant: w.Delivery.Tenant, TicketID: w.Delivery.Lane.TicketID, At: at, Kind: kind, Subscription: w.Subscription.ID,
-			Delivery: w.Delivery.ID, Host: w.Subscription.Host, Reason: reason, Status: status, Quiet: quiet, Hops: w.Delivery.Hops,
-			Once: kind == DeliveryFailed && w.Subscription.TicketID == 0})
+		alert := w.alert(kind, at, status, reason, quiet)
+		alert.Once = kind == DeliveryFailed && w.Subscription.TicketID == 0
+		list = append(list, alert)
 	}
 	if r.Then == Failed {
 		add(DeliveryFailed, string(a.Class), a.Error, w.Delivery.Alert)
@@ -88,6 +91,17 @@ func (r Result) Alerts() (list []Alert) {
 		add(BreakerOpened, "open", "the host answers nobody and is left alone for a while", w.Delivery.Alert)
 	}
 	return list
+}
+
+// Cancelled gives the alert that somebody had a delivery not tried any more; by is who, in a few words. Like every alert about an alert it is no news for the
+// stream.
+func (w Work) Cancelled(by string, at time.Time) Alert {
+	return w.alert(DeliveryCancelled, at, string(Cancelled), "cancelled by "+by, w.Delivery.Alert)
+}
+
+func (w Work) alert(kind AlertKind, at time.Time, status, reason string, quiet bool) Alert {
+	return Alert{Tenant: w.Delivery.Tenant, TicketID: w.Delivery.Lane.TicketID, At: at, Kind: kind, Subscription: w.Subscription.ID, Delivery: w.Delivery.ID,
+		Host: w.Subscription.Host, Reason: reason, Status: status, Quiet: quiet, Hops: w.Delivery.Hops}
 }
 
 // OfAlert gives the event of the stream that an alert is; number is its ticket's, or empty.

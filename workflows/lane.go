@@ -22,6 +22,9 @@ type LaneInput struct {
 // subscription was paused or dropped, and taken up again since.
 const SignalRetrying = "parked" // its first name, which running workflows know it by
 
+// UpdateWake does nothing but end the delay of a lane's workflow that has not begun.
+const UpdateWake = "wake"
+
 const (
 	// deliveriesPerRun keeps a run of a lane well below the server's limits.
 	deliveriesPerRun = 200
@@ -39,6 +42,9 @@ const (
 // one activity under its profile's retry policy. How many tries were made is known by the outbox alone, so that a try counts once even when
 // a worker is lost.
 func Lane(ctx workflow.Context, in LaneInput) error {
+	if err := workflow.SetUpdateHandler(ctx, UpdateWake, func(workflow.Context) error { return nil }); err != nil {
+		return err
+	}
 	r := &laneRun{lane: in.Lane, retrying: workflow.GetSignalChannel(ctx, SignalRetrying)}
 	for n := 0; ; n++ {
 		r.drainSignals()

@@ -29,6 +29,12 @@ type Subscriptions interface {
 	// Redeliver starts a new round of tries of one delivery under the same ID. NotFound: it has no such delivery; Conflict: that is still being
 	// tried, or nothing is sent to the subscription now.
 	Redeliver(ctx context.Context, of notice.Owner, id, delivery string) error
+	// TryNow has a delivery that waits for its next try tried at once, and gives its lane, which is to be hastened. NotFound: it has no such delivery;
+	// Conflict: it waits for no try of its own, or nothing is sent to the subscription now.
+	TryNow(ctx context.Context, of notice.Owner, id, delivery string) (notice.Lane, error)
+	// Cancel has a delivery that waits or is held not tried any more; by is who asks. waits: its lane is to be hastened. NotFound: it has no such delivery;
+	// Conflict: it is over.
+	Cancel(ctx context.Context, of notice.Owner, id, delivery, by string) (lane notice.Lane, waits bool, err error)
 	// BeginRedelivery has many of them delivered again, or only counts them (dry). Conflict: nothing is sent to the subscription now.
 	BeginRedelivery(ctx context.Context, of notice.Owner, id string, s notice.Selection, dry bool) (notice.Redelivery, error)
 	// RedeliveryOf tells how far one is; NotFound.
@@ -44,6 +50,8 @@ type SubscriptionCalls struct {
 	Named func(c *fiber.Ctx) (of notice.Owner, id string, err error)
 	// Begin has a redelivery that was asked for begun at once. What it cannot do the sweep does; it may be nil.
 	Begin func(ctx context.Context, redelivery string)
+	// Hasten has what is next in a lane looked at now. Where it cannot, that is looked at when the next try was planned; it may be nil.
+	Hasten func(ctx context.Context, lane notice.Lane)
 }
 
 // Routes gives their routes; one is the path of the subscription.
@@ -54,6 +62,8 @@ func (s SubscriptionCalls) Routes(one string) []api.Route {
 		{Method: http.MethodGet, Path: one + "/deliveries", Scope: desk.Read, Query: true, Handler: s.list},
 		{Method: http.MethodGet, Path: one + "/deliveries/:did", Scope: desk.Read, Handler: s.show},
 		{Method: http.MethodPost, Path: one + "/deliveries/:did/redeliver", Scope: desk.Write, Handler: s.redeliver},
+		{Method: http.MethodPost, Path: one + "/deliveries/:did/retry", Scope: desk.Write, Handler: s.tryNow},
+		{Method: http.MethodPost, Path: one + "/deliveries/:did/cancel", Scope: desk.Write, Handler: s.cancel},
 		{Method: http.MethodPost, Path: one + "/redeliver", Scope: desk.Write, Handler: s.redeliverMany},
 		{Method: http.MethodGet, Path: one + "/redeliver/:rid", Scope: desk.Read, Handler: s.progress},
 	}
@@ -142,6 +152,44 @@ func (s SubscriptionCalls) redeliver(c *fiber.Ctx) error {
 	return Transact(c, s.Desk, false, func(ctx context.Context) (any, error) {
 		return ID{ID: did}, s.Subscriptions.Redeliver(ctx, of, id, did)
 	})
+}
+
+// tryNow has one delivery (did) that waits for its next try tried at once.
+func (s SubscriptionCalls) tryNow(c *fiber.Ctx) error {
+	return s.move(c, func(ctx context.Context, of notice.Owner, id, did string) (notice.Lane, bool, error) {
+		lane, err := s.Subscriptions.TryNow(ctx, of, id, did)
+		return lane, true, err
+	})
+}
+
+// cancel has one delivery (did) not tried any more.
+func (s SubscriptionCalls) cancel(c *fiber.Ctx) error {
+	by := api.Caller(c).Code
+	return s.move(c, func(ctx context.Context, of notice.Owner, id, did string) (notice.Lane, bool, error) {
+		return s.Subscriptions.Cancel(ctx, of, id, did, by)
+	})
+}
+
+// move does something with one delivery (did) that its lane's workflow is to hear of where it is hastened.
+func (s SubscriptionCalls) move(c *fiber.Ctx, do func(ctx context.Context, of notice.Owner, id, did string) (lane notice.Lane, hasten bool, err error)) error {
+	did, err := Word(c, "did", errNoDelivery)
+	if err != nil {
+		return err
+	}
+	of, id, err := s.Named(c)
+	if err != nil {
+		return err
+	}
+	var lane notice.Lane
+	hasten := false
+	err = Transact(c, s.Desk, false, func(ctx context.Context) (any, error) {
+		lane, hasten, err = do(ctx, of, id, did)
+		return ID{ID: did}, err
+	})
+	if err == nil && hasten && s.Hasten != nil {
+		s.Hasten(api.Context(c), lane)
+	}
+	return err
 }
 
 // redeliverMany answers once it is written down that it is to be done. It is begun right away; where that fails, the sweep begins it.

@@ -301,13 +301,15 @@ func TestTheTimelineTellsOfDeliveries(t *testing.T) {
 	try := notice.Attempt{StartedAt: at, FinishedAt: at, Class: notice.ErrorTimeout, Error: "no answer"}
 	owed := b.owe(number, to.ID)
 	b.back.TriedAs(notice.Result{Work: owed, Then: notice.Failed, BreakerOpened: true}, try)
+	waits := b.owe(number, to.ID)
+	b.Result(b.Do("POST", "/api/issue/"+number+"/notification/"+to.ID+"/deliveries/"+waits.Delivery.ID+"/cancel", nil), nil)
 	last := b.owe(number, to.ID)
 	b.Result(b.Do("POST", "/api/issue/"+number+"/handle", `{"action":"accept","operator":"li"}`), nil)
 	b.back.TriedAs(notice.Result{Work: last, Then: notice.Failed, Drop: "ten minutes of failures"}, try)
 
 	var all struct{ Items []json.RawMessage }
 	b.Result(b.Do("GET", "/api/issue/"+number+"/timeline", nil), &all)
-	require.Len(t, all.Items, 8, "opened, related, two alerts, related, accepted, two alerts")
+	require.Len(t, all.Items, 10, "opened, related, two alerts, related, one that was cancelled, related, accepted, two alerts")
 	var alert struct{ ID string }
 	require.NoError(t, json.Unmarshal(all.Items[2], &alert))
 	require.JSONEq(t, `{"id":"`+alert.ID+`","at":"2026-01-02T02:04:05Z","type":"delivery_failed","actor":"signalbox","door":"system",
@@ -321,7 +323,7 @@ func TestTheTimelineTellsOfDeliveries(t *testing.T) {
 	for _, kind := range notice.AlertKinds {
 		require.Contains(t, kinds, string(kind))
 	}
-	for limit := 1; limit <= 8; limit++ {
+	for limit := 1; limit <= 10; limit++ {
 		var got []string
 		for cursor, more := "0", true; more; more = cursor != "" {
 			var page struct {
@@ -334,7 +336,7 @@ func TestTheTimelineTellsOfDeliveries(t *testing.T) {
 			}
 			cursor = page.Next
 		}
-		require.Len(t, got, 8)
+		require.Len(t, got, 10)
 		for i, item := range all.Items {
 			require.JSONEq(t, string(item), got[i], "%d at a time", limit)
 		}

@@ -201,6 +201,12 @@ func TestDeliveries(t *testing.T) {
 	require.Equal(t, `{"success":true,"message":"","result":{"id":"`+failed+`"}}`, string(b.Do("POST", path+"/"+failed+"/redeliver", nil).Body))
 	b.Refused(b.Do("POST", path+"/"+pending+"/redeliver", nil), 409, "still being tried")
 	b.Refused(b.Do("POST", path+"/nothing/redeliver", nil), 404, "delivery")
+	b.Refused(b.Do("POST", path+"/"+pending+"/retry", nil), 409, "first try")
+	for _, call := range []string{"/retry", "/cancel"} {
+		b.Refused(b.Do("POST", path+"/nothing"+call, nil), 404, "delivery")
+	}
+	require.Equal(t, `{"success":true,"message":"","result":{"id":"`+pending+`"}}`, string(b.Do("POST", path+"/"+pending+"/cancel", nil).Body))
+	b.Refused(b.Do("POST", path+"/"+pending+"/cancel", nil), 409, "over")
 	b.Refused(b.Do("GET", path+"?limit=0", nil), 400, "limit")
 	b.Refused(b.Do("GET", path+"?cursor=x", nil), 400, "cursor")
 	b.Refused(b.Do("GET", strings.Replace(path, made.ID, "nothing", 1), nil), 404, "notification")

@@ -186,7 +186,7 @@ func (h *Handler) checkURL(field, raw string) error {
 // subscriptions is the calls about one notification.
 func (h *Handler) subscriptions() houseapi.SubscriptionCalls {
 	return houseapi.SubscriptionCalls{
-		Desk: h.Desk, Subscriptions: h.Addresses, Begin: h.Begin,
+		Desk: h.Desk, Subscriptions: h.Addresses, Begin: h.Begin, Hasten: h.Hasten,
 		Named: func(c *fiber.Ctx) (notice.Owner, string, error) {
 			nid, err := houseapi.Word(c, "nid", errNoAddress)
 			if err != nil {

@@ -29,8 +29,10 @@ type Handler struct {
 	Allow     notice.Reach // where addresses may lead; api.Config.Reach
 	// Begin has a redelivery that was asked for begun at once. What it cannot do the sweep does.
 	Begin func(ctx context.Context, redelivery string)
-	NewID func() string    // of messages; random UUIDs
-	Now   func() time.Time // time.Now
+	// Hasten is likewise about a lane: houseapi.SubscriptionCalls.Hasten.
+	Hasten func(ctx context.Context, lane notice.Lane)
+	NewID  func() string    // of messages; random UUIDs
+	Now    func() time.Time // time.Now
 }
 
 // Family gives the family as the server mounts it.

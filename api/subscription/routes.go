@@ -38,6 +38,8 @@ type Handler struct {
 	Allow         notice.Reach // where addresses may lead; api.Config.Reach
 	// Begin has a redelivery that was asked for begun at once. What it cannot do the sweep does; it may be nil.
 	Begin func(ctx context.Context, redelivery string)
+	// Hasten is likewise about a lane: houseapi.SubscriptionCalls.Hasten.
+	Hasten func(ctx context.Context, lane notice.Lane)
 }
 
 // Family gives the family as the server mounts it.
@@ -152,7 +154,7 @@ func (h *Handler) test(c *fiber.Ctx) error {
 // calls are those about one subscription that a ticket's have too.
 func (h *Handler) calls() houseapi.SubscriptionCalls {
 	return houseapi.SubscriptionCalls{
-		Desk: h.Desk, Subscriptions: h.Subscriptions, Begin: h.Begin,
+		Desk: h.Desk, Subscriptions: h.Subscriptions, Begin: h.Begin, Hasten: h.Hasten,
 		Named: func(c *fiber.Ctx) (notice.Owner, string, error) {
 			id, err := named(c)
 			return notice.Owner{Tenant: api.Caller(c).Tenant}, id, err

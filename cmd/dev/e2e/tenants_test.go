@@ -44,6 +44,8 @@ func TestAnotherTenantsTicketDoesNotExist(t *testing.T) {
 		"POST /api/issue/:id/notification/:nid/redeliver":                 `{"state":"sent"}`,
 		"POST /api/issue/:id/notification/:nid/rotate":                    `{}`,
 		"POST /api/issue/:id/notification/:nid/deliveries/:did/redeliver": `{}`,
+		"POST /api/issue/:id/notification/:nid/deliveries/:did/retry":     `{}`,
+		"POST /api/issue/:id/notification/:nid/deliveries/:did/cancel":    `{}`,
 		"POST /v1/external/incident/handle":                               `{"incident_num":"NUMBER","operator":"li","operate_key":"acceptedIncident1"}`,
 		"POST /v1/external/:type/list-histories":                          `{"string_filters":[{"field":"ticket_id","operator":"in","values":["NUMBER"]}]}`,
 		"POST /v1/:type/list-histories":                                   `{"string_filters":[{"field":"ticket_id","operator":"in","values":["NUMBER"]}]}`,

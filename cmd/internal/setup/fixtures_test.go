@@ -23,6 +23,10 @@ var preparations = map[string]func(p product, x *exhibit, secret string){
 	"GET /api/subscription/:id/redeliver/:rid": func(p product, x *exhibit, secret string) {
 		x.redelivery = p.redelivery("/api/subscription/"+x.subscription, secret)
 	},
+	"POST /api/issue/:id/notification/:nid/deliveries/:did/retry":  func(p product, x *exhibit, _ string) { x.delivery = p.waiting(x.address) },
+	"POST /api/subscription/:id/deliveries/:did/retry":             func(p product, x *exhibit, _ string) { x.owed = p.waiting(x.subscription) },
+	"POST /api/issue/:id/notification/:nid/deliveries/:did/cancel": func(p product, x *exhibit, _ string) { x.delivery = p.waiting(x.address) },
+	"POST /api/subscription/:id/deliveries/:did/cancel":            func(p product, x *exhibit, _ string) { x.owed = p.waiting(x.subscription) },
 	"comment_ticket":          rated,
 	"comment":                 rated,
 	"get_approver":            voted,
@@ -64,6 +68,13 @@ func (p product) terminated(secret string) string {
 	sn := regexp.MustCompile(`"sn":"([^"]+)"`).FindStringSubmatch(a.body)[1]
 	p.must(p.call("POST", "/openapi/ticket/operate_ticket/", secret, object{"sn": sn, "operator": "admin", "action_type": "TERMINATE", "action_message": "x"}))
 	return sn
+}
+
+// waiting has the oldest delivery of a subscription wait for its second try, and gives its ID.
+func (p product) waiting(subscription string) (id string) {
+	require.NoError(p, p.raw.QueryRow(`UPDATE deliveries SET state = 'parked', tries = 1, first_try = created_at, next_try = created_at, ended_at = NULL
+		WHERE id = (SELECT id FROM deliveries WHERE subscription_id = '`+subscription+`' ORDER BY at, seq LIMIT 1) RETURNING id`).Scan(&id))
+	return id
 }
 
 // redelivery asks for all that has failed to be sent again.

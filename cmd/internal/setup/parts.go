@@ -24,6 +24,7 @@ import (
 	"signalbox/api/subscription"
 	"signalbox/console"
 	"signalbox/desk"
+	"signalbox/notice"
 	"signalbox/workflows"
 )
 
@@ -104,13 +105,18 @@ func (c *Container) API(s APISettings, metrics *prometheus.Registry, log *slog.L
 			log.WarnContext(ctx, "redelivery.begin", "redelivery", redelivery, "error", err)
 		}
 	}
+	hasten := func(ctx context.Context, lane notice.Lane) {
+		if err := c.lanes().Hasten(ctx, lane); err != nil {
+			log.WarnContext(ctx, "lane.hasten", "subscription", lane.Subscription, "ticket_id", lane.TicketID, "error", err)
+		}
+	}
 	issues := &issue.Handler{Desk: c.Desk, Tickets: c.Store, Services: c.Store, Addresses: c.Store, Types: config.IncidentTypes, Allow: config.Reach(),
-		Begin: begin}
+		Begin: begin, Hasten: hasten}
 	incidents := &incident.Handler{Desk: c.Desk, Reader: c.Store, Apps: c.Store, Types: config.IncidentTypes, Now: time.Now}
 	exceptions := &exception.Handler{Desk: c.Desk, Budget: c.Store, Limit: config.ExceptionsPerMinute, Ahead: config.ExceptionClockAhead, Now: time.Now}
 	services := &service.Handler{Desk: c.Desk, Services: c.Store, Now: time.Now}
 	publishes := &publish.Handler{Desk: c.Desk, Stream: c.Store, Apps: c.Store, Now: time.Now, Open: s.openTenant()}
-	subscriptions := &subscription.Handler{Desk: c.Desk, Subscriptions: c.Store, Allow: config.Reach(), Begin: begin}
+	subscriptions := &subscription.Handler{Desk: c.Desk, Subscriptions: c.Store, Allow: config.Reach(), Begin: begin, Hasten: hasten}
 	tickets := &itsm.Handler{Desk: c.Desk, Tickets: c.Store, Services: c.Store, Apps: c.Store, Types: config.IncidentTypes, Allow: config.Reach(),
 		Profile: string(s.ITSMCallbackProfile), Zone: c.zone}
 	pages, err := console.New(console.Config{

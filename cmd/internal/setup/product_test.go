@@ -27,6 +27,10 @@ import (
 // absent is a Temporal that is not there. What is only begun earlier by it is left to the sweep.
 type absent struct{ client.Client }
 
+func (absent) SignalWorkflow(context.Context, string, string, string, any) error {
+	return errors.New("there is no Temporal here")
+}
+
 func (absent) ExecuteWorkflow(context.Context, client.StartWorkflowOptions, any, ...any) (client.WorkflowRun, error) {
 	return nil, errors.New("there is no Temporal here")
 }
