@@ -61,6 +61,7 @@ type NextDelivery struct {
 	Tries    int           `json:"tries,omitempty"` // that a round has
 	Wait     time.Duration `json:"wait,omitempty"`  // of the profile, before the try after the next
 	NextTry  *time.Time    `json:"next_try,omitempty"`
+	Limit    time.Duration `json:"limit,omitempty"` // within which a try is over and written down
 }
 
 // Next asks what a retrying lane goes on with.
@@ -71,7 +72,7 @@ func (d *Deliveries) Next(ctx context.Context, lane notice.Lane) (NextDelivery, 
 	}
 	p := d.profile(w)
 	out := NextDelivery{Found: true, Delivery: w.Delivery.ID, Kind: w.Delivery.Type, Host: host(w), Made: w.Delivery.Tries, Tries: p.Tries(),
-		NextTry: w.Delivery.NextTry}
+		NextTry: w.Delivery.NextTry, Limit: w.Subscription.TryLimit()}
 	if w.Delivery.Tries < len(p.Waits) {
 		out.Wait = p.Waits[w.Delivery.Tries]
 	}
@@ -173,6 +174,9 @@ func (d *Deliveries) deliver(ctx context.Context, in DeliverInput) (Delivered, e
 		if ctx.Err() != nil { // which is heard of by the sign of life
 			permit.release(nothing)
 			return Delivered{}, ctx.Err()
+		}
+		if end, ok := ctx.Deadline(); ok { // its time-out may have become longer since the lane's workflow heard of it
+			w.Subscription.Timeout = min(w.Subscription.Timeout, time.Until(end)-notice.TryLimit+SendTimeout)
 		}
 		try.Answer, opened = d.attempt(ctx, w, permit, try.Answer.Attempt.StartedAt)
 	}

@@ -9,6 +9,7 @@ import (
 
 	"github.com/stretchr/testify/require"
 
+	"signalbox/activities"
 	"signalbox/notice"
 )
 
@@ -41,6 +42,24 @@ func TestATrySaysWhichItIsAndWhenTheFirstWas(t *testing.T) {
 	h = <-got
 	require.Equal(t, [][]string{{"4"}, {"1772442000"}}, [][]string{h["Webhook-Attempt"], h["Webhook-First-Attempt"]})
 	require.Equal(t, []string{"4", "1772442000"}, []string{a.Sent["Webhook-Attempt"], a.Sent["Webhook-First-Attempt"]})
+}
+
+func TestAnAddressMayHaveATimeoutOfItsOwn(t *testing.T) {
+	answered := make(chan struct{})
+	server := httptest.NewServer(http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) {
+		select {
+		case <-r.Context().Done():
+		case <-answered:
+		}
+	}))
+	defer server.Close()
+	w := work(server.URL)
+	w.Subscription.Timeout = 50 * time.Millisecond
+	require.Equal(t, notice.ErrorTimeout, send(t, newSender(), w).Class, "sooner than everybody's")
+	close(answered)
+	w.Subscription.Timeout = time.Minute
+	impatient := newSender(func(o *activities.SenderOptions) { o.Timeout = time.Nanosecond })
+	require.Equal(t, 200, send(t, impatient, w).Status, "later than everybody's")
 }
 
 func TestWhatCountsIsUpToTheFormat(t *testing.T) {

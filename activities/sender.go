@@ -23,7 +23,7 @@ import (
 // SenderOptions are the settings of a Sender. Zero values mean the contracts' own: 10 s in all, 3 s to connect.
 type SenderOptions struct {
 	Reach   notice.Reach  // where requests may lead besides the public Internet, and at which ports
-	Timeout time.Duration // of a whole try, from the name look-up to the last byte read
+	Timeout time.Duration // of a whole try where its address has none of its own, from the name look-up to the last byte read
 	Connect time.Duration // of it, for the name look-up and the connection
 	RootCAs *x509.CertPool
 	Now     func() time.Time // required
@@ -40,7 +40,7 @@ type Sender struct {
 	installation string
 }
 
-// SendTimeout bounds a whole try at a delivery, from the name look-up to the last byte read (contracts, section 5). See docs/deadlines.md for what
+// SendTimeout bounds a whole try at a delivery whose address has no time-out of its own, from the name look-up to the last byte read (contracts, section 5). See docs/deadlines.md for what
 // depends on it.
 const SendTimeout = 10 * time.Second
 
@@ -81,7 +81,7 @@ func (s *Sender) Send(ctx context.Context, w notice.Work) (Answer, error) {
 func (s *Sender) send(ctx context.Context, w notice.Work, now time.Time) (Answer, error) {
 	out := Answer{Attempt: notice.Attempt{DeliveryID: w.Delivery.ID, StartedAt: now}}
 	a := &out.Attempt
-	limited, cancel := context.WithTimeout(ctx, s.timeout)
+	limited, cancel := context.WithTimeout(ctx, cmp.Or(w.Subscription.Timeout, s.timeout))
 	defer cancel()
 	header, err := s.post(limited, w, a)
 	a.FinishedAt = s.now()

@@ -42,6 +42,7 @@ type Subscription struct {
 	Secret    string            // for the Standard Webhooks signature, "whsec_…"; empty where it is not loaded
 	Older     []string          // earlier secrets that sign as well, after a rotation; likewise
 	Headers   map[string]string // that its owner wants sent along; nil where they are not loaded
+	Timeout   time.Duration     // of a try, in whole seconds; zero: as everybody's
 	State     SubscriptionState
 	Reason    string // why it was dropped
 	CreatedAt time.Time

@@ -12,8 +12,14 @@ const maxRetryAfter = 24 * time.Hour
 // maxDefer is how long a try may be put off after it was due, where no minute has to be kept.
 const maxDefer = time.Minute
 
-// TryLimit is within what time a try that was begun is over and written down, however its receiver behaves.
+// TryLimit is within what time a try that was begun is over and written down, however its receiver behaves, where its address has no time-out of its own.
 const TryLimit = 20 * time.Second
+
+// TryLimit is the same for a subscription that may have one.
+func (s Subscription) TryLimit() time.Duration { return TryLimit + s.Timeout }
+
+// MaxTimeout is the longest time-out that an address may have of its own; the shortest is a second.
+const MaxTimeout = time.Minute
 
 // Latest is how long the try after made others may wait for its host, which answers nobody or has its share already; from then on it is
 // made whatever the host does. Where a round has a fixed end, no wait may move it: the first try is counted as if it had been made when it

@@ -1,6 +1,7 @@
 package workflows
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"time"
@@ -28,7 +29,7 @@ const UpdateWake = "wake"
 const (
 	// deliveriesPerRun keeps a run of a lane well below the server's limits.
 	deliveriesPerRun = 200
-	// TryTimeout bounds one try with writing it down. A worker that is lost in the middle is noticed after it.
+	// TryTimeout bounds one try with writing it down, where its address has no time-out of its own. A worker that is lost in the middle is noticed after it.
 	TryTimeout = notice.TryLimit
 	// attemptsPerDelivery is more than a round ever takes, put-offs and outages included: it is the outbox that knows when one is over, and what an attempt
 	// that was lost leaves to the next is known to attempts at the same activity alone.
@@ -125,7 +126,7 @@ func (r *laneRun) deliver(ctx workflow.Context, next activities.NextDelivery) er
 	// It says itself when it wants to be called again, unless it was lost or something of ours failed.
 	wait := max(next.Wait, internalErrorBackoff)
 	options := workflow.ActivityOptions{
-		StartToCloseTimeout: TryTimeout,
+		StartToCloseTimeout: cmp.Or(next.Limit, TryTimeout),
 		WaitForCancellation: true,
 		RetryPolicy: &temporal.RetryPolicy{
 			InitialInterval: wait, MaximumInterval: wait, BackoffCoefficient: 1, MaximumAttempts: attemptsPerDelivery,

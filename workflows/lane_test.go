@@ -14,6 +14,7 @@ import (
 	"github.com/stretchr/testify/mock"
 	"github.com/stretchr/testify/require"
 	enumspb "go.temporal.io/api/enums/v1"
+	"go.temporal.io/sdk/activity"
 	"go.temporal.io/sdk/temporal"
 	"go.temporal.io/sdk/testsuite"
 
@@ -227,6 +228,31 @@ func TestFailuresOfOurOwnAreNoTries(t *testing.T) {
 	require.NoError(t, b.run())
 	require.Len(t, b.heard(), 1)
 	require.GreaterOrEqual(t, b.heard()[0].at, 20*internalErrorBackoff)
+}
+
+// Where an address has a time-out of its own, an attempt has time for it, and otherwise what it had before there were any.
+func TestAnAttemptHasTimeForItsTry(t *testing.T) {
+	for limit, want := range map[time.Duration]time.Duration{0: TryTimeout, 80 * time.Second: 80 * time.Second} {
+		b := newLaneBench(t, notice.Minutely)
+		looks, had := 0, time.Duration(0)
+		b.OnActivity(b.d.Next, mock.Anything, mock.Anything).Return(func(context.Context, notice.Lane) (activities.NextDelivery, error) {
+			looks++
+			return activities.NextDelivery{Found: looks == 1, Delivery: "d", Limit: limit}, nil
+		})
+		b.OnActivity(b.d.Deliver, mock.Anything, mock.Anything).Return(func(ctx context.Context, _ activities.DeliverInput) (activities.Delivered, error) {
+			had = activity.GetInfo(ctx).StartToCloseTimeout
+			return activities.Delivered{State: notice.Sent}, nil
+		})
+		require.NoError(t, b.run())
+		require.Equal(t, want, had)
+	}
+	d := activities.Deliveries{Outbox: outboxtest.New(), Now: time.Now}
+	d.Outbox.(*outboxtest.Outbox).Subscribe("s", "https://example.com/", notice.Minutely)
+	d.Outbox.(*outboxtest.Outbox).Enqueue("s", 1, 1)
+	d.Outbox.(*outboxtest.Outbox).SetRetrying(testLane, time.Time{}, time.Time{})
+	next, err := d.Next(t.Context(), testLane)
+	require.NoError(t, err)
+	require.Equal(t, TryTimeout, next.Limit)
 }
 
 func TestTriesLostWithAWorkerDoNotCount(t *testing.T) {

@@ -36,6 +36,7 @@ func setup(t testing.TB) bench {
 // made is a subscription as it is answered.
 type made struct {
 	ID, URL, Format, Source, Topic, Type, Status, Key, Profile, State, Secret, Reason string
+	Timeout                                                                           int
 	Counts                                                                            map[string]int
 }
 
@@ -207,6 +208,37 @@ func TestASecretIsRotated(t *testing.T) {
 	b.Result(a, &fresh)
 	require.NotEqual(t, m.Secret, fresh.Secret)
 	require.Equal(t, `{"success":true,"message":"","result":{"id":"`+m.ID+`","secret":"`+fresh.Secret+`"}}`, string(a.Body))
+}
+
+func TestATimeoutAndHeadersOfItsOwn(t *testing.T) {
+	b := setup(t)
+	m := b.add(`{"url":"` + address + `","timeout":60,"headers":{"Authorization":"Bearer s3cret","X-Team":"a"}}`)
+	require.Equal(t, 60, m.Timeout)
+	path := "/api/subscription/" + m.ID
+	require.Equal(t, 60, b.read(m.ID).Timeout)
+	for _, told := range []string{path, "/api/subscription"} {
+		require.NotContains(t, string(b.Do("GET", told, nil).Body), "s3cret")
+	}
+	sent := func() map[string]string {
+		b.Result(b.Do("POST", path+"/test", nil), nil)
+		works := b.back.Waiting(m.ID)
+		return works[len(works)-1].Subscription.Headers
+	}
+	require.Equal(t, map[string]string{"Authorization": "Bearer s3cret", "X-Team": "a"}, sent())
+	var changed made
+	b.Result(b.Do("PUT", path, `{"timeout":1}`), &changed)
+	require.Equal(t, 1, changed.Timeout)
+	require.Len(t, sent(), 2, "what is left out stays")
+	b.Result(b.Do("PUT", path, `{"headers":{}}`), &changed)
+	require.Empty(t, sent())
+	require.Equal(t, 1, b.read(m.ID).Timeout)
+	for body, says := range map[string]string{
+		`{"timeout":0}`: "timeout", `{"timeout":61}`: "timeout", `{"timeout":-1}`: "timeout", `{"headers":{"webhook-id":"x"}}`: "headers.webhook-id",
+		`{"headers":{"Host":"x"}}`: "headers.Host", `{"headers":{"a b":"x"}}`: "headers", `{"headers":{"a":"x\r\ny: z"}}`: "headers.a",
+	} {
+		b.Refused(b.Do("PUT", path, body), 400, says)
+		b.Refused(b.Do("POST", "/api/subscription", `{"url":"`+address+`",`+body[1:]), 400, says)
+	}
 }
 
 func TestListsInPages(t *testing.T) {

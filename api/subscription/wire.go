@@ -1,6 +1,8 @@
 package subscription
 
 import (
+	"fmt"
+	"maps"
 	"slices"
 	"strings"
 	"time"
@@ -26,6 +28,32 @@ type members struct {
 	Key     *string `json:"key"`
 	Profile *string `json:"profile"`
 	Secret  *string `json:"secret"`
+	Timeout *int    `json:"timeout"` // seconds
+	// Headers are sent along with every delivery. They are told nobody, since any of them may be a secret.
+	Headers *map[string]string `json:"headers"`
+}
+
+// check tells what is wrong with what may be given at any time.
+func (in members) check(f *ticket.Faults) {
+	note(f, in.filter(notice.Filter{}).Check())
+	if longest := int(notice.MaxTimeout / time.Second); in.Timeout != nil && (*in.Timeout < 1 || *in.Timeout > longest) {
+		f.Add("timeout", fmt.Sprintf("must be 1 to %d seconds", longest))
+	}
+	if in.Headers != nil {
+		note(f, notice.CheckHeaders("headers", *in.Headers))
+	}
+}
+
+// carry gives s with time-out and headers where they were given.
+func (in members) carry(s notice.Subscription) notice.Subscription {
+	if in.Timeout != nil {
+		s.Timeout = time.Duration(*in.Timeout) * time.Second
+	}
+	if in.Headers != nil {
+		s.Headers = map[string]string{} // not nil: there are none from now on
+		maps.Copy(s.Headers, *in.Headers)
+	}
+	return s
 }
 
 // filter gives f with the members that were given.
@@ -58,11 +86,11 @@ func (in members) subscription(allow notice.Reach) (notice.Subscription, error) 
 	} else {
 		checkProfile(&f, sub.Profile)
 	}
-	note(&f, sub.Filter.Check())
+	in.check(&f)
 	if in.Secret != nil {
 		note(&f, notice.CheckSecret("secret", sub.Secret))
 	}
-	return sub, f.Err()
+	return in.carry(sub), f.Err()
 }
 
 // changing is what of a subscription is to be changed. What is left out stays as it is; an empty filter matches everything again.
@@ -79,7 +107,7 @@ func (in changing) check(allow notice.Reach) error {
 	if in.Profile != nil {
 		checkProfile(&f, *in.Profile)
 	}
-	note(&f, in.filter(notice.Filter{}).Check())
+	in.members.check(&f)
 	if in.State != nil && *in.State != string(notice.Active) && *in.State != string(notice.Paused) {
 		f.Add("state", "must be active or paused")
 	}
@@ -104,7 +132,7 @@ func (in changing) apply(s notice.Subscription) (notice.Subscription, error) {
 		s.State = notice.SubscriptionState(*in.State)
 	}
 	s.Filter = in.filter(s.Filter)
-	return s, nil
+	return in.carry(s), nil
 }
 
 func checkProfile(f *ticket.Faults, name string) {
@@ -127,6 +155,7 @@ type view struct {
 	Format notice.Format `json:"format"`
 	notice.Filter
 	Profile      string                   `json:"profile"`
+	Timeout      int                      `json:"timeout,omitempty"` // seconds; left out where it has none of its own
 	State        notice.SubscriptionState `json:"state"`
 	CreatedAt    time.Time                `json:"created_at"`
 	FailingSince *time.Time               `json:"failing_since,omitempty"` // every try since then failed
@@ -135,7 +164,7 @@ type view struct {
 }
 
 func viewOf(s notice.Subscription) view {
-	v := view{ID: s.ID, URL: s.URL, Format: s.Format, Filter: s.Filter, Profile: s.Profile, State: s.State, CreatedAt: s.CreatedAt.UTC(),
+	v := view{ID: s.ID, URL: s.URL, Format: s.Format, Filter: s.Filter, Profile: s.Profile, Timeout: int(s.Timeout / time.Second), State: s.State, CreatedAt: s.CreatedAt.UTC(),
 		FailingSince: api.UTC(s.FailingSince), Reason: s.Reason}
 	if s.State == notice.Dropped {
 		v.DroppedAt = api.UTC(s.EndedAt)

@@ -3,6 +3,7 @@ package outbox
 import (
 	"context"
 	"fmt"
+	"time"
 
 	"signalbox/notice"
 	"signalbox/store/db"
@@ -21,7 +22,7 @@ func (o *Outbox) Subscribe(ctx context.Context, sub notice.Subscription) (notice
 		case n >= notice.MaxSubscriptions:
 			return ticket.Refuse(ticket.TooMany, fmt.Sprintf("a tenant has at most %d lasting subscriptions; delete those that are not needed", notice.MaxSubscriptions))
 		}
-		sub.TicketID, sub.Headers = 0, nil
+		sub.TicketID = 0
 		sub, err = o.add(ctx, q, sub)
 		return err
 	})
@@ -51,7 +52,8 @@ func (o *Outbox) Subscriptions(ctx context.Context, tenant string, state notice.
 	return items, next, err
 }
 
-// Amend changes a lasting subscription to what change makes of it: address, profile, filter and state. Other members stay as they are, and
+// Amend changes a lasting subscription to what change makes of it: address, profile, time-out, filter and state, and headers, which change is not shown, where it
+// gives any (an empty map: none from now on). Other members stay as they are, and
 // what is on its way goes to the new address. NotFound as with Registration.
 //
 // Paused: nothing is sent, and whatever comes and what was on its way is held, as it is for one that is dropped. Active again, all that is
@@ -74,8 +76,17 @@ func (o *Outbox) Amend(ctx context.Context, tenant, id string, change func(notic
 		if err != nil {
 			return err
 		}
-		_, err = q.Exec(ctx, `UPDATE subscriptions SET url = ?, host = ?, profile = ?, state = ?, reason = ?, ended_at = ?, failing_since = ?, filter = ?, shape = ?, selector = ? WHERE id = ?`,
-			sub.URL, sub.Host, sub.Profile, string(sub.State), sub.Reason, db.AtOrNil(sub.EndedAt), db.AtOrNil(sub.FailingSince), filter, form, selector, id)
+		if sub.Headers != nil {
+			headers, err := o.sealHeaders(sub)
+			if err != nil {
+				return err
+			}
+			if _, err := q.Exec(ctx, `UPDATE subscriptions SET headers = ? WHERE id = ?`, headers, id); err != nil {
+				return db.Wrap("change the headers of a subscription", err)
+			}
+		}
+		_, err = q.Exec(ctx, `UPDATE subscriptions SET url = ?, host = ?, profile = ?, timeout = ?, state = ?, reason = ?, ended_at = ?, failing_since = ?, filter = ?, shape = ?, selector = ? WHERE id = ?`,
+			sub.URL, sub.Host, sub.Profile, int(sub.Timeout/time.Second), string(sub.State), sub.Reason, db.AtOrNil(sub.EndedAt), db.AtOrNil(sub.FailingSince), filter, form, selector, id)
 		switch {
 		case err != nil:
 			return db.Wrap("change a subscription", err)

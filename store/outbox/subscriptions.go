@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"strings"
+	"time"
 
 	"github.com/google/uuid"
 
@@ -24,6 +25,7 @@ type subscriptionRow struct {
 	Format       string        `db:"format"`
 	Profile      string        `db:"profile"`
 	Headers      string        `db:"headers"`
+	Timeout      int           `db:"timeout"` // seconds
 	Filter       string        `db:"filter"`
 	State        string        `db:"state"`
 	Reason       string        `db:"reason"`
@@ -33,14 +35,16 @@ type subscriptionRow struct {
 }
 
 // subscriptionColumns are all but the secrets and the headers, which may hold one.
-const subscriptionColumns = `id, tenant, ticket_id, url, host, format, profile, state, reason, created_at, ended_at, failing_since, filter`
+const subscriptionColumns = `id, tenant, ticket_id, url, host, format, profile, timeout, state, reason, created_at, ended_at, failing_since, filter`
+
+func (r subscriptionRow) timeout() time.Duration { return time.Duration(r.Timeout) * time.Second }
 
 // subscription gives the row's subscription, without secrets and headers; without its filter where that was not read.
 func (r subscriptionRow) subscription() (notice.Subscription, error) {
 	a := r.address()
 	sub := notice.Subscription{
 		ID: r.ID, Tenant: r.Tenant, TicketID: r.TicketID, URL: a.URL, Host: a.Host, Format: notice.Format(r.Format), Profile: r.Profile,
-		State: notice.SubscriptionState(r.State), Reason: r.Reason, CreatedAt: r.CreatedAt.Time, EndedAt: r.EndedAt.Pointer(),
+		Timeout: r.timeout(), State: notice.SubscriptionState(r.State), Reason: r.Reason, CreatedAt: r.CreatedAt.Time, EndedAt: r.EndedAt.Pointer(),
 		FailingSince: r.FailingSince.Pointer(),
 	}
 	if r.Filter != "" {
@@ -170,20 +174,26 @@ func (o *Outbox) add(ctx context.Context, q *db.Tx, sub notice.Subscription) (no
 	if sub.Secret == "" {
 		sub.Secret = vault.NewSigningSecret()
 	}
-	headers, err := writeHeaders(sub.Headers)
+	headers, err := o.sealHeaders(sub)
 	if err != nil {
 		return sub, err
-	}
-	if headers != "" {
-		headers = o.vault.Encrypt(headers, vault.HeadersOwner(sub.ID))
 	}
 	filter, form, selector, err := filterColumns(sub)
 	if err != nil {
 		return sub, err
 	}
-	return sub, q.Insert(ctx, `subscriptions (id, tenant, ticket_id, url, host, format, profile, secret, headers, state, reason, created_at, filter, shape, selector)`, [][]any{{
-		sub.ID, sub.Tenant, sub.TicketID, sub.URL, sub.Host, string(sub.Format), sub.Profile, o.vault.Encrypt(sub.Secret, sub.ID), headers, string(sub.State), "",
+	return sub, q.Insert(ctx, `subscriptions (id, tenant, ticket_id, url, host, format, profile, secret, headers, timeout, state, reason, created_at, filter, shape, selector)`, [][]any{{
+		sub.ID, sub.Tenant, sub.TicketID, sub.URL, sub.Host, string(sub.Format), sub.Profile, o.vault.Encrypt(sub.Secret, sub.ID), headers, int(sub.Timeout / time.Second), string(sub.State), "",
 		db.At(sub.CreatedAt), filter, form, selector}})
+}
+
+// sealHeaders gives what is stored of a subscription's headers: nothing where there are none.
+func (o *Outbox) sealHeaders(sub notice.Subscription) (string, error) {
+	headers, err := writeHeaders(sub.Headers)
+	if err != nil || headers == "" {
+		return "", err
+	}
+	return o.vault.Encrypt(headers, vault.HeadersOwner(sub.ID)), nil
 }
 
 // filterColumns gives what is stored of a subscription's filter: itself as JSON, its shape and its selector. A ticket's has no filter, and no

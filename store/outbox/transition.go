@@ -41,8 +41,11 @@ func (o *Outbox) beginTransition(ctx context.Context, q *db.Tx, id string) error
 // now. Held deliveries are released as long as fewer than atOnce of the subscription wait for their first try or are in lanes that fail. It locks the row
 // of the subscription, so nothing is inserted into its lanes meanwhile, and none begins or ends retrying.
 func (o *Outbox) advanceTransition(ctx context.Context, q *db.Tx, id string, atOnce int) (n int, err error) {
-	var row struct{ State, Turning string }
-	found, err := q.FindSubscription(ctx, &row, db.Exclusive, `state, turning`, `id = ?`, id)
+	var row struct {
+		State, Turning string
+		Timeout        int
+	}
+	found, err := q.FindSubscription(ctx, &row, db.Exclusive, `state, turning, timeout`, `id = ?`, id)
 	if err != nil || !found || row.Turning == "" {
 		return 0, err
 	}
@@ -59,7 +62,7 @@ func (o *Outbox) advanceTransition(ctx context.Context, q *db.Tx, id string, atO
 			next = releasing // resumed before it had ended
 		}
 	} else {
-		if busy, err := o.endStaleLanes(ctx, q, id); err != nil || busy {
+		if busy, err := o.endStaleLanes(ctx, q, subscriptionRow{ID: id, Timeout: row.Timeout}); err != nil || busy {
 			return 0, err
 		}
 		free, err := o.capacity(ctx, q, id, atOnce)
@@ -90,17 +93,17 @@ func (o *Outbox) capacity(ctx context.Context, q *db.Tx, subscription string, at
 // endStaleLanes ends the retrying of those lanes of a subscription in which nothing is tried any more: should it be resumed, they begin anew. It reports
 // busy, and changes nothing, while a try that a lane's workflow had begun when they were held may still be under way: what is released is tried at
 // once, and would be tried twice at the same time.
-func (o *Outbox) endStaleLanes(ctx context.Context, q *db.Tx, subscription string) (busy bool, err error) {
+func (o *Outbox) endStaleLanes(ctx context.Context, q *db.Tx, subscription subscriptionRow) (busy bool, err error) {
 	const stale = `l.subscription_id = ? AND NOT EXISTS (SELECT 1 FROM deliveries w WHERE w.subscription_id = l.subscription_id AND w.ticket_id = l.ticket_id
 		AND w.state IN ('pending', 'parked'))`
 	var one int
 	// What came later was held from the beginning, and never tried.
 	busy, err = q.Find(ctx, &one, `SELECT 1 FROM lanes l JOIN deliveries d ON d.subscription_id = l.subscription_id AND d.ticket_id = l.ticket_id
-		WHERE `+stale+` AND d.state = 'held' AND d.created_at < d.ended_at AND d.ended_at > ? LIMIT 1`, subscription, db.At(q.Now().Add(-notice.TryLimit)))
+		WHERE `+stale+` AND d.state = 'held' AND d.created_at < d.ended_at AND d.ended_at > ? LIMIT 1`, subscription.ID, db.At(q.Now().Add(-notice.Subscription{Timeout: subscription.timeout()}.TryLimit())))
 	if err != nil || busy {
 		return busy, db.Wrap("look for tries under way", err)
 	}
-	_, err = q.Exec(ctx, `DELETE FROM lanes WHERE (ticket_id, subscription_id) IN (SELECT l.ticket_id, l.subscription_id FROM lanes l WHERE `+stale+`)`, subscription)
+	_, err = q.Exec(ctx, `DELETE FROM lanes WHERE (ticket_id, subscription_id) IN (SELECT l.ticket_id, l.subscription_id FROM lanes l WHERE `+stale+`)`, subscription.ID)
 	return false, db.Wrap("end the retrying of lanes", err)
 }
 
