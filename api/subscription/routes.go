@@ -25,6 +25,8 @@ type Subscriptions interface {
 	Subscriptions(ctx context.Context, tenant string, state notice.SubscriptionState, cursor string, limit int) (items []notice.Subscription, next string, err error)
 	// Amend changes address, profile, filter and state to what change makes of them. What is held is sent once it is active again.
 	Amend(ctx context.Context, tenant, id string, change func(notice.Subscription) (notice.Subscription, error)) (notice.Subscription, error)
+	// Alike gives the IDs of others by which its address is told of the same events; 10 at most.
+	Alike(ctx context.Context, s notice.Subscription) (ids []string, err error)
 	// Try publishes an event to it alone and gives the delivery's ID. Conflict: it is not active.
 	Try(ctx context.Context, tenant, app, id string, p notice.Published) (delivery string, err error)
 	// What is done with one of them.
@@ -70,7 +72,11 @@ func (h *Handler) subscribe(c *fiber.Ctx, in members) error {
 	sub.Tenant = api.Caller(c).Tenant
 	return houseapi.Transact(c, h.Desk, true, func(ctx context.Context) (any, error) {
 		made, err := h.Subscriptions.Subscribe(ctx, sub)
-		return created{viewOf(made), made.Secret}, err
+		if err != nil {
+			return nil, err
+		}
+		alike, err := h.Subscriptions.Alike(ctx, made)
+		return created{viewOf(made), made.Secret, warningsOf(alike)}, err
 	})
 }
 
@@ -117,7 +123,11 @@ func (h *Handler) change(c *fiber.Ctx) error {
 	}
 	return houseapi.Transact(c, h.Desk, false, func(ctx context.Context) (any, error) {
 		changed, err := h.Subscriptions.Amend(ctx, api.Caller(c).Tenant, id, in.apply)
-		return viewOf(changed), err
+		if err != nil {
+			return nil, err
+		}
+		alike, err := h.Subscriptions.Alike(ctx, changed)
+		return warned{viewOf(changed), warningsOf(alike)}, err
 	})
 }
 

@@ -210,6 +210,39 @@ func TestASecretIsRotated(t *testing.T) {
 	require.Equal(t, `{"success":true,"message":"","result":{"id":"`+m.ID+`","secret":"`+fresh.Secret+`"}}`, string(a.Body))
 }
 
+// Nobody is kept from being told twice, but whoever may not mean it is told so.
+func TestASecondSubscriptionOfTheSameIsWarnedOf(t *testing.T) {
+	b := setup(t)
+	type answer struct {
+		ID       string
+		Warnings []struct {
+			Code, Message string
+			Subscriptions []string
+		}
+	}
+	add := func(body string) (a answer) {
+		b.Result(b.Do("POST", "/api/subscription", body), &a)
+		return a
+	}
+	first := add(`{"url":"https://example.com/hook","topic":"gs","key":"a.*"}`)
+	require.Empty(t, first.Warnings)
+	require.Empty(t, add(`{"url":"https://example.com/hook","topic":"gs","key":"b.*"}`).Warnings, "no event is for both")
+	require.Empty(t, add(`{"url":"https://example.com/other","topic":"gs","key":"a.1"}`).Warnings, "another address")
+	second := add(`{"url":"HTTPS://Example.com:443/hook","key":"a.1","format":"publish"}`)
+	require.Len(t, second.Warnings, 1)
+	require.Equal(t, []any{"told_twice", []string{first.ID}}, []any{second.Warnings[0].Code, second.Warnings[0].Subscriptions})
+
+	var changed answer
+	b.Result(b.Do("PUT", "/api/subscription/"+second.ID, `{"key":"c"}`), &changed)
+	require.Empty(t, changed.Warnings)
+	b.Result(b.Do("PUT", "/api/subscription/"+second.ID, `{"key":""}`), &changed)
+	require.Len(t, changed.Warnings[0].Subscriptions, 2)
+	b.Result(b.Do("DELETE", "/api/subscription/"+first.ID, nil), nil)
+	changed = answer{}
+	b.Result(b.Do("PUT", "/api/subscription/"+second.ID, `{"key":"a.2"}`), &changed)
+	require.Empty(t, changed.Warnings, "it is gone")
+}
+
 func TestATimeoutAndHeadersOfItsOwn(t *testing.T) {
 	b := setup(t)
 	m := b.add(`{"url":"` + address + `","timeout":60,"headers":{"Authorization":"Bearer s3cret","X-Team":"a"}}`)

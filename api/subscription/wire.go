@@ -175,7 +175,29 @@ func viewOf(s notice.Subscription) view {
 // created is a subscription with its secret, which is told this once.
 type created struct {
 	view
-	Secret string `json:"secret"`
+	Secret   string    `json:"secret"`
+	Warnings []warning `json:"warnings,omitempty"`
+}
+
+// warned is a subscription that was changed.
+type warned struct {
+	view
+	Warnings []warning `json:"warnings,omitempty"`
+}
+
+// warning is what is taken all the same, and may be a mistake.
+type warning struct {
+	Code          string   `json:"code"`
+	Message       string   `json:"message"`
+	Subscriptions []string `json:"subscriptions"`
+}
+
+// warningsOf warns of others by which the address is told of the same.
+func warningsOf(alike []string) []warning {
+	if len(alike) == 0 {
+		return nil
+	}
+	return []warning{{Code: "told_twice", Message: "the address is told of the same events by other subscriptions too", Subscriptions: alike}}
 }
 
 // counted is a subscription with how much has not arrived.

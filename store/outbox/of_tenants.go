@@ -98,6 +98,24 @@ func (o *Outbox) Amend(ctx context.Context, tenant, id string, change func(notic
 	return sub, err
 }
 
+// maxAlike bounds how many others Alike names.
+const maxAlike = 10
+
+// Alike gives the IDs of the other lasting subscriptions of its tenant by which its address would be told of the same events as by this one, oldest first, and of no
+// more than 10. They are active, paused or dropped.
+func (o *Outbox) Alike(ctx context.Context, sub notice.Subscription) (ids []string, err error) {
+	err = o.db.Read(ctx, func(q *db.Tx) error {
+		list, err := o.list(ctx, q, ofTenant(sub.Tenant), ` AND url = ? AND id <> ? ORDER BY created_at, id`, sub.URL, sub.ID)
+		for _, other := range list {
+			if len(ids) < maxAlike && other.Filter.Overlaps(sub.Filter) {
+				ids = append(ids, other.ID)
+			}
+		}
+		return err
+	})
+	return ids, err
+}
+
 // Try publishes an event to one lasting subscription alone, whatever its filter, and gives the delivery's ID. NotFound as with Registration;
 // Conflict: it is not active.
 func (o *Outbox) Try(ctx context.Context, tenant, app, id string, p notice.Published) (delivery string, err error) {
