@@ -28,6 +28,7 @@ func Open(c *fiber.Ctx, d Desk, o desk.Opening, body func(ticket.Identity) any) 
 		raw, _ := Marshal(body(id)) // an envelope around texts and numbers always marshals
 		return desk.Answer{Status: http.StatusOK, Body: raw}
 	}
+	o.Draft.Types = requestOf(c).types
 	reply, err := d.Open(Context(c), Request(c), o)
 	return send(c, reply, err)
 }
@@ -38,6 +39,7 @@ func Handle(c *fiber.Ctx, d Desk, h desk.Handling, body any) error {
 	if h.Answer, err = answerOf(http.StatusOK, body); err != nil {
 		return err
 	}
+	h.Types = requestOf(c).types
 	reply, err := d.Handle(Context(c), Request(c), h)
 	return send(c, reply, err)
 }

@@ -122,45 +122,6 @@ func kind(t reflect.Type) string {
 	return "of another type"
 }
 
-// Flag is a boolean that is also taken as the string "true" or "false", as old clients of the incident family send it. Use *Flag where
-// it may be missing.
-type Flag bool
-
-// UnmarshalJSON implements json.Unmarshaler.
-func (f *Flag) UnmarshalJSON(raw []byte) error {
-	switch string(raw) {
-	case "true", `"true"`:
-		*f = true
-	case "false", `"false"`:
-		*f = false
-	default:
-		return ticket.Refuse(ticket.Invalid, "must be true or false")
-	}
-	return nil
-}
-
-var _ json.Unmarshaler = (*Flag)(nil)
-
-// Millis is a time in milliseconds since 1970 that is also taken as a string of digits, as old clients of the incident family send numbers. Use
-// *Millis where it may be missing.
-type Millis int64
-
-// UnmarshalJSON implements json.Unmarshaler.
-func (m *Millis) UnmarshalJSON(raw []byte) error {
-	text := string(raw)
-	if digits := strings.TrimSuffix(strings.TrimPrefix(text, `"`), `"`); len(digits) == len(text)-2 {
-		text = digits
-	}
-	n, err := strconv.ParseInt(text, 10, 64)
-	if err != nil {
-		return ticket.Refuse(ticket.Invalid, "must be a whole number of milliseconds since 1970")
-	}
-	*m = Millis(n)
-	return nil
-}
-
-var _ json.Unmarshaler = (*Millis)(nil)
-
 // Others are the members of an object that its struct has no member for: tag a member of this type with ",embed".
 type Others map[string]jsontext.Value
 

@@ -15,7 +15,7 @@ func TestDecode(t *testing.T) {
 	type inner struct {
 		Type  *string  `json:"type"`
 		Items []string `json:"items"`
-		Flag  *api.Flag
+		Flag  *ticket.Flag
 	}
 	type body struct {
 		Name  *string         `json:"name"`
@@ -23,7 +23,7 @@ func TestDecode(t *testing.T) {
 		List  []inner         `json:"list"`
 		Raw   json.RawMessage `json:"raw"`
 		Any   map[string]any  `json:"any"`
-		Yes   *api.Flag       `json:"yes"`
+		Yes   *ticket.Flag    `json:"yes"`
 	}
 	for name, c := range map[string]struct{ raw, says string }{
 		"empty":             {"", "body: is required and must be JSON"},
@@ -59,7 +59,7 @@ func TestDecode(t *testing.T) {
 	require.NoError(t, api.DecodeJSON([]byte(`{"NAME":"x","name":"first","name":"last","raw":{"b": 1},"yes":"false","count":null,"unknown":[1]}`), &b))
 	require.Equal(t, "last", *b.Name)
 	require.JSONEq(t, `{"b":1}`, string(b.Raw))
-	require.Equal(t, api.Flag(false), *b.Yes)
+	require.Equal(t, ticket.Flag(false), *b.Yes)
 	require.Nil(t, b.Count)
 	b = body{}
 	require.NoError(t, api.DecodeJSON([]byte(`{"NAME":"x"}`), &b))

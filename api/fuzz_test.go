@@ -23,9 +23,9 @@ func FuzzDecode(f *testing.F) {
 		var v struct {
 			Name *string `json:"name"`
 			List []struct {
-				Type  *string   `json:"type"`
-				Items []string  `json:"items"`
-				Flag  *api.Flag `json:"flag"`
+				Type  *string      `json:"type"`
+				Items []string     `json:"items"`
+				Flag  *ticket.Flag `json:"flag"`
 			} `json:"list"`
 			Any    map[string]any `json:"any"`
 			Number *int64         `json:"number"`

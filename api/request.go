@@ -28,6 +28,7 @@ type requestContext struct {
 	person    string   // for whom its credentials say that it acts
 	key       string
 	signature *usedSignature // nil: not known by a signature
+	types     []string       // Config.IncidentTypes
 	subject   Subject        // as far as a family has noted it
 	refused   ticket.Code
 	cause     error

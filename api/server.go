@@ -135,6 +135,7 @@ func (s *Server) Shutdown(ctx context.Context) error { return s.app.ShutdownWith
 func (s *Server) serve(family *Family, route Route) fiber.Handler {
 	return func(c *fiber.Ctx) error {
 		rc := requestOf(c)
+		rc.types = s.config.IncidentTypes
 		rc.family, rc.route, rc.operation, rc.changes = family, route.Path, cmp.Or(route.Operation, route.Path), route.changes()
 		defer s.underway.Add(-1)
 		if s.underway.Add(1) > int64(s.config.ConcurrentRequests) {

@@ -87,6 +87,7 @@ func (o *Opening) pin(s ticket.ServiceRecord) {
 type Handling struct {
 	Ticket  string         // its number or UUID
 	Command ticket.Command // channel, app, admin and hops are the request's, whatever it says
+	Types   []string       // the words taken for a solution's mtm_type on a ticket that has none pinned; none: any
 	// Complete fills in what depends on the ticket as it stands, before the command is checked; nil: nothing does.
 	Complete func(t ticket.Ticket, c *ticket.Command) error
 	Answer   Answer
@@ -196,6 +197,9 @@ func (d *Desk) Handle(ctx context.Context, r Request, h Handling) (Reply, error)
 		if err := c.Check(); err != nil {
 			return Reply{}, err
 		}
+	}
+	if c.Action == ticket.CommitSolution && len(t.Types) == 0 {
+		c.Types = h.Types
 	}
 	op := d.operation(r, KindHandle)
 	op.Ticket, op.Answer = t.Identity, h.Answer

@@ -10,6 +10,8 @@ const (
 	RulesFirst Rules = 0
 	// RulesWeighed weigh votes by the voices that people carry, keep values exact, and stop what nobody waits for any more.
 	RulesWeighed Rules = 1
+	// RulesComplete take nothing from a person that is incomplete, or does not say who it is, whatever door it comes through.
+	RulesComplete Rules = 2
 	// RulesNow are the rules of new tickets.
-	RulesNow = RulesWeighed
+	RulesNow = RulesComplete
 )

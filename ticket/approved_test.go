@@ -64,7 +64,7 @@ func TestATicketIsApprovedByItsProcessAlone(t *testing.T) {
 		"reopened, and not approved then": {[]step{fill, lead, board, work, stop(ticket.Reopen), fill, lead, against, work}, false, false, `not every approval was passed: "Board" was rejected by bob`},
 	} {
 		t.Run(name, func(t *testing.T) {
-			for rules, want := range map[flow.Rules]bool{flow.RulesFirst: c.before, flow.RulesWeighed: c.now} {
+			for rules, want := range map[flow.Rules]bool{flow.RulesFirst: c.before, flow.RulesNow: c.now} {
 				on := signed(t, rules)
 				var last ticket.Event
 				for _, s := range c.steps {

@@ -23,6 +23,7 @@ type Command struct {
 	Round     int        `json:"round,omitempty"`     // of that node, where it was made for one
 	Note      string     `json:"note,omitempty"`      // a reason or remark
 	Solution  *Solution  `json:"solution,omitempty"`
+	Types     []string   `json:"mtm_types,omitempty"` // the words taken for the solution's type on a ticket that has none of its own
 	Verdict   *Verdict   `json:"verdict,omitempty"`
 	Relation  *Relation  `json:"relation,omitempty"`
 	Message   *Message   `json:"message,omitempty"`
@@ -157,6 +158,12 @@ func (t Ticket) clock(at time.Time) time.Time {
 }
 
 func (t Ticket) decide(c Command, at time.Time) (*Event, error) {
+	if err := t.signed(c); err != nil {
+		return nil, err
+	}
+	if err := t.typed(c); err != nil {
+		return nil, err
+	}
 	switch c.Action {
 	case Close:
 		if t.Ended() {

@@ -33,6 +33,7 @@ type Draft struct {
 	Form       flow.Values         // what the service's opening form asks for; checked, and kept among the fields
 	Named      map[string][]string // whom the caller names, by node id
 	Followers  []string            // who wants to see it; at most MaxFollowers
+	Types      []string            // the words taken for a solution's mtm_type, as the settings of the day have them; none: any
 }
 
 // CheckedDraft is a draft that Check found nothing wrong with, and what checking it worked out. Only Check makes one.
@@ -149,7 +150,7 @@ func (c CheckedDraft) Open(id Identity, operation string, at time.Time) ([]Event
 			Identity: id, App: d.App, Service: d.service(), Version: c.process.Definition().Version, Origin: d.Origin, Title: d.Title,
 			Description: d.Description, Tags: tags, Opener: d.Opener, Fields: merged(d.Fields, c.form),
 			Relations: relations, Callback: d.Callback, Definition: d.Definition, Named: d.Named,
-			Followers: d.Followers,
+			Followers: d.Followers, Types: d.Types,
 		},
 	}
 	if d.Assignee != "" {

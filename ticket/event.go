@@ -28,6 +28,7 @@ type Opening struct {
 	Definition *flow.Definition    `json:"definition,omitempty"` // pinned; nil where the service is a built-in one
 	Named      map[string][]string `json:"named,omitempty"`      // whom the caller named, by node id
 	Followers  []string            `json:"followers,omitempty"`  // who wants to see it
+	Types      []string            `json:"mtm_types,omitempty"`  // the words taken for a solution's mtm_type; none: any
 }
 
 // Callback is an address that gets this ticket's notifications from the start. Format and profile are package notice's words.
@@ -104,7 +105,7 @@ func Evolve(t Ticket, e Event) Ticket {
 		t.Identity, t.Channel, t.App, t.Service, t.Version = o.Identity, e.Channel, o.App, o.Service, o.Version
 		t.Origin, t.Title, t.Description, t.Opener = o.Origin, o.Title, o.Description, o.Opener
 		t.Tags, t.Fields, t.CreatedAt = slices.Clone(o.Tags), o.Fields, e.At
-		t.Definition, t.Named, t.Followers = o.Definition, o.Named, slices.Clone(o.Followers)
+		t.Definition, t.Named, t.Followers, t.Types = o.Definition, o.Named, slices.Clone(o.Followers), o.Types
 		t.Relations = nil
 		for _, r := range o.Relations {
 			t.Relations = append(t.Relations, r.Summary())

@@ -180,7 +180,7 @@ func TestAnIncidentThatMendsItselfIsSimulated(t *testing.T) {
 		Answers: []ticket.ScriptedAct{
 			{After: "20m", Act: flow.Act{Node: "accept", Action: flow.Accept, Actor: "duty-manager"}},
 			{After: "1h", Act: flow.Act{Node: "solve", Action: flow.CommitSolution, Actor: "duty-manager"}, Solution: solved},
-			{After: "1h", Act: flow.Act{Node: "confirm", Action: flow.Confirm, Pass: true, Comment: "good"}},
+			{After: "1h", Act: flow.Act{Node: "confirm", Action: flow.Confirm, Actor: "ann", Pass: true, Comment: "good"}},
 		}}, monday)
 	require.NoError(t, err)
 	require.Empty(t, r.Refused)

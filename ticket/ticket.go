@@ -123,6 +123,7 @@ type Ticket struct {
 	Definition *flow.Definition    `json:"definition,omitempty"` // pinned; nil where the service is a built-in one
 	Named      map[string][]string `json:"named,omitempty"`      // whom the caller named, by node id
 	Followers  []string            `json:"followers,omitempty"`  // who wants to see it
+	Types      []string            `json:"mtm_types,omitempty"`  // the words taken for a solution's mtm_type, pinned; none: those of the command
 
 	Hops       int       `json:"hops,omitempty"` // of what moved it last: what it sends because of that goes one further
 	Generation int       `json:"life,omitempty"` // how often it was taken up again after it had ended

@@ -26,7 +26,8 @@ type TicketInput struct {
 }
 
 // HandleRequest is the argument of the update "handle". Its update ID is the command's operation: the id of the operation that the desk claimed, which
-// every event it causes has as Event.Operation, and the stream as request_id. The X-Request-Id of the HTTP request is another one.
+// every event it causes has as Event.Operation, and the stream as request_id. The X-Request-Id of the HTTP request is another one. A command
+// that names no operation did not come by the desk: its update ID is taken for it, and the workflow itself has its events projected.
 type HandleRequest struct {
 	Command ticket.Command `json:"command"`
 }
@@ -236,8 +237,12 @@ func (r *run) full(ctx workflow.Context) bool {
 
 // validate is the validator of the update "handle": what it refuses leaves no trace in history. It must not change anything.
 func (r *run) validate(ctx workflow.Context, q HandleRequest) error {
-	if r.known(q.Command.Operation) {
+	c, _ := direct(ctx, q.Command)
+	if r.known(c.Operation) {
 		return nil
+	}
+	if id := workflow.GetCurrentUpdateInfo(ctx).ID; c.Operation != id {
+		return toWire(ticket.RefuseField(ticket.Invalid, "operation", "is the ID of the update, or left out"))
 	}
 	// The ending is the last event of a generation: what comes after it begins the next one.
 	if r.ticket.Ended() {
@@ -246,13 +251,14 @@ func (r *run) validate(ctx workflow.Context, q HandleRequest) error {
 	if r.moving || r.mustLeave(ctx) {
 		return temporal.NewNonRetryableApplicationError("the ticket is moving to its next run", typeMoving, nil)
 	}
-	_, err := ticket.Decide(r.ticket, q.Command, workflow.Now(ctx))
+	_, err := ticket.Decide(r.ticket, c, workflow.Now(ctx))
 	return toWire(err, r.ticket.Seq == r.began)
 }
 
 // handle decides and evolves with no yield in between, so that interleaved commands cannot hurt and no mutex is needed.
 func (r *run) handle(ctx workflow.Context, q HandleRequest) (HandleResult, error) {
-	if r.known(q.Command.Operation) {
+	c, foreign := direct(ctx, q.Command)
+	if r.known(c.Operation) {
 		return HandleResult{}, nil
 	}
 	if r.ticket.Ended() {
@@ -260,14 +266,27 @@ func (r *run) handle(ctx workflow.Context, q HandleRequest) (HandleResult, error
 		// answer, so it must not say "try again": the same operation would hear it for ever.
 		return HandleResult{}, temporal.NewNonRetryableApplicationError("the ticket has just ended", typeGone, nil)
 	}
-	events, err := ticket.DecideChecked(r.ticket, q.Command, workflow.Now(ctx)) // the validator has checked it
+	events, err := ticket.DecideChecked(r.ticket, c, workflow.Now(ctx)) // the validator has checked it
 	if err != nil {
 		return HandleResult{}, toWire(err)
 	}
 	r.handled++
-	r.addRecent(q.Command.Operation)
+	r.addRecent(c.Operation)
 	r.apply(ctx, events)
+	r.unprojected = r.unprojected || foreign && len(events) > 0
 	return HandleResult{Events: events}, nil
+}
+
+// direct completes a command that came in an update of somebody else than the desk, and tells that it did: the desk names the operation that it
+// claimed.
+func direct(ctx workflow.Context, c ticket.Command) (completed ticket.Command, foreign bool) {
+	if c.Operation != "" {
+		return c, false
+	}
+	c.Operation = workflow.GetCurrentUpdateInfo(ctx).ID
+	c.Channel = cmp.Or(c.Channel, ticket.ChannelSignal)
+	c.App = cmp.Or(c.App, string(c.Channel))
+	return c, true
 }
 
 // apply is where a run changes. It does not yield.
@@ -364,7 +383,7 @@ func (r *run) readSignals(ctx workflow.Context) {
 				workflow.GetLogger(ctx).Warn("ticket.signal_after_end", "signal", action)
 				continue
 			}
-			c, err := signalCommand(action, raw)
+			c, err := signalCommand(action, raw, r.ticket.Rules)
 			var events []ticket.Event
 			if err == nil {
 				events, err = ticket.Decide(r.ticket, c, workflow.Now(ctx))

@@ -69,7 +69,7 @@ func setup(t testing.TB) *bench {
 	back.Now = now
 	b := &bench{back: back, budget: &budget{used: map[string]int{}, began: map[string]time.Time{}, now: now}, clock: &at}
 	handler := exception.Handler{Desk: back, Budget: b.budget, Limit: limit, Ahead: api.Config{}.Defaults().ExceptionClockAhead, Now: now}
-	issues := issue.Handler{Desk: back, Tickets: back, Services: back, Addresses: back, Types: api.DefaultIncidentTypes}
+	issues := issue.Handler{Desk: back, Tickets: back, Services: back, Addresses: back}
 	server := api.New(api.Config{}, apitest.NewApps(), nil, slog.New(slog.NewTextHandler(io.Discard, nil)), handler.Family(), issues.Family())
 	server.AuditRefusals(back)
 	b.Client = apitest.Client{T: t, App: server.App(), Contract: apitest.LoadContract(t, "exception", "issue"), Secret: apitest.Writer}

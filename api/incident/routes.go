@@ -30,7 +30,7 @@ type Handler struct {
 	Reader Reader
 	Apps   api.Apps         // whose signatures are taken
 	Now    func() time.Time // the clock that dates of signatures are held against
-	Types  []string         // words taken for incident_type and mtm_type; api.Config.IncidentTypes
+	Types  []string         // words taken for incident_type; api.Config.IncidentTypes
 }
 
 const pathHandle = "/v1/external/incident/handle"
@@ -57,7 +57,7 @@ func (h *Handler) Family() api.Family {
 }
 
 func (h *Handler) handle(c *fiber.Ctx, in handling) error {
-	cmd, err := in.command(h.Types)
+	cmd, err := in.command()
 	if err != nil {
 		return err
 	}

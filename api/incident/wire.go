@@ -39,7 +39,7 @@ type handling struct {
 var members = []string{"incident_num", "operator", "operate_key"}
 
 // command makes the house's command of it. Once it is given, Number is there.
-func (in handling) command(types []string) (ticket.Command, error) {
+func (in handling) command() (ticket.Command, error) {
 	cmd := ticket.Command{Action: actions[api.Value(in.Key)], Operator: api.Value(in.Operator)}
 	var f ticket.Faults
 	f.Name("incident_num", api.Value(in.Number), 1, ticket.MaxName)
@@ -56,7 +56,7 @@ func (in handling) command(types []string) (ticket.Command, error) {
 	if err := parameter.Misplaced(in.Others, parameter.Members, in.Parameter, members); err != nil {
 		return cmd, err
 	}
-	return cmd, parameter.Fill(&cmd, in.Parameter, types)
+	return cmd, parameter.Fill(&cmd, in.Parameter)
 }
 
 // Subject is whom and what the body names.
@@ -75,21 +75,21 @@ func subject(c *fiber.Ctx) api.Subject {
 
 // creation is the body of the create call.
 type creation struct {
-	Region      []string  `json:"region"`
-	Project     []string  `json:"enterprise_project"`
-	Service     []string  `json:"current_cloud_service"`
-	Level       *string   `json:"incident_level"`
-	Interrupted *api.Flag `json:"is_service_interrupt"`
-	Type        *string   `json:"incident_type"`
-	Title       *string   `json:"incident_title"`
-	Description *string   `json:"incident_description"`
-	Source      *string   `json:"incident_source"`
-	Assignee    []string  `json:"incident_assignee"`
-	Scene       *string   `json:"assignee_scene"`
-	Role        *string   `json:"assignee_role"`
-	Creator     *string   `json:"creator"`
-	Ownership   *string   `json:"incident_ownership"`
-	StartTime   *int64    `json:"start_time"` // milliseconds since 1970
+	Region      []string     `json:"region"`
+	Project     []string     `json:"enterprise_project"`
+	Service     []string     `json:"current_cloud_service"`
+	Level       *string      `json:"incident_level"`
+	Interrupted *ticket.Flag `json:"is_service_interrupt"`
+	Type        *string      `json:"incident_type"`
+	Title       *string      `json:"incident_title"`
+	Description *string      `json:"incident_description"`
+	Source      *string      `json:"incident_source"`
+	Assignee    []string     `json:"incident_assignee"`
+	Scene       *string      `json:"assignee_scene"`
+	Role        *string      `json:"assignee_role"`
+	Creator     *string      `json:"creator"`
+	Ownership   *string      `json:"incident_ownership"`
+	StartTime   *int64       `json:"start_time"` // milliseconds since 1970
 }
 
 // Limits of the create call, in characters.

@@ -13,7 +13,7 @@ import (
 func FuzzCalls(f *testing.F) {
 	apitest.Fuzz(f, func(t testing.TB) apitest.Stand {
 		back := apitest.NewBackend(t, nil)
-		handler := issue.Handler{Desk: back, Tickets: back, Services: back, Addresses: back, Types: api.DefaultIncidentTypes}
+		handler := issue.Handler{Desk: back, Tickets: back, Services: back, Addresses: back}
 		server := api.New(api.Config{}, apitest.NewApps(), nil, slog.New(slog.DiscardHandler), handler.Family())
 		c := apitest.Client{T: t, App: server.App(), Secret: apitest.Writer}
 		made := func(path string, body any) string {

@@ -31,7 +31,7 @@ type bench struct {
 func setup(t *testing.T) bench {
 	t.Helper()
 	back := apitest.NewBackend(t, nil)
-	handler := issue.Handler{Desk: back, Tickets: back, Services: back, Addresses: back, Types: api.DefaultIncidentTypes}
+	handler := issue.Handler{Desk: back, Tickets: back, Services: back, Addresses: back}
 	server := api.New(api.Config{}, apitest.NewApps(), nil, slog.New(slog.NewTextHandler(io.Discard, nil)), handler.Family())
 	return bench{t, apitest.Client{T: t, App: server.App(), Contract: apitest.LoadContract(t, "issue"), Secret: apitest.Writer}, back}
 }

@@ -25,7 +25,6 @@ type Handler struct {
 	Tickets   Tickets
 	Services  Services
 	Addresses Addresses
-	Types     []string     // words taken for mtm_type; api.Config.IncidentTypes
 	Allow     notice.Reach // where addresses may lead; api.Config.Reach
 	// Begin has a redelivery that was asked for begun at once. What it cannot do the sweep does.
 	Begin func(ctx context.Context, redelivery string)
@@ -170,7 +169,7 @@ func (h *Handler) handle(c *fiber.Ctx, in handling) error {
 	if err := in.more(&cmd); err != nil {
 		return err
 	}
-	if err := parameter.Fill(&cmd, in.Parameter, h.Types); err != nil {
+	if err := parameter.Fill(&cmd, in.Parameter); err != nil {
 		return err
 	}
 	return h.do(c, desk.Handling{Command: cmd}, nil)

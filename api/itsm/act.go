@@ -165,7 +165,7 @@ func (h *Handler) submit(cmd *ticket.Command, node flow.Node, values map[string]
 	if node.Action != "" {
 		cmd.Action = ticket.Action(node.Action)
 	}
-	if builtin := actionFields(node, h.Types); len(builtin) > 0 {
+	if builtin := actionFields(node, nil); len(builtin) > 0 {
 		given := map[string]any{}
 		for _, f := range builtin {
 			if value, ok := values[f.Key]; ok {
@@ -177,7 +177,7 @@ func (h *Handler) submit(cmd *ticket.Command, node flow.Node, values map[string]
 		if err != nil {
 			return fmt.Errorf("read fields: %w", err)
 		}
-		if err := parameter.Fill(cmd, raw, h.Types); err != nil {
+		if err := parameter.Fill(cmd, raw); err != nil {
 			return err
 		}
 	}

@@ -50,7 +50,7 @@ func setup(t *testing.T) *bench {
 	b.back.Now = func() time.Time { return at.In(shanghai) }
 	handler := itsm.Handler{Desk: b.back, Tickets: b.back, Services: b.back, Apps: apitest.NewApps(), Types: api.DefaultIncidentTypes, Zone: shanghai,
 		Allow: notice.Reach{Networks: []netip.Prefix{netip.MustParsePrefix("127.0.0.0/8")}}}
-	issues := issue.Handler{Desk: b.back, Tickets: b.back, Services: b.back, Addresses: b.back, Types: api.DefaultIncidentTypes}
+	issues := issue.Handler{Desk: b.back, Tickets: b.back, Services: b.back, Addresses: b.back}
 	families := append(handler.Families(), issues.Family())
 	server := api.New(api.Config{}, apitest.NewApps(), nil, slog.New(slog.DiscardHandler), families...)
 	b.Client = apitest.Client{T: t, App: server.App(), Contract: apitest.LoadContract(t, "itsm"), Secret: apitest.Writer}

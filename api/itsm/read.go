@@ -52,7 +52,7 @@ func (h *Handler) ticketStatus(c *call) error {
 		return err
 	}
 	url := h.Tickets.TicketURL(t.Number)
-	return c.answer(ticketStatus{url, url, ticketOperations(t), notice.ITSMStatus(t), openSteps(t, h.Types), rating.Stars > 0})
+	return c.answer(ticketStatus{url, url, ticketOperations(t), notice.ITSMStatus(t), openSteps(t, h.types(t)), rating.Stars > 0})
 }
 
 type approvalResult struct {
@@ -160,6 +160,14 @@ func definitionOf(t ticket.Ticket) flow.Definition {
 	return process.Definition()
 }
 
+// types are the words offered for mtm_type on a ticket: its own, or else those of the day.
+func (h *Handler) types(t ticket.Ticket) []string {
+	if len(t.Types) > 0 {
+		return t.Types
+	}
+	return h.Types
+}
+
 func (h *Handler) line(t ticket.Ticket, actors []string, rating ticket.Rating) line {
 	def, url := definitionOf(t), h.Tickets.TicketURL(t.Number)
 	l := line{
@@ -209,7 +217,7 @@ func (h *Handler) ticketInfo(c *call) error {
 	if err != nil {
 		return err
 	}
-	return c.answer(ticketInfo{line: h.line(t, actors[t.ID], rating), Steps: stepsOf(t), Fields: filledFields(t, definitionOf(t), h.Types)})
+	return c.answer(ticketInfo{line: h.line(t, actors[t.ID], rating), Steps: stepsOf(t), Fields: filledFields(t, definitionOf(t), h.types(t))})
 }
 
 // approver tells who has voted at a node.

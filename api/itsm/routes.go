@@ -19,7 +19,7 @@ type Handler struct {
 	Tickets  Tickets
 	Services Services
 	Apps     api.Apps
-	Types    []string       // words taken for mtm_type; api.Config.IncidentTypes
+	Types    []string       // words offered for mtm_type where a ticket has none of its own; api.Config.IncidentTypes
 	Allow    notice.Reach   // where callbacks may lead; api.Config.Reach
 	Profile  string         // of callbacks that name none; Settings.ITSMCallbackProfile, and once where it is empty
 	Zone     *time.Location // of the times in requests and answers; nil means UTC

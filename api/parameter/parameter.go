@@ -3,8 +3,6 @@ package parameter
 
 import (
 	"encoding/json"
-	"slices"
-	"strings"
 
 	"signalbox/api"
 	"signalbox/ticket"
@@ -25,24 +23,10 @@ func Misplaced(others api.Others, members []string, raw json.RawMessage, call []
 	return f.Err()
 }
 
-// Fill fills in what a command's action needs from the parameter object of seed 001, and tells everything that is wrong with the object; with
-// that, so that all is told at once, what the command's own Check says, which is otherwise left to the desk. types are the words taken for mtm_type.
-//
-//	commit-solution  mtm_type, is_service_interrupt, cause, solution; start_time, fault_recovery_time
-//	confirm          virtual_confirm_result, virtual_confirm_comment
-//
-// All but the two times are required; other actions take no parameter, and a parameter that is there all the same is passed over if it is an object.
-func Fill(c *ticket.Command, raw json.RawMessage, types []string) error {
-	var p struct {
-		Type        *string     `json:"mtm_type"`
-		Interrupted *api.Flag   `json:"is_service_interrupt"`
-		Cause       *string     `json:"cause"`
-		Text        *string     `json:"solution"`
-		Started     *api.Millis `json:"start_time"`
-		Recovered   *api.Millis `json:"fault_recovery_time"`
-		Passed      *api.Flag   `json:"virtual_confirm_result"`
-		Comment     *string     `json:"virtual_confirm_comment"`
-	}
+// Fill fills in what a command's action needs from the parameter object of seed 001, and tells everything that is wrong with the object; see
+// ticket.Parameter. A parameter that is there although the action takes none is passed over if it is an object.
+func Fill(c *ticket.Command, raw json.RawMessage) error {
+	var p ticket.Parameter
 	switch {
 	case len(raw) == 0 || string(raw) == "null":
 	case c.Action != ticket.CommitSolution && c.Action != ticket.Confirm:
@@ -54,27 +38,5 @@ func Fill(c *ticket.Command, raw json.RawMessage, types []string) error {
 			return err
 		}
 	}
-	var f ticket.Faults
-	switch c.Action {
-	case ticket.CommitSolution:
-		c.Solution = &ticket.Solution{Type: api.Value(p.Type), Interrupted: bool(api.Value(p.Interrupted)), Cause: api.Value(p.Cause), Text: api.Value(p.Text),
-			StartedAt: (*int64)(p.Started), RecoveredAt: (*int64)(p.Recovered)}
-		if c.Solution.Type != "" && !slices.Contains(types, c.Solution.Type) {
-			f.Add("mtm_type", "is none of "+strings.Join(types, ", "))
-		}
-		if p.Interrupted == nil {
-			f.Add("is_service_interrupt", "is required")
-		}
-	case ticket.Confirm:
-		if p.Passed != nil {
-			c.Verdict = &ticket.Verdict{Passed: bool(*p.Passed), Comment: api.Value(p.Comment)}
-		}
-	}
-	if len(f) == 0 {
-		return nil
-	}
-	if refusal := ticket.AsError(c.Check()); refusal != nil {
-		f = append(f, refusal)
-	}
-	return f.Err()
+	return p.Fill(c)
 }

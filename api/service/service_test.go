@@ -36,7 +36,7 @@ func setup(t *testing.T) bench {
 	t.Helper()
 	back := apitest.NewBackend(t, nil)
 	services := service.Handler{Desk: back, Services: back, Now: func() time.Time { return start }}
-	issues := issue.Handler{Desk: back, Tickets: back, Services: back, Addresses: back, Types: api.DefaultIncidentTypes}
+	issues := issue.Handler{Desk: back, Tickets: back, Services: back, Addresses: back}
 	server := api.New(api.Config{}, apitest.NewApps(), nil, slog.New(slog.NewTextHandler(io.Discard, nil)), issues.Family(), services.Family())
 	return bench{t, apitest.Client{T: t, App: server.App(), Contract: apitest.LoadContract(t, "service", "issue"), Secret: apitest.Boss}, back}
 }

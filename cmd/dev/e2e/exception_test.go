@@ -34,7 +34,7 @@ func frontDesk(t *testing.T, dsn string, key []byte, engine *workflows.Engine, l
 	require.NoError(t, s.EnsureApp(t.Context(), "jira", "jira-secret", "north", []desk.Scope{desk.Write}))
 	d = desk.New(s.Ledger(), engine, desk.Options{Log: log})
 	exceptions := exception.Handler{Desk: d, Budget: s, Limit: limit, Now: time.Now}
-	issues := issue.Handler{Desk: d, Tickets: s, Services: s, Addresses: s, Types: api.DefaultIncidentTypes}
+	issues := issue.Handler{Desk: d, Tickets: s, Services: s, Addresses: s}
 	server := api.New(api.Config{}, s, nil, log, issues.Family(), exceptions.Family())
 	l, err := net.Listen("tcp", "127.0.0.1:0")
 	require.NoError(t, err)

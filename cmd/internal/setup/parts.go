@@ -110,7 +110,7 @@ func (c *Container) API(s APISettings, metrics *prometheus.Registry, log *slog.L
 			log.WarnContext(ctx, "lane.hasten", "subscription", lane.Subscription, "ticket_id", lane.TicketID, "error", err)
 		}
 	}
-	issues := &issue.Handler{Desk: c.Desk, Tickets: c.Store, Services: c.Store, Addresses: c.Store, Types: config.IncidentTypes, Allow: config.Reach(),
+	issues := &issue.Handler{Desk: c.Desk, Tickets: c.Store, Services: c.Store, Addresses: c.Store, Allow: config.Reach(),
 		Begin: begin, Hasten: hasten}
 	incidents := &incident.Handler{Desk: c.Desk, Reader: c.Store, Apps: c.Store, Types: config.IncidentTypes, Now: time.Now}
 	exceptions := &exception.Handler{Desk: c.Desk, Budget: c.Store, Limit: config.ExceptionsPerMinute, Ahead: config.ExceptionClockAhead, Now: time.Now}
