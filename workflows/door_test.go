@@ -58,7 +58,7 @@ func TestASignalIsHeldToTheRulesOfTheAPI(t *testing.T) {
 		"confirm, no comment":     {[]ticket.Command{accepting, solving}, ticket.Confirm, `{"operator":"li","virtual_confirm_result":true}`, "virtual_confirm_comment: is required", ticket.RefusedCmd},
 		"confirm, null":           {[]ticket.Command{accepting, solving}, ticket.Confirm, `{"operator":"li","virtual_confirm_result":null,"virtual_confirm_comment":"good"}`, "virtual_confirm_result: is required", ticket.Returned},
 		"confirm, text":           {[]ticket.Command{accepting, solving}, ticket.Confirm, `{"operator":"li","virtual_confirm_result":"true","virtual_confirm_comment":"good"}`, "", ticket.RefusedCmd},
-		"not JSON":                {nil, ticket.Accept, `"li"`, "payload: is of the wrong type", ticket.RefusedCmd},
+		"not JSON":                {nil, ticket.Accept, `"li"`, "payload: must be a JSON object", ticket.RefusedCmd},
 	} {
 		t.Run(name, func(t *testing.T) {
 			for _, rules := range []flow.Rules{flow.RulesNow, flow.RulesWeighed} {
@@ -123,4 +123,27 @@ func TestAnUpdateWithoutTheDeskIsProjectedByTheWorkflow(t *testing.T) {
 	require.Len(t, taken.Events, 1)
 	e := taken.Events[0]
 	require.Equal(t, []any{"mine", ticket.ChannelSignal, "signal", "li"}, []any{e.Operation, e.Channel, e.App, e.Actor})
+}
+
+// An update that comes while the one before is being projected is projected too, and does not wait for whatever happens next.
+func TestUpdatesWithoutTheDeskWhileOneIsProjected(t *testing.T) {
+	b := newBench(t)
+	b.projectTakes = time.Second
+	update := func(id string, c ticket.Command) {
+		b.UpdateWorkflow(UpdateHandle, id, &testsuite.TestUpdateCallback{OnAccept: func() {}, OnReject: func(err error) { require.NoError(t, err) },
+			OnComplete: func(_ any, err error) { require.NoError(t, err) }}, HandleRequest{Command: c})
+	}
+	b.projecting = func() {
+		if b.projected == 1 {
+			update("second", ticket.Command{Action: ticket.Suspend, Operator: "li"})
+		}
+	}
+	b.RegisterDelayedCallback(func() { update("first", ticket.Command{Action: ticket.Accept, Operator: "li"}) }, time.Minute)
+	b.RegisterDelayedCallback(func() {
+		require.True(t, b.state().Suspended)
+		require.Equal(t, 2, b.projected)
+	}, 2*time.Minute)
+	b.handle(time.Hour, terminate("op-end"))
+	b.ExecuteWorkflow(Ticket, TicketInput{Events: confirmable(t, flow.RulesNow)})
+	require.NoError(t, b.GetWorkflowError())
 }

@@ -1,11 +1,8 @@
 package workflows
 
 import (
-	"cmp"
-	"errors"
+	"encoding/json"
 
-	jsonv2 "github.com/go-json-experiment/json"
-	"github.com/go-json-experiment/json/jsontext"
 	"go.temporal.io/sdk/converter"
 
 	"signalbox/flow"
@@ -40,15 +37,6 @@ type VoteSignal struct {
 	Comment  string `json:"comment,omitempty"`
 }
 
-// signal is what comes with a signal as it is read: any member may be missing.
-type signal struct {
-	Operator string `json:"operator"`
-	Node     string `json:"node"`
-	Round    *int   `json:"round"`
-	Comment  string `json:"comment"`
-	ticket.Parameter
-}
-
 // signalCommand reads a signal for a ticket of some rules. The command names action and channel even when the payload cannot be read.
 func signalCommand(action ticket.Action, raw converter.RawValue, rules flow.Rules) (ticket.Command, error) {
 	c := ticket.Command{Action: action, Channel: ticket.ChannelSignal, App: string(ticket.ChannelSignal)}
@@ -56,41 +44,63 @@ func signalCommand(action ticket.Action, raw converter.RawValue, rules flow.Rule
 		err := readLeniently(&c, raw)
 		return c, err
 	}
-	var s signal
 	payload := raw.Payload()
 	if encoding := string(payload.GetMetadata()[converter.MetadataEncoding]); encoding != converter.MetadataEncodingJSON && encoding != converter.MetadataEncodingNil {
 		return c, ticket.Refuse(ticket.Invalid, "the signal's payload must be JSON")
 	}
-	if len(payload.GetData()) > 0 {
-		if err := jsonv2.Unmarshal(payload.GetData(), &s, jsontext.AllowDuplicateNames(true)); err != nil {
-			return c, unreadable(err)
-		}
+	m := members{given: map[string]json.RawMessage{}}
+	if data := payload.GetData(); len(data) > 0 && json.Unmarshal(data, &m.given) != nil {
+		return c, ticket.RefuseField(ticket.Invalid, "payload", "must be a JSON object")
 	}
-	c.Operator = s.Operator
+	var p ticket.Parameter
+	m.read("operator", &c.Operator)
 	switch action {
+	case ticket.CommitSolution:
+		m.read("mtm_type", &p.Type)
+		m.read("is_service_interrupt", &p.Interrupted)
+		m.read("cause", &p.Cause)
+		m.read("solution", &p.Text)
+		m.read("start_time", &p.Started)
+		m.read("fault_recovery_time", &p.Recovered)
+	case ticket.Confirm:
+		m.read("virtual_confirm_result", &p.Passed)
+		m.read("virtual_confirm_comment", &p.Comment)
 	case ticket.Approve, ticket.Reject:
-		c.Node, c.Note = s.Node, s.Comment
-		if s.Round != nil {
-			if c.Round = *s.Round; c.Round < 1 {
-				return c, ticket.RefuseField(ticket.Invalid, "round", "must be at least 1")
+		var round *int
+		m.read("node", &c.Node)
+		m.read("comment", &c.Note)
+		if m.read("round", &round); round != nil {
+			if c.Round = *round; c.Round < 1 {
+				m.faults.Add("round", "must be at least 1")
 			}
 		}
 	}
-	err := s.Fill(&c)
+	if err := m.faults.Err(); err != nil {
+		return c, err
+	}
+	err := p.Fill(&c)
 	return c, err
 }
 
-// unreadable is the refusal of a payload.
-func unreadable(err error) error {
-	var semantic *jsonv2.SemanticError
-	if !errors.As(err, &semantic) {
-		return ticket.Refuse(ticket.Invalid, "the signal's payload is not well-formed JSON")
+// members are those of a payload, by their exact names.
+type members struct {
+	given  map[string]json.RawMessage
+	faults ticket.Faults
+}
+
+// read reads one into what v points to; one that is missing or null leaves that alone.
+func (m *members) read(name string, v any) {
+	raw, is := m.given[name]
+	if !is {
+		return
 	}
-	field, message := cmp.Or(semantic.JSONPointer.LastToken(), "payload"), "is of the wrong type"
-	if why := ticket.AsError(semantic.Err); why != nil {
-		message = why.Message
+	if err := json.Unmarshal(raw, v); err != nil {
+		message := "is of the wrong type"
+		if why := ticket.AsError(err); why != nil {
+			message = why.Message
+		}
+		m.faults.Add(name, message)
 	}
-	return ticket.RefuseField(ticket.Invalid, field, message)
 }
 
 // readLeniently reads a signal as it was before flow.RulesComplete: what is missing is empty or false.

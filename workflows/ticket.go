@@ -142,7 +142,7 @@ func (r *run) await(ctx workflow.Context) error {
 	seq := r.ticket.Seq
 	ready := func() bool {
 		// Any event may have moved the timers, or made a new request pending.
-		return r.signalled(ctx) || r.mustLeave(ctx) || len(r.answers) > 0 || r.ticket.Seq != seq
+		return r.signalled(ctx) || r.mustLeave(ctx) || len(r.answers) > 0 || r.ticket.Seq != seq || r.unprojected
 	}
 	if !armed {
 		return workflow.Await(ctx, ready)

@@ -51,6 +51,7 @@ func setupWith(t *testing.T, apps api.Apps, now func() time.Time) bench {
 	contract := apitest.LoadContract(t, "incident")
 	require.Equal(t, contract.Routes(), apitest.Mounted(handler.Family()), "what is served and what the document says")
 	server := api.New(api.Config{}, apps, nil, slog.New(slog.NewTextHandler(io.Discard, nil)), handler.Family())
+	server.Share(api.NewMemory(now))
 	return bench{t, apitest.Client{T: t, App: server.App(), Contract: contract, Secret: apitest.Writer}, back}
 }
 
