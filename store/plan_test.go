@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"reflect"
 	"strings"
 	"testing"
 	"time"
@@ -136,7 +137,11 @@ func TestListsAreAnsweredByIndexes(t *testing.T) {
 	t.Parallel()
 	b := crowded(t)
 	db := b.raw()
+	tried := map[string]bool{"Limit": true}
 	for name, f := range filters() {
+		for member, value := range reflect.ValueOf(f).Fields() {
+			tried[member.Name] = tried[member.Name] || !value.IsZero()
+		}
 		query, args, err := tickets.ListQuery("a", f)
 		require.NoError(t, err)
 		rows, err := db.QueryContext(t.Context(), "EXPLAIN "+sqlx.Rebind(sqlx.DOLLAR, query), append(args, ticket.DefaultPage+1)...)
@@ -153,6 +158,9 @@ func TestListsAreAnsweredByIndexes(t *testing.T) {
 		require.NoError(t, err)
 		require.NotContains(t, text, "Seq Scan", "%s\n%s", name, text)
 		require.Contains(t, text, "Index", name)
+	}
+	for member := range reflect.TypeFor[ticket.Filter]().Fields() {
+		require.True(t, tried[member.Name], "no plan is looked at of the filter %s", member.Name)
 	}
 }
 
