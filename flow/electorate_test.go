@@ -126,6 +126,25 @@ func TestTheElectorateChanges(t *testing.T) {
 	}
 }
 
+// A veto that was taken over goes on with whoever takes over next, also where a deadline had asked others meanwhile: they have it when the ticket comes back.
+func TestAVetoThatWasTakenOverLasts(t *testing.T) {
+	for rules, last := range map[Rules]string{RulesWeighed: "v[dan]", RulesNow: "redo[olga]"} {
+		pl := play(t, `
+- {id: v, name: V, type: approval, rule: n-of-m, n: 1, veto: {persons: [zoe]}, deliver: {anyone: true}, processors: {persons: [zoe, b]},
+   deadline: [{after: 1h, do: escalate, mode: replace, to: {persons: [boss]}}], reject: {then: back, to: redo}, next: done}
+- {id: redo, name: Redo, type: task, processors: {opener: true}, next: v}`+end)
+		pl.env.Rules = rules
+		pl.lines(`
+			start                              => v[zoe b]
+			deliver by zoe to ann say x        => v[ann b]
+			due                                => v[boss]
+			reassign by root admin to carl,dan => v[carl dan]
+			reject by carl say no              => redo[olga]
+			submit by olga                     => v[carl dan]
+			reject by carl say no              => ` + last)
+	}
+}
+
 func TestNobodyIsGivenASecondVoice(t *testing.T) {
 	play(t, approvalOf("rule: all, deliver: {anyone: true}, add: {anyone: true}, processors: {persons: [a, b, c]}")).lines(`
 		start          => v[a b c]

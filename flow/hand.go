@@ -84,6 +84,9 @@ func (r *run) appoint(n *node, s *NodeState, c appointment, kind string, entry L
 	}
 	before := s.Roster
 	for _, o := range rosters {
+		if r.env.Rules >= RulesComplete { // until then both went by the vetoes of the one that holds now, while it was changed
+			before = *o
+		}
 		h, ok := c.of(*o)
 		switch {
 		case !ok:
