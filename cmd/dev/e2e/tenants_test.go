@@ -52,7 +52,7 @@ func TestAnotherTenantsTicketDoesNotExist(t *testing.T) {
 		"POST /v1/exceptions/:id/callback":                                `{"externalSystem":"JIRA","externalIssueId":"1","status":"ASSIGNED","assignee":"li","updatedAt":"2026-01-02T03:04:05Z"}`,
 	}
 	// Calls that name no ticket, with what they are about instead.
-	without := map[string]bool{"POST /api/issue": true, "GET /api/issue": true, "POST /v1/external/incident/create": true}
+	without := map[string]bool{"POST /api/issue": true, "GET /api/issue": true, "GET /api/issue/changes": true, "POST /v1/external/incident/create": true}
 
 	made := 0
 	for _, family := range []api.Family{(&issue.Handler{}).Family(), (&incident.Handler{}).Family(), (&exception.Handler{}).Family()} {
