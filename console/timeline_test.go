@@ -32,7 +32,7 @@ func TestTimelineTellsEverything(t *testing.T) {
 	}
 	require.Len(t, entries, 35, "every entry on one of the pages, once")
 	for seq, want := range map[string][]string{
-		"1": {"Opened by wang.xiaoming incident API, app shop", "Status triggered", "Assignee on-call", "Rules version 1", "Origin monitoring.east-2",
+		"1": {"Opened by wang.xiaoming incident API, app shop", "Status triggered", "Assignee on-call", "Rules version 2", "Origin monitoring.east-2",
 			"Relations order (240) , runbook (1) , host (0)", "To be told https://shop.example.com/hooks/signalbox", "Accept entered → on-call"},
 		"2":  {"Status triggered to acknowledged", "Assignee on-call to li.lei", "Accept done (accept)", "Solve entered → li.lei"},
 		"3":  {"Message by li.lei", "华东二区支付网关"},
