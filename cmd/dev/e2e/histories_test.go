@@ -133,7 +133,17 @@ func (s *recorder) until(number, kind string) {
 	})
 }
 
-// handled: a ticket that is handled by updates and signals, some of them refused.
+// update uses the second door without the desk, and waits for what comes of it.
+func (s *recorder) update(number string, c ticket.Command, becomes string) {
+	s.t.Helper()
+	handle, err := s.temporal.UpdateWorkflow(s.t.Context(), client.UpdateWorkflowOptions{WorkflowID: "ticket:" + number, UpdateID: "by-hand-" + becomes,
+		UpdateName: workflows.UpdateHandle, Args: []any{workflows.HandleRequest{Command: c}}, WaitForStage: client.WorkflowUpdateStageCompleted})
+	require.NoError(s.t, err)
+	require.NoError(s.t, handle.Get(s.t.Context(), nil))
+	s.until(number, becomes)
+}
+
+// handled: a ticket that is handled by updates and signals, some of them refused, by the desk and without it.
 func (s *recorder) handled() {
 	t := s.t
 	number := s.c.open(t)
@@ -145,6 +155,9 @@ func (s *recorder) handled() {
 	require.True(t, s.act(number, map[string]any{"action": "unsuspend", "operator": "li"}))
 	solution := ticket.Solution{Type: "inc_type_p_config_issues", Cause: "c", Text: "s"}
 	s.signal(number, "commit-solution", "no object", "refused")
+	s.update(number, ticket.Command{Action: ticket.Suspend, Operator: "li"}, "suspended")
+	s.update(number, ticket.Command{Action: ticket.Unsuspend, Operator: "li"}, "resumed")
+	s.signal(number, "commit-solution", map[string]any{"operator": "li", "mtm_type": "nonsense", "is_service_interrupt": true, "cause": "c", "solution": "s"}, "refused")
 	s.signal(number, "commit-solution", workflows.CommitSolutionSignal{Operator: "li", Solution: solution}, "solved")
 	s.record("ticket-open", "ticket:"+number, "")
 	s.c.must(t, "POST", handlePath, incidentCall(t, "confirm.json", number))
