@@ -166,6 +166,7 @@ func TestACallThatCannotBeSignedIsNotMade(t *testing.T) {
 
 // A database that is away for a moment costs no attempt; one that stays away costs it in time for the error to be told.
 func TestACallWaitsForTheDatabase(t *testing.T) {
+	t.Parallel()
 	m, at := newTill(t), time.Now()
 	away := ticket.Refuse(ticket.Unavailable, "the database does not answer")
 	v := &vault{fails: []error{away, away}}

@@ -205,6 +205,7 @@ func TestEveryLaneIsToldInOrderAndOneAtATime(t *testing.T) {
 }
 
 func TestAReceiverThatHangsDelaysNobodyElse(t *testing.T) {
+	t.Parallel()
 	b := newBench(t, time.Minute)
 	b.Concurrency, b.Hosts = 8, &activities.Hosts{Limit: 3}
 	release := make(chan struct{})
@@ -313,6 +314,7 @@ func TestAWorkerThatStopsFinishesWhatIsUnderWay(t *testing.T) {
 // However the address of a host is spelled, its lanes wait for that one host: they neither fill what is read from the outbox, nor wait for ever
 // once it answers.
 func TestAHostThatHangsIsOneHostHoweverItIsSpelled(t *testing.T) {
+	t.Parallel()
 	for _, spell := range []func(host string) string{
 		func(host string) string { return "http://" + host + "?x=1" },
 		func(host string) string { return "HTTP://" + host + "/" },
@@ -375,6 +377,7 @@ func TestADrainThatIsCutOffWritesDownWhatIsFinished(t *testing.T) {
 }
 
 func TestResultsOutliveAnOutageOfTheDatabase(t *testing.T) {
+	t.Parallel()
 	b := newBench(t, time.Minute)
 	release := make(chan struct{})
 	r := newReceiver(t, func(id string) int {

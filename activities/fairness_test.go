@@ -92,6 +92,7 @@ func counted(t *testing.T, registry *prometheus.Registry, name string) map[strin
 }
 
 func TestHoweverManyReceiversHangTheOthersGoOn(t *testing.T) {
+	t.Parallel()
 	b := newBench(t, time.Minute)
 	b.Concurrency = 8
 	release := make(chan struct{})

@@ -211,6 +211,7 @@ func TestATryThatIsBrokenOffIsWrittenDown(t *testing.T) {
 // A drain that was lost may have been taken down by what it was just telling. The one after it writes its tries down before it makes them, so that the
 // third knows.
 func TestAFirstTryThatTakesItsProcessDownIsNotMadeForEver(t *testing.T) {
+	t.Parallel()
 	outbox := outboxtest.New()
 	outbox.Now = time.Now
 	release := make(chan struct{})
@@ -300,6 +301,7 @@ func newHanging(t *testing.T, b *bench, in string) *hanging {
 }
 
 func TestADrainThatMakesNoProgressIsGivenUp(t *testing.T) {
+	t.Parallel()
 	for _, in := range []string{"pending", "save"} {
 		t.Run(in, func(t *testing.T) {
 			b := newBench(t, 20*time.Second)
@@ -326,6 +328,7 @@ func TestADrainThatMakesNoProgressIsGivenUp(t *testing.T) {
 
 // However little there is to do, a drain shows that it is alive.
 func TestADrainThatHasNothingToDoIsNotGivenUp(t *testing.T) {
+	t.Parallel()
 	b := newBench(t, time.Minute)
 	b.Patience = 300 * time.Millisecond
 	b.Shift = time.Second

@@ -459,6 +459,7 @@ func TestAFreshConnectionThatDiesIsAFailedTry(t *testing.T) {
 
 // A time limit belongs to a try and not to its connection.
 func TestAKeptConnectionHasTheTimeOfTheTryThatUsesIt(t *testing.T) {
+	t.Parallel()
 	var answered, accepted atomic.Int32
 	server := httptest.NewUnstartedServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		if answered.Add(1) > 1 {

@@ -194,6 +194,7 @@ func TestConnectionsAreReused(t *testing.T) {
 }
 
 func TestAReceiverThatHangsIsLeftAfterTheTimeLimit(t *testing.T) {
+	t.Parallel()
 	stop := make(chan struct{})
 	defer close(stop)
 	hang := wire(t, func(net.Conn, *http.Request) { <-stop })

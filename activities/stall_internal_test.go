@@ -23,6 +23,7 @@ func (d deafTransport) RoundTrip(*http.Request) (*http.Response, error) {
 
 // That every wait has its end is made sure of below. Should one not, nobody waits for it.
 func TestARequestThatGoesOnBeyondItsEndIsGivenUp(t *testing.T) {
+	t.Parallel()
 	stop := make(chan struct{})
 	defer close(stop)
 	s := NewSender(SenderOptions{Timeout: 50 * time.Millisecond, Now: time.Now})
@@ -54,6 +55,7 @@ func TestARequestThatGoesOnBeyondItsEndIsGivenUp(t *testing.T) {
 }
 
 func TestSupervised(t *testing.T) {
+	t.Parallel()
 	require.Greater(t, stallPatience, 2*outboxLimit, "nothing that a drain waits for in one piece is taken for a stall")
 	out, err := supervise(time.Minute, func(func()) int { return 7 })
 	require.NoError(t, err)
