@@ -4,6 +4,7 @@ package main
 import (
 	"context"
 	"fmt"
+	"net"
 	"os"
 
 	"signalbox/cmd/internal/setup"
@@ -29,7 +30,11 @@ func main() {
 			return err
 		}
 		log.Info("api.serving", "address", s.HTTPAddress)
-		if err := setup.Serve(ctx, server, s.HTTPAddress); err != nil {
+		listener, err := net.Listen("tcp", s.HTTPAddress)
+		if err != nil {
+			return err
+		}
+		if err := setup.Serve(ctx, server, listener); err != nil {
 			return fmt.Errorf("serve on %s: %w", s.HTTPAddress, err)
 		}
 		return nil

@@ -10,6 +10,7 @@ import (
 	"fmt"
 	"io"
 	"log/slog"
+	"net"
 	"net/netip"
 	"os"
 	"path/filepath"
@@ -74,6 +75,12 @@ func run(ctx context.Context, s settings, out io.Writer) (err error) {
 		return err
 	}
 	log := setup.Log(s.LogLevel, "dev")
+	// Before anything is started: where the address is taken, that is then all there is to say.
+	listener, err := net.Listen("tcp", s.HTTPAddress)
+	if err != nil {
+		return err
+	}
+	defer listener.Close()
 
 	temporal, err := startTemporal(ctx, s)
 	if err != nil {
@@ -122,7 +129,7 @@ func run(ctx context.Context, s settings, out io.Writer) (err error) {
 	if err != nil {
 		return err
 	}
-	return setup.Serve(ctx, server, s.HTTPAddress, func(address string) {
+	return setup.Serve(ctx, server, listener, func(address string) {
 		welcome(out, "http://"+address, temporal.UIAddress(), temporal.HostPort(), s.DataDir, time.Since(began))
 	})
 }

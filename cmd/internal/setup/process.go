@@ -49,12 +49,8 @@ type Server interface {
 // shutdownTimeout bounds how long requests under way may take when a process is asked to end.
 const shutdownTimeout = 15 * time.Second
 
-// Serve serves on the address until ctx is over, then lets requests under way finish. ready, if given, is told the address once it listens.
-func Serve(ctx context.Context, server Server, address string, ready ...func(address string)) error {
-	listener, err := net.Listen("tcp", address)
-	if err != nil {
-		return err
-	}
+// Serve serves what comes to the listener until ctx is over, then lets requests under way finish. ready, if given, is told the address.
+func Serve(ctx context.Context, server Server, listener net.Listener, ready ...func(address string)) error {
 	failed := make(chan error, 1)
 	go func() { failed <- server.Serve(listener) }()
 	for _, tell := range ready {

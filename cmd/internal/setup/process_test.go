@@ -3,6 +3,7 @@ package setup
 import (
 	"context"
 	"errors"
+	"net"
 	"net/http"
 	"testing"
 	"time"
@@ -27,7 +28,11 @@ func TestBeingToldToEndIsNoError(t *testing.T) {
 func TestRequestsThatAreCutOffAreAnError(t *testing.T) {
 	ctx, cancel := context.WithCancel(t.Context())
 	err := UntilEnded(func(ctx context.Context) error {
-		return Serve(ctx, stubborn{&http.Server{}}, "127.0.0.1:0", func(string) { cancel() })
+		listener, err := net.Listen("tcp", "127.0.0.1:0")
+		if err != nil {
+			return err
+		}
+		return Serve(ctx, stubborn{&http.Server{}}, listener, func(string) { cancel() })
 	})(ctx)
 	require.ErrorIs(t, err, errCutOff)
 }
