@@ -158,7 +158,7 @@ const (
 // keeps gives what is kept of an answer that is no use, nil where the request was no success. Cookies are nobody's business.
 func (r *run) keeps(c Called, came hint) *Kept {
 	switch {
-	case r.env.Rules < RulesWeighed || came == noSuccess:
+	case r.env.Rules < RulesWeighed || came == noSuccess, r.env.Rules < RulesComplete && came == mayHave:
 		return nil
 	case c.Error != "":
 		return &Kept{Lost: true}

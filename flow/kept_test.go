@@ -86,7 +86,7 @@ func TestARetryJudgesTheAnswerThatWasKept(t *testing.T) {
 	for _, c := range []struct {
 		rules Rules
 		came  string
-	}{{RulesNow, "404"}, {RulesFirst, `ok {"id":7}`}} {
+	}{{RulesNow, "404"}, {RulesFirst, `ok {"id":7}`}, {RulesWeighed, `ok {"id":7}`}} {
 		pl := play(t, source)
 		pl.env.Rules = c.rules
 		pl.lines(`start => buy:calling
