@@ -48,9 +48,10 @@ func (r *refusals) admit(app string) bool {
 }
 
 // auditRefusal writes down that a request was refused. What could not be done now is none of it, as the caller was not told no,
-// unless its operation was closed already and lacks the status.
+// unless its operation was closed already and lacks the status. Nor is it one to hear that the first request with the same key is still under way: that
+// is in the audit itself, and whoever polls would fill it.
 func (s *Server) auditRefusal(c *fiber.Ctx, rc *requestContext, began time.Time) {
-	if s.refusals == nil || rc.refused == "" || rc.app.Tenant == "" || !rc.changes || rc.refused == Internal {
+	if s.refusals == nil || rc.refused == "" || rc.app.Tenant == "" || !rc.changes || rc.refused == Internal || rc.refused == ticket.Busy {
 		return
 	}
 	var operation string

@@ -50,6 +50,7 @@ func audited(t *testing.T, config api.Config) (stand, *auditor, *prometheus.Regi
 		api.Route{Method: "DELETE", Path: "/issue/:id", Scope: desk.Admin, Handler: ok},
 		api.Route{Method: "POST", Path: "/issue/search", Scope: desk.Read, Handler: refuse(ticket.Refuse(ticket.Invalid, "no"))},
 		api.Route{Method: "POST", Path: "/issue/away", Scope: desk.Write, Handler: refuse(ticket.Refuse(ticket.Unavailable, "later"))},
+		api.Route{Method: "POST", Path: "/issue/again", Scope: desk.Write, Handler: refuse(ticket.Refuse(ticket.Busy, "the first is still running"))},
 		api.Route{Method: "POST", Path: "/issue/fault", Scope: desk.Write, Handler: refuse(errors.New("a fault of ours"))},
 		api.Route{Method: "POST", Path: "/issue/own", Scope: desk.Write, Handler: func(c *fiber.Ctx) error {
 			api.RefusedWith(c, ticket.Refuse(ticket.Invalid, "in its own words"))
@@ -105,10 +106,13 @@ func TestWhatIsNoRefusalOfAnActionIsNotWrittenDown(t *testing.T) {
 	s.Do("POST", "/issue/fault", nil)
 	s.Do("POST", "/issue", nil)
 	s.Do("PUT", "/nowhere", nil)
-	require.Empty(t, a.take())
-	require.Len(t, s.log.all(t), 8, "it is in the log")
+	for range 3 {
+		require.Equal(t, 409, s.Do("POST", "/issue/again", nil).Status)
+	}
+	require.Empty(t, a.take(), "nor who asks again and again how far the first request is, which is in the audit itself")
+	require.Len(t, s.log.all(t), 11, "it is in the log")
 	counted := counters(t, registry, "signalbox_http_refused_total", "code")
-	require.Equal(t, map[string]float64{"unauthorized": 3, "invalid": 1, "unavailable": 1, "internal": 1, "no_route": 1}, counted)
+	require.Equal(t, map[string]float64{"unauthorized": 3, "invalid": 1, "unavailable": 1, "internal": 1, "no_route": 1, "busy": 3}, counted)
 }
 
 // TestRefusalsCannotFillTheDatabase: an app that is refused on and on is written down so often, and then only counted.

@@ -3,6 +3,7 @@
 package desk
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
@@ -134,7 +135,7 @@ func (d *Desk) Open(ctx context.Context, r Request, o Opening) (Reply, error) {
 		t, err := d.ledger.Ticket(ctx, r.App.Tenant, id)
 		if !ticket.Is(err, ticket.NotFound) {
 			if err != nil {
-				return Reply{}, refusal(err)
+				return Reply{}, refusal(step("read the ticket", err))
 			}
 			return Reply{Answer: o.Answer(t.Identity), Replayed: true}, nil
 		}
@@ -188,7 +189,7 @@ func (d *Desk) Handle(ctx context.Context, r Request, h Handling) (Reply, error)
 	}
 	t, err := d.ledger.Ticket(ctx, r.App.Tenant, h.Ticket)
 	if err != nil {
-		return Reply{}, refusal(err)
+		return Reply{}, refusal(step("read the ticket", err))
 	}
 	if h.Complete != nil {
 		if err := h.Complete(t, &c); err != nil {
@@ -214,7 +215,7 @@ func (d *Desk) Handle(ctx context.Context, r Request, h Handling) (Reply, error)
 func (d *Desk) Transact(ctx context.Context, r Request, effect func(ctx context.Context) (Answer, error)) (Reply, error) {
 	op, fresh, err := d.ledger.Transact(ctx, d.operation(r, KindTransact), effect)
 	if err != nil {
-		return Reply{}, refusal(err)
+		return Reply{}, refusal(step("write it down", err))
 	}
 	return Reply{Answer: op.Answer, Replayed: !fresh}, nil
 }
@@ -232,7 +233,11 @@ func (d *Desk) carry(ctx context.Context, op Operation, gate Gate, t ticket.Tick
 		claimed, fresh, err := d.ledger.Claim(ctx, op, prepare)
 		switch {
 		case err != nil:
-			return Reply{}, refusal(err)
+			if why := ticket.AsError(err); why == nil || why.Code == ticket.Unavailable {
+				// It may have been claimed all the same, and nobody works on it. One that was taken up again has another's ID.
+				d.giveBack(ctx, cmp.Or(claimed.ID, op.ID), op.Lease)
+			}
+			return Reply{}, refusal(step("claim the operation", err))
 		case fresh:
 			return d.do(ctx, claimed, gate, t, claimed.ID != op.ID)
 		case claimed.State == Done:
@@ -249,8 +254,24 @@ func (d *Desk) carry(ctx context.Context, op Operation, gate Gate, t ticket.Tick
 	}
 }
 
+// giveBack ends a lease, so that whoever asks next with the same key, or the sweep, settles the operation. It has time of its own: that of the caller is
+// often what is over. Where it fails, the lease runs out by itself.
+func (d *Desk) giveBack(ctx context.Context, operation string, lease time.Time) {
+	tidy, cancel := context.WithTimeout(context.WithoutCancel(ctx), d.opts.Tidying)
+	defer cancel()
+	if err := d.ledger.Expire(tidy, operation, lease); err != nil {
+		d.opts.Log.Warn("operation.expire", "operation", operation, "error", err)
+	}
+}
+
 // do performs a claimed operation and writes down what happened; again tells that somebody has tried before.
 func (d *Desk) do(ctx context.Context, op Operation, gate Gate, t ticket.Ticket, again bool) (Reply, error) {
+	over := false // the operation is, and its lease with it
+	defer func() {
+		if !over {
+			d.giveBack(ctx, op.ID, op.Lease)
+		}
+	}()
 	// Nothing is begun once the lease is nearly over: whoever settles the operation then would not see it coming.
 	working, stop := context.WithTimeout(ctx, op.Lease.Sub(d.opts.Now())-d.opts.Tidying)
 	var events []ticket.Event
@@ -273,28 +294,27 @@ func (d *Desk) do(ctx context.Context, op Operation, gate Gate, t ticket.Ticket,
 		if err := d.ledger.Close(tidy, op.ID, Refused, refusal.Error()); err != nil {
 			d.opts.Log.Warn("operation.close", "operation", op.ID, "error", err)
 		} else {
+			over = true
 			refused(ctx, op.ID)
 		}
 		return Reply{}, why // whole: a gate may say with its refusal when to come again
 	}
 	if err == nil {
-		err = d.finish(tidy, op, events)
+		err = step("write down what happened", d.finish(tidy, op, events))
 	}
 	if err != nil {
 		// It may or may not have happened. Whoever asks next with the same key, or the sweep, settles it.
 		d.opts.Log.Warn("operation.open", "operation", op.ID, "ticket", op.Ticket.Number, "error", err)
-		if err := d.ledger.Expire(tidy, op.ID); err != nil {
-			d.opts.Log.Warn("operation.expire", "operation", op.ID, "error", err)
-		}
 		return Reply{}, unavailable(err)
 	}
+	over = true
 	return Reply{Answer: op.Answer}, nil
 }
 
 // perform does what was claimed, and tries again for as long as the ticket is moving to its next run. t is the ticket as it was before the claim.
 func (d *Desk) perform(ctx context.Context, op Operation, t ticket.Ticket, again bool) (events []ticket.Event, err error) {
 	if op.Kind == KindOpen {
-		return op.Opening, d.engine.Begin(ctx, ticket.Ticket{}, op.Opening)
+		return op.Opening, step("start the ticket's workflow", d.engine.Begin(ctx, ticket.Ticket{}, op.Opening))
 	}
 	// A workflow that somebody ended by hand would be asked without end: hence the pauses that grow.
 	pauses := retry.WithCappedDuration(longestPause, retry.NewExponential(d.opts.Pause))
@@ -321,7 +341,7 @@ func (d *Desk) attempt(ctx context.Context, op Operation, t ticket.Ticket, again
 	if again || t.Number == "" {
 		var err error
 		if t, err = d.ledger.Ticket(ctx, op.Ticket.Tenant, op.Ticket.Number); err != nil {
-			return nil, err
+			return nil, step("read the ticket", err)
 		}
 	}
 	if again {
@@ -329,7 +349,7 @@ func (d *Desk) attempt(ctx context.Context, op Operation, t ticket.Ticket, again
 		// generation this row is of is in the read model.
 		happened, err := d.ledger.Happened(ctx, op.ID)
 		if err != nil || happened {
-			return nil, err
+			return nil, step("look for the operation's events", err)
 		}
 	}
 	if t.Ended() {
@@ -340,7 +360,7 @@ func (d *Desk) attempt(ctx context.Context, op Operation, t ticket.Ticket, again
 		// Its ending has not been written down yet.
 		return nil, d.behind(ctx, t, t.Generation)
 	}
-	return events, err
+	return events, step("ask the ticket's workflow", err)
 }
 
 // begin does what is still allowed on an ended ticket. The row of an ended ticket is exact, because its ending is the last event of a generation
@@ -350,7 +370,7 @@ func (d *Desk) begin(ctx context.Context, t ticket.Ticket, c ticket.Command) ([]
 	events, why := ticket.DecideChecked(t, c, d.opts.Now()) // it was checked when it was claimed
 	if len(events) > 0 {
 		if err := d.engine.Begin(ctx, t, events); err != nil && !errors.Is(err, ErrGone) {
-			return nil, err
+			return nil, step("start the ticket's next workflow", err)
 		}
 	}
 	// What the generation began with is what happened. It is not what was decided here when the next generation was begun before: by this operation,
@@ -413,6 +433,15 @@ func (d *Desk) catchUp(ctx context.Context, id ticket.Identity, generation int, 
 			return nil
 		}
 	}
+}
+
+// step says in which step something came up that is no caller's business. It is the log that is told: whoever looks for the cause must not take the last
+// thing that was touched for it. A refusal of a caller stays as it is.
+func step(doing string, err error) error {
+	if why := ticket.AsError(err); err == nil || why != nil && why.Code != ticket.Unavailable {
+		return err
+	}
+	return fmt.Errorf("%s: %w", doing, err)
 }
 
 // refusal is what a caller hears before anything has happened: why it is refused, or that we cannot tell.

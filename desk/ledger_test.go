@@ -224,8 +224,8 @@ func (w *world) close(id string, state desk.OperationState) {
 	}
 }
 
-func (w *world) expire(id string) {
-	if op, ok := w.ops[id]; ok && op.State == desk.Running {
+func (w *world) expire(id string, lease time.Time) {
+	if op, ok := w.ops[id]; ok && op.State == desk.Running && op.Lease.Equal(lease) {
 		op.Lease = w.now
 		w.ops[id] = op
 	}

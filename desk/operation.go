@@ -123,8 +123,8 @@ type Ledger interface {
 	Project(ctx context.Context, id ticket.Identity, events []ticket.Event) error
 	// Close ends a running operation that did not happen: Refused or Void. It leaves an operation alone that is no longer running.
 	Close(ctx context.Context, id string, state OperationState, why string) error
-	// Expire ends the operation's lease now, so that the next who asks settles it.
-	Expire(ctx context.Context, id string) error
+	// Expire ends the operation's lease now, so that the next who asks settles it; but only that lease: what somebody else works on by now stays theirs.
+	Expire(ctx context.Context, id string, lease time.Time) error
 	// Lease takes an expired operation for settling; false: somebody else has it, or it is no longer running.
 	Lease(ctx context.Context, id string, until time.Time) (bool, error)
 	// Expired lists running operations whose lease is over, oldest first.

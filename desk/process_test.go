@@ -185,8 +185,8 @@ func (p ledger) Close(ctx context.Context, id string, state desk.OperationState,
 	return p.step(ctx, "close", func() error { p.w.close(id, state); return nil })
 }
 
-func (p ledger) Expire(ctx context.Context, id string) error {
-	return p.step(ctx, "expire", func() error { p.w.expire(id); return nil })
+func (p ledger) Expire(ctx context.Context, id string, lease time.Time) error {
+	return p.step(ctx, "expire", func() error { p.w.expire(id, lease); return nil })
 }
 
 func (p ledger) Lease(ctx context.Context, id string, until time.Time) (mine bool, err error) {

@@ -60,9 +60,11 @@ func (d *Desk) settleOne(ctx context.Context, op Operation) (OperationState, err
 	// What was found out is worth nothing once the lease is over: the operation may have been taken up again since.
 	ctx, cancel := context.WithTimeout(ctx, d.opts.Lease)
 	defer cancel()
-	mine, err := d.ledger.Lease(ctx, op.ID, d.opts.Now().Add(d.opts.Lease))
+	lease := d.opts.Now().Add(d.opts.Lease)
+	mine, err := d.ledger.Lease(ctx, op.ID, lease)
 	if err != nil {
-		return Running, fmt.Errorf("lease: %w", err)
+		d.giveBack(ctx, op.ID, lease) // it may be ours all the same
+		return Running, fmt.Errorf("lease the operation: %w", err)
 	}
 	if !mine {
 		return Running, ticket.Refuse(ticket.Busy, "the first request with this key is still running")
@@ -85,10 +87,8 @@ func (d *Desk) settleOne(ctx context.Context, op Operation) (OperationState, err
 			return state, nil
 		}
 	}
-	if expireErr := d.ledger.Expire(ctx, op.ID); expireErr != nil {
-		err = errors.Join(err, expireErr)
-	}
-	return Running, err
+	d.giveBack(ctx, op.ID, lease)
+	return Running, step("find out what became of the operation", err)
 }
 
 // outcome asks Temporal first and the read model last. What happened moves from the one to the other before a run or a generation makes way for

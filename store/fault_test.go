@@ -30,7 +30,7 @@ func (b *bench) everything(ctx context.Context) map[string]error {
 	errs["finish"] = b.ledger.Finish(ctx, op, nil)
 	errs["project"] = b.ledger.Project(ctx, s.ticket.Identity, s.events)
 	errs["close"] = b.ledger.Close(ctx, op.ID, desk.Void, "")
-	errs["expire"] = b.ledger.Expire(ctx, op.ID)
+	errs["expire"] = b.ledger.Expire(ctx, op.ID, op.Lease)
 	_, errs["lease"] = b.ledger.Lease(ctx, op.ID, epoch)
 	_, errs["expired"] = b.ledger.Expired(ctx, 1)
 	_, errs["happened"] = b.ledger.Happened(ctx, op.ID)

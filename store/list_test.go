@@ -393,7 +393,7 @@ func TestTimesComeBackToTheMicrosecond(t *testing.T) {
 			op := b.operation(fmt.Sprint("k", s.ticket.ID))
 			_, _, err = b.ledger.Claim(t.Context(), op, nothing)
 			require.NoError(t, err)
-			require.NoError(t, b.ledger.Expire(t.Context(), op.ID))
+			require.NoError(t, b.ledger.Expire(t.Context(), op.ID, op.Lease))
 			expired, err := b.ledger.Expired(t.Context(), 1)
 			require.NoError(t, err)
 			require.Equal(t, want, expired[0].CreatedAt)

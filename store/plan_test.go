@@ -236,7 +236,7 @@ func exercise(t *testing.T, b *bench) {
 	require.True(t, fresh)
 	_, _, err = b.ledger.Claim(t.Context(), op, prepare)
 	require.True(t, ticket.Is(err, ticket.Busy))
-	require.NoError(t, b.ledger.Expire(t.Context(), claimed.ID))
+	require.NoError(t, b.ledger.Expire(t.Context(), claimed.ID, claimed.Lease))
 	_, err = b.ledger.Lease(t.Context(), claimed.ID, b.clock.Now().Add(time.Minute))
 	require.NoError(t, err)
 	require.NoError(t, b.ledger.Close(t.Context(), claimed.ID, desk.Void, ""))

@@ -375,7 +375,9 @@ func leases(t *testing.T, b *ledgerBench) {
 	})
 	require.Equal(t, 1, wins)
 	b.refused(ticket.Busy, "k", "f")
-	require.NoError(t, b.Ledger.Expire(t.Context(), op.ID))
+	require.NoError(t, b.Ledger.Expire(t.Context(), op.ID, op.Lease))
+	b.refused(ticket.Busy, "k", "f") // the lease of its first claimant is not that of whoever has it now
+	require.NoError(t, b.Ledger.Expire(t.Context(), op.ID, until()))
 	mine, err = b.Ledger.Lease(t.Context(), op.ID, until())
 	require.NoError(t, err)
 	require.True(t, mine, "it was given back before its time")
@@ -405,7 +407,7 @@ func expired(t *testing.T, b *ledgerBench) {
 	require.NoError(t, b.Ledger.Finish(t.Context(), done, nil))
 	require.NoError(t, b.Ledger.Close(t.Context(), refused.ID, desk.Refused, "no"))
 	b.Pass(10 * time.Second)
-	require.NoError(t, b.Ledger.Expire(t.Context(), second.ID))
+	require.NoError(t, b.Ledger.Expire(t.Context(), second.ID, second.Lease))
 	b.Pass(lease - 10*time.Second)
 	require.Equal(t, []string{second.ID, first.ID}, list(10), "oldest first, and only what runs")
 	require.Equal(t, []string{second.ID}, list(1))
@@ -419,7 +421,11 @@ func expired(t *testing.T, b *ledgerBench) {
 
 	// One that could not be settled goes to the end of the queue.
 	b.Pass(time.Second)
-	require.NoError(t, b.Ledger.Expire(t.Context(), second.ID))
+	until := b.Now().Add(lease)
+	mine, err := b.Ledger.Lease(t.Context(), second.ID, until)
+	require.NoError(t, err)
+	require.True(t, mine)
+	require.NoError(t, b.Ledger.Expire(t.Context(), second.ID, until))
 	require.Equal(t, []string{first.ID, second.ID}, list(10))
 }
 
@@ -427,7 +433,7 @@ func closing(t *testing.T, b *ledgerBench) {
 	op := b.claim("k")
 	require.NoError(t, b.Ledger.Close(t.Context(), op.ID, desk.Void, "did not happen"))
 	require.NoError(t, b.Ledger.Close(t.Context(), op.ID, desk.Refused, "too late"))
-	require.NoError(t, b.Ledger.Expire(t.Context(), op.ID))
+	require.NoError(t, b.Ledger.Expire(t.Context(), op.ID, op.Lease))
 	b.Pass(time.Hour)
 	mine, err := b.Ledger.Lease(t.Context(), op.ID, b.Now().Add(lease))
 	require.NoError(t, err)

@@ -24,10 +24,14 @@ func Wrap(doing string, err error) error {
 }
 
 // TranslateError turns a database's error into what callers of the store may see: where it does not answer, or cannot do it now, that is an
-// Unavailable refusal with the cause inside for the log. It is the only place that tells so.
+// Unavailable refusal with the cause inside for the log. It is the only place that tells so. That the time of a call was up is no word about the
+// database: something else may have taken it.
 func TranslateError(err error) error {
 	if err == nil || ticket.AsError(err) != nil || !isTransient(err) {
 		return err
+	}
+	if errors.Is(err, context.DeadlineExceeded) || errors.Is(err, context.Canceled) {
+		return fmt.Errorf("%w: %w", ticket.Refuse(ticket.Unavailable, "it could not be done in time; the request may be repeated"), err)
 	}
 	return fmt.Errorf("%w: %w", ticket.Refuse(ticket.Unavailable, "the database does not answer now; the request may be repeated"), err)
 }

@@ -198,10 +198,10 @@ func (l *Log) Close(ctx context.Context, id string, state desk.OperationState, w
 	})
 }
 
-// Expire ends the operation's lease now.
-func (l *Log) Expire(ctx context.Context, id string) error {
+// Expire ends the operation's lease now, if it is that one.
+func (l *Log) Expire(ctx context.Context, id string, lease time.Time) error {
 	return l.db.Write(ctx, func(ctx context.Context, q *db.Tx) error {
-		if _, err := q.Exec(ctx, `UPDATE operations SET lease = ? WHERE id = ? AND state = 'running'`, db.At(q.Now()), id); err != nil {
+		if _, err := q.Exec(ctx, `UPDATE operations SET lease = ? WHERE id = ? AND state = 'running' AND lease = ?`, db.At(q.Now()), id, db.At(lease)); err != nil {
 			return fmt.Errorf("expire operation: %w", err)
 		}
 		return nil
