@@ -24,7 +24,8 @@ type Options struct {
 	Partitions  int              // how many partitions new deliveries are spread over; 16. The same in every process
 	PublicURL   string           // where people find us; part of what callbacks say
 	Zone        *time.Location   // of the day that numbers are counted by, and of times that callbacks tell; UTC
-	Connections int              // most connections to PostgreSQL at once; 20
+	Connections int              // most connections to PostgreSQL at once; 20. Two more may be used: to watch it, and to listen
+	Watch       bool             // ask PostgreSQL every second whether it answers, and refuse at once while it does not
 	Now         func() time.Time // time.Now
 	Log         *slog.Logger     // slog.Default
 }
@@ -52,7 +53,7 @@ func Open(ctx context.Context, dsn string, o Options) (*Store, error) {
 	if err != nil {
 		return nil, err
 	}
-	d, err := db.Open(ctx, dsn, db.Options{Connections: o.Connections, Now: o.Now, Log: o.Log})
+	d, err := db.Open(ctx, dsn, db.Options{Connections: o.Connections, Watch: o.Watch, Now: o.Now, Log: o.Log})
 	if err != nil {
 		return nil, err
 	}
@@ -94,3 +95,6 @@ func (s *Store) Ping(ctx context.Context) error {
 	}
 	return s.CheckDataKeys(ctx)
 }
+
+// Writable reports whether the database takes changes: it may answer as a standby, which can be read alone. Unavailable: it does not.
+func (s *Store) Writable(ctx context.Context) error { return s.db.Writable(ctx) }

@@ -17,6 +17,7 @@ func main() {
 			return err
 		}
 		log := setup.Log(s.LogLevel, "api")
+		s.Base.Connections = s.DatabaseConnections
 		container, err := s.Base.Open(ctx, log)
 		if err != nil {
 			return err

@@ -22,6 +22,7 @@ func main() {
 			return err
 		}
 		log := setup.Log(s.LogLevel, "worker")
+		s.Base.Connections = s.DatabaseConnections
 		container, err := s.Base.Open(ctx, log)
 		if err != nil {
 			return err

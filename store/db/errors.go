@@ -2,6 +2,7 @@ package db
 
 import (
 	"context"
+	"crypto/tls"
 	"database/sql"
 	"database/sql/driver"
 	"errors"
@@ -12,6 +13,7 @@ import (
 
 	"github.com/lib/pq"
 
+	"signalbox/internal/watch"
 	"signalbox/ticket"
 )
 
@@ -30,6 +32,9 @@ func TranslateError(err error) error {
 	if err == nil || ticket.AsError(err) != nil || !isTransient(err) {
 		return err
 	}
+	if watch.Refused(err) {
+		return fmt.Errorf("%w: %w", ticket.Refuse(ticket.Unavailable, "the database does not answer now; the request may be repeated"), err)
+	}
 	if errors.Is(err, context.DeadlineExceeded) || errors.Is(err, context.Canceled) {
 		return fmt.Errorf("%w: %w", ticket.Refuse(ticket.Unavailable, "it could not be done in time; the request may be repeated"), err)
 	}
@@ -40,6 +45,8 @@ func TranslateError(err error) error {
 func isTransient(err error) bool {
 	var network net.Error
 	switch {
+	case watch.Refused(err), errors.Is(err, errReadOnly):
+		return true
 	case errors.Is(err, context.DeadlineExceeded), errors.Is(err, context.Canceled):
 		return true
 	case errors.Is(err, driver.ErrBadConn), errors.Is(err, sql.ErrConnDone), errors.Is(err, io.EOF), errors.Is(err, io.ErrUnexpectedEOF),
@@ -47,9 +54,14 @@ func isTransient(err error) bool {
 		return true
 	}
 	state, code := postgresState(err), sqliteCode(err)
+	if state == "" && errors.As(err, new(unreached)) {
+		// No host was such as is asked for (target_session_attrs), as it is until a standby is promoted. What TLS is not satisfied with stays wrong.
+		return !errors.Is(err, pq.ErrSSLNotSupported) && !errors.As(err, new(*tls.CertificateVerificationError))
+	}
 	for _, class := range []string{
 		"08",    // connection
 		"25006", // read only: a standby after a fail-over
+		"0A000", // what a standby does not do, and statements that a migration changed what they are about
 		"40",    // rolled back for the sake of others, and repeating did not help
 		"53",    // out of memory, disk or connections
 		"55P03", // a lock was not to be had

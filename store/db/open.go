@@ -5,6 +5,7 @@ import (
 	"database/sql"
 	"errors"
 	"fmt"
+	"io"
 	"log/slog"
 	"net/url"
 	"strings"
@@ -12,13 +13,15 @@ import (
 
 	"github.com/jmoiron/sqlx"
 
+	"signalbox/internal/watch"
 	"signalbox/migrations"
 	"signalbox/ticket"
 )
 
 // Options of a database.
 type Options struct {
-	Connections int              // most connections to PostgreSQL at once; 20
+	Connections int              // most connections to PostgreSQL at once; 20. Two more may be used: to watch it, and to listen
+	Watch       bool             // ask PostgreSQL every second whether it answers, and refuse at once while it does not
 	Now         func() time.Time // time.Now
 	Log         *slog.Logger     // slog.Default
 }
@@ -33,6 +36,9 @@ type DB struct {
 	dsn      string
 	now      func() time.Time
 	notifier *notifier
+	common   *standing    // of all connections
+	watch    *watch.Watch // nil: it is not watched
+	watching io.Closer    // what it is watched with
 }
 
 // Open connects to a database: "postgres://…" or "sqlite:<file>". It fails when the database does not answer. The schema is left as it is; see
@@ -45,12 +51,18 @@ func Open(ctx context.Context, dsn string, o Options) (*DB, error) {
 	if d.Log == nil {
 		d.Log = slog.Default()
 	}
+	d.common = &standing{}
 	if err := d.connect(o.Connections); err != nil {
 		return nil, err
 	}
 	d.notifier = newNotifier(d)
 	if err := errors.Join(d.writes.PingContext(ctx), d.reads.PingContext(ctx)); err != nil {
 		return nil, TranslateError(errors.Join(fmt.Errorf("reach the database: %w", err), d.Close()))
+	}
+	if o.Watch && d.dialect == migrations.PostgreSQL {
+		if err := d.startWatch(); err != nil {
+			return nil, errors.Join(err, d.Close())
+		}
 	}
 	return d, nil
 }
@@ -59,16 +71,13 @@ func (d *DB) connect(connections int) error {
 	scheme, rest, _ := strings.Cut(d.dsn, ":")
 	switch scheme {
 	case "postgres", "postgresql":
-		pool, err := openPostgres(d.dsn)
-		if err != nil {
-			return err
-		}
 		if connections <= 0 {
 			connections = 20
 		}
-		pool.SetMaxOpenConns(connections)
-		pool.SetMaxIdleConns(connections) // a pool that shrinks would lose its prepared statements
-		pool.SetConnMaxIdleTime(5 * time.Minute)
+		pool, err := openPostgres(d.dsn, connections, d.common)
+		if err != nil {
+			return err
+		}
 		d.dialect = migrations.PostgreSQL
 		d.writes = sqlx.NewDb(pool, "postgres")
 		d.reads = d.writes
@@ -109,6 +118,10 @@ func (d *DB) Now() time.Time { return d.now() }
 // Close ends all connections, and what Subscribe listens with.
 func (d *DB) Close() error {
 	err := d.notifier.close()
+	if d.watching != nil {
+		d.watch.Stop()
+		err = errors.Join(err, d.watching.Close())
+	}
 	if d.reads != d.writes {
 		err = errors.Join(err, d.reads.Close())
 	}
@@ -135,6 +148,9 @@ func (d *DB) Migrate(ctx context.Context) (applied int, err error) {
 // Ping reports whether the database answers with a schema that is at least what this build needs, in the cluster that it was migrated in.
 // Unavailable: it does not.
 func (d *DB) Ping(ctx context.Context) error {
+	if away := d.watch.Away(); away != nil && !errors.Is(away, errReadOnly) {
+		return TranslateError(away)
+	}
 	if err := d.writes.PingContext(ctx); err != nil {
 		return TranslateError(fmt.Errorf("reach the database: %w", err))
 	}

@@ -43,6 +43,9 @@ func (d *DB) Write(ctx context.Context, f func(ctx context.Context, q *Tx) error
 	if q := d.Carried(ctx); q != nil {
 		return TranslateError(f(ctx, q))
 	}
+	if err := d.watch.Allow(); err != nil {
+		return TranslateError(err)
+	}
 	err := retry.Do(ctx, conflictBackoff(), func(ctx context.Context) error {
 		err := d.transact(ctx, f)
 		if repeatable(err) {
@@ -54,6 +57,7 @@ func (d *DB) Write(ctx context.Context, f func(ctx context.Context, q *Tx) error
 		// The transaction was ended under f's hands, and what it met then says little.
 		err = fmt.Errorf("%w: %w", ctx.Err(), err)
 	}
+	d.saw(err)
 	return TranslateError(err)
 }
 
@@ -67,7 +71,8 @@ func conflictBackoff() retry.Backoff {
 }
 
 func (d *DB) transact(ctx context.Context, f func(ctx context.Context, q *Tx) error) error {
-	tx, err := d.writes.BeginTxx(ctx, nil)
+	var tx *sqlx.Tx
+	err := patiently(ctx, func() (err error) { tx, err = d.writes.BeginTxx(ctx, nil); return err })
 	if err != nil {
 		return fmt.Errorf("begin: %w", err)
 	}
@@ -92,15 +97,19 @@ func (d *DB) transact(ctx context.Context, f func(ctx context.Context, q *Tx) er
 
 // Read runs f in the transaction that ctx carries, or without one.
 func (d *DB) Read(ctx context.Context, f func(q *Tx) error) error {
-	q := d.Carried(ctx)
-	if q == nil {
-		q = d.Reader()
+	if q := d.Carried(ctx); q != nil {
+		return TranslateError(f(q))
 	}
-	return TranslateError(f(q))
+	if err := d.allowRead(); err != nil {
+		return TranslateError(err)
+	}
+	err := f(d.Reader())
+	d.saw(err)
+	return TranslateError(err)
 }
 
 // Reader is for single reads, each of which sees the last commit.
-func (d *DB) Reader() *Tx { return &Tx{DB: d, on: d.reads} }
+func (d *DB) Reader() *Tx { return &Tx{DB: d, on: patient{d.reads}} }
 
 // Get reads one row; sql.ErrNoRows when there is none.
 func (q *Tx) Get(ctx context.Context, to any, query string, args ...any) error {

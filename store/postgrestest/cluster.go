@@ -46,21 +46,27 @@ type Cluster struct {
 	keeper             *exec.Cmd
 	line               io.Closer // to the keeper, held open by us alone; the kernel closes it when we are gone
 	made               atomic.Int64
-	strategy           string // of copies, as CREATE DATABASE takes it
+	strategy           string   // of copies, as CREATE DATABASE takes it
+	settings           []string // of the server, name=value, that go before ours
 
 	mu     sync.Mutex
+	pid    int                // of the server that was started last
 	stop   context.CancelFunc // of the server that was started last
 	ended  chan struct{}      // closed when that has ended; nil before the first start
 	closed bool
 }
 
-// NewCluster makes and starts a cluster. It returns ErrNoPostgreSQL where there is nothing to make it from.
-func NewCluster() (*Cluster, error) {
-	bin, err := findBinaries()
-	if err != nil {
+// NewCluster makes and starts a cluster, with settings of its own as name=value. It returns ErrNoPostgreSQL where there is nothing to make it from.
+func NewCluster(settings ...string) (*Cluster, error) {
+	return newCluster(&Cluster{password: rand.Text(), settings: settings}, (*Cluster).initialise)
+}
+
+// newCluster completes a cluster, whose data fill makes, and starts it.
+func newCluster(c *Cluster, fill func(*Cluster) error) (*Cluster, error) {
+	var err error
+	if c.bin, err = findBinaries(); err != nil {
 		return nil, err
 	}
-	c := &Cluster{bin: bin, password: rand.Text()}
 	place := os.TempDir()
 	if os.Geteuid() == 0 { // PostgreSQL refuses to run as root, so root lends it an ordinary user, and a place that such a one can reach
 		place = "/tmp"
@@ -80,7 +86,7 @@ func NewCluster() (*Cluster, error) {
 	if err != nil {
 		return nil, errors.Join(err, os.RemoveAll(c.dir))
 	}
-	if err := c.initialise(); err != nil {
+	if err := fill(c); err != nil {
 		return nil, errors.Join(err, c.Close())
 	}
 	// Anybody may take the port between our look at it and the server's.
@@ -171,9 +177,13 @@ func (c *Cluster) Start() error {
 	defer output.Close()
 	ctx, stop := context.WithCancel(context.Background())
 	// synchronous_commit stays on: without fsync it costs next to nothing, and without it Stop would lose what was committed.
-	server := c.command(ctx, filepath.Join(c.bin, "postgres"), "-D", c.data(), "-p", strconv.Itoa(c.port), "-c", "listen_addresses=127.0.0.1",
-		"-c", "unix_socket_directories=", "-c", "fsync=off", "-c", "full_page_writes=off", "-c", "wal_level=minimal", "-c", "max_wal_senders=0",
-		"-c", "max_connections=300", "-c", "shared_buffers=32MB", "-c", "max_wal_size=128MB", "-c", "timezone=UTC", "-c", "log_timezone=UTC")
+	args := []string{"-D", c.data(), "-p", strconv.Itoa(c.port)}
+	for _, setting := range slices.Concat([]string{"listen_addresses=127.0.0.1", "unix_socket_directories=", "fsync=off", "full_page_writes=off",
+		"wal_level=minimal", "max_wal_senders=0", "max_connections=300", "shared_buffers=32MB", "max_wal_size=128MB", "timezone=UTC", "log_timezone=UTC"},
+		c.settings) { // the last one counts
+		args = append(args, "-c", setting)
+	}
+	server := c.command(ctx, filepath.Join(c.bin, "postgres"), args...)
 	server.Stdout, server.Stderr = output, output
 	server.Cancel = func() error { return server.Process.Signal(syscall.SIGQUIT) } // "stop now, recover later"
 	server.WaitDelay = patience
@@ -183,7 +193,7 @@ func (c *Cluster) Start() error {
 	}
 	ended := make(chan struct{})
 	go func() { _ = server.Wait(); close(ended) }()
-	c.stop, c.ended = stop, ended
+	c.stop, c.ended, c.pid = stop, ended, server.Process.Pid
 
 	patient, cancel := context.WithTimeout(ctx, patience)
 	defer cancel()
@@ -227,6 +237,7 @@ func (c *Cluster) Stop() {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	if c.running() {
+		_ = c.signal(syscall.SIGCONT) // who is frozen hears nothing else
 		c.stop()
 		<-c.ended
 	}
@@ -240,6 +251,9 @@ func (c *Cluster) Close() error {
 		return nil
 	}
 	c.closed = true
+	if c.running() {
+		_ = c.signal(syscall.SIGCONT)
+	}
 	if err := errors.Join(c.line.Close(), c.keeper.Wait()); err != nil {
 		return fmt.Errorf("remove the cluster: %w", err)
 	}

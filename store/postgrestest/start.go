@@ -79,4 +79,4 @@ func Require(t testing.TB, err error) {
 	}
 }
 
-var shared = sync.OnceValues(NewCluster)
+var shared = sync.OnceValues(func() (*Cluster, error) { return NewCluster() })

@@ -21,10 +21,14 @@ type Checked interface {
 func (b Base) Check() error { return AtLeastOne("PARTITIONS", b.Partitions) }
 
 // Check checks the settings of the API.
-func (s *API) Check() error { return errors.Join(s.Base.Check(), s.APISettings.Check()) }
+func (s *API) Check() error {
+	return errors.Join(s.Base.Check(), s.APISettings.Check(), AtLeastOne("DATABASE_CONNECTIONS", s.DatabaseConnections))
+}
 
 // Check checks the settings of a worker.
-func (s *Worker) Check() error { return errors.Join(s.Base.Check(), s.WorkerSettings.Check()) }
+func (s *Worker) Check() error {
+	return errors.Join(s.Base.Check(), s.WorkerSettings.Check(), AtLeastOne("DATABASE_CONNECTIONS", s.DatabaseConnections))
+}
 
 // Check checks the settings of migrate.
 func (s *Migrate) Check() error {

@@ -32,12 +32,17 @@ type Container struct {
 
 // OpenStore opens the database alone.
 func (b Base) OpenStore(ctx context.Context, log *slog.Logger) (*store.Store, error) {
+	return b.openStore(ctx, false, log)
+}
+
+// openStore opens the database, watched where calls are to be refused while it does not answer.
+func (b Base) openStore(ctx context.Context, watch bool, log *slog.Logger) (*store.Store, error) {
 	old := make([][]byte, len(b.OldMasterKeys))
 	for i, key := range b.OldMasterKeys {
 		old[i] = key
 	}
 	return store.Open(ctx, b.DatabaseURL, store.Options{MasterKey: b.MasterKey, OldKeys: old, Partitions: b.Partitions, PublicURL: string(b.PublicURL),
-		Zone: b.TimeZone.Location, Now: time.Now, Log: log})
+		Zone: b.TimeZone.Location, Connections: b.Connections, Watch: watch, Now: time.Now, Log: log})
 }
 
 // Open opens the store, makes the Temporal client and puts the desk on top of both.
@@ -49,7 +54,7 @@ func (b Base) Open(ctx context.Context, log *slog.Logger) (*Container, error) {
 	if err != nil {
 		return nil, fmt.Errorf("temporal: %w", err)
 	}
-	if s, err = b.OpenStore(ctx, log); err != nil {
+	if s, err = b.openStore(ctx, true, log); err != nil {
 		c.Close()
 		return nil, err
 	}
@@ -93,7 +98,7 @@ func (b Base) Migrate(ctx context.Context, log *slog.Logger) error {
 
 // Ready reports whether both database and Temporal answer.
 func (c *Container) Ready(ctx context.Context) error {
-	if err := c.Store.Ping(ctx); err != nil {
+	if err := errors.Join(c.Store.Ping(ctx), c.Store.Writable(ctx)); err != nil {
 		return fmt.Errorf("database: %w", err)
 	}
 	if _, err := c.Client.CheckHealth(ctx, &client.CheckHealthRequest{}); err != nil {

@@ -32,12 +32,14 @@ import (
 type (
 	API struct {
 		Base
-		HTTPAddress string `envconfig:"HTTP_ADDRESS" default:":8080" desc:"host:port to serve on"`
+		HTTPAddress         string `envconfig:"HTTP_ADDRESS" default:":8080" desc:"host:port to serve on"`
+		DatabaseConnections int    `split_words:"true" default:"20" desc:"most connections of a process to PostgreSQL at once, beside two to watch it and to listen; a worker has 10 unless set"`
 		APISettings
 	}
 	Worker struct {
 		Base
-		WorkerHTTPAddress string `envconfig:"WORKER_HTTP_ADDRESS" default:":9090" desc:"host:port for /healthz, /readyz and /metrics"`
+		WorkerHTTPAddress   string `envconfig:"WORKER_HTTP_ADDRESS" default:":9090" desc:"host:port for /healthz, /readyz and /metrics"`
+		DatabaseConnections int    `split_words:"true" default:"10" desc:"most connections of a process to PostgreSQL at once, beside two to watch it and to listen"`
 		WorkerSettings
 	}
 	Migrate struct {

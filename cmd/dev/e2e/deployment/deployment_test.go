@@ -3,6 +3,7 @@ package deployment_test
 
 import (
 	"database/sql"
+	"fmt"
 	"maps"
 	"net/url"
 	"os"
@@ -10,6 +11,7 @@ import (
 	"path/filepath"
 	"regexp"
 	"slices"
+	"strconv"
 	"strings"
 	"testing"
 
@@ -100,6 +102,51 @@ func TestOnlyKnownSettings(t *testing.T) {
 	with := maps.Clone(secrets)
 	with["SIGNALBOX_BOOTSTRAP_APP"] = "admin:secret"
 	require.Equal(t, "admin:secret", *load(t, with).Services["api"].Environment["SIGNALBOX_BOOTSTRAP_APP"])
+}
+
+// TestTheDatabaseHasRoomForEverybody adds up what all may have, with as many workers as README and docker-compose.yml themselves scale up to.
+func TestTheDatabaseHasRoomForEverybody(t *testing.T) {
+	project := load(t, secrets)
+	most := 0
+	for _, word := range project.Services["postgresql"].Command {
+		if value, ok := strings.CutPrefix(word, "max_connections="); ok {
+			n, err := strconv.Atoi(value)
+			require.NoError(t, err)
+			most = n
+		}
+	}
+	require.Positive(t, most, "it says how many there are")
+	const (
+		watching, listening = 1, 1
+		reserved            = 3              // superuser_reserved_connections
+		temporal            = 4 * (20 + 10)  // its services, each with a pool for its store and one for visibility
+		migrate             = 20 + 1 + 1 + 3 // the store's own default, watched, and two pools of its own for migrations
+		people              = 10             // who look at it, and back it up
+	)
+	sum := reserved + temporal + migrate + people
+	times := map[string]int{"api": 1, "worker-tickets": 1, "worker-deliveries": 1}
+	for _, name := range []string{"README.md", "docker-compose.yml"} {
+		text, err := os.ReadFile(filepath.Join(root, name))
+		require.NoError(t, err)
+		found := regexp.MustCompile(`--scale ([a-z-]+)=(\d+)`).FindAllStringSubmatch(string(text), -1)
+		require.NotEmpty(t, found, name)
+		for _, one := range found {
+			n, _ := strconv.Atoi(one[2])
+			times[one[1]] = max(times[one[1]], n)
+		}
+	}
+	for name, n := range times {
+		each, err := strconv.Atoi(*project.Services[name].Environment["SIGNALBOX_DATABASE_CONNECTIONS"])
+		require.NoError(t, err)
+		sum += n * (each + watching)
+		if name == "worker-deliveries" {
+			sum += n * listening
+		}
+	}
+	require.LessOrEqual(t, sum, most)
+	text, err := os.ReadFile(filepath.Join(root, "docs/operations.md"))
+	require.NoError(t, err)
+	require.Contains(t, string(text), fmt.Sprintf("of %d |", most), "docs/operations.md adds it up")
 }
 
 func TestTwoKindsOfWorkerThatScale(t *testing.T) {
