@@ -21,8 +21,10 @@ type DrainInput struct {
 const HeartbeatTimeout = 10 * time.Second
 
 const (
-	// chunk is how many pending deliveries are read at once, at most. Little time passes before they are sent, so a deletion takes effect.
-	chunk = 128
+	// chunk is how many pending deliveries are read at once, at most: as many as there are slots for, and leastPage where there are fewer, since some may
+	// have to wait for their host. Little time passes before they are sent, so a deletion takes effect.
+	chunk     = 128
+	leastPage = 16
 	// maxDeferred bounds how many lanes of a partition are remembered as waiting for their host. From deferredPerHost lanes of one host on, its others
 	// are not even listed.
 	maxDeferred     = 1000

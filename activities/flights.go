@@ -28,7 +28,8 @@ func (s *shift) beginTries(ctx context.Context) {
 	for s.hasSlot() && len(s.deferred) < maxDeferred && len(s.batch) < maxBatch {
 		s.alive()
 		aside := slices.AppendSeq(slices.Collect(maps.Keys(s.busy)), maps.Keys(s.deferred))
-		works, err := s.pending(ctx, aside)
+		limit := min(max(s.slots(), leastPage), chunk)
+		works, err := s.pending(ctx, aside, limit)
 		if err != nil {
 			s.fault(ctx, err)
 			return
@@ -39,7 +40,7 @@ func (s *shift) beginTries(ctx context.Context) {
 			}
 			s.begin(ctx, w)
 		}
-		if len(works) < chunk {
+		if len(works) < limit {
 			break
 		}
 	}
@@ -50,16 +51,18 @@ func (s *shift) beginTries(ctx context.Context) {
 	s.look = false
 }
 
-func (s *shift) pending(ctx context.Context, aside []notice.Lane) ([]notice.Work, error) {
+func (s *shift) pending(ctx context.Context, aside []notice.Lane, limit int) ([]notice.Work, error) {
 	ctx, cancel := context.WithTimeout(ctx, outboxLimit)
 	defer cancel()
-	return s.Outbox.Pending(ctx, s.partition, aside, chunk, s.congested()...)
+	return s.Outbox.Pending(ctx, s.partition, aside, limit, s.congested()...)
 }
 
-// hasSlot reports whether one more try may be under way; see slowAfter.
-func (s *shift) hasSlot() bool {
-	return len(s.inFlight)-s.slow < s.concurrency() && len(s.inFlight) < overflow*s.concurrency()
+// slots is how many more tries may be under way; see slowAfter.
+func (s *shift) slots() int {
+	return min(s.concurrency()-(len(s.inFlight)-s.slow), overflow*s.concurrency()-len(s.inFlight))
 }
+
+func (s *shift) hasSlot() bool { return s.slots() > 0 }
 
 // congested gives the hosts for which deferredPerHost lanes wait already.
 func (s *shift) congested() (hosts []string) {

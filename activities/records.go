@@ -11,9 +11,8 @@ import (
 
 // Outbox is the deliveries of the read model.
 type Outbox interface {
-	// Pending lists deliveries of a partition that wait for their first try, in the order in which things happened, leaving out
-	// whole lanes that are in busy, so that a long lane never hides the others behind the limit. Within a lane the order is the order
-	// of the ticket's events. Nothing of a retrying lane is listed, nor what goes to one of hosts (notice.Subscription.Host): a host with very many lanes
+	// Pending lists, of each lane of a partition in which deliveries wait for their first try, the next one, in the order in which things happened, leaving
+	// out lanes that are in busy: a long lane never hides the others behind the limit. Within a lane the order is the order of the ticket's events. Nothing of a retrying lane is listed, nor what goes to one of hosts (notice.Subscription.Host): a host with very many lanes
 	// hides nobody either.
 	Pending(ctx context.Context, partition int, busy []notice.Lane, limit int, hosts ...string) ([]notice.Work, error)
 	// Begin writes down that the first try at a pending delivery begins, before it does: FirstTry of a delivery that is still pending says that its try was

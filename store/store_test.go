@@ -199,10 +199,36 @@ func (b *bench) pending() []notice.Work {
 	require.NoError(b.t, err)
 	var list []notice.Work
 	for _, p := range parts {
-		works, err := b.outbox.Pending(b.t.Context(), p, nil, 1000)
-		require.NoError(b.t, err)
+		works := b.lanes(p, nil, 1000)
 		require.NotEmpty(b.t, works)
 		list = append(list, works...)
+	}
+	return list
+}
+
+// lanes gives, of lanes in which the outbox lists the next delivery, all that is pending, lane by lane.
+func (b *bench) lanes(part int, busy []notice.Lane, limit int) (list []notice.Work) {
+	b.t.Helper()
+	works, err := b.outbox.Pending(b.t.Context(), part, busy, limit)
+	require.NoError(b.t, err)
+	for _, w := range works {
+		rows, err := b.raw().QueryContext(b.t.Context(), `SELECT id FROM deliveries WHERE subscription_id = '`+w.Subscription.ID+`' AND ticket_id = `+
+			fmt.Sprint(w.Delivery.Lane.TicketID)+` AND state = 'pending' ORDER BY at, seq`)
+		require.NoError(b.t, err)
+		var ids []string
+		for rows.Next() {
+			var id string
+			require.NoError(b.t, rows.Scan(&id))
+			ids = append(ids, id)
+		}
+		require.NoError(b.t, rows.Err())
+		require.Equal(b.t, w.Delivery.ID, ids[0], "of each lane the next")
+		list = append(list, w)
+		for _, id := range ids[1:] {
+			r, err := b.Delivery(b.t.Context(), w.Subscription.ID, id)
+			require.NoError(b.t, err)
+			list = append(list, notice.Work{Delivery: r.Delivery, Subscription: w.Subscription})
+		}
 	}
 	return list
 }

@@ -50,9 +50,7 @@ func (b *bench) goOnWith(id string) notice.Redelivery {
 func (b *bench) sendable() (list []notice.Work) {
 	b.t.Helper()
 	for part := range 16 {
-		works, err := b.outbox.Pending(b.t.Context(), part, nil, 1000)
-		require.NoError(b.t, err)
-		list = append(list, works...)
+		list = append(list, b.lanes(part, nil, 1000)...)
 	}
 	return list
 }

@@ -223,10 +223,14 @@ func (o *Outbox) Pending(_ context.Context, partition int, busy []notice.Lane, l
 	if partition != 0 {
 		return nil, nil
 	}
+	seen := map[notice.Lane]bool{}
 	for _, d := range o.deliveries {
+		if d.State != notice.Pending || seen[d.Lane] {
+			continue
+		}
+		seen[d.Lane] = true
 		w := o.work(d)
-		aside := slices.Contains(hosts, w.Subscription.Host)
-		if d.State == notice.Pending && !aside && !slices.Contains(busy, d.Lane) && len(out) < limit {
+		if !slices.Contains(hosts, w.Subscription.Host) && !slices.Contains(busy, d.Lane) && len(out) < limit {
 			out = append(out, w)
 		}
 	}

@@ -182,6 +182,24 @@ func tupleOf(row []any) (text string, args []any) {
 // Insert adds rows with as few statements as possible; into names the table and its columns. A value may be an Expr, with the same text in
 // every row.
 func (q *Tx) Insert(ctx context.Context, into string, rows [][]any) error {
+	return insert(ctx, into, rows, func(ctx context.Context, statement string, args []any) error {
+		_, err := q.Exec(ctx, statement, args...)
+		return err
+	})
+}
+
+// InsertReturning is Insert that goes on with rest after the rows, and gives the texts that this returns.
+func (q *Tx) InsertReturning(ctx context.Context, into string, rows [][]any, rest string) (list []string, err error) {
+	err = insert(ctx, into, rows, func(ctx context.Context, statement string, args []any) error {
+		var some []string
+		err := q.All(ctx, &some, statement+" "+rest, args...)
+		list = append(list, some...)
+		return err
+	})
+	return list, err
+}
+
+func insert(ctx context.Context, into string, rows [][]any, run func(ctx context.Context, statement string, args []any) error) error {
 	for len(rows) > 0 {
 		tuple, args := tupleOf(rows[0])
 		n := min(len(rows), MaxParameters/len(args))
@@ -194,7 +212,7 @@ func (q *Tx) Insert(ctx context.Context, into string, rows [][]any) error {
 		if n > 1 {
 			use = Once(ctx)
 		}
-		if _, err := q.Exec(use, statement, args...); err != nil {
+		if err := run(use, statement, args); err != nil {
 			return fmt.Errorf("insert into %s: %w", into, err)
 		}
 		rows = rows[n:]

@@ -27,6 +27,9 @@ func (o *Outbox) recordHealth(ctx context.Context, q *db.Tx, outcomes []*outcome
 			}
 		}
 	}
+	if err := o.leaveHealthy(ctx, q, byID); err != nil {
+		return err
+	}
 	ids := slices.AppendSeq(slices.AppendSeq(slices.Collect(maps.Keys(byID)), maps.Keys(followers)), maps.Keys(retrying))
 	for _, id := range db.Distinct(ids) {
 		for _, r := range byID[id] {
@@ -43,6 +46,30 @@ func (o *Outbox) recordHealth(ctx context.Context, q *db.Tx, outcomes []*outcome
 		}
 		for _, f := range followers[id] {
 			f.State = state
+		}
+	}
+	return nil
+}
+
+// leaveHealthy takes the addresses out at which every try succeeded and none had failed before: there is nothing to store. That is nearly all of them, and
+// they are not locked. A failure that is stored at the same moment may have come after the success as well as before it.
+func (o *Outbox) leaveHealthy(ctx context.Context, q *db.Tx, byID map[string][]*outcome) error {
+	var ids []string
+	for id, outcomes := range byID {
+		if !slices.ContainsFunc(outcomes, func(r *outcome) bool { return !r.Attempt.Succeeded || r.Drop != "" }) {
+			ids = append(ids, id)
+		}
+	}
+	if len(ids) == 0 {
+		return nil
+	}
+	var failing []string
+	if err := q.AllIn(ctx, &failing, `SELECT id FROM subscriptions WHERE id IN (?) AND failing_since IS NOT NULL`, ids); err != nil {
+		return db.Wrap("look for addresses that fail", err)
+	}
+	for _, id := range ids {
+		if !slices.Contains(failing, id) {
+			delete(byID, id)
 		}
 	}
 	return nil

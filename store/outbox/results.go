@@ -55,10 +55,12 @@ func (o *Outbox) decryptSubscription(r subscriptionRow, sub *notice.Subscription
 	return nil
 }
 
-// Pending lists deliveries of a partition that wait for their first try, in the order in which things happened, without those in busy
+// Pending lists of each lane of a partition the delivery whose first try is next, in the order in which things happened, without those in busy
 // lanes and without those to some hosts. Nothing of a retrying lane is listed.
 func (o *Outbox) Pending(ctx context.Context, partition int, busy []notice.Lane, limit int, hosts ...string) (list []notice.Work, err error) {
-	query, args := `SELECT `+workColumns+` FROM deliveries d JOIN subscriptions s ON s.id = d.subscription_id WHERE d.part = ? AND d.state = 'pending' AND `+db.Sending, []any{partition}
+	query, args := `SELECT `+workColumns+` FROM deliveries d JOIN subscriptions s ON s.id = d.subscription_id WHERE d.part = ? AND d.state = 'pending' AND `+db.Sending+`
+		AND NOT EXISTS (SELECT 1 FROM deliveries e WHERE e.subscription_id = d.subscription_id AND e.ticket_id = d.ticket_id AND e.state = 'pending' AND e.state IN ('pending', 'parked')
+		AND (e.at, e.seq) < (d.at, d.seq))`, []any{partition}
 	if len(busy) > 0 {
 		lane := `(CAST(? AS text), CAST(? AS bigint))`
 		query += ` AND (d.subscription_id, d.ticket_id) NOT IN (VALUES ` + strings.Repeat(lane+`, `, len(busy)-1) + lane + `)`
@@ -123,13 +125,9 @@ func (o *Outbox) SaveResults(ctx context.Context, results []notice.Result) error
 		if err := o.recordHealth(ctx, q, outcomes); err != nil {
 			return err
 		}
-		// So that tries at one delivery are numbered one after the other.
-		if err := q.LockDeliveries(ctx, deliveriesOf(results)); err != nil {
-			return err
-		}
-		for _, r := range outcomes {
-			if err := o.recordTry(ctx, q, r); err != nil {
-				return fmt.Errorf("record a try at %s: %w", r.Work.Delivery.ID, err)
+		for _, some := range byDelivery(outcomes) {
+			if err := o.recordTries(ctx, q, some); err != nil {
+				return err
 			}
 		}
 		return o.writeAlerts(ctx, q, outcomes)
@@ -183,29 +181,131 @@ func (o *Outbox) lockTicketsOf(ctx context.Context, q *db.Tx, outcomes []*outcom
 	return o.lockStreamLanes(ctx, q, outcomes, lanes)
 }
 
-// recordTry stores one try, moves its delivery on, and where that is to be tried again has its lane retrying.
-func (o *Outbox) recordTry(ctx context.Context, q *db.Tx, r *outcome) error {
+// byDelivery parts outcomes so that no part has two of one delivery, and those of one follow each other as they did.
+func byDelivery(outcomes []*outcome) (parts [][]*outcome) {
+	seen := map[string]int{}
+	for _, r := range outcomes {
+		n := seen[r.Work.Delivery.ID]
+		seen[r.Work.Delivery.ID]++
+		if n == len(parts) {
+			parts = append(parts, nil)
+		}
+		parts[n] = append(parts[n], r)
+	}
+	return parts
+}
+
+// recordTries stores tries, one of each delivery, and what follows from them. What arrived is most of it, and costs as many statements as one delivery alone.
+func (o *Outbox) recordTries(ctx context.Context, q *db.Tx, outcomes []*outcome) error {
+	made, err := o.lockTried(ctx, q, outcomes)
+	if err != nil {
+		return err
+	}
+	added, err := o.insertAttempts(ctx, q, outcomes, made)
+	if err != nil {
+		return err
+	}
+	sent := map[int][]string{} // by the number of the try
+	for _, r := range outcomes {
+		id := r.Work.Delivery.ID
+		switch {
+		case r.PutOff:
+			err = o.recordDeferral(ctx, q, r)
+		case added[id] == 0: // it is stored already
+		case r.Then == notice.Sent && r.Drop == "":
+			sent[added[id]] = append(sent[added[id]], id)
+		default:
+			err = o.moveOn(ctx, q, r)
+		}
+		if err != nil {
+			return fmt.Errorf("record a try at %s: %w", id, err)
+		}
+	}
+	for n, ids := range sent {
+		// What did arrive before its address was dropped has arrived.
+		_, err := q.ExecIn(ctx, `UPDATE deliveries SET state = 'sent', tries = tries + 1, first_try = COALESCE(first_try, a.started_at), next_try = NULL, ended_at = a.finished_at
+			FROM attempts a WHERE a.delivery_id IN (?) AND a.n = ? AND deliveries.id = a.delivery_id AND deliveries.state IN ('pending', 'parked', 'held')`, ids, n)
+		if err != nil {
+			return db.Wrap("move deliveries on", err)
+		}
+	}
+	return nil
+}
+
+// lockTried locks the deliveries of outcomes, so that tries at one are numbered one after the other, and tells how many are stored of each. Where it had to wait
+// for another who stored one, that one is not among them.
+func (o *Outbox) lockTried(ctx context.Context, q *db.Tx, outcomes []*outcome) (made map[string]int, err error) {
+	ids := make([]string, len(outcomes))
+	for i, r := range outcomes {
+		ids[i] = r.Work.Delivery.ID
+	}
+	var rows []struct {
+		ID   string `db:"id"`
+		Made int    `db:"made"`
+	}
+	err = q.AllIn(ctx, &rows, q.Locking(`SELECT d.id, COALESCE((SELECT MAX(a.n) FROM attempts a WHERE a.delivery_id = d.id), 0) AS made FROM deliveries d
+		WHERE d.id IN (?) ORDER BY d.id`, db.Exclusive), ids)
+	made = map[string]int{}
+	for _, r := range rows {
+		made[r.ID] = r.Made
+	}
+	return made, db.Wrap("lock deliveries", err)
+}
+
+// insertAttempts stores the tries of outcomes, and gives the number of each that was not stored already, by delivery. made tells how many there are of each, or
+// were before somebody else stored one.
+func (o *Outbox) insertAttempts(ctx context.Context, q *db.Tx, outcomes []*outcome, made map[string]int) (added map[string]int, err error) {
+	var rows [][]any
+	for _, r := range outcomes {
+		if r.PutOff {
+			continue
+		}
+		d, a := r.Work.Delivery, r.Attempt
+		sent, err := writeHeaders(a.Sent)
+		if err != nil {
+			return nil, err
+		}
+		header, err := writeHeaders(a.Header)
+		if err != nil {
+			return nil, err
+		}
+		answer := append([]byte{}, a.Answer[:min(len(a.Answer), notice.MaxAnswer)]...) // never nil, which would be null
+		rows = append(rows, []any{d.ID, made[d.ID] + 1, db.AtOrNil(a.ScheduledAt), db.At(a.StartedAt), db.At(a.FinishedAt), sent, a.Status, header, string(a.Class),
+			db.CleanText(a.Error), answer, a.Succeeded, db.AtOrNil(a.NextTry)})
+	}
+	const into = `attempts (delivery_id, n, scheduled_at, started_at, finished_at, sent, status, header, class, error, answer, succeeded, next_try)`
+	ids, err := q.InsertReturning(ctx, into, rows, `ON CONFLICT DO NOTHING RETURNING delivery_id`)
+	if err != nil {
+		return nil, db.Wrap("insert attempts", err)
+	}
+	added = map[string]int{}
+	for _, id := range ids {
+		added[id] = made[id] + 1
+	}
+	for _, row := range rows {
+		id := row[0].(string)
+		if added[id] > 0 {
+			continue
+		}
+		// Either it is there, or its number is another's by now.
+		var n int
+		if err := q.Get(ctx, &n, `SELECT COALESCE(MAX(n), 0) + 1 FROM attempts WHERE delivery_id = ?`, id); err != nil {
+			return nil, db.Wrap("number an attempt", err)
+		}
+		row[1] = n
+		if ids, err = q.InsertReturning(ctx, into, [][]any{row}, `ON CONFLICT (delivery_id, started_at) DO NOTHING RETURNING delivery_id`); err != nil {
+			return nil, db.Wrap("insert an attempt", err)
+		}
+		if len(ids) > 0 {
+			added[id] = n
+		}
+	}
+	return added, nil
+}
+
+// moveOn moves the delivery of a try on, and where that is to be tried again has its lane retrying.
+func (o *Outbox) moveOn(ctx context.Context, q *db.Tx, r *outcome) error {
 	d, a := r.Work.Delivery, r.Attempt
-	if r.PutOff {
-		return o.recordDeferral(ctx, q, r)
-	}
-	sent, err := writeHeaders(a.Sent)
-	if err != nil {
-		return err
-	}
-	header, err := writeHeaders(a.Header)
-	if err != nil {
-		return err
-	}
-	answer := append([]byte{}, a.Answer[:min(len(a.Answer), notice.MaxAnswer)]...) // never nil, which would be null
-	added, err := q.Exec(ctx, `INSERT INTO attempts (delivery_id, n, scheduled_at, started_at, finished_at, sent, status, header, class, error, answer, succeeded, next_try)
-		VALUES (?, (SELECT COALESCE(MAX(n), 0) + 1 FROM attempts WHERE delivery_id = ?), ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
-		ON CONFLICT (delivery_id, started_at) DO NOTHING`,
-		d.ID, d.ID, db.AtOrNil(a.ScheduledAt), db.At(a.StartedAt), db.At(a.FinishedAt), sent, a.Status, header, string(a.Class), db.CleanText(a.Error), answer, a.Succeeded,
-		db.AtOrNil(a.NextTry))
-	if err != nil || added == 0 {
-		return db.Wrap("insert the attempt", err)
-	}
 	// A delivery that was cancelled or held meanwhile stays so, unless it did arrive before its address was dropped.
 	from := `('pending', 'parked')`
 	if r.Then == notice.Sent {
