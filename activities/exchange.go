@@ -58,15 +58,15 @@ func (l *line) SetWriteDeadline(t time.Time) error { return l.within(l.Conn.SetW
 type limitKey struct{}
 
 // dialLines makes lines by a dialer. Connecting and the handshake that follows end with the try that they are begun for.
-func dialLines(d *net.Dialer) func(ctx context.Context, network, address string) (net.Conn, error) {
+func dialLines(d dialling) func(ctx context.Context, network, address string) (net.Conn, error) {
 	return func(ctx context.Context, network, address string) (net.Conn, error) {
 		limit, ok := ctx.Value(limitKey{}).(time.Time)
 		if !ok {
-			limit = time.Now().Add(d.Timeout)
+			limit = time.Now().Add(d.limit)
 		}
 		ctx, cancel := context.WithDeadline(ctx, limit)
 		defer cancel()
-		conn, err := d.DialContext(ctx, network, address)
+		conn, err := d.dial(ctx, network, address)
 		if err != nil {
 			return nil, err
 		}
@@ -92,13 +92,13 @@ type clients struct {
 }
 
 // newClients makes the clients for addresses that are connected to by a dialer and trusted by a configuration.
-func newClients(d *net.Dialer, trust *tls.Config) clients {
+func newClients(d dialling, trust *tls.Config) clients {
 	client := func(fresh bool) *http.Client {
 		protocols := new(http.Protocols)
 		protocols.SetHTTP1(true)
 		return &http.Client{
 			Transport: &http.Transport{
-				Proxy:                  nil, // the environment's proxy would be the one address the guard sees
+				Proxy:                  nil, // ours is part of dialling: of any other the guard would see nothing but its own address
 				DialContext:            dialLines(d),
 				Protocols:              protocols,
 				TLSClientConfig:        trust,

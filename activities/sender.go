@@ -26,14 +26,16 @@ type SenderOptions struct {
 	Timeout time.Duration // of a whole try where its address has none of its own, from the name look-up to the last byte read
 	Connect time.Duration // of it, for the name look-up and the connection
 	RootCAs *x509.CertPool
+	Proxy   *url.URL         // http or https, by which all requests go; nil: straight
 	Now     func() time.Time // required
 
 	Installation string // what this installation calls itself to others; see notice.LoopHeader
 }
 
-// Sender makes one try at a delivery: one POST, never redirected, never through a proxy, TLS verified.
+// Sender makes one try at a delivery: one POST, never redirected, TLS verified.
 type Sender struct {
-	clients clients
+	clients clients // for addresses without TLS of their own
+	own     ownClients
 	timeout time.Duration
 	now     func() time.Time
 
@@ -55,8 +57,10 @@ const (
 
 // NewSender makes a Sender. It may be used by many at once.
 func NewSender(o SenderOptions) *Sender {
+	d := newDialling(o.Reach, cmp.Or(o.Connect, 3*time.Second), o.Proxy)
 	return &Sender{
-		clients: newClients(dialer(o.Reach, cmp.Or(o.Connect, 3*time.Second)), &tls.Config{MinVersion: tls.VersionTLS12, RootCAs: o.RootCAs}),
+		clients: newClients(d, &tls.Config{MinVersion: tls.VersionTLS12, RootCAs: o.RootCAs}),
+		own:     ownClients{dialling: d, roots: o.RootCAs},
 		timeout: cmp.Or(o.Timeout, SendTimeout),
 		now:     o.Now,
 
@@ -124,7 +128,13 @@ func (s *Sender) post(ctx context.Context, w notice.Work, a *notice.Attempt) (ht
 		}
 	}
 	request.Header.Set(notice.LoopHeader, notice.LoopInfo(s.installation, w.Delivery.Hops))
-	r, err := s.clients.exchange(request, notice.MaxAnswer)
+	through := s.clients
+	if w.Subscription.TLS != nil {
+		if through, err = s.own.of(*w.Subscription.TLS); err != nil {
+			return nil, unsendable(err.Error())
+		}
+	}
+	r, err := through.exchange(request, notice.MaxAnswer)
 	a.Status, a.Answer = r.Status, r.Body
 	a.Sent, a.Header = notice.SentHeaders(request.Header, w.Subscription.Headers), notice.AnswerHeaders(r.Header)
 	return r.Header, err
@@ -140,6 +150,8 @@ func classify(err error) notice.ErrorClass {
 		return notice.ErrorUnsendable
 	case errors.As(err, &blocked):
 		return notice.ErrorBlocked
+	case errors.As(err, new(*proxyError)):
+		return notice.ErrorProxy
 	case errors.As(err, &dns):
 		return notice.ErrorDNS
 	case errors.Is(err, context.DeadlineExceeded), errors.Is(err, os.ErrDeadlineExceeded): // the whole time, or that for connecting
@@ -166,6 +178,7 @@ func tlsFault(err error) bool {
 func errorLine(err error) string {
 	var outer *url.Error
 	var blocked *notice.BlockedError
+	var proxy *proxyError
 	var dns *net.DNSError
 	var operation *net.OpError
 	over := errors.Is(err, context.DeadlineExceeded) // which may be said around the other
@@ -175,6 +188,8 @@ func errorLine(err error) string {
 	switch {
 	case errors.As(err, &blocked):
 		err = blocked
+	case errors.As(err, &proxy):
+		err = proxy
 	case errors.As(err, &dns):
 		err = fmt.Errorf("look up %s: %s", dns.Name, dns.Err)
 	case over && errors.As(err, &operation) && operation.Op == "dial":

@@ -79,7 +79,7 @@ func (r *records) project(t testing.TB, k *kept, events ...ticket.Event) {
 func (r *records) register(t testing.TB, k *kept, url string) string {
 	t.Helper()
 	r.now = r.now.Add(time.Millisecond) // addresses are listed in the order in which they were added
-	sub, err := r.Register(t.Context(), k.ticket, url)
+	sub, err := r.Register(t.Context(), k.ticket, notice.Subscription{URL: url})
 	require.NoError(t, err)
 	return sub.ID
 }

@@ -42,12 +42,15 @@ type Subscription struct {
 	Secret    string            // for the Standard Webhooks signature, "whsec_…"; empty where it is not loaded
 	Older     []string          // earlier secrets that sign as well, after a rotation; likewise
 	Headers   map[string]string // that its owner wants sent along; nil where they are not loaded
+	TLS       *TLS              // likewise: whom the address is trusted by, and what it is shown
+	Trust     Trust             // what anybody may see of TLS
 	Timeout   time.Duration     // of a try, in whole seconds; zero: as everybody's
 	State     SubscriptionState
 	Reason    string // why it was dropped
 	CreatedAt time.Time
 	EndedAt   *time.Time // when it was dropped or deleted
 
+	HasHeaders   bool       // there are Headers, loaded or not
 	FailingSince *time.Time // the first failed try after the last success; nil while there is none, or where it is not loaded
 }
 
@@ -108,12 +111,14 @@ const (
 	ErrorBadBody ErrorClass = "bad_body" // the right status, but not the body that counts
 	// ErrorUnsendable is our own fault: nothing was sent, because the address's secret cannot be read.
 	ErrorUnsendable ErrorClass = "unsendable"
+	// ErrorProxy is our own fault too: the proxy that we send by is not there, or refuses. Nothing was sent.
+	ErrorProxy ErrorClass = "proxy"
 	// ErrorLost is our own fault too: the process that made the try was lost with it, or broke it off. Whether its receiver heard it is not known.
 	ErrorLost ErrorClass = "lost"
 )
 
 // Ours reports whether a try failed in a way that says nothing of its receiver.
-func (c ErrorClass) Ours() bool { return c == ErrorUnsendable || c == ErrorLost }
+func (c ErrorClass) Ours() bool { return c == ErrorUnsendable || c == ErrorLost || c == ErrorProxy }
 
 // Attempt is one try at a delivery.
 type Attempt struct {

@@ -57,7 +57,7 @@ func Lost(delivery string, began, later time.Time) Attempt {
 		Error: "the process that made the try was lost, or broke it off; whether it was heard is not known"}
 }
 
-// DecideRetry says what follows from a try. It is the one place that decides on retrying and giving up. A try that was lost is one like any other, so that
+// DecideRetry says what follows from a try. It is the one place that decides on retrying and giving up. A try that failed by us is one like any other, so that
 // a round ends whatever becomes of us, but it takes no address with it.
 func (p Profile) DecideRetry(t Try) RetryDecision {
 	a := t.Attempt
@@ -74,11 +74,11 @@ func (p Profile) DecideRetry(t Try) RetryDecision {
 	case made < p.Tries():
 		next := p.next(made, t)
 		return RetryDecision{Then: Retrying, NextTry: &next}
-	case a.Class == ErrorLost && made == 1: // the only one that the profile has: it is made again, once
+	case a.Class.Ours() && made == 1: // the only one that the profile has: it is made again, once
 		return RetryDecision{Then: Retrying, NextTry: &a.FinishedAt}
-	case p.Drops && a.Class != ErrorLost:
+	case p.Drops && !a.Class.Ours():
 		return RetryDecision{Then: Failed, Drop: fmt.Sprintf("failed %d times, the last time with: %s", made, a.Error)}
-	case p.DropsAfter > 0 && a.Class != ErrorLost && t.FailingSince != nil && a.FinishedAt.Sub(*t.FailingSince) >= p.DropsAfter:
+	case p.DropsAfter > 0 && !a.Class.Ours() && t.FailingSince != nil && a.FinishedAt.Sub(*t.FailingSince) >= p.DropsAfter:
 		return RetryDecision{Then: Failed, Drop: fmt.Sprintf("every try since %s failed", t.FailingSince.UTC().Format(time.RFC3339))}
 	}
 	return RetryDecision{Then: Failed}

@@ -28,6 +28,15 @@ func AddressOf(raw string) Address {
 	return p.address()
 }
 
+// OriginOf gives scheme, host and port of an address in its one spelling (RFC 6454), without the rest.
+func OriginOf(raw string) string {
+	a := AddressOf(raw)
+	if i := strings.Index(a.URL, "://"+a.Host+"/"); i >= 0 {
+		return a.URL[:i] + "://" + a.Host
+	}
+	return a.URL
+}
+
 // parts are those of an address that is well formed, each in its one spelling.
 type parts struct {
 	scheme string

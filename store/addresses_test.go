@@ -19,10 +19,10 @@ func (b *bench) address(sub notice.Subscription) notice.Address {
 func TestAnAddressInAnotherSpellingIsTheSameRegistration(t *testing.T) {
 	both(t, func(t *testing.T, b *bench) {
 		s := b.opened("a", draft("x"))
-		first, err := b.Register(t.Context(), s.ticket, "HTTP://例え.JP:80?q=é")
+		first, err := b.Register(t.Context(), s.ticket, notice.Subscription{URL: "HTTP://例え.JP:80?q=é"})
 		require.NoError(t, err)
 		for _, same := range []string{"http://xn--r8jz45g.jp/?q=%C3%A9", "http://例え.jp/.?q=%c3%a9", "http://%E4%BE%8Bえ.jp:/?%71=é"} {
-			again, err := b.Register(t.Context(), s.ticket, same)
+			again, err := b.Register(t.Context(), s.ticket, notice.Subscription{URL: same})
 			require.NoError(t, err)
 			require.Equal(t, first.ID, again.ID, same)
 		}
@@ -66,7 +66,7 @@ func TestAddressesThatTheVersionBeforeStored(t *testing.T) {
 		b.project(s, s.relate("manifest", "1")...)
 
 		store(sub, `url = 'HTTPS://Example.COM?x=1', host = ''`)
-		again, err := b.Register(t.Context(), s.ticket, "https://example.com/?x=1")
+		again, err := b.Register(t.Context(), s.ticket, notice.Subscription{URL: "https://example.com/?x=1"})
 		require.NoError(t, err)
 		require.Equal(t, sub.ID, again.ID)
 		require.Equal(t, []string{"https://example.com/?x=1"}, pending("other.example"))
@@ -88,7 +88,7 @@ func TestAddressesThatTheVersionBeforeStored(t *testing.T) {
 
 		// One that was dropped is succeeded in whatever spelling.
 		store(sub, `url = 'HTTPS://Example.COM', host = '', state = 'dropped'`)
-		second, err := b.Register(t.Context(), s.ticket, "https://example.com/")
+		second, err := b.Register(t.Context(), s.ticket, notice.Subscription{URL: "https://example.com/"})
 		require.NoError(t, err)
 		require.NotEqual(t, sub.ID, second.ID)
 		require.Equal(t, 1, b.count(`SELECT COUNT(*) FROM subscriptions WHERE successor = '`+second.ID+`'`))

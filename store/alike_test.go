@@ -12,7 +12,7 @@ func TestSubscriptionsOfTheSameAreFound(t *testing.T) {
 	both(t, func(t *testing.T, b *bench) {
 		gs, b1 := b.follow(notice.Filter{Topic: "gs"}), b.follow(notice.Filter{Topic: "gs", Key: "b.1"})
 		b.followAs("b", notice.FormatEvent, notice.Filter{Topic: "gs"})
-		own, err := b.Register(t.Context(), b.opened("a", draft("x")).ticket, hook)
+		own, err := b.Register(t.Context(), b.opened("a", draft("x")).ticket, notice.Subscription{URL: hook})
 		require.NoError(t, err)
 		require.NotEmpty(t, own.ID, "a ticket's own is told of other things")
 		for f, want := range map[notice.Filter][]string{

@@ -15,7 +15,7 @@ import (
 
 func (b *bench) register(s *story, url string) notice.Subscription {
 	b.t.Helper()
-	sub, err := b.Register(b.t.Context(), s.ticket, url)
+	sub, err := b.Register(b.t.Context(), s.ticket, notice.Subscription{URL: url})
 	require.NoError(b.t, err)
 	return sub
 }
@@ -40,7 +40,7 @@ func TestATicketHasOnlySoManyNotifications(t *testing.T) {
 		}
 		full := func() {
 			t.Helper()
-			_, err := b.Register(t.Context(), s.ticket, hook+"/more")
+			_, err := b.Register(t.Context(), s.ticket, notice.Subscription{URL: hook + "/more"})
 			require.True(t, ticket.Is(err, ticket.TooMany), "%v", err)
 			require.ErrorContains(t, err, "at most 100 notifications")
 			require.ErrorContains(t, err, "this one has 100")
@@ -52,7 +52,7 @@ func TestATicketHasOnlySoManyNotifications(t *testing.T) {
 		require.Equal(t, notice.MaxNotifications, b.count(`SELECT COUNT(*) FROM deliveries`))
 
 		b.drop(s, subs[3])
-		_, err := b.Register(t.Context(), s.ticket, hook+"/more")
+		_, err := b.Register(t.Context(), s.ticket, notice.Subscription{URL: hook + "/more"})
 		require.True(t, ticket.Is(err, ticket.TooMany), "for one that was dropped what happens is still kept")
 		require.NotEqual(t, subs[3].ID, b.register(s, subs[3].URL).ID, "and it can be registered again")
 		full()
@@ -180,7 +180,7 @@ func TestNotificationsOfThePastCostNothing(t *testing.T) {
 		require.NoError(t, err)
 		for i := range 10 {
 			require.NoError(t, st.Ledger().Project(t.Context(), s.ticket.Identity, s.relate("manifest", fmt.Sprint(i))))
-			_, err := st.Register(t.Context(), s.ticket, hook+"/1")
+			_, err := st.Register(t.Context(), s.ticket, notice.Subscription{URL: hook + "/1"})
 			require.NoError(t, err)
 			_, _, err = st.Registered(t.Context(), s.ticket.ID, "", 3)
 			require.NoError(t, err)

@@ -90,7 +90,7 @@ func TestACancelledDeliveryFreesItsLane(t *testing.T) {
 		_, waits, err = b.Cancel(t.Context(), ownerOf(s.ticket), sub.ID, works[2].Delivery.ID, "desk-7")
 		require.NoError(t, err)
 		require.False(t, waits)
-		_, err = b.Register(t.Context(), s.ticket, hook)
+		_, err = b.Register(t.Context(), s.ticket, notice.Subscription{URL: hook})
 		require.NoError(t, err)
 		require.NoError(t, b.Redeliver(t.Context(), ownerOf(s.ticket), sub.ID, works[2].Delivery.ID))
 	})

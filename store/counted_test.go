@@ -76,7 +76,7 @@ func relay(to io.Writer, from io.Reader, count *atomic.Int64) {
 func TestHowOftenTheDatabaseIsAskedForDeliveries(t *testing.T) {
 	t.Parallel()
 	const (
-		listing = 2 // the list
+		listing = 2   // the list
 		saving  = 1 + // begin
 			2 + // what is stored already
 			2 + // addresses that have failed
@@ -92,7 +92,7 @@ func TestHowOftenTheDatabaseIsAskedForDeliveries(t *testing.T) {
 	t.Cleanup(func() { require.NoError(t, quiet.Close()) })
 	s := b.opened("a", draft("x"))
 	for i := range 40 {
-		_, err := b.Register(t.Context(), s.ticket, fmt.Sprint("https://example.com/", i))
+		_, err := b.Register(t.Context(), s.ticket, notice.Subscription{URL: fmt.Sprint("https://example.com/", i)})
 		require.NoError(t, err)
 	}
 	for i := range 5 {

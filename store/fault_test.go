@@ -252,7 +252,7 @@ func TestDeadlocksAreRepeated(t *testing.T) {
 	met, tries := make(chan struct{}, 2), make(chan int, 20)
 	cross := func(first, second *story) error {
 		_, _, err := b.ledger.Transact(background(), b.operationOf(first), func(ctx context.Context) (desk.Answer, error) {
-			if _, err := b.Register(ctx, first.ticket, hook+"/a"); err != nil {
+			if _, err := b.Register(ctx, first.ticket, notice.Subscription{URL: hook + "/a"}); err != nil {
 				return desk.Answer{}, err
 			}
 			tries <- 1
@@ -262,7 +262,7 @@ func TestDeadlocksAreRepeated(t *testing.T) {
 					time.Sleep(time.Millisecond)
 				}
 			}
-			_, err := b.Register(ctx, second.ticket, hook+"/a")
+			_, err := b.Register(ctx, second.ticket, notice.Subscription{URL: hook + "/a"})
 			return desk.Answer{}, err
 		})
 		return err

@@ -11,6 +11,7 @@ import (
 	"github.com/stretchr/testify/require"
 	"pgregory.net/rapid"
 
+	"signalbox/notice"
 	"signalbox/store/verify"
 	"signalbox/ticket"
 )
@@ -384,7 +385,7 @@ func TestTimesComeBackToTheMicrosecond(t *testing.T) {
 			want := at.UTC().Truncate(time.Microsecond)
 			require.Equal(t, want, timeline[0].At)
 			require.Equal(t, want, b.read(s).CreatedAt)
-			sub, err := b.Register(t.Context(), s.ticket, "https://example.com")
+			sub, err := b.Register(t.Context(), s.ticket, notice.Subscription{URL: "https://example.com"})
 			require.NoError(t, err)
 			require.Equal(t, want, sub.CreatedAt)
 			stored, err := b.Registration(t.Context(), ownerOf(s.ticket), sub.ID)

@@ -16,6 +16,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"signalbox/desk"
+	"signalbox/notice"
 	"signalbox/ticket"
 )
 
@@ -220,7 +221,7 @@ func TestRecordingIsOneTransactionAndReplayed(t *testing.T) {
 			op := b.operation(key)
 			op.Kind, op.Answer = desk.KindTransact, desk.Answer{}
 			return b.ledger.Transact(background(), op, func(ctx context.Context) (desk.Answer, error) {
-				sub, err := b.Register(ctx, s.ticket, "https://example.com/"+op.ID)
+				sub, err := b.Register(ctx, s.ticket, notice.Subscription{URL: "https://example.com/" + op.ID})
 				return desk.Answer{Status: 200, Body: json.RawMessage(marshal(sub.ID))}, err
 			})
 		}
@@ -236,7 +237,7 @@ func TestRecordingIsOneTransactionAndReplayed(t *testing.T) {
 				mu.Unlock()
 				op.Kind, op.Answer = desk.KindTransact, desk.Answer{}
 				got, fresh, err := b.ledger.Transact(background(), op, func(ctx context.Context) (desk.Answer, error) {
-					sub, err := b.Register(ctx, s.ticket, "https://example.com/"+op.ID)
+					sub, err := b.Register(ctx, s.ticket, notice.Subscription{URL: "https://example.com/" + op.ID})
 					return desk.Answer{Status: 201, Body: json.RawMessage(marshal(sub.ID))}, err
 				})
 				mu.Lock()

@@ -20,7 +20,7 @@ const hook = "https://example.com/hook"
 // subscribed opens a ticket that an address is registered on.
 func (b *bench) subscribed() (*story, notice.Subscription) {
 	s := b.opened("a", draft("x"))
-	sub, err := b.Register(b.t.Context(), s.ticket, hook)
+	sub, err := b.Register(b.t.Context(), s.ticket, notice.Subscription{URL: hook})
 	require.NoError(b.t, err)
 	return s, sub
 }
@@ -115,7 +115,7 @@ func TestADeliveryIsSentInOrder(t *testing.T) {
 func TestPendingPassesBusyLanesBy(t *testing.T) {
 	both(t, func(t *testing.T, b *bench) {
 		s, sub := b.subscribed()
-		other, err := b.Register(t.Context(), s.ticket, hook+"/2")
+		other, err := b.Register(t.Context(), s.ticket, notice.Subscription{URL: hook + "/2"})
 		require.NoError(t, err)
 		for i := range 5 {
 			b.project(s, s.relate("manifest", fmt.Sprint(i))...)
@@ -229,7 +229,7 @@ func TestADroppedAddressHoldsTheRest(t *testing.T) {
 		err = b.Redeliver(t.Context(), ownerOf(s.ticket), sub.ID, w.Delivery.ID)
 		require.True(t, ticket.Is(err, ticket.Conflict))
 
-		again, err := b.Register(t.Context(), s.ticket, hook)
+		again, err := b.Register(t.Context(), s.ticket, notice.Subscription{URL: hook})
 		require.NoError(t, err)
 		require.NotEqual(t, sub.ID, again.ID)
 		b.project(s, s.relate("manifest", "again")...)
@@ -266,14 +266,14 @@ func TestWhatCameWhileAnAddressWasDroppedIsReleasedInOrder(t *testing.T) {
 			b.project(s, s.relate("manifest", fmt.Sprint(i))...)
 			b.clock.pass(time.Second)
 		}
-		second, err := b.Register(t.Context(), s.ticket, hook)
+		second, err := b.Register(t.Context(), s.ticket, notice.Subscription{URL: hook})
 		require.NoError(t, err)
 		drop(second)
 		b.project(s, s.relate("manifest", "second")...)
 		require.Equal(t, map[notice.DeliveryState]int{notice.Failed: 1, notice.Held: 3}, b.counts(s, sub), "owed to its successor alone, though that was dropped too")
 		require.Equal(t, map[notice.DeliveryState]int{notice.Failed: 1, notice.Held: 1}, b.counts(s, second))
 
-		third, err := b.Register(t.Context(), s.ticket, hook)
+		third, err := b.Register(t.Context(), s.ticket, notice.Subscription{URL: hook})
 		require.NoError(t, err)
 		b.clock.pass(time.Second)
 		var want []string
@@ -446,7 +446,7 @@ func TestRegisteringTheSameAddressAtOnce(t *testing.T) {
 		ids := make(chan string, 20)
 		for range cap(ids) {
 			go func() {
-				sub, err := b.Register(background(), s.ticket, hook)
+				sub, err := b.Register(background(), s.ticket, notice.Subscription{URL: hook})
 				if err != nil {
 					t.Error(err)
 				}
@@ -458,10 +458,10 @@ func TestRegisteringTheSameAddressAtOnce(t *testing.T) {
 			require.Equal(t, first, <-ids)
 		}
 		other := b.opened("a", draft("y"))
-		sub, err := b.Register(t.Context(), other.ticket, hook)
+		sub, err := b.Register(t.Context(), other.ticket, notice.Subscription{URL: hook})
 		require.NoError(t, err)
 		require.NotEqual(t, first, sub.ID)
-		_, err = b.Register(t.Context(), ticket.Ticket{Identity: ticket.Identity{ID: 999}}, hook)
+		_, err = b.Register(t.Context(), ticket.Ticket{Identity: ticket.Identity{ID: 999}}, notice.Subscription{URL: hook})
 		require.True(t, ticket.Is(err, ticket.NotFound))
 	})
 }

@@ -62,3 +62,46 @@ func TestResumingWaitsForATryAsLongAsItMayLast(t *testing.T) {
 		require.Equal(t, []notice.DeliveryState{notice.Pending}, states(b.deliveries(sub)))
 	})
 }
+
+func TestANotificationIsReachedAsItsOwnerSays(t *testing.T) {
+	both(t, func(t *testing.T, b *bench) {
+		s := b.opened("a", draft("x"))
+		register := func(want notice.Subscription) notice.Subscription {
+			want.URL = hook
+			sub, err := b.Register(t.Context(), s.ticket, want)
+			require.NoError(t, err)
+			require.Equal(t, []any{map[string]string(nil), (*notice.TLS)(nil)}, []any{sub.Headers, sub.TLS}, "nobody asked for them")
+			return sub
+		}
+		carried := func() notice.Subscription {
+			b.project(s, s.relate("manifest", b.id())...)
+			works := b.pending()
+			require.NotEmpty(t, works)
+			return works[len(works)-1].Subscription
+		}
+		own := &notice.TLS{CA: "t0ken ca", Certificate: "t0ken cert", Key: "t0ken key"}
+		trust := notice.Trust{CA: []notice.Certificate{{SHA256: "ab", Expires: epoch}}}
+		sub := register(notice.Subscription{Headers: map[string]string{"Authorization": "t0ken"}, Timeout: time.Minute, TLS: own, Trust: trust})
+		got := carried()
+		require.Equal(t, []any{map[string]string{"Authorization": "t0ken"}, time.Minute, own}, []any{got.Headers, got.Timeout, got.TLS})
+		require.Zero(t, b.count(`SELECT COUNT(*) FROM subscriptions WHERE headers LIKE '%t0ken%' OR tls LIKE '%t0ken%' OR trust LIKE '%t0ken%' OR tls = ''`), "they are encrypted")
+		read, err := b.Registration(t.Context(), ownerOf(s.ticket), sub.ID)
+		require.NoError(t, err)
+		require.Equal(t, []any{trust, true, time.Minute}, []any{read.Trust, read.HasHeaders, read.Timeout})
+
+		require.Equal(t, sub.ID, register(notice.Subscription{}).ID)
+		got = carried()
+		require.Equal(t, []any{map[string]string{"Authorization": "t0ken"}, time.Minute, own}, []any{got.Headers, got.Timeout, got.TLS}, "what is left out stays")
+		require.Equal(t, sub.ID, register(notice.Subscription{Headers: map[string]string{}, Timeout: time.Second, TLS: &notice.TLS{}}).ID)
+		got = carried()
+		require.Empty(t, got.Headers)
+		require.Equal(t, []any{time.Second, (*notice.TLS)(nil)}, []any{got.Timeout, got.TLS})
+		read, err = b.Registration(t.Context(), ownerOf(s.ticket), sub.ID)
+		require.NoError(t, err)
+		require.Equal(t, []any{true, false}, []any{read.Trust.None(), read.HasHeaders})
+
+		register(notice.Subscription{TLS: own, Trust: trust})
+		require.NoError(t, b.Unsubscribe(t.Context(), ownerOf(s.ticket), sub.ID))
+		require.Zero(t, b.count(`SELECT COUNT(*) FROM subscriptions WHERE tls <> ''`), "what is secret goes at once")
+	})
+}

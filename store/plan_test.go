@@ -261,7 +261,7 @@ func exercise(t *testing.T, b *bench) {
 
 	s := &story{t: t, ticket: ticket.Fold(ticket.Ticket{}, claimed.Opening), events: claimed.Opening, at: b.clock.Now()}
 	_, _, err = b.ledger.Transact(t.Context(), b.operation(fmt.Sprint("record", b.n)), func(ctx context.Context) (desk.Answer, error) {
-		_, err := b.Register(ctx, s.ticket, hook)
+		_, err := b.Register(ctx, s.ticket, notice.Subscription{URL: hook})
 		return desk.Answer{}, err
 	})
 	require.NoError(t, err)
@@ -317,7 +317,7 @@ func exercise(t *testing.T, b *bench) {
 	_, _, err = b.outbox.Next(t.Context(), lane)
 	require.NoError(t, err)
 	require.True(t, ticket.Is(b.Redeliver(t.Context(), ownerOf(s.ticket), sub.ID, next.Delivery.ID), ticket.Conflict))
-	again, err := b.Register(t.Context(), s.ticket, registered[0].URL)
+	again, err := b.Register(t.Context(), s.ticket, notice.Subscription{URL: registered[0].URL})
 	require.NoError(t, err)
 	_, err = b.Rotate(t.Context(), ownerOf(s.ticket), again.ID)
 	require.NoError(t, err)

@@ -335,7 +335,7 @@ func TestATransactionThatIsGivenUpLeavesNothing(t *testing.T) {
 		s := b.opened("a", draft("x"))
 		ctx, cancel := context.WithCancel(t.Context())
 		_, _, err := b.ledger.Transact(t.Context(), b.operation("k"), func(inner context.Context) (desk.Answer, error) {
-			_, err := b.Register(inner, s.ticket, "https://example.com/1")
+			_, err := b.Register(inner, s.ticket, notice.Subscription{URL: "https://example.com/1"})
 			require.NoError(t, err)
 			cancel()
 			return desk.Answer{}, ticket.Refuse(ticket.Conflict, "changed my mind")

@@ -119,7 +119,7 @@ func TestWhatIsHeldGoesToTheAddressOnceItIsRegisteredAgain(t *testing.T) {
 		_, err := b.BeginRedelivery(t.Context(), ownerOf(s.ticket), sub.ID, notice.Selection{State: notice.Held}, false)
 		require.True(t, ticket.Is(err, ticket.Conflict), "nobody is there to be told")
 
-		again, err := b.Register(t.Context(), s.ticket, hook)
+		again, err := b.Register(t.Context(), s.ticket, notice.Subscription{URL: hook})
 		require.NoError(t, err)
 		b.project(s, s.relate("manifest", "after")...)
 		r := b.again(s, sub, notice.Selection{State: notice.Held})
@@ -140,7 +140,7 @@ func TestWhatTheAddressIsSentAlreadyIsPassedOver(t *testing.T) {
 		last := b.tried(works[0], notice.Failed)
 		last.Drop = "failed"
 		b.record(last)
-		again, err := b.Register(t.Context(), s.ticket, hook)
+		again, err := b.Register(t.Context(), s.ticket, notice.Subscription{URL: hook})
 		require.NoError(t, err)
 		_, err = b.raw().ExecContext(t.Context(), `INSERT INTO deliveries (id, tenant, subscription_id, ticket_id, part, at, seq, type, body, state, tries, created_at, ended_at)
 			SELECT id || 'x', tenant, '`+again.ID+`', ticket_id, part, at, seq, type, body, 'sent', 1, created_at, created_at FROM deliveries WHERE seq < 5`)
@@ -306,7 +306,7 @@ func TestAHostWithVeryManyLanesHidesNobody(t *testing.T) {
 	both(t, func(t *testing.T, b *bench) {
 		s := b.opened("a", draft("x"))
 		for _, url := range []string{"http://a.example/1", "http://a.example", "http://a.example:8080/1", "http://a.example.com/1", "https://a.example/1"} {
-			_, err := b.Register(t.Context(), s.ticket, url)
+			_, err := b.Register(t.Context(), s.ticket, notice.Subscription{URL: url})
 			require.NoError(t, err)
 		}
 		b.project(s, s.relate("manifest", "1")...)

@@ -64,14 +64,14 @@ func (b *bench) fill() (apps, tenants []string, told desk.Operation) {
 			require.NoError(t, err)
 		}
 	}
-	lasting, err := b.Subscribe(t.Context(), notice.Subscription{Tenant: "a", URL: hook, Format: notice.FormatEvent, Profile: notice.Standard})
+	lasting, err := b.Subscribe(t.Context(), notice.Subscription{Tenant: "a", URL: hook, Format: notice.FormatEvent, Profile: notice.Standard, TLS: &notice.TLS{CA: "an authority"}})
 	require.NoError(t, err)
 	for range 2 {
 		_, err = b.Rotate(t.Context(), notice.Owner{Tenant: "a"}, lasting.ID)
 		require.NoError(t, err)
 	}
 	s := b.opened("a", asked("1", "w", "x"))
-	_, err = b.Register(t.Context(), s.ticket, hook)
+	_, err = b.Register(t.Context(), s.ticket, notice.Subscription{URL: hook})
 	require.NoError(t, err)
 	b.act(s, ticket.Command{Action: ticket.Close})
 	op := b.operation("secret")

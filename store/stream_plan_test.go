@@ -1,6 +1,7 @@
 package store_test
 
 import (
+	"database/sql"
 	"fmt"
 	"strings"
 	"testing"
@@ -61,13 +62,7 @@ func TestSubscriptionsThatDoNotMatchCostNothing(t *testing.T) {
 	require.NoError(t, err)
 	require.NoError(t, b.Close())
 	db.SetMaxOpenConns(1)
-	read := func() (n float64) {
-		_, err := db.Exec(`SELECT pg_stat_force_next_flush()`)
-		require.NoError(t, err)
-		require.NoError(t, db.QueryRow(`SELECT (SELECT seq_tup_read + COALESCE(idx_tup_fetch, 0) FROM pg_stat_user_tables WHERE relname = 'subscriptions')
-			+ (SELECT SUM(idx_tup_read) FROM pg_stat_user_indexes WHERE relname = 'subscriptions')`).Scan(&n))
-		return n
-	}
+	read := func() float64 { return readOfSubscriptions(t, db) }
 	const events = 20 // PostgreSQL may go over to one plan for all after five
 	publishing := func(tenant string) float64 {
 		before := read()
@@ -85,6 +80,41 @@ func TestSubscriptionsThatDoNotMatchCostNothing(t *testing.T) {
 	require.Positive(t, few)
 	require.LessOrEqual(t, many, 1.3*few)
 	require.Equal(t, 3, b.count(`SELECT COUNT(DISTINCT subscription_id) FROM deliveries WHERE tenant = 'many'`))
+}
+
+// readOfSubscriptions is how many rows of subscriptions and entries of their indexes were read so far.
+func readOfSubscriptions(t *testing.T, db *sql.DB) (n float64) {
+	_, err := db.Exec(`SELECT pg_stat_force_next_flush()`)
+	require.NoError(t, err)
+	require.NoError(t, db.QueryRow(`SELECT (SELECT seq_tup_read + COALESCE(idx_tup_fetch, 0) FROM pg_stat_user_tables WHERE relname = 'subscriptions')
+		+ (SELECT SUM(idx_tup_read) FROM pg_stat_user_indexes WHERE relname = 'subscriptions')`).Scan(&n))
+	return n
+}
+
+// Who subscribes pays for those of the same address, and not for the tenant's others.
+func TestOthersOfAnAddressAreFoundByTheIndex(t *testing.T) {
+	t.Parallel()
+	b := open(t, storetest.Postgres(t))
+	sub := b.follow(notice.Filter{})
+	other := b.follow(notice.Filter{Source: "a"})
+	_, err := b.raw().Exec(`INSERT INTO subscriptions (id, tenant, ticket_id, url, format, profile, secret, state, reason, created_at)
+		SELECT 'x' || i, 'a', 0, 'https://example.com/' || i, 'event', 'standard', '', 'active', '', now() FROM generate_series(1, 5000) i`)
+	require.NoError(t, err)
+	_, err = b.raw().Exec(`ANALYZE`)
+	require.NoError(t, err)
+	require.NoError(t, b.Close())
+	b.raw().SetMaxOpenConns(1)
+	before := readOfSubscriptions(t, b.raw())
+	s, err := store.Open(t.Context(), b.dsn+"&application_name=observed", store.Options{MasterKey: masterKey, Now: b.clock.Now, Connections: 1})
+	require.NoError(t, err)
+	ids, err := s.Alike(t.Context(), sub)
+	require.NoError(t, err)
+	require.Equal(t, []string{other.ID}, ids)
+	require.NoError(t, s.Close())
+	counted(t, b.raw())
+	n := readOfSubscriptions(t, b.raw()) - before
+	require.Positive(t, n)
+	require.Less(t, n, 20.0)
 }
 
 // exerciseStream does everything with lasting subscriptions once.

@@ -172,7 +172,7 @@ func TestLastingSubscriptionsAreTheirTenants(t *testing.T) {
 		sub.Secret = ""
 		require.Equal(t, sub, r.Subscription)
 		s := b.opened("a", draft("x"))
-		own, err := b.Register(t.Context(), s.ticket, hook)
+		own, err := b.Register(t.Context(), s.ticket, notice.Subscription{URL: hook})
 		require.NoError(t, err)
 
 		notFound := func(err error) { t.Helper(); require.True(t, ticket.Is(err, ticket.NotFound), "%v", err) }

@@ -35,7 +35,7 @@ func TestTheOutboxKeepsItsPromises(t *testing.T) {
 					return s.ticket.ID, notice.Partition(s.ticket.ID, 16)
 				},
 				Address: func(t *testing.T, ticket int64, url string) notice.Lane {
-					sub, err := b.Register(t.Context(), tickets[ticket].ticket, url)
+					sub, err := b.Register(t.Context(), tickets[ticket].ticket, notice.Subscription{URL: url})
 					require.NoError(t, err)
 					return notice.Lane{Subscription: sub.ID, TicketID: ticket}
 				},

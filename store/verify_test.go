@@ -31,7 +31,7 @@ func (b *bench) drawn() *story {
 // lived is a ticket with a timeline of six events, with an alert after the third.
 func (b *bench) lived() *story {
 	s := b.drawn()
-	_, err := b.Register(b.t.Context(), s.ticket, hook)
+	_, err := b.Register(b.t.Context(), s.ticket, notice.Subscription{URL: hook})
 	require.NoError(b.t, err)
 	b.act(s, ticket.Command{Action: ticket.Accept})
 	b.project(s, s.relate("manifest", "1", "2")...)

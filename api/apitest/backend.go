@@ -6,6 +6,7 @@ package apitest
 import (
 	"context"
 	"log/slog"
+	"slices"
 	"sync/atomic"
 	"testing"
 	"time"
@@ -60,9 +61,23 @@ func (b *Backend) Waiting(subscription string) (works []notice.Work) {
 		pending, err := b.Outbox.Pending(b.t.Context(), partition, nil, 1_000)
 		require.NoError(b.t, err)
 		for _, w := range pending {
-			if w.Subscription.ID == subscription {
-				works = append(works, w)
+			if w.Subscription.ID == subscription { // of each lane the next
+				works = append(works, b.behind(w)...)
 			}
+		}
+	}
+	return works
+}
+
+// behind gives one that is pending, and those after it in its lane.
+func (b *Backend) behind(w notice.Work) (works []notice.Work) {
+	b.t.Helper()
+	records, _, err := b.Deliveries(b.t.Context(), w.Subscription.ID, "", ticket.MaxPage)
+	require.NoError(b.t, err)
+	works = []notice.Work{w}
+	for _, r := range slices.Backward(records) {
+		if r.Lane == w.Delivery.Lane && r.State == notice.Pending && r.ID != w.Delivery.ID {
+			works = append(works, notice.Work{Delivery: r.Delivery, Subscription: w.Subscription})
 		}
 	}
 	return works

@@ -161,7 +161,14 @@ func (h *Handler) addresses(c *fiber.Ctx) error {
 }
 
 func (h *Handler) register(c *fiber.Ctx, in registering) error {
-	if err := h.checkURL("url", api.Value(in.URL)); err != nil {
+	var f ticket.Faults
+	houseapi.Note(&f, notice.CheckURL(api.Value(in.URL), h.Allow))
+	in.Reaching.Check(&f, h.now())
+	if err := f.Err(); err != nil {
+		return err
+	}
+	want := in.Apply(notice.Subscription{URL: *in.URL})
+	if err := in.CheckOrigin(notice.Subscription{}, want); err != nil {
 		return err
 	}
 	t, err := h.ticket(c)
@@ -169,7 +176,7 @@ func (h *Handler) register(c *fiber.Ctx, in registering) error {
 		return err
 	}
 	return houseapi.Transact(c, h.Desk, false, func(ctx context.Context) (any, error) {
-		s, err := h.Addresses.Register(ctx, t, *in.URL)
+		s, err := h.Addresses.Register(ctx, t, want)
 		return houseapi.ID{ID: s.ID}, err
 	})
 }

@@ -41,8 +41,8 @@ type Services interface {
 
 // Addresses is the notifications registered on one ticket.
 type Addresses interface {
-	// Register gives the active subscription of that address on the ticket, or makes one. It joins the transaction that ctx carries. TooMany: no more are taken.
-	Register(ctx context.Context, t ticket.Ticket, url string) (notice.Subscription, error)
+	// Register gives the active subscription of the address of want on the ticket, or makes one, with its time-out, headers and TLS where it has any. It joins the transaction that ctx carries. TooMany: no more are taken.
+	Register(ctx context.Context, t ticket.Ticket, want notice.Subscription) (notice.Subscription, error)
 	// Registered lists those of a ticket that are active or dropped, oldest first, with counts of their deliveries by state, in pages.
 	Registered(ctx context.Context, ticketID int64, cursor string, limit int) (items []notice.Registration, next string, err error)
 	// What is done with one of them.

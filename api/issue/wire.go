@@ -5,6 +5,7 @@ import (
 	"time"
 
 	"signalbox/api"
+	"signalbox/api/houseapi"
 	"signalbox/flow"
 	"signalbox/notice"
 	"signalbox/ticket"
@@ -202,6 +203,8 @@ func unkept(states []flow.NodeState) []flow.NodeState {
 type address struct {
 	ID        string                       `json:"id"`
 	URL       string                       `json:"url"`
+	Timeout   int                          `json:"timeout,omitempty"` // seconds; left out where it has none of its own
+	TLS       *notice.Trust                `json:"tls,omitempty"`     // what may be seen of it
 	State     notice.SubscriptionState     `json:"state"`
 	CreatedAt time.Time                    `json:"created_at"`
 	DroppedAt *time.Time                   `json:"dropped_at,omitempty"`
@@ -212,7 +215,7 @@ type address struct {
 var deliveryStates = []notice.DeliveryState{notice.Pending, notice.Retrying, notice.Sent, notice.Failed, notice.Held, notice.Cancelled}
 
 func addressOf(r notice.Registration) address {
-	a := address{ID: r.ID, URL: r.URL, State: r.State, Reason: r.Reason, CreatedAt: r.CreatedAt.UTC(), Counts: map[notice.DeliveryState]int{}}
+	a := address{ID: r.ID, URL: r.URL, Timeout: int(r.Timeout / time.Second), TLS: houseapi.TrustOf(r.Subscription), State: r.State, Reason: r.Reason, CreatedAt: r.CreatedAt.UTC(), Counts: map[notice.DeliveryState]int{}}
 	if r.State == notice.Dropped {
 		a.DroppedAt = api.UTC(r.EndedAt)
 	}
@@ -230,6 +233,7 @@ type (
 	}
 	registering struct {
 		URL *string `json:"url"`
+		houseapi.Reaching
 	}
 	setting struct {
 		Status   *string `json:"status"`

@@ -1,13 +1,12 @@
 package subscription
 
 import (
-	"fmt"
-	"maps"
 	"slices"
 	"strings"
 	"time"
 
 	"signalbox/api"
+	"signalbox/api/houseapi"
 	"signalbox/notice"
 	"signalbox/ticket"
 )
@@ -28,32 +27,13 @@ type members struct {
 	Key     *string `json:"key"`
 	Profile *string `json:"profile"`
 	Secret  *string `json:"secret"`
-	Timeout *int    `json:"timeout"` // seconds
-	// Headers are sent along with every delivery. They are told nobody, since any of them may be a secret.
-	Headers *map[string]string `json:"headers"`
+	houseapi.Reaching
 }
 
 // check tells what is wrong with what may be given at any time.
 func (in members) check(f *ticket.Faults) {
-	note(f, in.filter(notice.Filter{}).Check())
-	if longest := int(notice.MaxTimeout / time.Second); in.Timeout != nil && (*in.Timeout < 1 || *in.Timeout > longest) {
-		f.Add("timeout", fmt.Sprintf("must be 1 to %d seconds", longest))
-	}
-	if in.Headers != nil {
-		note(f, notice.CheckHeaders("headers", *in.Headers))
-	}
-}
-
-// carry gives s with time-out and headers where they were given.
-func (in members) carry(s notice.Subscription) notice.Subscription {
-	if in.Timeout != nil {
-		s.Timeout = time.Duration(*in.Timeout) * time.Second
-	}
-	if in.Headers != nil {
-		s.Headers = map[string]string{} // not nil: there are none from now on
-		maps.Copy(s.Headers, *in.Headers)
-	}
-	return s
+	houseapi.Note(f, in.filter(notice.Filter{}).Check())
+	in.Reaching.Check(f, time.Now())
 }
 
 // filter gives f with the members that were given.
@@ -76,7 +56,7 @@ func (in members) subscription(allow notice.Reach) (notice.Subscription, error) 
 		sub.Format = notice.FormatEvent
 	}
 	var f ticket.Faults
-	note(&f, notice.CheckURL(sub.URL, allow))
+	houseapi.Note(&f, notice.CheckURL(sub.URL, allow))
 	standard, known := formats[sub.Format]
 	if !known {
 		f.Add("format", "must be event or publish")
@@ -88,9 +68,13 @@ func (in members) subscription(allow notice.Reach) (notice.Subscription, error) 
 	}
 	in.check(&f)
 	if in.Secret != nil {
-		note(&f, notice.CheckSecret("secret", sub.Secret))
+		houseapi.Note(&f, notice.CheckSecret("secret", sub.Secret))
 	}
-	return in.carry(sub), f.Err()
+	if err := f.Err(); err != nil {
+		return sub, err
+	}
+	sub = in.Apply(sub)
+	return sub, in.CheckOrigin(notice.Subscription{}, sub)
 }
 
 // changing is what of a subscription is to be changed. What is left out stays as it is; an empty filter matches everything again.
@@ -102,7 +86,7 @@ type changing struct {
 func (in changing) check(allow notice.Reach) error {
 	var f ticket.Faults
 	if in.URL != nil {
-		note(&f, notice.CheckURL(*in.URL, allow))
+		houseapi.Note(&f, notice.CheckURL(*in.URL, allow))
 	}
 	if in.Profile != nil {
 		checkProfile(&f, *in.Profile)
@@ -119,6 +103,7 @@ func (in changing) check(allow notice.Reach) error {
 
 // apply gives the subscription as it is to be.
 func (in changing) apply(s notice.Subscription) (notice.Subscription, error) {
+	was := s
 	if in.Format != nil && *in.Format != string(s.Format) {
 		return s, ticket.RefuseField(ticket.Invalid, "format", "cannot be changed; add another subscription")
 	}
@@ -132,19 +117,13 @@ func (in changing) apply(s notice.Subscription) (notice.Subscription, error) {
 		s.State = notice.SubscriptionState(*in.State)
 	}
 	s.Filter = in.filter(s.Filter)
-	return in.carry(s), nil
+	s = in.Apply(s)
+	return s, in.CheckOrigin(was, s)
 }
 
 func checkProfile(f *ticket.Faults, name string) {
 	if !slices.Contains(profiles, name) {
 		f.Add("profile", "must be one of "+strings.Join(profiles, ", "))
-	}
-}
-
-// note adds a refusal to the faults.
-func note(f *ticket.Faults, err error) {
-	if refusal := ticket.AsError(err); refusal != nil {
-		*f = append(*f, refusal)
 	}
 }
 
@@ -156,6 +135,7 @@ type view struct {
 	notice.Filter
 	Profile      string                   `json:"profile"`
 	Timeout      int                      `json:"timeout,omitempty"` // seconds; left out where it has none of its own
+	TLS          *notice.Trust            `json:"tls,omitempty"`     // what may be seen of it
 	State        notice.SubscriptionState `json:"state"`
 	CreatedAt    time.Time                `json:"created_at"`
 	FailingSince *time.Time               `json:"failing_since,omitempty"` // every try since then failed
@@ -164,7 +144,7 @@ type view struct {
 }
 
 func viewOf(s notice.Subscription) view {
-	v := view{ID: s.ID, URL: s.URL, Format: s.Format, Filter: s.Filter, Profile: s.Profile, Timeout: int(s.Timeout / time.Second), State: s.State, CreatedAt: s.CreatedAt.UTC(),
+	v := view{ID: s.ID, URL: s.URL, Format: s.Format, Filter: s.Filter, Profile: s.Profile, Timeout: int(s.Timeout / time.Second), TLS: houseapi.TrustOf(s), State: s.State, CreatedAt: s.CreatedAt.UTC(),
 		FailingSince: api.UTC(s.FailingSince), Reason: s.Reason}
 	if s.State == notice.Dropped {
 		v.DroppedAt = api.UTC(s.EndedAt)

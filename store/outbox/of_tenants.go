@@ -52,8 +52,8 @@ func (o *Outbox) Subscriptions(ctx context.Context, tenant string, state notice.
 	return items, next, err
 }
 
-// Amend changes a lasting subscription to what change makes of it: address, profile, time-out, filter and state, and headers, which change is not shown, where it
-// gives any (an empty map: none from now on). Other members stay as they are, and
+// Amend changes a lasting subscription to what change makes of it: address, profile, time-out, filter and state, and headers and TLS, which change is not shown, where it
+// gives any (empty: none from now on). Other members stay as they are, and
 // what is on its way goes to the new address. NotFound as with Registration.
 //
 // Paused: nothing is sent, and whatever comes and what was on its way is held, as it is for one that is dropped. Active again, all that is
@@ -76,14 +76,8 @@ func (o *Outbox) Amend(ctx context.Context, tenant, id string, change func(notic
 		if err != nil {
 			return err
 		}
-		if sub.Headers != nil {
-			headers, err := o.sealHeaders(sub)
-			if err != nil {
-				return err
-			}
-			if _, err := q.Exec(ctx, `UPDATE subscriptions SET headers = ? WHERE id = ?`, headers, id); err != nil {
-				return db.Wrap("change the headers of a subscription", err)
-			}
+		if err := o.changeReach(ctx, q, sub); err != nil {
+			return err
 		}
 		_, err = q.Exec(ctx, `UPDATE subscriptions SET url = ?, host = ?, profile = ?, timeout = ?, state = ?, reason = ?, ended_at = ?, failing_since = ?, filter = ?, shape = ?, selector = ? WHERE id = ?`,
 			sub.URL, sub.Host, sub.Profile, int(sub.Timeout/time.Second), string(sub.State), sub.Reason, db.AtOrNil(sub.EndedAt), db.AtOrNil(sub.FailingSince), filter, form, selector, id)

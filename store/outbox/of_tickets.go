@@ -3,16 +3,18 @@ package outbox
 import (
 	"context"
 	"fmt"
+	"time"
 
 	"signalbox/notice"
 	"signalbox/store/db"
 	"signalbox/ticket"
 )
 
-// Register gives the active subscription of that address on the ticket, however it was spelled, or makes one with a secret of its own. What is held
+// Register gives the active subscription of the address of want on the ticket, however it was spelled, or makes one with a secret of its own. Its time-out, headers
+// and TLS are those of want, where that has any; those of one that is there stay otherwise. What is held
 // for the address from when it was dropped stays with the subscription that was dropped, until somebody has it delivered again. TooMany: the ticket has as
 // many as it may have.
-func (o *Outbox) Register(ctx context.Context, t ticket.Ticket, url string) (sub notice.Subscription, err error) {
+func (o *Outbox) Register(ctx context.Context, t ticket.Ticket, want notice.Subscription) (sub notice.Subscription, err error) {
 	err = o.db.Write(ctx, func(ctx context.Context, q *db.Tx) error {
 		// Locked until the end, so that one address is not registered twice at the same moment.
 		stored, _, known, err := q.LockTicket(ctx, t.ID)
@@ -22,14 +24,13 @@ func (o *Outbox) Register(ctx context.Context, t ticket.Ticket, url string) (sub
 		case !known:
 			return ticket.Refuse(ticket.NotFound, "there is no such ticket")
 		}
-		want := notice.Subscription{URL: url, Format: notice.FormatIssue, Profile: notice.Minutely}
+		want.Format, want.Profile = notice.FormatIssue, notice.Minutely
 		there, err := o.atAddress(ctx, q, stored, want, notice.Active)
 		if err != nil {
 			return err
 		}
 		if len(there) > 0 {
-			sub = there[0]
-			return nil
+			return o.reachAnew(ctx, q, there[0], want, &sub)
 		}
 		if sub, err = o.SubscribeTicket(ctx, q, stored, want); err != nil {
 			return err
@@ -49,6 +50,25 @@ func (o *Outbox) Register(ctx context.Context, t ticket.Ticket, url string) (sub
 	return sub, err
 }
 
+// reachAnew gives one that is there the time-out, headers and TLS of want, where that has any. The ticket's row is held.
+func (o *Outbox) reachAnew(ctx context.Context, q *db.Tx, there, want notice.Subscription, sub *notice.Subscription) error {
+	*sub = there
+	if want.Timeout == 0 && want.Headers == nil && want.TLS == nil {
+		return nil
+	}
+	if _, err := o.find(ctx, q, ofTicket(there.TicketID), there.ID, db.Exclusive); err != nil {
+		return err
+	}
+	if want.Timeout > 0 {
+		sub.Timeout = want.Timeout
+		if _, err := q.Exec(ctx, `UPDATE subscriptions SET timeout = ? WHERE id = ?`, int(want.Timeout/time.Second), there.ID); err != nil {
+			return db.Wrap("change the time-out of a subscription", err)
+		}
+	}
+	want.ID = there.ID
+	return o.changeReach(ctx, q, want)
+}
+
 // SubscribeTicket gives the ticket's active subscription of that address and format, or adds one with a secret of its own; without secret and
 // headers either way. The ticket's row is held.
 func (o *Outbox) SubscribeTicket(ctx context.Context, q *db.Tx, t ticket.Ticket, want notice.Subscription) (notice.Subscription, error) {
@@ -61,7 +81,7 @@ func (o *Outbox) SubscribeTicket(ctx context.Context, q *db.Tx, t ticket.Ticket,
 	}
 	want.Tenant, want.TicketID = t.Tenant, t.ID
 	sub, err := o.add(ctx, q, want)
-	sub.Secret, sub.Headers = "", nil
+	sub.Secret, sub.Headers, sub.TLS = "", nil, nil
 	return sub, err
 }
 

@@ -21,7 +21,7 @@ type workRow struct {
 }
 
 const workColumns = deliveryColumns + `, s.id AS "sub.id", s.tenant AS "sub.tenant", s.ticket_id AS "sub.ticket_id", s.url AS "sub.url", s.host AS "sub.host",
-	s.format AS "sub.format", s.profile AS "sub.profile", s.secret AS "sub.secret", s.older AS "sub.older", s.headers AS "sub.headers", s.timeout AS "sub.timeout", s.state AS "sub.state", s.reason AS "sub.reason",
+	s.format AS "sub.format", s.profile AS "sub.profile", s.secret AS "sub.secret", s.older AS "sub.older", s.headers AS "sub.headers", s.tls AS "sub.tls", s.timeout AS "sub.timeout", s.state AS "sub.state", s.reason AS "sub.reason",
 	s.created_at AS "sub.created_at", s.ended_at AS "sub.ended_at", s.failing_since AS "sub.failing_since"`
 
 // work completes a row. Where a secret cannot be read, it is work that cannot be sent: unsigned it would be worthless, and one lost key must
@@ -37,22 +37,24 @@ func (o *Outbox) work(ctx context.Context, q *db.Tx, r workRow) notice.Work {
 	return w
 }
 
-// decryptSubscription sets the secrets and the headers of a subscription, which are stored encrypted.
+// decryptSubscription sets the secrets, the headers and the TLS of a subscription, which are stored encrypted.
 func (o *Outbox) decryptSubscription(r subscriptionRow, sub *notice.Subscription) (err error) {
 	if sub.Secret, sub.Older, err = o.vault.OpenSigning(r.Signing, r.ID); err != nil {
 		return err
 	}
-	if r.Headers == "" {
+	return errors.Join(o.unseal(r.Headers, vault.HeadersOwner(r.ID), &sub.Headers), o.unseal(r.TLS, vault.TLSOwner(r.ID), &sub.TLS))
+}
+
+// unseal reads JSON that is stored encrypted; nothing where there is none.
+func (o *Outbox) unseal(text, owner string, to any) error {
+	if text == "" {
 		return nil
 	}
-	headers, err := o.vault.Decrypt(r.Headers, vault.HeadersOwner(r.ID))
+	plain, err := o.vault.Decrypt(text, owner)
 	if err == nil {
-		err = json.Unmarshal([]byte(headers), &sub.Headers)
+		err = json.Unmarshal([]byte(plain), to)
 	}
-	if err != nil {
-		return fmt.Errorf("headers: %w", err)
-	}
-	return nil
+	return db.Wrap("open "+owner, err)
 }
 
 // Pending lists of each lane of a partition the delivery whose first try is next, in the order in which things happened, without those in busy

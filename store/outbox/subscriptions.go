@@ -25,6 +25,9 @@ type subscriptionRow struct {
 	Format       string        `db:"format"`
 	Profile      string        `db:"profile"`
 	Headers      string        `db:"headers"`
+	HasHeaders   bool          `db:"has_headers"`
+	TLS          string        `db:"tls"`
+	Trust        string        `db:"trust"`
 	Timeout      int           `db:"timeout"` // seconds
 	Filter       string        `db:"filter"`
 	State        string        `db:"state"`
@@ -34,18 +37,23 @@ type subscriptionRow struct {
 	FailingSince *db.Timestamp `db:"failing_since"`
 }
 
-// subscriptionColumns are all but the secrets and the headers, which may hold one.
-const subscriptionColumns = `id, tenant, ticket_id, url, host, format, profile, timeout, state, reason, created_at, ended_at, failing_since, filter`
+// subscriptionColumns are all but the secrets, and the headers and TLS, which may hold one.
+const subscriptionColumns = `id, tenant, ticket_id, url, host, format, profile, headers <> '' AS has_headers, trust, timeout, state, reason, created_at, ended_at, failing_since, filter`
 
 func (r subscriptionRow) timeout() time.Duration { return time.Duration(r.Timeout) * time.Second }
 
-// subscription gives the row's subscription, without secrets and headers; without its filter where that was not read.
+// subscription gives the row's subscription, without secrets, headers and TLS; without its filter where that was not read.
 func (r subscriptionRow) subscription() (notice.Subscription, error) {
 	a := r.address()
 	sub := notice.Subscription{
 		ID: r.ID, Tenant: r.Tenant, TicketID: r.TicketID, URL: a.URL, Host: a.Host, Format: notice.Format(r.Format), Profile: r.Profile,
 		Timeout: r.timeout(), State: notice.SubscriptionState(r.State), Reason: r.Reason, CreatedAt: r.CreatedAt.Time, EndedAt: r.EndedAt.Pointer(),
-		FailingSince: r.FailingSince.Pointer(),
+		FailingSince: r.FailingSince.Pointer(), HasHeaders: r.HasHeaders,
+	}
+	if r.Trust != "" {
+		if err := json.Unmarshal([]byte(r.Trust), &sub.Trust); err != nil {
+			return sub, fmt.Errorf("read the trust of subscription %s: %w", r.ID, err)
+		}
 	}
 	if r.Filter != "" {
 		if err := json.Unmarshal([]byte(r.Filter), &sub.Filter); err != nil {
@@ -178,12 +186,17 @@ func (o *Outbox) add(ctx context.Context, q *db.Tx, sub notice.Subscription) (no
 	if err != nil {
 		return sub, err
 	}
+	own, trust, err := o.sealTLS(sub)
+	if err != nil {
+		return sub, err
+	}
+	sub.HasHeaders = headers != ""
 	filter, form, selector, err := filterColumns(sub)
 	if err != nil {
 		return sub, err
 	}
-	return sub, q.Insert(ctx, `subscriptions (id, tenant, ticket_id, url, host, format, profile, secret, headers, timeout, state, reason, created_at, filter, shape, selector)`, [][]any{{
-		sub.ID, sub.Tenant, sub.TicketID, sub.URL, sub.Host, string(sub.Format), sub.Profile, o.vault.Encrypt(sub.Secret, sub.ID), headers, int(sub.Timeout / time.Second), string(sub.State), "",
+	return sub, q.Insert(ctx, `subscriptions (id, tenant, ticket_id, url, host, format, profile, secret, headers, tls, trust, timeout, state, reason, created_at, filter, shape, selector)`, [][]any{{
+		sub.ID, sub.Tenant, sub.TicketID, sub.URL, sub.Host, string(sub.Format), sub.Profile, o.vault.Encrypt(sub.Secret, sub.ID), headers, own, trust, int(sub.Timeout / time.Second), string(sub.State), "",
 		db.At(sub.CreatedAt), filter, form, selector}})
 }
 
@@ -194,6 +207,42 @@ func (o *Outbox) sealHeaders(sub notice.Subscription) (string, error) {
 		return "", err
 	}
 	return o.vault.Encrypt(headers, vault.HeadersOwner(sub.ID)), nil
+}
+
+// sealTLS gives what is stored of a subscription's TLS, encrypted and to be seen: nothing where there is none.
+func (o *Outbox) sealTLS(sub notice.Subscription) (own, trust string, err error) {
+	if sub.TLS == nil || *sub.TLS == (notice.TLS{}) {
+		return "", "", nil
+	}
+	plain, err := json.Marshal(sub.TLS)
+	if err != nil {
+		return "", "", fmt.Errorf("write what an address is connected to with: %w", err)
+	}
+	shown, err := json.Marshal(sub.Trust)
+	return o.vault.Encrypt(string(plain), vault.TLSOwner(sub.ID)), string(shown), db.Wrap("write the trust of a subscription", err)
+}
+
+// changeReach stores the headers and the TLS that sub has: those that are nil stay as they are. Its row is locked.
+func (o *Outbox) changeReach(ctx context.Context, q *db.Tx, sub notice.Subscription) error {
+	if sub.Headers != nil {
+		headers, err := o.sealHeaders(sub)
+		if err != nil {
+			return err
+		}
+		if _, err := q.Exec(ctx, `UPDATE subscriptions SET headers = ? WHERE id = ?`, headers, sub.ID); err != nil {
+			return db.Wrap("change the headers of a subscription", err)
+		}
+	}
+	if sub.TLS != nil {
+		own, trust, err := o.sealTLS(sub)
+		if err != nil {
+			return err
+		}
+		if _, err := q.Exec(ctx, `UPDATE subscriptions SET tls = ?, trust = ? WHERE id = ?`, own, trust, sub.ID); err != nil {
+			return db.Wrap("change the TLS of a subscription", err)
+		}
+	}
+	return nil
 }
 
 // filterColumns gives what is stored of a subscription's filter: itself as JSON, its shape and its selector. A ticket's has no filter, and no
@@ -210,7 +259,7 @@ func filterColumns(sub notice.Subscription) (filter string, form int, selector s
 	return string(raw), int(s), selector, nil
 }
 
-// Unsubscribe deletes a subscription: nothing more is sent, what is pending or held is cancelled, and its secrets and headers are gone. PruneSubscriptions deletes
+// Unsubscribe deletes a subscription: nothing more is sent, what is pending or held is cancelled, and its secrets, headers and TLS are gone. PruneSubscriptions deletes
 // the row. NotFound as with Registration.
 func (o *Outbox) Unsubscribe(ctx context.Context, of notice.Owner, id string) error {
 	return o.db.Write(ctx, func(ctx context.Context, q *db.Tx) error {
@@ -232,7 +281,7 @@ func (o *Outbox) Unsubscribe(ctx context.Context, of notice.Owner, id string) er
 }
 
 // noSecrets wipes what of a subscription is encrypted.
-const noSecrets = `secret = '', older = '[]', headers = ''`
+const noSecrets = `secret = '', older = '[]', headers = '', tls = ''`
 
 // Rotate gives a subscription a new secret, which nobody can ask for again. Earlier ones go on signing beside it, each for 24 hours from its own
 // rotation. NotFound as with Registration; Conflict: it is a ticket's, and was dropped; TooMany: too many earlier ones still sign.

@@ -52,3 +52,6 @@ func openingOwner(id ticket.Identity) string { return "opening:" + id.Number }
 
 // HeadersOwner is the owner of a subscription's encrypted headers.
 func HeadersOwner(subscription string) string { return subscription + ":headers" }
+
+// TLSOwner is the owner of what a subscription's address is connected to with.
+func TLSOwner(subscription string) string { return subscription + ":tls" }

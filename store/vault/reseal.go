@@ -27,6 +27,7 @@ var sealedColumns = []sealedColumn{
 	{"secrets of subscriptions", "subscriptions", []string{"id"}, "secret", []string{"id"}, first, only},
 	{"earlier secrets of subscriptions", "subscriptions", []string{"id"}, "older", []string{"id"}, first, listed},
 	{"headers of subscriptions", "subscriptions", []string{"id"}, "headers", []string{"id"}, func(o []string) string { return HeadersOwner(o[0]) }, only},
+	{"TLS of subscriptions", "subscriptions", []string{"id"}, "tls", []string{"id"}, func(o []string) string { return TLSOwner(o[0]) }, only},
 	{"secrets of services", "services", []string{"tenant", "key"}, "secret", []string{"tenant", "key"}, ofService, only},
 	{"earlier secrets of services", "services", []string{"tenant", "key"}, "older", []string{"tenant", "key"}, ofService, listed},
 	{"answers that tell a secret", "operations", []string{"id"}, "body", []string{"id"}, first, marked},

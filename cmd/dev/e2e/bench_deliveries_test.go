@@ -141,7 +141,7 @@ func (d *debtor) ticket(t *testing.T, each int, address string) error {
 		return err
 	}
 	state := ticket.Fold(ticket.Ticket{}, events)
-	if _, err := d.Register(t.Context(), state, fmt.Sprintf("%s/%d", address, n)); err != nil {
+	if _, err := d.Register(t.Context(), state, notice.Subscription{URL: fmt.Sprintf("%s/%d", address, n)}); err != nil {
 		return err
 	}
 	events = nil

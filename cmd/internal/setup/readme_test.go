@@ -109,3 +109,13 @@ func TestALongDefaultIsToldWithTheMeaning(t *testing.T) {
 	require.Less(t, strings.Index(header, "MEANING"), 70)
 	require.Contains(t, out.String(), "; inc_type_p_config_issues,")
 }
+
+func TestAProxyThatIsNoneIsNamed(t *testing.T) {
+	for value, ok := range map[string]bool{"": true, "http://proxy": true, "https://me:secret@proxy:3128/": true, "proxy:3128": false, "socks5://proxy": false, "http://": false,
+		"http://proxy/path": false, "http://me:secret@[": false} {
+		var p Proxy
+		err := p.Decode(value)
+		require.Equal(t, ok, err == nil, value)
+		require.NotContains(t, fmt.Sprint(err), "secret")
+	}
+}

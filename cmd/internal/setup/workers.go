@@ -2,8 +2,11 @@ package setup
 
 import (
 	"context"
+	"errors"
 	"log/slog"
+	"net/url"
 	"slices"
+	"strings"
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
@@ -20,6 +23,7 @@ import (
 type WorkerSettings struct {
 	WorkerQueues []string `split_words:"true" default:"tickets,deliveries" desc:"which task queues to serve"`
 	api.Callbacks
+	CallbackProxy       Proxy                    `split_words:"true" desc:"proxy that notifications and requests go by, http:// or https://, with user and password if it wants them; it is asked to connect (CONNECT) to addresses that were checked, never to names; none unless set"`
 	DeliveryConcurrency int                      `split_words:"true" default:"64" desc:"deliveries of one partition under way at the same time, but for those to slow receivers"`
 	DeliveryPerHost     int                      `split_words:"true" default:"32" desc:"deliveries of this process under way to one host at the same time"`
 	ProfileIntervals    map[string]time.Duration `split_words:"true" desc:"the wait before each further try of a delivery instead of the contracts' own, by profile: minutely:1s,standard:500ms"`
@@ -30,6 +34,22 @@ type WorkerSettings struct {
 	SweepEvery          time.Duration            `split_words:"true" default:"30s" desc:"how often what a crash left open is looked for"`
 	DeploymentName      string                   `split_words:"true" desc:"turns worker versioning on, together with the build ID"`
 	BuildID             string                   `envconfig:"BUILD_ID" desc:"turns worker versioning on, together with the deployment name"`
+}
+
+// Proxy is the address of a proxy; nil: there is none.
+type Proxy struct{ *url.URL }
+
+// Decode implements envconfig.Decoder. An error does not repeat the text, which may hold a password.
+func (p *Proxy) Decode(text string) error {
+	if text == "" {
+		return nil
+	}
+	u, err := url.Parse(text)
+	if err != nil || u.Scheme != "http" && u.Scheme != "https" || u.Hostname() == "" || strings.Trim(u.Path, "/") != "" || u.RawQuery != "" || u.Fragment != "" {
+		return errors.New("must be http:// or https://, a host, and nothing behind it")
+	}
+	p.URL = u
+	return nil
 }
 
 // profiles gives the profiles that the settings leave in force.
@@ -73,7 +93,7 @@ func (c *Container) deliveries(s WorkerSettings, partitions int, log *slog.Logge
 	profiles, err := s.profiles()
 	return &activities.Deliveries{
 		Outbox:      c.Store.Outbox,
-		Sender:      activities.NewSender(activities.SenderOptions{Reach: s.Reach(), Now: time.Now, Installation: c.Installation}),
+		Sender:      activities.NewSender(activities.SenderOptions{Reach: s.Reach(), Proxy: s.CallbackProxy.URL, Now: time.Now, Installation: c.Installation}),
 		Secrets:     c.Store,
 		Lanes:       c.lanes(),
 		Profiles:    profiles,
