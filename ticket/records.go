@@ -13,6 +13,34 @@ type MessageRecord struct {
 	UpdatedAt time.Time
 }
 
+// Catalog is a shelf that services stand on, in the itsm family.
+type Catalog struct {
+	ID          int64
+	Parent      int64 // the catalog that it is in
+	Name        string
+	Description string
+}
+
+// Limits of catalogs.
+const (
+	MaxCatalogs     = 1_000 // of a tenant
+	MaxCatalogDepth = 10    // below the root
+)
+
+// ImportedService says of a service where it was imported to, in the itsm family.
+type ImportedService struct {
+	Key     string // of the service
+	Catalog int64
+	Name    string       // it was imported by; one of its catalog's services alone has it
+	Left    []NotCarried // what of the exported flow its latest version has nothing for
+}
+
+// NotCarried names something of an imported flow that its definition here has nothing for.
+type NotCarried struct {
+	At  string `json:"at"`  // where it stands in what was imported
+	Why string `json:"why"` // and what is so instead
+}
+
 // ServiceRecord is a version of a service as the read model keeps it.
 type ServiceRecord struct {
 	flow.Definition

@@ -183,6 +183,16 @@ func (b *Backend) ServiceByNumber(ctx context.Context, tenant string, number int
 	return reading(b, func() (ticket.ServiceRecord, error) { return b.Store.ServiceByNumber(ctx, tenant, number) })
 }
 
+// Catalogs lists the catalogs of services.
+func (b *Backend) Catalogs(ctx context.Context, tenant string) ([]ticket.Catalog, error) {
+	return or(b, func() ([]ticket.Catalog, error) { return b.Store.Catalogs(ctx, tenant) })
+}
+
+// ImportedServices lists the services that were imported.
+func (b *Backend) ImportedServices(ctx context.Context, tenant string) ([]ticket.ImportedService, error) {
+	return or(b, func() ([]ticket.ImportedService, error) { return b.Store.ImportedServices(ctx, tenant) })
+}
+
 // reading is or for what a family reads.
 func reading[T any](b *Backend, read func() (T, error)) (T, error) {
 	b.Reads.Add(1)

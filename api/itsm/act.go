@@ -207,7 +207,7 @@ func vote(cmd *ticket.Command, node flow.Node, values map[string]any) error {
 	switch texts[result] {
 	case "true":
 		cmd.Action = ticket.Approve
-		cmd.Note = cmp.Or(texts[passing], cmd.Note)
+		cmd.Note = cmp.Or(texts[passing], texts[rejecting], cmd.Note) // clients that look for a remark by its name fill in the last
 	case "false":
 		cmd.Action = ticket.Reject
 		cmd.Note = texts[rejecting]

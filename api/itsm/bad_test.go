@@ -32,7 +32,7 @@ func parameters(t *testing.T) map[string][]string {
 			}
 		}
 	}
-	require.Len(t, out, 20)
+	require.Len(t, out, 23)
 	return out
 }
 

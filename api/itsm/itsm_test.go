@@ -309,7 +309,7 @@ func TestTheThreeAddressesDoTheSame(t *testing.T) {
 	b.refused(b.Do("PUT", native+"ticket/create_ticket/", members{}), 405, "1640501", "method")
 	require.Equal(t, 405, b.Do("HEAD", esb+"create_ticket/", nil).Status)
 	require.Equal(t, 1, len(b.listed(members{})), "nobody has created another")
-	b.refused(b.Do("GET", esb+"import_service/", nil), 200, "1306404", "path")
+	b.refused(b.Do("GET", esb+"insert_service/", nil), 200, "1306404", "path")
 	b.refused(b.Do("GET", native+"ticket/nothing/", nil), 404, "1640401", "path")
 	b.refused(b.Do("POST", gateway+"comment_ticket/", members{}), 404, "1640401", "path")
 

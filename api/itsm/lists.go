@@ -8,7 +8,6 @@ import (
 	"time"
 
 	"signalbox/api"
-	"signalbox/flow"
 	"signalbox/notice"
 	"signalbox/ticket"
 )
@@ -96,9 +95,13 @@ func (h *Handler) search(c *call) (f ticket.Search, number, size int64, nobody b
 	if len(services) == 0 && !byCatalog {
 		return f, number, size, nobody, nil
 	}
+	shelves, err := h.shelves(api.Context(c.Ctx), c.tenant)
+	if err != nil {
+		return f, number, size, nobody, err
+	}
 	records, err := h.Services.ServiceRecords(api.Context(c.Ctx), c.tenant)
 	for _, r := range records {
-		if (len(services) == 0 || slices.Contains(services, r.Number)) && inCatalog(r.Definition, catalog) {
+		if (len(services) == 0 || slices.Contains(services, r.Number)) && shelves.within(shelves.catalogOf(r.Definition), catalog) {
 			f.Services = append(f.Services, r.Key)
 		}
 	}
@@ -139,7 +142,7 @@ func (h *Handler) tickets(c *call) error {
 	if err != nil {
 		return err
 	}
-	items, err := h.lines(api.Context(c.Ctx), found)
+	items, err := h.lines(api.Context(c.Ctx), c.tenant, found)
 	if err != nil {
 		return err
 	}
@@ -156,32 +159,26 @@ var views = map[string]ticket.Search{
 	"my_attention": {Parts: []ticket.Part{ticket.PartFollower}},
 }
 
-type stepName struct {
-	ID   int64  `json:"id"`
-	Tag  string `json:"tag"`
-	Name string `json:"name"`
-}
-
 // userLine is a ticket as a user sees it in a list.
 type userLine struct {
 	line
-	ServiceName    string     `json:"service_name"`
-	StatusName     string     `json:"current_status_display"`
-	Steps          []stepName `json:"current_steps"`
-	Processors     string     `json:"current_processors"`
-	PriorityName   string     `json:"priority_name"`
-	CanComment     bool       `json:"can_comment"`
-	CanOperate     bool       `json:"can_operate"`
-	CanSupervise   bool       `json:"can_supervise"`
-	CanWithdraw    bool       `json:"can_withdraw"`
-	WaitingApprove bool       `json:"waiting_approve"`
-	Followers      []string   `json:"followers"`
-	SuperviseNeed  bool       `json:"is_supervise_needed"`
-	SuperviseType  string     `json:"supervise_type"`
-	Supervisor     string     `json:"supervisor"`
-	BusinessNeed   bool       `json:"is_biz_need"`
-	SLA            []string   `json:"sla"`
-	SLAColor       string     `json:"sla_color"`
+	ServiceName    string   `json:"service_name"`
+	StatusName     string   `json:"current_status_display"`
+	Steps          []step   `json:"current_steps"`
+	Processors     string   `json:"current_processors"`
+	PriorityName   string   `json:"priority_name"`
+	CanComment     bool     `json:"can_comment"`
+	CanOperate     bool     `json:"can_operate"`
+	CanSupervise   bool     `json:"can_supervise"`
+	CanWithdraw    bool     `json:"can_withdraw"`
+	WaitingApprove bool     `json:"waiting_approve"`
+	Followers      []string `json:"followers"`
+	SuperviseNeed  bool     `json:"is_supervise_needed"`
+	SuperviseType  string   `json:"supervise_type"`
+	Supervisor     string   `json:"supervisor"`
+	BusinessNeed   bool     `json:"is_biz_need"`
+	SLA            []string `json:"sla"`
+	SLAColor       string   `json:"sla_color"`
 }
 
 // statusNames are how a status is shown.
@@ -216,7 +213,7 @@ func (h *Handler) ticketsByUser(c *call) error {
 	if err != nil {
 		return err
 	}
-	lines, err := h.lines(api.Context(c.Ctx), found)
+	lines, err := h.lines(api.Context(c.Ctx), c.tenant, found)
 	if err != nil {
 		return err
 	}
@@ -229,14 +226,9 @@ func (h *Handler) ticketsByUser(c *call) error {
 
 func userLineOf(l line, t ticket.Ticket, user string) userLine {
 	asked := t.WaitingFor()
-	u := userLine{line: l, ServiceName: definitionOf(t).Name, StatusName: statusNames[l.Status], Steps: []stepName{}, Processors: strings.Join(asked, ","),
+	u := userLine{line: l, ServiceName: definitionOf(t).Name, StatusName: statusNames[l.Status], Steps: stepsOf(t), Processors: strings.Join(asked, ","),
 		CanComment: l.Status == notice.ITSMFinished && !l.Commented && t.Opener == user, CanOperate: slices.Contains(asked, user) && !t.Suspended,
 		CanWithdraw: !t.Ended() && t.Opener == user, WaitingApprove: slices.Contains(t.Approvers(), user), Followers: append([]string{}, t.Followers...),
 		SuperviseType: "EMPTY", SLA: []string{}}
-	for _, n := range t.Nodes() {
-		if n.Type != flow.Join {
-			u.Steps = append(u.Steps, stepName{n.Number, "DEFAULT", n.Name})
-		}
-	}
 	return u
 }

@@ -168,10 +168,10 @@ func (h *Handler) types(t ticket.Ticket) []string {
 	return h.Types
 }
 
-func (h *Handler) line(t ticket.Ticket, actors []string, rating ticket.Rating) line {
+func (h *Handler) line(t ticket.Ticket, shelves shelves, actors []string, rating ticket.Rating) line {
 	def, url := definitionOf(t), h.Tickets.TicketURL(t.Number)
 	l := line{
-		ID: t.ID, Number: t.Number, Title: t.Title, CatalogID: catalogOf(def), ServiceID: def.Number, ServiceType: serviceType(def), FlowID: flowID(def),
+		ID: t.ID, Number: t.Number, Title: t.Title, CatalogID: shelves.catalogOf(def), ServiceID: def.Number, ServiceType: serviceType(def), FlowID: flowID(def),
 		Status: notice.ITSMStatus(t), Commented: rating.Stars > 0, UpdatedBy: strings.Join(actors, ","), UpdatedAt: h.format(t.UpdatedAt),
 		EndedAt: h.maybe(t.EndedAt()), Creator: t.Opener, CreatedAt: h.format(t.CreatedAt), BusinessID: noBusiness, URL: url, IframeURL: url,
 	}
@@ -182,7 +182,7 @@ func (h *Handler) line(t ticket.Ticket, actors []string, rating ticket.Rating) l
 }
 
 // lines gives tickets as they are listed.
-func (h *Handler) lines(ctx context.Context, tickets []ticket.Ticket) ([]line, error) {
+func (h *Handler) lines(ctx context.Context, tenant string, tickets []ticket.Ticket) ([]line, error) {
 	out := []line{}
 	if len(tickets) == 0 {
 		return out, nil
@@ -195,8 +195,12 @@ func (h *Handler) lines(ctx context.Context, tickets []ticket.Ticket) ([]line, e
 	if err != nil {
 		return nil, err
 	}
+	shelves, err := h.shelves(ctx, tenant)
+	if err != nil {
+		return nil, err
+	}
 	for _, t := range tickets {
-		out = append(out, h.line(t, actors[t.ID], ratings[t.ID]))
+		out = append(out, h.line(t, shelves, actors[t.ID], ratings[t.ID]))
 	}
 	return out, nil
 }
@@ -217,7 +221,11 @@ func (h *Handler) ticketInfo(c *call) error {
 	if err != nil {
 		return err
 	}
-	return c.answer(ticketInfo{line: h.line(t, actors[t.ID], rating), Steps: stepsOf(t), Fields: filledFields(t, definitionOf(t), h.types(t))})
+	shelves, err := h.shelves(api.Context(c.Ctx), c.tenant)
+	if err != nil {
+		return err
+	}
+	return c.answer(ticketInfo{line: h.line(t, shelves, actors[t.ID], rating), Steps: stepsOf(t), Fields: filledFields(t, definitionOf(t), h.types(t))})
 }
 
 // approver tells who has voted at a node.

@@ -34,7 +34,7 @@ type Tickets interface {
 	TicketURL(number string) string
 }
 
-// Services is the published services, the built-in ones included. A version never changes.
+// Services is the published services, the built-in ones included, and the catalogs that they stand in. A version never changes.
 type Services interface {
 	// ServiceRecords lists the latest versions of all.
 	ServiceRecords(ctx context.Context, tenant string) ([]ticket.ServiceRecord, error)
@@ -44,4 +44,17 @@ type Services interface {
 	ServiceByNumber(ctx context.Context, tenant string, number int64) (ticket.ServiceRecord, error)
 	// ServiceVersion gives one version; NotFound when there is none.
 	ServiceVersion(ctx context.Context, tenant, key string, version int) (flow.Definition, error)
+	// PublishService makes a definition without faults the next version of its service, and gives it with its version and integer ids; one that says what
+	// the latest version says is that version. It joins the transaction that ctx carries, as the others do that write.
+	PublishService(ctx context.Context, tenant, app string, def flow.Definition) (flow.Definition, error)
+	// EnableService says whether a service opens new tickets.
+	EnableService(ctx context.Context, tenant, key string, enabled bool) error
+	// Catalogs lists the catalogs that a tenant made.
+	Catalogs(ctx context.Context, tenant string) ([]ticket.Catalog, error)
+	// EnsureCatalog gives the id of the catalog of this name in its parent, and makes it where there is none.
+	EnsureCatalog(ctx context.Context, tenant, app string, c ticket.Catalog) (int64, error)
+	// ImportedServices lists the services that a tenant imported.
+	ImportedServices(ctx context.Context, tenant string) ([]ticket.ImportedService, error)
+	// RecordImport keeps where a service was imported to. Conflict: another service of the catalog has the name.
+	RecordImport(ctx context.Context, tenant, app string, s ticket.ImportedService) error
 }

@@ -65,6 +65,9 @@ var operations = []operation{
 	{"get_services", "service/get_services", "get_services", http.MethodGet, desk.Read, reading, (*Handler).services},
 	{"get_service_detail", "service/get_service_detail", "get_service_detail", http.MethodGet, desk.Read, reading, (*Handler).serviceDetail},
 	{"get_service_catalogs", "service/get_service_catalogs", "get_service_catalogs", http.MethodGet, desk.Read, reading, (*Handler).serviceCatalogs},
+	{"create_service_catalog", "service_catalog", "create_service_catalog", http.MethodPost, desk.Admin, importing, (*Handler).createCatalog},
+	{"import_service", "service/import_service", "import_service", http.MethodPost, desk.Admin, importing, (*Handler).importService},
+	{"update_service", "service/update_service", "update_service", http.MethodPost, desk.Admin, importing, (*Handler).updateService},
 	{"get_service_roles", "service/get_service_roles", "get_service_roles", http.MethodGet, desk.Read, reading, (*Handler).serviceRoles},
 	{"get_workflow_detail", "workflow/get_workflow_detail", "get_workflow_detail", http.MethodGet, desk.Read, reading, (*Handler).workflowDetail},
 }

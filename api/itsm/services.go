@@ -11,65 +11,6 @@ import (
 	"signalbox/ticket"
 )
 
-// catalog is a shelf of services. There is one for each type of service, under a root.
-type catalog struct {
-	ID       int64      `json:"id"`
-	Key      string     `json:"key"`
-	Name     string     `json:"name"`
-	Level    int        `json:"level"`
-	Desc     string     `json:"desc"`
-	Children []*catalog `json:"children"`
-}
-
-const (
-	rootCatalog = 1
-	project     = "0" // the one project that there is
-)
-
-var shelves = []catalog{{ID: 2, Key: "request", Name: "请求管理"}, {ID: 3, Key: "change", Name: "变更管理"}, {ID: 4, Key: "event", Name: "事件管理"},
-	{ID: 5, Key: "question", Name: "问题管理"}}
-
-// catalogOf is the shelf on which a service is.
-func catalogOf(def flow.Definition) int64 {
-	for _, s := range shelves {
-		if s.Key == serviceType(def) {
-			return s.ID
-		}
-	}
-	return rootCatalog
-}
-
-func inCatalog(def flow.Definition, id int64) bool { return id == rootCatalog || catalogOf(def) == id }
-
-func (h *Handler) serviceCatalogs(c *call) error {
-	filled, key, name := c.Flag("has_service"), c.Choice("service_key", "request", "change", "event", "question"), c.Name("name", 0, ticket.MaxName)
-	in := c.Name("project_key", 0, ticket.MaxName)
-	if err := c.Err(); err != nil {
-		return err
-	}
-	if in != "" && in != project {
-		return c.answer(nothing)
-	}
-	has := map[string]bool{}
-	if filled {
-		records, err := h.Services.ServiceRecords(api.Context(c.Ctx), c.tenant)
-		if err != nil {
-			return err
-		}
-		for _, r := range records {
-			has[serviceType(r.Definition)] = has[serviceType(r.Definition)] || r.Enabled
-		}
-	}
-	root := &catalog{ID: rootCatalog, Key: "root", Name: "根目录", Children: []*catalog{}}
-	for _, s := range shelves {
-		if (key == "" || key == s.Key) && (!filled || has[s.Key]) && strings.Contains(s.Name, name) {
-			s.Level, s.Children = 1, []*catalog{}
-			root.Children = append(root.Children, &s)
-		}
-	}
-	return c.answer([]*catalog{root})
-}
-
 // service is a service in a list.
 type service struct {
 	ID   int64  `json:"id"`
@@ -90,9 +31,13 @@ func (h *Handler) services(c *call) error {
 	if err != nil {
 		return err
 	}
+	shelves, err := h.shelves(api.Context(c.Ctx), c.tenant)
+	if err != nil {
+		return err
+	}
 	out := []service{}
 	for _, r := range records {
-		if r.Enabled && inCatalog(r.Definition, id) && (kind == "" || kind == serviceType(r.Definition)) {
+		if r.Enabled && shelves.within(shelves.catalogOf(r.Definition), id) && (kind == "" || kind == serviceType(r.Definition)) {
 			out = append(out, service{r.Number, r.Name, serviceType(r.Definition), r.Description})
 		}
 	}
@@ -118,6 +63,9 @@ type serviceDetail struct {
 	Type       string        `json:"service_type"`
 	Desc       string        `json:"desc"`
 	Fields     []detailField `json:"fields"`
+
+	// NotCarriedOver is ours: what of the flow that the service was imported from its latest version has nothing for.
+	NotCarriedOver []ticket.NotCarried `json:"not_carried_over,omitempty"`
 }
 
 // definition finds the latest version of a service by its integer id.
@@ -135,7 +83,11 @@ func (h *Handler) serviceDetail(c *call) error {
 	if err != nil {
 		return err
 	}
-	out := serviceDetail{def.Number, flowID(def), def.Name, serviceType(def), def.Description, []detailField{}}
+	shelves, err := h.shelves(api.Context(c.Ctx), c.tenant)
+	if err != nil {
+		return err
+	}
+	out := serviceDetail{def.Number, flowID(def), def.Name, serviceType(def), def.Description, []detailField{}, shelves.imported[def.Key].Left}
 	for _, f := range within(flowID(def), openingForm(def)) {
 		given := defaultOf(def, f.Key)
 		out.Fields = append(out.Fields, detailField{formField: f, Default: given, Layout: "COL_12", APIInfo: map[string]any{}, KVRelation: map[string]any{},

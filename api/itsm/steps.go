@@ -44,8 +44,10 @@ const handledBySystem = "系统自动处理"
 
 // step is a node at which a ticket stands (itsm.md 1.5).
 type step struct {
+	ID             int64  `json:"id"` // the same as state_id: lists of the original's call it so
 	Name           string `json:"name"`
 	StateID        int64  `json:"state_id"`
+	Type           string `json:"type"`
 	Status         string `json:"status"`
 	ActionType     string `json:"action_type"`
 	Tag            string `json:"tag"`
@@ -70,7 +72,7 @@ var nodeStatuses = map[flow.State]string{
 }
 
 func stepOf(t ticket.Ticket, n ticket.Node) step {
-	s := step{Name: n.Name, StateID: n.Number, Status: nodeStatuses[n.State], ActionType: actionTypes[n.State], Tag: "DEFAULT",
+	s := step{ID: n.Number, Name: n.Name, StateID: n.Number, Type: stateTypes[n.Type], Status: nodeStatuses[n.State], ActionType: actionTypes[n.State], Tag: "DEFAULT",
 		ProcessorsType: "PERSON", Processors: strings.Join(n.Processors, ","), Round: n.Round}
 	if t.Suspended {
 		s.Status = "SUSPEND"

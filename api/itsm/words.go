@@ -16,6 +16,7 @@ const (
 	codeOperate   = 3900004 // the operation is not possible
 	codeForm      = 3900005 // parameters are wrong
 	codeNoTicket  = 3900022
+	codePartial   = 3900036 // import_service, update_service, create_service_catalog: it cannot be done so
 	codeNoService = 3900042 // get_service_roles
 	codeDelivered = 3900046 // handed over to somebody who has handled the node already
 	codeNoObject  = 3900404 // get_service_detail, get_workflow_detail
@@ -25,6 +26,7 @@ const (
 	saysForm      = "参数验证失败: "
 	saysCreate    = "创建单据失败: "
 	saysOperate   = "单据操作失败: "
+	saysPartial   = "服务导入失败: "
 	saysNoTicket  = "没有找到对应的单据"
 	saysNoService = "服务不存在"
 	saysNoFlow    = "流程版本不存在"
@@ -71,10 +73,11 @@ var (
 	reading    = words{codeForm, codeForm, codeNoTicket}
 	creating   = words{codeForm, codeCreate, codeNoTicket}
 	operating  = words{codeForm, codeOperate, codeNoTicket}
+	importing  = words{codeForm, codePartial, codeNoTicket}
 	commenting = words{codeForm, codeForm, codeForm}
 )
 
-var says = map[int]string{codeForm: saysForm, codeCreate: saysCreate, codeOperate: saysOperate}
+var says = map[int]string{codeForm: saysForm, codeCreate: saysCreate, codeOperate: saysOperate, codePartial: saysPartial}
 
 type refusedKey struct{}
 

@@ -1,6 +1,7 @@
 package setup
 
 import (
+	"cmp"
 	"fmt"
 	"regexp"
 	"strings"
@@ -31,6 +32,10 @@ var preparations = map[string]func(p product, x *exhibit, secret string){
 	"comment":                 rated,
 	"get_approver":            voted,
 	"get_approve_node_result": voted,
+	"update_service": func(p product, x *exhibit, secret string) {
+		a := p.must(p.call("POST", "/openapi/service/import_service/", secret, anImport("x")))
+		x.imported = regexp.MustCompile(`"id":([0-9]+)`).FindStringSubmatch(a.body)[1]
+	},
 	"ticket_approval_result": func(p product, x *exhibit, secret string) {
 		x.request = p.terminated(secret)
 		_, err := p.raw.Exec(`UPDATE deliveries SET state = 'failed', ended_at = created_at, listed = TRUE`)
@@ -126,7 +131,26 @@ var itsmBodies = map[string]func(x exhibit) any{
 	"comment":                 rate,
 	"get_service_detail":      func(x exhibit) any { return object{"service_id": x.serviceID} },
 	"get_service_roles":       func(x exhibit) any { return object{"service_id": x.serviceID, "ticket_creator": "ann"} },
-	"get_workflow_detail":     func(x exhibit) any { return object{"workflow_id": x.serviceID*100_000 + 1} },
+	"create_service_catalog":  func(exhibit) any { return object{"parent__id": 1, "name": "x", "desc": "y"} },
+	"service_catalog":         func(exhibit) any { return object{"parent__id": 1, "name": "x", "desc": "y"} },
+	"import_service":          func(exhibit) any { return anImport("x") },
+	"update_service": func(x exhibit) any {
+		body := anImport("x")
+		body["id"] = cmp.Or(x.imported, "1")
+		return body
+	},
+	"get_workflow_detail": func(x exhibit) any { return object{"workflow_id": x.serviceID*100_000 + 1} },
+}
+
+// anImport is a service with a flow as another system exports it.
+func anImport(name string) object {
+	return object{"key": "request", "name": name, "catalog_id": 1, "desc": "y", "is_valid": true, "workflow": object{
+		"states": object{
+			"1": object{"id": 1, "type": "START", "name": "begin"}, "2": object{"id": 2, "type": "NORMAL", "name": "open", "fields": []int{1}},
+			"3": object{"id": 3, "type": "APPROVAL", "name": "Lead", "processors_type": "PERSON", "processors": "ann"}, "4": object{"id": 4, "type": "END", "name": "end"}},
+		"transitions": object{"1": object{"id": 1, "from_state": 1, "to_state": 2}, "2": object{"id": 2, "from_state": 2, "to_state": 3}, "3": object{"id": 3, "from_state": 3, "to_state": 4}},
+		"fields":      object{"1": object{"id": 1, "key": "title", "type": "STRING", "name": "title", "validate_type": "REQUIRE"}},
+	}}
 }
 
 func bySN(x exhibit) any { return object{"sn": x.number} }

@@ -35,6 +35,7 @@ type exhibit struct {
 	node                                     int64  // the integer id of that approval
 	token                                    string // of a callback
 	redelivery                               string
+	imported                                 string // the integer id of a service that was imported
 }
 
 // names are all that the exhibit can be asked for by.

@@ -145,6 +145,10 @@ func (p product) shown(secret string) string {
 	for _, key := range column(`SELECT key FROM services`) {
 		show("GET", "/api/service/"+key, nil)
 	}
+	for _, number := range column(`SELECT number FROM services`) {
+		show("GET", "/prod/v2/itsm/get_service_detail/?service_id="+number, nil)
+	}
+	show("GET", "/prod/v2/itsm/get_service_catalogs/", nil)
 	return strings.ToLower(all.String()) // names of systems are kept in capitals
 }
 

@@ -111,7 +111,8 @@ func main() {
 	check(len(kept.Nodes) == 2, "the service is read", kept)
 
 	codecs := made(codec.NewClient(server, codecKey{}))
-	told[*codec.DecodePayloadsForbidden](codecs.DecodePayloads(ctx, new(body[codec.Payloads](`{"payloads": []}`)), codec.DecodePayloadsParams{}))
+	opaque := told[*codec.Payloads](codecs.DecodePayloads(ctx, new(body[codec.Payloads](`{"payloads": [{"metadata": {"encoding": "anNvbi9wbGFpbg=="}, "data": "MQ=="}]}`)), codec.DecodePayloadsParams{}))
+	check(len(opaque.Payloads) == 1, "what is not encrypted stays as it is", opaque)
 
 	audits := made(audit.NewClient(server, auditKey{}))
 	entries := told[*audit.ListAuditOK](audits.ListAudit(ctx, audit.ListAuditParams{}))
