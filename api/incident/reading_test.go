@@ -42,6 +42,50 @@ func TestDetail(t *testing.T) {
 	require.Equal(t, "inc_type_p_config_issues", v["incident_type"])
 }
 
+// TestIncidentsAreListed: in pages, the newest first, tickets of other families too, and those of no other tenant; and a ticket as the vendor tells problems.
+func TestIncidentsAreListed(t *testing.T) {
+	b := setup(t)
+	var numbers []string
+	for range 3 {
+		numbers = append(numbers, b.create())
+	}
+	b.did("accept.json", numbers[1])
+	b.did("commit.json", numbers[1])
+	type page struct {
+		Total   int
+		Tickets []map[string]any
+	}
+	list := func(query string) (p page) {
+		t.Helper()
+		b.data(b.Do("GET", "/v1/incident-tickets"+query, nil), &p)
+		return p
+	}
+	all := list("")
+	require.Equal(t, 3, all.Total)
+	require.Equal(t, []any{numbers[2], numbers[1], numbers[0]}, []any{all.Tickets[0]["ticket_id"], all.Tickets[1]["ticket_id"], all.Tickets[2]["ticket_id"]})
+	require.Equal(t, map[string]any{"ticket_id": numbers[2], "title": "订单服务磁盘告警", "description": "使用率 > 90% & rising", "status": "INCIDENT_STATUS_TRIGGERED", "level": "level_30",
+		"enterprise_project": "0", "source": "incident_source_alarm", "creator": "zhang.san", "assignee": []any{"li.si"}}, all.Tickets[0])
+	require.Equal(t, all.Tickets[2:], list("?offset=2&limit=2").Tickets)
+	require.Equal(t, page{3, []map[string]any{}}, list("?offset=2147483647&limit=100"))
+	for query, says := range map[string]string{"?limit=101": "limit", "?limit=0": "limit", "?offset=0": "offset", "?offset=x": "offset"} {
+		b.refused(b.Do("GET", "/v1/incident-tickets"+query, nil), 400, "GOM.00007256", says)
+	}
+	other := b.on(t)
+	other.Client = b.As(apitest.Stranger)
+	var none page
+	other.data(other.Do("GET", "/v1/incident-tickets", nil), &none)
+	require.Zero(t, none.Total)
+
+	var problem map[string]any
+	b.data(b.Do("GET", "/v1/external/issues/"+numbers[1], nil), &problem)
+	require.Equal(t, []any{numbers[1], "订单服务磁盘告警", "100001", "20001", "cn-north-4", "order", "INCIDENT_STATUS_RESOLVED", operator, false},
+		[]any{problem["ticket_id"], problem["title"], problem["root_cause_comment"], problem["solution"], problem["regions"], problem["impacted_cloud_services"],
+			problem["work_flow_status"], problem["assignee"], problem["is_deleted"]})
+	b.refused(b.Do("GET", "/v1/external/issues/IM000000000000000000000000", nil), 400, "COC.00067003", "")
+	b.refused(other.Do("GET", "/v1/external/issues/"+numbers[1], nil), 400, "COC.00067003", "")
+	b.refused(b.Do("GET", "/v1/external/issues/create", nil), 404, "APIGW.0101", "")
+}
+
 // An external system that resolves an incident says nothing of its type.
 func TestDetailOfWhatAnExternalSystemResolved(t *testing.T) {
 	b := setup(t)

@@ -1,4 +1,4 @@
-// Package incident is the incident family: seed 001's handle call, and create, detail and list-histories as clients of the original system
+// Package incident is the incident family: seed 001's handle call, and create, detail, lists and list-histories as clients of the original system
 // (Huawei Cloud COC) know them.
 package incident
 
@@ -22,6 +22,8 @@ type Reader interface {
 	Ticket(ctx context.Context, tenant, key string) (ticket.Ticket, error)
 	// Timeline gives events after a sequence number, oldest first.
 	Timeline(ctx context.Context, ticketID int64, after int64, limit int) ([]ticket.Event, error)
+	// Search gives a page, newest first, and how many there are on all pages.
+	Search(ctx context.Context, tenant string, f ticket.Search) (items []ticket.Ticket, total int, err error)
 }
 
 // Handler is the incident family. All members are needed.
@@ -49,6 +51,8 @@ func (h *Handler) Family() api.Family {
 		Routes: []api.Route{
 			{Method: http.MethodPost, Path: pathHandle, Scope: desk.Write, Handler: api.Body(h.handle)},
 			{Method: http.MethodPost, Path: "/v1/external/incident/create", Scope: desk.Write, Handler: api.Body(h.create)},
+			{Method: http.MethodGet, Path: "/v1/incident-tickets", Scope: desk.Read, Handler: h.list},
+			{Method: http.MethodGet, Path: "/v1/external/issues/:ticket_id", Scope: desk.Read, Handler: h.issue},
 			{Method: http.MethodGet, Path: "/v1/external/incident/:incident_num", Scope: desk.Read, Handler: h.detail},
 			{Method: http.MethodPost, Path: "/v1/external/:ticket_type/list-histories", Operation: histories, Scope: desk.Read, Handler: h.histories},
 			{Method: http.MethodPost, Path: histories, Scope: desk.Read, Handler: h.histories},

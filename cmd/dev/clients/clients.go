@@ -1,14 +1,18 @@
 //go:build generated
 
-// Package clients pins the generators of clients that the documents are held to, and what their clients import: a module of its own, so that neither the
-// product nor cmd/dev gets any of it. TestGeneratedClients of cmd/dev/e2e generates from every document into a folder of its own, compiles what came out
-// with the programs in testdata, and runs them against the system.
+// Package clients pins the generators of clients that the documents are held to, what their clients import, and the vendor's own SDK for the incident
+// family: a module of its own, so that neither the product nor cmd/dev gets any of it. TestGeneratedClients of cmd/dev/e2e generates from every document
+// into a folder of its own, compiles what came out with the programs in testdata, and runs them against the system.
 package clients
 
 import (
 	_ "github.com/go-faster/errors"
 	_ "github.com/go-faster/jx"
 	_ "github.com/google/uuid"
+	_ "github.com/huaweicloud/huaweicloud-sdk-go-v3/core/auth/basic"
+	_ "github.com/huaweicloud/huaweicloud-sdk-go-v3/core/sdkerr"
+	_ "github.com/huaweicloud/huaweicloud-sdk-go-v3/services/coc/v1"
+	_ "github.com/huaweicloud/huaweicloud-sdk-go-v3/services/coc/v1/model"
 	_ "github.com/oapi-codegen/runtime"
 	_ "github.com/oapi-codegen/runtime/types"
 	_ "github.com/ogen-go/ogen/conv"

@@ -16,7 +16,7 @@ import (
 const clients = "../clients"
 
 // TestGeneratedClients: every document, as the running system serves it, passes redocly and spectral; oapi-codegen, ogen and openapi-typescript make a
-// client of each; all of them compile; and programs work tickets through every family by them. It needs Node and a registry of its packages: where one of
+// client of each; all of them compile; and programs work tickets through every family by them, as one does by the vendor's own SDK. It needs Node and a registry of its packages: where one of
 // them is missing it is skipped, and fails where CI is set.
 func TestGeneratedClients(t *testing.T) {
 	t.Parallel()
@@ -56,11 +56,11 @@ func TestGeneratedClients(t *testing.T) {
 		w.must("./bin/ogen", "--config=ogen.yml", "--package="+name, "--target=ogen/"+name, name+".yaml")
 		w.must("npx", "--no-install", "openapi-typescript", name+".yaml", "--output=programs/by_typescript/"+name+".d.ts")
 	}
-	w.must("go", "build", "-trimpath", "-o=bin/", "./programs/by_oapicodegen", "./programs/by_ogen")
+	w.must("go", "build", "-trimpath", "-o=bin/", "./programs/by_oapicodegen", "./programs/by_ogen", "./programs/by_vendor")
 	w.must("npx", "--no-install", "tsc", "--project", "programs/by_typescript")
 
-	env := []string{"SIGNALBOX=" + d.api, "SIGNALBOX_KEY=demo-secret"}
-	for _, program := range [][]string{{"./bin/by_oapicodegen"}, {"./bin/by_ogen"}, {"node", "programs/by_typescript/out/main.js"}} {
+	env := []string{"SIGNALBOX=" + d.api, "SIGNALBOX_KEY=demo-secret", "HOME=" + dir} // the vendor's SDK keeps a file there
+	for _, program := range [][]string{{"./bin/by_oapicodegen"}, {"./bin/by_ogen"}, {"./bin/by_vendor"}, {"node", "programs/by_typescript/out/main.js"}} {
 		out, err := w.runWith(env, program[0], program[1:]...)
 		require.NoError(t, err, "%s:\n%s", program, out)
 	}

@@ -113,7 +113,7 @@ func (x exhibit) parameter(path, name string) string {
 	}
 	return map[string]string{
 		"id": x.number, "cid": x.message, "nid": x.address, "did": x.delivery, "type": "manifest", "key": x.service, "version": "1",
-		"incident_num": x.uuid, "exceptionId": x.number, "ticket_type": "incident", "number": x.number,
+		"incident_num": x.uuid, "ticket_id": x.uuid, "exceptionId": x.number, "ticket_type": "incident", "number": x.number,
 	}[name]
 }
 
