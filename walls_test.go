@@ -31,7 +31,7 @@ const (
 	sqlite       = "modernc.org/sqlite"
 	fiber        = "github.com/gofiber/fiber"
 	sqlx         = "github.com/jmoiron/sqlx"
-	pq           = "github.com/lib/pq"
+	pgx          = "github.com/jackc/pgx"
 )
 
 // room is a part of the module: a package and those below it that are not a room of their own.
@@ -50,7 +50,7 @@ type room struct {
 var (
 	rules = []string{"ticket", "flow", "notice"}
 	// behind is what the front of the house knows only as small interfaces.
-	behind = []string{"workflows", "activities", "store", "migrations", "worker", "cmd", temporal, sqlx, pq}
+	behind = []string{"workflows", "activities", "store", "migrations", "worker", "cmd", temporal, sqlx, pgx}
 	// shared are the folders under api that have no calls: they belong to the room api. Every other one is a room of its own.
 	shared = []string{"api/apitest", "api/bkapi", "api/houseapi", "api/openapi", "api/parameter", "api/sdkhmac"}
 	// houses are the folders under api with calls of the house API, which are no channel of their own.
@@ -79,15 +79,15 @@ var rooms = slices.Concat([]room{
 	{name: "notice", pure: true, ours: []string{"ticket"}},
 	{name: "diagram", pure: true, ours: []string{"flow"}},
 	{name: "ratelimit", pure: true, ours: none},
-	{name: "desk", ours: append([]string{"internal/watch"}, rules...), never: []string{temporal, fiber, sqlx, pq}},
-	{name: "workflows", never: []string{"store", "migrations", "api", "console", "worker", "cmd", fiber, sqlx, pq}},
-	{name: "activities", never: []string{"store", "migrations", "workflows", "api", "console", "worker", "cmd", fiber, sqlx, pq}},
+	{name: "desk", ours: append([]string{"internal/watch"}, rules...), never: []string{temporal, fiber, sqlx, pgx}},
+	{name: "workflows", never: []string{"store", "migrations", "api", "console", "worker", "cmd", fiber, sqlx, pgx}},
+	{name: "activities", never: []string{"store", "migrations", "workflows", "api", "console", "worker", "cmd", fiber, sqlx, pgx}},
 	{name: "store", never: beyondStore},
-	{name: "internal/framing", ours: none, never: []string{temporal, fiber, sqlx, pq}},
-	{name: "internal/aead", ours: none, never: []string{temporal, fiber, sqlx, pq}},
-	{name: "internal/watch", ours: none, never: []string{temporal, fiber, sqlx, pq}},
+	{name: "internal/framing", ours: none, never: []string{temporal, fiber, sqlx, pgx}},
+	{name: "internal/aead", ours: none, never: []string{temporal, fiber, sqlx, pgx}},
+	{name: "internal/watch", ours: none, never: []string{temporal, fiber, sqlx, pgx}},
 	{name: "migrations", ours: none, never: []string{temporal, fiber}},
-	{name: "worker", never: []string{"store", "migrations", "api", "console", "cmd", fiber, sqlx, pq}},
+	{name: "worker", never: []string{"store", "migrations", "api", "console", "cmd", fiber, sqlx, pgx}},
 	{name: "api", ours: append([]string{"desk", "diagram", "internal/framing", "internal/watch", "ratelimit"}, rules...), never: behind, testsToo: true},
 	{name: "api/apitest", ours: append([]string{"api", "desk", "store"}, rules...), never: []string{"workflows", "activities", "console", "worker", "cmd", temporal}},
 	{name: "console", ours: append([]string{"desk", "api", "diagram", "ratelimit", "internal/aead"}, rules...), never: behind},

@@ -14,7 +14,7 @@ import (
 	"testing"
 	"time"
 
-	_ "github.com/lib/pq"
+	_ "github.com/jackc/pgx/v5/stdlib"
 	"github.com/stretchr/testify/require"
 
 	"signalbox/desk"
@@ -225,7 +225,7 @@ func TestAFullServer(t *testing.T) {
 	}
 	require.Empty(t, calls(2))
 
-	neighbour, err := sql.Open("postgres", dsn)
+	neighbour, err := sql.Open("pgx", dsn)
 	require.NoError(t, err)
 	t.Cleanup(func() { _ = neighbour.Close() })
 	for { // whatever is left
@@ -236,7 +236,7 @@ func TestAFullServer(t *testing.T) {
 	require.Empty(t, calls(30), "it goes on with those that it has")
 
 	// Whoever has none is told so, and need not wait for it.
-	newcomer, err := sql.Open("postgres", dsn)
+	newcomer, err := sql.Open("pgx", dsn)
 	require.NoError(t, err)
 	defer newcomer.Close()
 	began := time.Now()
@@ -262,7 +262,7 @@ func TestAnIdleProcessGivesItsConnectionsBack(t *testing.T) {
 		all.Go(func() { _ = write(t.Context(), s, fmt.Sprint("app-", i)) })
 	}
 	all.Wait()
-	db, err := sql.Open("postgres", dsn)
+	db, err := sql.Open("pgx", dsn)
 	require.NoError(t, err)
 	defer db.Close()
 	count := func() (n int) {

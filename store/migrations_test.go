@@ -22,11 +22,11 @@ func TestUpDownAndUpAgain(t *testing.T) {
 		migrations.PostgreSQL: `SELECT COUNT(*) FROM pg_tables WHERE schemaname = 'public' AND tablename <> 'goose_db_version'`,
 	} {
 		t.Run(string(dialect), func(t *testing.T) {
-			dsn := filepath.Join(t.TempDir(), "x.db")
+			driver, dsn := "sqlite", filepath.Join(t.TempDir(), "x.db")
 			if dialect == migrations.PostgreSQL {
-				dsn = postgrestest.Start(t)
+				driver, dsn = "pgx", postgrestest.Start(t)
 			}
-			db, err := sql.Open(string(dialect), dsn)
+			db, err := sql.Open(driver, dsn)
 			require.NoError(t, err)
 			defer db.Close()
 			count := func() (n int) {

@@ -40,7 +40,7 @@ var crowds = postgrestest.Template{Fill: func(dsn string) error {
 	if _, err := s.Migrate(ctx); err != nil {
 		return errors.Join(err, s.Close())
 	}
-	db, err := sql.Open("postgres", dsn)
+	db, err := sql.Open("pgx", dsn)
 	if err != nil {
 		return errors.Join(err, s.Close())
 	}

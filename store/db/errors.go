@@ -11,7 +11,7 @@ import (
 	"net"
 	"strings"
 
-	"github.com/lib/pq"
+	"github.com/jackc/pgx/v5/pgconn"
 
 	"signalbox/internal/watch"
 	"signalbox/ticket"
@@ -41,6 +41,9 @@ func TranslateError(err error) error {
 	return fmt.Errorf("%w: %w", ticket.Refuse(ticket.Unavailable, "the database does not answer now; the request may be repeated"), err)
 }
 
+// refusedTLS is what pgx says where the server speaks no TLS and the address asks for it. It has no type for it.
+const refusedTLS = "server refused TLS connection"
+
 // isTransient reports whether the same call may succeed later.
 func isTransient(err error) bool {
 	var network net.Error
@@ -56,7 +59,7 @@ func isTransient(err error) bool {
 	state, code := postgresState(err), sqliteCode(err)
 	if state == "" && errors.As(err, new(unreached)) {
 		// No host was such as is asked for (target_session_attrs), as it is until a standby is promoted. What TLS is not satisfied with stays wrong.
-		return !errors.Is(err, pq.ErrSSLNotSupported) && !errors.As(err, new(*tls.CertificateVerificationError))
+		return !strings.Contains(err.Error(), refusedTLS) && !errors.As(err, new(*tls.CertificateVerificationError))
 	}
 	for _, class := range []string{
 		"08",    // connection
@@ -105,8 +108,9 @@ func sqliteCode(err error) int {
 
 // postgresState gives PostgreSQL's SQLSTATE, or "".
 func postgresState(err error) string {
-	if fault := pq.As(err); fault != nil {
-		return fault.SQLState()
+	var fault *pgconn.PgError
+	if errors.As(err, &fault) {
+		return fault.Code
 	}
 	return ""
 }

@@ -2,14 +2,13 @@ package db
 
 import (
 	"context"
-	"errors"
-	"fmt"
-	"net"
 	"strconv"
 	"sync"
 	"time"
 
-	"github.com/lib/pq"
+	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgconn"
+	"github.com/sethvargo/go-retry"
 
 	"signalbox/migrations"
 )
@@ -17,30 +16,23 @@ import (
 // notifyChannel is what PostgreSQL is notified on; the payload is the partition.
 const notifyChannel = "signalbox_deliveries"
 
-// sendNotifications tells every process of the partitions in which deliveries became pending, as part of the transaction.
-func (q *Tx) sendNotifications(ctx context.Context) error {
-	if !q.onPostgreSQL() {
-		return nil
-	}
+// sendNotifications tells every process of the partitions in which deliveries became pending, as part of a transaction on PostgreSQL.
+func (q *Tx) sendNotifications() {
 	for part := range q.pending {
-		if _, err := q.Exec(ctx, "SELECT pg_notify(?, ?)", notifyChannel, strconv.Itoa(part)); err != nil {
-			return fmt.Errorf("notify: %w", err)
-		}
+		q.talk.later("SELECT pg_notify($1, $2)", []any{notifyChannel, strconv.Itoa(part)})
 	}
-	return nil
 }
 
 // notifier hands wake-ups to whoever waits for them in this process. On PostgreSQL one connection listens for all of them, from the first
 // time somebody waits.
 type notifier struct {
-	db   *DB
-	done chan struct{}
+	db *DB
 
-	mu       sync.Mutex
-	closed   bool
-	waiting  map[int]map[chan struct{}]bool
-	listener *pq.Listener
-	working  sync.WaitGroup
+	mu        sync.Mutex
+	closed    bool
+	listening context.CancelFunc // nil: not yet
+	waiting   map[int]map[chan struct{}]bool
+	working   sync.WaitGroup
 }
 
 // Notifications gives a channel that receives whenever deliveries became pending in the partition, in this process or another, until ctx is over.
@@ -50,7 +42,7 @@ func (d *DB) Notifications(ctx context.Context, partition int) <-chan struct{} {
 }
 
 func newNotifier(d *DB) *notifier {
-	return &notifier{db: d, done: make(chan struct{}), waiting: map[int]map[chan struct{}]bool{}}
+	return &notifier{db: d, waiting: map[int]map[chan struct{}]bool{}}
 }
 
 func (h *notifier) subscribe(ctx context.Context, part int) <-chan struct{} {
@@ -69,57 +61,81 @@ func (h *notifier) subscribe(ctx context.Context, part int) <-chan struct{} {
 		defer h.mu.Unlock()
 		delete(h.waiting[part], c)
 	})
-	if h.listener == nil && h.db.dialect == migrations.PostgreSQL {
-		h.listen()
+	if h.listening == nil && h.db.dialect == migrations.PostgreSQL {
+		var ctx context.Context
+		ctx, h.listening = context.WithCancel(context.Background())
+		h.working.Go(func() { h.listen(ctx) })
 	}
 	return c
 }
 
-func (h *notifier) listen() {
-	report := func(event pq.ListenerEventType, err error) {
-		if err != nil {
-			h.db.Log.Warn("store.listen", "error", err)
+const (
+	// probeEvery is how often the listening connection is asked whether the other side is there still, where nothing is heard from it.
+	probeEvery = 30 * time.Second
+	// soonest and latestAgain bound how long a connection that was lost is waited for before it is made anew.
+	soonest, latestAgain = 100 * time.Millisecond, 10 * time.Second
+)
+
+// listen hands on what is heard until ctx is over, over as many connections as that takes.
+func (h *notifier) listen(ctx context.Context) {
+	pauses := func() retry.Backoff { return retry.WithCappedDuration(latestAgain, retry.NewExponential(soonest)) }
+	for pause := pauses(); ctx.Err() == nil; {
+		heard, err := h.hear(ctx)
+		if ctx.Err() != nil {
+			return
+		}
+		h.db.Log.Warn("store.listen", "error", err)
+		if heard {
+			pause = pauses()
+		}
+		wait, _ := pause.Next()
+		select {
+		case <-ctx.Done():
+		case <-time.After(wait):
 		}
 	}
-	l := pq.NewListener(h.db.dsn, 100*time.Millisecond, 10*time.Second, report)
-	h.listener = l
-	h.working.Add(2)
-	go func() {
-		defer h.working.Done()
-		if err := l.Listen(notifyChannel); err != nil && !errors.Is(err, net.ErrClosed) { // waits for the connection
-			h.db.Log.Warn("store.listen", "error", err)
-		}
-		h.wakeAll() // for what became pending before we listened
-	}()
-	go func() {
-		defer h.working.Done()
-		check := time.NewTicker(30 * time.Second)
-		defer check.Stop()
-		for {
-			select {
-			case <-h.done:
-				return
-			case n, open := <-l.Notify:
-				switch part, err := payload(n); {
-				case !open:
-					return
-				case err != nil:
-					h.wakeAll() // the connection was lost and is back: anything may have been missed
-				default:
-					h.wake(part)
-				}
-			case <-check.C:
-				_ = l.Ping() // finds out that the other side is gone; the listener then connects anew by itself
-			}
-		}
-	}()
 }
 
-func payload(n *pq.Notification) (int, error) {
-	if n == nil {
-		return 0, fmt.Errorf("no payload")
+// hear hands on what is heard over one connection until that is lost; heard tells whether it was ever made.
+func (h *notifier) hear(ctx context.Context) (heard bool, err error) {
+	config, err := postgresConfig(h.db.dsn, h.db.common)
+	if err != nil {
+		return false, err
 	}
-	return strconv.Atoi(n.Extra)
+	conn, err := pgx.ConnectConfig(ctx, config)
+	if err != nil {
+		return false, err
+	}
+	defer conn.Close(context.WithoutCancel(ctx))
+	if _, err := conn.Exec(ctx, "LISTEN "+notifyChannel); err != nil {
+		return false, err
+	}
+	h.wakeAll() // for what became pending before we listened
+	for {
+		n, err := h.next(ctx, conn)
+		if err != nil {
+			return true, err
+		}
+		if n == nil {
+			continue
+		}
+		if part, err := strconv.Atoi(n.Payload); err == nil {
+			h.wake(part)
+		}
+	}
+}
+
+// next waits for what is heard next; nil: nothing for some time, and the other side is there still.
+func (h *notifier) next(ctx context.Context, conn *pgx.Conn) (*pgconn.Notification, error) {
+	waiting, stop := context.WithTimeout(ctx, probeEvery)
+	defer stop()
+	n, err := conn.WaitForNotification(waiting)
+	if err == nil || ctx.Err() != nil || waiting.Err() == nil {
+		return n, err
+	}
+	probing, done := context.WithTimeout(ctx, connectTimeout)
+	defer done()
+	return nil, conn.Ping(probing)
 }
 
 func (h *notifier) wake(part int) {
@@ -147,19 +163,13 @@ func signal(c chan struct{}) {
 	}
 }
 
-func (h *notifier) close() error {
+func (h *notifier) close() {
 	h.mu.Lock()
-	l, first := h.listener, !h.closed
+	stop := h.listening
 	h.closed = true
 	h.mu.Unlock()
-	if !first {
-		return nil
+	if stop != nil {
+		stop()
+		h.working.Wait()
 	}
-	close(h.done)
-	if l == nil {
-		return nil
-	}
-	err := l.Close()
-	h.working.Wait()
-	return err
 }

@@ -2,7 +2,6 @@ package db
 
 import (
 	"context"
-	"database/sql"
 	"errors"
 	"fmt"
 	"io"
@@ -117,16 +116,21 @@ func (d *DB) Now() time.Time { return d.now() }
 
 // Close ends all connections, and what Subscribe listens with.
 func (d *DB) Close() error {
-	err := d.notifier.close()
+	d.notifier.close()
+	var err error
 	if d.watching != nil {
 		d.watch.Stop()
-		err = errors.Join(err, d.watching.Close())
+		err = d.watching.Close()
 	}
+	err = errors.Join(err, d.writes.Close())
 	if d.reads != d.writes {
 		err = errors.Join(err, d.reads.Close())
 	}
-	return errors.Join(err, d.writes.Close())
+	return err
 }
+
+// migrating is how many connections a migration may use.
+const migrating = 4
 
 // Migrate brings the schema to what this build needs, and tells how many migrations that took. A database that came from another PostgreSQL
 // cluster goes on in this one. Several processes may do so at once.
@@ -134,8 +138,8 @@ func (d *DB) Migrate(ctx context.Context) (applied int, err error) {
 	pool := d.writes.DB
 	if d.dialect == migrations.PostgreSQL {
 		// A pool of its own: a migration may work for longer, and on other tables, than what the store's connections are made for.
-		if pool, err = sql.Open("postgres", d.dsn); err != nil {
-			return 0, fmt.Errorf("open: %w", err)
+		if pool, err = openPostgres(d.dsn, migrating, d.common); err != nil {
+			return 0, err
 		}
 		defer pool.Close()
 	}

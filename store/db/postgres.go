@@ -1,28 +1,28 @@
 package db
 
 import (
+	"cmp"
 	"context"
 	"database/sql"
 	"database/sql/driver"
-	"errors"
 	"fmt"
-	"net"
+	"reflect"
 	"strings"
-	"sync"
 	"sync/atomic"
 	"time"
 
-	"github.com/lib/pq"
+	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgconn"
+	"github.com/jackc/pgx/v5/pgconn/ctxwatch"
+	"github.com/jackc/pgx/v5/stdlib"
+	"github.com/jmoiron/sqlx"
 )
-
-// lib/pq asks the server twice for each statement with parameters that is not prepared, prepares none by itself, and waits for ever for a
-// server that has stopped answering without closing its connection. The types here wrap its connections to mend that.
 
 const (
 	// grace is how long a server has, after a call's time is up, to answer the request to cancel before its connection is cut.
 	grace = 500 * time.Millisecond
-	// maxPrepared bounds the statements that one connection keeps prepared. The store has fewer fixed ones.
-	maxPrepared = 200
+	// maxPrepared bounds the statements that one connection keeps prepared, those that were used last. The store has fewer fixed ones.
+	maxPrepared = 500
 	// connectTimeout bounds reaching the server and logging in, unless the address says otherwise.
 	connectTimeout = 5 * time.Second
 	// lifetime is how long a connection is used: what moved meanwhile, by its name or behind a balancer, is found after it.
@@ -31,27 +31,67 @@ const (
 	idleTime = 30 * time.Second
 	// patience is how long a call waits for a connection that the server has none left for: one of our own may become free.
 	patience = time.Second
+	// rollbackTimeout bounds rolling back; a connection that cannot is given up, which does the same.
+	rollbackTimeout = time.Second
 )
 
 // standing is what all connections to one address have in common. Once one of them finds a server that cannot be written to, none is used again that was
 // made before: the next may lead to the server that took its place.
 type standing struct{ era atomic.Int64 }
 
-// openPostgres gives a pool of so many connections that keep their statements prepared, honour deadlines, and are given up where another server may be the
-// right one by now.
-func openPostgres(dsn string, most int, common *standing) (*sql.DB, error) {
-	config, err := pq.NewConfig(dsn)
+// eraKey is what the era in which a connection was made is kept under with it.
+const eraKey = "signalbox era"
+
+// made gives the era in which a connection was made.
+func made(c *pgconn.PgConn) int64 { era, _ := c.CustomData()[eraKey].(int64); return era }
+
+// postgresConfig reads an address, postgres://…, which may name several servers and say which of them will do (target_session_attrs).
+func postgresConfig(dsn string, common *standing) (*pgx.ConnConfig, error) {
+	config, err := pgx.ParseConfig(dsn)
 	if err != nil {
 		return nil, fmt.Errorf("read the address of the database: %w", err)
 	}
 	if config.ConnectTimeout == 0 {
 		config.ConnectTimeout = connectTimeout
 	}
-	inner, err := pq.NewConnectorConfig(config)
-	if err != nil {
-		return nil, fmt.Errorf("read the address of the database: %w", err)
+	config.StatementCacheCapacity = maxPrepared
+	config.BuildContextWatcherHandler = func(c *pgconn.PgConn) ctxwatch.Handler {
+		return &pgconn.CancelRequestContextWatcherHandler{Conn: c, DeadlineDelay: grace}
 	}
-	inner.Dialer(dialer{})
+	config.OnPgError = func(c *pgconn.PgConn, fault *pgconn.PgError) (use bool) {
+		if fault.Code == "25006" { // read only: it leads to a standby, or to one that was a primary
+			common.era.CompareAndSwap(made(c), made(c)+1)
+		}
+		return usable(fault)
+	}
+	return config, nil
+}
+
+// usable reports whether a connection over which this came is used again.
+func usable(fault *pgconn.PgError) bool {
+	switch fault.Code {
+	case "25006", // read only
+		"0A000", "26000", // statements that a migration changed what they are about, or that a standby does not do
+		"25P03": // idle for too long in a transaction
+		return false
+	}
+	// The server is going down, or ends the connection.
+	return fault.SeverityUnlocalized != "FATAL" && !strings.HasPrefix(fault.Code, "57P") && !strings.HasPrefix(fault.Code, "08")
+}
+
+// openPostgres gives a pool of so many connections that keep their statements prepared, honour deadlines, and are given up where another server may be the
+// right one by now.
+func openPostgres(dsn string, most int, common *standing) (*sql.DB, error) {
+	config, err := postgresConfig(dsn, common)
+	if err != nil {
+		return nil, err
+	}
+	inner := stdlib.GetConnector(*config, stdlib.OptionResetSession(func(_ context.Context, c *pgx.Conn) error {
+		if made(c.PgConn()) != common.era.Load() {
+			return driver.ErrBadConn
+		}
+		return nil
+	}))
 	pool := sql.OpenDB(connector{inner, common})
 	pool.SetMaxOpenConns(most)
 	pool.SetMaxIdleConns(most) // one that is closed takes its prepared statements with it
@@ -60,76 +100,20 @@ func openPostgres(dsn string, most int, common *standing) (*sql.DB, error) {
 	return pool, nil
 }
 
-// dialer hands the socket of a new connection to the connector that asked for it.
-type dialer struct{}
-
-type dialledKey struct{}
-
-// dialled is the socket of a connection that is being made.
-type dialled struct {
-	mu     sync.Mutex
-	socket net.Conn
-	over   bool
-}
-
-func (d *dialled) put(c net.Conn) {
-	d.mu.Lock()
-	defer d.mu.Unlock()
-	d.socket = c
-	if d.over {
-		_ = c.SetDeadline(time.Now())
-	}
-}
-
-// cut ends the making of the connection.
-func (d *dialled) cut() {
-	d.mu.Lock()
-	defer d.mu.Unlock()
-	d.over = true
-	if d.socket != nil {
-		_ = d.socket.SetDeadline(time.Now())
-	}
-}
-
-// Dial implements pq.Dialer.
-func (d dialer) Dial(network, address string) (net.Conn, error) { return net.Dial(network, address) }
-
-// DialTimeout implements pq.Dialer.
-func (d dialer) DialTimeout(network, address string, timeout time.Duration) (net.Conn, error) {
-	return net.DialTimeout(network, address, timeout)
-}
-
-// DialContext implements pq.DialerContext, which lib/pq prefers.
-func (d dialer) DialContext(ctx context.Context, network, address string) (net.Conn, error) {
-	c, err := new(net.Dialer).DialContext(ctx, network, address)
-	if d, ok := ctx.Value(dialledKey{}).(*dialled); ok && err == nil {
-		d.put(c)
-	}
-	return c, err
-}
-
 type connector struct {
-	*pq.Connector
+	driver.Connector
 	common *standing
 }
 
 // Connect implements driver.Connector.
 func (c connector) Connect(ctx context.Context) (driver.Conn, error) {
 	era := c.common.era.Load()
-	var d dialled
-	stop := context.AfterFunc(ctx, d.cut) // logging in, lib/pq heeds its own timeout alone
-	inner, err := c.Connector.Connect(context.WithValue(ctx, dialledKey{}, &d))
-	if !stop() && err == nil {
-		err = errors.Join(ctx.Err(), inner.Close())
-	}
+	conn, err := c.Connector.Connect(ctx)
 	if err != nil {
 		return nil, unreached{err}
 	}
-	full, ok := inner.(postgresConn)
-	if !ok || d.socket == nil {
-		return nil, errors.Join(errors.New("this version of lib/pq is not the one expected"), inner.Close())
-	}
-	return &conn{postgresConn: full, socket: d.socket, prepared: map[string]driver.Stmt{}, common: c.common, era: era}, nil
+	conn.(*stdlib.Conn).Conn().PgConn().CustomData()[eraKey] = era
+	return conn, nil
 }
 
 // unreached is what came up while a connection was made: nothing was asked yet.
@@ -138,151 +122,202 @@ type unreached struct{ error }
 // Unwrap gives the cause.
 func (u unreached) Unwrap() error { return u.error }
 
-// postgresConn is what a connection of lib/pq can do.
-type postgresConn interface {
-	driver.Conn
-	driver.ConnBeginTx
-	driver.ConnPrepareContext
-	driver.QueryerContext
-	driver.ExecerContext
-	driver.Pinger
-	driver.NamedValueChecker
-	driver.SessionResetter
-	driver.Validator
-}
-
-type conn struct {
-	postgresConn
-	socket   net.Conn
-	prepared map[string]driver.Stmt
-	common   *standing
-	era      int64
-	unfit    bool // it is not to be used again
-}
-
-// note looks at what a statement met, and decides whether the connection is used again.
-func (c *conn) note(err error) error {
-	switch state := postgresState(err); {
-	case state == "25006": // read only: it leads to a standby, or to one that was a primary
-		c.outdate()
-	case state == "0A000", state == "26000": // statements that a migration changed what they are about, or that a standby does not do
-		c.unfit = true
-	case strings.HasPrefix(state, "57P"), strings.HasPrefix(state, "08"), state == "25P03": // the server is going down, or ends the connection
-		c.unfit = true
-	}
-	return err
-}
-
-// outdate gives up the connection and all others that were made when it was, or before.
-func (c *conn) outdate() {
-	c.unfit = true
-	c.common.era.CompareAndSwap(c.era, c.era+1)
-}
-
-// usable tells whether the connection may be used again.
-func (c *conn) usable() bool { return !c.unfit && c.era == c.common.era.Load() }
-
-// ResetSession implements driver.SessionResetter; the pool asks before it gives the connection to somebody.
-func (c *conn) ResetSession(ctx context.Context) error {
-	if !c.usable() {
-		return driver.ErrBadConn
-	}
-	return c.postgresConn.ResetSession(ctx)
-}
-
-// IsValid implements driver.Validator; the pool asks when it is given the connection back.
-func (c *conn) IsValid() bool { return c.usable() && c.postgresConn.IsValid() }
-
-// watch cuts the connection a moment after ctx is over, until the function it gives is called.
-func (c *conn) watch(ctx context.Context) (done func()) {
-	stop := context.AfterFunc(ctx, func() { _ = c.socket.SetDeadline(time.Now().Add(grace)) })
-	return func() { stop() }
-}
-
 type onceKey struct{}
 
 // Once marks a context for statements whose text varies, so that they are not kept prepared.
 func Once(ctx context.Context) context.Context { return context.WithValue(ctx, onceKey{}, true) }
 
-// statement gives the prepared statement for a text; nil: it is to be run as it is.
-func (c *conn) statement(ctx context.Context, text string, args []driver.NamedValue) (driver.Stmt, error) {
-	if s, ok := c.prepared[text]; ok {
-		return s, nil
-	}
-	if len(args) == 0 || len(c.prepared) >= maxPrepared || ctx.Value(onceKey{}) != nil {
-		return nil, nil
-	}
-	s, err := c.PrepareContext(ctx, text)
-	if err == nil {
-		c.prepared[text] = s
-	}
-	return s, err
+// conversation is a transaction on a connection to PostgreSQL. What needs no answer of its own is sent with what comes next, so that a transaction
+// takes as many round trips as it reads.
+type conversation struct {
+	*sqlx.Conn
+	waiting    *pgx.Batch
+	committing bool // it cannot be told any more whether it happened
 }
 
-// QueryContext implements driver.QueryerContext.
-func (c *conn) QueryContext(ctx context.Context, text string, args []driver.NamedValue) (driver.Rows, error) {
-	defer c.watch(ctx)()
-	s, err := c.statement(ctx, text, args)
+func (d *DB) converse(ctx context.Context) (*conversation, error) {
+	var conn *sqlx.Conn
+	err := patiently(ctx, func() (err error) { conn, err = d.writes.Connx(ctx); return err })
 	if err != nil {
-		return nil, c.note(err)
+		return nil, err
 	}
-	if s == nil {
-		rows, err := c.postgresConn.QueryContext(ctx, text, args)
-		return rows, c.note(err)
-	}
-	rows, err := s.(driver.StmtQueryContext).QueryContext(ctx, args)
-	return rows, c.note(err)
+	c := &conversation{Conn: conn, waiting: &pgx.Batch{}}
+	c.waiting.Queue("BEGIN")
+	return c, nil
 }
 
-// ExecContext implements driver.ExecerContext.
-func (c *conn) ExecContext(ctx context.Context, text string, args []driver.NamedValue) (driver.Result, error) {
-	defer c.watch(ctx)()
-	s, err := c.statement(ctx, text, args)
-	if err != nil {
-		return nil, c.note(err)
-	}
-	if s == nil {
-		result, err := c.postgresConn.ExecContext(ctx, text, args)
-		return result, c.note(err)
-	}
-	result, err := s.(driver.StmtExecContext).ExecContext(ctx, args)
-	return result, c.note(err)
-}
+// later has a statement sent with the next one.
+func (c *conversation) later(query string, args []any) { c.waiting.Queue(query, args...) }
 
-// Ping implements driver.Pinger.
-func (c *conn) Ping(ctx context.Context) error {
-	defer c.watch(ctx)()
-	return c.postgresConn.Ping(ctx)
-}
-
-// BeginTx implements driver.ConnBeginTx. Committing and rolling back take no context, so the transaction's own watches over them.
-func (c *conn) BeginTx(ctx context.Context, o driver.TxOptions) (driver.Tx, error) {
-	done := c.watch(ctx)
-	inner, err := c.postgresConn.BeginTx(ctx, o)
-	if err != nil {
-		done()
-		if postgresState(err) == "0A000" { // "cannot set transaction read-write mode during recovery"
-			c.outdate()
+// send sends what waits, and the last of it with it, in one round trip, and has the last answer read.
+func (c *conversation) send(ctx context.Context, read func(answers pgx.BatchResults) error) error {
+	batch := c.waiting
+	c.waiting = &pgx.Batch{}
+	return c.Raw(func(conn any) (err error) {
+		answers := conn.(*stdlib.Conn).Conn().SendBatch(ctx, batch)
+		defer func() { err = cmp.Or(err, answers.Close()) }()
+		for range batch.Len() - 1 {
+			if _, err := answers.Exec(); err != nil {
+				return err
+			}
 		}
-		return nil, c.note(err)
+		return read(answers)
+	})
+}
+
+// flush sends what waits.
+func (c *conversation) flush(ctx context.Context) error {
+	if c.waiting.Len() == 0 {
+		return nil
 	}
-	return transaction{inner, c, done}, nil
+	return c.send(ctx, func(answers pgx.BatchResults) error {
+		_, err := answers.Exec()
+		return err
+	})
 }
 
-type transaction struct {
-	driver.Tx
-	on   *conn
-	done func()
+// exec runs a statement and gives the number of rows it touched.
+func (c *conversation) exec(ctx context.Context, query string, args []any) (n int64, err error) {
+	c.later(query, args)
+	err = c.send(ctx, func(answers pgx.BatchResults) error {
+		tag, err := answers.Exec()
+		n = tag.RowsAffected()
+		return err
+	})
+	return n, err
 }
 
-// Commit implements driver.Tx.
-func (t transaction) Commit() error {
-	defer t.done()
-	return t.on.note(t.Tx.Commit())
+// rows gives what is to be read of a query to f.
+func (c *conversation) rows(ctx context.Context, query string, args []any, f func(r rows) error) error {
+	c.later(query, args)
+	return c.send(ctx, func(answers pgx.BatchResults) error {
+		found, err := answers.Query()
+		if err != nil {
+			return err
+		}
+		defer found.Close()
+		return f(rows{found})
+	})
 }
 
-// Rollback implements driver.Tx.
-func (t transaction) Rollback() error {
-	defer t.done()
-	return t.Tx.Rollback()
+// rows are those of pgx as sqlx takes them.
+type rows struct{ pgx.Rows }
+
+// Columns gives their names.
+func (r rows) Columns() ([]string, error) {
+	names := make([]string, len(r.FieldDescriptions()))
+	for i, f := range r.FieldDescriptions() {
+		names[i] = f.Name
+	}
+	return names, nil
+}
+
+// Close ends reading.
+func (r rows) Close() error {
+	r.Rows.Close()
+	return nil
+}
+
+// all reads every row into a slice, as sqlx.Select does: what is no struct, or can scan itself, from the one column there is.
+func (r rows) all(to any) error {
+	list := reflect.ValueOf(to).Elem()
+	item := list.Type().Elem()
+	if item.Kind() == reflect.Struct && !reflect.PointerTo(item).Implements(scanner) && item != instant {
+		return sqlx.StructScan(r, to)
+	}
+	list.SetLen(0)
+	for r.Next() {
+		one := reflect.New(item)
+		if err := r.Scan(one.Interface()); err != nil {
+			return err
+		}
+		list.Set(reflect.Append(list, one.Elem()))
+	}
+	return r.Err()
+}
+
+// one reads one row, as sqlx.Get does; sql.ErrNoRows.
+func (r rows) one(to any) error {
+	list := reflect.New(reflect.SliceOf(reflect.TypeOf(to).Elem()))
+	if err := r.all(list.Interface()); err != nil {
+		return err
+	}
+	if list.Elem().Len() == 0 {
+		return sql.ErrNoRows
+	}
+	reflect.ValueOf(to).Elem().Set(list.Elem().Index(0))
+	return nil
+}
+
+var (
+	scanner = reflect.TypeFor[sql.Scanner]()
+	instant = reflect.TypeFor[time.Time]()
+)
+
+// commit sends what waits and commits, in one round trip.
+func (c *conversation) commit(ctx context.Context) error {
+	c.committing = true
+	c.waiting.Queue("COMMIT")
+	return c.send(ctx, func(answers pgx.BatchResults) error {
+		tag, err := answers.Exec()
+		if err == nil && tag.String() != "COMMIT" { // which is how it answers for a transaction that had failed
+			err = fmt.Errorf("the server answered %s", tag)
+		}
+		return err
+	})
+}
+
+// end rolls back what was not committed, and gives the connection back to its pool, which gives up one that is still in a transaction.
+func (c *conversation) end(ctx context.Context) {
+	_ = c.Raw(func(conn any) error {
+		inner := conn.(*stdlib.Conn).Conn()
+		if !inner.IsClosed() && inner.PgConn().TxStatus() != 'I' {
+			ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), rollbackTimeout)
+			defer cancel()
+			_, err := inner.Exec(ctx, "ROLLBACK")
+			return err
+		}
+		return nil
+	})
+	_ = c.Close()
+}
+
+// lost reports whether the connection broke before anybody asked for the transaction to be committed, so that it surely did not happen.
+func (c *conversation) lost() (lost bool) {
+	_ = c.Raw(func(conn any) error {
+		lost = conn.(*stdlib.Conn).Conn().IsClosed()
+		return nil
+	})
+	return lost && !c.committing
+}
+
+// arrays rewrites a query whose lists stand as "IN (?)" so that each is one array: its text is the same however many there are in them.
+func arrays(query string, args []any) string {
+	var out strings.Builder
+	for _, arg := range args {
+		at := strings.IndexByte(query, '?')
+		if at < 0 {
+			break
+		}
+		if isList(arg) {
+			head := strings.TrimSuffix(query[:at], "IN (")
+			if negated := strings.TrimSuffix(head, "NOT "); negated != head {
+				out.WriteString(negated + "<> ALL (?")
+			} else {
+				out.WriteString(head + "= ANY (?")
+			}
+		} else {
+			out.WriteString(query[:at+1])
+		}
+		query = query[at+1:]
+	}
+	return out.String() + query
+}
+
+func isList(arg any) bool {
+	if _, bytes := arg.([]byte); bytes {
+		return false
+	}
+	t := reflect.TypeOf(arg)
+	return t != nil && t.Kind() == reflect.Slice
 }

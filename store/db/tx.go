@@ -6,9 +6,9 @@ import (
 	"errors"
 	"fmt"
 	"math/rand/v2"
-	"strings"
 	"time"
 
+	"github.com/jackc/pgx/v5"
 	"github.com/jmoiron/sqlx"
 	"github.com/sethvargo/go-retry"
 
@@ -19,10 +19,12 @@ import (
 type Tx struct {
 	*DB
 	on interface {
-		sqlx.ExtContext
+		sqlx.QueryerContext
+		sqlx.ExecerContext
 		Rebind(query string) string
 	}
-	pending map[int]bool // partitions in which deliveries became pending
+	talk    *conversation // a transaction on PostgreSQL; nil: anything else
+	pending map[int]bool  // partitions in which deliveries became pending
 	marks   map[any]bool
 }
 
@@ -48,7 +50,7 @@ func (d *DB) Write(ctx context.Context, f func(ctx context.Context, q *Tx) error
 	}
 	err := retry.Do(ctx, conflictBackoff(), func(ctx context.Context) error {
 		err := d.transact(ctx, f)
-		if repeatable(err) {
+		if repeatable(err) || errors.Is(err, errLost) {
 			return retry.RetryableError(err)
 		}
 		return err
@@ -70,9 +72,14 @@ func conflictBackoff() retry.Backoff {
 	}))
 }
 
+// errLost tells that the connection broke while a transaction could not have happened yet.
+var errLost = errors.New("the connection was lost")
+
 func (d *DB) transact(ctx context.Context, f func(ctx context.Context, q *Tx) error) error {
-	var tx *sqlx.Tx
-	err := patiently(ctx, func() (err error) { tx, err = d.writes.BeginTxx(ctx, nil); return err })
+	if d.dialect == migrations.PostgreSQL {
+		return d.transactOnPostgres(ctx, f)
+	}
+	tx, err := d.writes.BeginTxx(ctx, nil)
 	if err != nil {
 		return fmt.Errorf("begin: %w", err)
 	}
@@ -81,18 +88,30 @@ func (d *DB) transact(ctx context.Context, f func(ctx context.Context, q *Tx) er
 	if err := f(context.WithValue(ctx, txKey{d}, q), q); err != nil {
 		return err
 	}
-	if err := q.sendNotifications(ctx); err != nil {
-		return err
-	}
 	if err := tx.Commit(); err != nil {
 		return fmt.Errorf("commit: %w", err)
 	}
-	if !q.onPostgreSQL() {
-		for part := range q.pending {
-			d.notifier.wake(part)
-		}
+	for part := range q.pending {
+		d.notifier.wake(part)
 	}
 	return nil
+}
+
+func (d *DB) transactOnPostgres(ctx context.Context, f func(ctx context.Context, q *Tx) error) error {
+	c, err := d.converse(ctx)
+	if err != nil {
+		return fmt.Errorf("begin: %w", err)
+	}
+	defer c.end(ctx)
+	q := &Tx{DB: d, on: c.Conn, talk: c, pending: map[int]bool{}, marks: map[any]bool{}}
+	if err = f(context.WithValue(ctx, txKey{d}, q), q); err == nil {
+		q.sendNotifications()
+		err = Wrap("commit", c.commit(ctx))
+	}
+	if err != nil && c.lost() {
+		err = fmt.Errorf("%w: %w", errLost, err)
+	}
+	return err
 }
 
 // Read runs f in the transaction that ctx carries, or without one.
@@ -111,9 +130,43 @@ func (d *DB) Read(ctx context.Context, f func(q *Tx) error) error {
 // Reader is for single reads, each of which sees the last commit.
 func (d *DB) Reader() *Tx { return &Tx{DB: d, on: patient{d.reads}} }
 
+// as gives a statement as its database takes it, and whether it goes into a conversation: what is not kept prepared cannot.
+func (q *Tx) as(ctx context.Context, query string, args []any) (string, []any, bool, error) {
+	if !q.onPostgreSQL() {
+		return query, args, false, nil
+	}
+	query = q.on.Rebind(query)
+	if ctx.Value(onceKey{}) == nil {
+		return query, args, q.talk != nil, nil
+	}
+	if q.talk != nil {
+		if err := q.talk.flush(ctx); err != nil {
+			return "", nil, false, err
+		}
+	}
+	return query, append([]any{pgx.QueryExecModeDescribeExec}, args...), false, nil
+}
+
+// Statement runs f, which makes one statement that changes something: it needs no transaction around it.
+func (d *DB) Statement(ctx context.Context, f func(q *Tx) error) error {
+	if err := d.watch.Allow(); err != nil {
+		return TranslateError(err)
+	}
+	err := f(&Tx{DB: d, on: patient{d.writes}})
+	d.saw(err)
+	return TranslateError(err)
+}
+
 // Get reads one row; sql.ErrNoRows when there is none.
 func (q *Tx) Get(ctx context.Context, to any, query string, args ...any) error {
-	return sqlx.GetContext(ctx, q.on, to, q.on.Rebind(query), args...)
+	query, args, talking, err := q.as(ctx, query, args)
+	switch {
+	case err != nil:
+		return err
+	case talking:
+		return q.talk.rows(ctx, query, args, func(r rows) error { return r.one(to) })
+	}
+	return sqlx.GetContext(ctx, q.on, to, query, args...)
 }
 
 // Find is get that reports whether there is a row.
@@ -127,97 +180,67 @@ func (q *Tx) Find(ctx context.Context, to any, query string, args ...any) (bool,
 
 // All reads rows into a slice.
 func (q *Tx) All(ctx context.Context, to any, query string, args ...any) error {
-	return sqlx.SelectContext(ctx, q.on, to, q.on.Rebind(query), args...)
+	query, args, talking, err := q.as(ctx, query, args)
+	switch {
+	case err != nil:
+		return err
+	case talking:
+		return q.talk.rows(ctx, query, args, func(r rows) error { return r.all(to) })
+	}
+	return sqlx.SelectContext(ctx, q.on, to, query, args...)
 }
 
-// AllIn is all for a query with lists among its arguments.
+// in gives a statement in which lists among the arguments stand as "IN (?)" as its database takes it.
+func (q *Tx) in(query string, args []any) (string, []any, error) {
+	if q.onPostgreSQL() {
+		return arrays(query, args), args, nil
+	}
+	return sqlx.In(query, args...)
+}
+
+// AllIn is all for a query with lists among its arguments, each as "IN (?)".
 func (q *Tx) AllIn(ctx context.Context, to any, query string, args ...any) error {
-	query, args, err := sqlx.In(query, args...)
+	query, args, err := q.in(query, args)
 	if err != nil {
 		return err
 	}
-	return q.All(Once(ctx), to, query, args...)
+	return q.All(ctx, to, query, args...)
 }
 
 // Exec runs a statement and gives the number of rows it touched.
 func (q *Tx) Exec(ctx context.Context, query string, args ...any) (int64, error) {
-	result, err := q.on.ExecContext(ctx, q.on.Rebind(query), args...)
+	query, args, talking, err := q.as(ctx, query, args)
+	switch {
+	case err != nil:
+		return 0, err
+	case talking:
+		return q.talk.exec(ctx, query, args)
+	}
+	result, err := q.on.ExecContext(ctx, query, args...)
 	if err != nil {
 		return 0, err
 	}
 	return result.RowsAffected()
 }
 
-// ExecIn is exec for a statement with lists among its arguments.
+// ExecIn is exec for a statement with lists among its arguments, each as "IN (?)".
 func (q *Tx) ExecIn(ctx context.Context, query string, args ...any) (int64, error) {
-	query, args, err := sqlx.In(query, args...)
+	query, args, err := q.in(query, args)
 	if err != nil {
 		return 0, err
 	}
-	return q.Exec(Once(ctx), query, args...)
+	return q.Exec(ctx, query, args...)
 }
 
-// MaxParameters keeps one statement well below what either database takes (SQLite: 32,766).
-const MaxParameters = 10_000
-
-// Expr is a value that the database works out, with a ? for each of its arguments.
-type Expr struct {
-	SQL  string
-	Args []any
-}
-
-// tupleOf gives a row as a statement has it, and its arguments.
-func tupleOf(row []any) (text string, args []any) {
-	marks := make([]string, len(row))
-	for i, value := range row {
-		if e, ok := value.(Expr); ok {
-			marks[i], args = e.SQL, append(args, e.Args...)
-		} else {
-			marks[i], args = "?", append(args, value)
-		}
+// Later runs a statement of which nothing needs to be known but that it succeeds. In a transaction on PostgreSQL it is sent together with what comes
+// next, which is then what fails where it does: with the next statement that is read or counted, or with the commit.
+func (q *Tx) Later(ctx context.Context, query string, args ...any) error {
+	if q.talk != nil {
+		q.talk.later(q.on.Rebind(query), args)
+		return nil
 	}
-	return "(" + strings.Join(marks, ", ") + ")", args
-}
-
-// Insert adds rows with as few statements as possible; into names the table and its columns. A value may be an Expr, with the same text in
-// every row.
-func (q *Tx) Insert(ctx context.Context, into string, rows [][]any) error {
-	return insert(ctx, into, rows, func(ctx context.Context, statement string, args []any) error {
-		_, err := q.Exec(ctx, statement, args...)
-		return err
-	})
-}
-
-// InsertReturning is Insert that goes on with rest after the rows, and gives the texts that this returns.
-func (q *Tx) InsertReturning(ctx context.Context, into string, rows [][]any, rest string) (list []string, err error) {
-	err = insert(ctx, into, rows, func(ctx context.Context, statement string, args []any) error {
-		var some []string
-		err := q.All(ctx, &some, statement+" "+rest, args...)
-		list = append(list, some...)
-		return err
-	})
-	return list, err
-}
-
-func insert(ctx context.Context, into string, rows [][]any, run func(ctx context.Context, statement string, args []any) error) error {
-	for len(rows) > 0 {
-		tuple, args := tupleOf(rows[0])
-		n := min(len(rows), MaxParameters/len(args))
-		for _, row := range rows[1:n] {
-			_, more := tupleOf(row)
-			args = append(args, more...)
-		}
-		statement := "INSERT INTO " + into + " VALUES " + strings.Repeat(tuple+", ", n-1) + tuple
-		use := ctx
-		if n > 1 {
-			use = Once(ctx)
-		}
-		if err := run(use, statement, args); err != nil {
-			return fmt.Errorf("insert into %s: %w", into, err)
-		}
-		rows = rows[n:]
-	}
-	return nil
+	_, err := q.Exec(ctx, query, args...)
+	return err
 }
 
 // NotifyPending tells every process, when the transaction commits, that deliveries became pending in the partition.
@@ -233,7 +256,11 @@ func (q *Tx) onPostgreSQL() bool { return q.dialect == migrations.PostgreSQL }
 
 // Texts reads rows of texts.
 func (q *Tx) Texts(ctx context.Context, query string, args ...any) (list [][]string, err error) {
-	rows, err := q.on.QueryxContext(ctx, q.on.Rebind(query), args...)
+	query, args, _, err = q.as(Once(ctx), query, args)
+	if err != nil {
+		return nil, err
+	}
+	rows, err := q.on.QueryxContext(ctx, query, args...)
 	if err != nil {
 		return nil, err
 	}

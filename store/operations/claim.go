@@ -28,11 +28,30 @@ func (l *Log) untilTaken(ctx context.Context, f func(ctx context.Context, q *db.
 
 // Claim inserts the operation, or gives the one that has its key: see desk.Ledger.
 func (l *Log) Claim(ctx context.Context, op desk.Operation, prepare func(*desk.Operation) error) (claimed desk.Operation, fresh bool, err error) {
+	if claimed, fresh, err = l.claimNew(ctx, op, prepare); err != nil || fresh {
+		return claimed, fresh, err
+	}
 	err = l.untilTaken(ctx, func(ctx context.Context, q *db.Tx) (err error) {
 		claimed, fresh, err = l.claim(ctx, q, op, prepare)
 		return err
 	})
 	return claimed, fresh, err
+}
+
+// claimNew claims, with one statement, what nobody has claimed; not fresh: somebody has, or it takes more than that. An opening does, because a number
+// that is drawn for nothing leaves a gap.
+func (l *Log) claimNew(ctx context.Context, op desk.Operation, prepare func(*desk.Operation) error) (claimed desk.Operation, added bool, err error) {
+	if op.Kind != desk.KindHandle || l.db.Carried(ctx) != nil {
+		return op, false, nil
+	}
+	if err := prepare(&op); err != nil {
+		return op, false, err
+	}
+	err = l.db.Statement(ctx, func(q *db.Tx) (err error) {
+		added, err = l.insert(ctx, q, op)
+		return err
+	})
+	return op, added, err
 }
 
 func (l *Log) claim(ctx context.Context, q *db.Tx, op desk.Operation, prepare func(*desk.Operation) error) (desk.Operation, bool, error) {

@@ -171,7 +171,7 @@ func (l *Log) MarkDone(ctx context.Context, q *db.Tx, op desk.Operation) error {
 		body = vault.EncryptedMark + l.vault.Encrypt(body, op.ID)
 	}
 	// Without its MAC it cannot be passed off as one that is under way, or did not happen.
-	_, err := q.Exec(ctx, `UPDATE operations SET state = 'done', status = ?, body = ?, code = '', why = '', seal = '', ended_at = ? WHERE id = ? AND state <> 'done'`,
+	err := q.Later(ctx, `UPDATE operations SET state = 'done', status = ?, body = ?, code = '', why = '', seal = '', ended_at = ? WHERE id = ? AND state <> 'done'`,
 		op.Answer.Status, body, db.At(q.Now()), op.ID)
 	if err != nil {
 		return fmt.Errorf("end operation: %w", err)

@@ -23,7 +23,7 @@ import (
 	"syscall"
 	"time"
 
-	_ "github.com/lib/pq"
+	_ "github.com/jackc/pgx/v5/stdlib"
 )
 
 // ErrNoPostgreSQL means that the machine has no PostgreSQL server binaries.
@@ -260,7 +260,7 @@ func (c *Cluster) Close() error {
 	return nil
 }
 
-// CreateDatabase makes a new, empty database and returns its address as lib/pq and libpq read it.
+// CreateDatabase makes a new, empty database and returns its address as pgx and libpq read it.
 func (c *Cluster) CreateDatabase(ctx context.Context) (dsn string, err error) {
 	// template0 has no connections by rule, so that several tests can copy it at once.
 	return c.copy(ctx, "template0")
@@ -280,7 +280,7 @@ func (c *Cluster) drop(ctx context.Context, dsn string) error {
 }
 
 func (c *Cluster) execute(ctx context.Context, statement string, into ...any) error {
-	db, err := sql.Open("postgres", c.dsn("postgres"))
+	db, err := sql.Open("pgx", c.dsn("postgres"))
 	if err != nil {
 		return err
 	}

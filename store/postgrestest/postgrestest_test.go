@@ -44,7 +44,7 @@ func live(end string) {
 		fmt.Println(err)
 		os.Exit(1)
 	}
-	db, err := sql.Open("postgres", dsn)
+	db, err := sql.Open("pgx", dsn)
 	if err != nil {
 		fmt.Println(err)
 		os.Exit(1)
@@ -97,7 +97,7 @@ func TestCopiesOfATemplate(t *testing.T) {
 	filled := 0
 	template := postgrestest.Template{Fill: func(dsn string) error {
 		filled++
-		db, err := sql.Open("postgres", dsn)
+		db, err := sql.Open("pgx", dsn)
 		if err != nil {
 			return err
 		}
@@ -279,7 +279,7 @@ func (d database) Get(to any, query string) error { return d.QueryRow(query).Sca
 
 func open(t *testing.T, dsn string) database {
 	t.Helper()
-	db, err := sql.Open("postgres", dsn)
+	db, err := sql.Open("pgx", dsn)
 	require.NoError(t, err)
 	t.Cleanup(func() { _ = db.Close() })
 	return database{db}

@@ -48,7 +48,7 @@ var template = postgrestest.Template{Fill: migrate}
 // Raw is a connection to a database by its address, for looking at what a store does not show. It is closed when the test ends.
 func Raw(t testing.TB, dsn string) *sql.DB {
 	t.Helper()
-	driver := "postgres"
+	driver := "pgx"
 	if file, ok := strings.CutPrefix(dsn, "sqlite:"); ok {
 		driver, dsn = "sqlite", "file:"+(&url.URL{Path: file}).EscapedPath()
 	}

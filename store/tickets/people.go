@@ -3,7 +3,6 @@ package tickets
 import (
 	"context"
 	"slices"
-	"strings"
 
 	"signalbox/store/db"
 	"signalbox/store/outbox"
@@ -31,7 +30,7 @@ func (p *Projections) updatePeople(ctx context.Context, q *db.Tx, steps []outbox
 	was, is := steps[0].Before.Approvers(), last.Approvers()
 	if !slices.Equal(was, is) {
 		if len(was) > 0 {
-			if _, err := q.Exec(ctx, `DELETE FROM people WHERE ticket_id = ? AND part = 'approver'`, last.ID); err != nil {
+			if err := q.Later(ctx, `DELETE FROM people WHERE ticket_id = ? AND part = 'approver'`, last.ID); err != nil {
 				return db.Wrap("clear who is asked to approve", err)
 			}
 		}
@@ -39,24 +38,8 @@ func (p *Projections) updatePeople(ctx context.Context, q *db.Tx, steps []outbox
 			add(person, ticket.PartApprover, last.Seq)
 		}
 	}
-	return p.insertPeople(ctx, q, rows)
-}
-
-// insertPeople inserts people; who has the part already keeps the place that comes with it.
-func (p *Projections) insertPeople(ctx context.Context, q *db.Tx, rows [][]any) error {
-	const tuple = "(?, ?, ?, ?, ?)"
-	for chunk := range slices.Chunk(rows, db.MaxParameters/5) {
-		use := ctx
-		if len(chunk) > 1 {
-			use = db.Once(ctx)
-		}
-		_, err := q.Exec(use, `INSERT INTO people (tenant, person, part, ticket_id, seq) VALUES `+strings.Repeat(tuple+", ", len(chunk)-1)+tuple+
-			` ON CONFLICT (tenant, person, part, ticket_id) DO NOTHING`, slices.Concat(chunk...)...)
-		if err != nil {
-			return db.Wrap("insert people", err)
-		}
-	}
-	return nil
+	// Who has the part already keeps the place that comes with it.
+	return q.InsertMissing(ctx, `people (tenant, person, part, ticket_id, seq)`, rows)
 }
 
 // updateEndedAt keeps when the ticket ended, for those who look for it by that.
@@ -68,6 +51,5 @@ func (p *Projections) updateEndedAt(ctx context.Context, q *db.Tx, before, after
 	if was == is || was != nil && is != nil && was.Equal(*is) {
 		return nil
 	}
-	_, err := q.Exec(ctx, `UPDATE tickets SET ended_at = ? WHERE id = ?`, db.AtOrNil(is), after.ID)
-	return db.Wrap("keep the end", err)
+	return db.Wrap("keep the end", q.Later(ctx, `UPDATE tickets SET ended_at = ? WHERE id = ?`, db.AtOrNil(is), after.ID))
 }

@@ -115,7 +115,7 @@ func (p *Projections) updateTicket(ctx context.Context, q *db.Tx, t ticket.Ticke
 	if err != nil {
 		return fmt.Errorf("write a ticket: %w", err)
 	}
-	_, err = q.Exec(ctx, `UPDATE tickets SET open = ?, phase = ?, origin = ?, service = ?, assignee = ?, updated_at = ?, seq = ?, state = ?, chain = ?
+	err = q.Later(ctx, `UPDATE tickets SET open = ?, phase = ?, origin = ?, service = ?, assignee = ?, updated_at = ?, seq = ?, state = ?, chain = ?
 		WHERE id = ?`,
 		t.Status.Open(), t.Phase(), t.Origin, t.Service, t.Assignee, db.At(t.UpdatedAt), t.Seq, string(state), tip, t.ID)
 	return db.Wrap("update the row", err)

@@ -133,7 +133,7 @@ func (p *Projections) replaceRelations(ctx context.Context, q *db.Tx, before, t 
 		}
 		if !had[head.Type] {
 			// Nothing to empty.
-		} else if _, err := q.Exec(ctx, `DELETE FROM relations WHERE ticket_id = ? AND type = ?`, t.ID, head.Type); err != nil {
+		} else if err := q.Later(ctx, `DELETE FROM relations WHERE ticket_id = ? AND type = ?`, t.ID, head.Type); err != nil {
 			return db.Wrap("empty a relation", err)
 		}
 		for place, item := range content {
@@ -145,7 +145,7 @@ func (p *Projections) replaceRelations(ctx context.Context, q *db.Tx, before, t 
 
 // upsertMessage writes a message down, or its edit.
 func (p *Projections) upsertMessage(ctx context.Context, q *db.Tx, id int64, m ticket.Message, e ticket.Event) error {
-	_, err := q.Exec(ctx, `INSERT INTO messages (ticket_id, id, seq, author, content, created_at, updated_at) VALUES (?, ?, ?, ?, ?, ?, ?)
+	err := q.Later(ctx, `INSERT INTO messages (ticket_id, id, seq, author, content, created_at, updated_at) VALUES (?, ?, ?, ?, ?, ?, ?)
 		ON CONFLICT (ticket_id, id) DO UPDATE SET author = excluded.author, content = excluded.content, updated_at = excluded.updated_at`,
 		id, m.ID, e.Seq, m.Author, m.Content, db.At(e.At), db.At(e.At))
 	return db.Wrap("write a message", err)
@@ -158,7 +158,7 @@ func (p *Projections) updateWaiting(ctx context.Context, q *db.Tx, before, after
 		return nil
 	}
 	if len(was) > 0 {
-		if _, err := q.Exec(ctx, `DELETE FROM waiting WHERE ticket_id = ?`, after.ID); err != nil {
+		if err := q.Later(ctx, `DELETE FROM waiting WHERE ticket_id = ?`, after.ID); err != nil {
 			return db.Wrap("clear who is asked", err)
 		}
 	}

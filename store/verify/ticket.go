@@ -246,7 +246,7 @@ func (i *inspection) compareLists(ctx context.Context, q *db.Tx) error {
 	} {
 		var rows []struct {
 			Tenant string `db:"tenant"`
-			Value  string `db:"value"`
+			Value  []byte `db:"value"` // words are kept as bytes
 		}
 		if err := q.All(ctx, &rows, `SELECT tenant, `+side.column+` AS value FROM `+side.table+` WHERE ticket_id = ?`, i.row.ID); err != nil {
 			return db.Wrap("list "+side.table, err)
@@ -257,7 +257,7 @@ func (i *inspection) compareLists(ctx context.Context, q *db.Tx) error {
 		}
 		same := len(rows) == len(want)
 		for _, r := range rows {
-			same = same && r.Tenant == i.state.Tenant && want[r.Value]
+			same = same && r.Tenant == i.state.Tenant && want[string(r.Value)]
 		}
 		if !same {
 			i.fault("%s", side.fault)

@@ -50,7 +50,7 @@ func startTwins(t testing.TB, more ...string) *twins {
 	w.apis[0] = p.apis
 	w.start(t, 1)
 	var err error
-	w.db, err = sql.Open("postgres", dsn)
+	w.db, err = sql.Open("pgx", dsn)
 	require.NoError(t, err)
 	t.Cleanup(func() { require.NoError(t, w.db.Close()) })
 	w.temporal = dialTemporal(t, p.temporal.address, p.namespace)

@@ -154,7 +154,7 @@ func TestTheMasterKeyIsReplacedUnderASystemAtWork(t *testing.T) {
 	code, out = p.migrate(t, "verify")
 	require.Zero(t, code, out)
 	require.Regexp(t, `[1-9][0-9]* tickets, [1-9][0-9]* rows of timelines \(0 taken in later\), 0 ids without a ticket; 0 faults, 0 unchained`, out)
-	db, err := sql.Open("postgres", dsn)
+	db, err := sql.Open("pgx", dsn)
 	require.NoError(t, err)
 	defer db.Close()
 	_, err = db.Exec(`UPDATE events SET actor = 'nobody' WHERE ticket_id = 2 AND seq = 1`)

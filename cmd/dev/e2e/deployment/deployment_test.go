@@ -287,7 +287,7 @@ func TestDatabaseIsSetUpWithOrdinaryRoles(t *testing.T) {
 		{"signalbox", `it's "one"`, "signalbox"}, {"temporal", "other", "temporal"}, {"temporal", "other", "temporal_visibility"},
 	} {
 		address.User, address.Path = url.UserPassword(c.role, c.password), "/"+c.database
-		db, err := sql.Open("postgres", address.String())
+		db, err := sql.Open("pgx", address.String())
 		require.NoError(t, err)
 		defer db.Close()
 		var super string
