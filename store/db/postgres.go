@@ -86,13 +86,7 @@ func openPostgres(dsn string, most int, common *standing) (*sql.DB, error) {
 	if err != nil {
 		return nil, err
 	}
-	inner := stdlib.GetConnector(*config, stdlib.OptionResetSession(func(_ context.Context, c *pgx.Conn) error {
-		if made(c.PgConn()) != common.era.Load() {
-			return driver.ErrBadConn
-		}
-		return nil
-	}))
-	pool := sql.OpenDB(connector{inner, common})
+	pool := sql.OpenDB(connector{stdlib.GetConnector(*config), common})
 	pool.SetMaxOpenConns(most)
 	pool.SetMaxIdleConns(most) // one that is closed takes its prepared statements with it
 	pool.SetConnMaxLifetime(lifetime)
@@ -108,12 +102,33 @@ type connector struct {
 // Connect implements driver.Connector.
 func (c connector) Connect(ctx context.Context) (driver.Conn, error) {
 	era := c.common.era.Load()
-	conn, err := c.Connector.Connect(ctx)
+	inner, err := c.Connector.Connect(ctx)
 	if err != nil {
 		return nil, unreached{err}
 	}
-	conn.(*stdlib.Conn).Conn().PgConn().CustomData()[eraKey] = era
-	return conn, nil
+	made := &conn{inner.(*stdlib.Conn), c.common}
+	made.Conn.Conn().PgConn().CustomData()[eraKey] = era
+	return made, nil
+}
+
+// conn is a connection of the pool.
+type conn struct {
+	*stdlib.Conn
+	common *standing
+}
+
+// IsValid implements driver.Validator; the pool asks when it is given the connection back. One that is still in a transaction is given up.
+func (c *conn) IsValid() bool {
+	inner := c.Conn.Conn().PgConn()
+	return !inner.IsClosed() && inner.TxStatus() == 'I' && made(inner) == c.common.era.Load()
+}
+
+// ResetSession implements driver.SessionResetter; the pool asks before it gives the connection to somebody.
+func (c *conn) ResetSession(ctx context.Context) error {
+	if !c.IsValid() {
+		return driver.ErrBadConn
+	}
+	return c.Conn.ResetSession(ctx)
 }
 
 // unreached is what came up while a connection was made: nothing was asked yet.
@@ -153,8 +168,8 @@ func (c *conversation) later(query string, args []any) { c.waiting.Queue(query, 
 func (c *conversation) send(ctx context.Context, read func(answers pgx.BatchResults) error) error {
 	batch := c.waiting
 	c.waiting = &pgx.Batch{}
-	return c.Raw(func(conn any) (err error) {
-		answers := conn.(*stdlib.Conn).Conn().SendBatch(ctx, batch)
+	return c.Raw(func(at any) (err error) {
+		answers := at.(*conn).Conn.Conn().SendBatch(ctx, batch)
 		defer func() { err = cmp.Or(err, answers.Close()) }()
 		for range batch.Len() - 1 {
 			if _, err := answers.Exec(); err != nil {
@@ -269,8 +284,8 @@ func (c *conversation) commit(ctx context.Context) error {
 
 // end rolls back what was not committed, and gives the connection back to its pool, which gives up one that is still in a transaction.
 func (c *conversation) end(ctx context.Context) {
-	_ = c.Raw(func(conn any) error {
-		inner := conn.(*stdlib.Conn).Conn()
+	_ = c.Raw(func(at any) error {
+		inner := at.(*conn).Conn.Conn()
 		if !inner.IsClosed() && inner.PgConn().TxStatus() != 'I' {
 			ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), rollbackTimeout)
 			defer cancel()
@@ -284,8 +299,8 @@ func (c *conversation) end(ctx context.Context) {
 
 // lost reports whether the connection broke before anybody asked for the transaction to be committed, so that it surely did not happen.
 func (c *conversation) lost() (lost bool) {
-	_ = c.Raw(func(conn any) error {
-		lost = conn.(*stdlib.Conn).Conn().IsClosed()
+	_ = c.Raw(func(at any) error {
+		lost = at.(*conn).Conn.Conn().IsClosed()
 		return nil
 	})
 	return lost && !c.committing

@@ -8,5 +8,5 @@
 //
 // Redundant conditions: "state = 'pending' AND state IN ('pending', 'parked')" and the like are both those of a partial index (deliveries_waiting) and what is meant;
 // db.Following is spelled like the indexes subscriptions_shape and subscriptions_selector; ended_at IS NOT NULL is that of deliveries_over. Pending's text varies with the lanes that are busy, and
-// then runs with db.Once; with lists, AllIn and ExecIn do.
+// then runs with db.Once.
 package outbox
