@@ -162,7 +162,7 @@ func (refusingLedger) Close(context.Context, string, desk.OperationState, string
 
 type refusingEngine struct{ desk.Engine }
 
-func (refusingEngine) Update(context.Context, ticket.Identity, int, ticket.Command) ([]ticket.Event, error) {
+func (refusingEngine) Update(context.Context, ticket.Identity, int, desk.Seen, ticket.Command) ([]ticket.Event, error) {
 	return nil, ticket.Refuse(ticket.Conflict, "not now")
 }
 

@@ -134,7 +134,7 @@ func (d *Desk) Open(ctx context.Context, r Request, o Opening) (Reply, error) {
 		// The ticket is found by its UUID for ever, longer than claims are kept.
 		t, err := d.ledger.Ticket(ctx, r.App.Tenant, id)
 		if !ticket.Is(err, ticket.NotFound) {
-			if err != nil {
+			if err != nil && !errors.Is(err, ErrInDoubt) {
 				return Reply{}, refusal(step("read the ticket", err))
 			}
 			return Reply{Answer: o.Answer(t.Identity), Replayed: true}, nil
@@ -188,7 +188,8 @@ func (d *Desk) Handle(ctx context.Context, r Request, h Handling) (Reply, error)
 		}
 	}
 	t, err := d.ledger.Ticket(ctx, r.App.Tenant, h.Ticket)
-	if err != nil {
+	inDoubt := errors.Is(err, ErrInDoubt) // who repeats a request hears what was answered before, and nobody else anything
+	if err != nil && !inDoubt {
 		return Reply{}, refusal(step("read the ticket", err))
 	}
 	if h.Complete != nil {
@@ -204,6 +205,9 @@ func (d *Desk) Handle(ctx context.Context, r Request, h Handling) (Reply, error)
 	}
 	op := d.operation(r, KindHandle)
 	op.Ticket, op.Answer = t.Identity, h.Answer
+	if inDoubt {
+		t = ticket.Ticket{} // it is read again, once the operation is claimed
+	}
 	return d.carry(ctx, op, h.Gate, t, func(op *Operation) error {
 		c.Operation = op.ID
 		op.Command = &c
@@ -232,6 +236,11 @@ func (d *Desk) carry(ctx context.Context, op Operation, gate Gate, t ticket.Tick
 		op.Lease = d.opts.Now().Add(d.opts.Lease) // settling may have taken its time
 		claimed, fresh, err := d.ledger.Claim(ctx, op, prepare)
 		switch {
+		case errors.Is(err, ErrCounters):
+			if err := d.advance(ctx); err != nil {
+				return Reply{}, unavailable(step("ask which numbers were drawn", err))
+			}
+			continue
 		case err != nil:
 			if why := ticket.AsError(err); why == nil || why.Code == ticket.Unavailable {
 				// It may have been claimed all the same, and nobody works on it. One that was taken up again has another's ID.
@@ -239,7 +248,12 @@ func (d *Desk) carry(ctx context.Context, op Operation, gate Gate, t ticket.Tick
 			}
 			return Reply{}, refusal(step("claim the operation", err))
 		case fresh:
-			return d.do(ctx, claimed, gate, t, claimed.ID != op.ID)
+			reply, err := d.do(ctx, claimed, gate, t, claimed.ID != op.ID)
+			if errors.Is(err, errNumberTaken) && ctx.Err() == nil {
+				op.ID, gate = d.opts.NewID(), nil // it was let through
+				continue
+			}
+			return reply, err
 		case claimed.State == Done:
 			return Reply{Answer: claimed.Answer, Replayed: true}, nil
 		}
@@ -262,6 +276,26 @@ func (d *Desk) giveBack(ctx context.Context, operation string, lease time.Time) 
 	if err := d.ledger.Expire(tidy, operation, lease); err != nil {
 		d.opts.Log.Warn("operation.expire", "operation", operation, "error", err)
 	}
+}
+
+// errNumberTaken tells that the number of an opening is that of another ticket, which the database does not know of; the key is free again.
+var errNumberTaken = fmt.Errorf("%w: its number was another ticket's", ticket.Refuse(ticket.Unavailable, "the service cannot do this now; repeat the request with the same key"))
+
+// clockMargin is how far the clocks of those who open tickets and that of Temporal may be apart.
+const clockMargin = 2 * time.Minute
+
+// advance asks Temporal what was drawn that the database may have forgotten.
+func (d *Desk) advance(ctx context.Context) error {
+	since, err := d.ledger.LastOpened(ctx)
+	if err != nil {
+		return err
+	}
+	drawn, err := d.engine.Drawn(ctx, since.Add(-clockMargin))
+	if err != nil {
+		return err
+	}
+	d.opts.Log.Info("counters.advance", "since", since, "id", drawn.ID, "counters", len(drawn.Counters))
+	return d.ledger.Advance(ctx, drawn)
 }
 
 // do performs a claimed operation and writes down what happened; again tells that somebody has tried before.
@@ -290,6 +324,12 @@ func (d *Desk) do(ctx context.Context, op Operation, gate Gate, t ticket.Ticket,
 	// What is known now must be written down even if the caller has gone or its time is up.
 	tidy, cancel := context.WithTimeout(context.WithoutCancel(ctx), d.opts.Tidying)
 	defer cancel()
+	if op.Kind == KindOpen && errors.Is(err, ErrGone) {
+		if err := d.ledger.Close(tidy, op.ID, Refused, "its number was another ticket's"); err == nil {
+			d.opts.Log.Warn("number.taken", "operation", op.ID, "number", op.Ticket.Number)
+			return Reply{}, errNumberTaken
+		}
+	}
 	if why, refusal := err, ticket.AsError(err); refusal != nil && (idle || refusal.Code != ticket.Unavailable) {
 		if err := d.ledger.Close(tidy, op.ID, Refused, refusal.Error()); err != nil {
 			d.opts.Log.Warn("operation.close", "operation", op.ID, "error", err)
@@ -355,10 +395,13 @@ func (d *Desk) attempt(ctx context.Context, op Operation, t ticket.Ticket, again
 	if t.Ended() {
 		return d.begin(ctx, t, *op.Command)
 	}
-	events, err := d.engine.Update(ctx, t.Identity, t.Generation, *op.Command)
-	if errors.Is(err, ErrGone) {
+	events, err := d.engine.Update(ctx, t.Identity, t.Generation, SeenOf(t), *op.Command)
+	switch {
+	case errors.Is(err, ErrGone):
 		// Its ending has not been written down yet.
 		return nil, d.behind(ctx, t, t.Generation)
+	case errors.Is(err, ErrDiverged):
+		return nil, d.doubt(ctx, t.Identity, fmt.Sprintf("its workflow does not know event %d, which the database has", t.Seq))
 	}
 	return events, step("ask the ticket's workflow", err)
 }
@@ -389,7 +432,7 @@ func (d *Desk) begin(ctx context.Context, t ticket.Ticket, c ticket.Command) ([]
 
 // behind brings in what a generation decided that the row does not know of, and then says ErrMoving: look again.
 func (d *Desk) behind(ctx context.Context, t ticket.Ticket, generation int) error {
-	if err := d.catchUp(ctx, t.Identity, generation, t.Seq); err != nil {
+	if err := d.catchUp(ctx, t, t.Identity, generation); err != nil {
 		return fmt.Errorf("catch up: %w", err)
 	}
 	return fmt.Errorf("the workflow of generation %d is over, and has told of no ending: if this stays so, it has to be reset: %w", generation, ErrMoving)
@@ -404,32 +447,56 @@ func (d *Desk) finish(ctx context.Context, op Operation, events []ticket.Event) 
 		}
 		err = d.ledger.Finish(ctx, op, events)
 	}
-	return err
+	return d.diverged(ctx, op.Ticket, err)
 }
 
-// CatchUp brings the read model up to what one generation of a ticket has decided so far. It is how everything that happens without a caller is
-// projected, and may be repeated.
+// CatchUp brings the read model up to what a ticket has decided so far, up to the end of one generation. It is how everything that happens without a caller
+// is projected, and may be repeated. ErrInDoubt: the two contradict each other, and the ticket is marked so.
 func (d *Desk) CatchUp(ctx context.Context, id ticket.Identity, generation int) error {
 	t, err := d.ledger.Ticket(ctx, id.Tenant, id.Number)
 	if err != nil && !ticket.Is(err, ticket.NotFound) {
 		return err
 	}
-	return d.catchUp(ctx, id, generation, t.Seq)
+	return d.catchUp(ctx, t, id, generation)
 }
 
-func (d *Desk) catchUp(ctx context.Context, id ticket.Identity, generation int, after int64) error {
-	for {
-		events, more, err := d.engine.Peek(ctx, id, generation, after)
-		if err != nil {
+// catchUp does so from a row as it was read; the zero one: there is none.
+func (d *Desk) catchUp(ctx context.Context, row ticket.Ticket, id ticket.Identity, generation int) error {
+	// The row can be several generations behind once the database was put back to an earlier state.
+	for g := min(row.Generation, generation); g <= generation; g++ {
+		err := d.bring(ctx, row, id, g, generation)
+		if err != nil && !(errors.Is(err, ErrGone) && g < generation) { // what is gone of earlier ones the row has, or there is a gap
 			return err
 		}
-		if len(events) > 0 {
-			if err := d.ledger.Project(ctx, id, events); err != nil {
+	}
+	return nil
+}
+
+// bring brings in what one generation knows and the row does not, on the way to another. It asks for the last event that the row has too: only if that is the same is what
+// comes after it the same story.
+func (d *Desk) bring(ctx context.Context, row ticket.Ticket, id ticket.Identity, generation, to int) error {
+	for after := max(row.Seq-1, 0); ; {
+		p, err := d.engine.Peek(ctx, id, generation, after)
+		if errors.Is(err, ErrGone) && generation < to {
+			return err
+		}
+		why := contradiction(row, generation, p, err)
+		switch {
+		case why != "" && generation < row.Generation:
+			// The ticket itself is well. Who still runs there is told so, until somebody ends it.
+			return fmt.Errorf("%w: %s", ErrDiverged, why)
+		case why != "":
+			return d.doubt(ctx, id, why)
+		case err != nil:
+			return err
+		}
+		if len(p.Events) > 0 {
+			if err := d.diverged(ctx, id, d.ledger.Project(ctx, id, p.Events)); err != nil {
 				return fmt.Errorf("project: %w", err)
 			}
-			after = events[len(events)-1].Seq
+			after = p.Events[len(p.Events)-1].Seq
 		}
-		if !more {
+		if !p.More {
 			return nil
 		}
 	}
@@ -442,6 +509,40 @@ func step(doing string, err error) error {
 		return err
 	}
 	return fmt.Errorf("%s: %w", doing, err)
+}
+
+// contradiction tells what a generation of the workflow cannot rightly say of a ticket, given the row as it was before it was asked; empty: all is well. What the
+// events themselves contradict, the ledger sees.
+func contradiction(row ticket.Ticket, generation int, p Peeked, err error) string {
+	switch {
+	case row.Number == "":
+		return "" // nobody knows the ticket yet
+	case errors.Is(err, ErrGone) && generation == row.Generation && !row.Ended():
+		return "its workflow is missing"
+	case err != nil:
+		return ""
+	case generation < row.Generation && !p.Ticket.Ended():
+		return fmt.Sprintf("the workflow of generation %d has not ended, and the database has generation %d", generation, row.Generation)
+	case generation == row.Generation && p.Ticket.Seq < row.Seq:
+		return fmt.Sprintf("its workflow ends with event %d, and the database has event %d", p.Ticket.Seq, row.Seq)
+	case generation == row.Generation && p.Ticket.Seq == row.Seq && !SeenOf(row).Is(p.Ticket), p.Before.Seq == row.Seq && !p.Before.At.Equal(row.UpdatedAt):
+		return fmt.Sprintf("its workflow has another event %d than the database", row.Seq)
+	}
+	return ""
+}
+
+// diverged marks a ticket as in doubt where an error says that the read model has other events than its workflow.
+func (d *Desk) diverged(ctx context.Context, id ticket.Identity, err error) error {
+	if !errors.Is(err, ErrDiverged) {
+		return err
+	}
+	return errors.Join(err, d.doubt(ctx, id, err.Error()))
+}
+
+// doubt marks a ticket as in doubt, and says so.
+func (d *Desk) doubt(ctx context.Context, id ticket.Identity, why string) error {
+	d.opts.Log.Error("ticket.in_doubt", "ticket", id.Number, "why", why)
+	return errors.Join(fmt.Errorf("%w: %s", ErrInDoubt, why), d.ledger.Doubt(ctx, id, why))
 }
 
 // refusal is what a caller hears before anything has happened: why it is refused, or that we cannot tell.

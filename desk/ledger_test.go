@@ -26,6 +26,8 @@ type world struct {
 	database
 	engine *desktest.Engine
 	broken []string // promises found broken
+
+	restored bool // the database sees that it may have been put back
 }
 
 // database keeps what desk.Ledger promises.
@@ -37,12 +39,13 @@ type database struct {
 	counters map[string]int64
 	rows     map[string]ticket.Ticket
 	events   map[string][]ticket.Event // of the read model
+	doubts   map[string]string         // why tickets are in doubt, by number
 }
 
 func newWorld() *world {
 	w := &world{
 		now: time.Date(2026, 1, 2, 3, 4, 5, 0, time.UTC), database: database{ops: map[string]desk.Operation{}, scopes: map[string]string{},
-			owners: map[string]string{}, counters: map[string]int64{}, rows: map[string]ticket.Ticket{}, events: map[string][]ticket.Event{}},
+			owners: map[string]string{}, counters: map[string]int64{}, rows: map[string]ticket.Ticket{}, events: map[string][]ticket.Event{}, doubts: map[string]string{}},
 	}
 	w.engine = &desktest.Engine{
 		Now:     func() time.Time { return w.now }, // whoever takes a step holds mu
@@ -54,7 +57,7 @@ func newWorld() *world {
 
 // copy gives the database as it is now, to go back to.
 func (d database) copy() database {
-	return database{maps.Clone(d.ops), slices.Clone(d.order), maps.Clone(d.scopes), maps.Clone(d.owners), maps.Clone(d.counters), maps.Clone(d.rows), maps.Clone(d.events)}
+	return database{maps.Clone(d.ops), slices.Clone(d.order), maps.Clone(d.scopes), maps.Clone(d.owners), maps.Clone(d.counters), maps.Clone(d.rows), maps.Clone(d.events), maps.Clone(d.doubts)}
 }
 
 func (w *world) clock() time.Time {
@@ -129,6 +132,9 @@ func (w *world) claim(op desk.Operation, prepare func(*desk.Operation) error) (d
 	}
 	before := w.copy()
 	if op.Kind == desk.KindOpen {
+		if w.restored {
+			return desk.Operation{}, false, desk.ErrCounters
+		}
 		op.Ticket.ID = w.draw("")
 		n := op.Ticket.ID
 		if counter := op.Series.Counter(op.CreatedAt); counter != "" {
@@ -147,6 +153,24 @@ func (w *world) claim(op desk.Operation, prepare func(*desk.Operation) error) (d
 func (w *world) draw(counter string) int64 {
 	w.counters[counter]++
 	return w.counters[counter]
+}
+
+func (w *world) advanceCounters(drawn desk.Drawn) {
+	w.counters[""] = max(w.counters[""], drawn.ID)
+	for counter, n := range drawn.Counters {
+		w.counters[counter] = max(w.counters[counter], n)
+	}
+	w.restored = false
+}
+
+func (w *world) lastOpened() (at time.Time) {
+	last := int64(0)
+	for _, row := range w.rows {
+		if row.ID > last {
+			last, at = row.ID, row.CreatedAt
+		}
+	}
+	return at
 }
 
 func (w *world) insert(op desk.Operation) {
@@ -190,11 +214,14 @@ func (w *world) finish(op desk.Operation, events []ticket.Event) error {
 
 func (w *world) project(id ticket.Identity, events []ticket.Event) error {
 	row, log := w.rows[id.Number], slices.Clone(w.events[id.Number])
+	if w.doubts[id.Number] != "" {
+		return desk.ErrInDoubt
+	}
 	for _, e := range clone(events) {
 		switch {
 		case e.Seq <= row.Seq:
-			if was := log[e.Seq-1]; asJSON(was) != asJSON(e) {
-				w.broken = append(w.broken, fmt.Sprintf("event %d of %s was written down as %s and is said to be %s", e.Seq, id.Number, asJSON(was), asJSON(e)))
+			if !ticket.Same(log[e.Seq-1], e) {
+				return fmt.Errorf("event %d: %w", e.Seq, desk.ErrDiverged)
 			}
 		case e.Seq == row.Seq+1 && e.Type.Known():
 			row = ticket.Evolve(row, e)
@@ -210,6 +237,12 @@ func (w *world) project(id ticket.Identity, events []ticket.Event) error {
 		w.rows[id.Number], w.events[id.Number] = row, log
 	}
 	return nil
+}
+
+func (w *world) doubt(id ticket.Identity, why string) {
+	if _, known := w.rows[id.Number]; known && w.doubts[id.Number] == "" {
+		w.doubts[id.Number] = why
+	}
 }
 
 func (w *world) close(id string, state desk.OperationState) {
@@ -264,6 +297,9 @@ func (w *world) happened(id string) bool {
 func (w *world) ticket(tenant, key string) (ticket.Ticket, error) {
 	for _, row := range w.rows {
 		if row.Tenant == tenant && (row.Number == key || row.UUID == key) {
+			if w.doubts[row.Number] != "" {
+				return clone(row), desk.ErrInDoubt
+			}
 			return clone(row), nil
 		}
 	}

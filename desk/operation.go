@@ -107,7 +107,8 @@ type Operation struct {
 type Ledger interface {
 	// Claim inserts the operation in one short transaction, or gives the one that has the key already: Done, or Running with its lease over.
 	// Reused: that one is another request. Busy: its claimant is at it.
-	// For an opening it reserves the identity first and lets prepare complete the operation with it.
+	// For an opening it reserves the identity first and lets prepare complete the operation with it. ErrCounters: numbers and ids may have been drawn that it
+	// does not know of, so that Advance has to come first; nothing was claimed.
 	// A stored operation that is Void with the same fingerprint is taken up again as it stands: under its old ID, with its old identity,
 	// opening, command and answer, but running and with op's lease; prepare is not asked. A Void one with another fingerprint loses its key
 	// to the new one. fresh tells that the operation is the caller's to do.
@@ -116,11 +117,15 @@ type Ledger interface {
 	// refuses like Claim.
 	Transact(ctx context.Context, op Operation, effect func(ctx context.Context) (Answer, error)) (recorded Operation, fresh bool, err error)
 	// Finish projects the events and marks the operation done, in one transaction. It may be repeated, and asks nobody's leave.
-	// It fails with ErrGap, having changed nothing, when events before these are missing.
+	// It fails like Project, having changed nothing.
 	Finish(ctx context.Context, op Operation, events []ticket.Event) error
-	// Project folds the events into the ticket's row and writes what they owe, in one transaction. Events it has are passed over.
-	// It fails with ErrGap like Finish.
+	// Project folds the events into the ticket's row and writes what they owe, in one transaction. Events that it has are passed over, if they are the
+	// same (ticket.Same). Where it fails nothing has changed. ErrGap: events before these are missing. ErrDiverged: it has another event in the place of one of
+	// these. ErrInDoubt: the ticket is in doubt.
 	Project(ctx context.Context, id ticket.Identity, events []ticket.Event) error
+	// Doubt marks a ticket as one of which it cannot be told what is right, and has its timeline, the stream and the metrics say so; why is for people. A ticket
+	// that is in doubt stays as it is, and one that there is no row of cannot be marked; neither is an error.
+	Doubt(ctx context.Context, id ticket.Identity, why string) error
 	// Close ends a running operation that did not happen: Refused or Void. It leaves an operation alone that is no longer running.
 	Close(ctx context.Context, id string, state OperationState, why string) error
 	// Expire ends the operation's lease now, so that the next who asks settles it; but only that lease: what somebody else works on by now stays theirs.
@@ -129,14 +134,27 @@ type Ledger interface {
 	Lease(ctx context.Context, id string, until time.Time) (bool, error)
 	// Expired lists running operations whose lease is over, oldest first.
 	Expired(ctx context.Context, limit int) ([]Operation, error)
+	// Advance makes sure that nothing is drawn again that is known to have been drawn, which every opening may be sure of from then on. It may be repeated.
+	Advance(ctx context.Context, drawn Drawn) error
+	// LastOpened gives when the ticket was opened that has the highest id; zero: there is none.
+	LastOpened(ctx context.Context) (time.Time, error)
 	// Happened reports whether an event that this operation caused is in the read model.
 	Happened(ctx context.Context, id string) (bool, error)
-	// Ticket reads a tenant's ticket by number or UUID; NotFound when there is none.
+	// Ticket reads a tenant's ticket by number or UUID; NotFound when there is none. ErrInDoubt comes together with the ticket.
 	Ticket(ctx context.Context, tenant, key string) (ticket.Ticket, error)
 }
 
-// ErrGap tells that events are missing between those the read model has and those it was given.
-var ErrGap = errors.New("desk: events are missing in between")
+var (
+	// ErrGap tells that events are missing between those the read model has and those it was given.
+	ErrGap = errors.New("desk: events are missing in between")
+	// ErrDiverged tells that the workflow and the read model tell different stories of a ticket, or that the workflow knows less than the read model: one of the
+	// stores has lost what it had acknowledged.
+	ErrDiverged = errors.New("desk: the workflow and the database tell different stories")
+	// ErrCounters tells that the database may have been put back to a state in which it does not know what it has drawn.
+	ErrCounters = errors.New("desk: the database may have forgotten which numbers it gave")
+	// ErrInDoubt tells that a ticket takes no writes before it is reconciled.
+	ErrInDoubt = errors.New("desk: the ticket is in doubt, until it is reconciled")
+)
 
 // Engine is the client half of the workflows. A ticket's workflow is told apart by its number and its generation: the first begins with the
 // opening, every later one with what is still allowed on an ended ticket.
@@ -147,14 +165,58 @@ type Engine interface {
 	// Begun gives the events that a generation began with. ErrGone: there is no such generation.
 	Begun(ctx context.Context, id ticket.Identity, generation int) ([]ticket.Event, error)
 	// Update sends the command to a generation of the ticket under the operation's ID and gives the events it caused, also when it is repeated;
-	// but none for an operation of an earlier run, whose events are in the read model. A refusal is a *ticket.Error. ErrMoving: try again at
-	// once. ErrGone: that generation is over or never was.
-	Update(ctx context.Context, id ticket.Identity, generation int, c ticket.Command) ([]ticket.Event, error)
+	// but none for an operation of an earlier run, whose events are in the read model. seen is the last event that the read model has of this generation;
+	// the zero value asks nothing. A refusal is a *ticket.Error. ErrMoving: try again at once. ErrGone: that generation is over or never was. ErrDiverged: it does
+	// not know what was seen, and nothing happened.
+	Update(ctx context.Context, id ticket.Identity, generation int, seen Seen, c ticket.Command) ([]ticket.Event, error)
 	// Outcome tells what became of an operation sent to a generation by Update. It never waits long.
 	Outcome(ctx context.Context, id ticket.Identity, generation int, operation string) (Outcome, error)
-	// Peek gives events after a sequence number that a generation of the ticket still remembers, oldest first, and whether there are more.
-	// ErrGone: there is no such generation.
-	Peek(ctx context.Context, id ticket.Identity, generation int, after int64) (events []ticket.Event, more bool, err error)
+	// Drawn gives what the tickets that were begun since then are numbered by. A ticket that was begun within the last moments may be missing.
+	Drawn(ctx context.Context, since time.Time) (Drawn, error)
+	// Peek gives a generation of the ticket as it stands, and events after a sequence number that it still remembers. ErrGone: there is no such generation.
+	Peek(ctx context.Context, id ticket.Identity, generation int, after int64) (Peeked, error)
+}
+
+// Drawn is the highest that is known to have been drawn.
+type Drawn struct {
+	ID       int64            // integer id of tickets
+	Counters map[string]int64 // of numbers: see ticket.Series
+}
+
+// Add takes a ticket's identity into account.
+func (d *Drawn) Add(id ticket.Identity) {
+	d.ID = max(d.ID, id.ID)
+	counter, n, ok := ticket.Drawn(id.Number)
+	switch {
+	case !ok:
+	case counter == "":
+		d.ID = max(d.ID, n)
+	default:
+		if d.Counters == nil {
+			d.Counters = map[string]int64{}
+		}
+		d.Counters[counter] = max(d.Counters[counter], n)
+	}
+}
+
+// Seen names an event, so that the workflow and the read model can tell whether they speak of the same one.
+type Seen struct {
+	Seq int64     `json:"seq"`
+	At  time.Time `json:"at"`
+}
+
+// SeenOf gives the last event of a ticket.
+func SeenOf(t ticket.Ticket) Seen { return Seen{Seq: t.Seq, At: t.UpdatedAt} }
+
+// Is reports whether this is the last event of a ticket.
+func (s Seen) Is(t ticket.Ticket) bool { return s.Seq == t.Seq && s.At.Equal(t.UpdatedAt) }
+
+// Peeked is what a generation of a ticket knows.
+type Peeked struct {
+	Ticket ticket.Ticket  // as it is now
+	Before Seen           // the last event before those that it still remembers; zero: it remembers everything, or cannot tell
+	Events []ticket.Event // after the number that was asked for, oldest first, and without a gap
+	More   bool           // ask again, after the last of these
 }
 
 // Outcome is what became of an operation.

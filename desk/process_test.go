@@ -181,6 +181,19 @@ func (p ledger) Project(ctx context.Context, id ticket.Identity, events []ticket
 	return p.step(ctx, "project", func() error { return p.w.project(id, events) })
 }
 
+func (p ledger) Doubt(ctx context.Context, id ticket.Identity, why string) error {
+	return p.step(ctx, "doubt", func() error { p.w.doubt(id, why); return nil })
+}
+
+func (p ledger) Advance(ctx context.Context, drawn desk.Drawn) error {
+	return p.step(ctx, "advance", func() error { p.w.advanceCounters(drawn); return nil })
+}
+
+func (p ledger) LastOpened(ctx context.Context) (at time.Time, err error) {
+	err = p.step(ctx, "last", func() error { at = p.w.lastOpened(); return nil })
+	return at, err
+}
+
 func (p ledger) Close(ctx context.Context, id string, state desk.OperationState, _ string) error {
 	return p.step(ctx, "close", func() error { p.w.close(id, state); return nil })
 }
@@ -221,8 +234,8 @@ func (e engine) Begun(ctx context.Context, id ticket.Identity, n int) (out []tic
 	return out, err
 }
 
-func (e engine) Update(ctx context.Context, id ticket.Identity, n int, c ticket.Command) (out []ticket.Event, err error) {
-	err = e.p.step(ctx, "update", func() (err error) { out, err = e.p.w.engine.Update(ctx, id, n, c); return err })
+func (e engine) Update(ctx context.Context, id ticket.Identity, n int, seen desk.Seen, c ticket.Command) (out []ticket.Event, err error) {
+	err = e.p.step(ctx, "update", func() (err error) { out, err = e.p.w.engine.Update(ctx, id, n, seen, c); return err })
 	return out, err
 }
 
@@ -231,9 +244,14 @@ func (e engine) Outcome(ctx context.Context, id ticket.Identity, n int, operatio
 	return out, err
 }
 
-func (e engine) Peek(ctx context.Context, id ticket.Identity, n int, after int64) (out []ticket.Event, more bool, err error) {
-	err = e.p.step(ctx, "peek", func() (err error) { out, more, err = e.p.w.engine.Peek(ctx, id, n, after); return err })
-	return out, more, err
+func (e engine) Drawn(ctx context.Context, since time.Time) (out desk.Drawn, err error) {
+	err = e.p.step(ctx, "drawn", func() (err error) { out, err = e.p.w.engine.Drawn(ctx, since); return err })
+	return out, err
+}
+
+func (e engine) Peek(ctx context.Context, id ticket.Identity, n int, after int64) (out desk.Peeked, err error) {
+	err = e.p.step(ctx, "peek", func() (err error) { out, err = e.p.w.engine.Peek(ctx, id, n, after); return err })
+	return out, err
 }
 
 // request is one request of a caller: what it wants, under which key, and its answer if all goes well.

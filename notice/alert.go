@@ -1,8 +1,12 @@
 package notice
 
-import "time"
+import (
+	"time"
 
-// AlertKind says what went wrong with a delivery. It is the type of the timeline's entry and of the event in the stream, as it stands here.
+	"signalbox/ticket"
+)
+
+// AlertKind says what went wrong, mostly with a delivery. It is the type of the timeline's entry and of the event in the stream, as it stands here.
 type AlertKind string
 
 const (
@@ -11,6 +15,8 @@ const (
 	BreakerOpened  AlertKind = "breaker_opened"  // a host answers nobody and is left alone for a while, by one process
 	// DeliveryCancelled says that somebody had a delivery not tried any more.
 	DeliveryCancelled AlertKind = "delivery_cancelled"
+	// TicketInDoubt says of a ticket, not of a delivery, that the stores contradict each other about it: it takes no writes until it is reconciled.
+	TicketInDoubt AlertKind = "ticket_in_doubt"
 )
 
 // alertKinds declares them all, with what heads them on the operators' pages. The incident family's histories and the itsm family's logs are of
@@ -23,6 +29,7 @@ var alertKinds = []struct {
 	{AddressDropped, "Address dropped"},
 	{BreakerOpened, "Host left alone"},
 	{DeliveryCancelled, "Delivery cancelled"},
+	{TicketInDoubt, "Ticket in doubt"},
 }
 
 // AlertKinds lists them all.
@@ -104,8 +111,17 @@ func (w Work) alert(kind AlertKind, at time.Time, status, reason string, quiet b
 		Host: w.Subscription.Host, Reason: reason, Status: status, Quiet: quiet, Hops: w.Delivery.Hops}
 }
 
+// InDoubt gives the alert that a ticket is in doubt; why is for people.
+func InDoubt(t ticket.Identity, why string, at time.Time) Alert {
+	return Alert{Tenant: t.Tenant, TicketID: t.ID, At: at, Kind: TicketInDoubt, Reason: why, Status: "doubt"}
+}
+
 // OfAlert gives the event of the stream that an alert is; number is its ticket's, or empty.
 func OfAlert(a Alert, number string) Published {
+	if a.Kind == TicketInDoubt {
+		return Published{RequestID: a.ID, Source: OurSource, Topic: TopicTicket, Type: string(a.Kind), Status: a.Status, Key: TopicTicket + "." + number,
+			Changes: []string{number}}
+	}
 	key := TopicSubscription + "." + a.Subscription
 	if number != "" {
 		key = TopicTicket + "." + number

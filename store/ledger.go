@@ -18,7 +18,7 @@ type Ledger struct {
 	db *db.DB
 }
 
-var _ desk.Ledger = Ledger{}
+var _ desk.Books = Ledger{}
 
 // Ledger gives the desk's view of the store.
 func (s *Store) Ledger() Ledger { return Ledger{Log: s.Log, Projections: s.Projections, db: s.db} }
@@ -31,4 +31,9 @@ func (l Ledger) Finish(ctx context.Context, op desk.Operation, events []ticket.E
 		}
 		return l.MarkDone(ctx, q, op)
 	})
+}
+
+// Ticket reads a ticket for whoever is going to write: see desk.Ledger.
+func (l Ledger) Ticket(ctx context.Context, tenant, key string) (ticket.Ticket, error) {
+	return l.ForWriting(ctx, tenant, key)
 }

@@ -134,7 +134,7 @@ func TestAnEventOfANewerBuildIsAGap(t *testing.T) {
 		require.ErrorIs(t, b.ledger.Project(t.Context(), s.ticket.Identity, []ticket.Event{newer}), desk.ErrGap)
 		require.Equal(t, before, b.read(s))
 		b.project(s, accepted...)
-		b.project(s, newer) // the row is past it
+		require.ErrorIs(t, b.ledger.Project(t.Context(), s.ticket.Identity, []ticket.Event{newer}), desk.ErrDiverged, "the row has another one there")
 		require.Equal(t, s.ticket, b.read(s))
 	})
 }

@@ -138,6 +138,13 @@ func Refused(t Ticket, c Command, why error, at time.Time) Event {
 		Note: tame(note, MaxReason)}, at)
 }
 
+// Recover gives the ticket as a workflow that is begun anew takes it over, and the event that says so; why is for people. It is for a ticket whose
+// workflow lost what the database has, or is lost: the rules are not asked, and nothing but the generation changes.
+func Recover(t Ticket, generation int, operation, why string, at time.Time) (Ticket, Event) {
+	t.Generation = generation
+	return t, t.next(Event{Type: Recovered}, Command{Channel: ChannelSystem, App: string(ChannelSystem), Operation: operation, Note: tame(why, MaxReason), Hops: t.Hops}, at)
+}
+
 // next completes an event with all that does not depend on the rule.
 func (t Ticket) next(e Event, c Command, at time.Time) Event {
 	e.Seq, e.Generation, e.At = t.Seq+1, t.Generation, t.clock(at)

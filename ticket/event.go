@@ -1,6 +1,7 @@
 package ticket
 
 import (
+	"bytes"
 	"crypto/sha256"
 	"encoding/hex"
 	"encoding/json"
@@ -159,6 +160,28 @@ func Fold(t Ticket, events []Event) Ticket {
 		t = Evolve(t, e)
 	}
 	return t
+}
+
+// Same reports whether two events are one: what a workflow decided, and what the database keeps of it. Earlier messages and contents of relations are left
+// out of the comparison, which the read model alone completes (see Event).
+func Same(a, b Event) bool {
+	x, err := json.Marshal(a.asDecided())
+	if err != nil {
+		return false
+	}
+	y, err := json.Marshal(b.asDecided())
+	return err == nil && bytes.Equal(x, y)
+}
+
+// asDecided is the event without what the read model adds to it.
+func (e Event) asDecided() Event {
+	if m := e.Before.Message; m != nil {
+		e.Before.Message = &Message{ID: m.ID}
+	}
+	if r := e.Before.Relation; r != nil {
+		e.Before.Relation = &Relation{Type: r.Type}
+	}
+	return e
 }
 
 // put replaces the first match or appends, in a copy: a ticket shares its slices with those it came from.

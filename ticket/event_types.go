@@ -28,16 +28,17 @@ const (
 	Reassigned Type = "reassigned"
 	Retried    Type = "retried"
 	Skipped    Type = "skipped"
-	Elapsed    Type = "elapsed"  // a deadline or a wait came due
-	Called     Type = "called"   // an HTTP request of the process was answered, or given up
-	Finished   Type = "finished" // the process was over as soon as it began
-	Migrated   Type = "migrated" // the ticket was moved to another version of its service
-	Related    Type = "related"  // the content of one relation was replaced
-	Said       Type = "said"     // a message was added to the conversation
-	Revised    Type = "revised"  // a message was edited
-	Reported   Type = "reported" // an external system said something that left the status alone
-	Stale      Type = "stale"    // likewise, but later things were known already: changes nothing
-	RefusedCmd Type = "refused"  // a signal asked for what the rules do not allow; nobody waited for the answer
+	Elapsed    Type = "elapsed"   // a deadline or a wait came due
+	Called     Type = "called"    // an HTTP request of the process was answered, or given up
+	Finished   Type = "finished"  // the process was over as soon as it began
+	Migrated   Type = "migrated"  // the ticket was moved to another version of its service
+	Related    Type = "related"   // the content of one relation was replaced
+	Said       Type = "said"      // a message was added to the conversation
+	Revised    Type = "revised"   // a message was edited
+	Reported   Type = "reported"  // an external system said something that left the status alone
+	Stale      Type = "stale"     // likewise, but later things were known already: changes nothing
+	RefusedCmd Type = "refused"   // a signal asked for what the rules do not allow; nobody waited for the answer
+	Recovered  Type = "recovered" // its workflow had lost what the database has, or was lost itself: another one goes on from here
 )
 
 // Subject is what an event is about.
@@ -105,6 +106,7 @@ var eventTypes = []eventType{
 	{Reported, AboutCase, Labels{"Report from outside", "report", "外部系统回调", "External callback", "{who} 回传了外部系统的状态{remark}"}},
 	{Stale, AboutCase, Labels{"Outdated report, ignored", "stale", "过期的外部系统回调", "Outdated external callback", "{who} 回传了过期的外部系统状态{remark}"}},
 	{RefusedCmd, AboutNothing, Labels{"Refused", "refused", "操作被拒绝", "Refused", "{who} 的操作无效"}},
+	{Recovered, AboutNothing, Labels{"Recovered", "recover", "恢复数据", "Recover", "系统恢复了单据{remark}"}},
 }
 
 // unknown is what a type of a newer build is taken for. It is called by its own name where there is no telling what it is.

@@ -3,6 +3,7 @@ package ticket
 import (
 	"fmt"
 	"regexp"
+	"strconv"
 	"time"
 )
 
@@ -38,3 +39,17 @@ var number = regexp.MustCompile(`^(IM[0-9]{24,30}|(REQ|CRQ|INC|PBI)[0-9]{14,30})
 
 // IsNumber reports whether a text is spelled like a ticket number.
 func IsNumber(key string) bool { return number.MatchString(key) }
+
+// Drawn tells which draw a number is of, and from which counter; the empty one is that of the ticket's integer id. False: it is no number.
+func Drawn(number string) (counter string, n int64, ok bool) {
+	if !IsNumber(number) {
+		return "", 0, false
+	}
+	prefix := len(SeriesIM) + len("20060102150405")
+	if number[:2] != string(SeriesIM) {
+		prefix = len(SeriesREQ) + len("20060102")
+		counter = number[:prefix]
+	}
+	n, err := strconv.ParseInt(number[prefix:], 10, 64)
+	return counter, n, err == nil
+}

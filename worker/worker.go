@@ -21,6 +21,7 @@ type Options struct {
 	Activities *activities.Activities
 	Deliveries *activities.Deliveries
 	Retention  *activities.Retention
+	Comparer   *activities.Comparer // nil: nobody compares the two stores here
 	// Versioning is on when both are set: tickets move to a new build by themselves, lanes stay with the one they began on.
 	DeploymentName, BuildID string
 }
@@ -102,12 +103,16 @@ var hosts = map[string]func(sdkworker.Worker, Options){
 		w.RegisterWorkflowWithOptions(workflows.Deliveries, o.upgrading())
 		w.RegisterWorkflowWithOptions(workflows.Sweep, o.upgrading())
 		w.RegisterWorkflowWithOptions(workflows.Prune, o.upgrading())
+		w.RegisterWorkflowWithOptions(workflows.Compare, o.upgrading())
 		w.RegisterWorkflowWithOptions(workflows.Redeliver, o.upgrading())
 		w.RegisterWorkflowWithOptions(workflows.Lane, o.behaving(workflow.VersioningBehaviorPinned))
 		w.RegisterActivity(o.Activities) // on this queue too: Sweep runs here, and has Settle done where it runs
 		w.RegisterActivity(o.Deliveries)
 		w.RegisterActivityWithOptions(o.Deliveries.Reconcile, activity.RegisterOptions{Name: activities.NameReconcile})
 		w.RegisterActivity(o.Retention)
+		if o.Comparer != nil {
+			w.RegisterActivity(o.Comparer)
+		}
 	},
 }
 

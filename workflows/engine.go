@@ -11,6 +11,8 @@ import (
 	"go.temporal.io/api/workflowservice/v1"
 
 	commonpb "go.temporal.io/api/common/v1"
+	historypb "go.temporal.io/api/history/v1"
+	workflowpb "go.temporal.io/api/workflow/v1"
 	"go.temporal.io/sdk/client"
 	"go.temporal.io/sdk/converter"
 	"go.temporal.io/sdk/temporal"
@@ -58,7 +60,7 @@ func (g *Engine) Begin(ctx context.Context, before ticket.Ticket, events []ticke
 		WorkflowExecutionErrorWhenAlreadyStarted: true,
 		TypedSearchAttributes: temporal.NewSearchAttributes(AttributeTenant.ValueSet(t.Tenant), AttributeService.ValueSet(t.Service),
 			AttributeStatus.ValueSet(t.Status.Word()), AttributePhase.ValueSet(t.Phase())),
-		Memo:          map[string]any{"title": t.Title, "origin": t.Origin},
+		Memo:          map[string]any{"title": t.Title, "origin": t.Origin, memoID: t.ID},
 		StaticSummary: summary(t.Title),
 	}
 	if !t.Ended() {
@@ -79,30 +81,59 @@ func (g *Engine) Begin(ctx context.Context, before ticket.Ticket, events []ticke
 	return desk.ErrGone
 }
 
+// memoID is the member of a ticket's memo with its integer id.
+const memoID = "id"
+
+// integerID gives a listed ticket's integer id: from its memo, or where a version before began it, from what it began with.
+func (g *Engine) integerID(ctx context.Context, listed *workflowpb.WorkflowExecutionInfo, number string, generation int) (id int64, err error) {
+	if payload := listed.GetMemo().GetFields()[memoID]; payload != nil {
+		err = g.converter().FromPayload(payload, &id)
+		return id, err
+	}
+	in, err := g.firstInput(ctx, ticket.Identity{Number: number}, generation)
+	if errors.Is(err, desk.ErrGone) {
+		return 0, nil
+	}
+	return ticket.Fold(in.Before, in.Events).ID, err
+}
+
 // Begun reads what a generation began with from its history, for which no worker is needed; see desk.Engine.
 func (g *Engine) Begun(ctx context.Context, id ticket.Identity, generation int) ([]ticket.Event, error) {
-	execution := &commonpb.WorkflowExecution{WorkflowId: TicketID(id.Number, generation)}
+	in, err := g.firstInput(ctx, id, generation)
+	return in.Events, err
+}
+
+// firstInput reads what the first run of a generation started from.
+func (g *Engine) firstInput(ctx context.Context, id ticket.Identity, generation int) (in TicketInput, err error) {
+	workflow, run := TicketID(id.Number, generation), ""
 	for {
-		page, err := g.Client.WorkflowService().GetWorkflowExecutionHistory(ctx, &workflowservice.GetWorkflowExecutionHistoryRequest{
-			Namespace: g.Namespace, Execution: execution, MaximumPageSize: 1,
-		})
+		started, err := g.started(ctx, workflow, run)
 		if err != nil {
-			return nil, gone(err)
+			return in, err
 		}
-		if len(page.GetHistory().GetEvents()) == 0 {
-			return nil, fmt.Errorf("history of %s is empty", execution.WorkflowId)
-		}
-		started := page.History.Events[0].GetWorkflowExecutionStartedEventAttributes()
-		if first := started.GetFirstExecutionRunId(); first != execution.RunId && started.GetContinuedExecutionRunId() != "" {
-			execution.RunId = first
+		if first := started.GetFirstExecutionRunId(); first != run && started.GetContinuedExecutionRunId() != "" {
+			run = first
 			continue
 		}
-		var in TicketInput
 		if err := g.converter().FromPayloads(started.GetInput(), &in); err != nil {
-			return nil, fmt.Errorf("read the input of %s: %w", execution.WorkflowId, err)
+			return in, fmt.Errorf("read the input of %s: %w", workflow, err)
 		}
-		return in.Events, nil
+		return in, nil
 	}
+}
+
+// started reads the first event of a run; without an ID, of the last one. ErrGone: there is no such run.
+func (g *Engine) started(ctx context.Context, workflow, run string) (*historypb.WorkflowExecutionStartedEventAttributes, error) {
+	page, err := g.Client.WorkflowService().GetWorkflowExecutionHistory(ctx, &workflowservice.GetWorkflowExecutionHistoryRequest{
+		Namespace: g.Namespace, Execution: &commonpb.WorkflowExecution{WorkflowId: workflow, RunId: run}, MaximumPageSize: 1,
+	})
+	if err != nil {
+		return nil, gone(err)
+	}
+	if len(page.GetHistory().GetEvents()) == 0 {
+		return nil, fmt.Errorf("history of %s is empty", workflow)
+	}
+	return page.History.Events[0].GetWorkflowExecutionStartedEventAttributes(), nil
 }
 
 // converter converts as the client does, for what the client does not convert itself.
@@ -114,10 +145,10 @@ func (g *Engine) converter() converter.DataConverter {
 }
 
 // Update sends a command; see desk.Engine.
-func (g *Engine) Update(ctx context.Context, id ticket.Identity, generation int, c ticket.Command) ([]ticket.Event, error) {
+func (g *Engine) Update(ctx context.Context, id ticket.Identity, generation int, seen desk.Seen, c ticket.Command) ([]ticket.Event, error) {
 	handle, err := g.Client.UpdateWorkflow(ctx, client.UpdateWorkflowOptions{
 		WorkflowID: TicketID(id.Number, generation), UpdateID: c.Operation, UpdateName: UpdateHandle,
-		Args: []any{HandleRequest{Command: c}}, WaitForStage: client.WorkflowUpdateStageCompleted,
+		Args: []any{HandleRequest{Command: c, Seen: seen}}, WaitForStage: client.WorkflowUpdateStageCompleted,
 	})
 	if err != nil {
 		return nil, fromUpdate(ctx, err)
@@ -174,25 +205,57 @@ func (g *Engine) Outcome(ctx context.Context, id ticket.Identity, generation int
 	return desk.Outcome{}, err
 }
 
-// Peek asks the workflow, or where it has not run yet, its history; see desk.Engine.
-func (g *Engine) Peek(ctx context.Context, id ticket.Identity, generation int, after int64) ([]ticket.Event, bool, error) {
-	value, err := g.Client.QueryWorkflow(ctx, TicketID(id.Number, generation), "", QueryTicket, PeekRequest{After: after})
+// Peek asks the workflow, or where it has not run yet, its history; see desk.Engine. What earlier runs decided is asked of them, for as long as the
+// namespace keeps them: the read model has it, unless it was put back to an earlier state.
+func (g *Engine) Peek(ctx context.Context, id ticket.Identity, generation int, after int64) (desk.Peeked, error) {
+	workflow := TicketID(id.Number, generation)
+	p, err := g.peekRun(ctx, workflow, "", after)
 	var notReady *serviceerror.WorkflowNotReady
 	if errors.As(err, &notReady) {
-		began, err := g.Begun(ctx, id, generation)
-		for len(began) > 0 && began[0].Seq <= after {
-			began = began[1:]
+		in, err := g.firstInput(ctx, id, generation)
+		p = desk.Peeked{Ticket: ticket.Fold(in.Before, in.Events), Before: desk.SeenOf(in.Before), Events: in.Events}
+		for len(p.Events) > 0 && p.Events[0].Seq <= after {
+			p.Events = p.Events[1:]
 		}
-		return began, false, err
+		return p, err
 	}
 	if err != nil {
-		return nil, false, gone(err)
+		return p, gone(err)
+	}
+	now, run := p.Ticket, ""
+	// Where the event asked for is the last one of the run before, that one is not woken for it.
+	for p.Before.Seq > after+1 {
+		started, err := g.started(ctx, workflow, run)
+		if err != nil {
+			return p, err
+		}
+		if run = started.GetContinuedExecutionRunId(); run == "" {
+			break // what it began with comes from an earlier generation
+		}
+		earlier, err := g.peekRun(ctx, workflow, run, after)
+		if err = gone(err); errors.Is(err, desk.ErrGone) {
+			break // the namespace keeps it no longer
+		}
+		if err != nil {
+			return p, err
+		}
+		p = earlier
+		p.Ticket, p.More = now, true
+	}
+	return p, nil
+}
+
+// peekRun asks one run; without an ID, the last one.
+func (g *Engine) peekRun(ctx context.Context, workflow, run string, after int64) (desk.Peeked, error) {
+	value, err := g.Client.QueryWorkflow(ctx, workflow, run, QueryTicket, PeekRequest{After: after})
+	if err != nil {
+		return desk.Peeked{}, err
 	}
 	var result PeekResult
 	if err := value.Get(&result); err != nil {
-		return nil, false, fmt.Errorf("read the answer of %s: %w", TicketID(id.Number, generation), err)
+		return desk.Peeked{}, fmt.Errorf("read the answer of %s: %w", workflow, err)
 	}
-	return result.Events, result.More, nil
+	return desk.Peeked(result), nil
 }
 
 // toWire makes a refusal an application error whose type is our code, so that the client can rebuild it exactly. More comes after it.
@@ -219,6 +282,8 @@ func fromWire(err error) error {
 		return desk.ErrMoving
 	case errors.As(err, &app) && app.Type() == typeGone:
 		return desk.ErrGone
+	case errors.As(err, &app) && app.Type() == typeDiverged:
+		return desk.ErrDiverged
 	case errors.As(err, &app):
 		var refusal ticket.Error
 		if app.HasDetails() && app.Details(&refusal) == nil && refusal.Code != "" {

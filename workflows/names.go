@@ -5,6 +5,7 @@ package workflows
 import (
 	"fmt"
 	"strconv"
+	"strings"
 
 	"go.temporal.io/sdk/temporal"
 
@@ -31,6 +32,19 @@ func TicketID(number string, generation int) string {
 	return "ticket:" + number + "/" + strconv.Itoa(generation)
 }
 
+// ParseTicketID reads what TicketID gave; false: it is none.
+func ParseTicketID(id string) (number string, generation int, ok bool) {
+	rest, ok := strings.CutPrefix(id, "ticket:")
+	if !ok {
+		return "", 0, false
+	}
+	number, later, again := strings.Cut(rest, "/")
+	if again {
+		generation, _ = strconv.Atoi(later)
+	}
+	return number, generation, TicketID(number, generation) == id
+}
+
 // DeliveriesID gives the workflow ID of a partition.
 func DeliveriesID(partition int) string { return fmt.Sprintf("deliveries:%d", partition) }
 
@@ -42,6 +56,9 @@ func RedeliverID(redelivery string) string { return "redeliver:" + redelivery }
 
 // PruneID is the ID of the schedule by which what was kept long enough is deleted.
 const PruneID = "prune"
+
+// CompareID is the ID of the schedule by which database and Temporal are compared.
+const CompareID = "compare"
 
 // SweepID is the ID of the sweep's schedule.
 const SweepID = "sweep"

@@ -70,3 +70,34 @@ func TestASweepSettlesAndReconcilesEvenWhenOneOfThemFails(t *testing.T) {
 		require.Equal(t, Swept{Settled: desk.Settled{Done: 3}, Reconciled: activities.Reconciled{Lanes: 2}}, out)
 	}
 }
+
+func TestAComparisonGoesOnBehindTheOneBefore(t *testing.T) {
+	var c *activities.Comparer
+	run := func(after int64, fails bool) (desk.Looked, error) {
+		env := quiet()
+		asked := 0
+		if after > 0 {
+			env.SetLastCompletionResult(desk.Looked{Compared: 1000, After: after})
+		}
+		env.OnActivity(c.Compare, mock.Anything, activities.CompareInput{After: after}).Return(func(context.Context, activities.CompareInput) (desk.Looked, error) {
+			if asked++; fails {
+				return desk.Looked{}, errors.New("no")
+			}
+			return desk.Looked{Compared: 7, After: after + 7}, nil
+		})
+		env.ExecuteWorkflow(Compare)
+		require.Equal(t, 1, asked, "the next run is soon enough")
+		var out desk.Looked
+		if err := env.GetWorkflowError(); err != nil {
+			return out, err
+		}
+		return out, env.GetWorkflowResult(&out)
+	}
+	for _, after := range []int64{0, 41} {
+		out, err := run(after, false)
+		require.NoError(t, err)
+		require.Equal(t, after+7, out.After)
+		_, err = run(after, true)
+		require.Error(t, err)
+	}
+}

@@ -12,6 +12,7 @@ import (
 	"go.temporal.io/sdk/workflow"
 
 	"signalbox/activities"
+	"signalbox/desk"
 	"signalbox/flow"
 	"signalbox/ticket"
 )
@@ -30,6 +31,9 @@ type TicketInput struct {
 // that names no operation did not come by the desk: its update ID is taken for it, and the workflow itself has its events projected.
 type HandleRequest struct {
 	Command ticket.Command `json:"command"`
+	// Seen is the last event of this generation that its sender knows: a workflow that has lost it, or has another in its place, refuses everything. Left
+	// out it asks nothing.
+	Seen desk.Seen `json:"seen,omitzero"`
 }
 
 // HandleResult is what the command caused. It is empty for a command of an earlier run, whose events are in the read model.
@@ -45,6 +49,7 @@ type PeekRequest struct {
 // PeekResult is the ticket, and events of this run that its reader may have missed.
 type PeekResult struct {
 	Ticket ticket.Ticket  `json:"ticket"`
+	Before desk.Seen      `json:"before,omitzero"` // the last event before this run
 	Events []ticket.Event `json:"events,omitempty"`
 	More   bool           `json:"more,omitempty"` // ask again, after the last of these
 }
@@ -60,6 +65,8 @@ const (
 	typeMoving = "moving"
 	// typeGone is the type of the refusal that means: this generation is over, even where its workflow is not yet.
 	typeGone = "gone"
+	// typeDiverged is the type of the refusal that means: the ticket is not what its sender saw.
+	typeDiverged = "diverged"
 )
 
 // Ticket is the one long-running workflow of a ticket: it takes commands by update and signal, decides them by the rule book, and is the
@@ -67,7 +74,7 @@ const (
 func Ticket(ctx workflow.Context, in TicketInput) error {
 	r := &run{ticket: ticket.Fold(in.Before, in.Events), events: in.Events, recent: in.Recent, limit: cmp.Or(in.MoveAfter, moveAfter), calling: map[call]bool{},
 		later: map[flow.Fired]time.Time{}}
-	r.began = r.ticket.Seq
+	r.before, r.began = desk.SeenOf(in.Before), r.ticket.Seq
 	if err := workflow.SetQueryHandler(ctx, QueryTicket, r.peek); err != nil {
 		return err
 	}
@@ -84,6 +91,7 @@ func Ticket(ctx workflow.Context, in TicketInput) error {
 // run is one run of a ticket's workflow.
 type run struct {
 	ticket  ticket.Ticket
+	before  desk.Seen      // the last event before this run
 	began   int64          // the last event before anything was decided in this run
 	events  []ticket.Event // of this run
 	recent  []string       // operations that were decided here and in earlier runs, oldest first, at most maxRecent
@@ -241,6 +249,9 @@ func (r *run) validate(ctx workflow.Context, q HandleRequest) error {
 	if r.known(c.Operation) {
 		return nil
 	}
+	if !r.has(q.Seen) {
+		return temporal.NewNonRetryableApplicationError("the ticket is not what the sender saw: its last event here is another one, or an earlier one", typeDiverged, nil)
+	}
 	if id := workflow.GetCurrentUpdateInfo(ctx).ID; c.Operation != id {
 		return toWire(ticket.RefuseField(ticket.Invalid, "operation", "is the ID of the update, or left out"))
 	}
@@ -253,6 +264,18 @@ func (r *run) validate(ctx workflow.Context, q HandleRequest) error {
 	}
 	_, err := ticket.Decide(r.ticket, c, workflow.Now(ctx))
 	return toWire(err, r.ticket.Seq == r.began)
+}
+
+// has reports whether an event that somebody has seen is one of the ticket's, as far as this run can tell.
+func (r *run) has(seen desk.Seen) bool {
+	switch {
+	case seen.Seq == 0, seen.Seq < r.before.Seq:
+		return true
+	case seen.Seq == r.before.Seq:
+		return seen.At.Equal(r.before.At)
+	}
+	i := seen.Seq - r.before.Seq - 1 // a run's events have no gap
+	return i < int64(len(r.events)) && r.events[i].Seq == seen.Seq && r.events[i].At.Equal(seen.At)
 }
 
 // handle decides and evolves with no yield in between, so that interleaved commands cannot hurt and no mutex is needed.
@@ -333,7 +356,7 @@ func (r *run) project(ctx workflow.Context) error {
 
 // peek answers the query "ticket".
 func (r *run) peek(q PeekRequest) (PeekResult, error) {
-	out := PeekResult{Ticket: r.ticket}
+	out := PeekResult{Ticket: r.ticket, Before: r.before}
 	size := 0
 	for _, e := range r.events {
 		if e.Seq <= q.After {

@@ -306,10 +306,13 @@ func TestTheTimelineTellsOfDeliveries(t *testing.T) {
 	last := b.owe(number, to.ID)
 	b.Result(b.Do("POST", "/api/issue/"+number+"/handle", `{"action":"accept","operator":"li"}`), nil)
 	b.back.TriedAs(notice.Result{Work: last, Then: notice.Failed, Drop: "ten minutes of failures"}, try)
+	rows, err := b.back.Known(t.Context(), []string{number})
+	require.NoError(t, err)
+	require.NoError(t, b.back.Doubt(t.Context(), rows[number].Identity, "its workflow is missing"))
 
 	var all struct{ Items []json.RawMessage }
 	b.Result(b.Do("GET", "/api/issue/"+number+"/timeline", nil), &all)
-	require.Len(t, all.Items, 10, "opened, related, two alerts, related, one that was cancelled, related, accepted, two alerts")
+	require.Len(t, all.Items, 11, "opened, related, two alerts, related, one that was cancelled, related, accepted, two alerts, one of the ticket")
 	var alert struct{ ID string }
 	require.NoError(t, json.Unmarshal(all.Items[2], &alert))
 	require.JSONEq(t, `{"id":"`+alert.ID+`","at":"2026-01-02T02:04:05Z","type":"delivery_failed","actor":"signalbox","door":"system",
@@ -323,7 +326,7 @@ func TestTheTimelineTellsOfDeliveries(t *testing.T) {
 	for _, kind := range notice.AlertKinds {
 		require.Contains(t, kinds, string(kind))
 	}
-	for limit := 1; limit <= 10; limit++ {
+	for limit := 1; limit <= 11; limit++ {
 		var got []string
 		for cursor, more := "0", true; more; more = cursor != "" {
 			var page struct {
@@ -336,7 +339,7 @@ func TestTheTimelineTellsOfDeliveries(t *testing.T) {
 			}
 			cursor = page.Next
 		}
-		require.Len(t, got, 10)
+		require.Len(t, got, 11)
 		for i, item := range all.Items {
 			require.JSONEq(t, string(item), got[i], "%d at a time", limit)
 		}

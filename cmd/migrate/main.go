@@ -27,6 +27,7 @@ migrate reseal                            seal everything anew under the master 
 migrate reseal -check                     tell what is sealed under which master key
 migrate verify [-ticket N] [-tenant T]    look for what was changed in or deleted from timelines; fails where anything was
 migrate verify -adopt                     take in what a version wrote that had no chain yet
+migrate reconcile [-dry-run] [-ticket N]  have database and Temporal agree again after one of them was put back to an earlier state
 
 -help after a command prints its flags.
 `
@@ -38,6 +39,8 @@ func run(ctx context.Context, args []string, out io.Writer) error {
 			return runApp(ctx, args[1:], out)
 		case "reseal":
 			return runReseal(ctx, args[1:], out)
+		case "reconcile":
+			return runReconcile(ctx, args[1:], out)
 		case "verify":
 			return runVerify(ctx, args[1:], out)
 		}

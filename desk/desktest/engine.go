@@ -45,6 +45,7 @@ type Generation struct {
 	Refuse  *ticket.Error // updates are let in, and then refused so
 
 	began   []ticket.Event
+	before  desk.Seen         // the last event before this run
 	run     []ticket.Event    // of this run: all that a query can tell
 	results map[string]result // of this run: all that the server remembers of updates
 	recent  []string          // operations that the state carries along
@@ -60,7 +61,7 @@ type result struct {
 // ErrNoWorker is what a caller hears whose update or query no worker took up in time.
 var ErrNoWorker = errors.New("desktest: no worker took the call up in time")
 
-var _ desk.Engine = (*Engine)(nil)
+var _ desk.Workflows = (*Engine)(nil)
 
 func workflowID(number string, generation int) string {
 	return fmt.Sprintf("%s/%d", number, generation)
@@ -150,7 +151,7 @@ func (e *Engine) Begin(ctx context.Context, before ticket.Ticket, events []ticke
 		}
 		return desk.ErrGone
 	}
-	if t.Generation > 0 {
+	if t.Generation > 0 && events[0].Type != ticket.Recovered {
 		last, err := e.find(t.Number, t.Generation-1)
 		if err != nil || !last.Ticket.Ended() || last.Ticket.Seq != before.Seq {
 			e.broken = append(e.broken, fmt.Sprintf("generation %d of %s was begun from an outdated ticket", t.Generation, t.Number))
@@ -159,7 +160,7 @@ func (e *Engine) Begin(ctx context.Context, before ticket.Ticket, events []ticke
 	if e.generations == nil {
 		e.generations = map[string]*Generation{}
 	}
-	e.generations[workflowID(t.Number, t.Generation)] = &Generation{Events: slices.Clone(events), Ticket: t, began: events, run: slices.Clone(events),
+	e.generations[workflowID(t.Number, t.Generation)] = &Generation{Events: slices.Clone(events), Ticket: t, began: events, before: desk.SeenOf(before), run: slices.Clone(events),
 		results: map[string]result{}}
 	return nil
 }
@@ -176,7 +177,7 @@ func (e *Engine) Begun(_ context.Context, id ticket.Identity, generation int) ([
 }
 
 // Update implements desk.Engine.
-func (e *Engine) Update(ctx context.Context, id ticket.Identity, generation int, c ticket.Command) ([]ticket.Event, error) {
+func (e *Engine) Update(ctx context.Context, id ticket.Identity, generation int, seen desk.Seen, c ticket.Command) ([]ticket.Event, error) {
 	e.mu.Lock()
 	defer e.mu.Unlock()
 	if err := ctx.Err(); err != nil {
@@ -186,10 +187,10 @@ func (e *Engine) Update(ctx context.Context, id ticket.Identity, generation int,
 	if err != nil {
 		return nil, err
 	}
-	return e.update(ctx, g, clone(c))
+	return e.update(ctx, g, seen, clone(c))
 }
 
-func (e *Engine) update(ctx context.Context, g *Generation, c ticket.Command) ([]ticket.Event, error) {
+func (e *Engine) update(ctx context.Context, g *Generation, seen desk.Seen, c ticket.Command) ([]ticket.Event, error) {
 	if r, ok := g.results[c.Operation]; ok {
 		return clone(r.events), r.err
 	}
@@ -200,7 +201,7 @@ func (e *Engine) update(ctx context.Context, g *Generation, c ticket.Command) ([
 		g.results[c.Operation] = result{err: ErrNoWorker}
 		e.kept = append(e.kept, func() {
 			delete(g.results, c.Operation)
-			_, _ = e.update(context.WithoutCancel(ctx), g, c)
+			_, _ = e.update(context.WithoutCancel(ctx), g, seen, c)
 		})
 		return nil, ErrNoWorker
 	case e.Down:
@@ -210,6 +211,8 @@ func (e *Engine) update(ctx context.Context, g *Generation, c ticket.Command) ([
 	switch {
 	case slices.Contains(g.recent, c.Operation):
 		return nil, nil
+	case !g.has(seen):
+		return nil, desk.ErrDiverged
 	case g.Ticket.Ended():
 		return nil, desk.ErrGone
 	case g.Tie:
@@ -240,6 +243,14 @@ func (e *Engine) update(ctx context.Context, g *Generation, c ticket.Command) ([
 	return clone(events), nil
 }
 
+// has reports whether an event that somebody has seen is one of the generation's, as far as its run can tell.
+func (g *Generation) has(seen desk.Seen) bool {
+	if seen.Seq <= g.before.Seq {
+		return seen.Seq != g.before.Seq || seen.Seq == 0 || seen.At.Equal(g.before.At)
+	}
+	return slices.ContainsFunc(g.run, func(e ticket.Event) bool { return e.Seq == seen.Seq && e.At.Equal(seen.At) })
+}
+
 func (g *Generation) apply(events []ticket.Event) {
 	g.Ticket = ticket.Fold(g.Ticket, events)
 	g.Events = append(g.Events, events...)
@@ -265,7 +276,14 @@ func (e *Engine) roll(ctx context.Context, g *Generation) {
 			return
 		}
 	}
+	g.before = desk.SeenOf(g.Ticket)
 	g.run, g.results, g.handled, g.Moving, g.ran = nil, map[string]result{}, 0, 0, true
+}
+
+// Unroll has a generation's run be its first again, as if it had never rolled over.
+func (g *Generation) Unroll() {
+	g.run = slices.Clone(g.Events)
+	g.before = desk.Seen{}
 }
 
 // Signal has a command decided that nobody waits for; a refusal becomes an event. What it causes is written down by the next run, or by who
@@ -274,7 +292,7 @@ func (e *Engine) Signal(number string, generation int, c ticket.Command) {
 	e.mu.Lock()
 	defer e.mu.Unlock()
 	g, err := e.find(number, generation)
-	if err != nil || e.Down || g.Ticket.Ended() {
+	if err != nil || e.Down || g.Stopped || g.Ticket.Ended() {
 		return
 	}
 	g.ran = true
@@ -317,26 +335,89 @@ func (e *Engine) Outcome(_ context.Context, id ticket.Identity, generation int, 
 	return desk.Outcome{Known: true, Done: true, Events: clone(r.events)}, nil
 }
 
+// Drawn implements desk.Engine.
+func (e *Engine) Drawn(_ context.Context, since time.Time) (drawn desk.Drawn, err error) {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	for _, g := range e.generations {
+		if !g.began[0].At.Before(since) {
+			drawn.Add(g.Ticket.Identity)
+		}
+	}
+	return drawn, nil
+}
+
+// List implements desk.Workflows.
+func (e *Engine) List(_ context.Context, running bool, since time.Time, _ string) (page []desk.Listed, next string, err error) {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	for _, id := range slices.Sorted(maps.Keys(e.generations)) {
+		g := e.generations[id]
+		if runs := g.runs(); (runs || !running) && !g.began[0].At.Before(since) {
+			page = append(page, desk.Listed{Identity: ticket.Identity{Number: g.Ticket.Number, ID: g.Ticket.ID}, Generation: g.began[0].Generation, Running: runs})
+		}
+	}
+	return page, "", nil
+}
+
+// CountWorkflows implements desk.Workflows.
+func (e *Engine) CountWorkflows(context.Context) (int, error) {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	return len(e.generations), nil
+}
+
+// Running implements desk.Workflows.
+func (e *Engine) Running(_ context.Context, number string, generation int) (bool, error) {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	g, err := e.find(number, generation)
+	return err == nil && g.runs(), err
+}
+
+func (g *Generation) runs() bool { return !g.Stopped && !g.Ticket.Ended() }
+
+// Stop implements desk.Workflows.
+func (e *Engine) Stop(_ context.Context, number string, generation int, _ string) error {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	if g, err := e.find(number, generation); err == nil {
+		g.Stopped = true
+	}
+	return nil
+}
+
+// Served implements desk.Workflows.
+func (e *Engine) Served(context.Context) error {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	if e.Down {
+		return ErrNoWorker
+	}
+	return nil
+}
+
 // Peek implements desk.Engine.
-func (e *Engine) Peek(_ context.Context, id ticket.Identity, generation int, after int64) ([]ticket.Event, bool, error) {
+func (e *Engine) Peek(_ context.Context, id ticket.Identity, generation int, after int64) (desk.Peeked, error) {
 	e.mu.Lock()
 	defer e.mu.Unlock()
 	g, err := e.find(id.Number, generation)
 	if err != nil {
-		return nil, false, err
+		return desk.Peeked{}, err
 	}
 	if e.Down && g.ran {
-		return nil, false, ErrNoWorker
+		return desk.Peeked{}, ErrNoWorker
 	}
-	var out []ticket.Event
+	out := desk.Peeked{Ticket: clone(g.Ticket), Before: g.before}
 	for _, event := range g.run {
 		switch {
 		case event.Seq <= after:
-		case e.Page > 0 && len(out) == e.Page:
-			return clone(out), true, nil
+		case e.Page > 0 && len(out.Events) == e.Page:
+			out.More = true
+			return out, nil
 		default:
-			out = append(out, event)
+			out.Events = append(out.Events, clone(event))
 		}
 	}
-	return clone(out), false, nil
+	return out, nil
 }

@@ -54,6 +54,7 @@ func TestEngine(t *testing.T, open OpenEngine) {
 	run("an operation is known again after a roll-over", 2, knownAgain)
 	run("what nobody waits for is found by peeking", 0, signalled)
 	run("peeking gives all in pieces", 0, peeked)
+	run("what was not seen is not done", 3, notSeen)
 	run("many at once happen one after the other", 0, manyAtOnce)
 	run("without a worker nothing is said to be over", 0, withoutWorker)
 	run("callers keep what they gave", 0, callersKeep)
@@ -128,7 +129,7 @@ func say(text string) ticket.Command {
 // update sends a command, again while the ticket moves.
 func (b *engineBench) update(id ticket.Identity, generation int, c ticket.Command) ([]ticket.Event, error) {
 	for {
-		events, err := b.Engine.Update(b.ctx, id, generation, c)
+		events, err := b.Engine.Update(b.ctx, id, generation, desk.Seen{}, c)
 		if !errors.Is(err, desk.ErrMoving) || b.ctx.Err() != nil {
 			return events, err
 		}
@@ -146,14 +147,14 @@ func (b *engineBench) must(id ticket.Identity, generation int, c ticket.Command)
 func (b *engineBench) peek(id ticket.Identity, generation int, after int64) (all []ticket.Event) {
 	b.Helper()
 	for {
-		events, more, err := b.Engine.Peek(b.ctx, id, generation, after)
+		p, err := b.Engine.Peek(b.ctx, id, generation, after)
 		require.NoError(b, err)
-		all = append(all, events...)
-		if !more {
+		all = append(all, p.Events...)
+		if !p.More {
 			return all
 		}
-		require.NotEmpty(b, events, "there is said to be more, and nothing is given")
-		after = events[len(events)-1].Seq
+		require.NotEmpty(b, p.Events, "there is said to be more, and nothing is given")
+		after = p.Events[len(p.Events)-1].Seq
 	}
 }
 
@@ -176,9 +177,9 @@ func neverWas(t *testing.T, b *engineBench) {
 	for generation := range 2 {
 		_, err := b.Engine.Begun(b.ctx, id, generation)
 		require.ErrorIs(t, err, desk.ErrGone)
-		_, err = b.Engine.Update(b.ctx, id, generation, command(ticket.Accept))
+		_, err = b.Engine.Update(b.ctx, id, generation, desk.Seen{}, command(ticket.Accept))
 		require.ErrorIs(t, err, desk.ErrGone)
-		_, _, err = b.Engine.Peek(b.ctx, id, generation, 0)
+		_, err = b.Engine.Peek(b.ctx, id, generation, 0)
 		require.ErrorIs(t, err, desk.ErrGone)
 		require.Equal(t, didNotHappen, b.outcome(id, generation, "x"))
 	}
@@ -402,9 +403,46 @@ func peeked(t *testing.T, b *engineBench) {
 	}
 	same(t, all, b.peek(id, 0, 0))
 	same(t, all[40:], b.peek(id, 0, 40))
-	_, more, err := b.Engine.Peek(b.ctx, id, 0, int64(len(all)))
+	p, err := b.Engine.Peek(b.ctx, id, 0, int64(len(all)))
 	require.NoError(t, err)
-	require.False(t, more)
+	require.False(t, p.More)
+}
+
+func notSeen(t *testing.T, b *engineBench) {
+	id, events := b.opened()
+	update := func(seen desk.Seen) (done []ticket.Event, err error) {
+		c := say("hello")
+		for {
+			if done, err = b.Engine.Update(b.ctx, id, 0, seen, c); !errors.Is(err, desk.ErrMoving) || b.ctx.Err() != nil {
+				return done, err
+			}
+		}
+	}
+	for range 5 { // through a roll-over, after which it stands where the run began
+		now := ticket.Fold(ticket.Ticket{}, events)
+		seen := desk.SeenOf(now)
+		ahead, other := seen, seen
+		ahead.Seq++
+		other.At = other.At.Add(time.Microsecond)
+		for name, wrong := range map[string]desk.Seen{"a later event": ahead, "another event": other} {
+			_, err := update(wrong)
+			require.ErrorIs(t, err, desk.ErrDiverged, name)
+		}
+		done, err := update(seen)
+		require.NoError(t, err)
+		require.Equal(t, now.Seq+1, done[0].Seq, "nothing else has happened")
+		events = append(events, done...)
+		_, err = update(seen) // it may have gone on since
+		require.NoError(t, err)
+		events = append(events, b.peek(id, 0, done[0].Seq)...)
+		p, err := b.Engine.Peek(b.ctx, id, 0, 0)
+		require.NoError(t, err)
+		require.Equal(t, int64(len(events)), p.Ticket.Seq)
+		require.True(t, desk.SeenOf(ticket.Fold(ticket.Ticket{}, events)).Is(p.Ticket))
+		if p.Before.Seq > 0 {
+			require.True(t, p.Before.Is(ticket.Fold(ticket.Ticket{}, events[:p.Before.Seq])))
+		}
+	}
 }
 
 func manyAtOnce(t *testing.T, b *engineBench) {
@@ -435,7 +473,7 @@ func withoutWorker(t *testing.T, b *engineBench) {
 	b.Workers(t, false)
 	c := command(ticket.Accept)
 	brief, cancel := context.WithTimeout(b.ctx, 500*time.Millisecond)
-	_, err := b.Engine.Update(brief, id, 0, c)
+	_, err := b.Engine.Update(brief, id, 0, desk.Seen{}, c)
 	cancel()
 	require.Error(t, err)
 	require.False(t, errors.Is(err, desk.ErrGone) || ticket.AsError(err) != nil && !ticket.Is(err, ticket.Unavailable), "%v", err)

@@ -50,6 +50,8 @@ func TestLedger(t *testing.T, under LedgerFixture) {
 		{"a gap changes nothing", gaps},
 		{"an event of a newer build is a gap", newerEvents},
 		{"events of another ticket are not taken", foreignEvents},
+		{"another event in the place of one is told of", otherEvents},
+		{"a ticket in doubt takes nothing", inDoubt},
 		{"projecting at once", projectingAtOnce},
 		{"a ticket is found in its tenant", tickets},
 		{"what happened", happened},
@@ -602,6 +604,59 @@ func newerEvents(t *testing.T, b *ledgerBench) {
 	require.ErrorIs(t, b.Ledger.Project(t.Context(), row.Identity, newer), desk.ErrGap)
 	require.Equal(t, asJSON(row), asJSON(b.row(row.Identity)))
 	require.NoError(t, b.Ledger.Project(t.Context(), row.Identity, accepted))
+}
+
+func otherEvents(t *testing.T, b *ledgerBench) {
+	row := b.opened()
+	first := decide(t, row, say("hello"))
+	after := ticket.Fold(row, first)
+	edit := command(ticket.Revise)
+	edit.Message = &ticket.Message{ID: first[0].After.Message.ID, Author: "li", Content: "hello again"}
+	revised := decide(t, after, edit)
+	stored := slices.Concat(first, revised)
+	require.NoError(t, b.Ledger.Project(t.Context(), row.Identity, stored))
+	require.NoError(t, b.Ledger.Project(t.Context(), row.Identity, stored), "what the read model adds to an event makes it no other one")
+
+	for name, change := range map[string]func(e *ticket.Event){
+		"operation": func(e *ticket.Event) { e.Operation = "another" },
+		"time":      func(e *ticket.Event) { e.At = e.At.Add(time.Microsecond) },
+		"content": func(e *ticket.Event) {
+			e.After.Message = &ticket.Message{ID: "m", Author: "li", Content: "something else"}
+		},
+		"type": func(e *ticket.Event) { e.Type = ticket.Revised },
+	} {
+		other := first[0]
+		change(&other)
+		more := decide(t, ticket.Fold(after, revised), say("more"))
+		for _, events := range [][]ticket.Event{{other}, {other, revised[0]}, {other, revised[0], more[0]}} {
+			require.ErrorIs(t, b.Ledger.Project(t.Context(), row.Identity, events), desk.ErrDiverged, name)
+		}
+		key := "key of " + name
+		op := b.claim(key)
+		op.Ticket = row.Identity
+		require.ErrorIs(t, b.Ledger.Finish(t.Context(), op, []ticket.Event{other}), desk.ErrDiverged, name)
+		b.refused(ticket.Busy, key, "f") // it is not done
+	}
+	require.Equal(t, asJSON(ticket.Fold(row, stored)), asJSON(b.row(row.Identity)))
+}
+
+func inDoubt(t *testing.T, b *ledgerBench) {
+	row, well := b.opened(), b.opened()
+	events := decide(t, row, say("hello"))
+	require.NoError(t, b.Ledger.Doubt(t.Context(), row.Identity, "one of the two forgot"))
+	require.NoError(t, b.Ledger.Doubt(t.Context(), row.Identity, "again"))
+	unknown := row.Identity
+	unknown.ID, unknown.Number = row.ID+1_000_000, "IM0"
+	require.NoError(t, b.Ledger.Doubt(t.Context(), unknown, "there is none"))
+	stays, err := b.Ledger.Ticket(t.Context(), b.tenant, row.Number)
+	require.ErrorIs(t, err, desk.ErrInDoubt)
+	require.Equal(t, asJSON(row), asJSON(stays), "it can be read all the same")
+	require.ErrorIs(t, b.Ledger.Project(t.Context(), row.Identity, events), desk.ErrInDoubt)
+	op := b.claim("k")
+	op.Ticket = row.Identity
+	require.ErrorIs(t, b.Ledger.Finish(t.Context(), op, events), desk.ErrInDoubt)
+	b.refused(ticket.Busy, "k", "f") // it is not done
+	require.NoError(t, b.Ledger.Project(t.Context(), well.Identity, decide(t, well, say("hello"))))
 }
 
 func foreignEvents(t *testing.T, b *ledgerBench) {

@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
+	"slices"
 
 	"signalbox/desk"
 	"signalbox/store/db"
@@ -19,6 +20,8 @@ type CounterRow struct {
 	Base  int64  `db:"base"`
 	Mark  int64  `db:"mark"`
 	MAC   string `db:"seal"`
+	Epoch string `db:"epoch"` // in which life of the server it was last compared with Temporal
+	Now   string `db:"now"`   // in which life of the server it was read
 }
 
 // Parts are what the counter's MAC is of.
@@ -27,31 +30,119 @@ func (c CounterRow) Parts() []string { return []string{"counter", number(c.Base)
 // ReadCounter is the query of a CounterRow.
 const ReadCounter = `SELECT value, base, mark, seal FROM counters WHERE name = '` + db.TicketCounter + `'`
 
-// DrawTicket gives the next id of a ticket. See draw.
+// lockCounter reads and locks the counter of tickets; false: there is none yet.
+func lockCounter(ctx context.Context, q *db.Tx) (c CounterRow, found bool, err error) {
+	found, err = q.Find(ctx, &c, q.Locking(`SELECT value, base, mark, seal, epoch, `+q.Epoch()+` AS now FROM counters WHERE name = ?`, db.Exclusive), db.TicketCounter)
+	if err == nil && !found {
+		err = q.Get(ctx, &c.Now, `SELECT `+q.Epoch())
+	}
+	return c, found, db.Wrap("read the counter of tickets", err)
+}
+
+// DrawTicket gives the next id of a ticket. desk.ErrCounters: the server is not the one that the counter was last compared with Temporal on, so that it may
+// have been put back; see Advance.
 func (c *Chain) DrawTicket(ctx context.Context, q *db.Tx) (int64, error) {
 	a, err := c.Keyring(ctx, q)
 	if err != nil {
 		return 0, err
 	}
 	for {
-		var drawn CounterRow
-		found, err := q.Find(ctx, &drawn, q.Locking(ReadCounter, db.Exclusive))
+		drawn, found, err := lockCounter(ctx, q)
 		if err != nil {
-			return 0, fmt.Errorf("read the counter of tickets: %w", err)
+			return 0, err
 		}
 		if !found {
-			first := CounterRow{Value: 1, Mark: 1}
-			n, err := q.Exec(ctx, `INSERT INTO counters (name, value, base, mark, seal) VALUES (?, ?, ?, ?, ?) ON CONFLICT (name) DO NOTHING`,
-				db.TicketCounter, first.Value, first.Base, first.Mark, a.Digest(first.Parts()...))
-			if err != nil || n == 1 {
-				return first.Value, db.Wrap("begin to count tickets", err)
+			first := CounterRow{Value: 1, Mark: 1, Epoch: drawn.Now}
+			first.MAC = a.Digest(first.Parts()...)
+			begun, err := beginCounter(ctx, q, first)
+			if err != nil || begun {
+				return first.Value, err
 			}
 			continue
 		}
+		if drawn.Epoch != drawn.Now && drawn.Epoch != "" {
+			return 0, desk.ErrCounters
+		}
 		drawn = a.next(drawn)
-		_, err = q.Exec(ctx, `UPDATE counters SET value = ?, base = ?, mark = ?, seal = ? WHERE name = ?`, drawn.Value, drawn.Base, drawn.Mark, drawn.MAC, db.TicketCounter)
-		return drawn.Value, db.Wrap("draw a ticket's id", err)
+		drawn.Epoch = drawn.Now
+		return drawn.Value, writeCounter(ctx, q, drawn)
 	}
+}
+
+func beginCounter(ctx context.Context, q *db.Tx, c CounterRow) (begun bool, err error) {
+	n, err := q.Exec(ctx, `INSERT INTO counters (name, value, base, mark, seal, epoch) VALUES (?, ?, ?, ?, ?, ?) ON CONFLICT (name) DO NOTHING`,
+		db.TicketCounter, c.Value, c.Base, c.Mark, c.MAC, c.Epoch)
+	return n == 1, db.Wrap("begin to count tickets", err)
+}
+
+func writeCounter(ctx context.Context, q *db.Tx, c CounterRow) error {
+	_, err := q.Exec(ctx, `UPDATE counters SET value = ?, base = ?, mark = ?, seal = ?, epoch = ? WHERE name = ?`, c.Value, c.Base, c.Mark, c.MAC, c.Epoch, db.TicketCounter)
+	return db.Wrap("draw a ticket's id", err)
+}
+
+// voidBatch is how many ids are said to have no ticket at once.
+const voidBatch = 500
+
+// Advance moves the counter of tickets past an id that was drawn, and says of those that it passes that they have no ticket, unless there is one. What had it is
+// in Temporal alone, or nowhere; once it is projected it has a row. The server is one that was compared with Temporal from then on.
+func (c *Chain) Advance(ctx context.Context, q *db.Tx, id int64) error {
+	a, err := c.Keyring(ctx, q)
+	if err != nil {
+		return err
+	}
+	drawn, found, err := lockCounter(ctx, q)
+	if err != nil {
+		return err
+	}
+	if !found {
+		drawn.MAC = a.Digest(drawn.Parts()...)
+		if _, err := beginCounter(ctx, q, drawn); err != nil {
+			return err
+		}
+	}
+	last := max(drawn.Value, drawn.Mark)
+	if id > last {
+		intact := drawn.MAC == "" || a.Holds(drawn.MAC, drawn.Parts()...)
+		if drawn.MAC == "" || drawn.Value > drawn.Mark {
+			drawn.Base = drawn.Value // see next
+		}
+		if drawn.Value = id; intact {
+			drawn.Mark = id
+			drawn.MAC = a.Digest(drawn.Parts()...)
+		}
+	}
+	drawn.Epoch = drawn.Now
+	if err := writeCounter(ctx, q, drawn); err != nil {
+		return err
+	}
+	for from := last + 1; from <= id; from += voidBatch {
+		if err := c.voidRange(ctx, q, a, from, min(from+voidBatch-1, id)); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// voidRange says of ids that they have no ticket, unless there is one.
+func (c *Chain) voidRange(ctx context.Context, q *db.Tx, a Keyring, from, to int64) error {
+	var known []int64
+	err := q.All(ctx, &known, `SELECT id FROM tickets WHERE id BETWEEN ? AND ? UNION ALL SELECT ticket_id FROM unopened WHERE ticket_id BETWEEN ? AND ?`, from, to, from, to)
+	if err != nil {
+		return db.Wrap("look for tickets", err)
+	}
+	var rows [][]any
+	for id := from; id <= to; id++ {
+		if !slices.Contains(known, id) {
+			rows = append(rows, []any{id, false, db.At(q.Now()), a.Digest(VoidParts(id, false)...)})
+		}
+	}
+	return q.Insert(ctx, `unopened (ticket_id, adopted, at, seal)`, rows)
+}
+
+// ClearVoidIDs takes back, of ids that have a ticket, that they have none, and says of how many.
+func (c *Chain) ClearVoidIDs(ctx context.Context, q *db.Tx) (int64, error) {
+	n, err := q.Exec(ctx, `DELETE FROM unopened WHERE ticket_id IN (SELECT u.ticket_id FROM unopened u JOIN tickets t ON t.id = u.ticket_id)`)
+	return n, db.Wrap("take back ids without a ticket", err)
 }
 
 // next is the counter after one more was drawn.

@@ -37,18 +37,32 @@ func (q *Tx) Locking(query string, how Lock) string {
 	return query
 }
 
-// LockTicket locks a ticket's row and reads it: the ticket, and where the chain of its timeline ends.
-func (q *Tx) LockTicket(ctx context.Context, id int64) (t ticket.Ticket, chain string, known bool, err error) {
+// LockedTicket is a ticket whose row is locked.
+type LockedTicket struct {
+	ticket.Ticket
+	Chain string // where the chain of its timeline ends
+	Doubt string // why it is in doubt; empty: it is not
+}
+
+// LockTicket locks a ticket's row and reads it.
+func (q *Tx) LockTicket(ctx context.Context, id int64) (t LockedTicket, known bool, err error) {
 	var row struct {
 		State string `db:"state"`
 		Chain string `db:"chain"`
+		Doubt string `db:"doubt"`
 	}
-	known, err = q.Find(ctx, &row, q.Locking(`SELECT state, chain FROM tickets WHERE id = ?`, Exclusive), id)
+	known, err = q.Find(ctx, &row, q.Locking(`SELECT state, chain, `+DoubtOf("tickets")+` AS doubt FROM tickets WHERE id = ?`, Exclusive), id)
 	if err != nil || !known {
-		return t, "", false, Wrap("lock a ticket", err)
+		return t, false, Wrap("lock a ticket", err)
 	}
-	t, err = DecodeTicket(row.State)
-	return t, row.Chain, true, err
+	t.Chain, t.Doubt = row.Chain, row.Doubt
+	t.Ticket, err = DecodeTicket(row.State)
+	return t, true, err
+}
+
+// DoubtOf gives why a row of tickets is in doubt, as an expression; the empty text: it is not.
+func DoubtOf(tickets string) string {
+	return `COALESCE((SELECT reason FROM doubts WHERE doubts.ticket_id = ` + tickets + `.id), '')`
 }
 
 // FindTicket reads columns of a tenant's ticket, by number or UUID, and locks its row.

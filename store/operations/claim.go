@@ -3,6 +3,8 @@ package operations
 import (
 	"context"
 	"errors"
+	"maps"
+	"slices"
 
 	"signalbox/desk"
 	"signalbox/store/db"
@@ -164,6 +166,18 @@ func (l *Log) assignIdentity(ctx context.Context, q *db.Tx, op *desk.Operation) 
 	}
 	op.Ticket.Number = op.Series.Number(opened, n)
 	return nil
+}
+
+// Advance makes sure that nothing is drawn again that is known to have been drawn: see desk.Ledger.
+func (l *Log) Advance(ctx context.Context, drawn desk.Drawn) error {
+	return l.db.Write(ctx, func(ctx context.Context, q *db.Tx) error {
+		for _, counter := range slices.Sorted(maps.Keys(drawn.Counters)) { // in one order, for those who do so at once
+			if err := q.AdvanceNumber(ctx, counter, drawn.Counters[counter]); err != nil {
+				return err
+			}
+		}
+		return l.chain.Advance(ctx, q, drawn.ID)
+	})
 }
 
 // Transact runs the effect and stores the answer it gives, in one transaction that ctx carries; or gives the operation that has its key. The

@@ -7,6 +7,7 @@ import (
 	"encoding/hex"
 	"encoding/json"
 	"fmt"
+	"slices"
 	"strings"
 	"time"
 
@@ -248,6 +249,26 @@ func (l *Log) Happened(ctx context.Context, id string) (happened bool, err error
 		return nil
 	})
 	return happened, err
+}
+
+// Unclaimed gives those of some operations that nothing is kept of.
+func (l *Log) Unclaimed(ctx context.Context, ids []string) (out []string, err error) {
+	if len(ids) == 0 {
+		return nil, nil
+	}
+	err = l.db.Read(ctx, func(q *db.Tx) error {
+		var kept []string
+		if err := q.AllIn(ctx, &kept, `SELECT id FROM operations WHERE id IN (?)`, db.Distinct(ids)); err != nil {
+			return fmt.Errorf("look for operations: %w", err)
+		}
+		for _, id := range db.Distinct(ids) {
+			if !slices.Contains(kept, id) {
+				out = append(out, id)
+			}
+		}
+		return nil
+	})
+	return out, err
 }
 
 // PruneOperations takes keys and answers from up to limit operations, oldest first, that are over and were claimed before that time; the audit

@@ -11,6 +11,7 @@ import (
 	"signalbox/notice"
 	"signalbox/store/chain"
 	"signalbox/store/db"
+	"signalbox/ticket"
 )
 
 // outcome is a result on its way into the database.
@@ -159,6 +160,19 @@ func (o *Outbox) writeAlert(ctx context.Context, q *db.Tx, a *pendingAlert) erro
 		}
 	}
 	return o.insertDeliveries(ctx, q, a.Tenant, a.lane, followers, pending)
+}
+
+// RaiseAlert writes an alert that is about a ticket and no delivery into its timeline, and into the stream. The ticket's row is locked, and nothing behind it.
+func (o *Outbox) RaiseAlert(ctx context.Context, q *db.Tx, a notice.Alert, t ticket.Ticket) error {
+	a.ID, a.Reason = uuid.NewString(), db.CleanText(a.Reason)
+	r := []*outcome{{alerts: []*pendingAlert{{Alert: a}}, did: map[notice.AlertKind]bool{a.Kind: true}}}
+	if err := o.positionAlerts(ctx, q, r, []db.TicketHead{{ID: t.ID, Number: t.Number, Seq: t.Seq}}); err != nil {
+		return err
+	}
+	if err := o.lockStreamLanes(ctx, q, r, nil); err != nil {
+		return err
+	}
+	return o.writeAlerts(ctx, q, r)
 }
 
 // isKnown reports whether a timeline has been told already that the address of an alert takes nothing: another delivery was given up, sooner, since it last took one.

@@ -17,13 +17,14 @@ import (
 func (o *Outbox) Register(ctx context.Context, t ticket.Ticket, want notice.Subscription) (sub notice.Subscription, err error) {
 	err = o.db.Write(ctx, func(ctx context.Context, q *db.Tx) error {
 		// Locked until the end, so that one address is not registered twice at the same moment.
-		stored, _, known, err := q.LockTicket(ctx, t.ID)
+		locked, known, err := q.LockTicket(ctx, t.ID)
 		switch {
 		case err != nil:
 			return err
 		case !known:
 			return ticket.Refuse(ticket.NotFound, "there is no such ticket")
 		}
+		stored := locked.Ticket
 		want.Format, want.Profile = notice.FormatIssue, notice.Minutely
 		there, err := o.atAddress(ctx, q, stored, want, notice.Active)
 		if err != nil {

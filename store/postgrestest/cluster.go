@@ -243,6 +243,24 @@ func (c *Cluster) Stop() {
 	}
 }
 
+// Backup keeps what the server has now; restore puts that back. Either stops the server as Stop does, and starts it again. The copy goes with the cluster.
+func (c *Cluster) Backup() (restore func() error, err error) {
+	kept := fmt.Sprintf("%s-%d", c.data(), c.made.Add(1))
+	return func() error { return c.replace(kept, c.data()) }, c.replace(c.data(), kept)
+}
+
+// replace has a folder be a copy of another, with the server stopped meanwhile.
+func (c *Cluster) replace(from, to string) error {
+	c.Stop()
+	if err := os.RemoveAll(to); err != nil {
+		return err
+	}
+	if out, err := c.command(context.Background(), "cp", "-a", from, to).CombinedOutput(); err != nil {
+		return fmt.Errorf("copy the data: %w: %s", err, out)
+	}
+	return c.Start()
+}
+
 // Close stops the server and removes all of its files.
 func (c *Cluster) Close() error {
 	c.mu.Lock()

@@ -32,8 +32,9 @@ func follow(t ticket.Ticket, events []ticket.Event) ([]outbox.Step, error) {
 	return steps, nil
 }
 
-// Project folds the events into the ticket's row and writes what they owe, in one transaction. Events that the row has are passed over.
-// desk.ErrGap: events before these are missing, or their type is not known to this build; nothing has changed.
+// Project folds the events into the ticket's row and writes what they owe, in one transaction. Events that the row has are passed over, if they are the same.
+// desk.ErrGap: events before these are missing, or their type is not known to this build; desk.ErrDiverged: the row has another event in the place of one of
+// these; desk.ErrInDoubt: the ticket takes nothing. Nothing has changed then.
 func (p *Projections) Project(ctx context.Context, id ticket.Identity, events []ticket.Event) error {
 	return p.db.Write(ctx, func(ctx context.Context, q *db.Tx) error { return p.ProjectIn(ctx, q, id, events) })
 }
@@ -43,11 +44,75 @@ func (p *Projections) ProjectIn(ctx context.Context, q *db.Tx, id ticket.Identit
 	if len(events) == 0 {
 		return nil
 	}
-	t, tip, known, err := q.LockTicket(ctx, id.ID)
+	t, known, err := q.LockTicket(ctx, id.ID)
 	if err != nil {
 		return err
 	}
-	steps, err := follow(t, events)
+	if err := p.fits(ctx, q, t, known, id, events); err != nil {
+		return fmt.Errorf("ticket %s: %w", id.Number, err)
+	}
+	return p.add(ctx, q, t, known, id, events)
+}
+
+// fits tells why events cannot be those of a ticket.
+func (p *Projections) fits(ctx context.Context, q *db.Tx, t db.LockedTicket, known bool, id ticket.Identity, events []ticket.Event) error {
+	switch {
+	case !known:
+		return nil
+	case t.Identity != id:
+		return fmt.Errorf("its id is that of %s", t.Number)
+	case t.Doubt != "":
+		return fmt.Errorf("%w: %s", desk.ErrInDoubt, t.Doubt)
+	}
+	seq, err := p.firstOther(ctx, q, t.Ticket, events)
+	if err == nil && seq > 0 {
+		err = fmt.Errorf("event %d is another one: %w", seq, desk.ErrDiverged)
+	}
+	return err
+}
+
+// firstOther gives the number of the first of some events that a ticket has another one in the place of; 0: of none.
+func (p *Projections) firstOther(ctx context.Context, q *db.Tx, t ticket.Ticket, events []ticket.Event) (int64, error) {
+	for len(events) > 0 && events[0].Seq <= t.Seq {
+		n := 0
+		for n < len(events) && n < chain.TimelineBatch && events[n].Seq <= t.Seq {
+			n++
+		}
+		stored, err := storedEvents(ctx, q, t.ID, events[0].Seq, events[n-1].Seq)
+		if err != nil {
+			return 0, err
+		}
+		for _, e := range events[:n] {
+			if is, there := stored[e.Seq]; !there || !ticket.Same(is, e) {
+				return e.Seq, nil
+			}
+		}
+		events = events[n:]
+	}
+	return 0, nil
+}
+
+// storedEvents gives events of a ticket by their number.
+func storedEvents(ctx context.Context, q *db.Tx, id, from, to int64) (map[int64]ticket.Event, error) {
+	var rows []string
+	if err := q.All(ctx, &rows, `SELECT content FROM events WHERE ticket_id = ? AND seq BETWEEN ? AND ? ORDER BY seq`, id, from, to); err != nil {
+		return nil, db.Wrap("list events", err)
+	}
+	out := make(map[int64]ticket.Event, len(rows))
+	for _, row := range rows {
+		e, err := readEvent(id, row)
+		if err != nil {
+			return nil, err
+		}
+		out[e.Seq] = e
+	}
+	return out, nil
+}
+
+// add adds the events that a locked ticket does not have, which fit.
+func (p *Projections) add(ctx context.Context, q *db.Tx, t db.LockedTicket, known bool, id ticket.Identity, events []ticket.Event) error {
+	tip := t.Chain
+	steps, err := follow(t.Ticket, events)
 	if err != nil || len(steps) == 0 {
 		return db.Wrap("ticket "+id.Number, err)
 	}
@@ -68,7 +133,7 @@ func (p *Projections) ProjectIn(ctx context.Context, q *db.Tx, id ticket.Identit
 		var inserted bool
 		if inserted, err = p.insertTicket(ctx, q, after, tip); err == nil && !inserted {
 			// Somebody projected the opening meanwhile; now there is a row to lock.
-			if _, _, known, err = q.LockTicket(ctx, id.ID); known {
+			if _, known, err = q.LockTicket(ctx, id.ID); known {
 				return p.ProjectIn(ctx, q, id, events)
 			}
 			if err == nil {

@@ -2,6 +2,7 @@ package tickets
 
 import (
 	"context"
+	"time"
 
 	"signalbox/store/db"
 	"signalbox/ticket"
@@ -24,9 +25,24 @@ func find(ctx context.Context, q *db.Tx, how db.Lock, tenant, key string) (ticke
 	case err != nil:
 		return ticket.Ticket{}, err
 	case !found:
-		return ticket.Ticket{}, ticket.Refuse(ticket.NotFound, "there is no such ticket")
+		return ticket.Ticket{}, errNoTicket
 	}
 	return db.DecodeTicket(state)
+}
+
+var errNoTicket = ticket.Refuse(ticket.NotFound, "there is no such ticket")
+
+// LastOpened gives when the ticket was opened that has the highest id; zero: there is none.
+func (p *Projections) LastOpened(ctx context.Context) (at time.Time, err error) {
+	err = p.db.Read(ctx, func(q *db.Tx) error {
+		var row struct {
+			At db.Timestamp `db:"created_at"`
+		}
+		_, err := q.Find(ctx, &row, `SELECT created_at FROM tickets ORDER BY id DESC LIMIT 1`)
+		at = row.At.Time
+		return db.Wrap("look for the last ticket", err)
+	})
+	return at, err
 }
 
 // RelationRow is one item of a relation.

@@ -30,9 +30,11 @@ type ticketRow struct {
 	State     string        `db:"state"`
 	Chain     string        `db:"chain"`
 	Folded    bool          `db:"folded"`
+	Doubt     string        `db:"doubt"`
 }
 
-const ticketColumns = `id, tenant, number, uuid, open, phase, origin, service, assignee, created_at, updated_at, ended_at, seq, state, chain, folded`
+var ticketColumns = `id, tenant, number, uuid, open, phase, origin, service, assignee, created_at, updated_at, ended_at, seq, state, chain, folded, ` +
+	db.DoubtOf("tickets") + ` AS doubt`
 
 // inspection is what was seen of one ticket.
 type inspection struct {
@@ -84,6 +86,9 @@ func (v *verification) inspect(ctx context.Context, q *db.Tx, id int64, hold boo
 	if len(i.faults) == 0 && !i.blind {
 		i.compare()
 		err = i.compareSides(ctx, q)
+	}
+	if i.row.Doubt != "" {
+		i.fault("it is in doubt, until migrate reconcile has seen to it: %s", i.row.Doubt)
 	}
 	return i, true, err
 }

@@ -274,7 +274,7 @@ func TestATicketWaitsForItsKey(t *testing.T) {
 	require.NoError(t, opener.SignalWorkflow(ctx, workflows.TicketID(id.Number, 0), "", string(ticket.Accept), workflows.AcceptSignal{Operator: "li"}))
 	said := make(chan error, 1)
 	go func() { // an update wakes what nobody has acted on yet
-		_, err := engine.Update(ctx, id, 0, speak())
+		_, err := engine.Update(ctx, id, 0, desk.Seen{}, speak())
 		said <- err
 	}()
 	harness.Until(t, "a workflow task has failed", time.Minute, func() error {
@@ -291,10 +291,10 @@ func TestATicketWaitsForItsKey(t *testing.T) {
 
 	there.Store(true)
 	require.NoError(t, <-said)
-	peeked, _, err := engine.Peek(ctx, id, 0, 0)
+	peeked, err := engine.Peek(ctx, id, 0, 0)
 	require.NoError(t, err)
 	var happened []ticket.Type
-	for _, e := range peeked {
+	for _, e := range peeked.Events {
 		happened = append(happened, e.Type)
 	}
 	require.ElementsMatch(t, []ticket.Type{ticket.Opened, ticket.Accepted, ticket.Said}, happened)

@@ -123,9 +123,9 @@ func TestTheEngineSpeaksWithARealServer(t *testing.T) {
 	id := events[0].After.Opening.Identity
 	_, err := engine.Begun(ctx, id, 0)
 	require.ErrorIs(t, err, desk.ErrGone)
-	_, err = engine.Update(ctx, id, 0, command(ticket.Accept))
+	_, err = engine.Update(ctx, id, 0, desk.Seen{}, command(ticket.Accept))
 	require.ErrorIs(t, err, desk.ErrGone)
-	_, _, err = engine.Peek(ctx, id, 0, 0)
+	_, err = engine.Peek(ctx, id, 0, 0)
 	require.ErrorIs(t, err, desk.ErrGone)
 
 	// With every worker down a ticket can be opened, looked at, and opened again by whoever did not hear the answer.
@@ -134,10 +134,11 @@ func TestTheEngineSpeaksWithARealServer(t *testing.T) {
 	other := append([]ticket.Event{}, events...)
 	other[0].Operation = "another"
 	require.ErrorIs(t, engine.Begin(ctx, ticket.Ticket{}, other), desk.ErrGone)
-	peeked, more, err := engine.Peek(ctx, id, 0, 0)
+	peeked, err := engine.Peek(ctx, id, 0, 0)
 	require.NoError(t, err)
-	require.False(t, more)
-	require.Equal(t, events, peeked)
+	require.False(t, peeked.More)
+	require.Equal(t, events, peeked.Events)
+	require.Equal(t, ticket.Fold(ticket.Ticket{}, events), peeked.Ticket)
 	outcome, err := engine.Outcome(ctx, id, 0, "never-sent")
 	require.NoError(t, err)
 	require.Equal(t, desk.Outcome{Known: true}, outcome)
@@ -145,7 +146,7 @@ func TestTheEngineSpeaksWithARealServer(t *testing.T) {
 	// With no worker a command is not remembered: the call ends in an error, and the operation did not happen.
 	lost := command(ticket.Accept)
 	brief, stop := context.WithTimeout(ctx, 500*time.Millisecond)
-	_, err = engine.Update(brief, id, 0, lost)
+	_, err = engine.Update(brief, id, 0, desk.Seen{}, lost)
 	stop()
 	require.Error(t, err)
 	require.NotErrorIs(t, err, desk.ErrGone)
@@ -153,22 +154,22 @@ func TestTheEngineSpeaksWithARealServer(t *testing.T) {
 	notes := &notebook{}
 	startTicketWorker(t, c, desk.New(notes, engine, desk.Options{}))
 
-	decided, err := engine.Update(ctx, id, 0, lost)
+	decided, err := engine.Update(ctx, id, 0, desk.Seen{}, lost)
 	require.NoError(t, err)
 	require.Len(t, decided, 1)
-	again, err := engine.Update(ctx, id, 0, lost)
+	again, err := engine.Update(ctx, id, 0, desk.Seen{}, lost)
 	require.NoError(t, err)
 	require.Equal(t, decided, again, "one operation happens once")
 	outcome, err = engine.Outcome(ctx, id, 0, lost.Operation)
 	require.NoError(t, err)
 	require.Equal(t, desk.Outcome{Known: true, Done: true, Events: decided}, outcome)
 
-	_, err = engine.Update(ctx, id, 0, command(ticket.Accept))
+	_, err = engine.Update(ctx, id, 0, desk.Seen{}, command(ticket.Accept))
 	refusal := ticket.AsError(err)
 	require.NotNil(t, refusal, "%v", err)
 	require.Equal(t, ticket.Conflict, refusal.Code)
 	bad := command(ticket.CommitSolution)
-	_, err = engine.Update(ctx, id, 0, bad)
+	_, err = engine.Update(ctx, id, 0, desk.Seen{}, bad)
 	require.Equal(t, "mtm_type", ticket.AsError(err).Field)
 
 	// What Temporal's UI shows.
@@ -184,17 +185,17 @@ func TestTheEngineSpeaksWithARealServer(t *testing.T) {
 		Operator: "li", Solution: ticket.Solution{Type: "inc_type_p_config_issues", Cause: "c", Text: "s"}}))
 	require.Eventually(t, func() bool { row, _ := notes.Ticket(ctx, "", ""); return row.Status == ticket.Resolved }, time.Minute, 10*time.Millisecond)
 
-	ended, err := engine.Update(ctx, id, 0, command(ticket.Terminate))
+	ended, err := engine.Update(ctx, id, 0, desk.Seen{}, command(ticket.Terminate))
 	require.NoError(t, err)
-	_, err = engine.Update(ctx, id, 0, speak())
+	_, err = engine.Update(ctx, id, 0, desk.Seen{}, speak())
 	for errors.Is(err, desk.ErrMoving) {
-		_, err = engine.Update(ctx, id, 0, speak())
+		_, err = engine.Update(ctx, id, 0, desk.Seen{}, speak())
 	}
 	require.ErrorIs(t, err, desk.ErrGone)
-	peeked, _, err = engine.Peek(ctx, id, 0, decided[0].Seq)
+	peeked, err = engine.Peek(ctx, id, 0, decided[0].Seq)
 	require.NoError(t, err, "an ended generation can still be looked at")
-	require.Equal(t, ended[0], peeked[len(peeked)-1])
-	require.NoError(t, notes.Project(ctx, id, peeked))
+	require.Equal(t, ended[0], peeked.Events[len(peeked.Events)-1])
+	require.NoError(t, notes.Project(ctx, id, peeked.Events))
 
 	// The next generation is begun once.
 	row, err := notes.Ticket(ctx, "", "")
@@ -251,7 +252,7 @@ func TestARollOverLosesNothing(t *testing.T) {
 				c := speak()
 				for range 2 { // every command twice, as by a caller who did not hear the answer
 					for {
-						_, err := engine.Update(ctx, id, 0, c)
+						_, err := engine.Update(ctx, id, 0, desk.Seen{}, c)
 						if errors.Is(err, desk.ErrMoving) && ctx.Err() == nil {
 							continue
 						}

@@ -30,10 +30,10 @@ func TestAnUntouchedTicket(t *testing.T) {
 			require.NoError(t, engine.Begin(ctx, ticket.Ticket{}, events))
 			began := time.Now()
 			for range 2 {
-				_, err := engine.Update(ctx, id, 0, command(ticket.Approve))
+				_, err := engine.Update(ctx, id, 0, desk.Seen{}, command(ticket.Approve))
 				require.True(t, ticket.Is(err, ticket.Conflict), "%v", err)
 			}
-			_, err := engine.Update(ctx, id, 0, command(ticket.Accept))
+			_, err := engine.Update(ctx, id, 0, desk.Seen{}, command(ticket.Accept))
 			require.NoError(t, err)
 			if quickest = min(quickest, time.Since(began)); quickest < 4*time.Second {
 				break

@@ -280,7 +280,7 @@ func (s *recorder) rollOver() {
 	for i := range 5 {
 		c := speak()
 		for {
-			_, err := engine.Update(ctx, id, 0, c)
+			_, err := engine.Update(ctx, id, 0, desk.Seen{}, c)
 			if !errors.Is(err, desk.ErrMoving) {
 				require.NoError(t, err)
 				break
@@ -291,7 +291,7 @@ func (s *recorder) rollOver() {
 		}
 	}
 	require.NotEqual(t, first, s.run("ticket:"+id.Number))
-	_, err = engine.Update(ctx, id, 0, command(ticket.Terminate))
+	_, err = engine.Update(ctx, id, 0, desk.Seen{}, command(ticket.Terminate))
 	require.NoError(t, err)
 	s.record("ticket-roll-over-first-run", "ticket:"+id.Number, first)
 	s.record("ticket-roll-over-last-run", "ticket:"+id.Number, s.ended("ticket:"+id.Number))

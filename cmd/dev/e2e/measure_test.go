@@ -94,7 +94,7 @@ func bareGeneration(ctx context.Context, engine *workflows.Engine, caller int) e
 	solve, confirm := command(ticket.CommitSolution), command(ticket.Confirm)
 	solve.Solution, confirm.Verdict = &solution, &ticket.Verdict{Passed: true, Comment: "good"}
 	for _, c := range []ticket.Command{command(ticket.Accept), solve, confirm} {
-		if _, err := engine.Update(ctx, id, 0, c); err != nil && !errors.Is(err, desk.ErrMoving) {
+		if _, err := engine.Update(ctx, id, 0, desk.Seen{}, c); err != nil && !errors.Is(err, desk.ErrMoving) {
 			return fmt.Errorf("%s: %w", c.Action, err)
 		}
 	}

@@ -74,8 +74,10 @@ func (tl *teller) got(words []string) string {
 	return strings.Join(parts, ", ")
 }
 
+// entries are the events of a ticket; what only alerts is no word of the process.
 func (tl *teller) entries(number string) []wholeEntry {
-	return items[wholeEntry](tl.t, tl.admin.must(tl.t, "GET", "/api/issue/"+number+"/timeline?limit=200", nil))
+	all := items[wholeEntry](tl.t, tl.admin.must(tl.t, "GET", "/api/issue/"+number+"/timeline?limit=200", nil))
+	return slices.DeleteFunc(all, func(e wholeEntry) bool { return e.Seq == 0 })
 }
 
 // lines are the events of the ticket, as told spells them.

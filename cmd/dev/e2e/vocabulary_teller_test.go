@@ -14,6 +14,7 @@ import (
 	"go.temporal.io/sdk/client"
 
 	"signalbox/cmd/dev/e2e/harness"
+	"signalbox/desk"
 	"signalbox/flow"
 	"signalbox/ticket"
 	"signalbox/workflows"
@@ -27,6 +28,7 @@ import (
 //	signal <name> {payload}                                   the second door; waits for what becomes of it
 //	<method> <path> {body}                                    any other call by an admin; NUMBER is the ticket's, ID the last answer's
 //	publish                                                   the definition's second version
+//	lost                                                      its workflow is ended behind everybody's back, and the ticket reconciled
 //
 // After all of these, and after `later`, which waits for it, comes where the ticket stands: every open node as node[who can act], with
 // :state unless people are simply asked; then how it ended, and whether it counts as approved. A refusal is "refused", its HTTP status, and
@@ -36,13 +38,14 @@ import (
 //	fields  => {…}      phase => word      number => how it begins
 //	got /path [header]  => status method body, …  or the header's values   what the receiver was asked so far, and answered
 type teller struct {
-	t        *testing.T
-	story    story
-	key      string  // of the service
-	admin    *caller // demo's own
-	clerk    *caller // no admin
-	temporal client.Client
-	receiver *harness.Receiver
+	t          *testing.T
+	story      story
+	key        string  // of the service
+	admin      *caller // demo's own
+	clerk      *caller // no admin
+	temporal   client.Client
+	reconciler *desk.Reconciler
+	receiver   *harness.Receiver
 
 	service struct{ Number int64 }
 	number  string // of the ticket
@@ -133,6 +136,12 @@ func (tl *teller) do(did []string) answer {
 	switch did[0] {
 	case "publish":
 		tl.publish(tl.story.Second)
+		return answer{status: http.StatusOK}
+	case "lost":
+		require.NoError(tl.t, tl.temporal.TerminateWorkflow(tl.t.Context(), workflows.TicketID(tl.number, 0), "", "lost"))
+		sum, err := tl.reconciler.Reconcile(tl.t.Context(), desk.ReconcileOptions{Ticket: tl.number}, func(desk.Finding) {})
+		require.NoError(tl.t, err)
+		require.Equal(tl.t, 1, sum.Verdicts[desk.BegunAgain], sum)
 		return answer{status: http.StatusOK}
 	case "opens":
 		return tl.opens(did[1:])

@@ -12,11 +12,13 @@ import (
 	"testing"
 
 	"github.com/stretchr/testify/require"
+	"go.temporal.io/sdk/client"
 	"go.yaml.in/yaml/v3"
 
 	"signalbox/cmd/dev/e2e/harness"
 	"signalbox/desk"
 	"signalbox/store"
+	"signalbox/workflows"
 )
 
 // story is one process and what is done with tickets of it, as testdata/vocabulary tells it. Its script is read by teller.
@@ -51,7 +53,7 @@ func TestVocabulary(t *testing.T) {
 	t.Parallel()
 	d := startDev(t)
 	admin, temporal, receiver := d.caller(), dialTemporal(t, d.temporal, "default"), harness.NewReceiver(t)
-	clerk := d.clerk(t)
+	clerk, reconciler := d.clerk(t), d.reconciler(t, temporal)
 
 	all := stories(t)
 	used, told := words{}, 0
@@ -64,7 +66,7 @@ func TestVocabulary(t *testing.T) {
 			places <- struct{}{}
 			defer func() { <-places }()
 			t.Run(s.Story, func(t *testing.T) { // not t.Parallel: that would tell as many at once as there are processors
-				teller := &teller{t: t, story: s, key: fmt.Sprintf("story-%d", i+1), admin: admin, clerk: clerk, temporal: temporal, receiver: receiver, used: words{}}
+				teller := &teller{t: t, story: s, key: fmt.Sprintf("story-%d", i+1), admin: admin, clerk: clerk, temporal: temporal, reconciler: reconciler, receiver: receiver, used: words{}}
 				teller.tell()
 				mu.Lock()
 				defer mu.Unlock()
@@ -84,8 +86,8 @@ func TestVocabulary(t *testing.T) {
 	require.Empty(t, vocabulary().without(used), "no story exercises these words")
 }
 
-// clerk is a client with an app that is no admin, so that what is allowed is allowed to the one who acts.
-func (d *dev) clerk(t testing.TB) *caller {
+// store opens the database beside the system.
+func (d *dev) store(t testing.TB) *store.Store {
 	t.Helper()
 	text, err := os.ReadFile(d.file("master.key"))
 	require.NoError(t, err)
@@ -93,9 +95,25 @@ func (d *dev) clerk(t testing.TB) *caller {
 	require.NoError(t, err)
 	s, err := store.Open(t.Context(), "sqlite:"+d.file("signalbox.db"), store.Options{MasterKey: key, Log: slog.New(slog.DiscardHandler)})
 	require.NoError(t, err)
+	return s
+}
+
+// clerk is a client with an app that is no admin, so that what is allowed is allowed to the one who acts.
+func (d *dev) clerk(t testing.TB) *caller {
+	t.Helper()
+	s := d.store(t)
 	require.NoError(t, s.EnsureApp(t.Context(), "clerk", "clerk-secret", "demo", []desk.Scope{desk.Write}))
 	require.NoError(t, s.Close())
 	return newCaller(d.api, "clerk-secret")
+}
+
+// reconciler compares the system's two stores, as migrate reconcile does.
+func (d *dev) reconciler(t testing.TB, temporal client.Client) *desk.Reconciler {
+	t.Helper()
+	s := d.store(t)
+	t.Cleanup(func() { require.NoError(t, s.Close()) })
+	engine := &workflows.Engine{Client: temporal, Namespace: "default"}
+	return &desk.Reconciler{Desk: desk.New(s.Ledger(), engine, desk.Options{Log: slog.New(slog.DiscardHandler)}), Books: s.Ledger(), Workflows: engine}
 }
 
 // The check itself: what is missing is named, and what is on no list too.

@@ -91,6 +91,7 @@ func members(v reflect.Value, every bool, into words) {
 
 // wholeEntry is a line of the timeline with all that it says of the process.
 type wholeEntry struct {
+	Seq     int64 // 0: it is an alert
 	Type    ticket.Type
 	Channel ticket.Channel `json:"door"`
 	After   struct {

@@ -107,6 +107,11 @@ func (c *Container) Ready(ctx context.Context) error {
 	return nil
 }
 
+// Reconciler compares both halves.
+func (c *Container) Reconciler() *desk.Reconciler {
+	return &desk.Reconciler{Desk: c.Desk, Books: c.Store.Ledger(), Workflows: c.Engine}
+}
+
 // Close closes both halves.
 func (c *Container) Close() error {
 	c.Client.Close()

@@ -32,6 +32,7 @@ type WorkerSettings struct {
 	KeepAudit           time.Duration            `split_words:"true" default:"2160h" desc:"how long the audit has who asked for what, done or refused; at least as long as operations"`
 	PruneEvery          time.Duration            `split_words:"true" default:"1h" desc:"how often what was kept long enough is deleted"`
 	SweepEvery          time.Duration            `split_words:"true" default:"30s" desc:"how often what a crash left open is looked for"`
+	CompareEvery        time.Duration            `split_words:"true" default:"5m" desc:"how often some open tickets are compared with their workflows"`
 	DeploymentName      string                   `split_words:"true" desc:"turns worker versioning on, together with the build ID"`
 	BuildID             string                   `envconfig:"BUILD_ID" desc:"turns worker versioning on, together with the deployment name"`
 }
@@ -70,6 +71,7 @@ func (c *Container) Workers(s WorkerSettings, partitions int, metrics prometheus
 	if slices.Contains(s.WorkerQueues, workflows.QueueDeliveries) {
 		meter := activities.NewMeter(metrics, deliveries.Hosts, c.backlog)
 		deliveries.Meter = meter
+		metrics.MustRegister(inDoubt(c.Store.InDoubt))
 		deliveries.Hosts.Changed = func(host string, open bool) {
 			if open {
 				meter.Opened()
@@ -79,7 +81,12 @@ func (c *Container) Workers(s WorkerSettings, partitions int, metrics prometheus
 			log.Info("breaker.closed", "host", host)
 		}
 	}
+	var comparer *activities.Comparer
+	if slices.Contains(s.WorkerQueues, workflows.QueueDeliveries) {
+		comparer = activities.NewComparer(c.Reconciler(), metrics)
+	}
 	return worker.New(c.Client, worker.Options{
+		Comparer:       comparer,
 		Queues:         s.WorkerQueues,
 		Activities:     &activities.Activities{Desk: c.Desk},
 		Deliveries:     deliveries,
@@ -122,6 +129,9 @@ func (c *Container) EnsureSchedules(ctx context.Context, s WorkerSettings, log *
 		err := workflows.EnsureSweep(ctx, c.Client, s.SweepEvery)
 		if err == nil {
 			err = workflows.EnsurePrune(ctx, c.Client, s.PruneEvery)
+		}
+		if err == nil {
+			err = workflows.EnsureCompare(ctx, c.Client, s.CompareEvery)
 		}
 		if err != nil && ctx.Err() == nil {
 			log.Warn("schedules.ensure", "error", err)

@@ -1,0 +1,202 @@
+package desk
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	"signalbox/ticket"
+)
+
+// Looked counts what a light comparison found.
+type Looked struct {
+	Compared int   `json:"compared"`
+	Drift    int   `json:"drift,omitempty"`    // rows that were behind for long, and were brought up
+	TakenIn  int   `json:"taken_in,omitempty"` // tickets that there was no row of
+	InDoubt  int   `json:"in_doubt,omitempty"` // tickets that were marked so
+	Astray   int   `json:"astray,omitempty"`   // workflows that run although their ticket is over, or in a later generation
+	Failed   int   `json:"failed,omitempty"`   // that could not be compared
+	After    int64 `json:"after,omitempty"`    // where the next comparison goes on; 0: from the start
+}
+
+// LookOptions bound a light comparison.
+type LookOptions struct {
+	After int64         // tickets up to this id were looked at before
+	Limit int           // most tickets that are compared
+	Since time.Duration // of which age workflows are listed at most
+	Pages int           // how many pages of them at most
+	// Wait is called before each ticket, and holds a rate.
+	Wait func(context.Context) error
+}
+
+// driftAfter is how long a row may be behind its workflow before somebody else than its caller brings it up: far longer than projecting takes.
+const driftAfter = time.Minute
+
+// failuresBearable is how many tickets may not be comparable before a comparison is given up.
+const failuresBearable = 10
+
+// Look compares some tickets of the two stores, and no more than is safe beside everything else: it brings up rows that have been behind for long, and marks tickets
+// as in doubt whose stores contradict each other. It touches none that moved meanwhile, and ends and begins no workflow.
+func (r *Reconciler) Look(ctx context.Context, o LookOptions) (Looked, error) {
+	var sum Looked
+	rows, err := r.Books.Standing(ctx, o.After, o.Limit)
+	if err != nil {
+		return sum, err
+	}
+	// One must not keep the others; but where many cannot be asked, nobody answers.
+	failed := func(number string, err error) error {
+		if err == nil {
+			return nil
+		}
+		r.Desk.opts.Log.Warn("ticket.compare", "ticket", number, "error", err)
+		if sum.Failed++; sum.Failed < failuresBearable {
+			return nil
+		}
+		return fmt.Errorf("ticket %s: %w", number, err)
+	}
+	for _, row := range rows {
+		if err := o.Wait(ctx); err != nil {
+			return sum, err
+		}
+		if err := failed(row.Number, r.look(ctx, row, row.Generation, &sum)); err != nil {
+			return sum, err
+		}
+	}
+	if sum.Compared = len(rows); len(rows) == o.Limit {
+		sum.After = rows[len(rows)-1].ID
+	}
+	token, since := "", r.Desk.opts.Now().Add(-o.Since)
+	for range o.Pages {
+		page, next, err := r.Workflows.List(ctx, true, since, token)
+		if err != nil {
+			return sum, err
+		}
+		strange, err := r.strange(ctx, page)
+		if err != nil {
+			return sum, err
+		}
+		for _, w := range strange {
+			if err := o.Wait(ctx); err != nil {
+				return sum, err
+			}
+			if err := failed(w.Number, r.lookAt(ctx, w, &sum)); err != nil {
+				return sum, err
+			}
+		}
+		if token = next; token == "" {
+			break
+		}
+	}
+	return sum, nil
+}
+
+// lookAt looks at a workflow that the database contradicts, as far as lists tell.
+func (r *Reconciler) lookAt(ctx context.Context, w Listed, sum *Looked) error {
+	rows, err := r.Books.Known(ctx, []string{w.Number})
+	if err != nil {
+		return err
+	}
+	row, known := rows[w.Number]
+	if !known || w.Generation > row.Generation {
+		row.Number = w.Number
+		return r.look(ctx, row, w.Generation, sum)
+	}
+	if running, err := r.Workflows.Running(ctx, w.Number, w.Generation); err != nil || !running {
+		return err // the list was behind
+	}
+	p, err := r.Workflows.Peek(ctx, row.Identity, w.Generation, row.Seq)
+	if err == nil && !p.Ticket.Ended() {
+		r.Desk.opts.Log.Warn("ticket.astray", "ticket", w.Number, "generation", w.Generation)
+		sum.Astray++
+	}
+	return err
+}
+
+// look looks at a ticket's row, whose identity may be no more than its number, and a generation of its workflow.
+func (r *Reconciler) look(ctx context.Context, row ticket.Ticket, generation int, sum *Looked) error {
+	known := row.ID != 0
+	p, why, err := r.compared(ctx, row, generation)
+	if err != nil || why == "" && p.Ticket.Seq <= row.Seq {
+		return err
+	}
+	id := p.Ticket.Identity
+	if known {
+		id = row.Identity
+	}
+	now, err := r.Books.Ticket(ctx, id.Tenant, id.Number)
+	switch {
+	case ticket.Is(err, ticket.NotFound) && !known:
+	case errors.Is(err, ErrInDoubt): // it waits for somebody
+		return nil
+	case err != nil:
+		return err
+	case !known || !SeenOf(row).Is(now): // it moved meanwhile
+		return nil
+	}
+	switch {
+	case why != "":
+		// Asked again, since the row is known to have stood still in between.
+		if _, why, err = r.compared(ctx, now, generation); err != nil || why == "" {
+			return err
+		}
+		sum.InDoubt++
+		if err := r.Desk.doubt(ctx, id, why); !errors.Is(err, ErrInDoubt) {
+			return err
+		}
+		return nil
+	case len(p.Events) == 0, r.Desk.opts.Now().Sub(missing(p.Events, row.Seq).At) < driftAfter:
+		return nil // somebody is about to write it down
+	}
+	if err := r.Desk.catchUp(ctx, now, id, generation); err != nil {
+		return err
+	}
+	if known {
+		sum.Drift++
+	} else {
+		sum.TakenIn++
+	}
+	r.Desk.opts.Log.Warn("ticket.drift", "ticket", id.Number, "from", row.Seq, "to", p.Ticket.Seq)
+	return nil
+}
+
+// missing gives the first event behind a sequence number, or else the last one.
+func missing(events []ticket.Event, after int64) ticket.Event {
+	for _, e := range events {
+		if e.Seq > after {
+			return e
+		}
+	}
+	return events[len(events)-1]
+}
+
+// compared asks a generation of the workflow what it knows, and tells why it cannot be right; empty: it can.
+func (r *Reconciler) compared(ctx context.Context, row ticket.Ticket, generation int) (p Peeked, why string, err error) {
+	if row.ID == 0 {
+		p, err = r.Workflows.Peek(ctx, row.Identity, generation, 0)
+		if errors.Is(err, ErrGone) {
+			return p, "", nil
+		}
+		return p, "", err
+	}
+	p, err = r.Workflows.Peek(ctx, row.Identity, generation, max(row.Seq-1, 0))
+	if why = contradiction(row, generation, p, err); why != "" || err != nil {
+		if why != "" {
+			err = nil
+		}
+		return p, why, err
+	}
+	if len(p.Events) > 0 && p.Events[0].Seq == row.Seq {
+		why, err = r.otherEvent(ctx, row, p.Events[0])
+	}
+	return p, why, err
+}
+
+// otherEvent tells that the database has another event in the place of one; empty: it has the same.
+func (r *Reconciler) otherEvent(ctx context.Context, row ticket.Ticket, e ticket.Event) (string, error) {
+	stored, err := r.Books.Timeline(ctx, row.ID, e.Seq-1, 1)
+	if err != nil || len(stored) == 1 && ticket.Same(stored[0], e) {
+		return "", err
+	}
+	return fmt.Sprintf("its workflow has another event %d than the database", e.Seq), nil
+}
