@@ -1,7 +1,7 @@
 # What a newcomer needs: Go, git, make. "make help" tells the rest.
 
 GO            ?= go
-MODULES       := . cmd/dev
+MODULES       := . cmd/dev cmd/dev/clients
 GOVULNCHECK   := golang.org/x/vuln/cmd/govulncheck@v1.9.0
 WORKFLOWCHECK := go.temporal.io/sdk/contrib/tools/workflowcheck@v0.6.0
 
