@@ -154,10 +154,10 @@ func (b *builder) address(path, text string) {
 }
 
 // template compiles the expressions of a request.
-func (b *builder) template(n *node, sees types.Map) *request {
+func (b *builder) template(n *node) *request {
 	c, r, at := n.Call, n.request, n.path+".call"
 	read := func(path, text string) template {
-		t, err := parseTemplate(text, sees)
+		t, err := parseTemplate(text, func(code string) types.Map { return b.sees(n, code) })
 		if err != nil {
 			b.add(path, "%s", err)
 		}

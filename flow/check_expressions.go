@@ -9,27 +9,24 @@ import (
 	"unicode/utf8"
 
 	"github.com/expr-lang/expr"
-	"github.com/expr-lang/expr/types"
 )
 
 // expressions compiles all that a node computes, and checks the fields it speaks of.
 func (b *builder) expressions(n *node) {
-	sees := b.p.sees(n)
-	fields := sees["fields"].(types.Map)
 	for _, p := range []struct {
 		member string
 		who    *Processors
 	}{{"processors", n.Processors}, {"assigners", n.Assigners}, {"deliver", n.Deliver}, {"add", n.Add}} {
-		b.named(n.path+"."+p.member, p.who, fields)
+		b.named(n, n.path+"."+p.member, p.who)
 	}
 	for i, s := range n.Deadline {
-		b.named(fmt.Sprintf("%s.deadline[%d].to", n.path, i), s.To, fields)
+		b.named(n, fmt.Sprintf("%s.deadline[%d].to", n.path, i), s.To)
 	}
 	if n.Type == Wait && n.Until != "" {
-		b.timeField(n.path+".until", n.Until, fields)
+		b.timeField(n, n.path+".until", n.Until)
 	}
 	for i, c := range n.Cases {
-		when, err := compile(c.When, sees, expr.AsBool())
+		when, err := compile(c.When, b.sees(n, c.When), expr.AsBool())
 		if err != nil {
 			b.add(fmt.Sprintf("%s.cases[%d].when", n.path, i), "%s", err)
 		}
@@ -44,7 +41,7 @@ func (b *builder) expressions(n *node) {
 		n.finish = finish
 	}
 	if n.Type == Call && n.Call != nil {
-		n.request = b.template(n, sees)
+		n.request = b.template(n)
 	}
 }
 
@@ -123,7 +120,7 @@ var (
 )
 
 // named checks that the fields that name people exist where they are needed, and can name people.
-func (b *builder) named(path string, p *Processors, fields types.Map) {
+func (b *builder) named(n *node, path string, p *Processors) {
 	if p == nil {
 		return
 	}
@@ -131,7 +128,7 @@ func (b *builder) named(path string, p *Processors, fields types.Map) {
 		at := fmt.Sprintf("%s.fields[%d]", path, i)
 		kind := b.p.types[key]
 		switch {
-		case fields[key] == nil:
+		case !b.fillable(n, key):
 			b.add(at, "no form that can have been filled in before has a field %q", key)
 		case !slices.Contains([]FieldType{Member, Members, String, Select, Radio}, kind):
 			b.add(at, "a field of type %s cannot name people", kind)
@@ -140,9 +137,9 @@ func (b *builder) named(path string, p *Processors, fields types.Map) {
 }
 
 // timeField checks that the field a wait goes by exists where it is needed, and holds a time.
-func (b *builder) timeField(path, key string, fields types.Map) {
+func (b *builder) timeField(n *node, path, key string) {
 	switch kind := b.p.types[key]; {
-	case fields[key] == nil:
+	case !b.fillable(n, key):
 		b.add(path, "no form that can have been filled in before has a field %q", key)
 	case kind != Date && kind != DateTime:
 		b.add(path, "must be a DATE or DATETIME, not %s", kind)

@@ -31,24 +31,32 @@ func (b *builder) graph() {
 	b.histories()
 }
 
-// out lists the nodes that an edge of n leads to.
+// out lists the nodes that an edge of n leads to. It is worked out once: what a node can come to is asked for every node.
 func (b *builder) out(n *node) []*node {
+	if out, known := b.outs[n]; known {
+		return out
+	}
 	var out []*node
 	for _, e := range n.edges() {
 		if to := b.p.nodes[e.to]; to != nil {
 			out = append(out, to)
 		}
 	}
+	b.outs[n] = out
 	return out
 }
 
 // from lists everything that can be reached from the nodes given, these included, going along next.
-func from(start []*node, next func(*node) []*node) map[*node]bool {
+func (b *builder) from(start []*node, next func(*node) []*node) map[*node]bool {
 	seen := map[*node]bool{}
-	for queue := start; len(queue) > 0; queue = queue[1:] {
-		if n := queue[0]; !seen[n] {
+	queue := slices.Clone(start)
+	for len(queue) > 0 {
+		n := queue[len(queue)-1]
+		queue = queue[:len(queue)-1]
+		b.looked++
+		if !seen[n] {
 			seen[n] = true
-			queue = append(slices.Clip(queue), next(n)...)
+			queue = append(queue, next(n)...)
 		}
 	}
 	return seen
@@ -57,7 +65,7 @@ func from(start []*node, next func(*node) []*node) map[*node]bool {
 func (b *builder) unique(n *node) bool { return b.p.nodes[n.ID] == n }
 
 func (b *builder) reachable() {
-	seen := from(b.order[:1], b.out)
+	seen := b.from(b.order[:1], b.out)
 	for _, n := range b.order {
 		if !seen[n] && b.unique(n) {
 			b.add(n.path, "%q cannot be reached from the first node", n.ID)
@@ -77,7 +85,7 @@ func (b *builder) leavable() {
 			into[to] = append(into[to], n)
 		}
 	}
-	seen := from(ends, func(n *node) []*node { return into[n] })
+	seen := b.from(ends, func(n *node) []*node { return into[n] })
 	for _, n := range b.order {
 		if !seen[n] && b.unique(n) {
 			b.add(n.path, "no way leads from %q to an end", n.ID)
@@ -97,7 +105,7 @@ func (b *builder) meeting() {
 				continue
 			}
 			in := n.scope.inner(n, i)
-			seen := from([]*node{start}, func(at *node) []*node {
+			seen := b.from([]*node{start}, func(at *node) []*node {
 				if !at.known || !at.scope.within(in) {
 					return nil
 				}
@@ -157,7 +165,7 @@ func (b *builder) passes(n *node) []*node {
 	b.inside[n] = true
 	defer delete(b.inside, n)
 	for _, start := range b.out(n) {
-		if start != join && !from([]*node{start}, func(at *node) []*node {
+		if start != join && !b.from([]*node{start}, func(at *node) []*node {
 			if !at.scope.within(start.scope) || len(start.scope) == 0 {
 				return nil
 			}
@@ -175,8 +183,12 @@ func (b *builder) histories() {
 		if !b.unique(n) {
 			continue
 		}
-		for later := range from(b.out(n), b.out) {
+		for later := range b.from(b.out(n), b.out) {
 			later.before = append(later.before, n)
+			if later.came == nil {
+				later.came = map[*node]bool{}
+			}
+			later.came[n] = true
 		}
 	}
 }

@@ -12,6 +12,7 @@ import (
 	"github.com/expr-lang/expr"
 	"github.com/expr-lang/expr/ast"
 	"github.com/expr-lang/expr/file"
+	"github.com/expr-lang/expr/parser"
 	"github.com/expr-lang/expr/types"
 	"github.com/expr-lang/expr/vm"
 	"github.com/shopspring/decimal"
@@ -46,6 +47,91 @@ func (p *Process) sees(n *node) types.Map {
 		}
 	}
 	return types.Map{"fields": fields, "nodes": nodes, "opener": types.String, "assignee": types.String, "now": types.TypeOf(time.Time{})}
+}
+
+// sees is what p.sees gives, as far as an expression speaks of it: what is handed to the compiler is gone through for every expression, and all fields of a
+// large definition together are many.
+func (b *builder) sees(n *node, code string) types.Map {
+	names, whole := spoken(code)
+	if whole {
+		sees := b.p.sees(n)
+		b.looked += len(sees["fields"].(types.Map)) + len(sees["nodes"].(types.Map))
+		return sees
+	}
+	fields, nodes := types.Map{}, types.Map{}
+	for _, key := range names["fields"] {
+		if b.fillable(n, key) {
+			fields[key] = b.p.types[key].seen()
+		}
+	}
+	for _, id := range names["nodes"] {
+		if earlier := b.p.nodes[id]; earlier != nil && n.came[earlier] {
+			if seen := earlier.result(); seen != nil {
+				nodes[id] = seen
+			}
+		}
+	}
+	b.looked += len(names["fields"]) + len(names["nodes"])
+	return types.Map{"fields": fields, "nodes": nodes, "opener": types.String, "assignee": types.String, "now": types.TypeOf(time.Time{})}
+}
+
+// declared notes which forms have which fields.
+func (b *builder) declared() {
+	b.forms = map[string][]*node{}
+	for _, f := range b.p.def.Fields {
+		b.forms[f.Key] = append(b.forms[f.Key], nil)
+	}
+	for _, n := range b.order {
+		for _, f := range n.Fields {
+			b.forms[f.Key] = append(b.forms[f.Key], n)
+		}
+	}
+}
+
+// fillable reports whether a field can have been filled in before a ticket comes to a node.
+func (b *builder) fillable(n *node, key string) bool {
+	for _, form := range b.forms[key] {
+		b.looked++
+		if form == nil || n.came[form] {
+			return true
+		}
+	}
+	return false
+}
+
+// spoken lists the names of fields and of nodes that an expression speaks of. whole: it speaks of one of the two in another way, as by a name that it works out.
+// Of one that cannot be read nothing is listed; compiling it says what is wrong.
+func spoken(code string) (names map[string][]string, whole bool) {
+	tree, err := parser.Parse(code)
+	if err != nil {
+		return nil, false
+	}
+	m := mentions{names: map[string][]string{}}
+	ast.Walk(&tree.Node, &m)
+	return m.names, m.bare > m.members
+}
+
+// mentions collects what an expression says of fields and nodes.
+type mentions struct {
+	names         map[string][]string
+	bare, members int // how often either is named at all, and how often with a member
+}
+
+// Visit is called by ast.Walk.
+func (m *mentions) Visit(at *ast.Node) {
+	switch n := (*at).(type) {
+	case *ast.IdentifierNode:
+		if n.Value == "fields" || n.Value == "nodes" {
+			m.bare++
+		}
+	case *ast.MemberNode:
+		of, is := n.Node.(*ast.IdentifierNode)
+		name, plain := n.Property.(*ast.StringNode)
+		if is && plain && (of.Value == "fields" || of.Value == "nodes") {
+			m.members++
+			m.names[of.Value] = append(m.names[of.Value], name.Value)
+		}
+	}
 }
 
 func (t FieldType) seen() types.Type {

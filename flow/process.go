@@ -15,11 +15,12 @@ type Process struct {
 type node struct {
 	Node
 	index  int
-	path   string  // in the definition: nodes[3]
-	scope  scope   // the branches it lies in
-	known  bool    // its scope has been worked out: it can be reached
-	opens  *node   // join: the parallel it belongs to
-	before []*node // nodes that can have run before it, in the order of the definition
+	path   string         // in the definition: nodes[3]
+	scope  scope          // the branches it lies in
+	known  bool           // its scope has been worked out: it can be reached
+	opens  *node          // join: the parallel it belongs to
+	before []*node        // nodes that can have run before it, in the order of the definition
+	came   map[*node]bool // the same
 
 	stages  []stage
 	cases   []choice
@@ -87,17 +88,27 @@ func (p *Process) first() *node { return p.nodes[p.def.Nodes[0].ID] }
 
 // build checks and compiles in one go, so that nothing can pass the one and fail the other.
 func build(def Definition, publishing bool) (*Process, Faults) {
-	b := builder{publishing: publishing, p: &Process{def: def, nodes: map[string]*node{}, types: map[string]FieldType{}}, inside: map[*node]bool{}}
+	b := newBuilder(def, publishing)
+	b.build()
+	return b.p, b.faults
+}
+
+func newBuilder(def Definition, publishing bool) *builder {
+	return &builder{publishing: publishing, p: &Process{def: def, nodes: map[string]*node{}, types: map[string]FieldType{}}, inside: map[*node]bool{},
+		outs: map[*node][]*node{}}
+}
+
+func (b *builder) build() {
 	b.definition()
 	for _, n := range b.order {
 		b.members(n)
 	}
 	b.graph()
 	b.p.keys = sortedKeys(b.p.types)
+	b.declared()
 	for _, n := range b.order {
 		b.expressions(n)
 	}
-	return b.p, b.faults
 }
 
 type builder struct {
@@ -105,6 +116,10 @@ type builder struct {
 	order  []*node        // all nodes, also those whose id is taken
 	inside map[*node]bool // parallels whose branches are being followed
 	faults Faults
+
+	outs   map[*node][]*node  // where the edges of a node lead; see out
+	forms  map[string][]*node // the nodes that declare a field; nil among them: the opening form does
+	looked int                // nodes and names that were looked at, of which there may be only so many as a definition is large
 
 	publishing bool   // a definition that no ticket runs through yet
 	checked    budget // what its expressions took

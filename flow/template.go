@@ -20,8 +20,8 @@ type piece struct {
 	hole *formula
 }
 
-// parseTemplate reads `text ${expression} text`. `$${` stands for the characters `${`.
-func parseTemplate(source string, sees types.Map) (template, error) {
+// parseTemplate reads `text ${expression} text`; sees says what an expression may speak of. `$${` stands for the characters `${`.
+func parseTemplate(source string, sees func(code string) types.Map) (template, error) {
 	var out template
 	text := ""
 	for rest := source; rest != ""; {
@@ -36,7 +36,7 @@ func parseTemplate(source string, sees types.Map) (template, error) {
 			if !ok {
 				return nil, errors.New("a ${ is not closed by }")
 			}
-			program, err := compile(code, sees)
+			program, err := compile(code, sees(code))
 			if err != nil {
 				return nil, fmt.Errorf("${%s}: %w", code, err)
 			}
