@@ -123,7 +123,7 @@ func (d *Deliveries) Deliver(ctx context.Context, in DeliverInput) (Delivered, e
 type noted struct {
 	Delivery string
 	Made     int       // tries before it in its round
-	Due      time.Time // by which it is told from one of another round
+	Due      time.Time // when the round began, or where that is still to come the first try was due: by which it is told from one of another round
 	Answer   Answer    // while it is under way nothing but when it started
 	Over     bool
 }
@@ -159,7 +159,11 @@ func (d *Deliveries) deliver(ctx context.Context, in DeliverInput) (Delivered, e
 	if !found || w.Delivery.ID != in.Delivery {
 		return Delivered{}, nil
 	}
-	try, found := earlier(ctx, noted{Delivery: w.Delivery.ID, Made: w.Delivery.Tries, Due: w.DueAt()})
+	round := w.DueAt()
+	if w.Delivery.FirstTry != nil { // when the next is due may change meanwhile: somebody may want it now
+		round = *w.Delivery.FirstTry
+	}
+	try, found := earlier(ctx, noted{Delivery: w.Delivery.ID, Made: w.Delivery.Tries, Due: round})
 	opened := false
 	switch {
 	case found && !try.Over:

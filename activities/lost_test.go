@@ -348,3 +348,26 @@ func TestALaneThatMakesNoProgressIsGivenUp(t *testing.T) {
 	require.Error(t, err)
 	require.Equal(t, map[string]float64{"drain": 0, "lane": 1, "try": 0, "call": 0}, counted(t, registry, "signalbox_delivery_stalls_total"))
 }
+
+// Somebody may want the next try now just when the process that makes it is lost.
+func TestATryThatWasLostIsWrittenDownAlsoWhenTheNextIsWantedNow(t *testing.T) {
+	b := newBench(t, 20*time.Second)
+	r := newReceiver(t, func(string) int { return 404 })
+	in := b.lane(r.URL, notice.Minutely)
+	first := time.Now().Add(-2 * time.Minute)
+	b.outbox.SetRetrying(in.Lane, first, first.Add(time.Minute))
+	broken := &breaking{Outbox: b.outbox, broke: make(chan struct{}, 100)}
+	b.Deliveries.Outbox = broken
+	ctx, die := context.WithCancel(t.Context())
+	go func() { <-broken.broke; die() }()
+	_, leaves, err := b.deliver(ctx, in, nil)
+	require.Error(t, err)
+
+	b.outbox.SetRetrying(in.Lane, first, time.Now()) // as that puts it
+	broken.repaired = true
+	_, _, err = b.deliver(t.Context(), in, &leaves[0])
+	isFailedTry(t, err)
+	require.Len(t, r.all(), 1, "it writes the earlier try down, and makes none")
+	require.Len(t, b.outbox.Attempts(), 1)
+	require.Equal(t, notice.ErrorLost, b.outbox.Attempts()[0].Class)
+}

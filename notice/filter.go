@@ -22,6 +22,14 @@ func (f Filter) Matches(p Published) bool {
 		(f.Status == "" || f.Status == p.Status) && (f.Key == "" || f.Key == p.Key || open && strings.HasPrefix(p.Key, prefix))
 }
 
+// Covers says whether the filter chooses whatever other chooses.
+func (f Filter) Covers(other Filter) bool {
+	word := func(f, other string) bool { return f == "" || f == other }
+	prefix, open := strings.CutSuffix(f.Key, "*")
+	return word(f.Source, other.Source) && word(f.Topic, other.Topic) && word(f.Type, other.Type) && word(f.Status, other.Status) &&
+		(f.Key == "" || f.Key == "*" || f.Key == other.Key || open && strings.HasPrefix(strings.TrimSuffix(other.Key, "*"), prefix))
+}
+
 // Check tells everything that is wrong with a filter, in the names of the subscription's members.
 func (f Filter) Check() error {
 	var faults ticket.Faults

@@ -44,6 +44,7 @@ type Subscription struct {
 	Headers   map[string]string // that its owner wants sent along; nil where they are not loaded
 	TLS       *TLS              // likewise: whom the address is trusted by, and what it is shown
 	Trust     Trust             // what anybody may see of TLS
+	Unordered bool              // its deliveries wait for none before them (lasting subscriptions)
 	Timeout   time.Duration     // of a try, in whole seconds; zero: as everybody's
 	State     SubscriptionState
 	Reason    string // why it was dropped
@@ -63,20 +64,28 @@ const (
 	Sent      DeliveryState = "sent"      // arrived, by its profile's rule
 	Failed    DeliveryState = "failed"    // given up
 	Held      DeliveryState = "held"      // its address is dropped, or its subscription paused; kept until that is over
-	Cancelled DeliveryState = "cancelled" // its subscription was deleted
+	Cancelled DeliveryState = "cancelled" // its subscription was deleted or asks for it no longer, or somebody wanted it skipped
 )
 
 // Over reports whether nothing more will be tried unless somebody asks for it.
 func (s DeliveryState) Over() bool { return s != Pending && s != Retrying }
 
-// Lane is what must arrive in order: one subscription's deliveries about one ticket, or of published events with one key.
+// Lane is what must arrive in order: one subscription's deliveries about one ticket, or of published events with one key. Of a subscription that asks for no order
+// each delivery is a lane by itself.
 type Lane struct {
 	Subscription string `json:"subscription"`
-	TicketID     int64  `json:"ticket_id"` // below zero: of the stream's events with one key
+	TicketID     int64  `json:"ticket_id"`          // below zero: of the stream's events with one key
+	Delivery     string `json:"delivery,omitempty"` // the one that is alone in it; empty: others may follow each other
 }
 
 // String gives the lane as it is written in a workflow ID.
-func (l Lane) String() string { return l.Subscription + ":" + strconv.FormatInt(l.TicketID, 10) }
+func (l Lane) String() string {
+	text := l.Subscription + ":" + strconv.FormatInt(l.TicketID, 10)
+	if l.Delivery != "" {
+		text += ":" + l.Delivery
+	}
+	return text
+}
 
 // Delivery is one body for one subscription, rendered once.
 type Delivery struct {
@@ -90,6 +99,7 @@ type Delivery struct {
 	Alert     bool // it tells of an alert
 	Hops      int  // of what it tells of; it goes one further
 	State     DeliveryState
+	Reason    string     // why it was not made, where its tries do not say so
 	Tries     int        // made in this round; a redelivery starts a new round
 	FirstTry  *time.Time // of this round
 	NextTry   *time.Time // planned; nil when nothing is planned or it is due at once

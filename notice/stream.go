@@ -1,6 +1,7 @@
 package notice
 
 import (
+	"encoding/json"
 	"strings"
 	"unicode"
 
@@ -98,6 +99,18 @@ type eventBody struct {
 	Key       string   `json:"event_key"`
 	Changes   []string `json:"changes"`
 	RequestID string   `json:"request_id"`
+}
+
+// IsTest reports whether an event is one by which a subscription is tried out, whatever its filter.
+func (p Published) IsTest() bool {
+	return p.Source == OurSource && p.Topic == TopicSubscription && p.Type == KindTest
+}
+
+// ReadPublished gives the event that RenderPublished made a body of, as far as the body tells.
+func ReadPublished(body []byte) (Published, error) {
+	var b eventBody
+	err := json.Unmarshal(body, &b)
+	return Published{RequestID: b.RequestID, Source: b.Source, Topic: b.Topic, Type: b.Type, Status: b.Status, Key: b.Key, Changes: b.Changes}, err
 }
 
 // RenderPublished gives the exact body that a subscription of this format is sent for an event of the stream. ok is false for formats that

@@ -6,6 +6,7 @@ import (
 
 	standardwebhooks "github.com/standard-webhooks/standard-webhooks/libraries/go"
 	"github.com/stretchr/testify/require"
+	"pgregory.net/rapid"
 
 	"signalbox/notice"
 	"signalbox/ticket"
@@ -126,4 +127,30 @@ func TestSuccessIsUpToTheFormat(t *testing.T) {
 		require.Equal(t, c.want, p.Success, "%s %s", c.format, c.profile)
 		require.Equal(t, c.profile, p.Name)
 	}
+}
+
+// A filter covers another where it chooses whatever that does, and an event is told from its body as it was.
+func TestCoveringIsChoosingAll(t *testing.T) {
+	word := rapid.SampledFrom([]string{"", "a", "b"})
+	key := rapid.SampledFrom([]string{"", "*", "a*", "ab*", "ab", "b", "ab.c"})
+	filter := rapid.Custom(func(t *rapid.T) notice.Filter {
+		return notice.Filter{Source: word.Draw(t, "source"), Status: word.Draw(t, "status"), Key: key.Draw(t, "key")}
+	})
+	rapid.Check(t, func(t *rapid.T) {
+		f, other := filter.Draw(t, "f"), filter.Draw(t, "other")
+		p := notice.Published{Source: word.Draw(t, "s"), Topic: "t", Type: "x", Status: word.Draw(t, "st"), Key: rapid.SampledFrom([]string{"", "a", "ab", "ab.c", "b"}).Draw(t, "k"), Changes: []string{"1"}}
+		if f.Covers(other) && other.Matches(p) && !f.Matches(p) {
+			t.Fatalf("%v does not choose %v", f, p)
+		}
+		if !f.Covers(f) || !(notice.Filter{}).Covers(f) {
+			t.Fatalf("%v", f)
+		}
+		for _, format := range []notice.Format{notice.FormatEvent, notice.FormatPublish} {
+			body, _ := notice.RenderPublished(format, p)
+			read, err := notice.ReadPublished(body)
+			if err != nil || f.Matches(read) != f.Matches(p) {
+				t.Fatalf("%s: %v, %v", body, read, err)
+			}
+		}
+	})
 }

@@ -12,6 +12,7 @@ type deliveryView struct {
 	ID            string               `json:"id"`
 	Type          string               `json:"type"`
 	State         notice.DeliveryState `json:"state"`
+	Reason        string               `json:"reason,omitempty"` // why it was not made, where its tries do not say so
 	CreatedAt     time.Time            `json:"created_at"`
 	EndedAt       *time.Time           `json:"ended_at"`
 	NextAttemptAt *time.Time           `json:"next_attempt_at"`
@@ -45,7 +46,7 @@ func shortened(r notice.DeliveryRecord) deliveryView { return viewOf(r, shownAns
 // viewOf shows a delivery with so many bytes of each answer.
 func viewOf(r notice.DeliveryRecord, answer int) deliveryView {
 	d := deliveryView{
-		ID: r.ID, Type: r.Type, State: r.State, CreatedAt: r.CreatedAt.UTC(), EndedAt: api.UTC(r.EndedAt), NextAttemptAt: api.UTC(r.NextTry), Hops: r.Hops,
+		ID: r.ID, Type: r.Type, State: r.State, Reason: r.Reason, CreatedAt: r.CreatedAt.UTC(), EndedAt: api.UTC(r.EndedAt), NextAttemptAt: api.UTC(r.NextTry), Hops: r.Hops,
 		Body: string(r.Body), Attempts: make([]attemptView, len(r.Attempts)),
 	}
 	for i, a := range r.Attempts {

@@ -27,6 +27,7 @@ type members struct {
 	Key     *string `json:"key"`
 	Profile *string `json:"profile"`
 	Secret  *string `json:"secret"`
+	Ordered *bool   `json:"ordered"`
 	houseapi.Reaching
 }
 
@@ -74,6 +75,7 @@ func (in members) subscription(allow notice.Reach) (notice.Subscription, error) 
 		return sub, err
 	}
 	sub = in.Apply(sub)
+	sub.Unordered = in.Ordered != nil && !*in.Ordered
 	return sub, in.CheckOrigin(notice.Subscription{}, sub)
 }
 
@@ -116,6 +118,9 @@ func (in changing) apply(s notice.Subscription) (notice.Subscription, error) {
 	if in.State != nil {
 		s.State = notice.SubscriptionState(*in.State)
 	}
+	if in.Ordered != nil {
+		s.Unordered = !*in.Ordered
+	}
 	s.Filter = in.filter(s.Filter)
 	s = in.Apply(s)
 	return s, in.CheckOrigin(was, s)
@@ -134,6 +139,7 @@ type view struct {
 	Format notice.Format `json:"format"`
 	notice.Filter
 	Profile      string                   `json:"profile"`
+	Ordered      bool                     `json:"ordered"`
 	Timeout      int                      `json:"timeout,omitempty"` // seconds; left out where it has none of its own
 	TLS          *notice.Trust            `json:"tls,omitempty"`     // what may be seen of it
 	State        notice.SubscriptionState `json:"state"`
@@ -144,7 +150,7 @@ type view struct {
 }
 
 func viewOf(s notice.Subscription) view {
-	v := view{ID: s.ID, URL: s.URL, Format: s.Format, Filter: s.Filter, Profile: s.Profile, Timeout: int(s.Timeout / time.Second), TLS: houseapi.TrustOf(s), State: s.State, CreatedAt: s.CreatedAt.UTC(),
+	v := view{ID: s.ID, URL: s.URL, Format: s.Format, Filter: s.Filter, Profile: s.Profile, Ordered: !s.Unordered, Timeout: int(s.Timeout / time.Second), TLS: houseapi.TrustOf(s), State: s.State, CreatedAt: s.CreatedAt.UTC(),
 		FailingSince: api.UTC(s.FailingSince), Reason: s.Reason}
 	if s.State == notice.Dropped {
 		v.DroppedAt = api.UTC(s.EndedAt)

@@ -1,7 +1,7 @@
 package db
 
 // Sending is the condition for subscriptions s whose deliveries are sent.
-const Sending = `s.state = 'active' AND s.turning <> 'ending'`
+const Sending = `s.state = 'active' AND s.turning <> 'ending' AND s.sifting = ''`
 
 // Hosted is the condition for subscriptions s whose host is that of their url. A version that knew no hosts may have changed the url alone.
 const Hosted = `(substr(s.url, 1, length(s.host) + 9) = 'https://' || s.host || '/' OR substr(s.url, 1, length(s.host) + 8) = 'http://' || s.host || '/' OR s.url = s.host)`

@@ -62,6 +62,9 @@ func (o *Outbox) TryNow(ctx context.Context, of notice.Owner, subscription, deli
 		case !found || next.Delivery.ID != delivery:
 			return ticket.Refuse(ticket.Conflict, "it waits behind another delivery, "+next.Delivery.ID)
 		}
+		if next.Delivery.FirstTry == nil { // it is due, and only has to be looked at
+			return nil
+		}
 		_, err = q.Exec(ctx, `UPDATE deliveries SET next_try = ? WHERE id = ? AND state = 'parked'`, db.At(q.Now()), delivery)
 		return db.Wrap("plan the next try", err)
 	})

@@ -28,6 +28,8 @@ type deliveryRow struct {
 	Body         string        `db:"body"`
 	Alert        bool          `db:"alert"`
 	Hops         int           `db:"hops"`
+	Alone        bool          `db:"alone"`
+	Reason       string        `db:"reason"`
 	State        string        `db:"state"`
 	Tries        int           `db:"tries"`
 	FirstTry     *db.Timestamp `db:"first_try"`
@@ -37,17 +39,21 @@ type deliveryRow struct {
 }
 
 // deliveryColumns are those of deliveries d.
-const deliveryColumns = `d.id, d.tenant, d.subscription_id, d.ticket_id, d.part, d.at, d.seq, d.type, d.body, d.alert, d.hops, d.state, d.tries, d.first_try,
+const deliveryColumns = `d.id, d.tenant, d.subscription_id, d.ticket_id, d.part, d.at, d.seq, d.type, d.body, d.alert, d.hops, d.alone, d.reason, d.state, d.tries, d.first_try,
 	d.next_try, d.created_at, d.ended_at`
 
 func (r deliveryRow) lane() notice.Lane {
-	return notice.Lane{Subscription: r.Subscription, TicketID: r.TicketID}
+	lane := notice.Lane{Subscription: r.Subscription, TicketID: r.TicketID}
+	if r.Alone {
+		lane.Delivery = r.ID
+	}
+	return lane
 }
 
 func (r deliveryRow) delivery() notice.Delivery {
 	return notice.Delivery{
 		ID: r.ID, Tenant: r.Tenant, Lane: r.lane(), Partition: r.Part, Seq: r.Seq, Type: r.Type, Body: []byte(r.Body), Alert: r.Alert, Hops: r.Hops,
-		State: notice.DeliveryState(r.State), Tries: r.Tries, FirstTry: r.FirstTry.Pointer(), NextTry: r.NextTry.Pointer(),
+		State: notice.DeliveryState(r.State), Reason: r.Reason, Tries: r.Tries, FirstTry: r.FirstTry.Pointer(), NextTry: r.NextTry.Pointer(),
 		CreatedAt: r.CreatedAt.Time, EndedAt: r.EndedAt.Pointer(),
 	}
 }
@@ -57,6 +63,8 @@ type follower struct {
 	Format   string `db:"format"`
 	State    string `db:"state"` // of a lasting one known once it is held
 	Selector string `db:"selector"`
+
+	Unordered bool `db:"unordered"`
 }
 
 // Enqueue creates the deliveries of a projection's steps, which are at least one, for the ticket's own subscriptions and for the lasting ones that
@@ -132,7 +140,7 @@ func (o *Outbox) insertDeliveries(ctx context.Context, q *db.Tx, tenant string, 
 		switch {
 		case f.State != string(notice.Active):
 			state, ended = notice.Held, &now
-		case retrying[f.ID]:
+		case retrying[f.ID] && !f.Unordered:
 			state = notice.Retrying
 		default:
 			q.NotifyPending(part)
@@ -149,10 +157,10 @@ func (o *Outbox) insertDeliveries(ctx context.Context, q *db.Tx, tenant string, 
 				}
 				body = vault.EncryptedMark + body
 			}
-			rows = append(rows, []any{name, tenant, f.ID, lane, part, d.At, d.Seq, d.Type, body, d.Alert, d.Hops, string(state), 0, itsm, now, ended})
+			rows = append(rows, []any{name, tenant, f.ID, lane, part, d.At, d.Seq, d.Type, body, d.Alert, d.Hops, f.Unordered, string(state), 0, itsm, now, ended})
 		}
 	}
-	return q.Insert(ctx, `deliveries (id, tenant, subscription_id, ticket_id, part, at, seq, type, body, alert, hops, state, tries, listed, created_at, ended_at)`, rows)
+	return q.Insert(ctx, `deliveries (id, tenant, subscription_id, ticket_id, part, at, seq, type, body, alert, hops, alone, state, tries, listed, created_at, ended_at)`, rows)
 }
 
 // retrying gives the subscriptions whose lane with the ticket is retrying.

@@ -15,7 +15,7 @@ func (o *Outbox) Next(ctx context.Context, lane notice.Lane) (w notice.Work, mor
 		w, more, err = o.nextOf(ctx, q, lane)
 		return err
 	})
-	if err != nil || more {
+	if err != nil || more || lane.Delivery != "" {
 		return w, more, err
 	}
 	err = o.db.Write(ctx, func(ctx context.Context, q *db.Tx) error {
@@ -39,9 +39,12 @@ func (o *Outbox) Next(ctx context.Context, lane notice.Lane) (w notice.Work, mor
 
 func (o *Outbox) nextOf(ctx context.Context, q *db.Tx, lane notice.Lane) (notice.Work, bool, error) {
 	var row workRow
+	which, args := `NOT d.alone`, []any{lane.Subscription, lane.TicketID}
+	if lane.Delivery != "" {
+		which, args = `d.alone AND d.id = ?`, append(args, lane.Delivery)
+	}
 	found, err := q.Find(ctx, &row, `SELECT `+workColumns+` FROM deliveries d JOIN subscriptions s ON s.id = d.subscription_id
-		WHERE d.subscription_id = ? AND d.ticket_id = ? AND d.state = 'parked' AND d.state IN ('pending', 'parked') AND `+db.Sending+` ORDER BY d.at, d.seq LIMIT 1`,
-		lane.Subscription, lane.TicketID)
+		WHERE d.subscription_id = ? AND d.ticket_id = ? AND d.state = 'parked' AND d.state IN ('pending', 'parked') AND `+which+` AND `+db.Sending+` ORDER BY d.at, d.seq LIMIT 1`, args...)
 	if err != nil || !found {
 		return notice.Work{}, false, db.Wrap("look into the lane", err)
 	}
@@ -55,8 +58,11 @@ func (o *Outbox) Retrying(ctx context.Context, after notice.Lane, limit int) (la
 	}
 	err = o.db.Read(ctx, func(q *db.Tx) error {
 		var rows []deliveryRow
-		err := q.All(ctx, &rows, `SELECT ticket_id, subscription_id FROM lanes WHERE (ticket_id, subscription_id) > (?, ?)
-			ORDER BY ticket_id, subscription_id LIMIT ?`, after.TicketID, after.Subscription, limit)
+		err := q.All(ctx, &rows, `SELECT ticket_id, subscription_id, id, alone FROM (SELECT ticket_id, subscription_id, '' AS id, FALSE AS alone FROM lanes
+			WHERE (ticket_id, subscription_id) > (?, ?) ORDER BY ticket_id, subscription_id LIMIT ?) l
+			UNION ALL SELECT ticket_id, subscription_id, id, alone FROM (SELECT ticket_id, subscription_id, id, alone FROM deliveries WHERE alone AND state = 'parked'
+			AND (ticket_id, subscription_id, id) > (?, ?, ?) ORDER BY ticket_id, subscription_id, id LIMIT ?) d
+			ORDER BY ticket_id, subscription_id, id LIMIT ?`, after.TicketID, after.Subscription, limit, after.TicketID, after.Subscription, after.Delivery, limit, limit)
 		for _, row := range rows {
 			lanes = append(lanes, row.lane())
 		}

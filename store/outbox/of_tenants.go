@@ -52,12 +52,13 @@ func (o *Outbox) Subscriptions(ctx context.Context, tenant string, state notice.
 	return items, next, err
 }
 
-// Amend changes a lasting subscription to what change makes of it: address, profile, time-out, filter and state, and headers and TLS, which change is not shown, where it
+// Amend changes a lasting subscription to what change makes of it: address, profile, order, time-out, filter and state, and headers and TLS, which change is not shown, where it
 // gives any (empty: none from now on). Other members stay as they are, and
 // what is on its way goes to the new address. NotFound as with Registration.
 //
 // Paused: nothing is sent, and whatever comes and what was on its way is held, as it is for one that is dropped. Active again, all that is
-// held is sent, in order; where that is much, what comes meanwhile is held behind it: see transition.go.
+// held is sent, in order; where that is much, what comes meanwhile is held behind it: see transition.go. What waits and is not chosen by a new filter is cancelled;
+// whether what comes waits for what is before it, that is so for what comes.
 func (o *Outbox) Amend(ctx context.Context, tenant, id string, change func(notice.Subscription) (notice.Subscription, error)) (sub notice.Subscription, err error) {
 	err = o.db.Write(ctx, func(ctx context.Context, q *db.Tx) error {
 		was, err := o.find(ctx, q, ofTenant(tenant), id, db.Exclusive)
@@ -79,12 +80,17 @@ func (o *Outbox) Amend(ctx context.Context, tenant, id string, change func(notic
 		if err := o.changeReach(ctx, q, sub); err != nil {
 			return err
 		}
-		_, err = q.Exec(ctx, `UPDATE subscriptions SET url = ?, host = ?, profile = ?, timeout = ?, state = ?, reason = ?, ended_at = ?, failing_since = ?, filter = ?, shape = ?, selector = ? WHERE id = ?`,
-			sub.URL, sub.Host, sub.Profile, int(sub.Timeout/time.Second), string(sub.State), sub.Reason, db.AtOrNil(sub.EndedAt), db.AtOrNil(sub.FailingSince), filter, form, selector, id)
-		switch {
-		case err != nil:
+		_, err = q.Exec(ctx, `UPDATE subscriptions SET url = ?, host = ?, profile = ?, unordered = ?, timeout = ?, state = ?, reason = ?, ended_at = ?, failing_since = ?, filter = ?, shape = ?, selector = ? WHERE id = ?`,
+			sub.URL, sub.Host, sub.Profile, sub.Unordered, int(sub.Timeout/time.Second), string(sub.State), sub.Reason, db.AtOrNil(sub.EndedAt), db.AtOrNil(sub.FailingSince), filter, form, selector, id)
+		if err != nil {
 			return db.Wrap("change a subscription", err)
-		case sub.State == was.State:
+		}
+		if !sub.Filter.Covers(was.Filter) {
+			if err := o.beginSifting(ctx, q, id); err != nil {
+				return err
+			}
+		}
+		if sub.State == was.State {
 			return nil
 		}
 		return o.beginTransition(ctx, q, id)
@@ -118,7 +124,7 @@ func (o *Outbox) Try(ctx context.Context, tenant, app, id string, p notice.Publi
 		if err != nil {
 			return err
 		}
-		where, err := o.publish(ctx, q, tenant, app, p, []follower{{ID: id, Format: string(sub.Format)}})
+		where, err := o.publish(ctx, q, tenant, app, p, []follower{{ID: id, Format: string(sub.Format), Unordered: sub.Unordered}})
 		if err != nil {
 			return err
 		}

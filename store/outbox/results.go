@@ -61,13 +61,13 @@ func (o *Outbox) unseal(text, owner string, to any) error {
 // lanes and without those to some hosts. Nothing of a retrying lane is listed.
 func (o *Outbox) Pending(ctx context.Context, partition int, busy []notice.Lane, limit int, hosts ...string) (list []notice.Work, err error) {
 	query, args := `SELECT `+workColumns+` FROM deliveries d JOIN subscriptions s ON s.id = d.subscription_id WHERE d.part = ? AND d.state = 'pending' AND `+db.Sending+`
-		AND NOT EXISTS (SELECT 1 FROM deliveries e WHERE e.subscription_id = d.subscription_id AND e.ticket_id = d.ticket_id AND e.state = 'pending' AND e.state IN ('pending', 'parked')
-		AND (e.at, e.seq) < (d.at, d.seq))`, []any{partition}
+		AND (d.alone OR NOT EXISTS (SELECT 1 FROM deliveries e WHERE e.subscription_id = d.subscription_id AND e.ticket_id = d.ticket_id AND e.state = 'pending'
+		AND e.state IN ('pending', 'parked') AND NOT e.alone AND (e.at, e.seq) < (d.at, d.seq)))`, []any{partition}
 	if len(busy) > 0 {
-		lane := `(CAST(? AS text), CAST(? AS bigint))`
-		query += ` AND (d.subscription_id, d.ticket_id) NOT IN (VALUES ` + strings.Repeat(lane+`, `, len(busy)-1) + lane + `)`
+		lane := `(CAST(? AS text), CAST(? AS bigint), CAST(? AS text))`
+		query += ` AND (d.subscription_id, d.ticket_id, CASE WHEN d.alone THEN d.id ELSE '' END) NOT IN (VALUES ` + strings.Repeat(lane+`, `, len(busy)-1) + lane + `)`
 		for _, l := range busy {
-			args = append(args, l.Subscription, l.TicketID)
+			args = append(args, l.Subscription, l.TicketID, l.Delivery)
 		}
 		ctx = db.Once(ctx)
 	}
@@ -350,11 +350,15 @@ func writeHeaders(h map[string]string) (string, error) {
 	return string(raw), db.Wrap("write headers", err)
 }
 
-// startRetrying has a lane retry: its pending deliveries are retrying from now on. What the lane belongs to is locked.
+// startRetrying has a lane retry: its pending deliveries are retrying from now on. What the lane belongs to is locked. One that is alone in its lane says all there is
+// to say of it.
 func (o *Outbox) startRetrying(ctx context.Context, q *db.Tx, lane notice.Lane) error {
+	if lane.Delivery != "" {
+		return nil
+	}
 	// Cancelled or held meanwhile, it leaves nothing to go on with.
 	var one int
-	waits, err := q.Find(ctx, &one, `SELECT 1 FROM deliveries WHERE subscription_id = ? AND ticket_id = ? AND state IN ('pending', 'parked') LIMIT 1`,
+	waits, err := q.Find(ctx, &one, `SELECT 1 FROM deliveries WHERE subscription_id = ? AND ticket_id = ? AND state IN ('pending', 'parked') AND NOT alone LIMIT 1`,
 		lane.Subscription, lane.TicketID)
 	if err != nil || !waits {
 		return db.Wrap("look into the lane", err)
@@ -363,7 +367,7 @@ func (o *Outbox) startRetrying(ctx context.Context, q *db.Tx, lane notice.Lane) 
 		lane.TicketID, lane.Subscription, db.At(q.Now())); err != nil {
 		return db.Wrap("start the lane's retrying", err)
 	}
-	_, err = q.Exec(ctx, `UPDATE deliveries SET state = 'parked' WHERE subscription_id = ? AND ticket_id = ? AND state = 'pending' AND state IN ('pending', 'parked')`,
-		lane.Subscription, lane.TicketID)
+	_, err = q.Exec(ctx, `UPDATE deliveries SET state = 'parked' WHERE subscription_id = ? AND ticket_id = ? AND state = 'pending' AND state IN ('pending', 'parked')
+		AND NOT alone`, lane.Subscription, lane.TicketID)
 	return db.Wrap("start the lane's retrying", err)
 }

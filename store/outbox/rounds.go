@@ -99,8 +99,8 @@ func (o *Outbox) startRounds(ctx context.Context, q *db.Tx, target string, batch
 	if err := q.LockDeliveries(ctx, ids); err != nil {
 		return 0, err
 	}
-	n, err := q.ExecIn(ctx, `UPDATE deliveries SET subscription_id = ?, tries = 0, first_try = NULL, next_try = ?, ended_at = NULL, state = CASE
-		WHEN EXISTS (SELECT 1 FROM lanes l WHERE l.subscription_id = ? AND l.ticket_id = deliveries.ticket_id) THEN 'parked' ELSE 'pending' END
+	n, err := q.ExecIn(ctx, `UPDATE deliveries SET subscription_id = ?, tries = 0, first_try = NULL, next_try = ?, ended_at = NULL, reason = '', state = CASE
+		WHEN NOT alone AND EXISTS (SELECT 1 FROM lanes l WHERE l.subscription_id = ? AND l.ticket_id = deliveries.ticket_id) THEN 'parked' ELSE 'pending' END
 		WHERE id IN (?) AND state IN (?) AND (subscription_id = ? OR NOT EXISTS (
 		SELECT 1 FROM deliveries o WHERE o.subscription_id = ? AND o.ticket_id = deliveries.ticket_id AND o.seq = deliveries.seq))`,
 		target, db.At(q.Now()), target, ids, texts(from), target, target)

@@ -164,5 +164,5 @@ const ShapesQuery = `WITH RECURSIVE s (shape) AS (
 ) SELECT shape FROM s WHERE shape IS NOT NULL`
 
 // FollowersQuery finds the subscriptions with one of some selectors.
-const FollowersQuery = `SELECT id, format, selector FROM subscriptions WHERE tenant = ? AND selector IN (?) AND ` + db.Following +
+const FollowersQuery = `SELECT id, format, selector, unordered FROM subscriptions WHERE tenant = ? AND selector IN (?) AND ` + db.Following +
 	` ORDER BY created_at, id`

@@ -28,6 +28,7 @@ type subscriptionRow struct {
 	HasHeaders   bool          `db:"has_headers"`
 	TLS          string        `db:"tls"`
 	Trust        string        `db:"trust"`
+	Unordered    bool          `db:"unordered"`
 	Timeout      int           `db:"timeout"` // seconds
 	Filter       string        `db:"filter"`
 	State        string        `db:"state"`
@@ -38,7 +39,7 @@ type subscriptionRow struct {
 }
 
 // subscriptionColumns are all but the secrets, and the headers and TLS, which may hold one.
-const subscriptionColumns = `id, tenant, ticket_id, url, host, format, profile, headers <> '' AS has_headers, trust, timeout, state, reason, created_at, ended_at, failing_since, filter`
+const subscriptionColumns = `id, tenant, ticket_id, url, host, format, profile, headers <> '' AS has_headers, trust, unordered, timeout, state, reason, created_at, ended_at, failing_since, filter`
 
 func (r subscriptionRow) timeout() time.Duration { return time.Duration(r.Timeout) * time.Second }
 
@@ -48,7 +49,7 @@ func (r subscriptionRow) subscription() (notice.Subscription, error) {
 	sub := notice.Subscription{
 		ID: r.ID, Tenant: r.Tenant, TicketID: r.TicketID, URL: a.URL, Host: a.Host, Format: notice.Format(r.Format), Profile: r.Profile,
 		Timeout: r.timeout(), State: notice.SubscriptionState(r.State), Reason: r.Reason, CreatedAt: r.CreatedAt.Time, EndedAt: r.EndedAt.Pointer(),
-		FailingSince: r.FailingSince.Pointer(), HasHeaders: r.HasHeaders,
+		FailingSince: r.FailingSince.Pointer(), HasHeaders: r.HasHeaders, Unordered: r.Unordered,
 	}
 	if r.Trust != "" {
 		if err := json.Unmarshal([]byte(r.Trust), &sub.Trust); err != nil {
@@ -195,8 +196,8 @@ func (o *Outbox) add(ctx context.Context, q *db.Tx, sub notice.Subscription) (no
 	if err != nil {
 		return sub, err
 	}
-	return sub, q.Insert(ctx, `subscriptions (id, tenant, ticket_id, url, host, format, profile, secret, headers, tls, trust, timeout, state, reason, created_at, filter, shape, selector)`, [][]any{{
-		sub.ID, sub.Tenant, sub.TicketID, sub.URL, sub.Host, string(sub.Format), sub.Profile, o.vault.Encrypt(sub.Secret, sub.ID), headers, own, trust, int(sub.Timeout / time.Second), string(sub.State), "",
+	return sub, q.Insert(ctx, `subscriptions (id, tenant, ticket_id, url, host, format, profile, secret, headers, tls, trust, unordered, timeout, state, reason, created_at, filter, shape, selector)`, [][]any{{
+		sub.ID, sub.Tenant, sub.TicketID, sub.URL, sub.Host, string(sub.Format), sub.Profile, o.vault.Encrypt(sub.Secret, sub.ID), headers, own, trust, sub.Unordered, int(sub.Timeout / time.Second), string(sub.State), "",
 		db.At(sub.CreatedAt), filter, form, selector}})
 }
 
@@ -269,7 +270,7 @@ func (o *Outbox) Unsubscribe(ctx context.Context, of notice.Owner, id string) er
 				return err
 			}
 		}
-		n, err := q.Exec(ctx, `UPDATE subscriptions SET state = 'deleted', ended_at = ?, `+noSecrets+` WHERE id = ? AND `+own.where, append([]any{db.At(q.Now()), id}, own.args...)...)
+		n, err := q.Exec(ctx, `UPDATE subscriptions SET state = 'deleted', ended_at = ?, sifting = '', `+noSecrets+` WHERE id = ? AND `+own.where, append([]any{db.At(q.Now()), id}, own.args...)...)
 		switch {
 		case err != nil:
 			return db.Wrap("delete a subscription", err)

@@ -42,12 +42,17 @@ func (o *Outbox) beginTransition(ctx context.Context, q *db.Tx, id string) error
 // of the subscription, so nothing is inserted into its lanes meanwhile, and none begins or ends retrying.
 func (o *Outbox) advanceTransition(ctx context.Context, q *db.Tx, id string, atOnce int) (n int, err error) {
 	var row struct {
-		State, Turning string
-		Timeout        int
+		State, Turning, Sifting, Filter string
+		Timeout                         int
 	}
-	found, err := q.FindSubscription(ctx, &row, db.Exclusive, `state, turning, timeout`, `id = ?`, id)
-	if err != nil || !found || row.Turning == "" {
+	found, err := q.FindSubscription(ctx, &row, db.Exclusive, `state, turning, sifting, filter, timeout`, `id = ?`, id)
+	switch {
+	case err != nil, !found:
 		return 0, err
+	case row.Sifting != "" && row.State != string(notice.Deleted):
+		return o.sift(ctx, q, id, row.Sifting, row.Filter)
+	case row.Turning == "":
+		return 0, nil
 	}
 	next := ""
 	if row.Turning == ending {
@@ -85,8 +90,9 @@ func (o *Outbox) advanceTransition(ctx context.Context, q *db.Tx, id string, atO
 // What waits behind a failed one takes none: a single lane that does not recover must not keep the others.
 func (o *Outbox) capacity(ctx context.Context, q *db.Tx, subscription string, atOnce int) (int, error) {
 	var taken int
-	err := q.Get(ctx, &taken, `SELECT (SELECT COUNT(*) FROM (SELECT 1 FROM deliveries WHERE subscription_id = ? AND state = 'pending' AND state IN ('pending', 'parked') LIMIT ?) w) +
-		(SELECT COUNT(*) FROM (SELECT 1 FROM lanes WHERE subscription_id = ? LIMIT ?) l)`, subscription, atOnce, subscription, atOnce)
+	err := q.Get(ctx, &taken, `SELECT (SELECT COUNT(*) FROM (SELECT 1 FROM deliveries WHERE subscription_id = ? AND state = 'parked' AND state IN ('pending', 'parked') AND alone LIMIT ?) a) +
+		(SELECT COUNT(*) FROM (SELECT 1 FROM deliveries WHERE subscription_id = ? AND state = 'pending' AND state IN ('pending', 'parked') LIMIT ?) w) +
+		(SELECT COUNT(*) FROM (SELECT 1 FROM lanes WHERE subscription_id = ? LIMIT ?) l)`, subscription, atOnce, subscription, atOnce, subscription, atOnce)
 	return atOnce - taken, db.Wrap("count what waits", err)
 }
 
@@ -95,11 +101,17 @@ func (o *Outbox) capacity(ctx context.Context, q *db.Tx, subscription string, at
 // once, and would be tried twice at the same time.
 func (o *Outbox) endStaleLanes(ctx context.Context, q *db.Tx, subscription subscriptionRow) (busy bool, err error) {
 	const stale = `l.subscription_id = ? AND NOT EXISTS (SELECT 1 FROM deliveries w WHERE w.subscription_id = l.subscription_id AND w.ticket_id = l.ticket_id
-		AND w.state IN ('pending', 'parked'))`
+		AND w.state IN ('pending', 'parked') AND NOT w.alone)`
 	var one int
+	since := db.At(q.Now().Add(-notice.Subscription{Timeout: subscription.timeout()}.TryLimit()))
+	// One that is alone and has never been tried is under way in no lane.
+	busy, err = q.Find(ctx, &one, `SELECT 1 FROM deliveries WHERE subscription_id = ? AND state = 'held' AND alone AND first_try IS NOT NULL AND ended_at > ? LIMIT 1`, subscription.ID, since)
+	if err != nil || busy {
+		return busy, db.Wrap("look for tries under way", err)
+	}
 	// What came later was held from the beginning, and never tried.
 	busy, err = q.Find(ctx, &one, `SELECT 1 FROM lanes l JOIN deliveries d ON d.subscription_id = l.subscription_id AND d.ticket_id = l.ticket_id
-		WHERE `+stale+` AND d.state = 'held' AND d.created_at < d.ended_at AND d.ended_at > ? LIMIT 1`, subscription.ID, db.At(q.Now().Add(-notice.Subscription{Timeout: subscription.timeout()}.TryLimit())))
+		WHERE `+stale+` AND d.state = 'held' AND d.created_at < d.ended_at AND d.ended_at > ? LIMIT 1`, subscription.ID, since)
 	if err != nil || busy {
 		return busy, db.Wrap("look for tries under way", err)
 	}
@@ -145,7 +157,7 @@ func (o *Outbox) releaseHeld(ctx context.Context, q *db.Tx, subscription string,
 
 // transitions lists the transitions that are not finished, by their IDs as redeliveries.
 func (o *Outbox) transitions(ctx context.Context, q *db.Tx, limit int) (ids []string, err error) {
-	err = q.All(ctx, &ids, `SELECT id FROM subscriptions WHERE turning <> '' ORDER BY id LIMIT ?`, limit)
+	err = q.All(ctx, &ids, `SELECT id FROM subscriptions WHERE turning <> '' UNION SELECT id FROM subscriptions WHERE sifting <> '' ORDER BY id LIMIT ?`, limit)
 	for i := range ids {
 		ids[i] = transitionPrefix + ids[i]
 	}
@@ -172,7 +184,7 @@ func (o *Outbox) advanceTransitions(ctx context.Context, id string, atOnce int) 
 	}
 	err := o.db.Read(ctx, func(q *db.Tx) error {
 		var turning string
-		found, err := q.Find(ctx, &turning, `SELECT turning FROM subscriptions WHERE id = ?`, out.Subscription)
+		found, err := q.Find(ctx, &turning, `SELECT CASE WHEN sifting <> '' THEN 'sifting' ELSE turning END FROM subscriptions WHERE id = ?`, out.Subscription)
 		if err != nil || !found {
 			return db.Wrap("look for a subscription", err)
 		}
@@ -181,6 +193,8 @@ func (o *Outbox) advanceTransitions(ctx context.Context, id string, atOnce int) 
 		case "":
 			out.Total, out.State = out.Done, notice.Redelivered
 			return nil
+		case "sifting":
+			left = `SELECT COUNT(*) FROM deliveries WHERE subscription_id = ? AND state IN ('pending', 'parked', 'held')`
 		case ending:
 			left = `SELECT COUNT(*) FROM deliveries WHERE subscription_id = ? AND state IN ('pending', 'parked')`
 		}
