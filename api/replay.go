@@ -98,9 +98,9 @@ func Signed(c *fiber.Ctx, app desk.App, s Signature) {
 }
 
 // rejectReplay refuses a copy of a signed request, unless it comes with the idempotency key that the first one came with: then what was done for the
-// first is the answer, and if nothing was done, it is what its sender asked for and has not got. The key is held together with the address as
-// it was sent: a signature fits several spellings of it, and each of them would have its own answers. A key that was not on the first is no
-// excuse, because signatures need not cover it.
+// first is the answer, and if nothing was done, it is what its sender asked for and has not got. The key is held together with what the desk knows a
+// request by: a signature fits several spellings of its address, and all of them have one answer. A key that was not on the first is no excuse, because
+// signatures need not cover it.
 func (s *Server) rejectReplay(c *fiber.Ctx, scope desk.Scope) error {
 	rc := requestOf(c)
 	if rc.signature == nil || scope == desk.Read || s.config.SignatureReplays == ReplaysOff {
@@ -108,7 +108,8 @@ func (s *Server) rejectReplay(c *fiber.Ctx, scope desk.Scope) error {
 	}
 	key := ""
 	if rc.key != "" {
-		key = digest(rc.key, c.Method(), c.OriginalURL())
+		r := Request(c)
+		key = digest(r.Key, r.Method, r.Route, r.Fingerprint)
 	}
 	repeats := rc.signature.lately && s.config.SignatureReplays == ReplaysBrief
 	ok, err := s.shared.UseSignature(c.UserContext(), rc.signature.digest, key, rc.signature.expires, repeats)

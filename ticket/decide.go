@@ -171,6 +171,9 @@ func (t Ticket) decide(c Command, at time.Time) (*Event, error) {
 	if err := t.typed(c); err != nil {
 		return nil, err
 	}
+	if err := t.placed(c); err != nil {
+		return nil, err
+	}
 	switch c.Action {
 	case Close:
 		if t.Ended() {

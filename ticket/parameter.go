@@ -3,6 +3,7 @@ package ticket
 import (
 	"encoding/json"
 	"fmt"
+	"reflect"
 	"slices"
 	"strconv"
 	"strings"
@@ -66,6 +67,35 @@ type Parameter struct {
 	Comment     *string `json:"virtual_confirm_comment"`
 }
 
+// Names are those of the members, in their order.
+func (Parameter) Names() (names []string) {
+	for _, m := range (&Parameter{}).members() {
+		names = append(names, m.name)
+	}
+	return names
+}
+
+// Read has each member read by its name: into is a pointer to it.
+func (p *Parameter) Read(read func(name string, into any)) {
+	for _, m := range p.members() {
+		read(m.name, m.into)
+	}
+}
+
+type parameterMember struct {
+	name string
+	into any
+}
+
+func (p *Parameter) members() []parameterMember {
+	v := reflect.ValueOf(p).Elem()
+	all := make([]parameterMember, v.NumField())
+	for i := range all {
+		all[i] = parameterMember{v.Type().Field(i).Tag.Get("json"), v.Field(i).Addr().Interface()}
+	}
+	return all
+}
+
 // Fill fills in what a command's action needs, and tells everything that is wrong with it; with that, so that all is told at once, what the
 // command's own Check says, which is otherwise left to whoever decides.
 func (p Parameter) Fill(c *Command) error {
@@ -109,6 +139,29 @@ func (t Ticket) typed(c Command) error {
 		return nil
 	}
 	return RefuseField(Invalid, "mtm_type", "is none of "+strings.Join(types, ", "))
+}
+
+// handing are the actions that say to whom.
+var handing = []Action{Assign, Deliver, Add, Reassign}
+
+// Misplaced refuses what a command says that its action has no place for: to whom something goes, and that a request is to be sent again.
+func (c Command) Misplaced() error {
+	var f Faults
+	if len(c.Targets) > 0 && !slices.Contains(handing, c.Action) {
+		f.Add("targets", fmt.Sprintf("are nothing that %s takes", c.Action))
+	}
+	if c.Resend && c.Action != Retry {
+		f.Add("resend", fmt.Sprintf("is nothing that %s takes", c.Action))
+	}
+	return f.Err()
+}
+
+// placed is Misplaced for a ticket: one of before takes and passes over what it always did.
+func (t Ticket) placed(c Command) error {
+	if t.Rules < flow.RulesComplete {
+		return nil
+	}
+	return c.Misplaced()
 }
 
 // signed refuses what somebody does without saying who it is. An app may suspend a ticket, or end it, with nobody's name on it; through Temporal

@@ -1,6 +1,9 @@
 package ticket_test
 
 import (
+	"encoding/json"
+	"fmt"
+	"strings"
 	"testing"
 	"time"
 
@@ -69,4 +72,44 @@ func TestWhoActsHasAName(t *testing.T) {
 			refusal(t, err, ticket.Invalid, "operator")
 		}
 	}
+}
+
+// TestWhatAnActionHasNoPlaceForIsRefused: by the rules of the day, whatever door it comes through; a ticket of before passes it over, as it always did.
+func TestWhatAnActionHasNoPlaceForIsRefused(t *testing.T) {
+	for _, c := range []struct {
+		command ticket.Command
+		field   string
+	}{
+		{ticket.Command{Action: ticket.Accept, Operator: "li", Targets: []string{"wang"}}, "targets"},
+		{ticket.Command{Action: ticket.Accept, Operator: "li", Resend: true}, "resend"},
+		{ticket.Command{Action: ticket.Suspend, Operator: "li", Targets: []string{"wang"}}, "targets"},
+	} {
+		for _, rules := range []flow.Rules{flow.RulesNow, flow.RulesWeighed} {
+			t.Run(fmt.Sprint(c.command.Action, c.field, rules), func(t *testing.T) {
+				tk := in(t, "triggered")
+				tk.Rules = rules
+				events, err := ticket.Decide(tk, c.command, epoch)
+				if rules < flow.RulesComplete {
+					require.NoError(t, err)
+					require.Len(t, events, 1)
+					return
+				}
+				refusal := ticket.AsError(err)
+				require.NotNil(t, refusal)
+				require.Equal(t, []any{ticket.Invalid, c.field}, []any{refusal.Code, refusal.Field})
+			})
+		}
+	}
+}
+
+// TestTheMembersOfAParameterAreNamedOnce: who reads them and who lists them go by the tags.
+func TestTheMembersOfAParameterAreNamedOnce(t *testing.T) {
+	var p ticket.Parameter
+	var names []string
+	p.Read(func(name string, into any) {
+		names = append(names, name)
+		require.NoError(t, json.Unmarshal([]byte(map[bool]string{true: `"true"`, false: `"1"`}[strings.HasPrefix(name, "is_") || strings.HasSuffix(name, "_result")]), into), name)
+	})
+	require.Equal(t, ticket.Parameter{}.Names(), names)
+	require.Equal(t, []string{"mtm_type", "is_service_interrupt", "cause", "solution", "start_time", "fault_recovery_time", "virtual_confirm_result", "virtual_confirm_comment"}, names)
 }

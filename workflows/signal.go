@@ -55,16 +55,8 @@ func signalCommand(action ticket.Action, raw converter.RawValue, rules flow.Rule
 	var p ticket.Parameter
 	m.read("operator", &c.Operator)
 	switch action {
-	case ticket.CommitSolution:
-		m.read("mtm_type", &p.Type)
-		m.read("is_service_interrupt", &p.Interrupted)
-		m.read("cause", &p.Cause)
-		m.read("solution", &p.Text)
-		m.read("start_time", &p.Started)
-		m.read("fault_recovery_time", &p.Recovered)
-	case ticket.Confirm:
-		m.read("virtual_confirm_result", &p.Passed)
-		m.read("virtual_confirm_comment", &p.Comment)
+	case ticket.CommitSolution, ticket.Confirm:
+		p.Read(m.read)
 	case ticket.Approve, ticket.Reject:
 		var round *int
 		m.read("node", &c.Node)

@@ -1,7 +1,6 @@
 package issue
 
 import (
-	"fmt"
 	"slices"
 	"time"
 
@@ -117,20 +116,14 @@ func (h handling) more(cmd *ticket.Command) error {
 		f.Text("comment", cmd.Note, 0, ticket.MaxReason)
 	}
 	p.untaken(&f, cmd.Action)
-	return f.Err()
+	if err := f.Err(); err != nil {
+		return err
+	}
+	return cmd.Misplaced() // also for tickets of before, whose rules pass it over
 }
-
-// handing are the actions that say to whom.
-var handing = []ticket.Action{ticket.Assign, ticket.Deliver, ticket.Add, ticket.Reassign}
 
 // untaken notes what says something that the action has no place for.
 func (p acting) untaken(f *ticket.Faults, action ticket.Action) {
-	if len(p.Targets) > 0 && !slices.Contains(handing, action) {
-		f.Add("targets", fmt.Sprintf("are nothing that %s takes", action))
-	}
-	if api.Value(p.Resend) && action != ticket.Retry {
-		f.Add("resend", fmt.Sprintf("is nothing that %s takes", action))
-	}
 	if action != ticket.Confirm {
 		return
 	}

@@ -9,7 +9,7 @@ import (
 )
 
 // Members are those that stand in a parameter object, whatever the action.
-var Members = []string{"mtm_type", "is_service_interrupt", "cause", "solution", "start_time", "fault_recovery_time", "virtual_confirm_result", "virtual_confirm_comment"}
+var Members = ticket.Parameter{}.Names()
 
 // Misplaced refuses what stands at the wrong level: members of the parameter object among the others of the call, and members of the call in the
 // parameter object. Neither would be kept.
