@@ -243,6 +243,15 @@ func (q *Tx) Later(ctx context.Context, query string, args ...any) error {
 	return err
 }
 
+// LaterIn is Later for a statement with lists among its arguments, each as "IN (?)".
+func (q *Tx) LaterIn(ctx context.Context, query string, args ...any) error {
+	query, args, err := q.in(query, args)
+	if err != nil {
+		return err
+	}
+	return q.Later(ctx, query, args...)
+}
+
 // NotifyPending tells every process, when the transaction commits, that deliveries became pending in the partition.
 func (q *Tx) NotifyPending(partition int) { q.pending[partition] = true }
 

@@ -6,7 +6,6 @@ import (
 	"errors"
 	"fmt"
 	"slices"
-	"strings"
 	"time"
 
 	"signalbox/notice"
@@ -64,23 +63,18 @@ func (o *Outbox) Pending(ctx context.Context, partition int, busy []notice.Lane,
 		AND (d.alone OR NOT EXISTS (SELECT 1 FROM deliveries e WHERE e.subscription_id = d.subscription_id AND e.ticket_id = d.ticket_id AND e.state = 'pending'
 		AND e.state IN ('pending', 'parked') AND NOT e.alone AND (e.at, e.seq) < (d.at, d.seq)))`, []any{partition}
 	if len(busy) > 0 {
-		lane := `(CAST(? AS text), CAST(? AS bigint), CAST(? AS text))`
-		query += ` AND (d.subscription_id, d.ticket_id, CASE WHEN d.alone THEN d.id ELSE '' END) NOT IN (VALUES ` + strings.Repeat(lane+`, `, len(busy)-1) + lane + `)`
-		for _, l := range busy {
-			args = append(args, l.Subscription, l.TicketID, l.Delivery)
+		lanes := make([]string, len(busy))
+		for i, l := range busy {
+			lanes[i] = l.String()
 		}
-		ctx = db.Once(ctx)
+		query, args = query+` AND `+laneText+` NOT IN (?)`, append(args, lanes)
 	}
 	if len(hosts) > 0 {
-		query += ` AND NOT (s.host IN (?` + strings.Repeat(`, ?`, len(hosts)-1) + `) AND ` + db.Hosted + `)`
-		for _, host := range hosts {
-			args = append(args, host)
-		}
-		ctx = db.Once(ctx)
+		query, args = query+` AND NOT (s.host IN (?) AND `+db.Hosted+`)`, append(args, hosts)
 	}
 	var rows []workRow
 	err = o.db.Read(ctx, func(q *db.Tx) error {
-		if err := q.All(ctx, &rows, query+` ORDER BY d.at, d.seq, d.id LIMIT ?`, append(args, limit)...); err != nil {
+		if err := q.AllIn(ctx, &rows, query+` ORDER BY d.at, d.seq, d.id LIMIT ?`, append(args, limit)...); err != nil {
 			return db.Wrap("list pending deliveries", err)
 		}
 		for _, row := range rows {
@@ -100,6 +94,9 @@ func (o *Outbox) Pending(ctx context.Context, partition int, busy []notice.Lane,
 	}
 	return list, nil
 }
+
+// laneText is notice.Lane.String of a delivery d.
+const laneText = `(d.subscription_id || ':' || CAST(d.ticket_id AS text) || CASE WHEN d.alone THEN ':' || d.id ELSE '' END)`
 
 // Begin stores that the first try at a pending delivery begins: see activities.Outbox.
 func (o *Outbox) Begin(ctx context.Context, delivery string, at time.Time) (begun bool, err error) {
@@ -225,7 +222,7 @@ func (o *Outbox) recordTries(ctx context.Context, q *db.Tx, outcomes []*outcome)
 	}
 	for n, ids := range sent {
 		// What did arrive before its address was dropped has arrived.
-		_, err := q.ExecIn(ctx, `UPDATE deliveries SET state = 'sent', tries = tries + 1, first_try = COALESCE(first_try, a.started_at), next_try = NULL, ended_at = a.finished_at
+		err := q.LaterIn(ctx, `UPDATE deliveries SET state = 'sent', tries = tries + 1, first_try = COALESCE(first_try, a.started_at), next_try = NULL, ended_at = a.finished_at
 			FROM attempts a WHERE a.delivery_id IN (?) AND a.n = ? AND deliveries.id = a.delivery_id AND deliveries.state IN ('pending', 'parked', 'held')`, ids, n)
 		if err != nil {
 			return db.Wrap("move deliveries on", err)
