@@ -147,6 +147,13 @@ func TestWhatDecidesIsCarriedOverOrRefused(t *testing.T) {
 	} {
 		b.refused(b.admin("import_service", importing(exported(t, c.replace...))), 200, "3900005", c.said)
 	}
+	states := members{}
+	for id := range 203 {
+		states[fmt.Sprint(id)] = members{"id": id, "type": "ROUTER-P"}
+	}
+	many, err := json.Marshal(members{"states": states})
+	require.NoError(t, err)
+	b.refused(b.admin("import_service", importing(many)), 200, "3900005", "workflow.states: must have at most 202 items, not 203")
 	var list []struct{ ID int64 }
 	b.done(b.Do("GET", gateway+"get_services/", nil), &list)
 	require.Len(t, list, 2, "nothing was made")

@@ -27,6 +27,7 @@ type translation struct {
 	outputs     map[string]output // by the key of a variable
 	keys        map[string]string // of fields, as they are called here
 	types       map[string]flow.FieldType
+	meets       map[int64][]int64 // see coverages
 	start, form int64
 	left        []ticket.NotCarried
 	faults      ticket.Faults
@@ -105,8 +106,17 @@ func (m member) byID(name string) map[int64]member {
 // translate makes a definition of an exported flow. left says what it has nothing for; faults say why it cannot be imported.
 func translate(workflow member) (def flow.Definition, left []ticket.NotCarried, faults ticket.Faults) {
 	t := &translation{states: workflow.byID("states"), fields: workflow.byID("fields"), out: map[int64][]wayOn{}, outputs: map[string]output{},
-		keys: map[string]string{}, types: map[string]flow.FieldType{}}
+		keys: map[string]string{}, types: map[string]flow.FieldType{}, meets: map[int64][]int64{}}
 	transitions := workflow.byID("transitions")
+	if n := len(t.states); n > flow.MaxNodes+2 { // its beginning and its form are no nodes here
+		t.faults.Add("workflow.states", ticket.Over(flow.MaxNodes+2, "items", n))
+	}
+	if n := len(transitions); n > flow.MaxNodes*flow.MaxPaths {
+		t.faults.Add("workflow.transitions", ticket.Over(flow.MaxNodes*flow.MaxPaths, "items", n))
+	}
+	if len(t.faults) > 0 {
+		return def, nil, t.faults
+	}
 	for _, id := range slices.Sorted(maps.Keys(transitions)) {
 		l := transitions[id]
 		from := l.id("from_state")
@@ -420,28 +430,37 @@ func (t *translation) parallel(id int64, n flow.Node, at string) {
 
 // meeting finds the nearest COVERAGE that every line of a state leads to; 0: there is none.
 func (t *translation) meeting(id int64) int64 {
-	counts, order := map[int64]int{}, []int64{}
-	for _, l := range t.out[id] {
-		seen := map[int64]bool{}
-		for queue := []int64{l.to}; len(queue) > 0; queue = queue[1:] {
-			if seen[queue[0]] {
-				continue
-			}
-			seen[queue[0]] = true
-			if t.states[queue[0]].text("type") == "COVERAGE" {
-				if counts[queue[0]]++; counts[queue[0]] == 1 {
-					order = append(order, queue[0])
-				}
-			}
-			queue = append(queue, t.targets(queue[0])...)
-		}
+	lines := t.targets(id)
+	if len(lines) == 0 {
+		return 0
 	}
-	for _, meet := range order {
-		if counts[meet] == len(t.out[id]) {
+	for _, meet := range t.coverages(lines[0]) {
+		if !slices.ContainsFunc(lines, func(to int64) bool { return !slices.Contains(t.coverages(to), meet) }) {
 			return meet
 		}
 	}
 	return 0
+}
+
+// coverages lists the states of this type that a state leads to, the nearest first. It is worked out once for each.
+func (t *translation) coverages(from int64) (out []int64) {
+	if out, known := t.meets[from]; known {
+		return out
+	}
+	seen := map[int64]bool{}
+	for queue := []int64{from}; len(queue) > 0; queue = queue[1:] {
+		id := queue[0]
+		if seen[id] {
+			continue
+		}
+		seen[id] = true
+		if t.states[id].text("type") == "COVERAGE" {
+			out = append(out, id)
+		}
+		queue = append(queue, t.targets(id)...)
+	}
+	t.meets[from] = out
+	return out
 }
 
 // countCodes are the variables of an approval that count, by the original's codes; they are called the same here.
