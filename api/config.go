@@ -54,6 +54,9 @@ var DefaultIncidentTypes = Config{}.Defaults().IncidentTypes
 // retryAfter is what a caller is told to wait, in whole seconds, by kind of refusal.
 var retryAfter = map[ticket.Code]int{ticket.Busy: 1, ticket.TooMany: 60, ticket.Unavailable: 2}
 
+// spread is up to how many seconds more somebody is told to wait who met what is away: all who did so would come back at once.
+const spread = 5
+
 // Defaults gives the config with every member that is zero set to the default that its tag says.
 func (c Config) Defaults() Config {
 	members := reflect.ValueOf(&c).Elem()

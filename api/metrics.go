@@ -35,9 +35,14 @@ func (s *Server) Measure(registry *prometheus.Registry) {
 	m.lost = prometheus.NewCounterVec(prometheus.CounterOpts{
 		Name: "signalbox_audit_unwritten_total", Help: "Refused requests of known callers that are in the log alone: too many, or the database did not answer.",
 	}, []string{"family"})
-	registry.MustRegister(m.requests, m.seconds, m.refused, m.lost)
 	s.meter = m
+	s.MeasureInto(registry)
 	s.Page("/metrics", adaptor.HTTPHandler(promhttp.HandlerFor(registry, promhttp.HandlerOpts{})))
+}
+
+// MeasureInto puts what Measure counts into another registry too.
+func (s *Server) MeasureInto(registry prometheus.Registerer) {
+	registry.MustRegister(s.meter.requests, s.meter.seconds, s.meter.refused, s.meter.lost)
 }
 
 // count notes one answered request. What belongs to no call is left out: anybody can ask for anything.

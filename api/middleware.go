@@ -11,6 +11,9 @@ import (
 
 	"github.com/gofiber/fiber/v2"
 	"github.com/google/uuid"
+
+	"signalbox/internal/watch"
+	"signalbox/ticket"
 )
 
 var safeRequestID = regexp.MustCompile(`^[A-Za-z0-9._:/+=-]{1,128}$`)
@@ -30,6 +33,9 @@ func (s *Server) middleware(c *fiber.Ctx) error {
 		err = s.refuse(c, err)
 	}
 	compress(c)
+	if s.draining.Load() {
+		c.Context().SetConnectionClose()
+	}
 	s.auditRefusal(c, rc, began)
 	took := time.Since(began)
 	s.meter.count(c, rc, took)
@@ -70,8 +76,11 @@ func (s *Server) logAccess(c *fiber.Ctx, rc *requestContext, took time.Duration)
 	switch {
 	case rc.route == "" && status < 400:
 		level = slog.LevelDebug // health, documents
-	case status >= 500:
-		level = slog.LevelError
+	case status < 500:
+	case rc.refused != ticket.Unavailable:
+		level = slog.LevelError // a fault of ours
+	case !watch.Refused(rc.cause): // that a store is away has a line of its own, once
+		level = slog.LevelWarn
 	}
 	if !s.log.Enabled(c.UserContext(), level) {
 		return

@@ -3,6 +3,7 @@ package api
 import (
 	"context"
 	"errors"
+	"math/rand/v2"
 	"net/http"
 	"time"
 
@@ -45,6 +46,9 @@ func retryAfterOf(code ticket.Code, cause error) (seconds int, ok bool) {
 		return max(1, int((l.wait+time.Second-1)/time.Second)), true
 	}
 	seconds, ok = retryAfter[code]
+	if code == ticket.Unavailable {
+		seconds += rand.IntN(spread)
+	}
 	return seconds, ok
 }
 

@@ -25,6 +25,9 @@ type Server struct {
 	config   Config
 	apps     Apps
 	ready    func(ctx context.Context) error
+	readable func(ctx context.Context) error // nil: as ready
+	draining atomic.Bool
+	unready  atomic.Bool // as /readyz said last
 	log      *slog.Logger
 	families []Family
 	app      *fiber.App

@@ -27,6 +27,7 @@ import (
 	"signalbox/api/apitest"
 	"signalbox/api/bkapi"
 	"signalbox/desk"
+	"signalbox/internal/watch"
 	"signalbox/ticket"
 )
 
@@ -263,6 +264,77 @@ func TestHealth(t *testing.T) {
 	require.Equal(t, 503, answer.Status)
 	require.NotContains(t, string(answer.Body), "hunter2")
 	require.Equal(t, 200, client.Do("GET", "/healthz", nil).Status)
+}
+
+func TestReadsAreReadyWhereChangesAreNot(t *testing.T) {
+	var changes, reads error
+	server := api.New(api.Config{}, apitest.NewApps(), func(context.Context) error { return changes }, slog.New(slog.DiscardHandler))
+	server.ReadyToRead(func(context.Context) error { return reads })
+	client := apitest.Client{T: t, App: server.App()}
+	says := func(all, some int) {
+		t.Helper()
+		require.Equal(t, all, client.Do("GET", "/readyz", nil).Status)
+		require.Equal(t, some, client.Do("GET", "/readyz?for=reads", nil).Status)
+	}
+	says(200, 200)
+	changes = errors.New("temporal is away")
+	says(503, 200)
+	reads = errors.New("so is the database")
+	says(503, 503)
+	changes, reads = nil, nil
+	says(200, 200)
+	require.Equal(t, 400, client.Do("GET", "/readyz?for=fun", nil).Status)
+}
+
+// TestWhoEndsIsNotReadyAndKeepsNoConnection has a server told that it will be shut down.
+func TestWhoEndsIsNotReadyAndKeepsNoConnection(t *testing.T) {
+	s := setup(t, api.Config{})
+	closes := func() bool {
+		t.Helper()
+		request, err := http.NewRequest("GET", "/issue/1", nil)
+		require.NoError(t, err)
+		request.Header.Set("Authorization", "Bearer writer")
+		response, err := s.server.App().Test(request)
+		require.NoError(t, err)
+		require.NoError(t, response.Body.Close())
+		return response.Close
+	}
+	require.False(t, closes())
+	s.server.Drain()
+	require.Equal(t, 503, s.Do("GET", "/readyz", nil).Status)
+	require.Equal(t, 503, s.Do("GET", "/readyz?for=reads", nil).Status)
+	require.Equal(t, 200, s.Do("GET", "/healthz", nil).Status, "nobody is to kill it for that")
+	require.Equal(t, 200, s.Do("GET", "/issue/1", nil).Status, "requests are still taken")
+	require.True(t, closes())
+}
+
+// TestCallersOfWhatIsAwayDoNotComeBackTogether looks at when they are told to.
+func TestCallersOfWhatIsAwayDoNotComeBackTogether(t *testing.T) {
+	s := setup(t, api.Config{}, api.Route{Method: "GET", Path: "/issue", Scope: desk.Read, Handler: func(*fiber.Ctx) error { return ticket.Refuse(ticket.Unavailable, "away") }})
+	told := map[string]int{}
+	for range 200 {
+		told[s.Do("GET", "/issue", nil).Header.Get("Retry-After")]++
+	}
+	require.Len(t, told, 5, "from two seconds to six")
+	require.NotContains(t, told, "1")
+}
+
+// TestAnOutageIsNotALineOfErrorsForEachRequest looks at what each request in one leaves in the log.
+func TestAnOutageIsNotALineOfErrorsForEachRequest(t *testing.T) {
+	var cause error
+	s := setup(t, api.Config{}, api.Route{Method: "GET", Path: "/issue", Scope: desk.Read, Handler: func(*fiber.Ctx) error {
+		return fmt.Errorf("%w: %w", ticket.Refuse(ticket.Unavailable, "away"), cause)
+	}})
+	for _, c := range []struct {
+		cause error
+		level string
+	}{{errors.New("connection reset"), "WARN"}, {&watch.Away{Name: "database", Cause: errors.New("connection reset")}, "INFO"}} {
+		cause = c.cause
+		require.Equal(t, 503, s.Do("GET", "/issue", nil).Status)
+		logged := s.log.all(t)
+		require.Equal(t, c.level, logged[len(logged)-1]["level"])
+		require.Contains(t, logged[len(logged)-1]["why"], "connection reset")
+	}
 }
 
 func TestMetrics(t *testing.T) {

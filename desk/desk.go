@@ -16,6 +16,7 @@ import (
 	"github.com/google/uuid"
 	"github.com/sethvargo/go-retry"
 
+	"signalbox/internal/watch"
 	"signalbox/ticket"
 )
 
@@ -40,7 +41,15 @@ type Options struct {
 	Tidying time.Duration    // the last part of a lease, kept for writing down what did happen, also after a caller has gone; a third of it
 	Now     func() time.Time // time.Now
 	NewID   func() string    // of operations and tickets; random UUIDs
+	Away    func() error     // why the engine is known not to answer, and nothing new is claimed; nil: it does, as far as is known
+	Observe Observer         // what is told of it; nobody
 	Log     *slog.Logger     // slog.Default
+}
+
+// Observer is told what metrics are made of. Either may be nil.
+type Observer struct {
+	Projected func(lag time.Duration) // after events were written down: how long ago the last of them happened
+	Settled   func(Settled)           // after a sweep
 }
 
 // Gate is asked once it is clear that a request is no replay, and before anything happens. Its refusal is the caller's answer, and frees the
@@ -114,6 +123,9 @@ func New(ledger Ledger, engine Engine, o Options) *Desk {
 	}
 	if o.NewID == nil {
 		o.NewID = uuid.NewString
+	}
+	if o.Away == nil {
+		o.Away = func() error { return nil }
 	}
 	if o.Log == nil {
 		o.Log = slog.Default()
@@ -232,9 +244,16 @@ func (d *Desk) operation(r Request, kind Kind) Operation {
 // carry claims an operation and does it, or gives the answer that its key has already. t is the ticket as it was before the claim; the zero one
 // for an opening.
 func (d *Desk) carry(ctx context.Context, op Operation, gate Gate, t ticket.Ticket, prepare func(*Operation) error) (Reply, error) {
+	// What was done is told again without the engine; nothing new is claimed that it cannot do.
+	ready := func(op *Operation) error {
+		if err := d.opts.Away(); err != nil {
+			return unavailable(err)
+		}
+		return prepare(op)
+	}
 	for {
 		op.Lease = d.opts.Now().Add(d.opts.Lease) // settling may have taken its time
-		claimed, fresh, err := d.ledger.Claim(ctx, op, prepare)
+		claimed, fresh, err := d.ledger.Claim(ctx, op, ready)
 		switch {
 		case errors.Is(err, ErrCounters):
 			if err := d.advance(ctx); err != nil {
@@ -242,7 +261,7 @@ func (d *Desk) carry(ctx context.Context, op Operation, gate Gate, t ticket.Tick
 			}
 			continue
 		case err != nil:
-			if why := ticket.AsError(err); why == nil || why.Code == ticket.Unavailable {
+			if why := ticket.AsError(err); !watch.Refused(err) && (why == nil || why.Code == ticket.Unavailable) {
 				// It may have been claimed all the same, and nobody works on it. One that was taken up again has another's ID.
 				d.giveBack(ctx, cmp.Or(claimed.ID, op.ID), op.Lease)
 			}
@@ -447,7 +466,17 @@ func (d *Desk) finish(ctx context.Context, op Operation, events []ticket.Event) 
 		}
 		err = d.ledger.Finish(ctx, op, events)
 	}
+	if err == nil {
+		d.projected(events)
+	}
 	return d.diverged(ctx, op.Ticket, err)
+}
+
+// projected tells how far behind the read model was.
+func (d *Desk) projected(events []ticket.Event) {
+	if tell := d.opts.Observe.Projected; tell != nil && len(events) > 0 {
+		tell(max(0, d.opts.Now().Sub(events[len(events)-1].At)))
+	}
 }
 
 // CatchUp brings the read model up to what a ticket has decided so far, up to the end of one generation. It is how everything that happens without a caller
@@ -494,6 +523,7 @@ func (d *Desk) bring(ctx context.Context, row ticket.Ticket, id ticket.Identity,
 			if err := d.diverged(ctx, id, d.ledger.Project(ctx, id, p.Events)); err != nil {
 				return fmt.Errorf("project: %w", err)
 			}
+			d.projected(p.Events)
 			after = p.Events[len(p.Events)-1].Seq
 		}
 		if !p.More {

@@ -8,6 +8,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"signalbox/desk"
+	"signalbox/internal/watch"
 	"signalbox/ticket"
 )
 
@@ -141,4 +142,25 @@ func TestWhatFailedIsNamed(t *testing.T) {
 		require.ErrorContains(t, err, says+": ")
 		require.NotContains(t, ticket.AsError(err).Message, says)
 	}
+}
+
+// TestNothingIsClaimedForAnEngineThatIsAway has a desk that knows. What was done is told again all the same.
+func TestNothingIsClaimedForAnEngineThatIsAway(t *testing.T) {
+	w := newWorld()
+	number := w.opened(t)
+	done := ask("done", number, ticket.Accept)
+	w.must(t, done)
+	before := len(w.ops)
+	p := w.process(nil)
+	p.Desk = desk.New(ledger{p}, engine{p}, desk.Options{Now: w.clock, NewID: w.newID, Away: func() error { return &watch.Away{Name: "temporal", Cause: errNetwork} }})
+	for _, r := range []request{{key: "key", fingerprint: "f"}, ask("key", number, ticket.Say)} {
+		_, err := p.do(t.Context(), r)
+		require.True(t, ticket.Is(err, ticket.Unavailable), "%v", err)
+		require.True(t, watch.Refused(err))
+	}
+	require.Len(t, w.ops, before)
+	require.NotContains(t, p.trace, "expire", "there is nothing to give back")
+	reply, err := p.do(t.Context(), done)
+	require.NoError(t, err)
+	require.True(t, reply.Replayed)
 }

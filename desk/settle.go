@@ -18,6 +18,9 @@ type Settled struct {
 // Settle takes up to limit operations whose claimant is gone and finds out what became of them. Several processes may settle at once.
 func (d *Desk) Settle(ctx context.Context, limit int) (Settled, error) {
 	var sum Settled
+	if tell := d.opts.Observe.Settled; tell != nil {
+		defer func() { tell(sum) }()
+	}
 	expired, err := d.ledger.Expired(ctx, limit)
 	if err != nil {
 		return sum, err

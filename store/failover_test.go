@@ -173,9 +173,7 @@ func TestAStandbyIsNotStuckTo(t *testing.T) {
 func TestAFailOverIsGotOver(t *testing.T) {
 	t.Parallel()
 	primary, standby, dsn := pair(t)
-	_, first, _ := strings.Cut(primary.Address(), ":")
-	_, second, _ := strings.Cut(standby.Address(), ":")
-	both := strings.Replace(dsn, primary.Address(), "", 1) + "&host=127.0.0.1,127.0.0.1&port=" + first + "," + second + "&target_session_attrs=read-write"
+	both := strings.Replace(dsn, primary.Address(), primary.Address()+","+standby.Address(), 1) + "&target_session_attrs=read-write"
 	at := newName(t, primary.Address())
 	hosts, _ := watched(t, both, 5)
 	moving, _ := watched(t, at.dsn(dsn), 5)

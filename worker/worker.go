@@ -4,6 +4,7 @@ package worker
 import (
 	"fmt"
 	"slices"
+	"sync"
 	"time"
 
 	"go.temporal.io/sdk/activity"
@@ -33,6 +34,10 @@ type Workers []sdkworker.Worker
 // sent a second time.
 const StopTimeout = 15 * time.Second
 
+// sticky is how long a task waits for the worker that remembers its workflow before any other may have it: that one may have died. Temporal's own 5 s
+// would be the caller's to wait.
+const sticky = time.Second
+
 // pollers keep both of a worker's queues polled, its own and the one it shares. Left to themselves, the two pollers that are usual both go to
 // the first when that has a backlog, and what comes to the other, such as twenty questions to a ticket that has just ended, waits for five
 // seconds.
@@ -45,7 +50,7 @@ func New(c client.Client, o Options) (Workers, error) {
 	}
 	var out Workers
 	for _, queue := range o.Queues {
-		options := sdkworker.Options{WorkerStopTimeout: StopTimeout, WorkflowTaskPollerBehavior: pollers}
+		options := sdkworker.Options{WorkerStopTimeout: StopTimeout, WorkflowTaskPollerBehavior: pollers, StickyScheduleToStartTimeout: sticky}
 		if o.versioned() {
 			options.DeploymentOptions = sdkworker.DeploymentOptions{
 				UseVersioning: true,
@@ -86,12 +91,26 @@ func (w Workers) Start() error {
 	return nil
 }
 
-// Stop lets running tasks finish and returns.
+// Stop takes no more tasks, lets running ones finish and returns. A server that can do so (frontend.enableCancelWorkerPollsOnShutdown) ends the polls, so that no
+// task is handed to a worker that is gone; one that does not answer would have us wait for the end of each poll, and is waited for no longer than tasks are.
 func (w Workers) Stop() {
-	for _, worker := range slices.Backward(w) {
-		worker.Stop()
+	stopped := make(chan struct{})
+	go func() {
+		defer close(stopped)
+		var all sync.WaitGroup
+		for _, worker := range w {
+			all.Go(worker.Stop)
+		}
+		all.Wait()
+	}()
+	select {
+	case <-stopped:
+	case <-time.After(StopTimeout + stopGrace):
 	}
 }
+
+// stopGrace is for what stopping takes beside tasks.
+const stopGrace = 5 * time.Second
 
 // hosts is the one place that registers anything.
 var hosts = map[string]func(sdkworker.Worker, Options){

@@ -44,7 +44,7 @@ var _ converter.PayloadCodec = (*Codec)(nil)
 var errNoPayloadKey = errors.New("the payload key is not to be had now")
 
 // keysWithin bounds reading the keys.
-const keysWithin = 5 * time.Second
+const keysWithin = 3 * time.Second
 
 // Load reads the keys. A process that has done so at its start needs to read them again only for a key that it does not know.
 func (c *Codec) Load(ctx context.Context) error {

@@ -10,11 +10,8 @@ import (
 	"signalbox/desk"
 )
 
-// Temporal's own: how long a query may take, and a workflow task.
-const (
-	queryTimeout = 10 * time.Second
-	taskTimeout  = 10 * time.Second
-)
+// queryTimeout is Temporal's own: how long a query may take.
+const queryTimeout = 10 * time.Second
 
 // TestDeadlines holds how deadlines depend on each other; docs/deadlines.md says why. Those between rooms have a test in cmd/internal/setup.
 func TestDeadlines(t *testing.T) {
@@ -24,7 +21,7 @@ func TestDeadlines(t *testing.T) {
 		shorter, other time.Duration
 	}{
 		{"outcome of an update < tidying", outcomeWait, desk.DefaultTidying},
-		{"payload keys < workflow task", keysWithin, taskTimeout},
+		{"payload keys < workflow task", keysWithin, TaskTimeout},
 		{"query < dormant", queryTimeout, dormant},
 		{"send, its request given up < try of a lane", activities.SendTimeout + activities.StallGrace, TryTimeout},
 		{"report < call margin", activities.ReportTime, callMargin},

@@ -32,12 +32,14 @@ type Connection struct {
 	TLSCert       string `split_words:"true" desc:"file with the client certificate"`
 	TLSKey        string `split_words:"true" desc:"file with the client certificate's key"`
 	TLSServerName string `split_words:"true" desc:"name to expect in the server's certificate"`
+	// Metrics is what the SDK counts with; nil: nothing is counted.
+	Metrics client.MetricsHandler `ignored:"true"`
 }
 
 // Dial makes a client, whose payloads go through the codec, and so do those of workers that use it; nil: they stay as they are. It does not
 // connect yet: an unreachable Temporal is found out by the first call, and got over by later ones.
 func (c Connection) Dial(log *slog.Logger, codec *Codec) (client.Client, error) {
-	options := client.Options{HostPort: c.Address, Namespace: c.Namespace, Logger: sdklog.NewStructuredLogger(log)}
+	options := client.Options{HostPort: c.Address, Namespace: c.Namespace, Logger: sdklog.NewStructuredLogger(log), MetricsHandler: c.Metrics}
 	if codec != nil {
 		options.DataConverter, options.FailureConverter = codec.DataConverter(), codec.failures()
 	}

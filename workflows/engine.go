@@ -50,12 +50,17 @@ func startDelay(t ticket.Ticket, now time.Time) time.Duration {
 // outcomeWait bounds how long Outcome waits for an update that no worker has taken yet.
 const outcomeWait = 2 * time.Second
 
+// TaskTimeout is how long a worker has for a workflow task of a ticket before it is another's. Temporal's own 10 s are as long as a request has: whose task was
+// with a worker that died would hear 503. It is far more than a task takes that has to read a whole history first.
+const TaskTimeout = 5 * time.Second
+
 // Begin starts a generation of a ticket; see desk.Engine.
 func (g *Engine) Begin(ctx context.Context, before ticket.Ticket, events []ticket.Event) error {
 	t := ticket.Fold(before, events)
 	options := client.StartWorkflowOptions{
 		ID:                                       TicketID(t.Number, t.Generation),
 		TaskQueue:                                QueueTickets,
+		WorkflowTaskTimeout:                      TaskTimeout,
 		WorkflowIDReusePolicy:                    enumspb.WORKFLOW_ID_REUSE_POLICY_REJECT_DUPLICATE,
 		WorkflowExecutionErrorWhenAlreadyStarted: true,
 		TypedSearchAttributes: temporal.NewSearchAttributes(AttributeTenant.ValueSet(t.Tenant), AttributeService.ValueSet(t.Service),

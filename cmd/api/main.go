@@ -4,7 +4,6 @@ package main
 import (
 	"context"
 	"fmt"
-	"net"
 	"os"
 
 	"signalbox/cmd/internal/setup"
@@ -17,7 +16,13 @@ func main() {
 			return err
 		}
 		log := setup.Log(s.LogLevel, "api")
-		s.Base.Connections = s.DatabaseConnections
+		// At once: where the address is taken, that is all there is to say, and whoever asks meanwhile hears that the process is up.
+		lobby, err := setup.OpenLobby(s.HTTPAddress)
+		if err != nil {
+			return fmt.Errorf("serve on %s: %w", s.HTTPAddress, err)
+		}
+		defer lobby.Close()
+		s.Base.Connections, s.Base.Patient = s.DatabaseConnections, true
 		container, err := s.Base.Open(ctx, log)
 		if err != nil {
 			return err
@@ -26,16 +31,18 @@ func main() {
 		if err := container.EnsureBootstrap(ctx, s.BootstrapApp); err != nil {
 			return err
 		}
-		server, err := container.API(s.APISettings, setup.Metrics(), log)
+		metrics := setup.Metrics()
+		container.Measure(metrics)
+		server, err := container.API(s.APISettings, metrics, log)
+		if err != nil {
+			return err
+		}
+		listener, err := lobby.Leave()
 		if err != nil {
 			return err
 		}
 		log.Info("api.serving", "address", s.HTTPAddress)
-		listener, err := net.Listen("tcp", s.HTTPAddress)
-		if err != nil {
-			return err
-		}
-		if err := setup.Serve(ctx, server, listener); err != nil {
+		if err := setup.Serve(ctx, server, listener, s.StopDelay); err != nil {
 			return fmt.Errorf("serve on %s: %w", s.HTTPAddress, err)
 		}
 		return nil

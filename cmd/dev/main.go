@@ -113,6 +113,7 @@ func run(ctx context.Context, s settings, out io.Writer) (err error) {
 	s.APISettings.CallbackAllow = append(s.APISettings.CallbackAllow, loopback...)
 	s.WorkerSettings.CallbackAllow = append(s.WorkerSettings.CallbackAllow, loopback...)
 	metrics := setup.Metrics()
+	house.Measure(metrics)
 	workers, err := house.Workers(s.WorkerSettings, s.Partitions, metrics, log)
 	if err != nil {
 		return err
@@ -129,7 +130,7 @@ func run(ctx context.Context, s settings, out io.Writer) (err error) {
 	if err != nil {
 		return err
 	}
-	return setup.Serve(ctx, server, listener, func(address string) {
+	return setup.Serve(ctx, server, listener, 0, func(address string) {
 		welcome(out, "http://"+address, temporal.UIAddress(), temporal.HostPort(), s.DataDir, time.Since(began))
 	})
 }

@@ -9,8 +9,6 @@ import (
 
 	"github.com/prometheus/client_golang/prometheus/promhttp"
 
-	"net/http"
-
 	"signalbox/cmd/internal/setup"
 	"signalbox/workflows"
 )
@@ -22,22 +20,27 @@ func main() {
 			return err
 		}
 		log := setup.Log(s.LogLevel, "worker")
-		s.Base.Connections = s.DatabaseConnections
+		health, err := setup.ServeHealth(s.WorkerHTTPAddress)
+		if err != nil {
+			return err
+		}
+		defer health.Stop()
+		s.Base.Connections, s.Base.Patient = s.DatabaseConnections, true
 		container, err := s.Base.Open(ctx, log)
 		if err != nil {
 			return err
 		}
 		defer container.Close()
 		metrics := setup.Metrics()
+		container.Measure(metrics)
+		health.Handle("GET /metrics", promhttp.HandlerFor(metrics, promhttp.HandlerOpts{}))
 		workers, err := container.Workers(s.WorkerSettings, s.Partitions, metrics, log)
 		if err != nil {
 			return err
 		}
-		stopHealth, err := setup.ServeHealth(s.WorkerHTTPAddress, container.Ready, map[string]http.Handler{"GET /metrics": promhttp.HandlerFor(metrics, promhttp.HandlerOpts{})})
-		if err != nil {
+		if err := container.AwaitTemporal(ctx, log); err != nil {
 			return err
 		}
-		defer stopHealth(context.WithoutCancel(ctx))
 		if err := workers.Start(); err != nil {
 			return err
 		}
@@ -47,8 +50,10 @@ func main() {
 				return err
 			}
 		}
+		health.Ready(container.Ready)
 		log.Info("worker.serving", "queues", s.WorkerQueues)
 		<-ctx.Done()
+		health.Drain() // before the queues are left, which takes as long as what is under way
 		return nil
 	}))
 }

@@ -38,6 +38,7 @@ type Watch struct {
 	answered atomic.Int64 // when it last answered anybody, in nanoseconds since 1970
 	state    atomic.Pointer[Away]
 	refused  atomic.Int64
+	before   int64 // of these, those before it went away
 	hurry    chan struct{}
 
 	stop    context.CancelFunc
@@ -95,6 +96,14 @@ func (w *Watch) Away() *Away {
 		return nil
 	}
 	return w.state.Load()
+}
+
+// Refusals counts who was not let through since the start.
+func (w *Watch) Refusals() int64 {
+	if w == nil {
+		return 0
+	}
+	return w.refused.Load()
 }
 
 // Answered notes that it answered somebody, who is let through and what their answer was.
@@ -163,7 +172,7 @@ func (w *Watch) gone(cause error) {
 	if w.state.Load() != nil {
 		return
 	}
-	w.refused.Store(0)
+	w.before = w.refused.Load()
 	w.state.Store(&Away{Name: w.Name, Since: time.Now(), Cause: cause})
 	w.Log.Error("away", "what", w.Name, "cause", cause)
 }
@@ -171,6 +180,6 @@ func (w *Watch) gone(cause error) {
 func (w *Watch) back() {
 	away := w.state.Swap(nil)
 	if away != nil {
-		w.Log.Warn("back", "what", w.Name, "after", time.Since(away.Since).Round(time.Millisecond), "refused", w.refused.Load())
+		w.Log.Warn("back", "what", w.Name, "after", time.Since(away.Since).Round(time.Millisecond), "refused", w.refused.Load()-w.before)
 	}
 }

@@ -46,8 +46,8 @@ func (l *Log) claimNew(ctx context.Context, op desk.Operation, prepare func(*des
 	if op.Kind != desk.KindHandle || l.db.Carried(ctx) != nil {
 		return op, false, nil
 	}
-	if err := prepare(&op); err != nil {
-		return op, false, err
+	if prepare(&op) != nil {
+		return op, false, nil // whoever has the answer already is given it all the same; the others are refused where that is looked up
 	}
 	err = l.db.Statement(ctx, func(q *db.Tx) (err error) {
 		added, err = l.insert(ctx, q, op)

@@ -2,6 +2,7 @@ package e2e
 
 import (
 	"maps"
+	"regexp"
 	"slices"
 	"strings"
 	"testing"
@@ -10,12 +11,14 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"signalbox/cmd/dev/e2e/harness"
+	"signalbox/store/postgrestest"
 )
 
 // TestAWrongSettingStopsTheStart starts every program with every kind of wrong setting: one line that names it, and exit code 1.
 func TestAWrongSettingStopsTheStart(t *testing.T) {
 	t.Parallel()
 	taken := harness.NewReceiver(t).URL("")[len("http://"):]
+	dsn := postgrestest.Start(t)
 	const key = "c2l4dGVlbiBieXRlcyBhbmQgc2l4dGVlbiBtb3JlISE="
 	good := map[string]string{
 		"SIGNALBOX_DATABASE_URL": "postgres://nobody:hush-hush@127.0.0.1:1/none?sslmode=disable", "SIGNALBOX_MASTER_KEY": key,
@@ -35,7 +38,9 @@ func TestAWrongSettingStopsTheStart(t *testing.T) {
 	}{
 		{production, "SIGNALBOX_DATABASE_URL", "-", "SIGNALBOX_DATABASE_URL"},
 		{production, "SIGNALBOX_DATABASE_URL", "mysql://x", "must begin with postgres://"},
-		{production, "SIGNALBOX_DATABASE_URL", good["SIGNALBOX_DATABASE_URL"], "database"},
+		{[]string{"migrate"}, "SIGNALBOX_DATABASE_URL", good["SIGNALBOX_DATABASE_URL"], "database"}, // what serves waits for it
+		{production, "SIGNALBOX_DATABASE_URL", regexp.MustCompile(`:[^:@/]+@`).ReplaceAllString(dsn, ":hush-hush@"), "authentication failed"},
+		{production, "SIGNALBOX_DATABASE_URL", regexp.MustCompile(`/test_\d+`).ReplaceAllString(dsn, "/there_is_none"), "there_is_none"},
 		{production, "SIGNALBOX_MASTER_KEY", "-", "SIGNALBOX_MASTER_KEY"},
 		{production, "SIGNALBOX_MASTER_KEY", "c2hvcnQ=", "SIGNALBOX_MASTER_KEY"},
 		{all, "SIGNALBOX_LOG_LEVEL", "loud", "SIGNALBOX_LOG_LEVEL"},

@@ -155,6 +155,8 @@ func dynamicConfig(overrides map[string]any) dynamicconfig.StaticClient {
 		// The scanners look for leftovers of very long generations, in workflows and polls of their own.
 		dynamicconfig.TaskQueueScannerEnabled.Key(): false,
 		dynamicconfig.HistoryScannerEnabled.Key():   false,
+		// As in deploy/temporal: a worker that ends is handed no more tasks.
+		dynamicconfig.EnableCancelWorkerPollsOnShutdown.Key(): true,
 		// This one asks the vendor whether there is a newer server.
 		dynamicconfig.EnableServerVersionCheck.Key(): false,
 	}

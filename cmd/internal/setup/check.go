@@ -22,7 +22,8 @@ func (b Base) Check() error { return AtLeastOne("PARTITIONS", b.Partitions) }
 
 // Check checks the settings of the API.
 func (s *API) Check() error {
-	return errors.Join(s.Base.Check(), s.APISettings.Check(), AtLeastOne("DATABASE_CONNECTIONS", s.DatabaseConnections))
+	return errors.Join(s.Base.Check(), s.APISettings.Check(), AtLeastOne("DATABASE_CONNECTIONS", s.DatabaseConnections),
+		longEnough("STOP_DELAY", s.StopDelay, 0))
 }
 
 // Check checks the settings of a worker.

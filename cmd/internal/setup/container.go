@@ -7,12 +7,15 @@ import (
 	"log/slog"
 	"time"
 
+	"go.temporal.io/api/workflowservice/v1"
 	"go.temporal.io/sdk/client"
 
 	"signalbox/desk"
 	"signalbox/internal/aead"
+	"signalbox/internal/watch"
 	"signalbox/store"
 	"signalbox/store/vault"
+	"signalbox/ticket"
 	"signalbox/workflows"
 )
 
@@ -26,8 +29,11 @@ type Container struct {
 	// Installation is what this installation calls itself to others.
 	Installation string
 
-	key  Key
-	zone *time.Location
+	key      Key
+	zone     *time.Location
+	temporal *watch.Watch
+	meter    *meter
+	sdk      *sdkMetrics
 }
 
 // OpenStore opens the database alone.
@@ -45,32 +51,65 @@ func (b Base) openStore(ctx context.Context, watch bool, log *slog.Logger) (*sto
 		Zone: b.TimeZone.Location, Connections: b.Connections, Watch: watch, Now: time.Now, Log: log})
 }
 
-// Open opens the store, makes the Temporal client and puts the desk on top of both.
+// Open opens the store, makes the Temporal client and puts the desk on top of both. A database that is away, or not migrated yet, is waited for where the
+// process is patient; a wrong setting is not.
 func (b Base) Open(ctx context.Context, log *slog.Logger) (*Container, error) {
-	var s *store.Store
-	codec := &workflows.Codec{Encrypt: b.EncryptPayloads, Keys: func(ctx context.Context) ([]aead.Key, error) { return payloadKeys(ctx, s) }}
+	c := &Container{key: b.MasterKey, zone: b.TimeZone.Location, meter: newMeter(), sdk: newSDKMetrics()}
+	codec := &workflows.Codec{Encrypt: b.EncryptPayloads, Keys: func(ctx context.Context) ([]aead.Key, error) { return payloadKeys(ctx, c.Store) }}
 	// This connects to nothing yet, so a wrong setting is found out even while the database is away.
-	c, err := b.Temporal.Dial(log, codec)
-	if err != nil {
+	var err error
+	b.Temporal.Metrics = c.sdk.Handler()
+	if c.Client, err = b.Temporal.Dial(log, codec); err != nil {
 		return nil, fmt.Errorf("temporal: %w", err)
 	}
-	if s, err = b.openStore(ctx, true, log); err != nil {
-		c.Close()
+	away := func(err error) bool { return b.Patient && ticket.Is(err, ticket.Unavailable) }
+	if c.Store, err = await(ctx, log, "database", away, func(ctx context.Context) (*store.Store, error) { return b.usable(ctx, log) }); err != nil {
+		c.Client.Close()
 		return nil, err
 	}
 	// Nothing is taken up before the keys are here: what is encrypted is read with the setting or without.
-	if err := codec.Load(ctx); err != nil {
-		c.Close()
-		return nil, errors.Join(err, s.Close())
+	if err = codec.Load(ctx); err == nil {
+		c.Installation, err = c.Store.Installation(ctx)
 	}
-	installation, err := s.Installation(ctx)
 	if err != nil {
-		c.Close()
+		c.Client.Close()
+		return nil, errors.Join(err, c.Store.Close())
+	}
+	c.Engine = &workflows.Engine{Client: c.Client, Namespace: b.Temporal.Namespace, Codec: codec}
+	c.temporal = watch.Start(watch.Options{Name: "temporal", Probe: c.askTemporal, Log: log})
+	c.Desk = desk.New(c.Store.Ledger(), watched{c.Engine, c.temporal}, desk.Options{Log: log, Away: c.temporal.Allow, Observe: c.meter.observer()})
+	return c, nil
+}
+
+// usable opens the store once it can be worked with.
+func (b Base) usable(ctx context.Context, log *slog.Logger) (*store.Store, error) {
+	s, err := b.openStore(ctx, true, log)
+	if err != nil || !b.Patient {
+		return s, err
+	}
+	if err := s.Ping(ctx); err != nil {
 		return nil, errors.Join(err, s.Close())
 	}
-	engine := &workflows.Engine{Client: c, Namespace: b.Temporal.Namespace, Codec: codec}
-	return &Container{Store: s, Client: c, Engine: engine, Desk: desk.New(s.Ledger(), engine, desk.Options{Log: log}),
-		Installation: installation, key: b.MasterKey, zone: b.TimeZone.Location}, nil
+	return s, nil
+}
+
+// askTemporal asks for the namespace, which the server has to look up where it keeps everything: that its frontend is up says little.
+func (c *Container) askTemporal(ctx context.Context) error {
+	_, err := c.Client.WorkflowService().DescribeNamespace(ctx, &workflowservice.DescribeNamespaceRequest{Namespace: c.Engine.Namespace})
+	if unanswered(err) {
+		return err
+	}
+	return nil // what is wrong with the namespace is told by whoever needs it
+}
+
+// AwaitTemporal waits until Temporal answers. What it says then is for who asks it for work.
+func (c *Container) AwaitTemporal(ctx context.Context, log *slog.Logger) error {
+	_, err := await(ctx, log, "temporal", unanswered, func(ctx context.Context) (struct{}, error) {
+		asked, cancel := context.WithTimeout(ctx, watch.Within)
+		defer cancel()
+		return struct{}{}, c.askTemporal(asked)
+	})
+	return err
 }
 
 // payloadKeys reads the keys for what Temporal stores.
@@ -96,10 +135,13 @@ func (b Base) Migrate(ctx context.Context, log *slog.Logger) error {
 	return errors.Join(err, s.Close())
 }
 
-// Ready reports whether both database and Temporal answer.
+// Ready reports whether everything can be done: both stores answer, and the database takes changes.
 func (c *Container) Ready(ctx context.Context) error {
 	if err := errors.Join(c.Store.Ping(ctx), c.Store.Writable(ctx)); err != nil {
 		return fmt.Errorf("database: %w", err)
+	}
+	if away := c.temporal.Away(); away != nil {
+		return away
 	}
 	if _, err := c.Client.CheckHealth(ctx, &client.CheckHealthRequest{}); err != nil {
 		return fmt.Errorf("temporal: %w", err)
@@ -112,8 +154,17 @@ func (c *Container) Reconciler() *desk.Reconciler {
 	return &desk.Reconciler{Desk: c.Desk, Books: c.Store.Ledger(), Workflows: c.Engine}
 }
 
+// ReadyToRead reports whether the database answers: nothing else is needed to read.
+func (c *Container) ReadyToRead(ctx context.Context) error {
+	if err := c.Store.Ping(ctx); err != nil {
+		return fmt.Errorf("database: %w", err)
+	}
+	return nil
+}
+
 // Close closes both halves.
 func (c *Container) Close() error {
+	c.temporal.Stop()
 	c.Client.Close()
 	return c.Store.Close()
 }

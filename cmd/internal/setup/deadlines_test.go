@@ -9,6 +9,7 @@ import (
 	"signalbox/activities"
 	"signalbox/api"
 	"signalbox/desk"
+	"signalbox/internal/watch"
 	"signalbox/worker"
 	"signalbox/workflows"
 )
@@ -21,6 +22,8 @@ func TestDeadlines(t *testing.T) {
 		shorter, other time.Duration
 	}{
 		{"request < lease - tidying", request, desk.DefaultLease - desk.DefaultTidying},
+		{"watch of a store < request", watch.Within + watch.Every, request},
+		{"workflow task < request", workflows.TaskTimeout, request},
 		{"tidying < lease", desk.DefaultTidying, desk.DefaultLease},
 		{"request < API's end", request, shutdownTimeout},
 		{"send + flush < worker's end", activities.SendTimeout + activities.FlushTimeout, worker.StopTimeout},

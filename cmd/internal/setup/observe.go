@@ -8,6 +8,7 @@ import (
 	"net"
 	"net/http"
 	"os"
+	"sync/atomic"
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
@@ -28,32 +29,60 @@ func Metrics() *prometheus.Registry {
 	return registry
 }
 
-// ServeHealth serves /healthz and /readyz for a process that has no API of its own, until stop is called.
-func ServeHealth(address string, ready func(context.Context) error, more map[string]http.Handler) (stop func(context.Context) error, err error) {
-	mux := http.NewServeMux()
-	mux.HandleFunc("GET /healthz", func(w http.ResponseWriter, _ *http.Request) { fmt.Fprintln(w, "ok") })
-	mux.HandleFunc("GET /readyz", func(w http.ResponseWriter, r *http.Request) {
-		ctx, cancel := context.WithTimeout(r.Context(), 2*time.Second)
-		defer cancel()
-		if err := ready(ctx); err != nil {
-			http.Error(w, "not ready", http.StatusServiceUnavailable)
-			slog.Warn("not ready", "error", err)
-			return
-		}
-		fmt.Fprintln(w, "ok")
-	})
-	for path, handler := range more {
-		mux.Handle(path, handler)
-	}
+// Health serves /healthz and /readyz for a process that has no API of its own. It is not ready before it is told what to ask, nor after Drain.
+type Health struct {
+	ready   atomic.Pointer[func(context.Context) error]
+	unready atomic.Bool // as it said last
+	mux     *http.ServeMux
+	server  *http.Server
+	address string // where it listens
+}
+
+// ServeHealth begins to serve, until Stop.
+func ServeHealth(address string) (*Health, error) {
 	listener, err := net.Listen("tcp", address)
 	if err != nil {
 		return nil, err
 	}
-	server := &http.Server{Handler: mux, ReadHeaderTimeout: 5 * time.Second}
+	h := &Health{mux: http.NewServeMux(), address: listener.Addr().String()}
+	h.mux.HandleFunc("GET /healthz", func(w http.ResponseWriter, _ *http.Request) { fmt.Fprintln(w, "ok") })
+	h.mux.HandleFunc("GET /readyz", h.tell)
+	h.server = &http.Server{Handler: h.mux, ReadHeaderTimeout: 5 * time.Second}
 	go func() {
-		if err := server.Serve(listener); !errors.Is(err, http.ErrServerClosed) {
+		if err := h.server.Serve(listener); !errors.Is(err, http.ErrServerClosed) {
 			slog.Error("health server", "error", err)
 		}
 	}()
-	return server.Shutdown, nil
+	return h, nil
+}
+
+// Handle serves something more.
+func (h *Health) Handle(pattern string, handler http.Handler) { h.mux.Handle(pattern, handler) }
+
+// Ready says whom to ask whether the process is ready.
+func (h *Health) Ready(ask func(context.Context) error) { h.ready.Store(&ask) }
+
+// Drain has it not ready any more.
+func (h *Health) Drain() { h.ready.Store(nil) }
+
+// Stop ends it.
+func (h *Health) Stop() { _ = h.server.Close() }
+
+func (h *Health) tell(w http.ResponseWriter, r *http.Request) {
+	ask := h.ready.Load()
+	if ask == nil {
+		http.Error(w, "starting or ending", http.StatusServiceUnavailable)
+		return
+	}
+	ctx, cancel := context.WithTimeout(r.Context(), 2*time.Second)
+	defer cancel()
+	if err := (*ask)(ctx); err != nil {
+		http.Error(w, "not ready", http.StatusServiceUnavailable)
+		if h.unready.CompareAndSwap(false, true) { // once, and not each time that somebody asks
+			slog.Warn("not ready", "error", err)
+		}
+		return
+	}
+	h.unready.Store(false)
+	fmt.Fprintln(w, "ok")
 }

@@ -32,8 +32,9 @@ import (
 type (
 	API struct {
 		Base
-		HTTPAddress         string `envconfig:"HTTP_ADDRESS" default:":8080" desc:"host:port to serve on"`
-		DatabaseConnections int    `split_words:"true" default:"20" desc:"most connections of a process to PostgreSQL at once, beside two to watch it and to listen; a worker has 10 unless set"`
+		HTTPAddress         string        `envconfig:"HTTP_ADDRESS" default:":8080" desc:"host:port to serve on"`
+		DatabaseConnections int           `split_words:"true" default:"20" desc:"most connections of a process to PostgreSQL at once, beside two to watch it and to listen; a worker has 10 unless set"`
+		StopDelay           time.Duration `split_words:"true" default:"5s" desc:"how long requests are still taken after /readyz says that the process ends; as long as balancers take to notice"`
 		APISettings
 	}
 	Worker struct {
@@ -131,6 +132,7 @@ func (c *Container) API(s APISettings, metrics *prometheus.Registry, log *slog.L
 	payloads := &codec.Handler{Access: s.Access, Handler: converter.NewPayloadCodecHTTPHandler(c.Engine.Codec), Session: pages.SignedIn, App: c.Store.App, Log: log}
 	server := api.New(config, c.Store, c.Ready, log, append(tickets.Families(), issues.Family(), services.Family(), incidents.Family(),
 		exceptions.Family(), publishes.Family(), subscriptions.Family(), payloads.Family(), (&audit.Handler{Reader: c.Store}).Family())...)
+	server.ReadyToRead(c.ReadyToRead)
 	server.Share(c.Store)
 	server.AuditRefusals(c.Store)
 	server.CacheReads(c.Desk)

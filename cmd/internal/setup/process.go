@@ -43,14 +43,16 @@ func oneLine(err error) string { return strings.ReplaceAll(err.Error(), "\n", ";
 // Server is what Serve serves.
 type Server interface {
 	Serve(net.Listener) error
+	Drain() // it will be shut down
 	Shutdown(context.Context) error
 }
 
 // shutdownTimeout bounds how long requests under way may take when a process is asked to end.
 const shutdownTimeout = 15 * time.Second
 
-// Serve serves what comes to the listener until ctx is over, then lets requests under way finish. ready, if given, is told the address.
-func Serve(ctx context.Context, server Server, listener net.Listener, ready ...func(address string)) error {
+// Serve serves what comes to the listener until ctx is over. Then it says that it is not ready, goes on for the time that whoever sends requests needs to
+// hear so, and lets requests under way finish. ready, if given, is told the address.
+func Serve(ctx context.Context, server Server, listener net.Listener, delay time.Duration, ready ...func(address string)) error {
 	failed := make(chan error, 1)
 	go func() { failed <- server.Serve(listener) }()
 	for _, tell := range ready {
@@ -60,6 +62,12 @@ func Serve(ctx context.Context, server Server, listener net.Listener, ready ...f
 	case err := <-failed:
 		return err
 	case <-ctx.Done():
+	}
+	server.Drain()
+	select {
+	case err := <-failed:
+		return err
+	case <-time.After(delay):
 	}
 	shutdown, cancel := context.WithTimeout(context.WithoutCancel(ctx), shutdownTimeout)
 	defer cancel()

@@ -32,13 +32,15 @@ func TestRequestsThatAreCutOffAreAnError(t *testing.T) {
 		if err != nil {
 			return err
 		}
-		return Serve(ctx, stubborn{&http.Server{}}, listener, func(string) { cancel() })
+		return Serve(ctx, stubborn{&http.Server{}}, listener, 0, func(string) { cancel() })
 	})(ctx)
 	require.ErrorIs(t, err, errCutOff)
 }
 
 // stubborn is a server whose requests never end, and whose time is over at once.
 type stubborn struct{ *http.Server }
+
+func (s stubborn) Drain() {}
 
 func (s stubborn) Shutdown(context.Context) error {
 	ctx, cancel := context.WithDeadline(context.Background(), time.Time{})

@@ -68,6 +68,7 @@ func (c *Container) Workers(s WorkerSettings, partitions int, metrics prometheus
 	if err != nil {
 		return nil, err
 	}
+	c.MeasureFacts(metrics)
 	if slices.Contains(s.WorkerQueues, workflows.QueueDeliveries) {
 		meter := activities.NewMeter(metrics, deliveries.Hosts, c.backlog)
 		deliveries.Meter = meter
