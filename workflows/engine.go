@@ -64,14 +64,16 @@ func (g *Engine) Begin(ctx context.Context, before ticket.Ticket, events []ticke
 		WorkflowIDReusePolicy:                    enumspb.WORKFLOW_ID_REUSE_POLICY_REJECT_DUPLICATE,
 		WorkflowExecutionErrorWhenAlreadyStarted: true,
 		TypedSearchAttributes: temporal.NewSearchAttributes(AttributeTenant.ValueSet(t.Tenant), AttributeService.ValueSet(t.Service),
-			AttributeStatus.ValueSet(t.Status.Word()), AttributePhase.ValueSet(t.Phase())),
+			AttributeStatus.ValueSet(t.Status.Word())),
 		Memo:          map[string]any{"title": t.Title, "origin": t.Origin, memoID: t.ID},
 		StaticSummary: summary(t.Title),
 	}
-	if !t.Ended() {
+	if t.Ended() {
+		options.TypedSearchAttributes = temporal.NewSearchAttributes(options.TypedSearchAttributes.Copy(), AttributePhase.ValueSet(t.Phase()))
+	} else {
 		options.StartDelay = startDelay(t, events[len(events)-1].At)
 	}
-	_, err := g.Client.ExecuteWorkflow(ctx, options, Ticket, TicketInput{Before: before, Events: events, MoveAfter: g.MoveAfter})
+	_, err := g.Client.ExecuteWorkflow(ctx, options, Ticket, TicketInput{Before: before, Events: events, MoveAfter: g.MoveAfter, AttributesAtEnd: true})
 	var already *serviceerror.WorkflowExecutionAlreadyStarted
 	if !errors.As(err, &already) {
 		return err

@@ -68,7 +68,7 @@ var (
 	AttributeTenant  = temporal.NewSearchAttributeKeyKeyword("SignalboxTenant")
 	AttributeService = temporal.NewSearchAttributeKeyKeyword("SignalboxService")
 	AttributeStatus  = temporal.NewSearchAttributeKeyKeyword("SignalboxStatus") // OPEN or CLOSED
-	AttributePhase   = temporal.NewSearchAttributeKeyKeyword("SignalboxPhase")  // Ticket.Phase
+	AttributePhase   = temporal.NewSearchAttributeKeyKeyword("SignalboxPhase")  // Ticket.Phase, of a ticket that has ended
 )
 
 // Attributes lists every search attribute, for whoever registers them.

@@ -24,6 +24,9 @@ type TicketInput struct {
 	Recent    []string       `json:"recent,omitempty"`     // operations of earlier runs, oldest first: the server forgets them at a roll-over
 	Requests  []Request      `json:"requests,omitempty"`   // of the process that earlier runs began
 	MoveAfter int            `json:"move_after,omitempty"` // updates after which the run rolls over; zero means the default
+	// AttributesAtEnd has the search attributes say how the ticket stands when it is opened and when it has ended. Tickets of an earlier version have them
+	// follow each change of the phase.
+	AttributesAtEnd bool `json:"attributes_at_end,omitempty"`
 }
 
 // HandleRequest is the argument of the update "handle". Its update ID is the command's operation: the id of the operation that the desk claimed, which
@@ -72,7 +75,7 @@ const (
 // Ticket is the one long-running workflow of a ticket: it takes commands by update and signal, decides them by the rule book, and is the
 // truth that the read model follows. It returns when the ticket has ended.
 func Ticket(ctx workflow.Context, in TicketInput) error {
-	r := &run{ticket: ticket.Fold(in.Before, in.Events), events: in.Events, recent: in.Recent, limit: cmp.Or(in.MoveAfter, moveAfter), calling: map[call]bool{},
+	r := &run{ticket: ticket.Fold(in.Before, in.Events), events: in.Events, recent: in.Recent, limit: cmp.Or(in.MoveAfter, moveAfter), attributesAtEnd: in.AttributesAtEnd, calling: map[call]bool{},
 		later: map[flow.Fired]time.Time{}}
 	r.before, r.began = desk.SeenOf(in.Before), r.ticket.Seq
 	if err := workflow.SetQueryHandler(ctx, QueryTicket, r.peek); err != nil {
@@ -98,6 +101,8 @@ type run struct {
 	handled int
 	limit   int
 	moving  bool // no more commands are taken in this run
+
+	attributesAtEnd bool // see TicketInput
 	// unprojected tells of events that no caller waits for, so that this run must have them projected itself.
 	unprojected bool
 
@@ -140,7 +145,8 @@ func (r *run) loop(ctx workflow.Context) error {
 			return nil
 		}
 		// Requests of flow.RulesFirst that are under way are made again by the next run: to their receivers they are the same request.
-		return workflow.NewContinueAsNewError(ctx, Ticket, TicketInput{Before: r.ticket, Recent: r.recent, Requests: r.carried(), MoveAfter: r.limit})
+		return workflow.NewContinueAsNewError(ctx, Ticket, TicketInput{Before: r.ticket, Recent: r.recent, Requests: r.carried(), MoveAfter: r.limit,
+			AttributesAtEnd: r.attributesAtEnd})
 	}
 }
 
@@ -321,8 +327,8 @@ func (r *run) apply(ctx workflow.Context, events []ticket.Event) {
 	r.ticket = ticket.Fold(r.ticket, events)
 	r.events = append(r.events, events...)
 	workflow.SetCurrentDetails(ctx, r.details())
-	if r.ticket.Phase() == phase {
-		return
+	if r.ticket.Phase() == phase || r.attributesAtEnd && !r.ticket.Ended() {
+		return // each change is a history event and a transaction of the visibility store
 	}
 	if err := workflow.UpsertTypedSearchAttributes(ctx,
 		AttributeStatus.ValueSet(r.ticket.Status.Word()), AttributePhase.ValueSet(r.ticket.Phase())); err != nil {

@@ -173,9 +173,9 @@ func TestTheEngineSpeaksWithARealServer(t *testing.T) {
 	require.Equal(t, "mtm_type", ticket.AsError(err).Field)
 
 	// What Temporal's UI shows.
-	list, err := c.ListWorkflow(ctx, &workflowservice.ListWorkflowExecutionsRequest{Query: "SignalboxPhase = 'acknowledged'"})
+	list, err := c.ListWorkflow(ctx, &workflowservice.ListWorkflowExecutionsRequest{Query: "SignalboxStatus = 'OPEN'"})
 	for err == nil && len(list.Executions) == 0 && ctx.Err() == nil { // visibility follows a moment later
-		list, err = c.ListWorkflow(ctx, &workflowservice.ListWorkflowExecutionsRequest{Query: "SignalboxPhase = 'acknowledged'"})
+		list, err = c.ListWorkflow(ctx, &workflowservice.ListWorkflowExecutionsRequest{Query: "SignalboxStatus = 'OPEN'"})
 	}
 	require.NoError(t, err)
 	require.Equal(t, "ticket:"+id.Number, list.Executions[0].Execution.WorkflowId)
@@ -291,7 +291,7 @@ func TestARollOverLosesNothing(t *testing.T) {
 	described, err := c.DescribeWorkflowExecution(ctx, workflows.TicketID(id.Number, 0), "")
 	require.NoError(t, err)
 	require.NotEqual(t, described.WorkflowExecutionInfo.FirstRunId, described.WorkflowExecutionInfo.Execution.RunId, "it rolled over")
-	require.Contains(t, described.WorkflowExecutionInfo.SearchAttributes.IndexedFields, "SignalboxPhase", "search attributes go along")
+	require.Contains(t, described.WorkflowExecutionInfo.SearchAttributes.IndexedFields, "SignalboxStatus", "search attributes go along")
 	began, err := engine.Begun(ctx, id, 0)
 	require.NoError(t, err)
 	require.Equal(t, events, began, "what a generation began with is in its first run")
