@@ -74,8 +74,8 @@ func (s *Server) logAccess(c *fiber.Ctx, rc *requestContext, took time.Duration)
 	status := c.Response().StatusCode()
 	level := slog.LevelInfo
 	switch {
-	case rc.route == "" && status < 400:
-		level = slog.LevelDebug // health, documents
+	case rc.route == "" && (status < 400 || rc.refused == ""):
+		level = slog.LevelDebug // health, which says no where a line has said why, and documents
 	case status < 500:
 	case rc.refused != ticket.Unavailable:
 		level = slog.LevelError // a fault of ours

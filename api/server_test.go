@@ -255,7 +255,8 @@ func TestOneLineForEachRequest(t *testing.T) {
 
 func TestHealth(t *testing.T) {
 	var down error
-	server := api.New(api.Config{}, apitest.NewApps(), func(context.Context) error { return down }, slog.New(slog.DiscardHandler))
+	var out bytes.Buffer
+	server := api.New(api.Config{}, apitest.NewApps(), func(context.Context) error { return down }, slog.New(slog.NewTextHandler(&out, nil)))
 	client := apitest.Client{T: t, App: server.App()}
 	require.Equal(t, 200, client.Do("GET", "/healthz", nil).Status)
 	require.Equal(t, 200, client.Do("GET", "/readyz", nil).Status)
@@ -263,6 +264,11 @@ func TestHealth(t *testing.T) {
 	answer := client.Do("GET", "/readyz", nil)
 	require.Equal(t, 503, answer.Status)
 	require.NotContains(t, string(answer.Body), "hunter2")
+	for range 5 {
+		client.Do("GET", "/readyz", nil)
+	}
+	require.Equal(t, 1, strings.Count(out.String(), "\n"), "one line when it begins, and not one each time that somebody asks: %s", out.String())
+	require.Contains(t, out.String(), "level=WARN")
 	require.Equal(t, 200, client.Do("GET", "/healthz", nil).Status)
 }
 
