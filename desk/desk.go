@@ -309,7 +309,10 @@ func (d *Desk) advance(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	drawn, err := d.engine.Drawn(ctx, since.Add(-clockMargin))
+	if !since.IsZero() {
+		since = since.Add(-clockMargin)
+	}
+	drawn, err := d.engine.Drawn(ctx, since)
 	if err != nil {
 		return err
 	}
@@ -421,6 +424,19 @@ func (d *Desk) attempt(ctx context.Context, op Operation, t ticket.Ticket, again
 		return nil, d.behind(ctx, t, t.Generation)
 	case errors.Is(err, ErrDiverged):
 		return nil, d.doubt(ctx, t.Identity, fmt.Sprintf("its workflow does not know event %d, which the database has", t.Seq))
+	}
+	var at *RefusedAt
+	switch {
+	case errors.As(err, &at) && at.Seq > t.Seq:
+		// What it is refused for is to be seen by whoever looks why; a refusal it stays.
+		if err := d.catchUp(ctx, t, t.Identity, t.Generation); err != nil {
+			d.opts.Log.Warn("ticket.catch_up", "ticket", t.Number, "error", err)
+		}
+	case again && err == nil && len(events) == 0:
+		// An earlier run did it. What it caused is in the read model, unless that was put back since.
+		if err := d.catchUp(ctx, t, t.Identity, t.Generation); err != nil {
+			return nil, step("catch up", err)
+		}
 	}
 	return events, step("ask the ticket's workflow", err)
 }

@@ -104,3 +104,40 @@ func TestARowThatIsGenerationsBehindIsBroughtUp(t *testing.T) {
 	require.Equal(t, row, w.rows[number])
 	require.False(t, w.must(t, ask("again", number, ticket.Say)).Replayed)
 }
+
+// The database was put back: who is refused sees what for.
+func TestARefusalBringsARowUp(t *testing.T) {
+	w := newWorld()
+	number := w.opened(t, ticket.Accept)
+	kept := w.database.copy()
+	w.must(t, ask("solve", number, ticket.CommitSolution))
+	row := w.rows[number]
+	w.database = kept
+	_, err := w.healthy().do(t.Context(), ask("solve again", number, ticket.CommitSolution))
+	require.True(t, ticket.Is(err, ticket.Conflict), "%v", err)
+	require.Equal(t, row, w.rows[number])
+}
+
+// The database was put back to between a claim and what came of it, and the run that did it has rolled over since: it did happen.
+func TestWhatAnEarlierRunDidIsNotVoidOnceTheDatabaseWasPutBack(t *testing.T) {
+	for _, swept := range []bool{true, false} {
+		w := newWorld()
+		number := w.opened(t, ticket.Accept)
+		r := ask("say", number, ticket.Say)
+		w.halfway(t, r.key, number, ticket.Say) // claimed, and decided
+		kept := w.database.copy()
+		w.advance(beyondLease)
+		w.must(t, r)
+		row := w.rows[number]
+		w.roll(number, 0)
+		w.engine.Generation(number, 0).Unroll() // which a query of that run still tells
+		w.database = kept
+		if swept {
+			settled := w.sweep(t)
+			require.Equal(t, 1, settled.Done, settled)
+		}
+		require.True(t, w.must(t, r).Replayed, "it had happened")
+		require.Equal(t, 1, w.count(r))
+		require.Equal(t, row, w.rows[number])
+	}
+}

@@ -88,7 +88,10 @@ func (r *Reconciler) Look(ctx context.Context, o LookOptions) (Looked, error) {
 			break
 		}
 	}
-	return sum, nil
+	if sum.TakenIn == 0 {
+		return sum, nil
+	}
+	return sum, r.Desk.advance(ctx) // their ids were drawn, whatever the counter says
 }
 
 // lookAt looks at a workflow that the database contradicts, as far as lists tell.

@@ -166,7 +166,7 @@ type Engine interface {
 	Begun(ctx context.Context, id ticket.Identity, generation int) ([]ticket.Event, error)
 	// Update sends the command to a generation of the ticket under the operation's ID and gives the events it caused, also when it is repeated;
 	// but none for an operation of an earlier run, whose events are in the read model. seen is the last event that the read model has of this generation;
-	// the zero value asks nothing. A refusal is a *ticket.Error. ErrMoving: try again at once. ErrGone: that generation is over or never was. ErrDiverged: it does
+	// the zero value asks nothing. A refusal is a *ticket.Error, in a *RefusedAt where the engine knows. ErrMoving: try again at once. ErrGone: that generation is over or never was. ErrDiverged: it does
 	// not know what was seen, and nothing happened.
 	Update(ctx context.Context, id ticket.Identity, generation int, seen Seen, c ticket.Command) ([]ticket.Event, error)
 	// Outcome tells what became of an operation sent to a generation by Update. It never waits long.
@@ -218,6 +218,18 @@ type Peeked struct {
 	Events []ticket.Event // after the number that was asked for, oldest first, and without a gap
 	More   bool           // ask again, after the last of these
 }
+
+// RefusedAt is the refusal of a workflow, with where the ticket stood.
+type RefusedAt struct {
+	Refusal *ticket.Error
+	Seq     int64 // of the last event
+}
+
+// Error gives the refusal's text.
+func (r *RefusedAt) Error() string { return r.Refusal.Error() }
+
+// Unwrap gives the refusal.
+func (r *RefusedAt) Unwrap() error { return r.Refusal }
 
 // Outcome is what became of an operation.
 type Outcome struct {

@@ -65,6 +65,7 @@ type Reconciler struct {
 type ReconcileOptions struct {
 	DryRun bool
 	Ticket string // the number of the only ticket to be compared; empty: all
+	Lost   bool   // only open tickets whose workflow does not run, which costs no question to those that do
 	After  int64  // tickets up to this id are not compared; for going on after an interruption
 	// Progress is told, now and then, how much of what is compared.
 	Progress func(what string, done, of int, after int64)
@@ -139,7 +140,7 @@ func (r *Reconciler) Reconcile(ctx context.Context, o ReconcileOptions, report f
 		}
 		return sum, see(r.one(ctx, o.Ticket, generation, o.DryRun))
 	}
-	if err := r.rows(ctx, o, see); err != nil {
+	if err := r.rows(ctx, o, see); err != nil || o.Lost {
 		return sum, err
 	}
 	drawn, err := r.listed(ctx, o, see)
@@ -166,13 +167,24 @@ func (r *Reconciler) rows(ctx context.Context, o ReconcileOptions, see func(Find
 			return err
 		}
 		for _, row := range rows {
-			if err := see(r.one(ctx, row.Number, row.Generation, o.DryRun)); err != nil {
+			if err := see(r.row(ctx, row, o)); err != nil {
 				return err
 			}
 			after = row.ID
 		}
 		done += len(rows)
 	}
+}
+
+// row compares a ticket that must have a workflow.
+func (r *Reconciler) row(ctx context.Context, row ticket.Ticket, o ReconcileOptions) (Finding, error) {
+	if o.Lost {
+		runs, err := r.Workflows.Running(ctx, row.Number, row.Generation)
+		if runs || err != nil && !errors.Is(err, ErrGone) {
+			return Finding{Identity: row.Identity, Verdict: Agreed}, err
+		}
+	}
+	return r.one(ctx, row.Number, row.Generation, o.DryRun)
 }
 
 // listed compares every workflow whose ticket the database has otherwise: not at all, in an earlier generation, or as one that is over.

@@ -9,6 +9,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"signalbox/desk"
+	"signalbox/desk/desktest"
 	"signalbox/ticket"
 )
 
@@ -237,6 +238,55 @@ func TestReconcilingWhatTemporalLost(t *testing.T) {
 	require.Empty(t, w.reconciled(t))
 }
 
+// It may be interrupted at any step, and goes on by being run again.
+func TestReconcilingMayBeInterrupted(t *testing.T) {
+	for at := 1; ; at++ {
+		w := newWorld()
+		var numbers []string
+		older := w.engine.Copy()
+		for range 3 {
+			numbers = append(numbers, w.opened(t, ticket.Accept))
+		}
+		kept := w.database.copy()
+		w.engine = older
+		steps := 0
+		p := w.process(func(int, string) fault {
+			if steps++; steps == at {
+				return fault{after: errNetwork}
+			}
+			return fault{}
+		})
+		r := &desk.Reconciler{Desk: p.Desk, Books: books{ledger{p}}, Workflows: stepping{w.engine, p}}
+		_, _ = r.Reconcile(t.Context(), desk.ReconcileOptions{}, func(desk.Finding) {})
+		interrupted := steps >= at
+		w.reconcile(t, false)
+		require.Empty(t, w.reconcile(t, true), "step %d", at)
+		require.Empty(t, w.doubts)
+		for _, number := range numbers {
+			require.Equal(t, kept.events[number], w.events[number][:2])
+			w.goesOn(t, number)
+		}
+		if !interrupted {
+			require.Greater(t, at, 10)
+			return
+		}
+	}
+}
+
+// stepping is an engine of which the steps that change anything may fail.
+type stepping struct {
+	*desktest.Engine
+	p *process
+}
+
+func (s stepping) Begin(ctx context.Context, before ticket.Ticket, events []ticket.Event) error {
+	return s.p.step(ctx, "begin", func() error { return s.Engine.Begin(ctx, before, events) })
+}
+
+func (s stepping) Stop(ctx context.Context, number string, generation int, why string) error {
+	return s.p.step(ctx, "stop", func() error { return s.Engine.Stop(ctx, number, generation, why) })
+}
+
 func TestReconcilingAnotherStory(t *testing.T) {
 	w := newWorld()
 	number := w.opened(t, ticket.Accept)
@@ -277,6 +327,28 @@ func TestReconcilingWhatTheDatabaseLost(t *testing.T) {
 	require.Equal(t, was.events, w.events)
 	require.GreaterOrEqual(t, w.counters[""], w.rows[over].ID)
 	for _, number := range []string{behind, reopened, orphan} {
+		w.goesOn(t, number)
+	}
+}
+
+// Who revives asks nothing of workflows that run.
+func TestRevivingLooksOnlyAtWhatDoesNotRun(t *testing.T) {
+	w := newWorld()
+	lost, ended, behind := w.opened(t, ticket.Accept), w.opened(t, ticket.Accept), w.opened(t)
+	kept := w.database.copy()
+	w.must(t, ask("a", behind, ticket.Accept))
+	w.database = kept
+	w.engine.Forget(lost, 0)
+	w.engine.Generation(ended, 0).Stopped = true
+	p := w.healthy()
+	var found []desk.Finding
+	r := &desk.Reconciler{Desk: p.Desk, Books: books{ledger{p}}, Workflows: w.engine}
+	sum, err := r.Reconcile(t.Context(), desk.ReconcileOptions{Lost: true}, func(f desk.Finding) { found = append(found, f) })
+	require.NoError(t, err)
+	require.Equal(t, 2, sum.Verdicts[desk.BegunAgain], found)
+	require.Len(t, found, 2)
+	require.EqualValues(t, 1, w.rows[behind].Seq, "its workflow runs")
+	for _, number := range []string{lost, ended, behind} {
 		w.goesOn(t, number)
 	}
 }

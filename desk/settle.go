@@ -112,6 +112,10 @@ func (d *Desk) outcome(ctx context.Context, op Operation) (Outcome, error) {
 	if err != nil || outcome.Done {
 		return outcome, err
 	}
+	// A database that was put back lacks what an earlier run did.
+	if err := d.catchUp(ctx, t, t.Identity, t.Generation); err != nil && !errors.Is(err, ErrGone) {
+		return Outcome{}, err
+	}
 	happened, err := d.ledger.Happened(ctx, op.ID)
 	return Outcome{Known: err == nil, Done: happened}, err
 }

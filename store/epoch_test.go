@@ -51,6 +51,11 @@ func TestAServerThatWasPutBackDrawsNothingAgain(t *testing.T) {
 		require.NoError(t, err)
 		return id
 	}
+	_, err = cluster.Backup()
+	require.NoError(t, err)
+	_, err = claim()
+	require.ErrorIs(t, err, desk.ErrCounters, "it may have given what it knows nothing of")
+	require.NoError(t, l.Advance(t.Context(), desk.Drawn{}))
 	opened()
 	restore, err := cluster.Backup()
 	require.NoError(t, err)

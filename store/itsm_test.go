@@ -186,7 +186,7 @@ func TestTokensHoldForOneTicketOfOneTenant(t *testing.T) {
 func TestTokensOfEarlierVersionsHold(t *testing.T) {
 	both(t, func(t *testing.T, b *bench) {
 		s := b.opened("a", asked("1", "w", "x"))
-		for _, query := range []string{`DELETE FROM data_keys WHERE purpose = 'token'`, `INSERT INTO counters (name, value) VALUES ('tickets', 1)`} {
+		for _, query := range []string{`DELETE FROM data_keys WHERE purpose = 'token'`, `UPDATE counters SET value = 1 WHERE name = 'tickets'`} {
 			_, err := b.raw().Exec(query)
 			require.NoError(t, err)
 		}

@@ -40,7 +40,8 @@ type Store struct {
 	*verify.Verifier
 	*operations.Log
 
-	db *db.DB
+	db    *db.DB
+	chain *chain.Chain
 }
 
 // Open connects to a database: "postgres://…" or "sqlite:<file>". It fails when the database does not answer, so that a wrong address stops
@@ -62,7 +63,7 @@ func Open(ctx context.Context, dsn string, o Options) (*Store, error) {
 	out := outbox.New(d, v, c, outbox.Options{Partitions: o.Partitions, PublicURL: o.PublicURL, Zone: o.Zone})
 	return &Store{
 		Vault: v, Directory: callers.New(d, v), Catalogue: services.New(d, v), Projections: tickets.New(d, v, c, out), Outbox: out,
-		Verifier: verify.New(d, v, c), Log: operations.New(d, v, c, o.Zone), db: d,
+		Verifier: verify.New(d, v, c), Log: operations.New(d, v, c, o.Zone), db: d, chain: c,
 	}, nil
 }
 
@@ -74,6 +75,9 @@ func (s *Store) Close() error { return s.db.Close() }
 func (s *Store) Migrate(ctx context.Context) (applied int, err error) {
 	if applied, err = s.db.Migrate(ctx); err == nil {
 		err = s.EnsureDataKeys(ctx)
+	}
+	if err == nil {
+		err = s.chain.EnsureCounter(ctx)
 	}
 	if err == nil {
 		err = errors.Join(s.RespellAddresses(ctx), s.PlaceChanges(ctx))

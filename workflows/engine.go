@@ -165,7 +165,7 @@ func (g *Engine) Update(ctx context.Context, id ticket.Identity, generation int,
 		if untouched(err) {
 			g.unstick(ctx, id, generation)
 		}
-		return nil, fromUpdate(ctx, err)
+		return nil, refusedAt(err, fromUpdate(ctx, err))
 	}
 	return result.Events, nil
 }
@@ -278,6 +278,19 @@ func untouched(err error) (yes bool) {
 	var app *temporal.ApplicationError
 	var refusal ticket.Error
 	return errors.As(err, &app) && app.HasDetails() && app.Details(&refusal, &yes) == nil && yes
+}
+
+// refusedAt adds to a refusal what a validator says of where the ticket stands; one of a version before says nothing.
+func refusedAt(said, err error) error {
+	var app *temporal.ApplicationError
+	var refusal ticket.Error
+	var untouched bool
+	var seq int64
+	why := ticket.AsError(err)
+	if why == nil || !errors.As(said, &app) || !app.HasDetails() || app.Details(&refusal, &untouched, &seq) != nil {
+		return err
+	}
+	return &desk.RefusedAt{Refusal: why, Seq: seq}
 }
 
 // fromWire reads what the server or the workflow said back into the desk's words. It never reads message texts.

@@ -269,7 +269,7 @@ func (r *run) validate(ctx workflow.Context, q HandleRequest) error {
 		return temporal.NewNonRetryableApplicationError("the ticket is moving to its next run", typeMoving, nil)
 	}
 	_, err := ticket.Decide(r.ticket, c, workflow.Now(ctx))
-	return toWire(err, r.ticket.Seq == r.began)
+	return toWire(err, r.ticket.Seq == r.began, r.ticket.Seq)
 }
 
 // has reports whether an event that somebody has seen is one of the ticket's, as far as this run can tell.

@@ -28,6 +28,7 @@ migrate reseal -check                     tell what is sealed under which master
 migrate verify [-ticket N] [-tenant T]    look for what was changed in or deleted from timelines; fails where anything was
 migrate verify -adopt                     take in what a version wrote that had no chain yet
 migrate reconcile [-dry-run] [-ticket N]  have database and Temporal agree again after one of them was put back to an earlier state
+migrate revive [-dry-run] [-ticket N]     have open tickets go on whose workflow is lost or was ended by hand, from what the database has
 
 -help after a command prints its flags.
 `
@@ -40,7 +41,9 @@ func run(ctx context.Context, args []string, out io.Writer) error {
 		case "reseal":
 			return runReseal(ctx, args[1:], out)
 		case "reconcile":
-			return runReconcile(ctx, args[1:], out)
+			return runReconcile(ctx, "reconcile", false, args[1:], out)
+		case "revive":
+			return runReconcile(ctx, "revive", true, args[1:], out)
 		case "verify":
 			return runVerify(ctx, args[1:], out)
 		}

@@ -15,12 +15,13 @@ import (
 	"signalbox/desk"
 )
 
-// runReconcile has both stores agree again after one of them was put back to an earlier state, and lists ticket by ticket what was done.
-func runReconcile(ctx context.Context, args []string, out io.Writer) error {
-	flags := newFlags("reconcile", out)
-	var o desk.ReconcileOptions
+// runReconcile has both stores agree again after one of them was put back to an earlier state, and lists ticket by ticket what was done. With lost it looks only at
+// tickets whose workflow does not run: migrate revive.
+func runReconcile(ctx context.Context, name string, lost bool, args []string, out io.Writer) error {
+	flags := newFlags(name, out)
+	o := desk.ReconcileOptions{Lost: lost}
 	flags.BoolVar(&o.DryRun, "dry-run", false, "change nothing, only tell what would be done")
-	flags.StringVar(&o.Ticket, "ticket", "", "only the ticket with this number; counters are not moved then")
+	flags.StringVar(&o.Ticket, "ticket", "", "only the ticket with this number")
 	flags.Int64Var(&o.After, "after", 0, "go on behind the ticket with this integer id, where an earlier run was interrupted")
 	if err := flags.Parse(args); errors.Is(err, flag.ErrHelp) {
 		return nil

@@ -232,7 +232,7 @@ func (e *Engine) update(ctx context.Context, g *Generation, seen desk.Seen, c ti
 	}
 	events, err := ticket.Decide(g.Ticket, c, e.now())
 	if err != nil {
-		return nil, err // as from a validator: nothing remembers it
+		return nil, &desk.RefusedAt{Refusal: ticket.AsError(err), Seq: g.Ticket.Seq} // as from a validator: nothing remembers it
 	}
 	g.apply(events)
 	g.results[c.Operation] = result{events: clone(events)}
@@ -284,6 +284,13 @@ func (e *Engine) roll(ctx context.Context, g *Generation) {
 func (g *Generation) Unroll() {
 	g.run = slices.Clone(g.Events)
 	g.before = desk.Seen{}
+}
+
+// Forget has there never have been a generation, as for a server that was put back to before it.
+func (e *Engine) Forget(number string, generation int) {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	delete(e.generations, workflowID(number, generation))
 }
 
 // Signal has a command decided that nobody waits for; a refusal becomes an event. What it causes is written down by the next run, or by who

@@ -69,6 +69,23 @@ func (c *Chain) DrawTicket(ctx context.Context, q *db.Tx) (int64, error) {
 	}
 }
 
+// EnsureCounter makes sure of the counter of tickets, so that a database that was put back to before its first ticket knows that it was.
+func (c *Chain) EnsureCounter(ctx context.Context) error {
+	return c.db.Write(ctx, func(ctx context.Context, q *db.Tx) error {
+		drawn, found, err := lockCounter(ctx, q)
+		if err != nil || found {
+			return err
+		}
+		a, err := c.Keyring(ctx, q)
+		if err != nil {
+			return err
+		}
+		drawn.Epoch, drawn.MAC = drawn.Now, a.Digest(drawn.Parts()...)
+		_, err = beginCounter(ctx, q, drawn)
+		return err
+	})
+}
+
 func beginCounter(ctx context.Context, q *db.Tx, c CounterRow) (begun bool, err error) {
 	n, err := q.Exec(ctx, `INSERT INTO counters (name, value, base, mark, seal, epoch) VALUES (?, ?, ?, ?, ?, ?) ON CONFLICT (name) DO NOTHING`,
 		db.TicketCounter, c.Value, c.Base, c.Mark, c.MAC, c.Epoch)

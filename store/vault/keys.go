@@ -182,7 +182,7 @@ func (v *Vault) checkMasterKey(ctx context.Context, q *db.Tx) error {
 func (v *Vault) firstKeys(ctx context.Context, q *db.Tx, purpose Purpose) ([][]byte, error) {
 	if purpose == KeyToken {
 		var tickets int64
-		if had, err := q.Find(ctx, &tickets, `SELECT value FROM counters WHERE name = ?`, db.TicketCounter); err != nil || had {
+		if _, err := q.Find(ctx, &tickets, `SELECT value FROM counters WHERE name = ?`, db.TicketCounter); err != nil || tickets > 0 {
 			return v.derived, db.Wrap("look whether there are tickets", err)
 		}
 	}

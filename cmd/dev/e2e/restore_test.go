@@ -25,14 +25,14 @@ type stores struct {
 	c       *caller
 }
 
-func startStores(t *testing.T, name string) *stores {
+func startStores(t *testing.T, name string, more ...string) *stores {
 	t.Helper()
 	cluster, err := postgrestest.NewCluster()
 	postgrestest.Require(t, err)
 	t.Cleanup(func() { require.NoError(t, cluster.Close()) })
 	dsn, err := cluster.CreateDatabase(t.Context())
 	require.NoError(t, err)
-	s := &stores{production: startProductionOn(t, newTemporal(t), name, dsn, "SIGNALBOX_REQUEST_TIMEOUT=5s"), t: t, cluster: cluster}
+	s := &stores{production: startProductionOn(t, newTemporal(t), name, dsn, append(more, "SIGNALBOX_REQUEST_TIMEOUT=5s")...), t: t, cluster: cluster}
 	s.startWorkers()
 	s.c = s.caller()
 	return s
@@ -253,8 +253,7 @@ func TestNoNumberIsGivenTwice(t *testing.T) {
 	t.Parallel()
 	s := startStores(t, "numbers")
 	requests, receiver := itsm{s.c, t}, harness.NewReceiver(t)
-	requests.create(receiver.URL("/told"))
-	restore := s.backupDatabase()
+	restore := s.backupDatabase() // it has known no ticket
 	given := map[string]bool{}
 	for range 3 {
 		given[requests.create(receiver.URL("/told"))] = true
@@ -268,6 +267,60 @@ func TestNoNumberIsGivenTwice(t *testing.T) {
 	out, code := s.migrate("reconcile")
 	require.Zero(t, code, out)
 	require.Contains(t, out, "0 brought up, 3 taken in, 0 begun again")
+	s.sound()
+}
+
+// TestRowsAreBroughtUpByThemselves puts the database back. Nobody reconciles anything; the schedule brings up what nobody acts on, and takes in what it does not know.
+func TestRowsAreBroughtUpByThemselves(t *testing.T) {
+	t.Parallel()
+	s := startStores(t, "schedule", "SIGNALBOX_COMPARE_EVERY=1s")
+	a := &acked{s, map[string][]string{}}
+	behind, refused := a.open(), a.open()
+	restore := s.backupDatabase()
+	a.say(behind)
+	orphan := a.open()
+	a.say(orphan)
+	s.c.must(t, "POST", handlePath, incidentCall(t, "accept.json", refused))
+	restore()
+
+	// Who is refused sees why at once.
+	answer, err := s.c.send(t.Context(), "POST", handlePath, uuid.NewString(), incidentCall(t, "accept.json", refused))
+	require.NoError(t, err)
+	require.Equal(t, 400, answer.status, answer)
+	require.Equal(t, "acknowledged", s.c.issue(t, refused).Phase)
+
+	harness.Until(t, "rows are as their workflows", 5*time.Minute, func() error {
+		there, err := s.c.send(t.Context(), "GET", "/api/issue/"+orphan, "", nil)
+		if err != nil || there.status != 200 || len(s.said(behind)) == 0 {
+			return fmt.Errorf("%v %s", err, there)
+		}
+		return nil
+	})
+	a.check()
+	s.sound()
+	for _, n := range []string{behind, refused, orphan} {
+		s.closes(n)
+	}
+}
+
+// TestComparingDisturbsNobody compares the stores again and again while callers are at it and workers die: nothing is found to contradict, and nobody notices.
+func TestComparingDisturbsNobody(t *testing.T) {
+	t.Parallel()
+	s := startStores(t, "disturbed", "SIGNALBOX_COMPARE_EVERY=1s")
+	l := startLoad(t, harness.NewReceiver(t), 6, s.c)
+	for range 3 {
+		l.awaitMore(40, 2*time.Minute)
+		out, code := s.migrate("reconcile")
+		require.Zero(t, code, out)
+		require.Contains(t, out, "0 begun again, 0 stopped, 0 left", out)
+		s.workers[0].Kill()
+		s.workers[0] = s.startWorker(t, "tickets")
+	}
+	l.awaitMore(40, 2*time.Minute)
+	l.stop()
+	l.check()
+	out, code := s.migrate("verify")
+	require.Zero(t, code, out)
 	s.sound()
 }
 
