@@ -137,3 +137,28 @@ func allocated(call func()) uint64 {
 	}
 	return fewest
 }
+
+// BenchmarkDecide is what one action costs the rule book on an ordinary ticket: decided, and folded.
+func BenchmarkDecide(b *testing.B) {
+	d := draft()
+	events, err := ticket.Open(d, ticket.Identity{ID: 1, UUID: "u", Number: "IM1", Tenant: "t"}, "op", monday)
+	require.NoError(b, err)
+	opened := ticket.Fold(ticket.Ticket{}, events)
+	for _, c := range []ticket.Command{
+		{Action: ticket.Accept, Operator: "li"},
+		{Action: ticket.Say, Message: &ticket.Message{ID: "m", Author: "li", Content: "hello"}},
+		{Action: ticket.Relate, Operator: "li", Relation: &ticket.Relation{Type: "manifest", Content: []string{"A1"}}},
+	} {
+		c.Channel, c.App, c.Admin = ticket.ChannelIssue, "demo", true
+		b.Run(string(c.Action), func(b *testing.B) {
+			b.ReportAllocs()
+			for b.Loop() {
+				events, err := ticket.Decide(opened, c, monday)
+				if err != nil {
+					b.Fatal(err)
+				}
+				ticket.Fold(opened, events)
+			}
+		})
+	}
+}

@@ -48,6 +48,7 @@ type Cluster struct {
 	made               atomic.Int64
 	strategy           string   // of copies, as CREATE DATABASE takes it
 	settings           []string // of the server, name=value, that go before ours
+	durable            bool     // on disk: what is measured waits for it
 
 	mu     sync.Mutex
 	pid    int                // of the server that was started last
@@ -59,6 +60,12 @@ type Cluster struct {
 // NewCluster makes and starts a cluster, with settings of its own as name=value. It returns ErrNoPostgreSQL where there is nothing to make it from.
 func NewCluster(settings ...string) (*Cluster, error) {
 	return newCluster(&Cluster{password: rand.Text(), settings: settings}, (*Cluster).initialise)
+}
+
+// NewDurableCluster is NewCluster for measuring: the cluster is on disk and waits for it with every commit, as one in production does.
+func NewDurableCluster() (*Cluster, error) {
+	settings := []string{"fsync=on", "full_page_writes=on", "wal_level=replica", "shared_buffers=512MB", "max_wal_size=4GB"}
+	return newCluster(&Cluster{password: rand.Text(), settings: settings, durable: true}, (*Cluster).initialise)
 }
 
 // newCluster completes a cluster, whose data fill makes, and starts it.
@@ -74,7 +81,7 @@ func newCluster(c *Cluster, fill func(*Cluster) error) (*Cluster, error) {
 			return nil, err
 		}
 	}
-	if roomy(memory) {
+	if !c.durable && roomy(memory) {
 		place = memory
 	}
 	if c.dir, err = os.MkdirTemp(place, "signalbox-postgres-"); err != nil {
@@ -224,6 +231,16 @@ func (c *Cluster) running() bool {
 		return true
 	}
 }
+
+// PID is the process id of the server that was started last, whose children serve the connections.
+func (c *Cluster) PID() int {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.pid
+}
+
+// Program gives the path of one of PostgreSQL's programs, such as pgbench.
+func (c *Cluster) Program(name string) string { return filepath.Join(c.bin, name) }
 
 // log is the end of what the server wrote.
 func (c *Cluster) log() string {

@@ -24,6 +24,22 @@ const schemaVersion = sqliteschema.Version + "/" + sqliteschema.VisibilityVersio
 // starts numbers the databases opened by this process.
 var starts atomic.Int64
 
+// stores is what a server keeps everything in.
+type stores struct {
+	main, visibility *config.SQL
+	shards           int32
+}
+
+// openStores makes sure that the server's databases exist with their schemas, and describes them.
+func openStores(ctx context.Context, o Options) (stores, error) {
+	if o.Postgres != "" {
+		main, visibility, err := openPostgres(ctx, o.Postgres)
+		return stores{main, visibility, postgresShards}, err
+	}
+	db, err := openDatabase(ctx, o)
+	return stores{db, db, historyShards}, err
+}
+
 // openDatabase makes sure that the database exists with its schema and describes it to the server.
 func openDatabase(ctx context.Context, o Options) (*config.SQL, error) {
 	start := strconv.FormatInt(starts.Add(1), 10)

@@ -25,6 +25,10 @@ type Options struct {
 	// and the memory is only given back when the process ends.
 	DataFile string
 
+	// Postgres is the address of a PostgreSQL server, postgres://user:password@host:port, that holds everything instead of DataFile, in the databases
+	// "temporal" and "temporal_visibility", made when missing. It is how Temporal is run in production, which is what measuring needs.
+	Postgres string
+
 	// Port of the gRPC frontend on 127.0.0.1; 0 means a free one.
 	Port int
 
@@ -68,6 +72,9 @@ func (o Options) withDefaults() (Options, error) {
 	var faults []error
 	if o.Retention < time.Hour {
 		faults = append(faults, fmt.Errorf("retention %s is under an hour", o.Retention))
+	}
+	if o.DataFile != "" && o.Postgres != "" {
+		faults = append(faults, errors.New("a data file and a PostgreSQL server are named; only one can hold everything"))
 	}
 	if o.Port < 0 || o.Port > 65535 {
 		faults = append(faults, fmt.Errorf("frontend port %d is out of range", o.Port))

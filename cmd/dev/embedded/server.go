@@ -1,4 +1,4 @@
-// Package embedded runs a whole Temporal server, with its web UI, inside this process: all four services over SQLite,
+// Package embedded runs a whole Temporal server, with its web UI, inside this process: all four services over SQLite, or over PostgreSQL,
 // on loopback only. It is for dev mode, end-to-end tests and benchmarks. It has no authentication whatever.
 package embedded
 
@@ -67,15 +67,15 @@ func Start(ctx context.Context, o Options) (_ *Server, err error) {
 			return nil, err
 		}
 	}
-	db, err := openDatabase(ctx, o)
+	stores, err := openStores(ctx, o)
 	if err != nil {
 		return nil, err
 	}
-	if err := ensureNamespace(ctx, db, o); err != nil {
+	if err := ensureNamespace(ctx, stores.main, o); err != nil {
 		return nil, err
 	}
 
-	server, err := newTemporal(o, at, db, s.log)
+	server, err := newTemporal(o, at, stores, s.log)
 	if err != nil {
 		return nil, err
 	}

@@ -22,7 +22,10 @@ const (
 	// historyShards is kept in the data file on first use: the server ignores a later change. With one writer, more shards
 	// gain nothing; two make sure that calls between shards happen here as they do in production.
 	historyShards = 2
-	storeName     = "sqlite"
+	// postgresShards is what Temporal's own single-node example has.
+	postgresShards = 4
+	// mainStore and visibilityStore name what the server keeps apart; SQLite has both in one file.
+	mainStore, visibilityStore = "main", "visibility"
 )
 
 // ports of everything that listens; ui is 0 when there is none.
@@ -56,7 +59,7 @@ func place(o Options) (placement, error) {
 	return at, nil
 }
 
-func newTemporal(o Options, at placement, db *config.SQL, log *logger) (temporal.Server, error) {
+func newTemporal(o Options, at placement, db stores, log *logger) (temporal.Server, error) {
 	conf := serverConfig(at, db)
 	authorizer, err := authorization.GetAuthorizerFromConfig(&conf.Global.Authorization)
 	if err != nil {
@@ -88,7 +91,7 @@ func newTemporal(o Options, at placement, db *config.SQL, log *logger) (temporal
 }
 
 // serverConfig leaves the ports for HTTP, metrics, profiling and gossip at zero, which means that nothing listens there.
-func serverConfig(at placement, db *config.SQL) *config.Config {
+func serverConfig(at placement, db stores) *config.Config {
 	service := func(port int) config.Service {
 		return config.Service{RPC: config.RPC{GRPCPort: port, BindOnIP: ports.Loopback}}
 	}
@@ -96,10 +99,10 @@ func serverConfig(at placement, db *config.SQL) *config.Config {
 	conf.Global.Membership.MaxJoinDuration = 10 * time.Second
 	conf.Global.Membership.BroadcastAddress = ports.Loopback
 	conf.Persistence = config.Persistence{
-		DefaultStore:     storeName,
-		VisibilityStore:  storeName,
-		NumHistoryShards: historyShards,
-		DataStores:       map[string]config.DataStore{storeName: {SQL: db}},
+		DefaultStore:     mainStore,
+		VisibilityStore:  visibilityStore,
+		NumHistoryShards: db.shards,
+		DataStores:       map[string]config.DataStore{mainStore: {SQL: db.main}, visibilityStore: {SQL: db.visibility}},
 	}
 	conf.ClusterMetadata = &cluster.Config{
 		FailoverVersionIncrement: 10,

@@ -1,0 +1,181 @@
+package bench
+
+import (
+	"context"
+	"crypto/rand"
+	"database/sql"
+	"encoding/base64"
+	"fmt"
+	"os"
+	"os/signal"
+	"strconv"
+	"strings"
+	"syscall"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+	"go.temporal.io/sdk/client"
+
+	"signalbox/cmd/dev/e2e/harness"
+	"signalbox/cmd/dev/embedded"
+	"signalbox/store/postgrestest"
+)
+
+// roleVariable has this test binary be one of the programs that are measured, instead of measuring.
+const roleVariable = "BENCH_ROLE"
+
+var roles = map[string]func() error{"temporal": serveTemporal, "plain": servePlain}
+
+const (
+	portVariable     = "BENCH_PORT"
+	postgresVariable = "BENCH_POSTGRES"
+	temporalVariable = "BENCH_TEMPORAL"
+	namespace        = "default"
+	secret           = "bench-secret"
+	// root is the product's module, as seen from here.
+	root = "../../.."
+)
+
+// machine is everything that runs while it is measured.
+type machine struct {
+	cluster                *postgrestest.Cluster
+	admin                  *sql.DB // of the cluster
+	dir                    string  // on the disk that the database is on
+	database, temporal     string  // addresses
+	env                    []string
+	api                    string
+	engine                 client.Client
+	apis, tickets, deliver *harness.Process
+	server, plain          *harness.Process
+}
+
+func serveTemporal() error {
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	defer stop()
+	port, err := strconv.Atoi(os.Getenv(portVariable))
+	if err != nil {
+		return err
+	}
+	server, err := embedded.Start(ctx, embedded.Options{Postgres: os.Getenv(postgresVariable), Port: port})
+	if err != nil {
+		return err
+	}
+	<-ctx.Done()
+	return server.Close()
+}
+
+// startMachine starts everything, with settings as production has them.
+func startMachine(t testing.TB) *machine {
+	t.Helper()
+	cluster, err := postgrestest.NewDurableCluster()
+	require.NoError(t, err)
+	t.Cleanup(func() { _ = cluster.Close() })
+	m := &machine{cluster: cluster, dir: t.TempDir()}
+	m.database, err = cluster.CreateDatabase(t.Context())
+	require.NoError(t, err)
+	address := m.database[:strings.LastIndex(m.database, "/")]
+	m.admin, err = sql.Open("postgres", address+"/postgres?sslmode=disable")
+	require.NoError(t, err)
+	t.Cleanup(func() { _ = m.admin.Close() })
+
+	self, err := os.Executable()
+	require.NoError(t, err)
+	port := harness.FreePort(t)
+	m.temporal = fmt.Sprintf("127.0.0.1:%d", port)
+	m.server = harness.Start(t, harness.Command{Path: self, Env: []string{roleVariable + "=temporal", portVariable + "=" + strconv.Itoa(port), postgresVariable + "=" + address}})
+	m.engine, err = client.NewLazyClient(client.Options{HostPort: m.temporal, Namespace: namespace, Logger: quiet{}})
+	require.NoError(t, err)
+	t.Cleanup(m.engine.Close)
+	harness.Until(t, "Temporal answers", time.Minute, func() error {
+		_, err := m.engine.CheckHealth(t.Context(), &client.CheckHealthRequest{})
+		if err != nil && !m.server.Running() {
+			t.Fatal(m.server.Logs())
+		}
+		return err
+	})
+
+	key := make([]byte, 32)
+	_, err = rand.Read(key)
+	require.NoError(t, err)
+	m.env = []string{"SIGNALBOX_DATABASE_URL=" + m.database, "SIGNALBOX_MASTER_KEY=" + base64.StdEncoding.EncodeToString(key),
+		"SIGNALBOX_TEMPORAL_ADDRESS=" + m.temporal, "SIGNALBOX_TEMPORAL_NAMESPACE=" + namespace, "SIGNALBOX_CALLBACK_ALLOW=127.0.0.0/8"}
+	program := func(name string) string { return harness.Build(t, root, "./cmd/"+name) }
+	migrate := harness.Start(t, harness.Command{Path: program("migrate"), Env: append(m.env, "SIGNALBOX_BOOTSTRAP_APP=admin:"+secret)})
+	require.Zero(t, migrate.Wait(2*time.Minute), migrate.Logs())
+	m.api = fmt.Sprintf("http://127.0.0.1:%d", harness.FreePort(t))
+	m.apis = harness.Start(t, harness.Command{Path: program("api"), Env: append(m.env, "SIGNALBOX_HTTP_ADDRESS="+m.api[len("http://"):])})
+	harness.UntilOK(t, m.api+"/readyz", time.Minute)
+	worker := func(queue string) *harness.Process {
+		address := fmt.Sprintf("127.0.0.1:%d", harness.FreePort(t))
+		w := harness.Start(t, harness.Command{Path: program("worker"), Env: append(m.env, "SIGNALBOX_WORKER_QUEUES="+queue, "SIGNALBOX_WORKER_HTTP_ADDRESS="+address)})
+		harness.UntilOK(t, "http://"+address+"/readyz", time.Minute)
+		return w
+	}
+	m.tickets, m.deliver = worker("tickets"), worker("deliveries")
+	m.plain = harness.Start(t, harness.Command{Path: self, Env: []string{roleVariable + "=plain", temporalVariable + "=" + m.temporal}})
+	return m
+}
+
+// used is what everything has cost so far.
+type used struct {
+	cpu     map[string]time.Duration
+	commits map[string]int64
+}
+
+// programs in the order of the report.
+var programs = []string{"postgres", "temporal", "api", "ticket worker", "delivery worker", "plain worker", "load"}
+
+// databases in the order of the report.
+var databases = []string{"ours", "temporal", "visibility"}
+
+func (m *machine) used(t testing.TB) used {
+	t.Helper()
+	u := used{cpu: map[string]time.Duration{"postgres": cpuOf(m.cluster.PID(), true), "load": cpuOf(os.Getpid(), false)}, commits: map[string]int64{}}
+	for name, p := range map[string]*harness.Process{"temporal": m.server, "api": m.apis, "ticket worker": m.tickets, "delivery worker": m.deliver, "plain worker": m.plain} {
+		u.cpu[name] = cpuOf(p.PID(), false)
+	}
+	for name, database := range map[string]string{"ours": m.database[strings.LastIndex(m.database, "/")+1:], "temporal": "temporal", "visibility": "temporal_visibility"} {
+		database, _, _ = strings.Cut(database, "?")
+		n, err := commits(t.Context(), m.admin, database)
+		require.NoError(t, err)
+		u.commits[name] = n
+	}
+	return u
+}
+
+func (u used) since(before used) used {
+	out := used{map[string]time.Duration{}, map[string]int64{}}
+	for name, d := range u.cpu {
+		out.cpu[name] = d - before.cpu[name]
+	}
+	for name, n := range u.commits {
+		out.commits[name] = n - before.commits[name]
+	}
+	return out
+}
+
+// quietBelow is how many commits a second everything makes while nobody asks for anything: timers, polls, heartbeats.
+const quietBelow = 25
+
+// drain waits until what was begun has been worked off, and what was written is on disk: otherwise whoever is measured next pays for it.
+func (m *machine) drain(t testing.TB) {
+	t.Helper()
+	total := func() (n int64) {
+		require.NoError(t, m.admin.QueryRowContext(t.Context(), `SELECT SUM(xact_commit) FROM pg_stat_database WHERE datname <> 'postgres'`).Scan(&n))
+		return n
+	}
+	before, calm := total(), 0
+	for range 60 {
+		time.Sleep(time.Second) // a rate needs its time
+		now := total()
+		if calm++; now-before > quietBelow {
+			calm = 0
+		}
+		if before = now; calm == 3 {
+			break
+		}
+	}
+	_, err := m.admin.ExecContext(t.Context(), "CHECKPOINT")
+	require.NoError(t, err)
+}
