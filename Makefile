@@ -72,7 +72,12 @@ race: ## Run all tests with the race detector (needs a C compiler and patience)
 	$(call patiently,still testing cmd/dev,cd cmd/dev && exec $(GO) test -race -timeout 60m ./...)
 
 .PHONY: bench
-bench: ## Measure deliveries on the whole system, and kill it throughout (some minutes)
+bench: ## Measure beside the bare engine, and write docs/performance.md's table to bench.md (BENCH=lifecycle for a part; half an hour)
+	$(call patiently,still measuring,cd cmd/dev && exec env BENCH="$(or $(BENCH),all)" BENCH_REPORT="$(CURDIR)/bench.md" $(GO) test -count=1 -timeout 120m -run '^TestBench$$' -v ./bench)
+	$(GO) test -run '^$$' -bench 'Decide|Incident$$' -benchmem ./ticket ./flow
+
+.PHONY: bench-deliveries
+bench-deliveries: ## Measure deliveries on the whole system, and kill it throughout (some minutes)
 	$(call patiently,still measuring,cd cmd/dev && exec env SIGNALBOX_BENCH=1 $(GO) test -count=1 -timeout $(DEV_TIMEOUT) -run '^TestBench' -v ./e2e)
 
 .PHONY: check

@@ -40,7 +40,7 @@ func (b *bench) load(s side, callers, n int) (out measured) {
 	if s.prepare != nil {
 		s.prepare(b.Context(), n)
 	}
-	b.drain(b)
+	b.drain()
 	before := b.machine.used(b)
 	var mu sync.Mutex
 	var group sync.WaitGroup
@@ -70,7 +70,7 @@ func (b *bench) load(s side, callers, n int) (out measured) {
 	group.Wait()
 	out.took = time.Since(began)
 	require.False(b, b.Failed(), "%s", s.name)
-	b.drain(b)
+	b.drain()
 	out.cost = b.machine.used(b).since(before)
 	slices.Sort(out.latencies)
 	return out

@@ -16,6 +16,8 @@ import (
 	"time"
 
 	"github.com/stretchr/testify/require"
+
+	"signalbox/cmd/dev/e2e/harness"
 )
 
 // lifecycle compares a ticket's life over HTTP with the same number of calls to the bare engine.
@@ -55,11 +57,12 @@ func (b *bench) told() {
 	}}
 	bare := side{name: "start, 4 updates, 2 activities", do: func(ctx context.Context) error { return b.plainTold(ctx, receiver.URL) }}
 	b.pair("the same with one subscriber, two deliveries each, against plain Temporal with two activities (start, 4 updates), 16 callers", "≥ 1.0", 16, 0, ours, bare, byRate)
-	deadline := time.Now().Add(time.Minute)
-	for arrived.Load() < 2*lives.Load() && time.Now().Before(deadline) {
-		time.Sleep(50 * time.Millisecond)
-	}
-	require.GreaterOrEqual(b, arrived.Load(), 2*lives.Load(), "deliveries are missing")
+	harness.Until(b, "every delivery arrives", time.Minute, func() error {
+		if got, want := arrived.Load(), 2*lives.Load(); got < want {
+			return fmt.Errorf("%d of %d", got, want)
+		}
+		return nil
+	})
 }
 
 // stock is a supply of things that were made before, each used once.
@@ -69,13 +72,13 @@ type stock struct {
 }
 
 // fill makes n things, with some at once.
-func (s *stock) fill(b *bench, n int, make func(ctx context.Context) (string, error)) {
+func (s *stock) fill(b *bench, n int, one func(ctx context.Context) (string, error)) {
 	var group sync.WaitGroup
 	work := queue(n)
 	for range 16 {
 		group.Go(func() {
 			for range work {
-				made, err := make(b.Context())
+				made, err := one(b.Context())
 				if err != nil {
 					b.Errorf("make: %v", err)
 					continue
