@@ -3,6 +3,7 @@ package store_test
 import (
 	"errors"
 	"fmt"
+	"path/filepath"
 	"slices"
 	"strings"
 	"sync"
@@ -12,6 +13,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"signalbox/notice"
+	"signalbox/store/storetest"
 	"signalbox/ticket"
 )
 
@@ -607,3 +609,28 @@ func TestWaking(t *testing.T) {
 
 // ownerOf is a ticket as the owner of its subscriptions.
 func ownerOf(t ticket.Ticket) notice.Owner { return notice.Owner{Tenant: t.Tenant, TicketID: t.ID} }
+
+// A database that was put back to an earlier state owes what it forgot under the ids it had given: receivers tell by them what they have.
+func TestWhatIsOwedAgainHasTheIDItHad(t *testing.T) {
+	t.Parallel()
+	dsn := storetest.SQLite(t)
+	b := open(t, dsn)
+	s := b.opened("a", draft("x"))
+	sub, err := b.Register(t.Context(), s.ticket, notice.Subscription{URL: "https://example.com/"})
+	require.NoError(t, err)
+	earlier := filepath.Join(t.TempDir(), "earlier.db")
+	_, err = b.raw().ExecContext(t.Context(), `VACUUM INTO ?`, earlier)
+	require.NoError(t, err)
+
+	put := open(t, "sqlite:"+earlier)
+	put.clock.pass(time.Hour)
+	events := append(s.relate("manifest", "1"), s.relate("manifest", "2")...)
+	b.project(s, events...)
+	put.project(s, events...)
+	had, again := b.deliveries(sub), put.deliveries(sub)
+	require.Len(t, had, 2)
+	for i, d := range had {
+		require.Equal(t, d.ID, again[i].ID)
+	}
+	require.NotEqual(t, had[0].ID, had[1].ID)
+}

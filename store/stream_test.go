@@ -363,6 +363,7 @@ func TestADroppedSubscriptionIsResumed(t *testing.T) {
 		other.Key = "other"
 		for _, p := range []notice.Published{seed(), seed(), other} {
 			b.publish(p)
+			b.clock.pass(time.Millisecond) // of what happens at one moment in two lanes, either is first
 		}
 		works := b.pending()
 		last := b.tried(works[0], notice.Failed)

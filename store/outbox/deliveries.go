@@ -2,6 +2,8 @@ package outbox
 
 import (
 	"context"
+	"crypto/sha256"
+	"encoding/binary"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -126,6 +128,19 @@ func (o *Outbox) lockFollowers(ctx context.Context, q *db.Tx, followers []follow
 	return out, nil
 }
 
+// deliveryID gives the id of what a subscription is owed, which is the webhook-id that its receiver sees. It is made of the time and of what it is (UUID version 8,
+// RFC 9562): a database that was put back to an earlier state owes it again under the same id, by which the receiver can tell that it has it. Ids rise with time,
+// which keeps the index small.
+func deliveryID(subscription string, lane int64, d deliveryRow) string {
+	var id uuid.UUID
+	micros := d.At.UnixMicro()
+	binary.BigEndian.PutUint64(id[:], uint64(micros/1000)<<16|0x8000|uint64(micros%1000)) // as version 7 has it, to the microsecond
+	sum := sha256.Sum256(fmt.Appendf(nil, "%q %d %d %q", subscription, lane, d.Seq, d.Body))
+	copy(id[8:], sum[:])
+	id[8] = id[8]&0x3f | 0x80
+	return "msg_" + id.String()
+}
+
 // insertDeliveries inserts deliveries by subscription, all about one lane's ticket or key, whose row is locked. They are pending; retrying in a retrying
 // lane, and held for a subscription that is not effectively active.
 func (o *Outbox) insertDeliveries(ctx context.Context, q *db.Tx, tenant string, lane int64, followers []follower, pending map[string][]deliveryRow) error {
@@ -146,11 +161,7 @@ func (o *Outbox) insertDeliveries(ctx context.Context, q *db.Tx, tenant string, 
 			q.NotifyPending(part)
 		}
 		for _, d := range pending[f.ID] {
-			id, err := uuid.NewV7() // rising ids keep the index small
-			if err != nil {
-				return fmt.Errorf("make an id: %w", err)
-			}
-			name, body, itsm := "msg_"+id.String(), d.Body, f.Format == string(notice.FormatITSM)
+			name, body, itsm := deliveryID(f.ID, lane, d), d.Body, f.Format == string(notice.FormatITSM)
 			if itsm { // its body contains a token
 				if body, err = o.vault.EncryptLasting(ctx, q, body, name); err != nil {
 					return fmt.Errorf("encrypt a body: %w", err)
