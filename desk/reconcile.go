@@ -15,8 +15,8 @@ type Books interface {
 	Ledger
 	// Standing lists tickets by id, behind one: those that are open, and those in doubt. Their workflow has to run, or something is wrong.
 	Standing(ctx context.Context, after int64, limit int) ([]ticket.Ticket, error)
-	// CountStanding says how many there are.
-	CountStanding(ctx context.Context) (int, error)
+	// CountStanding says how many there are, and the highest id of any ticket.
+	CountStanding(ctx context.Context) (n int, last int64, err error)
 	// Known gives those of some tickets that there are rows of, by number.
 	Known(ctx context.Context, numbers []string) (map[string]ticket.Ticket, error)
 	// Timeline gives at most limit events of a ticket after a sequence number, oldest first.
@@ -155,7 +155,8 @@ func (r *Reconciler) Reconcile(ctx context.Context, o ReconcileOptions, report f
 
 // rows compares every ticket that must have a workflow.
 func (r *Reconciler) rows(ctx context.Context, o ReconcileOptions, see func(Finding, error) error) error {
-	total, err := r.Books.CountStanding(ctx)
+	// What is opened from now on is for the next time: callers may open tickets as fast as they are compared.
+	total, last, err := r.Books.CountStanding(ctx)
 	if err != nil {
 		return err
 	}
@@ -167,6 +168,9 @@ func (r *Reconciler) rows(ctx context.Context, o ReconcileOptions, see func(Find
 			return err
 		}
 		for _, row := range rows {
+			if row.ID > last {
+				return nil
+			}
 			if err := see(r.row(ctx, row, o)); err != nil {
 				return err
 			}

@@ -2,6 +2,7 @@ package desk_test
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"testing"
 	"time"
@@ -31,9 +32,12 @@ func (b books) Standing(_ context.Context, after int64, limit int) (out []ticket
 
 func (b books) p() *world { return b.process.w }
 
-func (b books) CountStanding(ctx context.Context) (int, error) {
+func (b books) CountStanding(ctx context.Context) (n int, last int64, err error) {
 	all, err := b.Standing(ctx, 0, 1000)
-	return len(all), err
+	if len(all) > 0 {
+		last = all[len(all)-1].ID
+	}
+	return len(all), last, err
 }
 
 func (b books) Known(_ context.Context, numbers []string) (map[string]ticket.Ticket, error) {
@@ -362,4 +366,33 @@ func TestReconcilingAWorkflowThatSomebodyEnded(t *testing.T) {
 	require.Equal(t, desk.BegunAgain, f.Verdict)
 	require.Equal(t, []ticket.Type{ticket.RefusedCmd, ticket.Recovered}, []ticket.Type{w.events[number][2].Type, w.events[number][3].Type})
 	w.goesOn(t, number)
+}
+
+// growing are books in which somebody opens one more ticket whenever they are looked into.
+type growing struct {
+	books
+	looks *int
+}
+
+func (b growing) Standing(ctx context.Context, after int64, limit int) ([]ticket.Ticket, error) {
+	rows, err := b.books.Standing(ctx, 0, 1)
+	if *b.looks++; *b.looks > 5 {
+		return nil, errors.New("there is no end of it")
+	}
+	if len(rows) > 0 && after > 0 {
+		rows[0].ID = after + 1
+	}
+	return rows, err
+}
+
+// Callers may open tickets as fast as they are compared: what comes meanwhile is for the next time.
+func TestReconcilingComesToAnEnd(t *testing.T) {
+	w := newWorld()
+	p := w.healthy()
+	w.opened(t)
+	looks := 0
+	r := &desk.Reconciler{Desk: p.Desk, Books: growing{books{ledger{p}}, &looks}, Workflows: w.engine}
+	sum, err := r.Reconcile(t.Context(), desk.ReconcileOptions{DryRun: true}, func(desk.Finding) {})
+	require.NoError(t, err)
+	require.Equal(t, 1, sum.Compared)
 }

@@ -79,12 +79,17 @@ func (p *Projections) Standing(ctx context.Context, after int64, limit int) ([]t
 	return p.states(ctx, func(q *db.Tx, to any) error { return q.All(ctx, to, standing, after, limit, after, limit, limit) })
 }
 
-// CountStanding counts them.
-func (p *Projections) CountStanding(ctx context.Context) (n int, err error) {
+// CountStanding counts them, and gives the highest id of any ticket; 0: there is none.
+func (p *Projections) CountStanding(ctx context.Context) (n int, last int64, err error) {
+	var row struct {
+		N    int   `db:"n"`
+		Last int64 `db:"last"`
+	}
 	err = p.db.Read(ctx, func(q *db.Tx) error {
-		return db.Wrap("count tickets", q.Get(ctx, &n, `SELECT (SELECT COUNT(*) FROM tickets WHERE open) + (SELECT COUNT(*) FROM doubts d JOIN tickets t ON t.id = d.ticket_id WHERE NOT t.open)`))
+		return db.Wrap("count tickets", q.Get(ctx, &row, `SELECT (SELECT COUNT(*) FROM tickets WHERE open) + (SELECT COUNT(*) FROM doubts d JOIN tickets t ON t.id = d.ticket_id WHERE NOT t.open) AS n,
+			(SELECT COALESCE(MAX(id), 0) FROM tickets) AS last`))
 	})
-	return n, err
+	return row.N, row.Last, err
 }
 
 // Known gives those of some tickets that there are rows of, by number.

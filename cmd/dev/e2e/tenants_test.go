@@ -52,12 +52,13 @@ func TestAnotherTenantsTicketDoesNotExist(t *testing.T) {
 		"POST /v1/exceptions/:id/callback":                                `{"externalSystem":"JIRA","externalIssueId":"1","status":"ASSIGNED","assignee":"li","updatedAt":"2026-01-02T03:04:05Z"}`,
 	}
 	// Calls that name no ticket, with what they are about instead.
-	without := map[string]bool{"POST /api/issue": true, "GET /api/issue": true, "GET /api/issue/changes": true, "POST /v1/external/incident/create": true}
+	without := map[string]bool{"POST /api/issue": true, "GET /api/issue": true, "GET /api/issue/changes": true, "POST /v1/external/incident/create": true,
+		"GET /v1/incident-tickets": true}
 
 	made := 0
 	for _, family := range []api.Family{(&issue.Handler{}).Family(), (&incident.Handler{}).Family(), (&exception.Handler{}).Family()} {
 		for _, route := range family.Routes {
-			call := route.Method + " " + strings.NewReplacer(":incident_num", ":id", ":exceptionId", ":id", ":ticket_type", ":type").Replace(route.Path)
+			call := route.Method + " " + strings.NewReplacer(":incident_num", ":id", ":ticket_id", ":id", ":exceptionId", ":id", ":ticket_type", ":type").Replace(route.Path)
 			if without[call] {
 				continue
 			}
@@ -88,12 +89,12 @@ func TestAnotherTenantsTicketDoesNotExist(t *testing.T) {
 				require.NotContains(t, got.body, "异常标题")
 				switch {
 				case strings.HasPrefix(call, "POST "+handlePath):
-					require.Equal(t, 400, got.status)
+					require.Equal(t, 400, got.status, "%s: %s", call, got)
 					require.Contains(t, got.body, `"error_code":"GOM.00007404"`)
 				case strings.Contains(call, "/exceptions/"):
 					require.Equal(t, 404, got.status)
 				case strings.Contains(call, "/v1/"):
-					require.Equal(t, 400, got.status)
+					require.Equal(t, 400, got.status, "%s: %s", call, got)
 					require.Contains(t, got.body, `"error_code":"COC.00067003"`)
 				default:
 					require.Equal(t, 404, got.status)
