@@ -18,18 +18,24 @@ func newFlags(name string, out io.Writer) *flag.FlagSet {
 	return flags
 }
 
-// withStore does what a command does to the database alone, once its arguments are read: -help prints its flags and does nothing.
-func withStore(ctx context.Context, flags *flag.FlagSet, args []string, out io.Writer, do func(s *store.Store) error) error {
+// readArguments reads a command's arguments and the settings of the environment; done: -help has printed the flags, and there is nothing to do.
+func readArguments(flags *flag.FlagSet, args []string, base *setup.Base, out io.Writer) (done bool, err error) {
 	if err := flags.Parse(args); errors.Is(err, flag.ErrHelp) {
-		return nil
+		return true, nil
 	} else if err != nil {
-		return err
+		return false, err
 	}
 	if flags.NArg() > 0 {
-		return fmt.Errorf("unexpected argument %q", flags.Arg(0))
+		return false, fmt.Errorf("unexpected argument %q", flags.Arg(0))
 	}
+	_, err = setup.Load("migrate", nil, base, out)
+	return false, err
+}
+
+// withStore does what a command does to the database alone, once its arguments are read: -help prints its flags and does nothing.
+func withStore(ctx context.Context, flags *flag.FlagSet, args []string, out io.Writer, do func(s *store.Store) error) error {
 	var base setup.Base
-	if _, err := setup.Load("migrate", nil, &base, out); err != nil {
+	if done, err := readArguments(flags, args, &base, out); done || err != nil {
 		return err
 	}
 	s, err := base.OpenStore(ctx, setup.Log(base.LogLevel, "migrate"))

@@ -2,8 +2,6 @@ package main
 
 import (
 	"context"
-	"errors"
-	"flag"
 	"fmt"
 	"io"
 	"os"
@@ -23,16 +21,8 @@ func runReconcile(ctx context.Context, name string, lost bool, args []string, ou
 	flags.BoolVar(&o.DryRun, "dry-run", false, "change nothing, only tell what would be done")
 	flags.StringVar(&o.Ticket, "ticket", "", "only the ticket with this number")
 	flags.Int64Var(&o.After, "after", 0, "go on behind the ticket with this integer id, where an earlier run was interrupted")
-	if err := flags.Parse(args); errors.Is(err, flag.ErrHelp) {
-		return nil
-	} else if err != nil {
-		return err
-	}
-	if flags.NArg() > 0 {
-		return fmt.Errorf("unexpected argument %q", flags.Arg(0))
-	}
 	var base setup.Base
-	if _, err := setup.Load("migrate", nil, &base, out); err != nil {
+	if done, err := readArguments(flags, args, &base, out); done || err != nil {
 		return err
 	}
 	house, err := base.Open(ctx, setup.Log(base.LogLevel, "migrate"))
