@@ -147,7 +147,7 @@ func TestAProcessEndToEnd(t *testing.T) {
 	// The deadline asks the boss as well, and the lists know.
 	waiting := func(who string) []string {
 		var numbers []string
-		for _, i := range items[struct{ ID string }](t, c.must(t, "GET", "/api/issue?waiting_for="+who, nil)) {
+		for _, i := range items[struct{ ID string }](t, c.must(t, "GET", "/api/issue?service=purchase&waiting_for="+who, nil)) {
 			numbers = append(numbers, i.ID)
 		}
 		return numbers
