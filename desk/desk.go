@@ -151,6 +151,7 @@ func (d *Desk) Open(ctx context.Context, r Request, o Opening) (Reply, error) {
 			}
 			return Reply{Answer: o.Answer(t.Identity), Replayed: true}, nil
 		}
+		o.Gate = d.unlessOpened(ticket.Identity{UUID: id, Tenant: r.App.Tenant}, o.Gate)
 	}
 	// What a published service asks for may have changed since a request with the same key was done: then the claim has the answer, and
 	// what is new is checked as it is claimed.
@@ -163,7 +164,7 @@ func (d *Desk) Open(ctx context.Context, r Request, o Opening) (Reply, error) {
 	op := d.operation(r, KindOpen)
 	op.Series = o.Series
 	op.Ticket = ticket.Identity{UUID: id, Tenant: r.App.Tenant}
-	return d.carry(ctx, op, o.Gate, ticket.Ticket{}, func(op *Operation) error {
+	reply, err := d.carry(ctx, op, o.Gate, ticket.Ticket{}, func(op *Operation) error {
 		draft, err := check()
 		if err != nil {
 			return err
@@ -175,6 +176,49 @@ func (d *Desk) Open(ctx context.Context, r Request, o Opening) (Reply, error) {
 		op.Opening, op.Answer = opening, o.Answer(op.Ticket)
 		return nil
 	})
+	var before openedBefore
+	if errors.As(err, &before) {
+		return Reply{Answer: o.Answer(before.Identity), Replayed: true}, nil
+	}
+	return reply, err
+}
+
+// openedBefore is the refusal of an opening for a case whose ticket only Temporal knows of.
+type openedBefore struct{ ticket.Identity }
+
+// Error gives the refusal's text.
+func (o openedBefore) Error() string { return o.Unwrap().Error() }
+
+// Unwrap gives the refusal.
+func (o openedBefore) Unwrap() error {
+	return ticket.Refuse(ticket.Busy, "the ticket of this case was opened before")
+}
+
+// unlessOpened is a gate before another one, perhaps none, that an opening for a case does not pass whose ticket a database that was put back has forgotten. The ticket
+// is brought in again.
+func (d *Desk) unlessOpened(id ticket.Identity, next Gate) Gate {
+	return func(ctx context.Context) error {
+		found, generation, err := d.engine.Find(ctx, id)
+		switch {
+		case errors.Is(err, ErrGone) && next == nil:
+			return nil
+		case errors.Is(err, ErrGone):
+			return next(ctx)
+		case err != nil:
+			return step("look for the ticket of the case", err)
+		}
+		if err := d.catchUp(ctx, ticket.Ticket{}, found, generation); err != nil {
+			return step("bring in the ticket of the case", err)
+		}
+		d.opts.Log.Warn("ticket.taken_in", "ticket", found.Number)
+		return openedBefore{found}
+	}
+}
+
+// OpenedOnce tells by a ticket's UUID that it was opened for a case which may have no other ticket; see Opening.Once.
+func OpenedOnce(id string) bool {
+	parsed, err := uuid.Parse(id)
+	return err == nil && parsed.Version() == 5
 }
 
 // onceFor gives the request as it is claimed for what is called key outside, and the UUID of the one ticket that may be opened for it. What makes

@@ -1,6 +1,7 @@
 package desk_test
 
 import (
+	"context"
 	"fmt"
 	"log/slog"
 	"sync"
@@ -82,4 +83,37 @@ func TestOneTicketForWhatIsOneCaseOutside(t *testing.T) {
 	_, err = open("shop", "/cases", "RECON-3", "", "")
 	require.True(t, ticket.Is(err, ticket.Invalid), "%v", err)
 	require.Len(t, engine.Numbers(), 4)
+}
+
+// TestACaseThatTheDatabaseForgotHasNoSecondTicket has a database that was put back: it knows neither the ticket of a case nor who asked for it. Temporal does.
+func TestACaseThatTheDatabaseForgotHasNoSecondTicket(t *testing.T) {
+	d, _, engine := trueStore(t)
+	open := func(d *desk.Desk, gate desk.Gate) (desk.Reply, error) {
+		r := desk.Request{App: desk.App{Code: "shop", Tenant: "north"}, Channel: ticket.ChannelException, Method: "POST", Path: "/cases"}
+		return d.Open(t.Context(), r, desk.Opening{
+			Series: ticket.SeriesIM, Draft: ticket.Draft{Channel: ticket.ChannelException, App: "shop", Origin: "jira", Title: "y"}, Once: "RECON-1", Gate: gate,
+			Answer: func(id ticket.Identity) desk.Answer {
+				return desk.Answer{Status: 200, Body: fmt.Appendf(nil, `%q`, id.Number)}
+			},
+		})
+	}
+	first, err := open(d, nil)
+	require.NoError(t, err)
+	quiet := slog.New(slog.DiscardHandler)
+	s, err := store.Open(t.Context(), storetest.SQLite(t), store.Options{MasterKey: []byte(storetest.MasterKey), Log: quiet})
+	require.NoError(t, err)
+	t.Cleanup(func() { require.NoError(t, s.Close()) })
+	engine.Project = s.Ledger().Project
+	d = desk.New(s.Ledger(), engine, desk.Options{Log: quiet})
+	asked := 0
+	for range 2 {
+		again, err := open(d, func(context.Context) error { asked++; return nil })
+		require.NoError(t, err)
+		require.Equal(t, desk.Reply{Answer: first.Answer, Replayed: true}, again)
+	}
+	require.Zero(t, asked, "nothing was opened that a budget would have to let through")
+	require.Len(t, engine.Numbers(), 1)
+	kept, err := s.Ledger().Ticket(t.Context(), "north", engine.Numbers()[0])
+	require.NoError(t, err, "it is there again")
+	require.EqualValues(t, 1, kept.Seq)
 }

@@ -173,6 +173,9 @@ type Engine interface {
 	Outcome(ctx context.Context, id ticket.Identity, generation int, operation string) (Outcome, error)
 	// Drawn gives what the tickets that were begun since then are numbered by. A ticket that was begun within the last moments may be missing.
 	Drawn(ctx context.Context, since time.Time) (Drawn, error)
+	// Find gives the number and the integer id of a ticket of which only UUID and tenant are known, and its last generation. ErrGone: none was begun for it. It
+	// knows those that were opened once alone; see OpenedOnce.
+	Find(ctx context.Context, id ticket.Identity) (ticket.Identity, int, error)
 	// Peek gives a generation of the ticket as it stands, and events after a sequence number that it still remembers. ErrGone: there is no such generation.
 	Peek(ctx context.Context, id ticket.Identity, generation int, after int64) (Peeked, error)
 }

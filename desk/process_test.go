@@ -244,6 +244,11 @@ func (e engine) Outcome(ctx context.Context, id ticket.Identity, n int, operatio
 	return out, err
 }
 
+func (e engine) Find(ctx context.Context, id ticket.Identity) (out ticket.Identity, n int, err error) {
+	err = e.p.step(ctx, "find", func() (err error) { out, n, err = e.p.w.engine.Find(ctx, id); return err })
+	return out, n, err
+}
+
 func (e engine) Drawn(ctx context.Context, since time.Time) (out desk.Drawn, err error) {
 	err = e.p.step(ctx, "drawn", func() (err error) { out, err = e.p.w.engine.Drawn(ctx, since); return err })
 	return out, err

@@ -33,7 +33,12 @@ func listQuery(running bool, since time.Time) string {
 
 // List reads the server's list of tickets; see desk.Workflows.
 func (g *Engine) List(ctx context.Context, running bool, since time.Time, token string) (page []desk.Listed, next string, err error) {
-	list, err := g.Client.ListWorkflow(ctx, &workflowservice.ListWorkflowExecutionsRequest{Namespace: g.Namespace, Query: listQuery(running, since), PageSize: listPage,
+	return g.list(ctx, listQuery(running, since), token)
+}
+
+// list reads a page of tickets by a query of the server's.
+func (g *Engine) list(ctx context.Context, query, token string) (page []desk.Listed, next string, err error) {
+	list, err := g.Client.ListWorkflow(ctx, &workflowservice.ListWorkflowExecutionsRequest{Namespace: g.Namespace, Query: query, PageSize: listPage,
 		NextPageToken: []byte(token)})
 	if err != nil {
 		return nil, "", fmt.Errorf("list tickets: %w", err)
@@ -68,6 +73,19 @@ func (g *Engine) Drawn(ctx context.Context, since time.Time) (drawn desk.Drawn, 
 			return drawn, nil
 		}
 	}
+}
+
+// Find looks into the server's list; see desk.Engine.
+func (g *Engine) Find(ctx context.Context, id ticket.Identity) (ticket.Identity, int, error) {
+	page, _, err := g.list(ctx, fmt.Sprintf("%s AND %s = '%s'", listQuery(false, time.Time{}), AttributeCase.GetName(), id.UUID), "")
+	if err != nil {
+		return id, 0, err
+	}
+	if len(page) == 0 {
+		return id, 0, desk.ErrGone
+	}
+	id.Number, id.ID = page[0].Number, page[0].ID // the generation that began last
+	return id, page[0].Generation, nil
 }
 
 // CountWorkflows counts what List lists.

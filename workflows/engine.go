@@ -68,6 +68,9 @@ func (g *Engine) Begin(ctx context.Context, before ticket.Ticket, events []ticke
 		Memo:          map[string]any{"title": t.Title, "origin": t.Origin, memoID: t.ID},
 		StaticSummary: summary(t.Title),
 	}
+	if desk.OpenedOnce(t.UUID) {
+		options.TypedSearchAttributes = temporal.NewSearchAttributes(options.TypedSearchAttributes.Copy(), AttributeCase.ValueSet(t.UUID))
+	}
 	if t.Ended() {
 		options.TypedSearchAttributes = temporal.NewSearchAttributes(options.TypedSearchAttributes.Copy(), AttributePhase.ValueSet(t.Phase()))
 	} else {

@@ -69,9 +69,11 @@ var (
 	AttributeService = temporal.NewSearchAttributeKeyKeyword("SignalboxService")
 	AttributeStatus  = temporal.NewSearchAttributeKeyKeyword("SignalboxStatus") // OPEN or CLOSED
 	AttributePhase   = temporal.NewSearchAttributeKeyKeyword("SignalboxPhase")  // Ticket.Phase, of a ticket that has ended
+	// AttributeCase is the UUID of a ticket that was opened for a case which may have no other; see desk.Opening.
+	AttributeCase = temporal.NewSearchAttributeKeyKeyword("SignalboxCase")
 )
 
 // Attributes lists every search attribute, for whoever registers them.
 func Attributes() []temporal.SearchAttributeKeyKeyword {
-	return []temporal.SearchAttributeKeyKeyword{AttributeTenant, AttributeService, AttributeStatus, AttributePhase}
+	return []temporal.SearchAttributeKeyKeyword{AttributeTenant, AttributeService, AttributeStatus, AttributePhase, AttributeCase}
 }

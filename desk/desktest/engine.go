@@ -342,6 +342,22 @@ func (e *Engine) Outcome(_ context.Context, id ticket.Identity, generation int, 
 	return desk.Outcome{Known: true, Done: true, Events: clone(r.events)}, nil
 }
 
+// Find implements desk.Engine.
+func (e *Engine) Find(_ context.Context, id ticket.Identity) (found ticket.Identity, generation int, err error) {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	found, generation = id, -1
+	for _, g := range e.generations {
+		if is := g.Ticket.Identity; is.UUID == id.UUID && desk.OpenedOnce(id.UUID) && g.began[0].Generation > generation {
+			found, generation = is, g.began[0].Generation
+		}
+	}
+	if generation < 0 {
+		return id, 0, desk.ErrGone
+	}
+	return found, generation, nil
+}
+
 // Drawn implements desk.Engine.
 func (e *Engine) Drawn(_ context.Context, since time.Time) (drawn desk.Drawn, err error) {
 	e.mu.Lock()

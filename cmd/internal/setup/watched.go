@@ -66,6 +66,19 @@ func (w watched) Outcome(ctx context.Context, id ticket.Identity, generation int
 	return asked(w, func() (desk.Outcome, error) { return w.Engine.Outcome(ctx, id, generation, operation) })
 }
 
+// Find implements desk.Engine.
+func (w watched) Find(ctx context.Context, id ticket.Identity) (ticket.Identity, int, error) {
+	type found struct {
+		ticket.Identity
+		generation int
+	}
+	f, err := asked(w, func() (f found, err error) {
+		f.Identity, f.generation, err = w.Engine.Find(ctx, id)
+		return f, err
+	})
+	return f.Identity, f.generation, err
+}
+
 // Drawn implements desk.Engine.
 func (w watched) Drawn(ctx context.Context, since time.Time) (desk.Drawn, error) {
 	return asked(w, func() (desk.Drawn, error) { return w.Engine.Drawn(ctx, since) })
