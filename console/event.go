@@ -99,6 +99,9 @@ func (v eventView) Position() string {
 	return notice.Position{Seq: v.Seq}.String()
 }
 
+// InDoubt tells that the ticket takes nothing from here on until somebody has reconciled it.
+func (v eventView) InDoubt() bool { return v.Alert != nil && v.Alert.Kind == notice.TicketInDoubt }
+
 // eventOf makes an event readable. names tells what the nodes of the process are called.
 func eventOf(e ticket.Event, names func(string) string) eventView {
 	out := eventView{Event: e, Title: e.Labels().Title, Channel: cmp.Or(e.Channel.Title(), string(e.Channel)), Verdict: e.After.Verdict, Statement: e.After.Statement, Steps: stepsOf(e, names)}

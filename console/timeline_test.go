@@ -145,3 +145,14 @@ func TestTheTimelineTellsOfDeliveries(t *testing.T) {
 		require.Equal(t, status, b.get(at(k)+"/timeline?before="+query).Status, query)
 	}
 }
+
+// A ticket that the stores contradict each other about says why, and what is to be done.
+func TestTheTimelineTellsOfDoubts(t *testing.T) {
+	h := newSite(t)
+	k := h.records.open(t, "north", ticket.Draft{Channel: ticket.ChannelIssue, App: "shop", Origin: "x", Title: "y"})
+	require.NoError(t, h.records.Ledger().Doubt(t.Context(), k.ticket.Identity, "its workflow has <b>another</b> event 1 than the database"))
+	p := h.visitor(t, "shop").get(at(k))
+	require.Contains(t, p.section("timeline"), "Ticket in doubt Signalbox itself")
+	require.Contains(t, p.section("timeline"), "its workflow has <b>another</b> event 1 than the database It takes no changes from here on until it is reconciled, by "+
+		"migrate reconcile -ticket and its number.")
+}
