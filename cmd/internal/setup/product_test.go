@@ -31,6 +31,10 @@ func (absent) SignalWorkflow(context.Context, string, string, string, any) error
 	return errors.New("there is no Temporal here")
 }
 
+func (absent) SignalWithStartWorkflow(context.Context, string, string, any, client.StartWorkflowOptions, any, ...any) (client.WorkflowRun, error) {
+	return nil, errors.New("there is no Temporal here")
+}
+
 func (absent) ExecuteWorkflow(context.Context, client.StartWorkflowOptions, any, ...any) (client.WorkflowRun, error) {
 	return nil, errors.New("there is no Temporal here")
 }
