@@ -269,13 +269,21 @@ func (c *Cluster) Backup() (restore func() error, err error) {
 // replace has a folder be a copy of another, with the server stopped meanwhile.
 func (c *Cluster) replace(from, to string) error {
 	c.Stop()
+	if err := c.copyData(from, to); err != nil {
+		return err
+	}
+	return c.Start()
+}
+
+// copyData has a folder be a copy of another, whoever owned what was there.
+func (c *Cluster) copyData(from, to string) error {
 	if err := os.RemoveAll(to); err != nil {
 		return err
 	}
 	if out, err := c.command(context.Background(), "cp", "-a", from, to).CombinedOutput(); err != nil {
 		return fmt.Errorf("copy the data: %w: %s", err, out)
 	}
-	return c.Start()
+	return nil
 }
 
 // Close stops the server and removes all of its files.
@@ -330,6 +338,9 @@ func (c *Cluster) execute(ctx context.Context, statement string, into ...any) er
 func (c *Cluster) dsn(database string) string {
 	return fmt.Sprintf("postgres://%s:%s@127.0.0.1:%d/%s?sslmode=disable", superuser, c.password, c.port, database)
 }
+
+// URL is the address of the server, without a database, as postgres://user:password@host:port.
+func (c *Cluster) URL() string { return strings.TrimSuffix(c.dsn(""), "/?sslmode=disable") }
 
 // nameOf is the name of the database in an address that dsn made.
 func nameOf(dsn string) string {

@@ -265,9 +265,38 @@ func (r *recorder) Fatalf(string, ...any) {
 	panic("fail")
 }
 
-func cluster(t *testing.T) *postgrestest.Cluster {
+// A cluster is put back to a moment, twice to different ones, from one copy that was made while it was at work.
+func TestPutBackToAMoment(t *testing.T) {
+	t.Parallel()
+	c := cluster(t, postgrestest.Archived...)
+	dsn, err := c.CreateDatabase(t.Context())
+	require.NoError(t, err)
+	db := open(t, dsn)
+	_, err = db.Exec("CREATE TABLE thing (id integer)")
+	require.NoError(t, err)
+	copied, err := c.BaseBackup()
+	require.NoError(t, err)
+	var moments []time.Time
+	for id := range 3 {
+		_, err = db.Exec("INSERT INTO thing VALUES ($1)", id)
+		require.NoError(t, err)
+		now, err := c.Now()
+		require.NoError(t, err)
+		moments = append(moments, now)
+	}
+	for _, last := range []int{0, 1} {
+		require.NoError(t, copied.Restore(moments[last]))
+		var rows int
+		require.NoError(t, open(t, dsn).Get(&rows, "SELECT count(*) FROM thing"))
+		require.Equal(t, last+1, rows)
+		_, err = open(t, dsn).Exec("INSERT INTO thing VALUES (100)") // is of another history
+		require.NoError(t, err)
+	}
+}
+
+func cluster(t *testing.T, settings ...string) *postgrestest.Cluster {
 	t.Helper()
-	c, err := postgrestest.NewCluster()
+	c, err := postgrestest.NewCluster(settings...)
 	postgrestest.Require(t, err)
 	t.Cleanup(func() { require.NoError(t, c.Close()) })
 	return c

@@ -5,7 +5,6 @@ package postgrestest
 import (
 	"context"
 	"errors"
-	"fmt"
 	"os"
 	"path/filepath"
 	"strconv"
@@ -20,13 +19,7 @@ var Replicated = []string{"wal_level=replica", "max_wal_senders=4"}
 // address that differs in the port alone: see On.
 func (c *Cluster) NewStandby() (*Cluster, error) {
 	return newCluster(&Cluster{password: c.password, settings: c.settings}, func(s *Cluster) error {
-		command := s.command(context.Background(), filepath.Join(s.bin, "pg_basebackup"), "--pgdata="+s.data(), "--host=127.0.0.1", "--port="+strconv.Itoa(c.port),
-			"--username="+superuser, "--write-recovery-conf", "--wal-method=stream", "--checkpoint=fast", "--no-sync")
-		command.Env = append(command.Env, "PGPASSWORD="+c.password)
-		if out, err := command.CombinedOutput(); err != nil {
-			return fmt.Errorf("pg_basebackup: %w\n%s", err, out)
-		}
-		return nil
+		return s.baseBackup(c, s.data(), "--write-recovery-conf", "--wal-method=stream")
 	})
 }
 

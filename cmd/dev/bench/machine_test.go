@@ -74,7 +74,7 @@ func startMachine(t testing.TB) *machine {
 	m := &machine{cluster: cluster, dir: t.TempDir()}
 	m.database, err = cluster.CreateDatabase(t.Context())
 	require.NoError(t, err)
-	address := m.database[:strings.LastIndex(m.database, "/")]
+	address := cluster.URL()
 	m.admin, err = sql.Open("postgres", address+"/postgres?sslmode=disable")
 	require.NoError(t, err)
 	t.Cleanup(func() { _ = m.admin.Close() })
