@@ -111,7 +111,7 @@ func handlers() (names []string) {
 }
 
 // everywhere is what nothing in the module gets, except in tests: what only development needs.
-var everywhere = []string{temporalMain, sqlite, "store/postgrestest", "store/storetest", "desk/desktest", "activities/outboxtest", "api/apitest"}
+var everywhere = []string{temporalMain, sqlite, "store/postgrestest", "store/storetest", "desk/desktest", "activities/outboxtest", "activities/trusttest", "api/apitest"}
 
 var none = []string{}
 

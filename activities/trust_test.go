@@ -2,16 +2,9 @@ package activities_test
 
 import (
 	"bufio"
-	"crypto/ecdsa"
-	"crypto/elliptic"
-	"crypto/rand"
 	"crypto/tls"
 	"crypto/x509"
-	"crypto/x509/pkix"
-	"encoding/pem"
 	"io"
-	"log"
-	"math/big"
 	"net"
 	"net/http"
 	"net/http/httptest"
@@ -23,70 +16,20 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"signalbox/activities"
+	"signalbox/activities/trusttest"
 	"signalbox/notice"
 )
 
-// authority signs certificates that no system trusts.
-type authority struct {
-	t    *testing.T
-	cert *x509.Certificate
-	key  *ecdsa.PrivateKey
-	pem  string
-}
-
-func newAuthority(t *testing.T) *authority {
-	a := &authority{t: t}
-	a.cert, a.key, a.pem = a.sign(&x509.Certificate{Subject: pkix.Name{CommonName: "private"}, IsCA: true, BasicConstraintsValid: true, KeyUsage: x509.KeyUsageCertSign})
-	return a
-}
-
-func (a *authority) sign(c *x509.Certificate) (*x509.Certificate, *ecdsa.PrivateKey, string) {
-	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
-	require.NoError(a.t, err)
-	c.SerialNumber, c.NotBefore, c.NotAfter = big.NewInt(time.Now().UnixNano()), time.Now().Add(-time.Hour), time.Now().Add(time.Hour)
-	parent, by := a.cert, a.key
-	if parent == nil {
-		parent, by = c, key
-	}
-	der, err := x509.CreateCertificate(rand.Reader, c, parent, key.Public(), by)
-	require.NoError(a.t, err)
-	cert, err := x509.ParseCertificate(der)
-	require.NoError(a.t, err)
-	return cert, key, string(pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: der}))
-}
-
-// issue gives a certificate for a name with its key, in PEM.
-func (a *authority) issue(name string, use x509.ExtKeyUsage) (cert, key string) {
-	_, private, cert := a.sign(&x509.Certificate{Subject: pkix.Name{CommonName: name}, IPAddresses: []net.IP{net.IPv4(127, 0, 0, 1)}, DNSNames: []string{"localhost"},
-		ExtKeyUsage: []x509.ExtKeyUsage{use}})
-	der, err := x509.MarshalPKCS8PrivateKey(private)
-	require.NoError(a.t, err)
-	return cert, string(pem.EncodeToMemory(&pem.Block{Type: "PRIVATE KEY", Bytes: der}))
-}
-
-// serve runs a receiver of https with a certificate of the authority, which wants to see one of the authority where it is told to. It notes whose it saw.
-func (a *authority) serve(wants tls.ClientAuthType) (address string, seen func() []string) {
-	cert, key := a.issue("receiver", x509.ExtKeyUsageServerAuth)
-	pair, err := tls.X509KeyPair([]byte(cert), []byte(key))
-	require.NoError(a.t, err)
-	pool := x509.NewCertPool()
-	pool.AddCert(a.cert)
+// trusted runs a receiver of https of an authority, and notes whose certificates it saw.
+func trusted(a *trusttest.Authority, wants tls.ClientAuthType) (address string, seen func() []string) {
 	var mu sync.Mutex
 	var names []string
-	server := httptest.NewUnstartedServer(http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) {
+	address = a.Serve(wants, func(_ http.ResponseWriter, r *http.Request) {
 		mu.Lock()
 		defer mu.Unlock()
-		name := ""
-		if len(r.TLS.PeerCertificates) > 0 {
-			name = r.TLS.PeerCertificates[0].Subject.CommonName
-		}
-		names = append(names, name)
-	}))
-	server.TLS = &tls.Config{Certificates: []tls.Certificate{pair}, ClientAuth: wants, ClientCAs: pool}
-	server.Config.ErrorLog = log.New(io.Discard, "", 0)
-	server.StartTLS()
-	a.t.Cleanup(server.Close)
-	return server.URL, func() []string {
+		names = append(names, trusttest.Caller(r))
+	})
+	return address, func() []string {
 		mu.Lock()
 		defer mu.Unlock()
 		return names
@@ -95,14 +38,14 @@ func (a *authority) serve(wants tls.ClientAuthType) (address string, seen func()
 
 func TestAnAddressMayHaveAnAuthorityOfItsOwn(t *testing.T) {
 	t.Parallel()
-	a, other := newAuthority(t), newAuthority(t)
-	address, seen := a.serve(tls.NoClientCert)
+	a, other := trusttest.New(t), trusttest.New(t)
+	address, seen := trusted(a, tls.NoClientCert)
 	s := newSender()
 	w := work(address)
 	require.Equal(t, notice.ErrorTLS, send(t, s, w).Class, "the system does not trust it")
-	w.Subscription.TLS = &notice.TLS{CA: other.pem}
+	w.Subscription.TLS = &notice.TLS{CA: other.PEM}
 	require.Equal(t, notice.ErrorTLS, send(t, s, w).Class)
-	w.Subscription.TLS = &notice.TLS{CA: other.pem + a.pem}
+	w.Subscription.TLS = &notice.TLS{CA: other.PEM + a.PEM}
 	require.Equal(t, 200, send(t, s, w).Status, "one of several")
 	w.Subscription.TLS = nil
 	require.Equal(t, notice.ErrorTLS, send(t, s, w).Class, "and it is trusted for nobody else")
@@ -111,17 +54,17 @@ func TestAnAddressMayHaveAnAuthorityOfItsOwn(t *testing.T) {
 
 func TestAnAddressMayBeShownACertificateOfItsOwn(t *testing.T) {
 	t.Parallel()
-	a := newAuthority(t)
-	address, seen := a.serve(tls.RequireAndVerifyClientCert)
+	a := trusttest.New(t)
+	address, seen := trusted(a, tls.RequireAndVerifyClientCert)
 	s := newSender()
 	own := func(name string) notice.Work {
 		w := work(address)
-		cert, key := a.issue(name, x509.ExtKeyUsageClientAuth)
-		w.Subscription.TLS = &notice.TLS{CA: a.pem, Certificate: cert, Key: key}
+		cert, key := a.Issue(name, x509.ExtKeyUsageClientAuth)
+		w.Subscription.TLS = &notice.TLS{CA: a.PEM, Certificate: cert, Key: key}
 		return w
 	}
 	without := work(address)
-	without.Subscription.TLS = &notice.TLS{CA: a.pem}
+	without.Subscription.TLS = &notice.TLS{CA: a.PEM}
 	require.NotEmpty(t, send(t, s, without).Class)
 	first, second := own("first"), own("second")
 	for range 2 {
@@ -192,8 +135,8 @@ func (p *proxy) targets() []string {
 
 func TestAProxyIsAskedForAddressesThatWereChecked(t *testing.T) {
 	t.Parallel()
-	a := newAuthority(t)
-	secure, _ := a.serve(tls.NoClientCert)
+	a := trusttest.New(t)
+	secure, _ := trusted(a, tls.NoClientCert)
 	plain := httptest.NewServer(http.HandlerFunc(func(http.ResponseWriter, *http.Request) {}))
 	t.Cleanup(plain.Close)
 	var p proxy
@@ -205,7 +148,7 @@ func TestAProxyIsAskedForAddressesThatWereChecked(t *testing.T) {
 	port := func(raw string) string { u, _ := url.Parse(raw); return u.Port() }
 	require.Equal(t, 200, send(t, s, work("http://localhost:"+port(plain.URL))).Status)
 	w := work("https://localhost:" + port(secure))
-	w.Subscription.TLS = &notice.TLS{CA: a.pem}
+	w.Subscription.TLS = &notice.TLS{CA: a.PEM}
 	require.Equal(t, 200, send(t, s, w).Status, "the certificate is held against the name")
 	const login = " Basic bWU6cGFzcw=="
 	require.Equal(t, []string{"CONNECT 127.0.0.1:" + port(plain.URL) + login, "CONNECT 127.0.0.1:" + port(secure) + login}, p.targets(), "never a name")

@@ -2,20 +2,14 @@ package e2e
 
 import (
 	"bufio"
-	"crypto/ecdsa"
-	"crypto/elliptic"
-	"crypto/rand"
 	"crypto/sha256"
 	"crypto/tls"
 	"crypto/x509"
-	"crypto/x509/pkix"
 	"encoding/hex"
 	"encoding/json"
 	"encoding/pem"
 	"fmt"
 	"io"
-	"log"
-	"math/big"
 	"net"
 	"net/http"
 	"net/http/httptest"
@@ -27,59 +21,19 @@ import (
 
 	"github.com/stretchr/testify/require"
 
+	"signalbox/activities/trusttest"
 	"signalbox/cmd/dev/e2e/harness"
 	"signalbox/store/postgrestest"
 )
 
-// private is an authority that no system trusts.
-type private struct {
-	t    *testing.T
-	cert *x509.Certificate
-	key  *ecdsa.PrivateKey
-	pem  string
-}
-
-func newPrivate(t *testing.T) *private {
-	p := &private{t: t}
-	p.cert, p.key, p.pem = p.sign(&x509.Certificate{Subject: pkix.Name{CommonName: "private"}, IsCA: true, BasicConstraintsValid: true, KeyUsage: x509.KeyUsageCertSign})
-	return p
-}
-
-func (p *private) sign(c *x509.Certificate) (*x509.Certificate, *ecdsa.PrivateKey, string) {
-	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
-	require.NoError(p.t, err)
-	c.SerialNumber, c.NotBefore, c.NotAfter = big.NewInt(time.Now().UnixNano()), time.Now().Add(-time.Hour), time.Now().Add(time.Hour)
-	parent, by := p.cert, p.key
-	if parent == nil {
-		parent, by = c, key
-	}
-	der, err := x509.CreateCertificate(rand.Reader, c, parent, key.Public(), by)
-	require.NoError(p.t, err)
-	cert, err := x509.ParseCertificate(der)
-	require.NoError(p.t, err)
-	return cert, key, string(pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: der}))
-}
-
-func (p *private) issue(name string) (cert, key string) {
-	_, own, cert := p.sign(&x509.Certificate{Subject: pkix.Name{CommonName: name}, IPAddresses: []net.IP{net.IPv4(127, 0, 0, 1)}})
-	der, err := x509.MarshalPKCS8PrivateKey(own)
-	require.NoError(p.t, err)
-	return cert, string(pem.EncodeToMemory(&pem.Block{Type: "PRIVATE KEY", Bytes: der}))
-}
-
 // arrival is what a receiver of https saw of a request.
 type arrival struct{ path, client, authorization string }
 
-// serve runs a receiver of https that wants to see a certificate of the authority. Requests for /slow take longer than everybody's time-out.
-func (p *private) serve() (address string, arrived func() []arrival) {
-	cert, key := p.issue("receiver")
-	pair, err := tls.X509KeyPair([]byte(cert), []byte(key))
-	require.NoError(p.t, err)
-	pool := x509.NewCertPool()
-	pool.AddCert(p.cert)
+// serveArrivals runs a receiver of https that wants to see a certificate of the authority. Requests for /slow take longer than everybody's time-out.
+func serveArrivals(authority *trusttest.Authority) (address string, arrived func() []arrival) {
 	var mu sync.Mutex
 	var all []arrival
-	server := httptest.NewUnstartedServer(http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) {
+	address = authority.Serve(tls.RequireAndVerifyClientCert, func(_ http.ResponseWriter, r *http.Request) {
 		if strings.HasSuffix(r.URL.Path, "/slow") {
 			select {
 			case <-time.After(11 * time.Second):
@@ -89,13 +43,9 @@ func (p *private) serve() (address string, arrived func() []arrival) {
 		}
 		mu.Lock()
 		defer mu.Unlock()
-		all = append(all, arrival{r.URL.Path, r.TLS.PeerCertificates[0].Subject.CommonName, r.Header.Get("Authorization")})
-	}))
-	server.TLS = &tls.Config{Certificates: []tls.Certificate{pair}, ClientAuth: tls.RequireAndVerifyClientCert, ClientCAs: pool}
-	server.Config.ErrorLog = log.New(io.Discard, "", 0)
-	server.StartTLS()
-	p.t.Cleanup(server.Close)
-	return server.URL, func() []arrival {
+		all = append(all, arrival{r.URL.Path, trusttest.Caller(r), r.Header.Get("Authorization")})
+	})
+	return address, func() []arrival {
 		mu.Lock()
 		defer mu.Unlock()
 		return slices.Clone(all)
@@ -150,12 +100,12 @@ func TestAddressesAreReachedAsTheirOwnersSay(t *testing.T) {
 	p.startWorker(t, "tickets")
 	p.startWorker(t, "deliveries")
 	c := p.caller()
-	authority := newPrivate(t)
-	address, arrived := authority.serve()
-	cert, key := authority.issue("ours")
+	authority := trusttest.New(t)
+	address, arrived := serveArrivals(authority)
+	cert, key := authority.Issue("ours", x509.ExtKeyUsageClientAuth)
 	type object = map[string]any
 	reach := func(url string, more object) object {
-		body := object{"url": url, "timeout": 60, "headers": object{"Authorization": "Bearer t0ken"}, "tls": object{"ca": authority.pem, "certificate": cert, "key": key}}
+		body := object{"url": url, "timeout": 60, "headers": object{"Authorization": "Bearer t0ken"}, "tls": object{"ca": authority.PEM, "certificate": cert, "key": key}}
 		for name, value := range more {
 			body[name] = value
 		}
@@ -211,7 +161,7 @@ func TestAddressesAreReachedAsTheirOwnersSay(t *testing.T) {
 	}
 	refused("POST", "/api/issue/"+number+"/notification", object{"url": address, "tls": object{"certificate": cert}}, "tls.key")
 	refused("POST", "/api/issue/"+number+"/notification", object{"url": address, "timeout": 61}, "timeout")
-	refused("POST", "/api/subscription", object{"url": "http://example.com", "tls": object{"ca": authority.pem}}, "tls")
+	refused("POST", "/api/subscription", object{"url": "http://example.com", "tls": object{"ca": authority.PEM}}, "tls")
 	refused("PUT", "/api/subscription/"+sub, object{"url": "https://elsewhere.example/"}, "headers")
 	c.must(t, "PUT", "/api/subscription/"+sub, object{"url": "https://elsewhere.example/", "headers": object{}, "tls": object{}})
 }
