@@ -26,6 +26,7 @@ type load struct {
 
 	stopping atomic.Bool
 	group    sync.WaitGroup
+	ctx      context.Context // over once the test is
 
 	mu       sync.Mutex
 	asked    []asked
@@ -48,18 +49,24 @@ type finished struct{ number, nid string }
 // startLoad starts so many callers. It needs an API that answers.
 func startLoad(t testing.TB, r *harness.Receiver, n int, callers ...*caller) *load {
 	t.Helper()
-	l := &load{t: t, callers: callers, receivers: r}
+	ctx, leave := context.WithCancel(context.Background())
+	l := &load{t: t, callers: callers, receivers: r, ctx: ctx}
 	l.shared = callers[0].open(t)
 	l.nid = callers[0].register(t, l.shared, r.URL("/"+l.shared))
 	for i := range n {
 		l.group.Go(func() {
 			for round := 0; !l.stopping.Load() && !t.Failed(); round++ {
-				if err := l.round(i, round); err != nil {
+				if err := l.round(i, round); err != nil && ctx.Err() == nil {
 					t.Errorf("caller %d, round %d: %v", i, round, err)
 				}
 			}
 		})
 	}
+	t.Cleanup(func() { // where the test ended before it stopped them: who is gone has nothing to say
+		leave()
+		l.stopping.Store(true)
+		l.group.Wait()
+	})
 	return l
 }
 
@@ -144,7 +151,7 @@ func (l *load) round(i, round int) error {
 // ask makes one request until it is answered.
 func (l *load) ask(i int, method, path string, body any, said string) (answer, error) {
 	const patience = 90 * time.Second // a lease of 30 s may have to run out
-	ctx, cancel := context.WithTimeout(context.Background(), patience)
+	ctx, cancel := context.WithTimeout(l.ctx, patience)
 	defer cancel()
 	key, began := uuid.NewString(), time.Now()
 	a, tries, err := l.callers[i%len(l.callers)].persist(ctx, method, path, key, body)

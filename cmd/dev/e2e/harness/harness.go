@@ -12,6 +12,7 @@ import (
 	"path/filepath"
 	"slices"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -21,6 +22,7 @@ import (
 // Main runs a package's tests and removes what Build made. Use it as os.Exit(harness.Main(m)) in TestMain.
 func Main(m *testing.M) int {
 	code := m.Run()
+	failed.Store(code != 0)
 	kept.end()
 	built.clean()
 	return code
@@ -31,6 +33,15 @@ func Main(m *testing.M) int {
 func ForPackage(t testing.TB) testing.TB { return forPackage{t} }
 
 type forPackage struct{ testing.TB }
+
+// failed tells that one of the package's tests did, once all are over.
+var failed atomic.Bool
+
+// Failed tells whether a test of the package did, once all are over: what they shared may be why.
+func (forPackage) Failed() bool { return failed.Load() }
+
+// Logf writes to standard error: the test that was first may be over, and takes no more.
+func (forPackage) Logf(format string, args ...any) { fmt.Fprintf(os.Stderr, format+"\n", args...) }
 
 // Cleanup has f run by Main, what was registered last first.
 func (forPackage) Cleanup(f func()) { kept.add(f) }

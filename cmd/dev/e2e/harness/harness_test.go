@@ -29,6 +29,20 @@ func (p *probe) Fatalf(format string, args ...any) {
 	panic(p)
 }
 
+// over is a test that failed and has ended: it takes no more lines.
+type over struct{ testing.TB }
+
+func (over) Failed() bool { return true }
+
+func (over) Logf(string, ...any) { panic("Log in goroutine after it has completed") }
+
+// What tests share has its say after the one that was first, and does not take the failure of that one for its own.
+func TestWhatIsSharedOutlivesTheFirstTest(t *testing.T) {
+	shared := ForPackage(over{})
+	require.False(t, shared.Failed())
+	shared.Logf("said after the end of %s", "the first test")
+}
+
 // failure runs f and returns what it failed the test with; empty when it did not.
 func failure(f func(testing.TB)) (message string) {
 	p := &probe{}
