@@ -48,13 +48,13 @@ type room struct {
 }
 
 var (
-	rules = []string{"ticket", "flow", "notice"}
+	rules = []string{"ticket", "flow", "notice", "people"}
 	// behind is what the front of the house knows only as small interfaces.
 	behind = []string{"workflows", "activities", "store", "migrations", "worker", "cmd", temporal, sqlx, pgx}
 	// shared are the folders under api that have no calls: they belong to the room api. Every other one is a room of its own.
 	shared = []string{"api/apitest", "api/bkapi", "api/houseapi", "api/openapi", "api/parameter", "api/sdkhmac"}
 	// houses are the folders under api with calls of the house API, which are no channel of their own.
-	houses = []string{"api/audit", "api/service", "api/subscription"}
+	houses = []string{"api/audit", "api/directory", "api/service", "api/subscription"}
 )
 
 // floors are the packages of the store from the ground up: each may import those before it, as far as it names them.
@@ -65,6 +65,7 @@ var floors = []room{
 	{name: "store/operations", ours: []string{"store/db", "store/vault", "store/chain", "desk", "ticket"}},
 	{name: "store/callers", ours: []string{"store/db", "store/vault", "desk", "ratelimit", "ticket"}},
 	{name: "store/services", ours: []string{"store/db", "store/vault", "flow", "ticket"}},
+	{name: "store/people", ours: []string{"store/db", "people", "ticket"}},
 	{name: "store/outbox", ours: []string{"store/db", "store/vault", "store/chain", "notice", "ticket"}},
 	{name: "store/tickets", ours: []string{"store/db", "store/vault", "store/chain", "store/outbox", "desk", "notice", "ticket"}},
 	{name: "store/verify", ours: []string{"store/db", "store/vault", "store/chain", "store/tickets", "desk", "ticket"}},

@@ -37,6 +37,8 @@ type Reader interface {
 	PruneOperations(ctx context.Context, before time.Time, limit int) (int64, error)
 	// PruneAudit deletes what is left of them, and what was refused.
 	PruneAudit(ctx context.Context, before time.Time, limit int) (int64, error)
+	// PruneDirectory deletes what happened to persons before that time, and absences that ended before.
+	PruneDirectory(ctx context.Context, before time.Time, limit int) (int64, error)
 	// RedeliverSome goes on with a redelivery, by up to limit deliveries and never so far that more than atOnce of its subscription wait.
 	// It may be repeated: how far it came is part of it. What is left of a subscription whose state changed goes on in larger pieces.
 	RedeliverSome(ctx context.Context, redelivery string, limit, atOnce int) (notice.Redelivery, error)
@@ -62,6 +64,7 @@ type Pruned struct {
 	Events        int64 `json:"events"`
 	Operations    int64 `json:"operations"`
 	Audit         int64 `json:"audit"`
+	Directory     int64 `json:"directory,omitempty"`
 	More          bool  `json:"more,omitempty"` // there was not enough time for all
 }
 
@@ -95,7 +98,10 @@ func (k *Retention) Prune(ctx context.Context) (sum Pruned, err error) {
 	if err := prune(&sum.Audit, max(k.Audit, k.Operations, MinOperations), k.Reader.PruneAudit); err != nil {
 		return sum, fmt.Errorf("prune the audit: %w", err)
 	}
-	cmp.Or(k.Log, slog.Default()).Info("records.pruned", "deliveries", sum.Deliveries, "subscriptions", sum.Subscriptions, "events", sum.Events, "operations", sum.Operations, "audit", sum.Audit, "more", sum.More)
+	if err := prune(&sum.Directory, max(k.Audit, k.Operations, MinOperations), k.Reader.PruneDirectory); err != nil {
+		return sum, fmt.Errorf("prune directories: %w", err)
+	}
+	cmp.Or(k.Log, slog.Default()).Info("records.pruned", "deliveries", sum.Deliveries, "subscriptions", sum.Subscriptions, "events", sum.Events, "operations", sum.Operations, "audit", sum.Audit, "directory", sum.Directory, "more", sum.More)
 	return sum, nil
 }
 

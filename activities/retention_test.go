@@ -20,6 +20,8 @@ type records struct {
 	events                      int64
 	beforeSubscriptions         time.Time
 	operations, audit           int64
+	directory                   int64
+	beforeDirectory             time.Time
 	beforeDeliveries, beforeOps time.Time
 	beforeEvents, beforeAudit   time.Time
 	largest                     int
@@ -62,6 +64,11 @@ func (r *records) PruneAudit(_ context.Context, before time.Time, limit int) (in
 	return r.take(&r.audit, limit)
 }
 
+func (r *records) PruneDirectory(_ context.Context, before time.Time, limit int) (int64, error) {
+	r.beforeDirectory = before
+	return r.take(&r.directory, limit)
+}
+
 func (r *records) RedeliverSome(_ context.Context, id string, limit, atOnce int) (notice.Redelivery, error) {
 	return notice.Redelivery{ID: id, Total: limit, Done: atOnce}, r.err
 }
@@ -85,16 +92,17 @@ func prune(t *testing.T, r *records, now func() time.Time, operations time.Durat
 func TestWhatWasKeptLongEnoughIsDeletedALittleAtATime(t *testing.T) {
 	now := time.Date(2026, 1, 2, 3, 4, 5, 0, time.UTC)
 	still := func() time.Time { return now }
-	r := &records{deliveries: 1234, subscriptions: 601, events: 700, operations: 501, audit: 502}
+	r := &records{deliveries: 1234, subscriptions: 601, events: 700, operations: 501, audit: 502, directory: 503}
 	out, err := prune(t, r, still, 168*time.Hour)
 	require.NoError(t, err)
-	require.Equal(t, activities.Pruned{Deliveries: 1234, Subscriptions: 601, Events: 700, Operations: 501, Audit: 502}, out)
+	require.Equal(t, activities.Pruned{Deliveries: 1234, Subscriptions: 601, Events: 700, Operations: 501, Audit: 502, Directory: 503}, out)
 	require.LessOrEqual(t, r.largest, 500)
 	require.Equal(t, now.Add(-720*time.Hour), r.beforeDeliveries)
 	require.Equal(t, now.Add(-720*time.Hour), r.beforeSubscriptions)
 	require.Equal(t, now.Add(-720*time.Hour), r.beforeEvents)
 	require.Equal(t, now.Add(-168*time.Hour), r.beforeOps)
 	require.Equal(t, now.Add(-2160*time.Hour), r.beforeAudit)
+	require.Equal(t, now.Add(-2160*time.Hour), r.beforeDirectory)
 
 	_, err = prune(t, r, still, time.Minute)
 	require.NoError(t, err)

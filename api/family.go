@@ -3,6 +3,7 @@ package api
 import (
 	"fmt"
 	"net/http"
+	"slices"
 	"strings"
 
 	"github.com/gofiber/fiber/v2"
@@ -58,7 +59,7 @@ func (f Family) check() {
 	}
 	for _, route := range f.Routes {
 		switch {
-		case route.Scope != desk.Read && route.Scope != desk.Write && route.Scope != desk.Admin:
+		case !slices.Contains([]desk.Scope{desk.Read, desk.Write, desk.Admin, desk.Directory}, route.Scope):
 			panic(fmt.Sprintf("api: %s %s has no scope", route.Method, route.Path))
 		case route.Handler == nil:
 			panic(fmt.Sprintf("api: %s %s has no handler", route.Method, route.Path))
@@ -82,7 +83,7 @@ func (f Family) prefix(path string) int {
 
 // writes reports whether requests with this method are meant to change something.
 func writes(method string) bool {
-	return method == http.MethodPost || method == http.MethodPut || method == http.MethodDelete
+	return method == http.MethodPost || method == http.MethodPut || method == http.MethodPatch || method == http.MethodDelete
 }
 
 // changes reports whether the call may change something.

@@ -52,9 +52,9 @@ func (s *Server) cors() fiber.Handler {
 			return f == nil || len(f.Pages) > 0
 		},
 		AllowOrigins: strings.Join(s.config.CORSOrigins, ","),
-		AllowMethods: "GET,HEAD,POST,PUT,DELETE",
+		AllowMethods: "GET,HEAD,POST,PUT,PATCH,DELETE",
 		AllowHeaders: strings.Join(append(headers, fiber.HeaderAuthorization, fiber.HeaderContentType, HeaderToken, HeaderKey, HeaderXKey,
-			fiber.HeaderXRequestID, fiber.HeaderIfNoneMatch), ","),
+			fiber.HeaderXRequestID, fiber.HeaderIfNoneMatch, fiber.HeaderIfMatch), ","),
 		ExposeHeaders: strings.Join([]string{fiber.HeaderXRequestID, HeaderReplayed, fiber.HeaderRetryAfter, fiber.HeaderETag, HeaderRateLimit, HeaderRateRemaining,
 			HeaderRateReset}, ","),
 		MaxAge: 600,

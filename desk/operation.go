@@ -17,6 +17,8 @@ const (
 	Read  Scope = "read"
 	Write Scope = "write"
 	Admin Scope = "admin" // everything, and acting for anybody
+	// Directory is keeping persons and groups, over SCIM too, and saying for anybody who is absent.
+	Directory Scope = "directory"
 )
 
 // App is a caller.

@@ -11,6 +11,7 @@ import (
 	"signalbox/store/db"
 	"signalbox/store/operations"
 	"signalbox/store/outbox"
+	"signalbox/store/people"
 	"signalbox/store/services"
 	"signalbox/store/tickets"
 	"signalbox/store/vault"
@@ -37,6 +38,7 @@ type Store struct {
 	*services.Catalogue
 	*tickets.Projections
 	*outbox.Outbox
+	*people.Book
 	*verify.Verifier
 	*operations.Log
 
@@ -63,7 +65,7 @@ func Open(ctx context.Context, dsn string, o Options) (*Store, error) {
 	out := outbox.New(d, v, c, outbox.Options{Partitions: o.Partitions, PublicURL: o.PublicURL, Zone: o.Zone})
 	return &Store{
 		Vault: v, Directory: callers.New(d, v), Catalogue: services.New(d, v), Projections: tickets.New(d, v, c, out), Outbox: out,
-		Verifier: verify.New(d, v, c), Log: operations.New(d, v, c, o.Zone), db: d, chain: c,
+		Book: people.New(d), Verifier: verify.New(d, v, c), Log: operations.New(d, v, c, o.Zone), db: d, chain: c,
 	}, nil
 }
 

@@ -42,7 +42,7 @@ func completePaths(name string, paths *yaml.Node) {
 			path = "/" + name
 		}
 		for j := 0; j < len(item.Content); j += 2 {
-			if method := item.Content[j].Value; slices.Contains([]string{"get", "post", "put", "delete"}, method) {
+			if method := item.Content[j].Value; slices.Contains([]string{"get", "post", "put", "patch", "delete"}, method) {
 				completeOperation(method, path, item.Content[j+1])
 			}
 		}

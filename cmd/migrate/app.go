@@ -35,7 +35,7 @@ func runApp(ctx context.Context, args []string, out io.Writer) error {
 	case "create":
 		naming()
 		flags.StringVar(&tenant, "tenant", "", "the tenant it belongs to (required)")
-		flags.StringVar(&scopes, "scopes", "read,write", "what it may do, of read, write and admin")
+		flags.StringVar(&scopes, "scopes", "read,write", "what it may do, of read, write, directory and admin")
 		limiting()
 		do = func(s *store.Store) error {
 			app := desk.App{Code: code, Tenant: tenant, Rate: rate, Burst: burst}
@@ -46,8 +46,8 @@ func runApp(ctx context.Context, args []string, out io.Writer) error {
 				return errors.New("-tenant is required")
 			}
 			for _, scope := range app.Scopes {
-				if !slices.Contains([]desk.Scope{desk.Read, desk.Write, desk.Admin}, scope) {
-					return fmt.Errorf("there is no scope %q; there are read, write and admin", scope)
+				if !slices.Contains([]desk.Scope{desk.Read, desk.Write, desk.Directory, desk.Admin}, scope) {
+					return fmt.Errorf("there is no scope %q; there are read, write, directory and admin", scope)
 				}
 			}
 			secret, err := s.CreateApp(ctx, app)

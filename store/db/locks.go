@@ -18,6 +18,9 @@ import (
 //
 // Whoever creates deliveries of a ticket, or moves a whole lane, holds the ticket's row. For what is published, the row in stream_lanes is what a
 // ticket's row is for a ticket, and its id is below zero. A redelivery's own row comes before all of them.
+//
+// The row of a tenant's directory comes first of all: whoever changes persons, groups or absences holds it, and locks nothing else of what is named here.
+// Who only reads them holds nothing.
 
 // Lock is how the rows of a query are held until the transaction ends. SQLite has one writer at a time and needs none.
 type Lock string
@@ -35,6 +38,26 @@ func (q *Tx) Locking(query string, how Lock) string {
 		return query + string(how)
 	}
 	return query
+}
+
+// LockedDirectory is the row of a tenant's directory.
+type LockedDirectory struct {
+	Seq     int64 `db:"seq"`
+	Persons int64 `db:"persons"`
+	Groups  int64 `db:"groups"`
+}
+
+// LockDirectory makes sure of the row of a tenant's directory and locks it.
+func (q *Tx) LockDirectory(ctx context.Context, tenant string) (row LockedDirectory, err error) {
+	query := q.Locking(`SELECT seq, persons, groups FROM directories WHERE tenant = ?`, Exclusive)
+	found, err := q.Find(ctx, &row, query, tenant)
+	if err != nil || found {
+		return row, Wrap("lock a directory", err)
+	}
+	if err := q.Later(ctx, `INSERT INTO directories (tenant, seq, persons, groups) VALUES (?, 0, 0, 0) ON CONFLICT (tenant) DO NOTHING`, tenant); err != nil {
+		return row, Wrap("insert a directory", err)
+	}
+	return row, Wrap("lock a directory", q.Get(ctx, &row, query, tenant))
 }
 
 // LockedTicket is a ticket whose row is locked.

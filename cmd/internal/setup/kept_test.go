@@ -26,6 +26,14 @@ var unshown = map[string]string{
 	"POST /api/issue/:id/notification/:nid/redeliver [from]": "chooses deliveries; the answer says how many",
 	"POST /api/issue/:id/notification/:nid/redeliver [to]":   "likewise",
 	"POST /api/subscription/:id/redeliver [from]":            "likewise",
+	"POST /api/person [persons 0 email]":                     "is refused in the answer, which tells of each person by itself",
+	"POST /api/person [persons 0 language]":                  "likewise",
+	"POST /api/person [persons 0 time_zone]":                 "likewise",
+	"POST /api/person [persons 0 manager]":                   "likewise",
+	"POST /api/person [persons 0 chats 0 address]":           "likewise",
+	"POST /api/group/:id/members [remove 0 person]":          "takes somebody out; whoever is no member is passed over",
+	"POST /api/absence [operator]":                           "is who acts, which the audit tells",
+	"POST /api/absence/:id/end [operator]":                   "likewise",
 	"POST /api/subscription/:id/redeliver [to]":              "likewise",
 }
 
@@ -142,6 +150,13 @@ func (p product) shown(secret string) string {
 		show("GET", "/api/subscription/"+id, nil)
 		show("GET", "/api/subscription/"+id+"/deliveries?limit=200", nil)
 	}
+	for _, id := range column(`SELECT id FROM directory_persons`) {
+		show("GET", "/api/person/"+id, nil)
+	}
+	for _, id := range column(`SELECT id FROM directory_groups`) {
+		show("GET", "/api/group/"+id, nil)
+	}
+	show("GET", "/api/absence?limit=200", nil)
 	for _, key := range column(`SELECT key FROM services`) {
 		show("GET", "/api/service/"+key, nil)
 	}

@@ -31,7 +31,7 @@ func (g get) takes(name string) bool {
 func (p product) gets(x exhibit) (all []get) {
 	p.Helper()
 	for _, d := range openapi.Documents() {
-		if !slices.Contains([]string{"issue", "service", "subscription", "audit"}, d.Name) {
+		if !slices.Contains([]string{"issue", "service", "subscription", "audit", "directory"}, d.Name) {
 			continue
 		}
 		doc, err := openapi3.NewLoader().LoadFromData(d.YAML)
@@ -100,6 +100,9 @@ func TestEveryListGoesOnByItsCursor(t *testing.T) {
 		p.must(p.call("POST", "/api/subscription", secret, object{"url": "https://hooks.example.com/", "topic": fmt.Sprint(i)}))
 		p.must(p.call("POST", "/api/issue/"+x.number+"/notification", secret, object{"url": fmt.Sprint("https://hooks.example.com/", i)}))
 		p.must(p.call("POST", "/api/subscription/"+x.subscription+"/test", secret, nil))
+		p.must(p.call("PUT", fmt.Sprint("/api/person/", i), secret, object{}))
+		p.must(p.call("PUT", fmt.Sprint("/api/group/", i), secret, object{}))
+		p.must(p.call("POST", "/api/absence", secret, object{"person": x.person, "from": fmt.Sprint("2026-12-0", i+1)}))
 	}
 	type page struct {
 		Result struct {

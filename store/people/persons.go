@@ -1,0 +1,331 @@
+package people
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+
+	"github.com/google/uuid"
+
+	directory "signalbox/people"
+	"signalbox/store/db"
+	"signalbox/ticket"
+)
+
+const personColumns = `id, uid, external_id, name, email, language, time_zone, active, manager, chats, attributes, version, created_at, updated_at`
+
+type personRow struct {
+	ID         string       `db:"id"`
+	UID        string       `db:"uid"`
+	ExternalID string       `db:"external_id"`
+	Name       string       `db:"name"`
+	Email      string       `db:"email"`
+	Language   string       `db:"language"`
+	TimeZone   string       `db:"time_zone"`
+	Active     bool         `db:"active"`
+	Manager    string       `db:"manager"`
+	Chats      string       `db:"chats"`
+	Attributes string       `db:"attributes"`
+	Version    int64        `db:"version"`
+	CreatedAt  db.Timestamp `db:"created_at"`
+	UpdatedAt  db.Timestamp `db:"updated_at"`
+}
+
+func (r personRow) record() (directory.PersonRecord, error) {
+	rec := directory.PersonRecord{
+		Person: directory.Person{ID: r.ID, Name: r.Name, Email: r.Email, Language: r.Language, TimeZone: r.TimeZone, Active: r.Active, Manager: r.Manager},
+		UID:    r.UID, ExternalID: r.ExternalID, Attributes: r.Attributes, Version: r.Version, CreatedAt: r.CreatedAt.Time, UpdatedAt: r.UpdatedAt.Time,
+	}
+	if err := json.Unmarshal([]byte(r.Chats), &rec.Chats); err != nil {
+		return rec, fmt.Errorf("read a person's chats: %w", err)
+	}
+	return rec, nil
+}
+
+// Person finds a person; NotFound.
+func (b *Book) Person(ctx context.Context, tenant string, k directory.Key) (rec directory.PersonRecord, err error) {
+	err = b.db.Read(ctx, func(q *db.Tx) error {
+		var known bool
+		if rec, known, err = findPerson(ctx, q, tenant, k); err == nil && !known {
+			err = errNoPerson
+		}
+		return err
+	})
+	return rec, err
+}
+
+func findPerson(ctx context.Context, q *db.Tx, tenant string, k directory.Key) (rec directory.PersonRecord, known bool, err error) {
+	column, value := by(k)
+	var row personRow
+	known, err = q.Find(ctx, &row, `SELECT `+personColumns+` FROM directory_persons WHERE tenant = ? AND `+column+` = ?`, tenant, value)
+	if err != nil || !known {
+		return rec, false, db.Wrap("read a person", err)
+	}
+	rec, err = row.record()
+	return rec, true, err
+}
+
+// by gives the column that a key is about, and its value.
+func by(k directory.Key) (column, value string) {
+	if k.UID != "" {
+		return "uid", db.CleanText(k.UID)
+	}
+	return "id", db.CleanText(k.ID)
+}
+
+// Persons lists those that a filter chooses, in the order of their ids. A limit of 0 is ticket.DefaultPage.
+func (b *Book) Persons(ctx context.Context, tenant string, f directory.PersonFilter, cursor string, limit int) (list []directory.PersonRecord, next string, err error) {
+	w := personsWhere(tenant, f)
+	if err := w.AfterAscending(cursor, "id", func(c db.Cursor) []any { return []any{c.ID} }); err != nil {
+		return nil, "", err
+	}
+	err = b.db.Read(ctx, func(q *db.Tx) error {
+		var rows []personRow
+		rows, next, err = db.ReadPage(db.Once(ctx), q, limit, `SELECT `+personColumns+` FROM directory_persons WHERE `+w.String()+` ORDER BY id LIMIT ?`, w.Args(),
+			func(r personRow) db.Cursor { return db.Cursor{N: 1, At: r.CreatedAt.Time, ID: r.ID} })
+		if err != nil {
+			return db.Wrap("list persons", err)
+		}
+		list, err = db.Convert(rows, personRow.record)
+		return err
+	})
+	return list, next, err
+}
+
+// PersonsFrom lists those that a filter chooses from an offset on, in the order in which they were first kept, and tells how many there are in all.
+func (b *Book) PersonsFrom(ctx context.Context, tenant string, f directory.PersonFilter, offset, limit int) (list []directory.PersonRecord, total int, err error) {
+	w := personsWhere(tenant, f)
+	err = b.db.Read(ctx, func(q *db.Tx) error {
+		if f == (directory.PersonFilter{}) {
+			if _, err := q.Find(ctx, &total, `SELECT persons FROM directories WHERE tenant = ?`, tenant); err != nil {
+				return db.Wrap("count persons", err)
+			}
+		} else if err := q.Get(db.Once(ctx), &total, `SELECT COUNT(*) FROM directory_persons WHERE `+w.String(), w.Args()...); err != nil {
+			return db.Wrap("count persons", err)
+		}
+		var rows []personRow
+		if limit > 0 {
+			if err := q.All(db.Once(ctx), &rows, `SELECT `+personColumns+` FROM directory_persons WHERE `+w.String()+` ORDER BY id LIMIT ? OFFSET ?`, w.Args(limit, offset)...); err != nil {
+				return db.Wrap("list persons", err)
+			}
+		}
+		list, err = db.Convert(rows, personRow.record)
+		return err
+	})
+	return list, total, err
+}
+
+func personsWhere(tenant string, f directory.PersonFilter) (w db.Where) {
+	w.And("tenant = ?", tenant)
+	if f.Search != "" {
+		id, args := beginning("id_key", f.Search)
+		name, _ := beginning("name_key", f.Search)
+		email, _ := beginning("email_key", f.Search)
+		w.And("(("+id+") OR ("+name+") OR ("+email+"))", args[0], args[1], args[0], args[1], args[0], args[1])
+	}
+	w.AndIf(f.ID != "", "folded = ?", db.CleanText(directory.Folded(f.ID)))
+	w.AndIf(f.Email != "", "email_key = ?", key(f.Email))
+	w.AndIf(f.Name != "", "name_key = ?", key(f.Name))
+	w.AndIf(f.ExternalID != "", "external_id = ?", db.CleanText(f.ExternalID))
+	w.AndIf(f.ExternalID != "", "external_id <> ?", "")
+	w.AndIf(f.UID != "", "uid = ?", db.CleanText(f.UID))
+	w.AndIf(f.Manager != "", "manager = ?", db.CleanText(f.Manager))
+	w.AndIf(f.Manager != "", "manager <> ?", "")
+	if f.Active != nil {
+		w.And("active = ?", *f.Active)
+	}
+	return w
+}
+
+// PersonChange makes of a person, as far as there is one, what is to be kept; or it refuses, and nothing is changed.
+type PersonChange = func(had directory.PersonRecord, known bool) (directory.PersonRecord, error)
+
+// ChangePerson keeps what change makes of the person of that key. A person who is the same afterwards is not changed, and keeps the version. Where the id is
+// another afterwards, groups, managers and absences follow it. It joins the transaction that ctx carries.
+//
+// Invalid: a field is wrong, or the manager is not known; Conflict: another person has the id, or one that differs in case alone; TooMany.
+func (b *Book) ChangePerson(ctx context.Context, tenant, app string, k directory.Key, change PersonChange) (rec directory.PersonRecord, err error) {
+	err = b.change(ctx, tenant, app, func(ctx context.Context, s *edit) error {
+		rec, err = s.changePerson(ctx, k, change)
+		return err
+	})
+	return rec, err
+}
+
+func (s *edit) changePerson(ctx context.Context, k directory.Key, change PersonChange) (rec directory.PersonRecord, err error) {
+	had, known, err := findPerson(ctx, s.Tx, s.tenant, k)
+	if err != nil {
+		return rec, err
+	}
+	if rec, err = change(had, known); err != nil {
+		return rec, err
+	}
+	rec.UID, rec.Version, rec.CreatedAt, rec.UpdatedAt = had.UID, had.Version, had.CreatedAt, had.UpdatedAt
+	if err := refusal(rec.Check()); err != nil {
+		return rec, err
+	}
+	if known && rec.Equal(had.Person) && rec.ExternalID == had.ExternalID && rec.Attributes == had.Attributes {
+		return rec, nil
+	}
+	if err := s.fits(ctx, rec, had, known); err != nil {
+		return rec, err
+	}
+	rec.Version, rec.UpdatedAt = s.next(), db.At(s.Now()).Time
+	if !known {
+		rec.UID, rec.CreatedAt = uuid.NewString(), rec.UpdatedAt
+		return rec, s.addPerson(ctx, rec)
+	}
+	if err := s.updatePerson(ctx, rec, had); err != nil {
+		return rec, err
+	}
+	switch {
+	case had.Active && !rec.Active:
+		return rec, s.happened(ctx, directory.Deactivated, rec.ID, "")
+	case !had.Active && rec.Active:
+		return rec, s.happened(ctx, directory.Activated, rec.ID, "")
+	}
+	return rec, nil
+}
+
+// fits refuses what only the whole directory knows to be wrong.
+func (s *edit) fits(ctx context.Context, rec, had directory.PersonRecord, known bool) error {
+	if !known || rec.ID != had.ID {
+		var other string
+		taken, err := s.Find(ctx, &other, `SELECT id FROM directory_persons WHERE tenant = ? AND folded = ? AND uid <> ?`, s.tenant, directory.Folded(rec.ID), had.UID)
+		switch {
+		case err != nil:
+			return db.Wrap("find a person", err)
+		case taken && other == rec.ID:
+			return ticket.RefuseField(ticket.Conflict, "id", "is that of another person")
+		case taken:
+			return ticket.RefuseField(ticket.Conflict, "id", fmt.Sprintf("differs from that of the person %s in case alone", other))
+		}
+	}
+	if rec.Manager != "" && rec.Manager != had.Manager {
+		found, err := s.known(ctx, "directory_persons", []string{rec.Manager})
+		switch {
+		case err != nil:
+			return err
+		case !found[rec.Manager]:
+			return ticket.RefuseField(ticket.Invalid, "manager", "there is no such person")
+		}
+	}
+	if !known && s.persons >= directory.MaxPersons {
+		return ticket.Refuse(ticket.TooMany, fmt.Sprintf("a tenant can have at most %d persons", directory.MaxPersons))
+	}
+	return nil
+}
+
+func (s *edit) addPerson(ctx context.Context, rec directory.PersonRecord) error {
+	s.persons++
+	row, err := s.personValues(rec)
+	if err != nil {
+		return err
+	}
+	return s.Insert(ctx, `directory_persons (external_id, name, email, language, time_zone, active, manager, chats, attributes, id_key, name_key, email_key, version, updated_at,
+		id, folded, tenant, uid, created_at)`, [][]any{append(row, s.tenant, rec.UID, db.At(rec.CreatedAt))})
+}
+
+func (s *edit) updatePerson(ctx context.Context, rec, had directory.PersonRecord) error {
+	row, err := s.personValues(rec)
+	if err != nil {
+		return err
+	}
+	err = s.Later(ctx, `UPDATE directory_persons SET external_id = ?, name = ?, email = ?, language = ?, time_zone = ?, active = ?, manager = ?, chats = ?, attributes = ?,
+		id_key = ?, name_key = ?, email_key = ?, version = ?, updated_at = ?, id = ?, folded = ? WHERE tenant = ? AND uid = ?`, append(row, s.tenant, rec.UID)...)
+	if err != nil || rec.ID == had.ID {
+		return db.Wrap("update a person", err)
+	}
+	for _, statement := range []string{
+		`UPDATE directory_members SET member = ? WHERE tenant = ? AND kind = 'person' AND member = ?`,
+		`UPDATE directory_persons SET manager = ? WHERE tenant = ? AND manager = ? AND manager <> ''`,
+		`UPDATE directory_absences SET person = ? WHERE tenant = ? AND person = ?`,
+		`UPDATE directory_absences SET deputy = ? WHERE tenant = ? AND deputy = ? AND deputy <> ''`,
+	} {
+		if err := s.Later(ctx, statement, rec.ID, s.tenant, had.ID); err != nil {
+			return db.Wrap("rename a person", err)
+		}
+	}
+	return s.happened(ctx, directory.Renamed, had.ID, rec.ID)
+}
+
+// personValues gives what of a record may change, in the order in which addPerson and updatePerson name it.
+func (s *edit) personValues(rec directory.PersonRecord) ([]any, error) {
+	chats, err := write("write a person's chats", rec.Chats)
+	return []any{rec.ExternalID, rec.Name, rec.Email, rec.Language, rec.TimeZone, rec.Active, rec.Manager, chats, rec.Attributes,
+		key(rec.ID), key(rec.Name), key(rec.Email), rec.Version, db.At(rec.UpdatedAt), rec.ID, directory.Folded(rec.ID)}, err
+}
+
+// RemovePerson forgets a person: memberships and absences go with them, and whoever had them as manager or deputy has none. allow may refuse; it may be nil.
+// It joins the transaction that ctx carries. NotFound.
+func (b *Book) RemovePerson(ctx context.Context, tenant, app string, k directory.Key, allow func(directory.PersonRecord) error) error {
+	return b.change(ctx, tenant, app, func(ctx context.Context, s *edit) error {
+		had, known, err := findPerson(ctx, s.Tx, tenant, k)
+		if err == nil && !known {
+			err = errNoPerson
+		}
+		if err == nil && allow != nil {
+			err = allow(had)
+		}
+		if err != nil {
+			return err
+		}
+		for _, statement := range []string{
+			`DELETE FROM directory_members WHERE tenant = ? AND kind = 'person' AND member = ?`,
+			`DELETE FROM directory_absences WHERE tenant = ? AND person = ?`,
+			`UPDATE directory_persons SET manager = '' WHERE tenant = ? AND manager = ? AND manager <> ''`,
+			`UPDATE directory_absences SET deputy = '' WHERE tenant = ? AND deputy = ? AND deputy <> ''`,
+			`DELETE FROM directory_persons WHERE tenant = ? AND id = ?`,
+		} {
+			if err := s.Later(ctx, statement, tenant, had.ID); err != nil {
+				return db.Wrap("remove a person", err)
+			}
+		}
+		s.persons--
+		return s.happened(ctx, directory.Removed, had.ID, "")
+	})
+}
+
+// ImportPersons keeps many persons at once. One that is refused does not keep the others from being kept: errs has its refusal, in its place. Managers may be
+// persons of the same list, wherever they stand in it. It joins the transaction that ctx carries.
+func (b *Book) ImportPersons(ctx context.Context, tenant, app string, persons []directory.Person) (recs []directory.PersonRecord, errs []error, err error) {
+	err = b.change(ctx, tenant, app, func(ctx context.Context, s *edit) error {
+		recs, errs = make([]directory.PersonRecord, len(persons)), make([]error, len(persons))
+		for _, i := range managersFirst(persons) {
+			recs[i], errs[i] = s.changePerson(ctx, directory.Key{ID: persons[i].ID}, func(had directory.PersonRecord, known bool) (directory.PersonRecord, error) {
+				had.Person = persons[i]
+				return had, nil
+			})
+			if errs[i] != nil && ticket.AsError(errs[i]) == nil {
+				return errs[i]
+			}
+		}
+		return nil
+	})
+	return recs, errs, err
+}
+
+// managersFirst gives the places of persons in such an order that nobody comes before a manager who is among them. Where they are above each other, that
+// cannot be.
+func managersFirst(persons []directory.Person) (order []int) {
+	places := map[string][]int{}
+	for i, p := range persons {
+		places[p.ID] = append(places[p.ID], i)
+	}
+	seen := make([]bool, len(persons))
+	var visit func(i int)
+	visit = func(i int) {
+		if seen[i] {
+			return
+		}
+		seen[i] = true
+		for _, above := range places[persons[i].Manager] {
+			visit(above)
+		}
+		order = append(order, i)
+	}
+	for i := range persons {
+		visit(i)
+	}
+	return order
+}
