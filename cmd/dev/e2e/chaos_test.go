@@ -18,10 +18,8 @@ import (
 
 // chaos has everything that the product consists of killed at random under load, PostgreSQL and Temporal among it, and everything that was promised held against
 // what there is then.
-func chaos(t *testing.T, enough func(round int) bool) {
-	cluster, err := postgrestest.NewCluster()
-	postgrestest.Require(t, err)
-	t.Cleanup(func() { require.NoError(t, cluster.Close()) })
+func chaos(t *testing.T, enough enough) {
+	cluster := newCluster(t)
 	dsn, err := cluster.CreateDatabase(t.Context())
 	require.NoError(t, err)
 	p := startProductionOn(t, newTemporal(t), "chaos", dsn)
@@ -64,7 +62,8 @@ func chaos(t *testing.T, enough func(round int) bool) {
 		}},
 	}
 	order := random.Perm(len(hits))
-	for round := 0; !enough(round); round++ {
+	began := time.Now()
+	for round := 0; !enough(round, time.Since(began)); round++ {
 		hit := hits[order[round%len(order)]]
 		hit.hit()
 		t.Logf("killed %s", hit.name)
@@ -91,7 +90,7 @@ func notReady(base string) error {
 // TestChaos kills each once.
 func TestChaos(t *testing.T) {
 	t.Parallel()
-	chaos(t, func(round int) bool { return round == 8 })
+	chaos(t, restarts(8))
 }
 
 func TestSlowChaos(t *testing.T) {
@@ -99,8 +98,7 @@ func TestSlowChaos(t *testing.T) {
 		t.Skip("takes ten minutes; make slow-test runs it")
 	}
 	t.Parallel()
-	began := time.Now()
-	chaos(t, func(int) bool { return time.Since(began) > 10*time.Minute })
+	chaos(t, forLong(10*time.Minute))
 }
 
 // TestAFrozenTemporalCostsTheFirstCallersAlone has Temporal stand still. Those who call at first wait in vain; the others are told at once, and nothing is claimed for

@@ -17,7 +17,7 @@ import (
 
 func TestMain(m *testing.M) {
 	if port := os.Getenv(temporalPort); port != "" {
-		if err := serveTemporal(port, os.Getenv(temporalFile)); err != nil {
+		if err := serveTemporal(port, os.Getenv(temporalFile), os.Getenv(temporalPostgres)); err != nil {
 			fmt.Fprintln(os.Stderr, err)
 			os.Exit(1)
 		}
@@ -29,23 +29,27 @@ func TestMain(m *testing.M) {
 // This test binary is its own Temporal server: started again with these in its environment it serves instead of testing. So a server can be
 // killed like any other process, and nothing more has to be built.
 const (
-	temporalPort = "E2E_TEMPORAL_PORT"
-	temporalFile = "E2E_TEMPORAL_FILE"
+	temporalPort     = "E2E_TEMPORAL_PORT"
+	temporalFile     = "E2E_TEMPORAL_FILE"
+	temporalPostgres = "E2E_TEMPORAL_POSTGRES"
 )
 
-// serveTemporal runs a server over a file until it is asked to end. It knows nothing of the product: what that needs, bin/migrate makes.
-func serveTemporal(port, file string) error {
+// serving is what it says once it serves.
+const serving = "Temporal is serving"
+
+// serveTemporal runs a server over a file or a PostgreSQL server until it is asked to end. It knows nothing of the product: what that needs, bin/migrate makes.
+func serveTemporal(port, file, postgres string) error {
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	defer stop()
 	n, err := strconv.Atoi(port)
 	if err != nil {
 		return err
 	}
-	server, err := embedded.Start(ctx, embedded.Options{DataFile: file, Port: n})
+	server, err := embedded.Start(ctx, embedded.Options{DataFile: file, Postgres: postgres, Port: n})
 	if err != nil {
 		return err
 	}
-	fmt.Println("serving", server.HostPort())
+	fmt.Println(serving, server.HostPort())
 	<-ctx.Done()
 	return server.Close()
 }

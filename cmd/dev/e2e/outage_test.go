@@ -11,7 +11,6 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"signalbox/cmd/dev/e2e/harness"
-	"signalbox/store/postgrestest"
 )
 
 // requestTimeout is what the API is told; a little more is for writing down what is known of a request whose time is up.
@@ -23,9 +22,7 @@ const (
 // TestOutages takes PostgreSQL away from a system at work, then Temporal.
 func TestOutages(t *testing.T) {
 	t.Parallel()
-	cluster, err := postgrestest.NewCluster()
-	postgrestest.Require(t, err)
-	t.Cleanup(func() { require.NoError(t, cluster.Close()) })
+	cluster := newCluster(t)
 	dsn, err := cluster.CreateDatabase(t.Context())
 	require.NoError(t, err)
 	p := startProductionOn(t, newTemporal(t), "outages", dsn, "SIGNALBOX_REQUEST_TIMEOUT="+requestTimeout.String())

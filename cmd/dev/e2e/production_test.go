@@ -3,9 +3,11 @@ package e2e
 import (
 	"crypto/rand"
 	"encoding/base64"
+	"errors"
 	"fmt"
 	"os"
 	"path/filepath"
+	"strings"
 	"sync"
 	"testing"
 	"time"
@@ -56,26 +58,51 @@ func startProductionOn(t testing.TB, temporal *temporalProcess, namespace, dsn s
 	return p
 }
 
-// temporalProcess is a Temporal server over a file.
+// temporalProcess is a Temporal server over a file or a PostgreSQL server.
 type temporalProcess struct {
 	*harness.Process
-	address, file string
+	address        string
+	file, postgres string // one of them
 }
 
-// newTemporal starts a server.
+// newTemporal starts a server over a file.
 func newTemporal(t testing.TB) *temporalProcess {
 	t.Helper()
-	p := &temporalProcess{address: fmt.Sprintf("127.0.0.1:%d", harness.FreePort(t)), file: filepath.Join(t.TempDir(), "temporal.db")}
-	p.start(t)
-	return p
+	return startTemporal(t, temporalProcess{file: filepath.Join(t.TempDir(), "temporal.db")})
 }
 
-// start starts the server, again on its file after it has ended.
+// newTemporalOn starts a server over the PostgreSQL server of an address, as production has it.
+func newTemporalOn(t testing.TB, dsn string) *temporalProcess {
+	t.Helper()
+	return startTemporal(t, temporalProcess{postgres: dsn})
+}
+
+func startTemporal(t testing.TB, p temporalProcess) *temporalProcess {
+	t.Helper()
+	p.address = fmt.Sprintf("127.0.0.1:%d", harness.FreePort(t))
+	p.start(t)
+	return &p
+}
+
+// start starts the server, again on what it keeps after it has ended, and returns once it serves. Where the machine is busy it may not manage that in the time that it
+// gives itself, and ends; then it is started once more, as whoever looks after it in production does.
 func (p *temporalProcess) start(t testing.TB) {
 	t.Helper()
 	self, err := os.Executable()
 	require.NoError(t, err)
-	p.Process = harness.Start(t, harness.Command{Path: self, Env: []string{temporalPort + "=" + p.address[len("127.0.0.1:"):], temporalFile + "=" + p.file}})
+	command := harness.Command{Path: self, Env: []string{temporalPort + "=" + p.address[len("127.0.0.1:"):], temporalFile + "=" + p.file,
+		temporalPostgres + "=" + p.postgres}}
+	p.Process = harness.Start(t, command)
+	harness.Until(t, "Temporal serves", 5*time.Minute, func() error {
+		switch {
+		case strings.Contains(p.Logs(), serving):
+			return nil
+		case !p.Running():
+			t.Logf("Temporal is started again: %s", p.Logs())
+			p.Process = harness.Start(t, command)
+		}
+		return errors.New("not yet")
+	})
 	dialTemporal(t, p.address, "default").Close()
 }
 
@@ -107,11 +134,18 @@ func (p *production) startAPI(t testing.TB) {
 // startWorker starts one more worker for a queue and waits until it is ready.
 func (p *production) startWorker(t testing.TB, queue string) *harness.Process {
 	t.Helper()
+	w, _ := p.startWorkerAt(t, queue)
+	return w
+}
+
+// startWorkerAt is startWorker, and gives the base of what the worker serves, such as its metrics.
+func (p *production) startWorkerAt(t testing.TB, queue string) (w *harness.Process, base string) {
+	t.Helper()
 	address := fmt.Sprintf("127.0.0.1:%d", harness.FreePort(t))
-	w := harness.Start(t, harness.Command{Path: binary(t, "worker"),
+	w = harness.Start(t, harness.Command{Path: binary(t, "worker"),
 		Env: append(p.env, "SIGNALBOX_WORKER_QUEUES="+queue, "SIGNALBOX_WORKER_HTTP_ADDRESS="+address)})
 	harness.UntilOK(t, "http://"+address+"/readyz", time.Minute)
-	return w
+	return w, "http://" + address
 }
 
 func (p *production) caller() *caller { return newCaller(p.api, bootstrapSecret) }
