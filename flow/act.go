@@ -17,9 +17,11 @@ type Act struct {
 	OnBehalf string   `json:"on_behalf,omitempty"` // approve, reject by an admin: in whose name
 	Pass     bool     `json:"pass,omitempty"`      // confirm: yes or no
 	Comment  string   `json:"comment,omitempty"`
-	Targets  []string `json:"targets,omitempty"` // assign, deliver, add, reassign: whom
+	Targets  []string `json:"targets,omitempty"` // assign, deliver, add, remove, reassign: whom
 	Fields   Values   `json:"fields,omitempty"`  // the node's form, filled in; skip: what a call's answer would have filled in
 	Resend   bool     `json:"resend,omitempty"`  // retry: send a request again that has succeeded
+	Place    Place    `json:"place,omitempty"`   // add: where in the order; beside unless said
+	To       string   `json:"to,omitempty"`      // reject, confirm with a no: the node to go back to, where that may be chosen
 }
 
 func (a Act) apply(r *run) error {
@@ -44,6 +46,10 @@ func (a Act) apply(r *run) error {
 		return r.claim(s, a)
 	case Assign, Deliver, Add, Reassign:
 		return r.hand(n, s, a)
+	case Remove:
+		return r.remove(n, s, a)
+	case Retract:
+		return r.retract(n, s, a)
 	case Terminate:
 		if strings.TrimSpace(a.Comment) == "" {
 			return refuse(Invalid, "comment", "is required to terminate a ticket")
@@ -74,6 +80,12 @@ func (n *node) takes(s NodeState) []Action {
 			out = append(out, Approve, Reject)
 			if n.Add != nil {
 				out = append(out, Add)
+			}
+			if slices.ContainsFunc(s.Added, s.removable()) {
+				out = append(out, Remove)
+			}
+			if n.Retract && len(s.Votes) > 0 {
+				out = append(out, Retract)
 			}
 		} else {
 			out = append(out, n.Action)
@@ -223,13 +235,26 @@ func (r *run) entitled(n *node, s NodeState, a Act) error {
 		if a.Admin {
 			return nil
 		}
+	case Remove:
+		return nil // whom, by whom: see remove
 	}
+	votes := a.Action == Approve || a.Action == Reject || a.Action == Retract
 	who := a.Actor
 	if a.OnBehalf != "" {
-		if !a.Admin || a.Action != Approve && a.Action != Reject {
+		if !a.Admin || !votes {
 			return refuse(Forbidden, "on_behalf", "only an admin can vote in somebody's name")
 		}
 		who = a.OnBehalf
+	}
+	if bars := r.bars(n); bars != nil {
+		for _, voice := range []string{who, a.Actor} {
+			if why := bars(voice); why != "" {
+				return refuse(Forbidden, "operator", "%s, and may not act at %q", why, n.Name)
+			}
+		}
+	}
+	if a.Action == Retract {
+		return n.retractable(s, who)
 	}
 	pending := n.pending(s)
 	switch {

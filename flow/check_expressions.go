@@ -22,6 +22,9 @@ func (b *builder) expressions(n *node) {
 	for i, s := range n.Deadline {
 		b.named(n, fmt.Sprintf("%s.deadline[%d].to", n.path, i), s.To)
 	}
+	b.barring(n)
+	b.carries(n)
+	b.returning(n)
 	if n.Type == Wait && n.Until != "" {
 		b.timeField(n, n.path+".until", n.Until)
 	}

@@ -155,6 +155,11 @@ func (b *builder) passes(n *node) []*node {
 	switch {
 	case n.Type == Branch, n.Type == Join, n.Type == Wait && n.Until != "", n.Type == Call && b.publishing:
 		return b.out(n)
+	case n.SkipIfVoted || n.IfNobody == SkipIfNobody: // nobody may have to be asked
+		if next := b.p.nodes[n.Next]; next != nil {
+			return []*node{next}
+		}
+		return nil
 	case n.Type != Parallel:
 		return nil
 	}

@@ -25,13 +25,20 @@ var memberTypes = map[string][]NodeType{
 	"veto":       {Approval},
 	"finish":     {Approval},
 	"add":        {Approval},
-	"call":       {Call},
-	"for":        {Wait},
-	"until":      {Wait},
-	"cases":      {Branch},
-	"default":    {Branch},
-	"branches":   {Parallel},
-	"join":       {Parallel},
+	"four_eyes":  {Approval},
+	"not":        {Approval},
+	"retract":    {Approval},
+
+	"skip_if_voted": {Approval},
+	"if_nobody":     {Task, Approval},
+
+	"call":     {Call},
+	"for":      {Wait},
+	"until":    {Wait},
+	"cases":    {Branch},
+	"default":  {Branch},
+	"branches": {Parallel},
+	"join":     {Parallel},
 }
 
 // members checks a node by itself: that it has what its type needs, nothing that its type does not take, and no unknown word.
@@ -102,6 +109,7 @@ func (b *builder) task(n *node, at func(string) string) {
 		b.add(at("reject"), "is only for approvals and for tasks whose action is confirm")
 	}
 	b.reject(n, at("reject"))
+	b.nobody(n, at("if_nobody"))
 	b.deadline(n, at("deadline"))
 }
 
@@ -145,7 +153,17 @@ func (b *builder) approval(n *node, at func(string) string) {
 			}
 		}
 	}
+	if p := n.Processors; n.FourEyes && p.Opener && len(p.Persons) == 0 && len(p.Fields) == 0 && !p.Assignee && !p.Caller && !p.Anyone {
+		b.add(at("four_eyes"), "the opener alone is asked, who may not vote then")
+	}
+	if n.Retract && n.Rule == AnyOf {
+		b.add(at("retract"), "the rule any is over with the first vote")
+	}
+	if n.SkipIfVoted && n.needs() {
+		b.add(at("skip_if_voted"), "the form has required fields that only a person can fill in")
+	}
 	b.reject(n, at("reject"))
+	b.nobody(n, at("if_nobody"))
 	b.deadline(n, at("deadline"))
 }
 
@@ -155,12 +173,34 @@ func (b *builder) reject(n *node, at string) {
 		b.add(at+".then", "is required")
 	}
 	b.enum(at+".then", string(r.Then), "reject.then")
+	b.enum(at+".resubmit", string(r.Resubmit), "resubmit")
+	back := r.Then == GoBack || r.Then == GoChoose
 	switch {
 	case r.Then == GoBack && r.To == "":
 		b.add(at+".to", "is required to go back")
-	case r.Then != GoBack && r.To != "":
+	case !back && r.To != "":
 		b.add(at+".to", "is only for going back")
 	}
+	if !back && r.Resubmit != "" {
+		b.add(at+".resubmit", "is only for going back")
+	}
+}
+
+// nobody checks what is to happen where nobody is found.
+func (b *builder) nobody(n *node, at string) {
+	b.enum(at, string(n.IfNobody), "if_nobody")
+	switch {
+	case n.IfNobody != SkipIfNobody:
+	case n.Type == Task && n.Action == CommitSolution:
+		b.add(at, "a solution cannot be made up")
+	case n.needs():
+		b.add(at, "the form has required fields that only a person can fill in")
+	}
+}
+
+// needs reports whether the form asks for something that only a person can fill in.
+func (n *node) needs() bool {
+	return slices.ContainsFunc(n.Fields, func(f Field) bool { return f.Required && f.Default == nil })
 }
 
 func (b *builder) deadline(n *node, at string) {
@@ -202,7 +242,6 @@ func (b *builder) deadline(n *node, at string) {
 // verdict checks the stages that answer in place of a person: what only a person can give cannot be made up.
 func (b *builder) verdict(n *node, s Stage, path string) {
 	final := s.Do == DoApprove || s.Do == DoReject
-	needs := slices.ContainsFunc(n.Fields, func(f Field) bool { return f.Required && f.Default == nil })
 	switch {
 	case !final:
 	case path != fmt.Sprintf("%s.deadline[%d]", n.path, len(n.Deadline)-1):
@@ -211,7 +250,9 @@ func (b *builder) verdict(n *node, s Stage, path string) {
 		b.add(path+".do", "a task that is not a confirm cannot be rejected")
 	case s.Do == DoApprove && n.Type == Task && n.Action == CommitSolution:
 		b.add(path+".do", "a solution cannot be made up")
-	case s.Do == DoApprove && needs:
+	case s.Do == DoReject && n.Reject.Then == GoChoose && n.Reject.To == "":
+		b.add(path+".do", "nobody chooses then where a rejection leads: say so in reject.to")
+	case s.Do == DoApprove && n.needs():
 		b.add(path+".do", "the form has required fields that only a person can fill in")
 	}
 }

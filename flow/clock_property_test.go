@@ -33,7 +33,7 @@ func anyClock(t *rapid.T) *Process {
 	person := &Processors{Persons: []string{"ann"}}
 	p, err := Compile(Definition{Key: "k", Name: "K", Nodes: []Node{
 		{ID: "p", Name: "P", Type: Parallel, Join: "j", Branches: []Path{{"c", "c"}, {"v", "v"}, {"w", "w"}}},
-		{ID: "c", Name: "C", Type: Task, Action: Confirm, Processors: person, Reject: &Rejection{GoBack, "c"}, Deadline: anyStages(t), Next: "j"},
+		{ID: "c", Name: "C", Type: Task, Action: Confirm, Processors: person, Reject: &Rejection{Then: GoBack, To: "c"}, Deadline: anyStages(t), Next: "j"},
 		{ID: "v", Name: "V", Type: Approval, Rule: AllOf, Processors: person, Deadline: anyStages(t), Next: "j"},
 		{ID: "w", Name: "W", Type: Wait, For: fmt.Sprintf("%dh", rapid.IntRange(1, 12).Draw(t, "wait")), Next: "x"},
 		{ID: "x", Name: "X", Type: Task, Processors: person, Deadline: anyStages(t), Next: "j"},

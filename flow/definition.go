@@ -55,6 +55,12 @@ type Node struct {
 	Finish  string      `json:"finish,omitempty"`  // approval: everyone, decided, or (all, sequence) a condition over the counts; see vote.go
 	Add     *Processors `json:"add,omitempty"`     // approval: who may be added as an approver; left out: nobody
 
+	FourEyes    bool     `json:"four_eyes,omitempty"`     // approval: the opener may not vote, nor whoever acts for the opener
+	Not         []string `json:"not,omitempty"`           // approval: nodes; who acted there may not vote here
+	Retract     bool     `json:"retract,omitempty"`       // approval: who has voted may take the vote back while the vote is on
+	SkipIfVoted bool     `json:"skip_if_voted,omitempty"` // approval: who approved at an earlier one is not asked again; see carried
+	IfNobody    Missing  `json:"if_nobody,omitempty"`     // task, approval: what happens where nobody is found; wait unless said
+
 	Call *Request `json:"call,omitempty"` // call
 
 	For   string `json:"for,omitempty"`   // wait: a duration
@@ -79,8 +85,9 @@ type Processors struct {
 
 // Rejection is where a rejection, or a confirm that says no, leads.
 type Rejection struct {
-	Then Rejected `json:"then"`
-	To   string   `json:"to,omitempty"` // back: the node
+	Then     Rejected `json:"then"`
+	To       string   `json:"to,omitempty"`       // back: the node; choose: the one where nobody has chosen
+	Resubmit Resubmit `json:"resubmit,omitempty"` // back, choose: where the ticket goes once that node is done; through unless said
 }
 
 // Veto says whose single rejection finishes an approval as refused.

@@ -89,7 +89,7 @@ func (n *node) arrows() []Arrow {
 	}
 	if n.Type == Approval || n.Type == Task && n.Action == Confirm {
 		switch n.Reject.Then {
-		case GoBack:
+		case GoBack, GoChoose:
 			add(n.Reject.To, "rejected", true)
 		case GoEnd:
 			out = append(out, Arrow{From: n.ID, Label: "rejected", Rejects: true, Ends: true})

@@ -113,9 +113,9 @@ func (r *run) remedy(n *node, s *NodeState, stage Stage) {
 		}
 		r.leave(n, s, Done, LogEntry{})
 		if pass {
-			r.send(n.Next, n.scope)
+			r.onward(n, s)
 		} else {
-			r.refused(n, s, "", note)
+			r.refused(n, s, "", note, "")
 		}
 	}
 }
@@ -128,9 +128,9 @@ func (r *run) others(n *node, s *NodeState, stage Stage, note string) {
 		kind = Reassigned
 	}
 	var found []string
-	voted := s.voters()
+	voted, bars, later := s.voters(), r.bars(n), s.later()
 	for _, who := range r.persons(stage.To) {
-		if !voted[who] {
+		if !voted[who] && !(later[who] && stage.Do == DoEscalate && stage.Mode != "replace") && (bars == nil || bars(who) == "") {
 			found = append(found, who)
 		}
 	}

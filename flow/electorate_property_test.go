@@ -40,6 +40,8 @@ func anyBallot(t *rapid.T) Definition {
 		finishes = append(finishes, "PASS_RATE >= 50", "REJECT_RATE < 40.0 && PROCESS_COUNT > 1", "5 % PASS_COUNT > 1")
 	}
 	n.Finish = rapid.SampledFrom(finishes).Draw(t, "finish")
+	n.Retract = n.Rule != AnyOf
+	n.FourEyes = rapid.IntRange(0, 2).Draw(t, "four eyes") == 0
 	switch rapid.IntRange(0, 5).Draw(t, "veto") {
 	case 0:
 		n.Veto = &Veto{Anyone: true}
@@ -65,7 +67,7 @@ func newBallot(t *rapid.T, rules Rules, tried map[string]int) *ballot {
 	p, err := Compile(anyBallot(t))
 	require.NoError(t, err)
 	who := voters[:rapid.IntRange(1, 5).Draw(t, "voters")]
-	b := &ballot{t: t, p: p, tried: tried, env: Env{Rules: rules, Now: monday, Fields: map[string]any{"who": strings.Join(who, ",")}}}
+	b := &ballot{t: t, p: p, tried: tried, env: Env{Rules: rules, Now: monday, Opener: rapid.SampledFrom([]string{"e", "boss", "olga"}).Draw(t, "opener"), Fields: map[string]any{"who": strings.Join(who, ",")}}}
 	require.NoError(t, b.do(Start{}))
 	return b
 }
@@ -167,6 +169,13 @@ func (b *ballot) vote(who string, yes bool) {
 	before := b.state()
 	require.NoError(b.t, b.do(Act{Action: map[bool]Action{true: Approve, false: Reject}[yes], Node: "v", Actor: who}))
 	after := b.state()
+	if len(after.Votes) == len(before.Votes) { // somebody comes after them in the same place
+		b.held("6: in turn")
+		require.True(b.t, yes)
+		require.Equal(b.t, leftOf(before), leftOf(after), "voices were lost or won by agreeing")
+		b.changed(before)
+		return
+	}
 	if after.State.Open() {
 		return
 	}
@@ -177,20 +186,84 @@ func (b *ballot) vote(who string, yes bool) {
 }
 
 // changed holds a change of people against promises 2 and 5.
-func (b *ballot) changed(before NodeState) {
+func (b *ballot) changed(before NodeState) { b.changedBut(before, "") }
+
+func (b *ballot) changedBut(before NodeState, removed string) {
 	after, n := b.state(), b.node()
 	require.True(b.t, after.State.Open() || leftOf(after) == 0, "a change alone decided")
 	for _, yes := range []bool{true, false} {
-		if outcome(n, before, yes, false) == yes && len(before.Asked)+len(before.Votes) > 0 {
+		if outcome(n, before, yes, false) == yes && len(before.Asked)+len(before.Votes) > 0 && removed == "" {
 			b.held("2: a change")
 			require.Equal(b.t, yes, outcome(n, after, yes, false), "those who took over can no longer say %v: %+v, then %+v", yes, before, after)
 		}
 	}
-	veto := func(s NodeState) bool {
+	left := setOf(after.Asked)
+	veto := func(s NodeState) bool { // who was removed takes along what was theirs
+		s.Asked = slices.DeleteFunc(slices.Clone(s.Asked), func(who string) bool { return removed != "" && who == removed && !left[who] })
 		return slices.ContainsFunc(s.Asked, func(who string) bool { return !s.voted(who) && hasVeto(n, s, who) })
 	}
 	require.True(b.t, !veto(before) || veto(after), "a veto was lost: %+v, then %+v", before, after)
-	require.GreaterOrEqual(b.t, leftOf(after), min(1, leftOf(before)))
+	if removed == "" {
+		require.GreaterOrEqual(b.t, leftOf(after), min(1, leftOf(before)))
+	}
+}
+
+// barred sees to it that who opened the ticket is not asked where four eyes are, whatever changed.
+func (b *ballot) barred() {
+	s := b.state()
+	if b.node().FourEyes && s.State.Open() && !s.voted(b.env.Opener) && s.Paused == nil && !b.came {
+		b.held("7: four eyes")
+		require.NotContains(b.t, s.Asked, b.env.Opener)
+		require.Error(b.t, b.do(Act{Action: Approve, Node: "v", Actor: b.env.Opener}))
+	}
+}
+
+// line adds somebody in the place of whoever adds them; no voice is won or lost.
+func (b *ballot) line(a Act, place Place) {
+	before := b.state()
+	a.Place = place
+	if b.do(a) != nil {
+		return
+	}
+	b.held("6: in turn")
+	require.Equal(b.t, leftOf(before), leftOf(b.state()))
+	b.changed(before)
+}
+
+// remove takes somebody out who was added, and whose voice that was.
+func (b *ballot) remove() {
+	before := b.state()
+	if len(before.Added) == 0 {
+		return
+	}
+	who := rapid.SampledFrom(before.Added).Draw(b.t, "added").Who
+	if b.do(Act{Action: Remove, Node: "v", Actor: "root", Admin: true, Targets: []string{who}}) != nil {
+		return
+	}
+	b.held("8: removed")
+	after := b.state()
+	require.NotContains(b.t, after.Asked, who)
+	require.LessOrEqual(b.t, leftOf(before)-leftOf(after), 1, "removing one took the voices of others")
+	b.changedBut(before, who)
+}
+
+// retract takes a vote back, which decides nothing and gives back all that the vote took.
+func (b *ballot) retract() {
+	before := b.state()
+	if len(before.Votes) == 0 || !b.node().Retract {
+		return
+	}
+	v := rapid.SampledFrom(before.Votes).Draw(b.t, "vote")
+	if b.node().FourEyes && v.Who == b.env.Opener { // given in another version
+		require.Error(b.t, b.do(Act{Action: Retract, Node: "v", Actor: v.Who}))
+		return
+	}
+	require.NoError(b.t, b.do(Act{Action: Retract, Node: "v", Actor: v.Who}))
+	b.held("9: retracted")
+	after := b.state()
+	require.True(b.t, after.State.Open())
+	require.Equal(b.t, leftOf(before)+max(1, v.Voices), leftOf(after))
+	require.Equal(b.t, before.count(true).all(), after.count(true).all())
 }
 
 // once sees to it that nobody is asked twice or has voted twice, and that nobody can be made to: promise 5.
@@ -313,7 +386,7 @@ func (b *ballot) moved() {
 // something lets anything happen.
 func (b *ballot) something() {
 	who := b.voter()
-	what := rapid.IntRange(0, 15).Draw(b.t, "what")
+	what := rapid.IntRange(0, 19).Draw(b.t, "what")
 	if b.state().Paused != nil {
 		if what == 0 {
 			b.migrate()
@@ -330,6 +403,10 @@ func (b *ballot) something() {
 	}
 	act := Act{Node: "v", Actor: who, Comment: "c", Targets: b.targets()}
 	switch {
+	case len(b.state().Added) > 0 && rapid.IntRange(0, 3).Draw(b.t, "remove") == 0:
+		b.remove()
+	case b.node().Retract && len(b.state().Votes) > 0 && rapid.IntRange(0, 3).Draw(b.t, "retract") == 0:
+		b.retract()
 	case what == 0:
 		b.migrate()
 	case what == 1:
@@ -344,6 +421,9 @@ func (b *ballot) something() {
 	case what <= 11:
 		act.Action, act.Actor, act.Admin = Add, "root", true
 		b.change(act)
+	case what <= 15 && who != "":
+		act.Action = Add
+		b.line(act, rapid.SampledFrom([]Place{Before, After}).Draw(b.t, "place"))
 	case who != "":
 		act.Action = Deliver
 		b.change(act)
@@ -378,11 +458,13 @@ func TestEveryRuleKeepsItsPromises(t *testing.T) {
 				}
 				b.once()
 				b.stuck()
+				b.barred()
 			}
 			b.finish(rapid.Bool().Draw(t, "all say"))
 		})
 	}
-	for _, promise := range []string{"1: a vote", "2: a change", "2: a migration", "3: never stuck", "3: an end", "4: a deadline speaks", "5: nobody twice"} {
+	for _, promise := range []string{"1: a vote", "2: a change", "2: a migration", "3: never stuck", "3: an end", "4: a deadline speaks", "5: nobody twice",
+		"6: in turn", "7: four eyes", "8: removed", "9: retracted"} {
 		t.Log(promise, tried[promise])
 		require.Greater(t, tried[promise], 100, promise)
 	}

@@ -6,10 +6,14 @@ import "time"
 type move struct {
 	to string
 	in scope
+
+	back     bool   // a rejection leads there, and it matters when
+	from     string // it does from this node, to which the ticket comes straight back
+	straight bool   // the ticket comes straight back to where it was rejected
 }
 
 // send puts a token on its way.
-func (r *run) send(to string, in scope) { r.agenda = append(r.agenda, move{to, in}) }
+func (r *run) send(to string, in scope) { r.agenda = append(r.agenda, move{to: to, in: in}) }
 
 // settle moves tokens until every one of them rests. Check refuses loops in which none would; the bound is there for the mistakes of
 // Check.
@@ -28,7 +32,7 @@ func (r *run) settle() error {
 		if len(to.scope) < len(m.in) && to.Type != End {
 			r.leaveBranches(to.scope, m.in)
 		}
-		r.enter(to)
+		r.enter(to, m)
 	}
 	return nil
 }
@@ -63,13 +67,18 @@ func (r *run) arrive(join *node, in scope) {
 }
 
 // enter lets a token into a node: people are asked, a clock starts, a request becomes pending, or the token goes on at once.
-func (r *run) enter(n *node) {
+func (r *run) enter(n *node, m move) {
 	s := r.touch(n)
 	before := *s
 	*s = NodeState{Node: n.ID, Type: n.Type, Round: before.Round + 1, Entered: r.env.Now}
 	if r.env.Rules >= RulesWeighed {
 		r.remember(s, before)
 	}
+	if s.Resubmit, s.Returned = m.from, copied(before.Returned); m.back {
+		s.Returned = copied(&r.env.Now)
+	}
+	var barred []string
+	var why string
 	if n.Status != "" {
 		r.out.Status = n.Status
 	}
@@ -79,6 +88,8 @@ func (r *run) enter(n *node) {
 	case Approval:
 		s.State = Active
 		s.Roster = r.ask(n, before)
+		barred, why = r.admit(n, &s.Roster, nil)
+		r.bring(n, s, before, m.straight)
 	case Call:
 		r.request(s)
 	case Wait:
@@ -88,7 +99,15 @@ func (r *run) enter(n *node) {
 		r.schedule(n, s)
 	}
 	r.say(Entered, s, LogEntry{To: n.pending(*s)})
+	r.sayBarred(s, barred, why)
 	switch n.Type {
+	case Approval:
+		r.sayCarried(s)
+		if !m.straight {
+			r.judge(n, s, afterMove)
+		} else {
+			r.judge(n, s, afterChange)
+		}
 	case Call:
 		r.tryCall(n, s)
 	case Wait:
@@ -102,6 +121,11 @@ func (r *run) enter(n *node) {
 		r.fork(n, s)
 	case End:
 		r.finish(n, s)
+	}
+	if s.State.Open() && n.IfNobody == SkipIfNobody && !s.Anyone && len(s.Asked) == 0 {
+		r.say(Passed, s, LogEntry{Note: "nobody is asked"})
+		r.leave(n, s, Skipped, LogEntry{})
+		r.onward(n, s)
 	}
 }
 
@@ -228,11 +252,12 @@ func (r *run) over(status Status, s *NodeState, h LogEntry) {
 }
 
 // refused sends the token where a rejection leads.
-func (r *run) refused(n *node, s *NodeState, who, comment string) {
+func (r *run) refused(n *node, s *NodeState, who, comment, to string) {
 	switch n.Reject.Then {
-	case GoBack:
-		r.say(WentBack, s, LogEntry{Who: who, To: []string{n.Reject.To}, Note: comment})
-		r.send(n.Reject.To, n.scope)
+	case GoBack, GoChoose:
+		to = r.target(n, to)
+		r.say(WentBack, s, LogEntry{Who: who, To: []string{to}, Note: comment})
+		r.sendBack(n, to)
 	case GoEnd:
 		r.over(Terminated, s, LogEntry{Who: who, Note: comment})
 	default:

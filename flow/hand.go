@@ -15,11 +15,19 @@ func (r *run) hand(n *node, s *NodeState, a Act) error {
 	}
 	c := replacing(*s, targets, false)
 	switch {
+	case a.Action == Add && (a.Place == Before || a.Place == After):
+		r.line(n, s, a, targets)
+		r.note(s, a, targets)
+		return nil
 	case a.Action == Add:
 		c = adding(targets, false)
+		r.note(s, a, targets)
 	case a.Action == Deliver && (s.Claimed == "" || s.Claimed == a.Actor) && slices.Contains(n.pending(*s), a.Actor):
 		if slices.Contains(s.Asked, a.Actor) { // else it was open to anyone, and the actor has claimed it
 			c = delivering(a.Actor, targets)
+			if t := s.turn(a.Actor); t != nil {
+				t.Now = targets[0]
+			}
 			c.give = s.Claimed != ""
 		}
 	case a.Action == Deliver && !a.Admin && n.Type == Approval && r.weighed():
@@ -30,6 +38,13 @@ func (r *run) hand(n *node, s *NodeState, a Act) error {
 	c.lasting = true
 	r.appoint(n, s, c, kind, LogEntry{Who: a.Actor, To: targets, Note: a.Comment})
 	return nil
+}
+
+// note remembers who was added by whom.
+func (r *run) note(s *NodeState, a Act, targets []string) {
+	for _, who := range targets {
+		s.Added = append(s.Added, Addition{Who: who, By: a.Actor})
+	}
 }
 
 // appointment is a change of who is asked at a node.
@@ -75,6 +90,13 @@ func replacing(s NodeState, to []string, anyone bool) appointment {
 // appoint is the one place where it changes who is asked at a node that is open. What a deadline changed does not hold when the ticket comes back;
 // what persons changed does.
 func (r *run) appoint(n *node, s *NodeState, c appointment, kind string, entry LogEntry) {
+	r.change(n, s, c)
+	r.say(kind, s, entry)
+	r.judge(n, s, afterChange)
+}
+
+// change makes a change of who is asked, and leaves it to appoint to judge what follows.
+func (r *run) change(n *node, s *NodeState, c appointment) {
 	rosters := []*Roster{&s.Roster}
 	if r.weighed() && !c.lasting && s.Lasting == nil {
 		lasting := s.Roster.clone()
@@ -99,8 +121,10 @@ func (r *run) appoint(n *node, s *NodeState, c appointment, kind string, entry L
 	if n.Type == Task && c.give {
 		r.give(n, s, c.to, c.anyone)
 	}
-	r.say(kind, s, entry)
-	r.judge(n, s, afterChange)
+	if n.Type == Approval {
+		s.Reason = ""
+		s.tidy(c)
+	}
 }
 
 // assigning reports whether those asked at a task are the ones who assign it: then whoever is asked instead assigns it, too.
@@ -121,7 +145,8 @@ func (r *run) give(n *node, s *NodeState, targets []string, anyone bool) {
 // targets checks to whom a node is given.
 func (r *run) targets(n *node, s NodeState, a Act) ([]string, error) {
 	within := map[Action]*Processors{Assign: n.Processors, Deliver: n.Deliver, Add: n.Add}[a.Action]
-	targets, named, asked, voted := distinct(a.Targets), setOf(r.persons(within)), setOf(s.Asked), s.voters()
+	targets, named, asked, handled := distinct(a.Targets), setOf(r.persons(within)), setOf(s.Asked), s.handled()
+	bars, later := r.bars(n), s.later()
 	twice := a.Action == Deliver && n.Type == Approval && r.weighed() // it would give two voices to one person
 	if len(targets) == 0 {
 		return nil, refuse(Invalid, "targets", "is required: to whom?")
@@ -136,17 +161,29 @@ func (r *run) targets(n *node, s NodeState, a Act) ([]string, error) {
 	if a.Action == Deliver && strings.TrimSpace(a.Comment) == "" {
 		return nil, refuse(Invalid, "comment", "is required to hand over")
 	}
+	lined := a.Action == Add && (a.Place == Before || a.Place == After)
+	if a.Action == Add && a.Place != "" && !slices.Contains(Places, a.Place) {
+		return nil, refuse(Invalid, "place", "must be one of %s, not %q", strings.Join(texts(Places...), ", "), a.Place)
+	}
+	if lined && !slices.Contains(n.pending(s), a.Actor) {
+		return nil, refuse(Forbidden, "place", "who is added %s comes in the place of whoever adds them, and %q does not ask you now", a.Place, n.Name)
+	}
 	for _, who := range targets {
 		switch {
 		case who == "" || strings.Contains(who, ",") || strings.ContainsFunc(who, unicode.IsControl) || utf8.RuneCountInString(who) > MaxName:
 			return nil, refuse(Invalid, "targets", "%q is no name", who)
-		case voted[who]:
+		case handled[who]:
 			return nil, refuse(Conflict, "targets", "%s has handled this node already", who)
-		case a.Action == Deliver && who == a.Actor || (a.Action == Add || twice) && asked[who]:
+		case a.Action == Deliver && who == a.Actor || (a.Action == Add || twice) && (asked[who] || later[who]):
 			return nil, refuse(Conflict, "targets", "%s is asked already", who)
+		case bars != nil && bars(who) != "":
+			return nil, refuse(Conflict, "targets", "%s, and may not vote at %q", bars(who), n.Name)
 		case !a.Admin && (r.weighed() && within != nil || !within.empty()) && !within.anyone() && !named[who]:
 			return nil, refuse(Forbidden, "targets", "%q cannot be given to %s", n.Name, who)
 		}
+	}
+	if t := s.turn(a.Actor); a.Action == Deliver && t != nil && len(t.Rest) > 0 && len(targets) > 1 {
+		return nil, refuse(Conflict, "targets", "hand over to one person: %s comes afterwards in the same place", t.Rest[0])
 	}
 	return targets, nil
 }
@@ -159,7 +196,7 @@ func (r *run) asks(n *node, s NodeState, a Act, targets int) int {
 	case a.Action == Deliver && r.weighed() && slices.Contains(s.Asked, a.Actor):
 		targets--
 	}
-	return len(s.Asked) + targets
+	return len(s.Asked) + len(s.later()) + targets
 }
 
 // distinct drops repetitions and keeps the order of first appearance; nil of nothing.

@@ -17,8 +17,8 @@ func ApproveResult(p Position) bool {
 	return true
 }
 
-// judged reports whether a node is an approval on the way that the ticket takes now.
-func (s NodeState) judged() bool { return s.Type == Approval && !s.Earlier }
+// judged reports whether a node is an approval on the way that the ticket takes now, and one for which anybody was found.
+func (s NodeState) judged() bool { return s.Type == Approval && !s.Earlier && s.State != Skipped }
 
 func (s NodeState) passed() bool { return s.Result != nil && *s.Result }
 

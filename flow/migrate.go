@@ -44,6 +44,7 @@ func Migrate(source, target *Process, pos Position, nodes map[string]string, had
 		if id, ok := nodes[s.Node]; ok {
 			moved.Node = id
 		}
+		moved.renamed(nodes)
 		n := target.nodes[moved.Node]
 		switch {
 		case out.index(moved.Node) >= 0:
@@ -81,6 +82,20 @@ func Migrate(source, target *Process, pos Position, nodes map[string]string, had
 		return Position{}, reasons
 	}
 	return out, nil
+}
+
+// renamed calls the nodes that a state speaks of by their new ids.
+func (s *NodeState) renamed(nodes map[string]string) {
+	name := func(id *string) {
+		if to, ok := nodes[*id]; ok {
+			*id = to
+		}
+	}
+	name(&s.Resubmit)
+	for i := range s.Votes {
+		name(&s.Votes[i].To)
+		name(&s.Votes[i].Carried)
+	}
 }
 
 // article puts the fitting a or an before a type.
@@ -144,6 +159,8 @@ func (Moved) apply(r *run) error {
 			continue
 		}
 		n := r.p.nodes[s.Node]
+		r.readmit(n)
+		s, _ = r.pos.Find(was.Node)
 		if over, _ := n.verdict(s, afterMove); !over {
 			continue
 		}

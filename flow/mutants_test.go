@@ -12,6 +12,7 @@ var enums = map[string]struct{ enum, unless string }{
 	"node.type": {"type", ""}, "node.action": {"action", string(Submit)}, "node.distribute": {"distribute", string(ByAll)}, "node.rule": {"rule", string(AnyOf)},
 	"node.finish": {"finish", ""}, "rejection.then": {"reject.then", ""}, "stage.do": {"deadline.do", ""}, "stage.mode": {"escalate.mode", "add"},
 	"field.type": {"field.type", ""}, "node.status": {"status", ""}, "request.method": {"call.method", "POST"},
+	"rejection.resubmit": {"resubmit", string(Through)}, "node.if_nobody": {"if_nobody", string(WaitIfNobody)},
 }
 
 // schema is every word and every member that a story has to show, but for labels.

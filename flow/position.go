@@ -34,6 +34,12 @@ type NodeState struct {
 	Paused    *time.Time    `json:"paused,omitempty"`     // since when the ticket is suspended; Due moves by as long as that lasts
 	PausedFor time.Duration `json:"paused_for,omitempty"` // how long the ticket was suspended before, since the node was entered; in nanoseconds
 
+	Added    []Addition `json:"added,omitempty"`    // who was added in this round and can be removed again by whoever did
+	Turns    []Turn     `json:"turns,omitempty"`    // places in which several speak one after the other
+	Agreed   []string   `json:"agreed,omitempty"`   // who has agreed in such a place, which was no vote
+	Resubmit string     `json:"resubmit,omitempty"` // a rejection led here from that node, and once this one is done the ticket goes there
+	Returned *time.Time `json:"returned,omitempty"` // when a rejection last led here, in processes in which that matters; see carried
+
 	Led *Led `json:"led,omitempty"` // the act that brought the ticket here, where nothing lay between
 	Was *Was `json:"was,omitempty"` // how the round before this one was left
 
@@ -74,6 +80,8 @@ type Vote struct {
 	At      time.Time `json:"at"`
 	By      string    `json:"on_behalf_by,omitempty"` // the admin who voted in the name of Who
 	Voices  int       `json:"voices,omitempty"`       // how many voices it counts for; 0 means one
+	To      string    `json:"to,omitempty"`           // of a rejection: the node chosen to go back to
+	Carried string    `json:"carried,omitempty"`      // it was given at that node, or in an earlier round here, and counts here as well
 }
 
 // Find gives the state of a node, and false when it was never entered.
@@ -114,8 +122,13 @@ func Apply(p Position, changed []NodeState) Position {
 // clone copies a state so that nothing is shared with the original.
 func (s NodeState) clone() NodeState {
 	s.By, s.Met, s.Votes = slices.Clone(s.By), slices.Clone(s.Met), slices.Clone(s.Votes)
+	s.Added, s.Agreed, s.Turns = slices.Clone(s.Added), slices.Clone(s.Agreed), slices.Clone(s.Turns)
+	for i := range s.Turns {
+		s.Turns[i].Rest = slices.Clone(s.Turns[i].Rest)
+	}
 	s.Led, s.Was, s.Kept = copied(s.Led), copied(s.Was), copied(s.Kept)
 	s.Left, s.Due, s.Paused, s.Result = copied(s.Left), copied(s.Due), copied(s.Paused), copied(s.Result)
+	s.Returned = copied(s.Returned)
 	s.Roster = s.Roster.clone()
 	if s.Lasting != nil {
 		lasting := s.Lasting.clone()

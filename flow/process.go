@@ -9,6 +9,8 @@ type Process struct {
 	nodes map[string]*node
 	types map[string]FieldType // of every field that any form declares
 	keys  []string             // of types, sorted
+
+	returns bool // it matters when the ticket was last sent back
 }
 
 // node is a Node with everything worked out that does not depend on a ticket. What a type does not have stays empty.

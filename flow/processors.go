@@ -120,7 +120,9 @@ func (r *run) ask(n *node, before NodeState) Roster {
 	changing := len(n.Processors.Fields) > 0 || n.Processors.Assignee
 	nobody := len(again.Asked) == 0 && !again.Anyone
 	if plain && before.Round > 0 && !nobody && (!changing || len(named) > 0) {
-		return again.clone()
+		again = again.clone()
+		before.rejoin(&again, n)
+		return again
 	}
 	if len(named) > 0 {
 		return Roster{Asked: r.env.Rules.persons(strings.Join(named, ","))}

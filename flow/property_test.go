@@ -124,7 +124,7 @@ func (w *world) something(t *rapid.T) {
 		node := rapid.SampledFrom(append([]string{"", "nowhere"}, sortedKeys(w.p.nodes)...)).Draw(t, "node")
 		w.do(Act{Action: rapid.SampledFrom(append(Actions, "dance", "")).Draw(t, "action"), Node: node, Actor: who,
 			Admin: rapid.Bool().Draw(t, "admin"), Pass: rapid.Bool().Draw(t, "pass"), Comment: "c", Targets: []string{"sue", ""}[:rapid.IntRange(0, 2).Draw(t, "targets")],
-			Fields: map[string]any{"n": who}, OnBehalf: rapid.SampledFrom([]string{"", "", "ann"}).Draw(t, "for")})
+			Place: rapid.SampledFrom(append(Places, "", "odd")).Draw(t, "place"), To: node, Fields: map[string]any{"n": who}, OnBehalf: rapid.SampledFrom([]string{"", "", "ann"}).Draw(t, "for")})
 	default:
 		w.sensible(t)
 	}
@@ -142,6 +142,10 @@ func (w *world) migrate() {
 	for i := range def.Nodes {
 		n := &def.Nodes[i]
 		n.ID, n.Next, n.Default, n.Join = nodes[n.ID], nodes[n.Next], nodes[n.Default], nodes[n.Join]
+		n.Not = slices.Clone(n.Not)
+		for j := range n.Not {
+			n.Not[j] = nodes[n.Not[j]]
+		}
 		n.Cases, n.Branches = slices.Clone(n.Cases), slices.Clone(n.Branches)
 		for j := range n.Cases {
 			n.Cases[j].Next = nodes[n.Cases[j].Next]
@@ -150,7 +154,7 @@ func (w *world) migrate() {
 			n.Branches[j].Next = nodes[n.Branches[j].Next]
 		}
 		if n.Reject != nil {
-			n.Reject = &Rejection{n.Reject.Then, nodes[n.Reject.To]}
+			n.Reject = &Rejection{n.Reject.Then, nodes[n.Reject.To], n.Reject.Resubmit}
 		}
 	}
 	target, err := Compile(def)
@@ -164,6 +168,9 @@ func (w *world) migrate() {
 	before, after := w.p.Waiting(w.pos), target.Waiting(moved)
 	for i := range before {
 		before[i].Node = nodes[before[i].Node]
+		for j := range before[i].Back {
+			before[i].Back[j] = nodes[before[i].Back[j]]
+		}
 	}
 	require.Equal(w.t, before, after, "the same people are asked for the same, until the same time")
 	timers := Due(w.pos)
@@ -196,7 +203,8 @@ func (w *world) sensible(t *rapid.T) {
 		for _, action := range append(a.Actions, Reassign) {
 			for _, who := range actors {
 				can = append(can, Act{Action: action, Node: a.Node, Actor: who, Pass: t != nil && len(can)%3 > 0, Comment: "c",
-					Targets: []string{people[(w.steps+len(can))%len(people)]}, Admin: action == Reassign})
+					Targets: []string{people[(w.steps+len(can))%len(people)]}, Admin: action == Reassign || action == Remove, Place: Places[len(can)%3],
+					To: append(a.Back, "")[0]})
 			}
 		}
 	}

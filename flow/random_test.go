@@ -28,6 +28,7 @@ func grow(t *rapid.T) Definition {
 	if !g.uses("no") {
 		g.def.Nodes = g.def.Nodes[:len(g.def.Nodes)-1]
 	}
+	g.late()
 	return g.def
 }
 
@@ -138,19 +139,27 @@ func (g *grower) processors() *Processors {
 }
 
 func (g *grower) reject(backs []string) *Rejection {
-	switch k := g.pick("reject", 4); {
+	r := &Rejection{Then: GoBack}
+	switch k := g.pick("reject", 6); {
 	case k == 0:
 		return &Rejection{Then: GoOn}
 	case k == 1 || len(backs) == 0:
 		return &Rejection{Then: GoEnd}
+	case k == 2:
+		if r.Then = GoChoose; g.chance("unless chosen", 50) {
+			return r
+		}
 	}
-	return &Rejection{Then: GoBack, To: backs[g.pick("back", len(backs))]}
+	r.To = backs[g.pick("back", len(backs))]
+	return r
 }
 
 func (g *grower) task(id, next string, backs []string) Node {
 	n := Node{ID: id, Name: "Task", Type: Task, Next: next, Processors: g.processors(), Terminable: g.chance("terminable", 20)}
 	n.Action = []Action{Accept, CommitSolution, Confirm, Submit}[g.pick("action", 4)]
-	if n.Action == Confirm {
+	if n.Action == Confirm && len(backs) == 0 {
+		n.Reject = &Rejection{Then: GoEnd}
+	} else if n.Action == Confirm {
 		n.Reject = g.reject(backs)
 	}
 	if g.chance("anyone", 20) {
@@ -200,8 +209,37 @@ func (g *grower) approval(id, next string, backs []string) Node {
 	if g.chance("deliver", 40) {
 		n.Deliver = &Processors{Persons: []string{"sue", "joe"}}
 	}
+	if p := n.Processors; g.chance("four eyes", 20) && !p.Opener {
+		n.FourEyes = true
+	}
+	if g.chance("not", 20) {
+		n.Not = []string{"x1"} // the first
+	}
+	n.Retract = n.Rule != AnyOf && g.chance("retract", 40)
+	if r := n.Reject; (r.Then == GoBack && r.To == id || r.Then == GoChoose && r.To == "") && g.chance("resubmit", 50) {
+		r.Resubmit = ToRejector
+	}
 	n.Deadline = g.deadline(n)
 	return n
+}
+
+// late takes away what no longer fits: an approval is not asked again where none comes before it, and nobody is skipped where nothing would wait.
+func (g *grower) late() {
+	for i := range g.def.Nodes {
+		n := &g.def.Nodes[i]
+		try := func(set func()) {
+			was := *n
+			if set(); len(Check(g.def)) > 0 {
+				*n = was
+			}
+		}
+		if n.Type == Approval && g.chance("skip if voted", 40) {
+			try(func() { n.SkipIfVoted = true })
+		}
+		if (n.Type == Approval || n.Type == Task) && g.chance("if nobody", 20) {
+			try(func() { n.IfNobody = SkipIfNobody })
+		}
+	}
 }
 
 func (g *grower) deadline(n Node) []Stage {
@@ -219,6 +257,9 @@ func (g *grower) deadline(n Node) []Stage {
 	if len(out) > 0 && (n.Type == Approval || n.Action == Confirm) && g.chance("verdict", 50) {
 		last := &out[len(out)-1]
 		*last = Stage{After: last.After, Do: []Remedy{DoApprove, DoReject}[g.pick("verdict", 2)]}
+		if n.Reject.Then == GoChoose && n.Reject.To == "" {
+			last.Do = DoApprove
+		}
 	}
 	return out
 }

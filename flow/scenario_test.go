@@ -12,7 +12,7 @@ import (
 type scenario struct{ name, source, script string }
 
 func scenarios() []scenario {
-	return slices.Concat(taskScenarios, voteScenarios, timeScenarios, pathScenarios, callScenarios, memberScenarios)
+	return slices.Concat(taskScenarios, voteScenarios, timeScenarios, pathScenarios, callScenarios, memberScenarios, peopleScenarios)
 }
 
 // labels are members that nothing in a process follows from: they name things for people, or are given by the publisher.

@@ -58,7 +58,7 @@ func (n *node) edges() []edge {
 			out[len(out)-1].scope = n.scope.inner(n, i)
 		}
 	}
-	if n.Reject.Then == GoBack {
+	if n.Reject.Then == GoBack || n.Reject.Then == GoChoose {
 		one(n.Reject.To, true, "reject.to")
 	}
 	return out
@@ -130,7 +130,7 @@ func (b *builder) spread(queue []*node) {
 func (b *builder) spreadRejected() bool {
 	for _, n := range b.order {
 		to := b.p.nodes[n.Reject.To]
-		if !n.known || n.Reject.Then != GoBack || to == nil || to.known || to.Type == End || to.Type == Join {
+		if !n.known || n.Reject.Then != GoBack && n.Reject.Then != GoChoose || to == nil || to.known || to.Type == End || to.Type == Join {
 			continue
 		}
 		usual := b.crossings()

@@ -19,7 +19,7 @@ import (
 //	called ok | called 500 | called fail    what came of the one pending request; `called ok {"id":7}` gives a body
 //	field key=value | named node=a,b        before the ticket comes to it
 //	says | status | fields | calls | limits instead of where it stands: the last entries of the process log, …, the pending requests, and their limits
-//	<action> [@node] [#round] [by who] [admin] [resend] [for who] [no] [to a,b] [say word] [set key=value;key=value]
+//	<action> [@node] [#round] [by who] [admin] [resend] [for who] [no] [to a,b] [before|beside|after] [back node] [say word] [set key=value;key=value]
 //
 // Where it stands: every open node as node[who can act], with :state unless people are simply asked; then what became of the ticket.
 // A refusal is "refused kind" and then a part of its sentence.
@@ -171,6 +171,8 @@ func act(words []string) Act {
 			a.Resend = true
 		case w == "no":
 			a.Pass = false
+		case w == "before" || w == "after" || w == "beside":
+			a.Place = Place(w)
 		default:
 			i++
 			switch w {
@@ -178,6 +180,8 @@ func act(words []string) Act {
 				a.Actor = words[i]
 			case "for":
 				a.OnBehalf = words[i]
+			case "back":
+				a.To = words[i]
 			case "to":
 				a.Targets = strings.Split(words[i], ",")
 			case "say":

@@ -55,6 +55,11 @@ const (
 	Assigned     = "assigned"      // To: to whom
 	Delivered    = "delivered"     // To: to whom
 	Added        = "added"         // To: more approvers
+	Removed      = "removed"       // To: approvers who had been added
+	Agreed       = "agreed"        // to what others decide in the same place; To: who speaks there now
+	Retracted    = "retracted"     // a vote was taken back
+	Carried      = "carried"       // a vote given elsewhere counts here as well; Note: where
+	Barred       = "barred"        // To: who would be asked, and may not vote; Note: why
 	Reassigned   = "reassigned"    // To: who is asked instead
 	Reminded     = "reminded"      // To: who has not acted
 	Escalated    = "escalated"     // To: who is asked now as well, or instead
@@ -70,7 +75,7 @@ const (
 )
 
 // Kinds lists every kind of LogEntry.
-var Kinds = []string{Entered, Left, Acted, Voted, Claimed, Assigned, Delivered, Added, Reassigned, Reminded, Escalated, Expired, CallDone, CallFailed,
+var Kinds = []string{Entered, Left, Acted, Voted, Claimed, Assigned, Delivered, Added, Removed, Agreed, Retracted, Carried, Barred, Reassigned, Reminded, Escalated, Expired, CallDone, CallFailed,
 	BranchFailed, Retried, Passed, WentBack, Dropped, Finished}
 
 // LogEntry is one entry for the timeline. Who is empty where the process itself acted.
@@ -87,7 +92,9 @@ type LogEntry struct {
 }
 
 // Notifies reports whether the people in To are to be told: somebody asks them for something.
-func (h LogEntry) Notifies() bool { return len(h.To) > 0 && h.Kind != WentBack }
+func (h LogEntry) Notifies() bool {
+	return len(h.To) > 0 && h.Kind != WentBack && h.Kind != Barred && h.Kind != Removed
+}
 
 // Outcome is what a step changed. All of it belongs together: a caller keeps all or nothing.
 type Outcome struct {
@@ -195,7 +202,7 @@ func (Start) apply(r *run) error {
 	if r.env.Rules >= RulesWeighed {
 		r.setAside()
 	}
-	r.enter(r.p.first())
+	r.enter(r.p.first(), move{})
 	return nil
 }
 

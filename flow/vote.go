@@ -8,6 +8,9 @@ import (
 func (r *run) complete(n *node, s *NodeState, a Act) error {
 	pass := n.Action != Confirm || a.Pass
 	values, err := r.filled(n, a, pass)
+	if err == nil && !pass {
+		err = r.chosen(n, a)
+	}
 	if err != nil {
 		return err
 	}
@@ -25,9 +28,9 @@ func (r *run) complete(n *node, s *NodeState, a Act) error {
 	r.say(Acted, s, LogEntry{Who: a.Actor, Action: n.Action, Pass: copied(s.Result), Note: a.Comment})
 	r.leave(n, s, Done, LogEntry{})
 	if pass {
-		r.send(n.Next, n.scope)
+		r.onward(n, s)
 	} else {
-		r.refused(n, s, a.Actor, a.Comment)
+		r.refused(n, s, a.Actor, a.Comment, a.To)
 	}
 	return nil
 }
@@ -57,10 +60,17 @@ func (r *run) vote(n *node, s *NodeState, a Act) error {
 		v.Who, v.By = a.OnBehalf, a.Actor
 	}
 	values, err := r.filled(n, a, v.Pass)
+	if err == nil && !v.Pass {
+		v.To, err = a.To, r.chosen(n, a)
+	}
 	if err != nil {
 		return err
 	}
 	r.set(values)
+	if t := s.turn(v.Who); t != nil && len(t.Rest) > 0 && v.Pass {
+		r.agree(n, s, t, a)
+		return nil
+	}
 	if r.weighed() {
 		v.Voices = n.cast(s, v.Who)
 	}
@@ -127,9 +137,9 @@ func (r *run) decide(n *node, s *NodeState, pass bool) {
 	}
 	r.leave(n, s, Done, LogEntry{})
 	if pass {
-		r.send(n.Next, n.scope)
+		r.onward(n, s)
 	} else {
-		r.refused(n, s, last.Who, last.Comment)
+		r.refused(n, s, last.Who, last.Comment, last.To)
 	}
 }
 

@@ -19,6 +19,8 @@ type Asked struct {
 	Pending    []string       `json:"pending"`          // who can act now
 	Anyone     bool           `json:"anyone"`           // anybody can
 	Voices     map[string]int `json:"voices,omitempty"` // of those who carry more than one, because they have taken over from others
+	After      []Turn         `json:"after,omitempty"`  // places in which others are asked once somebody has agreed
+	Back       []string       `json:"back,omitempty"`   // nodes that a rejection can be led back to, where whoever rejects chooses
 	Actions    []Action       `json:"actions"`          // for those who can; none for a call that is under way, a wait or a join
 	Due        *time.Time     `json:"due,omitempty"`
 	Problem    string         `json:"problem,omitempty"` // why this cannot go on by itself
@@ -35,6 +37,7 @@ func (p *Process) Waiting(pos Position) []Asked {
 		}
 		a := Asked{Node: n.ID, Number: n.Number, Name: n.Name, Type: n.Type, State: s.State, Round: s.Round, Since: s.Entered,
 			Processors: append([]string{}, s.Asked...), Pending: append([]string{}, n.pending(s)...), Anyone: s.Anyone && s.Claimed == "", Voices: maps.Clone(s.Voices),
+			After: s.waitingTurns(), Back: p.choices(pos, n),
 			Actions: append([]Action{}, n.takes(s)...), Due: copied(s.Due), Fields: n.Fields}
 		if n.Type == Call && s.State == Failed {
 			a.Fields = p.missing(n) // what whoever skips it may give
@@ -62,6 +65,9 @@ func (n *node) problem(s NodeState, nobody bool) string {
 			more = fmt.Sprint(n.lacking(t), " more")
 		}
 		return fmt.Sprintf("%d must approve, but there are only %d to vote: %s to add %s", n.N, t.all(), who, more)
+	}
+	if nobody && n.Type == Approval && s.Reason != "" {
+		return "nobody is asked, for " + s.Reason + ": an admin has to reassign it"
 	}
 	if nobody {
 		return "nobody is asked: an admin has to reassign it"

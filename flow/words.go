@@ -27,7 +27,9 @@ const (
 
 	Approve Action = "approve"
 	Reject  Action = "reject"
-	Add     Action = "add" // more approvers, while the vote is on
+	Add     Action = "add"     // more approvers, while the vote is on
+	Remove  Action = "remove"  // somebody who was added and has not voted
+	Retract Action = "retract" // one's own vote, while the vote is on
 
 	Claim     Action = "claim"     // one of those asked takes the task
 	Assign    Action = "assign"    // somebody gives the task to others
@@ -100,10 +102,39 @@ const (
 type Rejected string
 
 const (
-	GoOn   Rejected = "on"   // to next, with the result false
-	GoBack Rejected = "back" // to a named node
-	GoEnd  Rejected = "end"  // the ticket is terminated
+	GoOn     Rejected = "on"     // to next, with the result false
+	GoBack   Rejected = "back"   // to a named node
+	GoChoose Rejected = "choose" // to one of those that the ticket has passed, which whoever rejects chooses
+	GoEnd    Rejected = "end"    // the ticket is terminated
 )
+
+// Resubmit is where a ticket goes that was sent back, once the node is done that it was sent back to.
+type Resubmit string
+
+const (
+	Through    Resubmit = "through"  // by the ways of the process, from there on
+	ToRejector Resubmit = "rejector" // straight back to the node that rejected it, where the approvals of that round still count
+)
+
+// Missing is what happens at a node for which nobody is found.
+type Missing string
+
+const (
+	WaitIfNobody Missing = "wait" // it is shown, and an admin reassigns it
+	SkipIfNobody Missing = "skip" // the ticket goes on, as if the node were not there
+)
+
+// Place says where those come who are added to an approval.
+type Place string
+
+const (
+	Before Place = "before" // in the place of whoever adds them, one after the other, and then whoever added them
+	Beside Place = "beside" // with a voice of their own
+	After  Place = "after"  // in the place of whoever adds them, once that one has agreed
+)
+
+// Places lists where somebody can be added; Beside unless said.
+var Places = []Place{Before, Beside, After}
 
 // Remedy is what a deadline does.
 type Remedy string
@@ -142,7 +173,9 @@ var Vocabulary = map[string][]string{
 	"distribute":    texts(ByAll, ByClaim, ByAssign, AssignThenClaim),
 	"rule":          texts(AnyOf, AllOf, NOfM, PartOf, Sequence),
 	"finish":        {FinishEveryone, FinishDecided},
-	"reject.then":   texts(GoOn, GoBack, GoEnd),
+	"reject.then":   texts(GoOn, GoBack, GoChoose, GoEnd),
+	"resubmit":      texts(Through, ToRejector),
+	"if_nobody":     texts(WaitIfNobody, SkipIfNobody),
 	"deadline.do":   texts(DoRemind, DoEscalate, DoReassign, DoApprove, DoReject),
 	"field.type":    texts(String, Text, Int, Date, DateTime, Bool, Select, Radio, Checkbox, Multiselect, Member, Members, Link),
 	"status":        texts(Triggered, Acknowledged, Resolved),
@@ -152,7 +185,7 @@ var Vocabulary = map[string][]string{
 }
 
 // Actions lists every word that an Act may carry.
-var Actions = []Action{Accept, CommitSolution, Confirm, Submit, Approve, Reject, Add, Claim, Assign, Deliver, Reassign, Terminate, Retry, Skip}
+var Actions = []Action{Accept, CommitSolution, Confirm, Submit, Approve, Reject, Add, Remove, Retract, Claim, Assign, Deliver, Reassign, Terminate, Retry, Skip}
 
 func texts[T ~string](words ...T) []string {
 	out := make([]string, len(words))

@@ -3,6 +3,7 @@ package ticket
 import (
 	"cmp"
 	"fmt"
+	"slices"
 	"time"
 	"unicode"
 
@@ -29,11 +30,13 @@ type Command struct {
 	Message   *Message   `json:"message,omitempty"`
 	Statement *Statement `json:"statement,omitempty"`
 
-	Targets  []string     `json:"targets,omitempty"`   // assign, deliver, add, reassign: whom
+	Targets  []string     `json:"targets,omitempty"`   // assign, deliver, add, remove, reassign: whom
 	OnBehalf string       `json:"on_behalf,omitempty"` // approve, reject by an admin: in whose name
 	Fields   flow.Values  `json:"fields,omitempty"`    // the node's form, filled in
 	Fired    *flow.Fired  `json:"fired,omitempty"`
 	Resend   bool         `json:"resend,omitempty"` // retry: send a request again that has succeeded
+	Place    flow.Place   `json:"place,omitempty"`  // add: before, beside (unless said) or after whoever adds
+	To       string       `json:"to,omitempty"`     // reject, confirm with a no: the node to go back to, where that may be chosen
 	Called   *flow.Called `json:"called,omitempty"`
 
 	Migration *Migration `json:"migration,omitempty"`
@@ -95,7 +98,7 @@ func (c Command) Check() error {
 		if c.Called == nil {
 			f.Add("called", "is required")
 		}
-	case Accept, Submit, Approve, Reject, Add, Claim, Assign, Deliver, Reassign, Retry, Skip, Suspend, Unsuspend, Withdraw, Terminate,
+	case Accept, Submit, Approve, Reject, Add, Remove, Retract, Claim, Assign, Deliver, Reassign, Retry, Skip, Suspend, Unsuspend, Withdraw, Terminate,
 		Close, Reopen:
 	default:
 		f.Add("action", fmt.Sprintf("there is no action %q", c.Action))
@@ -107,6 +110,10 @@ func (c Command) Check() error {
 			f.Name(fmt.Sprintf("targets[%d]", i), target, 1, MaxName)
 		}
 	}
+	if c.Place != "" && !slices.Contains(flow.Places, c.Place) {
+		f.Add("place", fmt.Sprintf("must be one of before, beside, after, not %q", c.Place))
+	}
+	f.Name("to", c.To, 0, MaxName)
 	f.Name("on_behalf", c.OnBehalf, 0, MaxName)
 	f.fields(c.Fields)
 	return f.Err()
@@ -359,7 +366,7 @@ func (t Ticket) input(c Command) flow.Input {
 		return *c.Called
 	}
 	act := flow.Act{Action: flow.Action(c.Action), Node: c.Node, Round: c.Round, Actor: c.Operator, Admin: c.may(), OnBehalf: c.OnBehalf, Comment: c.Note,
-		Targets: c.Targets, Fields: c.Fields, Resend: c.Resend}
+		Targets: c.Targets, Fields: c.Fields, Resend: c.Resend, Place: c.Place, To: c.To}
 	if c.Action == Confirm {
 		act.Pass, act.Comment = c.Verdict.Passed, c.Verdict.Comment
 	}

@@ -26,6 +26,8 @@ approve          conflict      conflict      conflict      conflict      conflic
 reject           conflict      conflict      conflict      conflict      conflict      conflict      conflict
 submit           conflict      conflict      conflict      conflict      conflict      conflict      conflict
 add              conflict      conflict      conflict      conflict      conflict      conflict      conflict
+remove           conflict      conflict      conflict      conflict      conflict      conflict      conflict
+retract          conflict      conflict      conflict      conflict      conflict      conflict      conflict
 assign           conflict      conflict      conflict      conflict      conflict      conflict      conflict
 reassign         forbidden     forbidden     forbidden     conflict      conflict      conflict      conflict
 claim            conflict      conflict      conflict      conflict      conflict      conflict      conflict

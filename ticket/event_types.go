@@ -19,9 +19,11 @@ const (
 	Withdrawn  Type = "withdrawn"
 	Stopped    Type = "terminated"
 	Submitted  Type = "submitted"
-	Approved   Type = "approved" // one vote; whether the node is passed is among the happenings
-	Rejected   Type = "rejected" // likewise
-	Added      Type = "added"    // more approvers
+	Approved   Type = "approved"  // one vote; whether the node is passed is among the happenings
+	Rejected   Type = "rejected"  // likewise
+	Added      Type = "added"     // more approvers
+	Removed    Type = "removed"   // approvers who had been added
+	Retracted  Type = "retracted" // a vote was taken back
 	Claimed    Type = "claimed"
 	Assigned   Type = "assigned"
 	Delivered  Type = "delivered" // a node was handed over
@@ -90,6 +92,8 @@ var eventTypes = []eventType{
 	{Approved, AboutProcess, Labels{"Approved", "approve", "审批通过", "Approve", "{who} 处理{node}：通过{remark}"}},
 	{Rejected, AboutProcess, Labels{"Rejected", "reject", "审批拒绝", "Reject", "{who} 处理{node}：拒绝{remark}"}},
 	{Added, AboutProcess, Labels{"Approvers added", "add", "加签", "Add approvers", "{who} 加签{node}{remark}"}},
+	{Removed, AboutProcess, Labels{"Approvers removed", "remove", "减签", "Remove approvers", "{who} 减签{node}{remark}"}},
+	{Retracted, AboutProcess, Labels{"Vote taken back", "retract", "撤回审批", "Take a vote back", "{who} 撤回审批{node}{remark}"}},
 	{Claimed, AboutProcess, Labels{"Claimed", "claim", "认领", "Claim", "{who} 认领{node}{remark}"}},
 	{Assigned, AboutProcess, Labels{"Assigned", "assign", "分派", "Assign", "{who} 分派{node}{remark}"}},
 	{Delivered, AboutProcess, Labels{"Handed over", "deliver", "转单", "Hand over", "{who} 转单{node}{remark}"}},
@@ -123,6 +127,7 @@ var outcomes = map[outcome]outcomeLabels{
 	{Elapsed, flow.Reassigned}: {"Deadline passed, reassigned", "到期改派", "Reassign on time-out"},
 	{Elapsed, flow.Expired}:    {"Deadline passed", "超时处理", "Deadline passed"},
 	{Called, flow.CallFailed}:  {"Call given up", "接口调用失败", "Call given up"},
+	{Approved, flow.Agreed}:    {"Agreed", "同意", "Agree"},
 }
 
 type outcome struct {

@@ -142,9 +142,10 @@ func (t Ticket) typed(c Command) error {
 }
 
 // handing are the actions that say to whom.
-var handing = []Action{Assign, Deliver, Add, Reassign}
+var handing = []Action{Assign, Deliver, Add, Remove, Reassign}
 
-// Misplaced refuses what a command says that its action has no place for: to whom something goes, and that a request is to be sent again.
+// Misplaced refuses what a command says that its action has no place for: to whom something goes, that a request is to be sent again, where somebody is added,
+// and where a rejection leads.
 func (c Command) Misplaced() error {
 	var f Faults
 	if len(c.Targets) > 0 && !slices.Contains(handing, c.Action) {
@@ -152,6 +153,12 @@ func (c Command) Misplaced() error {
 	}
 	if c.Resend && c.Action != Retry {
 		f.Add("resend", fmt.Sprintf("is nothing that %s takes", c.Action))
+	}
+	if c.Place != "" && c.Action != Add {
+		f.Add("place", fmt.Sprintf("is nothing that %s takes", c.Action))
+	}
+	if c.To != "" && c.Action != Reject && c.Action != Confirm {
+		f.Add("to", fmt.Sprintf("is nothing that %s takes", c.Action))
 	}
 	return f.Err()
 }

@@ -23,6 +23,8 @@ const (
 	Approve        Action = Action(flow.Approve)
 	Reject         Action = Action(flow.Reject)
 	Add            Action = Action(flow.Add)
+	Remove         Action = Action(flow.Remove)
+	Retract        Action = Action(flow.Retract)
 	Claim          Action = Action(flow.Claim)
 	Assign         Action = Action(flow.Assign)
 	Deliver        Action = Action(flow.Deliver) // hand over to somebody else
@@ -58,7 +60,7 @@ const (
 )
 
 // HandleActions are the words the issue family's handle call takes.
-var HandleActions = []Action{Accept, CommitSolution, Confirm, Submit, Approve, Reject, Add, Claim, Assign, Deliver, Reassign, Retry, Skip,
+var HandleActions = []Action{Accept, CommitSolution, Confirm, Submit, Approve, Reject, Add, Remove, Retract, Claim, Assign, Deliver, Reassign, Retry, Skip,
 	Suspend, Unsuspend, Withdraw, Terminate}
 
 // SignalActions are the names of Temporal signals that mean the action of the same name.
@@ -72,7 +74,7 @@ const (
 
 // says names the event of each action of a process. Confirm says Returned when the verdict is no.
 var says = map[Action]Type{Accept: Accepted, CommitSolution: Solved, Confirm: Confirmed, Submit: Submitted, Approve: Approved, Reject: Rejected,
-	Add: Added, Claim: Claimed, Assign: Assigned, Deliver: Delivered, Reassign: Reassigned, Retry: Retried, Skip: Skipped,
+	Add: Added, Remove: Removed, Retract: Retracted, Claim: Claimed, Assign: Assigned, Deliver: Delivered, Reassign: Reassigned, Retry: Retried, Skip: Skipped,
 	Terminate: Stopped, Fire: Elapsed, Answer: Called}
 
 // Process gives the process that the ticket runs through: its pinned definition, or the built-in one of its service.

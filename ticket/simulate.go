@@ -250,7 +250,7 @@ func (s *simulation) answer(i int) {
 // command is what a family makes of such an act.
 func (a ScriptedAct) command() Command {
 	c := Command{Action: Action(a.Action), Operator: a.Actor, Channel: ChannelIssue, App: string(ChannelIssue), Admin: a.Admin, Node: a.Node, Round: a.Round,
-		Note: a.Comment, Solution: a.Solution, Targets: a.Targets, OnBehalf: a.OnBehalf, Fields: a.Fields, Resend: a.Resend}
+		Note: a.Comment, Solution: a.Solution, Targets: a.Targets, OnBehalf: a.OnBehalf, Fields: a.Fields, Resend: a.Resend, Place: a.Place, To: a.To}
 	if c.Action == Confirm {
 		c.Note, c.Verdict = "", &Verdict{Passed: a.Pass, Comment: a.Comment}
 	}

@@ -105,7 +105,8 @@ func (m *maker) processors() *flow.Processors {
 
 // rejection goes on, ends, or back to the node itself or to a parallel that it lies in.
 func (m *maker) rejection(id string) *flow.Rejection {
-	return []*flow.Rejection{{Then: flow.GoOn}, {Then: flow.GoEnd}, {Then: flow.GoBack, To: m.one("back", append(m.forks[:len(m.forks):len(m.forks)], id)...)}}[m.pick("reject", 3)]
+	return []*flow.Rejection{{Then: flow.GoOn}, {Then: flow.GoEnd}, {Then: flow.GoBack, To: m.one("back", append(m.forks[:len(m.forks):len(m.forks)], id)...)},
+		{Then: flow.GoBack, To: id, Resubmit: flow.ToRejector}}[m.pick("reject", 4)]
 }
 
 func (m *maker) deadline(verdict bool) (stages []flow.Stage) {
@@ -172,6 +173,11 @@ func (m *maker) approval(next string) string {
 	}
 	if m.chance("add", 30) {
 		n.Add = &flow.Processors{Anyone: true}
+	}
+	n.FourEyes = m.chance("four eyes", 20) && !n.Processors.Opener
+	n.Retract = n.Rule != flow.AnyOf && n.Rule != "" && m.chance("retract", 40)
+	if m.chance("if nobody", 20) && len(n.Fields) == 0 {
+		n.IfNobody = flow.SkipIfNobody
 	}
 	n.Deadline = m.deadline(len(n.Fields) == 0)
 	m.nodes = append(m.nodes, n)
@@ -288,8 +294,11 @@ func (m *maker) scriptedAct(at ticket.Simulation) ticket.ScriptedAct {
 		out.OnBehalf = m.one("for", people...)
 	}
 	switch out.Action {
-	case flow.Assign, flow.Deliver, flow.Add, flow.Reassign:
+	case flow.Assign, flow.Deliver, flow.Add, flow.Remove, flow.Reassign:
 		out.Targets = []string{m.one("target", people...)}
+		if out.Action == flow.Add {
+			out.Place = flow.Place(m.one("place", "", "before", "beside", "after"))
+		}
 	case flow.CommitSolution:
 		out.Solution = &ticket.Solution{Type: "inc_type_p_config_issues", Cause: "a cause", Text: "a solution"}
 		switch m.pick("solution", 8) {

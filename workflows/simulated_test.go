@@ -236,7 +236,7 @@ func (b *bench) receivers(script ticket.Script, out *ran) {
 // commandOf is what a family makes of such an act.
 func commandOf(a ticket.ScriptedAct) ticket.Command {
 	c := ticket.Command{Action: ticket.Action(a.Action), Operator: a.Actor, Channel: ticket.ChannelIssue, App: "issue", Admin: a.Admin, Node: a.Node,
-		Round: a.Round, Resend: a.Resend, Note: a.Comment, Solution: a.Solution, Targets: a.Targets, OnBehalf: a.OnBehalf, Fields: a.Fields}
+		Round: a.Round, Resend: a.Resend, Note: a.Comment, Solution: a.Solution, Targets: a.Targets, OnBehalf: a.OnBehalf, Fields: a.Fields, Place: a.Place, To: a.To}
 	if a.Action == flow.Confirm {
 		c.Note, c.Verdict = "", &ticket.Verdict{Passed: a.Pass, Comment: a.Comment}
 	}

@@ -22,6 +22,8 @@ type node struct {
 	Pending    []string       `json:"pending"`          // who can act now
 	Anyone     bool           `json:"anyone"`           // anybody can
 	Voices     map[string]int `json:"voices,omitempty"` // of those who carry more than one
+	After      []turn         `json:"after,omitempty"`  // places in which others are asked once somebody has agreed
+	Back       []string       `json:"back,omitempty"`   // where a rejection can lead back to, for whoever rejects to choose
 	Actions    []flow.Action  `json:"actions"`
 	Since      time.Time      `json:"since"`
 	Due        *time.Time     `json:"due,omitempty"`
@@ -30,23 +32,30 @@ type node struct {
 	Fields     []flow.Field   `json:"fields,omitempty"` // the form
 }
 
+// turn is a place in which several speak one after the other.
+type turn struct {
+	Now  string   `json:"now"`
+	Rest []string `json:"rest"`
+}
+
 type vote struct {
 	Who     string    `json:"who"`
 	Pass    bool      `json:"pass"`
 	Comment string    `json:"comment"`
 	At      time.Time `json:"at"`
-	By      string    `json:"by,omitempty"`     // the admin who voted in the name of who
-	Voices  int       `json:"voices,omitempty"` // how many it counts for, where more than one
+	By      string    `json:"by,omitempty"`      // the admin who voted in the name of who
+	Voices  int       `json:"voices,omitempty"`  // how many it counts for, where more than one
+	Carried string    `json:"carried,omitempty"` // the node at which it was given, which may be this one in the round before
 }
 
 func nodesOf(t ticket.Ticket, whole bool) []node {
 	nodes := []node{}
 	for _, n := range t.Nodes() {
 		shown := node{ID: n.Node, Number: n.Number, Name: n.Name, Type: n.Type, State: n.State, Round: n.Round, Processors: api.List(n.Processors), Pending: api.List(n.Pending),
-			Anyone: n.Anyone, Voices: n.Voices, Actions: api.List(n.Actions), Since: n.Since.UTC(), Due: api.UTC(n.Due), Problem: n.Problem}
+			Anyone: n.Anyone, Voices: n.Voices, Back: n.Back, After: api.Each(n.After, func(t flow.Turn) turn { return turn{t.Now, t.Rest} }), Actions: api.List(n.Actions), Since: n.Since.UTC(), Due: api.UTC(n.Due), Problem: n.Problem}
 		if whole {
 			shown.Fields = n.Fields
-			shown.Votes = api.Each(n.Votes, func(v flow.Vote) vote { return vote{v.Who, v.Pass, v.Comment, v.At.UTC(), v.By, v.Voices} })
+			shown.Votes = api.Each(n.Votes, func(v flow.Vote) vote { return vote{v.Who, v.Pass, v.Comment, v.At.UTC(), v.By, v.Voices, v.Carried} })
 		}
 		nodes = append(nodes, shown)
 	}
@@ -82,6 +91,8 @@ type (
 		Fields   flow.Values `json:"fields"`
 		OnBehalf *string     `json:"on_behalf"`
 		Resend   *bool       `json:"resend"`
+		Place    *string     `json:"place"`
+		To       *string     `json:"to"`
 		Verdict  any         `json:"virtual_confirm_comment"` // which confirm keeps in their place
 	}
 	migrating struct {
@@ -96,7 +107,7 @@ type (
 // What stands beside the parameter object of a handling, and what in it.
 var (
 	outer = []string{"action", "operator", "node", "round"}
-	inner = append([]string{"reason", "comment", "targets", "fields", "on_behalf", "resend"}, parameter.Members...)
+	inner = append([]string{"reason", "comment", "targets", "fields", "on_behalf", "resend", "place", "to"}, parameter.Members...)
 )
 
 // more fills in what an action of a process takes beside what seed 001 knows.
@@ -109,7 +120,7 @@ func (h handling) more(cmd *ticket.Command) error {
 		return err
 	}
 	cmd.Targets, cmd.Fields, cmd.OnBehalf = p.Targets, p.Fields, api.Value(p.OnBehalf)
-	cmd.Resend = api.Value(p.Resend)
+	cmd.Resend, cmd.Place, cmd.To = api.Value(p.Resend), flow.Place(api.Value(p.Place)), api.Value(p.To)
 	var f ticket.Faults
 	if cmd.Note = api.Value(p.Reason); p.Comment != nil {
 		cmd.Note = *p.Comment

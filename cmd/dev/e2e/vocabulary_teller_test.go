@@ -24,7 +24,7 @@ import (
 // looked at.
 //
 //	opens [by who] [itsm] [set key=value;…] [named node=a,b]   a ticket, through the issue or the itsm family
-//	<action> [@node] [by who] [admin] [for who] [no] [to a,b] [say word] [set key=value;…]
+//	<action> [@node] [by who] [admin] [for who] [no] [to a,b] [before|beside|after] [back node] [say word] [set key=value;…]
 //	signal <name> {payload}                                   the second door; waits for what becomes of it
 //	<method> <path> {body}                                    any other call by an admin; NUMBER is the ticket's, ID the last answer's
 //	publish                                                   the definition's second version
@@ -164,7 +164,7 @@ func (tl *teller) do(did []string) answer {
 		c = tl.admin
 	}
 	p := parameter(act)
-	p["on_behalf"] = act.OnBehalf
+	p["on_behalf"], p["place"], p["to"] = act.OnBehalf, act.Place, act.To
 	a, err := c.send(tl.t.Context(), "POST", "/api/issue/"+tl.number+"/handle", "", handled(act.Actor, string(act.Action), act.Node, p))
 	require.NoError(tl.t, err)
 	if a.status == http.StatusOK {
@@ -183,6 +183,8 @@ func (tl *teller) act(words []string) flow.Act {
 			a.Admin = true
 		case w == "no":
 			a.Pass = false
+		case w == "before" || w == "beside" || w == "after":
+			a.Place = flow.Place(w)
 		default:
 			i++
 			require.Less(tl.t, i, len(words), "%s what?", w)
@@ -191,6 +193,8 @@ func (tl *teller) act(words []string) flow.Act {
 				a.Actor = words[i]
 			case "for":
 				a.OnBehalf = words[i]
+			case "back":
+				a.To = words[i]
 			case "to":
 				a.Targets = strings.Split(words[i], ",")
 			case "say":

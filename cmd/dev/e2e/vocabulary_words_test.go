@@ -174,7 +174,12 @@ func (w *witness) happened(h flow.LogEntry) {
 			w.used.add("reject.then", string(flow.GoOn))
 		}
 	case flow.WentBack:
-		w.used.add("reject.then", string(flow.GoBack))
+		w.used.add("reject.then", string(n.Reject.Then))
+		w.used.add("resubmit", string(n.Reject.Resubmit))
+	case flow.Passed:
+		w.used.add("if_nobody", string(n.IfNobody))
+	case flow.Reassigned:
+		w.used.add("if_nobody", string(n.IfNobody))
 	case flow.Finished:
 		switch {
 		case n.Type == flow.End:
@@ -227,6 +232,14 @@ func (w *witness) played(s flow.NodeState, fired []flow.Stage) {
 	}
 	if !kinds[flow.Added] {
 		n.Add = nil
+	}
+	if !kinds[flow.Barred] {
+		n.FourEyes, n.Not = false, nil
+	}
+	n.Retract = kinds[flow.Retracted]
+	n.SkipIfVoted = kinds[flow.Carried]
+	if !kinds[flow.Reassigned] {
+		n.IfNobody = ""
 	}
 	if n.Type == flow.Call && !kinds[flow.CallFailed] {
 		n.Processors = nil
