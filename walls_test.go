@@ -76,7 +76,7 @@ var beyondStore = []string{"workflows", "activities", "api", "console", "worker"
 
 var rooms = slices.Concat([]room{
 	{name: "flow", pure: true, ours: none},
-	{name: "ticket", pure: true, ours: []string{"flow"}},
+	{name: "ticket", pure: true, ours: []string{"flow", "internal/jsonsize"}},
 	{name: "notice", pure: true, ours: []string{"ticket"}},
 	{name: "diagram", pure: true, ours: []string{"flow"}},
 	{name: "people", pure: true, ours: none},
@@ -85,6 +85,7 @@ var rooms = slices.Concat([]room{
 	{name: "workflows", never: []string{"store", "migrations", "api", "console", "worker", "cmd", fiber, sqlx, pgx}},
 	{name: "activities", never: []string{"store", "migrations", "workflows", "api", "console", "worker", "cmd", fiber, sqlx, pgx}},
 	{name: "store", never: beyondStore},
+	{name: "internal/jsonsize", ours: none, never: []string{temporal, fiber, sqlx, pgx}},
 	{name: "internal/framing", ours: none, never: []string{temporal, fiber, sqlx, pgx}},
 	{name: "internal/aead", ours: none, never: []string{temporal, fiber, sqlx, pgx}},
 	{name: "internal/watch", ours: none, never: []string{temporal, fiber, sqlx, pgx}},

@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"signalbox/flow"
+	"signalbox/internal/jsonsize"
 )
 
 // Opening is what a ticket starts with.
@@ -206,6 +207,9 @@ func (m Message) Summary() MessageSummary {
 
 // fits refuses an event that could not be carried as one payload; field is where its bulk comes from.
 func (e Event) fits(field string) error {
+	if most, known := jsonsize.AtMost(&e); known && most <= MaxEvent {
+		return nil
+	}
 	raw, err := json.Marshal(e)
 	if err != nil {
 		return RefuseField(Invalid, field, "must be plain JSON")

@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"signalbox/flow"
+	"signalbox/internal/jsonsize"
 )
 
 // Action is what somebody wants to do to a ticket, in the words of the issue family's handle call.
@@ -188,12 +189,15 @@ func (t Ticket) advance(in flow.Input, says Type, at time.Time) (*Event, error) 
 
 // carries refuses a change that would make the ticket too large to be carried through a roll-over.
 func (t Ticket) carries(c Change) error {
-	position, err := json.Marshal(flow.Apply(t.Position, c.States))
-	if err != nil {
-		return fmt.Errorf("write a position: %w", err)
-	}
-	if len(position) > MaxPosition {
-		return Refuse(Conflict, fmt.Sprintf("the votes and people of the ticket's process have reached the limit of %d bytes as JSON", MaxPosition))
+	position := flow.Apply(t.Position, c.States)
+	if most, known := jsonsize.AtMost(&position); !known || most > MaxPosition {
+		raw, err := json.Marshal(position)
+		if err != nil {
+			return fmt.Errorf("write a position: %w", err)
+		}
+		if len(raw) > MaxPosition {
+			return Refuse(Conflict, fmt.Sprintf("the votes and people of the ticket's process have reached the limit of %d bytes as JSON", MaxPosition))
+		}
 	}
 	if len(c.Fields) == 0 {
 		return nil
