@@ -22,6 +22,11 @@ func main() {
 			return fmt.Errorf("serve on %s: %w", s.HTTPAddress, err)
 		}
 		defer lobby.Close()
+		stop, err := s.Profiles.Serve()
+		if err != nil {
+			return err
+		}
+		defer stop()
 		s.Base.Connections, s.Base.Patient = s.DatabaseConnections, true
 		container, err := s.Base.Open(ctx, log)
 		if err != nil {

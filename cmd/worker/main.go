@@ -25,6 +25,11 @@ func main() {
 			return err
 		}
 		defer health.Stop()
+		stop, err := s.Profiles.Serve()
+		if err != nil {
+			return err
+		}
+		defer stop()
 		s.Base.Connections, s.Base.Patient = s.DatabaseConnections, true
 		container, err := s.Base.Open(ctx, log)
 		if err != nil {

@@ -23,6 +23,8 @@ const (
 	roundsVariable = "BENCH_ROUNDS" // rounds, each measuring both sides; 5
 	lengthVariable = "BENCH_LENGTH" // how long a side of a round is measured; 15s
 	reportVariable = "BENCH_REPORT" // file for the report; the test's log unless set
+	// profilesVariable is a folder for CPU profiles of our programs, one for each part's first round; none unless set.
+	profilesVariable = "BENCH_PROFILES"
 )
 
 func TestMain(m *testing.M) {

@@ -42,6 +42,7 @@ func (b *bench) load(s side, callers, n int) (out measured) {
 	}
 	b.drain()
 	before := b.machine.used(b)
+	defer b.profile(s.name)()
 	var mu sync.Mutex
 	var group sync.WaitGroup
 	left := n

@@ -45,6 +45,7 @@ type machine struct {
 	database, temporal     string  // addresses
 	env                    []string
 	api                    string
+	profiles               map[string]string // programs that show profiles, and where
 	engine                 client.Client
 	apis, tickets, deliver *harness.Process
 	server, plain          *harness.Process
@@ -71,7 +72,7 @@ func startMachine(t testing.TB) *machine {
 	cluster, err := postgrestest.NewDurableCluster()
 	require.NoError(t, err)
 	t.Cleanup(func() { _ = cluster.Close() })
-	m := &machine{cluster: cluster, dir: t.TempDir()}
+	m := &machine{cluster: cluster, dir: t.TempDir(), profiles: map[string]string{}}
 	m.database, err = cluster.CreateDatabase(t.Context())
 	require.NoError(t, err)
 	address := cluster.URL()
@@ -104,11 +105,16 @@ func startMachine(t testing.TB) *machine {
 	migrate := harness.Start(t, harness.Command{Path: program("migrate"), Env: append(m.env, "SIGNALBOX_BOOTSTRAP_APP=admin:"+secret)})
 	require.Zero(t, migrate.Wait(2*time.Minute), migrate.Logs())
 	m.api = fmt.Sprintf("http://127.0.0.1:%d", harness.FreePort(t))
-	m.apis = harness.Start(t, harness.Command{Path: program("api"), Env: append(m.env, "SIGNALBOX_HTTP_ADDRESS="+m.api[len("http://"):])})
+	profiled := func(name string) string {
+		m.profiles[name] = fmt.Sprintf("127.0.0.1:%d", harness.FreePort(t))
+		return "SIGNALBOX_PROFILE_ADDRESS=" + m.profiles[name]
+	}
+	m.apis = harness.Start(t, harness.Command{Path: program("api"), Env: append(m.env, "SIGNALBOX_HTTP_ADDRESS="+m.api[len("http://"):], profiled("api"))})
 	harness.UntilOK(t, m.api+"/readyz", time.Minute)
 	worker := func(queue string) *harness.Process {
 		address := fmt.Sprintf("127.0.0.1:%d", harness.FreePort(t))
-		w := harness.Start(t, harness.Command{Path: program("worker"), Env: append(m.env, "SIGNALBOX_WORKER_QUEUES="+queue, "SIGNALBOX_WORKER_HTTP_ADDRESS="+address)})
+		w := harness.Start(t, harness.Command{Path: program("worker"), Env: append(m.env, "SIGNALBOX_WORKER_QUEUES="+queue,
+			"SIGNALBOX_WORKER_HTTP_ADDRESS="+address, profiled(queue))})
 		harness.UntilOK(t, "http://"+address+"/readyz", time.Minute)
 		return w
 	}

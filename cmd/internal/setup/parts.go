@@ -33,6 +33,7 @@ import (
 type (
 	API struct {
 		Base
+		Profiles
 		HTTPAddress         string        `envconfig:"HTTP_ADDRESS" default:":8080" desc:"host:port to serve on"`
 		DatabaseConnections int           `split_words:"true" default:"20" desc:"most connections of a process to PostgreSQL at once, beside two to watch it and to listen; a worker has 10 unless set"`
 		StopDelay           time.Duration `split_words:"true" default:"5s" desc:"how long requests are still taken after /readyz says that the process ends; as long as balancers take to notice"`
@@ -40,6 +41,7 @@ type (
 	}
 	Worker struct {
 		Base
+		Profiles
 		WorkerHTTPAddress   string `envconfig:"WORKER_HTTP_ADDRESS" default:":9090" desc:"host:port for /healthz, /readyz and /metrics"`
 		DatabaseConnections int    `split_words:"true" default:"10" desc:"most connections of a process to PostgreSQL at once, beside two to watch it and to listen"`
 		WorkerSettings
