@@ -10,6 +10,7 @@ import (
 	"os/signal"
 	"strconv"
 	"strings"
+	"sync/atomic"
 	"syscall"
 	"testing"
 	"time"
@@ -49,7 +50,14 @@ type machine struct {
 	engine                 client.Client
 	apis, tickets, deliver *harness.Process
 	server, plain          *harness.Process
+	worker                 func(queue string) *harness.Process // starts one
+	counter                atomic.Int64                        // for what has to differ
 }
+
+// startDeliveries starts the worker that delivers, and stopDeliveries ends it.
+func (m *machine) startDeliveries() { m.deliver = m.worker("deliveries") }
+
+func (b *bench) stopDeliveries() { require.Zero(b, b.deliver.Terminate(time.Minute), b.deliver.Logs()) }
 
 func serveTemporal() error {
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
@@ -111,14 +119,15 @@ func startMachine(t testing.TB) *machine {
 	}
 	m.apis = harness.Start(t, harness.Command{Path: program("api"), Env: append(m.env, "SIGNALBOX_HTTP_ADDRESS="+m.api[len("http://"):], profiled("api"))})
 	harness.UntilOK(t, m.api+"/readyz", time.Minute)
-	worker := func(queue string) *harness.Process {
+	m.worker = func(queue string) *harness.Process {
 		address := fmt.Sprintf("127.0.0.1:%d", harness.FreePort(t))
 		w := harness.Start(t, harness.Command{Path: program("worker"), Env: append(m.env, "SIGNALBOX_WORKER_QUEUES="+queue,
 			"SIGNALBOX_WORKER_HTTP_ADDRESS="+address, profiled(queue))})
 		harness.UntilOK(t, "http://"+address+"/readyz", time.Minute)
 		return w
 	}
-	m.tickets, m.deliver = worker("tickets"), worker("deliveries")
+	m.tickets = m.worker("tickets")
+	m.startDeliveries()
 	m.plain = harness.Start(t, harness.Command{Path: self, Env: []string{roleVariable + "=plain", temporalVariable + "=" + m.temporal}})
 	return m
 }

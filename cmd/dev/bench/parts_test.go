@@ -154,16 +154,24 @@ func (b *bench) read() {
 			spin, sync, err := noise(b.dir)
 			require.NoError(b, err)
 			mine := b.load(ours, c.callers, 0)
-			others := measured{took: time.Second}
-			out, err := exec.Command(b.cluster.Program("pgbench"), "-S", "-n", "-c", strconv.Itoa(c.callers), "-j", "2", "-T",
-				strconv.Itoa(max(1, int(b.length.Seconds()))), database).CombinedOutput()
+			others := measured{}
+			long := []string{"-T", strconv.Itoa(int(b.length.Seconds()))}
+			if b.smoke { // on a busy machine nothing may be done in a second
+				long = []string{"-t", "10"}
+			}
+			out, err := exec.Command(b.cluster.Program("pgbench"), append(long, "-S", "-n", "-c", strconv.Itoa(c.callers), "-j", "2", database)...).CombinedOutput()
 			require.NoError(b, err, string(out))
 			lines := bufio.NewScanner(bytes.NewReader(out))
 			for lines.Scan() {
+				if rest, is := strings.CutPrefix(lines.Text(), "number of transactions actually processed: "); is {
+					rest, _, _ = strings.Cut(rest, "/")
+					others.done, err = strconv.Atoi(rest)
+					require.NoError(b, err)
+				}
 				if rest, is := strings.CutPrefix(lines.Text(), "tps = "); is {
 					tps, err := strconv.ParseFloat(strings.Fields(rest)[0], 64)
 					require.NoError(b, err)
-					others.done = int(tps)
+					others.took = time.Duration(float64(others.done) / tps * float64(time.Second))
 				}
 			}
 			require.Positive(b, others.done, string(out))
