@@ -5,6 +5,7 @@ import (
 	"context"
 	"database/sql"
 	"database/sql/driver"
+	"errors"
 	"fmt"
 	"reflect"
 	"strings"
@@ -147,7 +148,8 @@ func Once(ctx context.Context) context.Context { return context.WithValue(ctx, o
 type conversation struct {
 	*sqlx.Conn
 	waiting    *pgx.Batch
-	committing bool // it cannot be told any more whether it happened
+	behind     []question // what is asked after the next statement, in the same round trip
+	committing bool       // it cannot be told any more whether it happened
 }
 
 func (d *DB) converse(ctx context.Context) (*conversation, error) {
@@ -161,23 +163,52 @@ func (d *DB) converse(ctx context.Context) (*conversation, error) {
 	return c, nil
 }
 
+// question is a query whose answer is read into something.
+type question struct {
+	query string
+	args  []any
+	read  func(r rows) error
+}
+
 // later has a statement sent with the next one.
 func (c *conversation) later(query string, args []any) { c.waiting.Queue(query, args...) }
 
-// send sends what waits, and the last of it with it, in one round trip, and has the last answer read.
+// send sends what waits, and the last of it with it, in one round trip, and has the last answer read; then those to what is asked behind it.
 func (c *conversation) send(ctx context.Context, read func(answers pgx.BatchResults) error) error {
-	batch := c.waiting
-	c.waiting = &pgx.Batch{}
+	batch, behind := c.waiting, c.behind
+	c.waiting, c.behind = &pgx.Batch{}, nil
+	before := batch.Len() - 1
+	for _, b := range behind {
+		batch.Queue(b.query, b.args...)
+	}
 	return c.Raw(func(at any) (err error) {
 		answers := at.(*conn).Conn.Conn().SendBatch(ctx, batch)
 		defer func() { err = cmp.Or(err, answers.Close()) }()
-		for range batch.Len() - 1 {
+		for range before {
 			if _, err := answers.Exec(); err != nil {
 				return err
 			}
 		}
-		return read(answers)
+		if err = read(answers); err != nil && !errors.Is(err, sql.ErrNoRows) {
+			return err
+		}
+		for _, b := range behind {
+			if err := readRows(answers, b.read); err != nil {
+				return err
+			}
+		}
+		return err
 	})
+}
+
+// readRows gives the rows of the next answer to f.
+func readRows(answers pgx.BatchResults, f func(r rows) error) error {
+	found, err := answers.Query()
+	if err != nil {
+		return err
+	}
+	defer found.Close()
+	return f(rows{found})
 }
 
 // flush sends what waits.
@@ -205,14 +236,7 @@ func (c *conversation) exec(ctx context.Context, query string, args []any) (n in
 // rows gives what is to be read of a query to f.
 func (c *conversation) rows(ctx context.Context, query string, args []any, f func(r rows) error) error {
 	c.later(query, args)
-	return c.send(ctx, func(answers pgx.BatchResults) error {
-		found, err := answers.Query()
-		if err != nil {
-			return err
-		}
-		defer found.Close()
-		return f(rows{found})
-	})
+	return c.send(ctx, func(answers pgx.BatchResults) error { return readRows(answers, f) })
 }
 
 // rows are those of pgx as sqlx takes them.

@@ -190,6 +190,16 @@ func (q *Tx) All(ctx context.Context, to any, query string, args ...any) error {
 	return sqlx.SelectContext(ctx, q.on, to, query, args...)
 }
 
+// AllNext has rows read into a slice after the next statement, in the same round trip: they are there once that one is answered. It is for a transaction of
+// Write, whose next statement is a lock. SQLite, where whoever writes is alone and no trip is saved, is asked at once.
+func (q *Tx) AllNext(ctx context.Context, to any, query string, args ...any) error {
+	if q.talk == nil {
+		return q.All(ctx, to, query, args...)
+	}
+	q.talk.behind = append(q.talk.behind, question{q.on.Rebind(query), args, func(r rows) error { return r.all(to) }})
+	return nil
+}
+
 // in gives a statement in which lists among the arguments stand as "IN (?)" as its database takes it.
 func (q *Tx) in(query string, args []any) (string, []any, error) {
 	if q.onPostgreSQL() {

@@ -69,17 +69,40 @@ type follower struct {
 	Unordered bool `db:"unordered"`
 }
 
+// Audience is who may have to be told of what happens to a ticket.
+type Audience struct {
+	followers []follower // of the ticket
+	shapes    []shape    // of the filters of what follows the tenant's stream
+}
+
+// Audience asks who may have to be told of what happens to a ticket, in the round trip of the next statement, which locks the ticket's row: who registers
+// waits for it, or was there before.
+func (o *Outbox) Audience(ctx context.Context, q *db.Tx, tenant string, ticketID int64) (*Audience, error) {
+	return audience(ctx, q.AllNext, tenant, ticketID)
+}
+
+func audience(ctx context.Context, all func(ctx context.Context, to any, query string, args ...any) error, tenant string, ticketID int64) (*Audience, error) {
+	a := &Audience{}
+	err := all(ctx, &a.followers, `SELECT id, format, `+db.EffectiveState+` AS state FROM subscriptions WHERE tenant = ? AND ticket_id = ? AND `+db.Owed+`
+		ORDER BY created_at, id`, tenant, ticketID)
+	if err == nil {
+		err = all(ctx, &a.shapes, ShapesQuery, tenant, tenant)
+	}
+	return a, db.Wrap("list subscriptions", err)
+}
+
 // Enqueue creates the deliveries of a projection's steps, which are at least one, for the ticket's own subscriptions and for the lasting ones that
 // follow them in the stream, each body rendered once. For an address that was dropped they are held until it is registered again. The ticket's row is
-// locked, which keeps the ticket's own subscriptions and all of its lanes as they are.
-func (o *Outbox) Enqueue(ctx context.Context, q *db.Tx, steps []Step) error {
+// locked, which keeps the ticket's own subscriptions and all of its lanes as they are. Who may have to be told is asked now where nobody did before (nil).
+func (o *Outbox) Enqueue(ctx context.Context, q *db.Tx, steps []Step, to *Audience) error {
 	last := steps[len(steps)-1].After
-	var followers []follower
-	err := q.All(ctx, &followers, `SELECT id, format, `+db.EffectiveState+` AS state FROM subscriptions WHERE tenant = ? AND ticket_id = ? AND `+db.Owed+`
-		ORDER BY created_at, id`, last.Tenant, last.ID)
-	if err != nil {
-		return db.Wrap("list subscriptions", err)
+	if to == nil {
+		var err error
+		if to, err = audience(ctx, q.All, last.Tenant, last.ID); err != nil {
+			return err
+		}
 	}
+	followers := to.followers
 	pending := map[string][]deliveryRow{}
 	render, done := o.renderContext(ctx, q, last)
 	for _, s := range steps {
@@ -93,7 +116,7 @@ func (o *Outbox) Enqueue(ctx context.Context, q *db.Tx, steps []Step) error {
 	if err := done(); err != nil {
 		return err
 	}
-	lasting, err := o.enqueueStream(ctx, q, steps, pending)
+	lasting, err := o.enqueueStream(ctx, q, steps, to.shapes, pending)
 	if err != nil || len(pending) == 0 {
 		return err
 	}

@@ -82,7 +82,7 @@ func addPublished(pending map[string][]deliveryRow, p notice.Published, where db
 }
 
 // enqueueStream adds the deliveries of a projection's steps to lasting subscriptions, and gives those that get any.
-func (o *Outbox) enqueueStream(ctx context.Context, q *db.Tx, steps []Step, pending map[string][]deliveryRow) (list []follower, err error) {
+func (o *Outbox) enqueueStream(ctx context.Context, q *db.Tx, steps []Step, shapes []shape, pending map[string][]deliveryRow) (list []follower, err error) {
 	var events []notice.Published
 	var positions []db.LanePosition
 	for _, s := range steps {
@@ -94,7 +94,7 @@ func (o *Outbox) enqueueStream(ctx context.Context, q *db.Tx, steps []Step, pend
 	if len(events) == 0 {
 		return nil, nil
 	}
-	followers, err := o.followers(ctx, q, steps[0].After.Tenant, events)
+	followers, err := o.followersBy(ctx, q, steps[0].After.Tenant, shapes, events)
 	if err != nil {
 		return nil, err
 	}
@@ -124,11 +124,15 @@ func requestOf(t ticket.Ticket, e ticket.Event) string {
 // how many those are and on how many shapes of filters the tenant uses, not on how many subscriptions there are.
 func (o *Outbox) followers(ctx context.Context, q *db.Tx, tenant string, events []notice.Published) ([][]follower, error) {
 	var shapes []shape
-	err := q.All(ctx, &shapes, ShapesQuery, tenant, tenant)
-	out := make([][]follower, len(events))
-	if err != nil || len(shapes) == 0 {
-		return out, db.Wrap("list shapes of filters", err)
+	if err := q.All(ctx, &shapes, ShapesQuery, tenant, tenant); err != nil {
+		return nil, db.Wrap("list shapes of filters", err)
 	}
+	return o.followersBy(ctx, q, tenant, shapes, events)
+}
+
+// followersBy is followers for whoever knows the shapes of the tenant's filters.
+func (o *Outbox) followersBy(ctx context.Context, q *db.Tx, tenant string, shapes []shape, events []notice.Published) ([][]follower, error) {
+	out := make([][]follower, len(events))
 	asking := map[string][]int{} // selector -> the events that give it
 	var selectors []string
 	for i, p := range events {
@@ -147,7 +151,7 @@ func (o *Outbox) followers(ctx context.Context, q *db.Tx, tenant string, events 
 		return out, nil
 	}
 	var found []follower
-	err = q.AllIn(ctx, &found, FollowersQuery, tenant, selectors)
+	err := q.AllIn(ctx, &found, FollowersQuery, tenant, selectors)
 	for _, f := range found {
 		for _, i := range asking[f.Selector] {
 			out[i] = append(out[i], f)

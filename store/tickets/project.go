@@ -44,6 +44,10 @@ func (p *Projections) ProjectIn(ctx context.Context, q *db.Tx, id ticket.Identit
 	if len(events) == 0 {
 		return nil
 	}
+	audience, err := p.outbox.Audience(ctx, q, id.Tenant, id.ID)
+	if err != nil {
+		return err
+	}
 	t, known, err := q.LockTicket(ctx, id.ID)
 	if err != nil {
 		return err
@@ -51,7 +55,7 @@ func (p *Projections) ProjectIn(ctx context.Context, q *db.Tx, id ticket.Identit
 	if err := p.fits(ctx, q, t, known, id, events); err != nil {
 		return fmt.Errorf("ticket %s: %w", id.Number, err)
 	}
-	return p.add(ctx, q, t, known, id, events)
+	return p.add(ctx, q, t, known, id, events, audience)
 }
 
 // fits tells why events cannot be those of a ticket.
@@ -110,7 +114,7 @@ func storedEvents(ctx context.Context, q *db.Tx, id, from, to int64) (map[int64]
 }
 
 // add adds the events that a locked ticket does not have, which fit.
-func (p *Projections) add(ctx context.Context, q *db.Tx, t db.LockedTicket, known bool, id ticket.Identity, events []ticket.Event) error {
+func (p *Projections) add(ctx context.Context, q *db.Tx, t db.LockedTicket, known bool, id ticket.Identity, events []ticket.Event, audience *outbox.Audience) error {
 	tip := t.Chain
 	steps, err := follow(t.Ticket, events)
 	if err != nil || len(steps) == 0 {
@@ -154,7 +158,10 @@ func (p *Projections) add(ctx context.Context, q *db.Tx, t db.LockedTicket, know
 	if err := p.updateProjections(ctx, q, steps); err != nil {
 		return fmt.Errorf("ticket %s: %w", id.Number, err)
 	}
-	if err := p.outbox.Enqueue(ctx, q, steps); err != nil {
+	if o := steps[0].Event.After.Opening; o != nil && o.Callback != nil {
+		audience = nil // there is a subscription since it was asked
+	}
+	if err := p.outbox.Enqueue(ctx, q, steps, audience); err != nil {
 		return fmt.Errorf("ticket %s: %w", id.Number, err)
 	}
 	return nil
