@@ -35,6 +35,7 @@ func (b *bench) everything(ctx context.Context) map[string]error {
 	_, errs["expired"] = b.ledger.Expired(ctx, 1)
 	_, errs["happened"] = b.ledger.Happened(ctx, op.ID)
 	_, errs["tickets"] = b.Tickets(ctx, "a", ticket.Filter{})
+	_, errs["ticket"] = b.Record(ctx, "a", s.ticket.Number)
 	_, errs["relations"] = b.Relations(ctx, ticket.Ticket{})
 	_, errs["messages"] = b.Messages(ctx, 1, 0, 1)
 	if _, err := b.Message(ctx, 1, "m"); !ticket.Is(err, ticket.NotFound) {

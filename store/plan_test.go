@@ -229,6 +229,7 @@ func exercise(t *testing.T, b *bench) {
 	}
 	for _, key := range []string{"IM77", "10000000-0000-4000-8000-000000000001"} {
 		_, _ = b.Ticket(t.Context(), "a", key)
+		_, _ = b.Record(t.Context(), "a", key)
 	}
 	op, prepare := b.opening(fmt.Sprint("key", b.n))
 	op.Series = ticket.SeriesREQ

@@ -6,6 +6,13 @@ import (
 	"signalbox/flow"
 )
 
+// Record is a ticket as it is shown by itself, with what the read model keeps beside it.
+type Record struct {
+	Ticket
+	Relations []Relation // with their contents, in the order in which the types were first added
+	Rating    Rating     // without stars: it has none
+}
+
 // MessageRecord is a message as the read model keeps it.
 type MessageRecord struct {
 	Message

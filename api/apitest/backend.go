@@ -148,6 +148,11 @@ func (b *Backend) Ticket(ctx context.Context, tenant, key string) (ticket.Ticket
 	return reading(b, func() (ticket.Ticket, error) { return b.Store.Ticket(ctx, tenant, key) })
 }
 
+// Record reads a ticket with what is kept beside it.
+func (b *Backend) Record(ctx context.Context, tenant, key string) (ticket.Record, error) {
+	return reading(b, func() (ticket.Record, error) { return b.Store.Record(ctx, tenant, key) })
+}
+
 // Tickets lists tickets.
 func (b *Backend) Tickets(ctx context.Context, tenant string, f ticket.Filter) (ticket.Page, error) {
 	return reading(b, func() (ticket.Page, error) { return b.Store.Tickets(ctx, tenant, f) })

@@ -32,19 +32,15 @@ func (h *Handler) relation(c *fiber.Ctx) error {
 	if err != nil {
 		return err
 	}
-	t, err := h.ticket(c)
+	r, err := h.record(c)
 	if err != nil {
 		return err
 	}
-	relations, err := h.Tickets.Relations(api.Context(c), t)
-	if err != nil {
-		return err
-	}
-	i := slices.IndexFunc(relations, func(r ticket.Relation) bool { return r.Type == kind })
+	i := slices.IndexFunc(r.Relations, func(r ticket.Relation) bool { return r.Type == kind })
 	if i < 0 {
 		return ticket.RefuseField(ticket.NotFound, "type", "the issue has no relation of this type")
 	}
-	return api.Respond(c, http.StatusOK, ticket.Relation{Type: kind, Content: api.List(relations[i].Content)})
+	return api.Respond(c, http.StatusOK, ticket.Relation{Type: kind, Content: api.List(r.Relations[i].Content)})
 }
 
 // relate replaces the whole content of one relation: that is how items are added and removed.

@@ -14,15 +14,13 @@ import (
 type Tickets interface {
 	// Ticket finds by number or UUID; NotFound when the tenant has no such ticket.
 	Ticket(ctx context.Context, tenant, key string) (ticket.Ticket, error)
+	// Record is Ticket with what is kept beside it.
+	Record(ctx context.Context, tenant, key string) (ticket.Record, error)
 	// Tickets lists newest first.
 	Tickets(ctx context.Context, tenant string, f ticket.Filter) (ticket.Page, error)
 	// Changes gives a page of the tenant's change feed, oldest first. A cursor is where the page before ended, or one of package ticket's. Gone: it names what
 	// is not there.
 	Changes(ctx context.Context, tenant, cursor string, limit int) (ticket.FeedPage, error)
-	// Relations gives all relations of a ticket, as it was read, in the order in which the types were first added.
-	Relations(ctx context.Context, t ticket.Ticket) ([]ticket.Relation, error)
-	// Ratings gives the ratings of those of the tickets that have one.
-	Ratings(ctx context.Context, tickets []int64) (map[int64]ticket.Rating, error)
 	// Messages gives a part of the conversation, oldest first: at most limit messages after the first so many.
 	Messages(ctx context.Context, ticketID int64, after, limit int) ([]ticket.MessageRecord, error)
 	// Message gives one message; NotFound.

@@ -112,19 +112,11 @@ func (h *Handler) open(c *fiber.Ctx, in opening) error {
 }
 
 func (h *Handler) read(c *fiber.Ctx) error {
-	t, err := h.ticket(c)
+	r, err := h.record(c)
 	if err != nil {
 		return err
 	}
-	relations, err := h.Tickets.Relations(api.Context(c), t)
-	if err != nil {
-		return err
-	}
-	ratings, err := h.Tickets.Ratings(api.Context(c), []int64{t.ID})
-	if err != nil {
-		return err
-	}
-	return api.Respond(c, http.StatusOK, viewOf(t, relations, ratings[t.ID]))
+	return api.Respond(c, http.StatusOK, viewOf(r))
 }
 
 func (h *Handler) setStatus(c *fiber.Ctx, in setting) error {
@@ -190,6 +182,15 @@ func (h *Handler) ticket(c *fiber.Ctx) (ticket.Ticket, error) {
 		return ticket.Ticket{}, err
 	}
 	return h.Tickets.Ticket(api.Context(c), api.Caller(c).Tenant, key)
+}
+
+// record is ticket with what is shown beside it.
+func (h *Handler) record(c *fiber.Ctx) (ticket.Record, error) {
+	key, err := ticketKey(c)
+	if err != nil {
+		return ticket.Record{}, err
+	}
+	return h.Tickets.Record(api.Context(c), api.Caller(c).Tenant, key)
 }
 
 var (

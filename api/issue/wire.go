@@ -91,8 +91,9 @@ type line struct {
 	summary
 }
 
-func viewOf(t ticket.Ticket, relations []ticket.Relation, rated ticket.Rating) view {
-	v := view{Origin: t.Origin, Title: t.Title, Description: t.Description, Tag: api.List(t.Tags), Relations: api.List(relations), summary: summaryOf(t),
+func viewOf(r ticket.Record) view {
+	t, rated := r.Ticket, r.Rating
+	v := view{Origin: t.Origin, Title: t.Title, Description: t.Description, Tag: api.List(t.Tags), Relations: api.List(r.Relations), summary: summaryOf(t),
 		ServiceVersion: t.Version, Opener: t.Opener, Fields: fieldsOf(t), Links: api.Each(t.Links, linkOf)}
 	if rated.Stars > 0 {
 		v.Rating = &rating{rated.Stars, rated.Operator, rated.Comments, rated.At.UTC()}

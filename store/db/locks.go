@@ -90,12 +90,17 @@ func DoubtOf(tickets string) string {
 
 // FindTicket reads columns of a tenant's ticket, by number or UUID, and locks its row.
 func (q *Tx) FindTicket(ctx context.Context, to any, how Lock, columns, tenant, key string) (bool, error) {
-	by := `number`
-	if id, err := uuid.Parse(key); err == nil {
-		by, key = `uuid`, id.String()
-	}
-	found, err := q.Find(ctx, to, q.Locking(`SELECT `+columns+` FROM tickets WHERE `+by+` = ? AND tenant = ?`, how), CleanText(key), tenant)
+	by, key := TicketKey(key)
+	found, err := q.Find(ctx, to, q.Locking(`SELECT `+columns+` FROM tickets WHERE `+by+` = ? AND tenant = ?`, how), key, tenant)
 	return found, Wrap("read a ticket", err)
+}
+
+// TicketKey gives the column that a ticket is found in by its number or UUID, and what stands there.
+func TicketKey(key string) (column, value string) {
+	if id, err := uuid.Parse(key); err == nil {
+		return `uuid`, id.String()
+	}
+	return `number`, CleanText(key)
 }
 
 // TicketHead is as much of a ticket as its alerts need.

@@ -1,7 +1,9 @@
 package tickets
 
 import (
+	"cmp"
 	"context"
+	"slices"
 	"time"
 
 	"signalbox/store/db"
@@ -45,6 +47,58 @@ func (p *Projections) LastOpened(ctx context.Context) (at time.Time, err error) 
 	return at, err
 }
 
+// recordRow is a part of a record: of the ticket, an item of a relation, or the rating.
+type recordRow struct {
+	Part string        `db:"part"`
+	N    int64         `db:"n"` // the place of an item, or stars
+	Name string        `db:"name"`
+	Text string        `db:"text"`
+	At   *db.Timestamp `db:"at"`
+}
+
+// Record reads a tenant's ticket by number or UUID with what is kept beside it, as of one moment and in one statement; NotFound when there is none.
+func (p *Projections) Record(ctx context.Context, tenant, key string) (r ticket.Record, err error) {
+	var rows []recordRow
+	err = p.db.Read(ctx, func(q *db.Tx) error {
+		by, key := db.TicketKey(key)
+		return q.All(ctx, &rows, `WITH one AS (SELECT id, state FROM tickets WHERE `+by+` = ? AND tenant = ?)
+			SELECT 'rating' AS part, stars AS n, operator AS name, comments AS text, at FROM one JOIN ratings ON ratings.ticket_id = one.id
+			UNION ALL SELECT 'relation', place, type, content, NULL FROM one JOIN relations ON relations.ticket_id = one.id
+			UNION ALL SELECT 'ticket', 0, '', state, NULL FROM one`, key, tenant)
+	})
+	if err != nil {
+		return r, db.Wrap("read a ticket", err)
+	}
+	slices.SortStableFunc(rows, func(a, b recordRow) int { return cmp.Compare(a.N, b.N) })
+	found, contents := false, map[string][]string{}
+	for _, row := range rows {
+		switch row.Part {
+		case "rating":
+			r.Rating = ticket.Rating{Stars: int(row.N), Operator: row.Name, Comments: row.Text, At: row.At.Time}
+		case "relation":
+			contents[row.Name] = append(contents[row.Name], row.Text)
+		case "ticket":
+			found = true
+			if r.Ticket, err = db.DecodeTicket(row.Text); err != nil {
+				return r, err
+			}
+		}
+	}
+	if !found {
+		return r, errNoTicket
+	}
+	r.Rating.ID, r.Relations = r.ID, relationsOf(r.Ticket, contents)
+	return r, nil
+}
+
+// relationsOf gives the relations of a ticket with their contents.
+func relationsOf(t ticket.Ticket, contents map[string][]string) (list []ticket.Relation) {
+	for _, head := range t.Relations {
+		list = append(list, ticket.Relation{Type: head.Type, Content: nonNil(contents[head.Type])})
+	}
+	return list
+}
+
 // RelationRow is one item of a relation.
 type RelationRow struct {
 	Type    string `db:"type"`
@@ -62,9 +116,7 @@ func (p *Projections) Relations(ctx context.Context, t ticket.Ticket) (list []ti
 		for _, row := range rows {
 			contents[row.Type] = append(contents[row.Type], row.Content)
 		}
-		for _, head := range t.Relations {
-			list = append(list, ticket.Relation{Type: head.Type, Content: nonNil(contents[head.Type])})
-		}
+		list = relationsOf(t, contents)
 		return nil
 	})
 	return list, err
