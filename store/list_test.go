@@ -12,7 +12,6 @@ import (
 	"pgregory.net/rapid"
 
 	"signalbox/notice"
-	"signalbox/store/verify"
 	"signalbox/ticket"
 )
 
@@ -169,114 +168,6 @@ func TestEachFilterByItself(t *testing.T) {
 		require.Less(t, len(page.Items), 60)
 		for _, item := range page.Items {
 			require.Equal(t, "a", item.Tenant)
-		}
-	})
-}
-
-func TestWordsThatAreFound(t *testing.T) {
-	both(t, func(t *testing.T, b *bench) {
-		d := draft("Gate BLOCKED, Ärger am Tor: 海关清关延误")
-		d.Origin, d.Tags = "Customs-Office", []string{"Priority.One"}
-		d.Description = "the driver waits since 07:45 " + strings.Repeat("海", 1964) + " within beyond"
-		s := b.opened("a", d)
-		for _, words := range []string{"gate", "GATE blocked", "blocked gate", "ärger", "海关", "关清", "清关延误 gate", "误", "海", "customs office", "priority", "prior",
-			"blo", "tor 07", s.ticket.Number, s.ticket.Number[:10], "driver wai", "within", "gate  ", "关", "海 关", "office海关"} {
-			page, err := b.Tickets(t.Context(), "a", ticket.Filter{Terms: words})
-			require.NoError(t, err)
-			require.Len(t, page.Items, 1, words)
-			page, err = b.Tickets(t.Context(), "b", ticket.Filter{Terms: words})
-			require.NoError(t, err)
-			require.Empty(t, page.Items, words)
-		}
-		for _, words := range []string{"gates", "ate", "blocked nothing", "关海", "延海", "!!!", "beyond", "bl", "100", "gat blocked", "申"} {
-			page, err := b.Tickets(t.Context(), "a", ticket.Filter{Terms: words})
-			require.NoError(t, err)
-			require.Empty(t, page.Items, words)
-		}
-		all, err := b.Tickets(t.Context(), "a", ticket.Filter{Terms: " "})
-		require.NoError(t, err)
-		require.Len(t, all.Items, 1)
-
-		d = draft("many")
-		var text strings.Builder
-		for i := range 600 {
-			fmt.Fprintf(&text, "w%d ", i)
-		}
-		d.Description = text.String()
-		long := b.opened("a", d)
-		require.Equal(t, 256, b.count(fmt.Sprintf(`SELECT COUNT(*) FROM words WHERE ticket_id = %d`, long.ticket.ID)))
-		page, err := b.Tickets(t.Context(), "a", ticket.Filter{Terms: "many w1 w2 w3 w4 w5 w6 w7 w8 w100"})
-		require.NoError(t, err)
-		require.Len(t, page.Items, 1)
-		page, err = b.Tickets(t.Context(), "a", ticket.Filter{Terms: "many w1 w2 w3 w4 w5 w6 w7 w8x w100"})
-		require.NoError(t, err)
-		require.Empty(t, page.Items)
-	})
-}
-
-// Spellings that are the same word to whoever reads them find each other, whichever of them was written down.
-func TestSpellingsThatFold(t *testing.T) {
-	both(t, func(t *testing.T, b *bench) {
-		found := func(words string) int {
-			page, err := b.Tickets(t.Context(), "a", ticket.Filter{Terms: words})
-			require.NoError(t, err)
-			return len(page.Items)
-		}
-		for i, spellings := range [][]string{
-			{"ＩＭ１２３４", "im1234", "IM1234", "ｉｍ１２３４"},
-			{"oﬃce", "office", "OFFICE"},
-			{"Straße", "STRASSE", "strasse", "straße", "STRA\u1e9eE"},
-			{"Z\u00fcrich", "Zu\u0308rich", "ZU\u0308RICH", "z\u00fcrich"},
-			{"Καφές", "ΚΑΦΈΣ", "καφέσ"},
-			{"カタカナ", "ｶﾀｶﾅ"},
-			{"ガス", "ｶﾞｽ", "カ\u3099ス"},
-			{"한국", "\u1112\u1161\u11ab\u1100\u116e\u11a8"},
-			{"①②③", "123"},
-			{"㍿", "株式会社"},
-		} {
-			for _, written := range spellings {
-				b.opened("a", draft(fmt.Sprint("spelled", i, " ", written)))
-			}
-			for _, asked := range spellings {
-				require.Equal(t, len(spellings), found(fmt.Sprint("spelled", i, " ", asked)), "%q", asked)
-				require.Equal(t, len(spellings), found(fmt.Sprint(asked, " spelled", i)), "%q, not at the end", asked)
-			}
-		}
-		require.Zero(t, found("spelled3 zurich"), "an accent is a difference")
-	})
-}
-
-// What a version wrote that did not fold is found as well once migrate was there, and verify has nothing to say before or after.
-func TestWordsOfEarlierVersionsAreFolded(t *testing.T) {
-	both(t, func(t *testing.T, b *bench) {
-		var stories []*story
-		for range 101 { // more than one batch
-			stories = append(stories, b.opened("a", draft("die Straße")))
-		}
-		for _, s := range stories {
-			// As that version left it: the words in small letters alone.
-			_, err := b.raw().Exec(`DELETE FROM words WHERE tenant = 'a' AND term = $1 AND ticket_id = $2`, []byte("strasse"), s.ticket.ID)
-			require.NoError(t, err)
-			_, err = b.raw().Exec(`UPDATE tickets SET folded = false WHERE id = $1`, s.ticket.ID)
-			require.NoError(t, err)
-		}
-		found := func(words string) int {
-			page, err := b.Tickets(t.Context(), "a", ticket.Filter{Terms: words, Limit: 200})
-			require.NoError(t, err)
-			return len(page.Items)
-		}
-		sound := func() {
-			_, faults := b.verify(verify.Options{})
-			require.NotContains(t, fmt.Sprint(faults), "words")
-		}
-		sound()
-		require.Zero(t, found("STRASSE"))
-		for range 2 {
-			_, err := b.Migrate(t.Context())
-			require.NoError(t, err)
-			require.Equal(t, 101, found("STRASSE"))
-			require.Zero(t, b.count(`SELECT COUNT(*) FROM tickets WHERE NOT folded`))
-			sound()
 		}
 	})
 }

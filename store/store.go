@@ -70,7 +70,10 @@ func Open(ctx context.Context, dsn string, o Options) (*Store, error) {
 }
 
 // Close ends all connections and what Notifications listens with.
-func (s *Store) Close() error { return s.db.Close() }
+func (s *Store) Close() error {
+	s.End()
+	return s.db.Close()
+}
 
 // Migrate brings the schema to what this build needs, makes sure of the data keys, fills in what rows of earlier versions lack, and tells how many
 // migrations that took. Several processes may do so at once.
@@ -85,7 +88,7 @@ func (s *Store) Migrate(ctx context.Context) (applied int, err error) {
 		err = errors.Join(s.RespellAddresses(ctx), s.PlaceChanges(ctx))
 	}
 	if err == nil {
-		err = s.FoldWords(ctx)
+		err = s.Post(ctx)
 	}
 	return applied, err
 }

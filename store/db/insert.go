@@ -42,6 +42,13 @@ func (q *Tx) InsertMissing(ctx context.Context, into string, rows [][]any) error
 	})
 }
 
+// Upsert is Insert that does to a row which is there already what conflict says: "(columns) DO UPDATE SET …".
+func (q *Tx) Upsert(ctx context.Context, into string, rows [][]any, conflict string) error {
+	return q.insert(ctx, into, rows, func(ctx context.Context, statement string, args ...any) error {
+		return q.Later(ctx, statement+" ON CONFLICT "+conflict, args...)
+	})
+}
+
 // InsertReturning is Insert that goes on with rest after the rows, and gives the texts that this returns.
 func (q *Tx) InsertReturning(ctx context.Context, into string, rows [][]any, rest string) (list []string, err error) {
 	err = q.insert(ctx, into, rows, func(ctx context.Context, statement string, args ...any) error {

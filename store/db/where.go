@@ -70,24 +70,40 @@ func (w *Where) behind(cursor, columns, comparison string, at func(Cursor) []any
 // String gives the condition: all parts have to hold.
 func (w *Where) String() string { return strings.Join(w.parts, " AND ") }
 
+// With gives the condition with one part more, whose arguments come behind the others. The condition itself stays as it is.
+func (w *Where) With(part string) Where {
+	return Where{parts: append(slices.Clone(w.parts), part), args: w.args}
+}
+
 // Args gives its arguments, with more behind them.
 func (w *Where) Args(more ...any) []any { return slices.Concat(w.args, more) }
 
-// ReadPage reads a page of rows with a query whose last argument, not among args, is its limit. next is the cursor of the page behind it, which
-// end tells from its last row; empty: there is none. A limit of 0 is ticket.DefaultPage, one above ticket.MaxPage is that.
-func ReadPage[R any](ctx context.Context, q *Tx, limit int, query string, args []any, end func(R) Cursor) (rows []R, next string, err error) {
+// PageSize gives the size of a page that was asked for: 0 is ticket.DefaultPage, above ticket.MaxPage is that.
+func PageSize(limit int) int {
 	if limit <= 0 {
 		limit = ticket.DefaultPage
 	}
-	limit = min(limit, ticket.MaxPage)
+	return min(limit, ticket.MaxPage)
+}
+
+// ReadPage reads a page of rows with a query whose last argument, not among args, is its limit. next is the cursor of the page behind it, which
+// end tells from its last row; empty: there is none. The limit is as PageSize takes it.
+func ReadPage[R any](ctx context.Context, q *Tx, limit int, query string, args []any, end func(R) Cursor) (rows []R, next string, err error) {
+	limit = PageSize(limit)
 	if err := q.All(ctx, &rows, query, append(args, limit+1)...); err != nil {
 		return nil, "", err
 	}
+	rows, next = CutPage(rows, limit, end)
+	return rows, next, nil
+}
+
+// CutPage makes a page of rows that were read one further than it goes.
+func CutPage[R any](rows []R, limit int, end func(R) Cursor) (page []R, next string) {
 	if len(rows) > limit {
 		rows = rows[:limit]
 		next = end(rows[limit-1]).String()
 	}
-	return rows, next, nil
+	return rows, next
 }
 
 // Convert gives what each row stands for, in order, up to the first error.

@@ -1,4 +1,4 @@
-// Package tickets is the read model: what the events of tickets come to, for those who read. Its tables are tickets, events, messages, relations, ticket_tags, words, waiting, people,
+// Package tickets is the read model: what the events of tickets come to, for those who read. Its tables are tickets, events, messages, relations, ticket_tags, postings, unposted, waiting, people,
 // ratings and doubts; of these ratings and doubts alone are no projections.
 //
 // It promises that a ticket's row and the tables beside it are the fold of its events, whatever order processes project them in; that events which are there are

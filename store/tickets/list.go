@@ -13,9 +13,10 @@ import (
 // first without sorting.
 type listQuery struct {
 	db.Where
-	joins                 []string
-	joinArgs              []any
-	createdOrder, nothing bool
+	joins        []string
+	joinArgs     []any
+	createdOrder bool
+	behind       int64 // the id with which the page before ended
 }
 
 // join asks for a row of a table beside the ticket's; at most one row of it may match.
@@ -25,33 +26,7 @@ func (l *listQuery) join(table, condition string, args ...any) {
 	l.joinArgs = append(l.joinArgs, args...)
 }
 
-// maxJoins bounds the words of a search that the planner weighs against each other; the rest are looked up for each ticket that has these.
-const maxJoins = 4
-
-func (l *listQuery) search(tenant, text string) {
-	s := searchFor(text)
-	if l.nothing = s.none(); l.nothing {
-		return
-	}
-	// Longer words are rarer.
-	slices.SortStableFunc(s.terms, func(a, b string) int { return len(b) - len(a) })
-	n := min(len(s.terms), maxJoins)
-	for _, term := range s.terms[:n] {
-		l.join("words", "$.tenant = ? AND $.term = ?", tenant, []byte(term))
-	}
-	for _, term := range s.terms[n:] {
-		l.And(`(SELECT COUNT(*) FROM words w WHERE w.tenant = ? AND w.term = ? AND w.ticket_id = t.id) > 0`, tenant, []byte(term))
-	}
-	n = min(len(s.prefixes), maxJoins)
-	for _, prefix := range s.prefixes[:n] {
-		l.And(`t.id IN (SELECT w.ticket_id FROM words w WHERE w.tenant = ? AND w.term >= ? AND w.term < ?)`, tenant, []byte(prefix), prefixEnd(prefix))
-	}
-	for _, prefix := range s.prefixes[n:] {
-		l.And(`(SELECT COUNT(*) FROM words w WHERE w.tenant = ? AND w.term >= ? AND w.term < ? AND w.ticket_id = t.id) > 0`, tenant, []byte(prefix), prefixEnd(prefix))
-	}
-}
-
-// listQueryOf translates a filter.
+// listQueryOf translates a filter, but for the words; see search.
 func listQueryOf(tenant string, f ticket.Filter) (*listQuery, error) {
 	l := &listQuery{}
 	l.And("t.tenant = ?", tenant)
@@ -72,9 +47,6 @@ func listQueryOf(tenant string, f ticket.Filter) (*listQuery, error) {
 	}
 	if f.RelationType != "" {
 		l.join("relations", "$.tenant = ? AND $.type = ? AND $.content = ?", tenant, f.RelationType, f.RelationItem)
-	}
-	if strings.TrimSpace(f.Terms) != "" {
-		l.search(tenant, f.Terms)
 	}
 	l.times(f)
 	return l, l.after(f.Cursor)
@@ -107,18 +79,30 @@ func (l *listQuery) after(cursor string) error {
 	if l.createdOrder {
 		return l.After(cursor, "t.created_at, t.id", func(c db.Cursor) []any { return []any{db.At(c.At), c.N} })
 	}
-	return l.After(cursor, "t.id", func(c db.Cursor) []any { return []any{c.N} })
+	return l.After(cursor, "t.id", func(c db.Cursor) []any {
+		l.behind = c.N
+		return []any{c.N}
+	})
 }
 
-// ListQuery gives the query of a page of tickets, and its arguments but for the last, its limit; no query: the filter finds nothing. Its text
+// query gives the query of some columns, whose last argument is its limit, and its other arguments, with more of them before that.
+func (l *listQuery) query(columns string, more ...any) (string, []any) {
+	return "SELECT " + columns + " FROM tickets t " + strings.Join(l.joins, " ") + " WHERE " + l.String() + " ORDER BY " + l.order() + " LIMIT ?",
+		slices.Concat(l.joinArgs, l.Args(), more)
+}
+
+// listColumns are those of a listRow.
+const listColumns = "t.id, t.created_at, t.state"
+
+// ListQuery gives the query of a page of tickets, and its arguments but for the last, its limit. It does not look at the words of the filter. Its text
 // varies with the filter, so it is to be run with db.Once. Invalid: the filter's cursor.
 func ListQuery(tenant string, f ticket.Filter) (string, []any, error) {
 	l, err := listQueryOf(tenant, f)
-	if err != nil || l.nothing {
+	if err != nil {
 		return "", nil, err
 	}
-	return "SELECT t.id, t.created_at, t.state FROM tickets t " + strings.Join(l.joins, " ") + " WHERE " + l.String() + " ORDER BY " + l.order() + " LIMIT ?",
-		slices.Concat(l.joinArgs, l.Args()), nil
+	query, args := l.query(listColumns)
+	return query, args, nil
 }
 
 type listRow struct {
@@ -127,19 +111,25 @@ type listRow struct {
 	State     string       `db:"state"`
 }
 
+func (r listRow) cursor() db.Cursor { return db.Cursor{At: r.CreatedAt.Time, N: r.ID} }
+
 // Tickets lists a tenant's tickets, newest first. Pages neither repeat nor leave out a ticket that was there from the first page on and
 // matches the filter all the time, whatever is opened in between. A limit of 0 is ticket.DefaultPage, one above ticket.MaxPage is that.
 func (p *Projections) Tickets(ctx context.Context, tenant string, f ticket.Filter) (page ticket.Page, err error) {
-	query, args, err := ListQuery(tenant, f)
-	if err != nil || query == "" {
-		return page, err
-	}
-	err = p.db.Read(ctx, func(q *db.Tx) error {
-		rows, next, err := db.ReadPage(db.Once(ctx), q, f.Limit, query, args, func(r listRow) db.Cursor { return db.Cursor{At: r.CreatedAt.Time, N: r.ID} })
+	err = p.db.Read(ctx, func(q *db.Tx) (err error) {
+		var rows []listRow
+		if strings.TrimSpace(f.Terms) == "" {
+			var query string
+			var args []any
+			if query, args, err = ListQuery(tenant, f); err == nil {
+				rows, page.Next, err = db.ReadPage(db.Once(ctx), q, f.Limit, query, args, listRow.cursor)
+			}
+		} else if rows, err = findTickets(ctx, q, tenant, f, db.PageSize(f.Limit)+1); err == nil {
+			rows, page.Next = db.CutPage(rows, db.PageSize(f.Limit), listRow.cursor)
+		}
 		if err != nil {
 			return db.Wrap("list tickets", err)
 		}
-		page.Next = next
 		page.Items, err = db.Convert(rows, func(r listRow) (ticket.Ticket, error) { return db.DecodeTicket(r.State) })
 		return err
 	})

@@ -174,8 +174,8 @@ func (p *Projections) insertTicket(ctx context.Context, q *db.Tx, t ticket.Ticke
 	if err != nil {
 		return false, fmt.Errorf("write a ticket: %w", err)
 	}
-	n, err := q.Exec(ctx, `INSERT INTO tickets (id, tenant, number, uuid, open, phase, origin, service, assignee, created_at, updated_at, seq, state, chain, folded)
-		VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, true) ON CONFLICT DO NOTHING`,
+	n, err := q.Exec(ctx, `INSERT INTO tickets (id, tenant, number, uuid, open, phase, origin, service, assignee, created_at, updated_at, seq, state, chain, folded, posted)
+		VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, true, true) ON CONFLICT DO NOTHING`,
 		t.ID, t.Tenant, t.Number, t.UUID, t.Status.Open(), t.Phase(), t.Origin, t.Service, t.Assignee, db.At(t.CreatedAt), db.At(t.UpdatedAt), t.Seq,
 		string(state), tip)
 	return n == 1, db.Wrap("insert the row", err)

@@ -94,17 +94,14 @@ func (p *Projections) updateProjections(ctx context.Context, q *db.Tx, steps []o
 
 // insertOpening writes what only an opening brings: tags, words, and the address that is owed the ticket's notifications from the start.
 func (p *Projections) insertOpening(ctx context.Context, q *db.Tx, t ticket.Ticket, callback *ticket.Callback) error {
-	var tags, words [][]any
+	var tags [][]any
 	for _, tag := range t.Tags {
 		tags = append(tags, []any{t.Tenant, tag, t.ID})
-	}
-	for _, term := range Terms(t) {
-		words = append(words, []any{t.Tenant, []byte(term), t.ID})
 	}
 	if err := q.Insert(ctx, `ticket_tags (tenant, tag, ticket_id)`, tags); err != nil {
 		return err
 	}
-	if err := q.Insert(ctx, `words (tenant, term, ticket_id)`, words); err != nil {
+	if err := p.queueTerms(ctx, q, t); err != nil {
 		return err
 	}
 	if callback == nil {

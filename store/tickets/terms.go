@@ -2,7 +2,6 @@ package tickets
 
 import (
 	"slices"
-	"strings"
 	"unicode"
 
 	"golang.org/x/text/cases"
@@ -12,7 +11,7 @@ import (
 )
 
 const (
-	maxTerms       = 256   // of one ticket, in each spelling
+	maxTerms       = 256   // of one ticket
 	maxDescription = 2_000 // characters of a description that are searched
 	maxTerm        = 64    // characters of one term; longer words are found by their beginning
 	minPrefix      = 3     // characters from which the last word of a search may be the beginning of a longer one
@@ -79,28 +78,14 @@ func (r run) terms() []string {
 	return append(terms, string(r.text[len(r.text)-1:]))
 }
 
-// Terms gives the terms a ticket is found by: those of its folded spelling, and those by which processes of an earlier version look for it. Of each at
-// most maxTerms, the most telling parts first.
+// Terms gives the terms a ticket is found by, at most maxTerms, the most telling parts first.
 func Terms(t ticket.Ticket) []string {
-	terms := termsOf(t, fold)
-	for _, term := range EarlierTerms(t) {
-		if !slices.Contains(terms, term) {
-			terms = append(terms, term)
-		}
-	}
-	return terms
-}
-
-// EarlierTerms gives the terms that versions kept which did not fold.
-func EarlierTerms(t ticket.Ticket) []string { return termsOf(t, strings.ToLower) }
-
-func termsOf(t ticket.Ticket, spell func(string) string) []string {
 	description := []rune(t.Description)
 	description = description[:min(len(description), maxDescription)]
 	var terms []string
 	seen := map[string]bool{}
 	for _, text := range append(append([]string{t.Number, t.Title, t.Origin}, t.Tags...), string(description)) {
-		for _, run := range runsOf(spell(text)) {
+		for _, run := range runsOf(fold(text)) {
 			for _, term := range run.terms() {
 				if seen[term] {
 					continue

@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
+	"slices"
 	"strings"
 
 	"signalbox/store/chain"
@@ -29,11 +30,11 @@ type ticketRow struct {
 	Seq       int64         `db:"seq"`
 	State     string        `db:"state"`
 	Chain     string        `db:"chain"`
-	Folded    bool          `db:"folded"`
+	Posted    bool          `db:"posted"`
 	Doubt     string        `db:"doubt"`
 }
 
-var ticketColumns = `id, tenant, number, uuid, open, phase, origin, service, assignee, created_at, updated_at, ended_at, seq, state, chain, folded, ` +
+var ticketColumns = `id, tenant, number, uuid, open, phase, origin, service, assignee, created_at, updated_at, ended_at, seq, state, chain, posted, ` +
 	db.DoubtOf("tickets") + ` AS doubt`
 
 // inspection is what was seen of one ticket.
@@ -85,7 +86,12 @@ func (v *verification) inspect(ctx context.Context, q *db.Tx, id int64, hold boo
 	i.end(v.Keyring)
 	if len(i.faults) == 0 && !i.blind {
 		i.compare()
-		err = i.compareSides(ctx, q)
+		if err = i.compareSides(ctx, q); err == nil {
+			if hold {
+				v.block = nil // what was read before may be of before
+			}
+			v.block, err = i.compareWords(ctx, q, v.block)
+		}
 	}
 	if i.row.Doubt != "" {
 		i.fault("it is in doubt, until migrate reconcile has seen to it: %s", i.row.Doubt)
@@ -235,40 +241,58 @@ func (i *inspection) compareSides(ctx context.Context, q *db.Tx) error {
 	return nil
 }
 
-// compareLists holds tags, the words that the ticket is found by, and whom it asks to act.
+// compareLists holds tags, and whom it asks to act.
 func (i *inspection) compareLists(ctx context.Context, q *db.Tx) error {
-	words := tickets.Terms(i.opened)
-	if !i.row.Folded {
-		words = tickets.EarlierTerms(i.opened)
-	}
 	for _, side := range []struct {
 		table, column, fault string
 		want                 []string
 	}{
 		{"ticket_tags", "tag", "the tags that it is found by are not its own", i.opened.Tags},
-		{"words", "term", "the words that it is found by are not its own", words},
 		{"waiting", "person", "whom it is listed as waiting for is not whom it asks", i.state.WaitingFor()},
 	} {
 		var rows []struct {
 			Tenant string `db:"tenant"`
-			Value  []byte `db:"value"` // words are kept as bytes
+			Value  string `db:"value"`
 		}
 		if err := q.All(ctx, &rows, `SELECT tenant, `+side.column+` AS value FROM `+side.table+` WHERE ticket_id = ?`, i.row.ID); err != nil {
 			return db.Wrap("list "+side.table, err)
 		}
-		want := map[string]bool{}
-		for _, value := range side.want {
-			want[value] = true
+		strange := false
+		have := make([]string, len(rows))
+		for n, r := range rows {
+			have[n], strange = r.Value, strange || r.Tenant != i.state.Tenant
 		}
-		same := len(rows) == len(want)
-		for _, r := range rows {
-			same = same && r.Tenant == i.state.Tenant && want[string(r.Value)]
-		}
-		if !same {
+		if strange || !sameSet(have, side.want) {
 			i.fault("%s", side.fault)
 		}
 	}
 	return nil
+}
+
+// sameSet reports whether two lists have the same texts in them.
+func sameSet(a, b []string) bool { return slices.Equal(db.Distinct(a), db.Distinct(b)) }
+
+// compareWords holds the words that the ticket is found by. block is that of the ticket before, which may be this one's too; nil: it is read.
+func (i *inspection) compareWords(ctx context.Context, q *db.Tx, block *tickets.Block) (*tickets.Block, error) {
+	if !i.row.Posted { // it is found where the version before looks, until it is posted
+		return block, nil
+	}
+	have, err := tickets.Waiting(ctx, q, i.state.Tenant, i.row.ID)
+	if err != nil {
+		return nil, err
+	}
+	if len(have) == 0 {
+		if !block.Of(i.state.Tenant, i.row.ID) {
+			if block, err = tickets.ReadBlock(ctx, q, i.state.Tenant, i.row.ID); err != nil {
+				return nil, err
+			}
+		}
+		have = block.Terms(i.row.ID)
+	}
+	if !sameSet(have, tickets.Terms(i.opened)) {
+		i.fault("the words that it is found by are not its own")
+	}
+	return block, nil
 }
 
 // comparePeople holds who has which part. The place of an approver is not compared: it depends on how many events were projected at once.

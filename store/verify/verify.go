@@ -7,6 +7,7 @@ import (
 
 	"signalbox/store/chain"
 	"signalbox/store/db"
+	"signalbox/store/tickets"
 	"signalbox/store/vault"
 	"signalbox/ticket"
 )
@@ -44,7 +45,7 @@ const verifyAtOnce = 500
 // something else than its timeline, and of each ticket that is missing altogether; the last with all tickets in sight alone. It may run beside
 // everything else, and takes the same memory however many rows there are. NotFound: there is no such ticket.
 //
-// Of a ticket's row it compares every column, and of the tables beside it messages, relations, ticket_tags, words, waiting and people, but for the
+// Of a ticket's row it compares every column, and of the tables beside it messages, relations, ticket_tags, postings, waiting and people, but for the
 // place of an approver, which depends on how many events were projected at once. Of a ticket with rows from before the chain it does not compare
 // ended_at and people, which earlier versions did not keep. It does not look at what no event tells: ratings, subscriptions and what they are owed,
 // operations, services and apps.
@@ -70,6 +71,7 @@ type verification struct {
 	options Options
 	report  func(Fault)
 	sum     Result
+	block   *tickets.Block // of the words of the ticket that was looked at last
 }
 
 func (v *verification) found(f Fault) {
