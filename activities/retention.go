@@ -68,38 +68,43 @@ type Pruned struct {
 	More          bool  `json:"more,omitempty"` // there was not enough time for all
 }
 
-// Prune deletes what was kept long enough, a little at a time, so that nobody waits for it. It may be repeated.
+// kept is what is deleted some time after it is over.
+type kept struct {
+	what  string
+	n     *int64 // of it were deleted
+	keep  time.Duration
+	prune func(ctx context.Context, before time.Time, limit int) (int64, error)
+}
+
+// Prune deletes what was kept long enough, a little at a time and of each kind by turns, so that nobody waits for it, and no kind for the end of
+// another that there is not time enough for. It may be repeated.
 func (k *Retention) Prune(ctx context.Context) (sum Pruned, err error) {
 	began := k.Now()
-	prune := func(n *int64, keep time.Duration, f func(context.Context, time.Time, int) (int64, error)) error {
-		for k.Now().Sub(began) < PruneTime {
+	kinds := []kept{
+		{"deliveries", &sum.Deliveries, k.Deliveries, k.Reader.PruneDeliveries},
+		{"subscriptions", &sum.Subscriptions, k.Deliveries, k.Reader.PruneSubscriptions},
+		{"the stream", &sum.Events, k.Deliveries, k.Reader.PruneStream},
+		{"operations", &sum.Operations, max(k.Operations, MinOperations), k.Reader.PruneOperations},
+		{"the audit", &sum.Audit, max(k.Audit, k.Operations, MinOperations), k.Reader.PruneAudit},
+		{"directories", &sum.Directory, max(k.Audit, k.Operations, MinOperations), k.Reader.PruneDirectory},
+	}
+	for len(kinds) > 0 && !sum.More {
+		var left []kept
+		for _, kind := range kinds {
+			if sum.More = k.Now().Sub(began) >= PruneTime; sum.More {
+				break
+			}
 			activity.RecordHeartbeat(ctx)
-			gone, err := f(ctx, began.Add(-keep), pruneAtOnce)
-			*n += gone
-			if err != nil || gone < pruneAtOnce {
-				return err
+			gone, err := kind.prune(ctx, began.Add(-kind.keep), pruneAtOnce)
+			*kind.n += gone
+			switch {
+			case err != nil:
+				return sum, fmt.Errorf("prune %s: %w", kind.what, err)
+			case gone == pruneAtOnce:
+				left = append(left, kind)
 			}
 		}
-		sum.More = true
-		return nil
-	}
-	if err := prune(&sum.Deliveries, k.Deliveries, k.Reader.PruneDeliveries); err != nil {
-		return sum, fmt.Errorf("prune deliveries: %w", err)
-	}
-	if err := prune(&sum.Subscriptions, k.Deliveries, k.Reader.PruneSubscriptions); err != nil {
-		return sum, fmt.Errorf("prune subscriptions: %w", err)
-	}
-	if err := prune(&sum.Events, k.Deliveries, k.Reader.PruneStream); err != nil {
-		return sum, fmt.Errorf("prune the stream: %w", err)
-	}
-	if err := prune(&sum.Operations, max(k.Operations, MinOperations), k.Reader.PruneOperations); err != nil {
-		return sum, fmt.Errorf("prune operations: %w", err)
-	}
-	if err := prune(&sum.Audit, max(k.Audit, k.Operations, MinOperations), k.Reader.PruneAudit); err != nil {
-		return sum, fmt.Errorf("prune the audit: %w", err)
-	}
-	if err := prune(&sum.Directory, max(k.Audit, k.Operations, MinOperations), k.Reader.PruneDirectory); err != nil {
-		return sum, fmt.Errorf("prune directories: %w", err)
+		kinds = left
 	}
 	cmp.Or(k.Log, slog.Default()).Info("records.pruned", "deliveries", sum.Deliveries, "subscriptions", sum.Subscriptions, "events", sum.Events, "operations", sum.Operations, "audit", sum.Audit, "directory", sum.Directory, "more", sum.More)
 	return sum, nil

@@ -108,12 +108,13 @@ func TestWhatWasKeptLongEnoughIsDeletedALittleAtATime(t *testing.T) {
 	require.NoError(t, err)
 	require.Equal(t, now.Add(-24*time.Hour), r.beforeOps, "keys are remembered for a day, whatever the setting")
 
-	r = &records{deliveries: 1 << 40, operations: 10}
+	r = &records{deliveries: 1 << 40, operations: 1_200}
 	r.took = func() { now = now.Add(time.Minute) }
 	out, err = prune(t, r, still, 168*time.Hour)
 	require.NoError(t, err)
 	require.True(t, out.More, "there is an end to one run")
 	require.Less(t, out.Deliveries, int64(20_000))
+	require.EqualValues(t, 1_200, out.Operations, "which is not spent on one kind alone")
 
 	_, err = prune(t, &records{deliveries: 7, err: errors.New("down")}, still, 168*time.Hour)
 	require.ErrorContains(t, err, "down")

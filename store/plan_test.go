@@ -44,17 +44,17 @@ var crowds = postgrestest.Template{Fill: func(dsn string) error {
 	if err != nil {
 		return errors.Join(err, s.Close())
 	}
-	return errors.Join(crowd(db), db.Close(), s.Close())
+	return errors.Join(crowd(db, crowdSize), db.Close(), s.Close())
 }}
 
-// crowd fills the tables as a house in its second year would have them: many tickets, most of them of one service and closed, in two
+// crowd fills the tables, with so many rows in each that is large, as a house in its second year would have them: many tickets, most of them of one service and closed, in two
 // tenants; names that are rare and names that are everywhere.
-func crowd(db *sql.DB) error {
+func crowd(db *sql.DB, size int) error {
 	ticketState, err := json.Marshal(ticket.Ticket{Title: strings.Repeat("x", 300)})
 	if err != nil {
 		return err
 	}
-	n, at := fmt.Sprintf("generate_series(1, %d) i", crowdSize), "timestamptz '2026-01-01' + i * interval '1 minute'"
+	n, at := fmt.Sprintf("generate_series(1, %d) i", size), "timestamptz '2026-01-01' + i * interval '1 minute'"
 	db.SetMaxOpenConns(1) // a setting is one connection's
 	// Indexes are made when the rows are there, which takes a third of the time. Those of constraints stay.
 	var drop, create string
@@ -83,7 +83,7 @@ func crowd(db *sql.DB) error {
 		`INSERT INTO subscriptions SELECT 'sub-' || i, CASE WHEN i % 4 = 0 THEN 'b' ELSE 'a' END, i, 'https://example.com', 'issue', 'minutely', '', CASE WHEN i % 3 = 0 THEN 'dropped' ELSE 'active' END,
 			'', ` + at + `, NULL, NULL FROM ` + n,
 		`INSERT INTO deliveries SELECT 'msg_' || i || '-' || seq, 'a', 'sub-' || i, i, i % 16, ` + at + `, seq, 'relations', '{}',
-			CASE WHEN i % 100 = 0 THEN 'pending' WHEN i % 100 = 1 THEN 'parked' ELSE 'sent' END, 1, NULL, NULL, ` + at + `, NULL FROM ` + n + `, generate_series(2, 4) seq`,
+			CASE WHEN i % 100 = 0 THEN 'pending' WHEN i % 100 = 1 THEN 'parked' ELSE 'sent' END, 1, NULL, NULL, ` + at + `, CASE WHEN i % 100 > 1 THEN ` + at + ` END FROM ` + n + `, generate_series(2, 4) seq`,
 		`INSERT INTO lanes (ticket_id, subscription_id, parked_at) SELECT i, 'sub-' || i, ` + at + ` FROM ` + n,
 		`INSERT INTO attempts SELECT 'msg_' || i || '-' || 2, 1, ` + at + `, ` + at + `, 200, '', '', '', true FROM ` + n,
 		`INSERT INTO alerts SELECT 'alert-' || i || '-' || n, 'a', i, 5, n, ` + at + `, 'delivery_failed', 'sub-' || i, 'msg_' || i || '-2', 'example.com', 'timeout' FROM ` + n + `, generate_series(1, 2) n`,
@@ -94,7 +94,7 @@ func crowd(db *sql.DB) error {
 		`INSERT INTO ratings SELECT i, 5, 'x', '', now() FROM ` + n,
 		`INSERT INTO unopened SELECT -i, false, ` + at + `, '' FROM ` + n,
 		`INSERT INTO counters SELECT 'REQ' || i, i FROM ` + n,
-		`UPDATE counters SET value = ` + fmt.Sprint(crowdSize) + `, seal = '' WHERE name = 'tickets'`,
+		`UPDATE counters SET value = ` + fmt.Sprint(size) + `, seal = '' WHERE name = 'tickets'`,
 		`INSERT INTO stream SELECT 'event' || i, 'a', 'demo', 'r', 'a', 'b', 'c', 'd', 'key' || i, '[]', ` + at + ` FROM ` + n,
 		`INSERT INTO stream_lanes SELECT -i, 1, ` + at + ` FROM ` + n,
 		`INSERT INTO subscriptions (id, tenant, ticket_id, url, format, profile, secret, state, reason, created_at, shape, selector) SELECT 'lasting-' || i, CASE WHEN i % 50 = 0 THEN 'a' ELSE 'b' END, 0,

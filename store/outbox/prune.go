@@ -8,7 +8,7 @@ import (
 )
 
 // PruneDeliveries deletes up to limit deliveries, with their attempts, that have been over since before that time: arrived, failed, held or
-// cancelled. Redeliveries that ended before then go too. What waits to be sent stays, however old.
+// cancelled. Redeliveries that ended before then go too, as many at most. What waits to be sent stays, however old.
 func (o *Outbox) PruneDeliveries(ctx context.Context, before time.Time, limit int) (pruned int64, err error) {
 	err = o.db.Write(ctx, func(ctx context.Context, q *db.Tx) error {
 		var ids []string
@@ -17,7 +17,8 @@ func (o *Outbox) PruneDeliveries(ctx context.Context, before time.Time, limit in
 		if err := q.All(ctx, &ids, q.Locking(over, db.SkipLocked), db.At(before), limit); err != nil {
 			return db.Wrap("list old deliveries", err)
 		}
-		if _, err := q.Exec(ctx, `DELETE FROM redeliveries WHERE ended_at < ? AND ended_at IS NOT NULL`, db.At(before)); err != nil {
+		if _, err := q.Exec(ctx, `DELETE FROM redeliveries WHERE id IN (SELECT id FROM redeliveries WHERE ended_at < ? AND ended_at IS NOT NULL ORDER BY ended_at LIMIT ?)`,
+			db.At(before), limit); err != nil {
 			return db.Wrap("delete old redeliveries", err)
 		}
 		if len(ids) == 0 {
