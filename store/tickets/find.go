@@ -28,7 +28,7 @@ type search struct {
 	need     int  // rows
 
 	byWords  []listRow
-	ids      []int64 // of those with the words, in an order of time: they are all read first
+	ids      []int64 // of those with the words, where they are looked up in the end: in an order of time all of them, and where nothing else is asked for as many as are needed
 	byFilter []int64 // with the words
 	end      string  // where the reading by the filter stands, as a cursor
 }
@@ -87,15 +87,13 @@ func (s *search) goByWords(ctx context.Context, look int) (rows []listRow, over 
 			return nil, false, err
 		}
 		seen += len(ids)
-		if s.createdOrder {
-			s.ids = append(s.ids, ids...)
+		if s.createdOrder || !s.filtered { // looked up at once, in the end
+			if s.ids = append(s.ids, ids...); !s.filtered && len(s.ids) >= s.need {
+				s.ids, over = s.ids[:s.need], true
+			}
 			continue
 		}
-		chunk := lookChunk
-		if !s.filtered {
-			chunk = s.need
-		}
-		for some := range slices.Chunk(ids, chunk) {
+		for some := range slices.Chunk(ids, lookChunk) {
 			rows, err := s.lookUp(ctx, some, s.need-len(s.byWords))
 			if err != nil {
 				return nil, false, err
@@ -105,7 +103,7 @@ func (s *search) goByWords(ctx context.Context, look int) (rows []listRow, over 
 			}
 		}
 	}
-	if over && s.createdOrder {
+	if over && (s.createdOrder || !s.filtered) {
 		s.byWords, err = s.lookUp(ctx, s.ids, s.need)
 	}
 	return s.byWords, over, err
@@ -157,7 +155,10 @@ func (s *search) lookUp(ctx context.Context, ids []int64, limit int) (rows []lis
 	l := *s.listQuery
 	l.Where = l.With("t.id IN (?)")
 	query, args := l.query(listColumns, ids, limit)
-	return rows, s.q.AllIn(db.Once(ctx), &rows, query, args...)
+	if s.filtered { // the text is another for each filter
+		ctx = db.Once(ctx)
+	}
+	return rows, s.q.AllIn(ctx, &rows, query, args...)
 }
 
 // merge gives the first rows of two lists, in the list's order. A ticket may be in both.

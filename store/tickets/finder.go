@@ -184,6 +184,7 @@ func (f *finder) look(ctx context.Context) error {
 			f.ahead = append(f.ahead, block)
 		}
 	}
+	f.size = max(f.size, maxBlocks/2) // what is not common is in many blocks, a few tickets in each
 	slices.SortFunc(f.ahead, func(a, b int64) int { return cmp.Compare(b, a) })
 	f.ahead = slices.Compact(f.ahead)
 	f.next = low - 1
