@@ -52,6 +52,7 @@ var parts = []part{
 	{"opens", (*bench).opens},
 	{"read", (*bench).read},
 	{"deliveries", (*bench).deliveries},
+	{"lists", (*bench).lists},
 	{"asleep", (*bench).asleep},
 }
 
@@ -59,10 +60,11 @@ var parts = []part{
 type bench struct {
 	testing.TB
 	*machine
-	rounds int
-	length time.Duration
-	smoke  bool
-	rows   []row
+	rounds  int
+	length  time.Duration
+	smoke   bool
+	rows    []row
+	details []string // lines of the report that are too many for the table
 }
 
 // TestBench measures. It fails only where something does not work: what is slow is for a reader of the report to judge.

@@ -103,6 +103,9 @@ func (b *bench) report(took time.Duration) string {
 			w("%s", text)
 		}
 	}
+	for _, line := range b.details {
+		w("%s", line)
+	}
 	var spins, syncs []float64
 	for _, r := range b.rows {
 		spins = append(spins, r.figures(func(x rounds) float64 { return x.spin.Seconds() })...)
