@@ -23,8 +23,14 @@ func (p *Process) choosable(n, at *node) bool {
 	return at != n && (at.Type == Task || at.Type == Approval) && n.came[at] && n.scope.within(at.scope)
 }
 
-// chosen checks where somebody who rejects has the ticket go.
-func (r *run) chosen(n *node, a Act) error {
+// chosen checks where somebody who rejects has the ticket go. Who says yes chooses nothing.
+func (r *run) chosen(n *node, a Act, pass bool) error {
+	if pass {
+		if a.To != "" {
+			return refuse(Invalid, "to", "is where a no leads: a yes goes on")
+		}
+		return nil
+	}
 	if n.Reject.Then != GoChoose {
 		if a.To != "" {
 			return refuse(Invalid, "to", "%q says itself where a rejection leads", n.Name)

@@ -8,8 +8,8 @@ import (
 func (r *run) complete(n *node, s *NodeState, a Act) error {
 	pass := n.Action != Confirm || a.Pass
 	values, err := r.filled(n, a, pass)
-	if err == nil && !pass {
-		err = r.chosen(n, a)
+	if err == nil {
+		err = r.chosen(n, a, pass)
 	}
 	if err != nil {
 		return err
@@ -60,8 +60,8 @@ func (r *run) vote(n *node, s *NodeState, a Act) error {
 		v.Who, v.By = a.OnBehalf, a.Actor
 	}
 	values, err := r.filled(n, a, v.Pass)
-	if err == nil && !v.Pass {
-		v.To, err = a.To, r.chosen(n, a)
+	if err == nil {
+		v.To, err = a.To, r.chosen(n, a, v.Pass)
 	}
 	if err != nil {
 		return err
