@@ -19,6 +19,7 @@ var memberTypes = map[string][]NodeType{
 	"terminable": {Task, Approval},
 	"reject":     {Task, Approval},
 	"deadline":   {Task, Approval},
+	"calendar":   {Task, Approval, Wait},
 	"rule":       {Approval},
 	"n":          {Approval},
 	"percent":    {Approval},
@@ -69,6 +70,7 @@ func (b *builder) members(n *node) {
 	if slices.Contains(memberTypes["fields"], n.Type) {
 		b.fields(at("fields"), n.Fields)
 	}
+	b.calendarNamed(n, at("calendar"))
 	switch n.Type {
 	case Task:
 		b.task(n, at)
@@ -210,12 +212,12 @@ func (b *builder) deadline(n *node, at string) {
 	}
 	for i, s := range n.Deadline {
 		path := fmt.Sprintf("%s[%d]", at, i)
-		after, err := ParseDuration(s.After)
-		switch {
-		case err != nil:
-			b.add(path+".after", "%s", err)
-		case i > 0 && len(n.stages) == i && after <= n.stages[i-1].after:
+		after := b.length(path+".after", s.After, b.calendarOf(path+".calendar", s.Calendar, n.Calendar))
+		if i > 0 && len(n.stages) == i && after.by == n.stages[i-1].after.by && after.d > 0 && after.d <= n.stages[i-1].after.d {
 			b.add(path+".after", "must be later than the stage before it")
+		}
+		if s.Calendar != "" && !working(s.After) {
+			b.add(path+".calendar", "is only for working time, such as after: 8 working hours")
 		}
 		n.stages = append(n.stages, stage{s, after})
 		if s.Do == "" {
@@ -262,11 +264,7 @@ func (b *builder) wait(n *node, at func(string) string) {
 	case (n.For == "") == (n.Until == ""):
 		b.add(n.path, "a wait needs either for or until")
 	case n.For != "":
-		pause, err := ParseDuration(n.For)
-		if err != nil {
-			b.add(at("for"), "%s", err)
-		}
-		n.pause = pause
+		n.pause = b.length(at("for"), n.For, b.calendarOf(at("calendar"), "", n.Calendar))
 	}
 }
 

@@ -32,7 +32,8 @@ func TestEveryFaultIsNamedWithItsPlace(t *testing.T) {
 			if strings.HasPrefix(text, "- {") {
 				text = "{key: k, name: K, nodes: [\n" + inline(text) + "]}\n"
 			}
-			def, faults := Parse([]byte(text))
+			reading := Read([]byte(text))
+			def, faults := reading.Check(calendarsFor(reading.CalendarsNamed()))
 			if os.Getenv("SIGNALBOX_WRITE") != "" {
 				for _, line := range append([]string{"# " + title}, source...) {
 					written.WriteString(line + "\n")

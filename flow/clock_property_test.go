@@ -64,9 +64,9 @@ func TestDeadlinesCountWorkingTime(t *testing.T) {
 			s, _ = pos.Find(node)
 			switch c.runs = true; {
 			case n.Type == Wait:
-				c.working = n.pause
+				c.working = n.pause.d
 			case s.Stage < len(n.stages):
-				c.working = n.stages[s.Stage].after
+				c.working = n.stages[s.Stage].after.d
 			default:
 				c.runs = false
 			}
@@ -107,7 +107,7 @@ func TestDeadlinesCountWorkingTime(t *testing.T) {
 			case 2: // to a version with other deadlines, by the rules of the day
 				migrated++
 				target := anyClock(t)
-				moved, reasons := Migrate(p, target, pos, nil, env.Rules, RulesNow)
+				moved, reasons := Migrate(p, target, pos, nil, env.Rules, RulesNow, env.Now)
 				require.Empty(t, reasons)
 				if env.Rules < RulesWeighed {
 					for _, c := range known {
@@ -142,7 +142,7 @@ func TestDeadlinesCountWorkingTime(t *testing.T) {
 				for timers := Due(pos); len(timers) > 0 && !timers[0].At.After(env.Now); timers = Due(pos) {
 					fired++
 					f := timers[0]
-					do(Fired{f.Node, f.Round, f.Stage})
+					do(f.Fired())
 					if f.Kind == TimerWait {
 						delete(known, f.Node)
 						enter("x")

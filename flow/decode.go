@@ -11,10 +11,13 @@ import (
 	"reflect"
 	"slices"
 	"strings"
+	"time"
 	"unicode/utf8"
 
 	"github.com/shopspring/decimal"
 	"go.yaml.in/yaml/v3"
+
+	"signalbox/calendar"
 )
 
 // MaxSource is the largest definition that Parse takes, in bytes.
@@ -26,17 +29,79 @@ const maxDepth = 30
 // Parse reads a definition written in YAML or JSON and checks it. The faults are those of the text itself (also members that no definition
 // has: a misspelt member must not be passed over in silence), those that Check finds, headers of requests that no node may set (see Reserved), lists
 // that name nobody and loops of calls, each with line and column. With faults, what could be read is returned as well.
-func Parse(text []byte) (Definition, Faults) {
-	var def Definition
+func Parse(text []byte) (Definition, Faults) { return Read(text).Check(nil) }
+
+// Reading is a definition that was read from its text. The calendars that it names have to be looked up before it is checked.
+type Reading struct {
+	decoder  decoder
+	def      Definition
+	readable bool
+}
+
+// Read reads a definition without checking it; see Parse.
+func Read(text []byte) *Reading {
+	r := &Reading{decoder: decoder{sources: map[string]source{}}}
+	root, ok := r.decoder.document(text)
+	if r.readable = ok; ok {
+		r.decoder.value("", root, reflect.ValueOf(&r.def).Elem(), 0)
+	}
+	if r.def.Calendars != nil {
+		r.decoder.faults.add("calendars", "is given when a ticket is opened; write calendar: and the key of one")
+		r.def.Calendars = nil
+	}
+	return r
+}
+
+// CalendarsNamed gives the keys of the calendars that the definition names, each once, sorted.
+func (r *Reading) CalendarsNamed() []string { return r.def.CalendarsNamed() }
+
+// Check checks what was read, once: the calendars are those of CalendarsNamed that there are.
+func (r *Reading) Check(calendars []calendar.Calendar) (Definition, Faults) {
+	r.def.Calendars = calendars
+	if r.readable {
+		r.decoder.besides(publishable(r.def))
+	}
+	return r.def, r.decoder.located()
+}
+
+// ParseCalendar reads a calendar written in YAML or JSON and checks it, as Parse does a definition. zone tells of the time zone of a name; what it knows goes into the
+// calendar.
+func ParseCalendar(text []byte, zone func(name string) (*time.Location, error)) (calendar.Calendar, Faults) {
+	var cal calendar.Calendar
 	d := decoder{sources: map[string]source{}}
 	if root, ok := d.document(text); ok {
-		d.value("", root, reflect.ValueOf(&def).Elem(), 0)
-		for _, fault := range publishable(def) {
-			if !d.faults.has(fault.Path) { // what could not be read is also missing; one sentence is enough
-				d.faults = append(d.faults, fault)
-			}
+		d.value("", root, reflect.ValueOf(&cal).Elem(), 0)
+		if _, written := d.sources["offsets"]; written {
+			d.faults.add("offsets", "are given by the publisher, by the name of the zone")
+		}
+		cal.Version, cal.Offsets = 0, nil
+		if at, err := zone(cal.Zone); err == nil && cal.Zone != "" && cal.Zone != "Local" {
+			cal.Offsets = calendar.OffsetsOf(at)
+		}
+		_, faults := calendar.Compile(cal)
+		d.besides(ofCalendar(faults))
+	}
+	return cal, d.located()
+}
+
+func ofCalendar(list []calendar.Fault) (out Faults) {
+	for _, f := range list {
+		out.add(f.Path, "%s", f.Message)
+	}
+	return out
+}
+
+// besides adds faults of what was read. What could not be read is also missing; one sentence is enough.
+func (d *decoder) besides(more Faults) {
+	for _, fault := range more {
+		if !d.faults.has(fault.Path) {
+			d.faults = append(d.faults, fault)
 		}
 	}
+}
+
+// located gives all faults with line and column, in the order of the text.
+func (d *decoder) located() Faults {
 	for i := range d.faults {
 		d.locate(&d.faults[i])
 	}
@@ -46,7 +111,7 @@ func Parse(text []byte) (Definition, Faults) {
 		}
 		return a.Column - b.Column
 	})
-	return def, d.faults
+	return d.faults
 }
 
 // source is where something stands in the text, from 1.

@@ -1,5 +1,7 @@
 package flow
 
+import "signalbox/calendar"
+
 // Definition is a process as data. It begins at its first node. Once published it never changes; a change is a new version.
 type Definition struct {
 	Key         string  `json:"key"`              // the service's key: A-Za-z0-9_.-
@@ -9,7 +11,12 @@ type Definition struct {
 	Description string  `json:"description,omitempty"`
 	ServiceType string  `json:"service_type,omitempty"` // request unless said
 	Fields      []Field `json:"fields,omitempty"`       // the form that opens a ticket
+	Calendar    string  `json:"calendar,omitempty"`     // that working time is counted by where nothing closer names one
+	SLA         []SLA   `json:"sla,omitempty"`          // what is promised of a ticket as a whole
 	Nodes       []Node  `json:"nodes"`
+
+	// Calendars are those that the definition names, as they are on the day on which a ticket is opened with it. They are given then, and no part of a document.
+	Calendars []calendar.Calendar `json:"calendars,omitempty"`
 }
 
 // Field is one entry of a form. Its key is what conditions, templates and processors call it.
@@ -47,6 +54,7 @@ type Node struct {
 	Terminable bool         `json:"terminable,omitempty"` // task, approval: those asked may end the ticket from here
 	Reject     *Rejection   `json:"reject,omitempty"`     // approval, confirm: where a rejection leads; on unless said
 	Deadline   []Stage      `json:"deadline,omitempty"`   // task, approval
+	Calendar   string       `json:"calendar,omitempty"`   // task, approval, wait: that its working time is counted by
 
 	Rule    Rule        `json:"rule,omitempty"`    // approval; any unless said
 	N       int         `json:"n,omitempty"`       // n-of-m: how many must approve
@@ -63,7 +71,7 @@ type Node struct {
 
 	Call *Request `json:"call,omitempty"` // call
 
-	For   string `json:"for,omitempty"`   // wait: a duration
+	For   string `json:"for,omitempty"`   // wait: a duration, or working time
 	Until string `json:"until,omitempty"` // wait: the key of a DATE or DATETIME field
 
 	Cases   []Case `json:"cases,omitempty"`   // branch: the first that holds is taken
@@ -98,10 +106,11 @@ type Veto struct {
 
 // Stage is one step of a node's deadline. Stages come due in order, each so long after the node was entered.
 type Stage struct {
-	After string      `json:"after"` // a duration
-	Do    Remedy      `json:"do"`
-	To    *Processors `json:"to,omitempty"`   // escalate, reassign: whom
-	Mode  string      `json:"mode,omitempty"` // escalate: add (unless said) or replace
+	After    string      `json:"after"` // a duration, or working time such as 8 working hours
+	Do       Remedy      `json:"do"`
+	To       *Processors `json:"to,omitempty"`       // escalate, reassign: whom
+	Mode     string      `json:"mode,omitempty"`     // escalate: add (unless said) or replace
+	Calendar string      `json:"calendar,omitempty"` // that working time is counted by; that of the node, or of the definition, unless said
 }
 
 // Request is an HTTP request with holes: ${…} holds an expression over fields, nodes, opener, assignee and now. In the URL a value is

@@ -39,6 +39,9 @@ func TestTheDocsKnowTheWholeSchema(t *testing.T) {
 		}
 	}
 	members(reflect.TypeOf(Definition{}))
+	for _, word := range []string{"working minutes", "working hours", "working days"} {
+		require.Contains(t, page, word)
+	}
 	// What the page shows is taken by this build.
 	for _, block := range strings.Split(page, "```yaml\n")[1:] {
 		block, _, _ = strings.Cut(block, "```")

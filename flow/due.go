@@ -9,17 +9,22 @@ import (
 
 // Timer is a moment at which the process wants to be told, with Fired, that it has come.
 type Timer struct {
-	Node  string    `json:"node"`
+	Node  string    `json:"node,omitempty"` // empty where it is an SLA's
 	Round int       `json:"round"`
-	Stage int       `json:"stage"` // of the node's deadline, from 0; 0 for a wait
-	Kind  string    `json:"kind"`  // TimerWait or TimerDeadline
+	Stage int       `json:"stage"` // of the node's deadline, from 0; 0 for a wait; of an SLA StageWarn or StageBreach
+	Kind  string    `json:"kind"`  // TimerWait, TimerDeadline or TimerSLA
 	At    time.Time `json:"at"`
+	SLA   string    `json:"sla,omitempty"` // the name of the SLA that it is of
 }
 
 const (
 	TimerWait     = "wait"
 	TimerDeadline = "deadline"
+	TimerSLA      = "sla"
 )
+
+// Fired is what the process is told when the timer has come.
+func (t Timer) Fired() Fired { return Fired{Node: t.Node, Round: t.Round, Stage: t.Stage, SLA: t.SLA} }
 
 // Due lists the timers that run, earliest first. A suspended ticket has none.
 func Due(p Position) []Timer {
@@ -30,8 +35,11 @@ func Due(p Position) []Timer {
 			if s.Type == Wait {
 				kind = TimerWait
 			}
-			out = append(out, Timer{s.Node, s.Round, s.Stage, kind, *s.Due})
+			out = append(out, Timer{Node: s.Node, Round: s.Round, Stage: s.Stage, Kind: kind, At: *s.Due})
 		}
+	}
+	for _, c := range p.SLA {
+		out = append(out, c.timers()...)
 	}
 	slices.SortStableFunc(out, func(a, b Timer) int { return cmp.Or(a.At.Compare(b.At), cmp.Compare(a.Node, b.Node)) })
 	return out
@@ -42,9 +50,14 @@ type Fired struct {
 	Node  string `json:"node"`
 	Round int    `json:"round"`
 	Stage int    `json:"stage"`
+	SLA   string `json:"sla,omitempty"`
 }
 
 func (f Fired) apply(r *run) error {
+	if f.SLA != "" {
+		r.lapse(f)
+		return nil
+	}
 	s, _ := r.pos.Find(f.Node)
 	if !s.State.Open() || s.Round != f.Round || s.Stage != f.Stage || s.Due == nil || s.Paused != nil || s.Due.After(r.env.Now) {
 		return nil
@@ -75,15 +88,20 @@ func (r *run) schedule(n *node, s *NodeState) {
 	case s.Stage == 0 || r.weighed():
 		due := n.due(*s)
 		s.Due = &due
-	default:
-		due := s.Due.Add(n.stages[s.Stage].after - n.stages[s.Stage-1].after)
+	default: // rules under which nothing was known of working time
+		due := s.Due.Add(n.stages[s.Stage].after.d - n.stages[s.Stage-1].after.d)
 		s.Due = &due
 	}
 }
 
 // due is when the next stage of a deadline comes due: so long after the node was entered, and what suspensions took is added.
 func (n *node) due(s NodeState) time.Time {
-	return s.Entered.Add(s.PausedFor + n.stages[s.Stage].after)
+	after := n.stages[s.Stage].after
+	if after.by == nil {
+		return s.Entered.Add(s.PausedFor + after.d)
+	}
+	c := s.clock(after.by)
+	return after.by.Add(c.Since, max(0, after.d-c.Used))
 }
 
 // remedy does what a stage of a deadline says.
@@ -157,9 +175,10 @@ func (Suspend) apply(r *run) error {
 	case r.pos.Paused():
 		return refuse(Conflict, "", "the ticket is suspended already")
 	}
-	r.eachOpen(func(_ *node, s *NodeState) {
+	r.eachOpen(func(n *node, s *NodeState) {
 		now := r.env.Now
 		s.Paused = &now
+		n.use(s, now)
 	})
 	return nil
 }
@@ -174,10 +193,11 @@ func (Resume) apply(r *run) error {
 		}
 		took := max(0, r.env.Now.Sub(*s.Paused))
 		if s.Due != nil && n.Until == "" { // a point in time does not move
-			due := s.Due.Add(took)
+			due := n.after(*s).resumed(*s.Due, *s.Paused, r.env.Now)
 			s.Due = &due
 		}
 		s.Paused = nil
+		s.begin(r.env.Now)
 		if r.weighed() {
 			s.PausedFor += took
 		}
@@ -203,8 +223,13 @@ func (r *run) eachOpen(do func(*node, *NodeState)) {
 
 // String names a timer for logs and for the summary of a Temporal timer.
 func (t Timer) String() string {
-	if t.Kind == TimerWait {
+	switch {
+	case t.Kind == TimerWait:
 		return t.Node + " wait"
+	case t.Kind == TimerSLA && t.Stage == StageWarn:
+		return "SLA " + t.SLA + " warning"
+	case t.Kind == TimerSLA:
+		return "SLA " + t.SLA
 	}
 	return t.Node + " deadline " + strconv.Itoa(t.Stage+1)
 }

@@ -336,7 +336,7 @@ func (b *ballot) due() {
 	}
 	before, stage := b.state(), b.node().stages[b.state().Stage]
 	b.env.Now = timers[0].At
-	require.NoError(b.t, b.do(Fired{"v", before.Round, before.Stage}))
+	require.NoError(b.t, b.do(Fired{Node: "v", Round: before.Round, Stage: before.Stage}))
 	if stage.To != nil {
 		b.changed(before)
 		return
@@ -349,7 +349,7 @@ func (b *ballot) due() {
 func (b *ballot) migrate() {
 	target, err := Compile(anyBallot(b.t))
 	require.NoError(b.t, err)
-	pos, reasons := Migrate(b.p, target, b.pos, nil, b.env.Rules, b.env.Rules)
+	pos, reasons := Migrate(b.p, target, b.pos, nil, b.env.Rules, b.env.Rules, b.env.Now)
 	require.Empty(b.t, reasons)
 	b.p, b.pos = target, pos
 	if b.env.Rules >= RulesWeighed {

@@ -11,7 +11,7 @@ import (
 // move carries the player to another definition, under the rules that it plays by.
 func (pl *player) move(t *testing.T, source string) string {
 	target := process(t, source)
-	moved, reasons := Migrate(pl.p, target, pl.pos, nil, pl.env.Rules, pl.env.Rules)
+	moved, reasons := Migrate(pl.p, target, pl.pos, nil, pl.env.Rules, pl.env.Rules, pl.env.Now)
 	require.Empty(t, reasons)
 	pl.p, pl.pos = target, moved
 	if pl.env.Rules < RulesWeighed {

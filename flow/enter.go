@@ -96,6 +96,7 @@ func (r *run) enter(n *node, m move) {
 		r.enterWait(n, s)
 	}
 	if len(n.stages) > 0 {
+		s.Worked = n.clocks(r.env.Now)
 		r.schedule(n, s)
 	}
 	r.say(Entered, s, LogEntry{To: n.pending(*s)})
@@ -171,7 +172,7 @@ func (r *run) offer(n *node, s *NodeState) {
 
 func (r *run) enterWait(n *node, s *NodeState) {
 	s.State = Waiting
-	due := r.env.Now.Add(n.pause)
+	due := n.pause.from(r.env.Now)
 	if n.Until != "" {
 		text, _ := r.env.Fields[n.Until].(string)
 		at, err := parseTime(text, r.env.zone())

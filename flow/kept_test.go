@@ -38,7 +38,7 @@ func TestARetryMapsTheAnswerThatWasKept(t *testing.T) {
 
 	// A version that understands it maps it without another request.
 	mended := process(t, strings.Replace(order, "body.id", `'int(trim(body.id, "x"))'`, 1))
-	moved, reasons := Migrate(pl.p, mended, pl.pos, nil, RulesNow, RulesNow)
+	moved, reasons := Migrate(pl.p, mended, pl.pos, nil, RulesNow, RulesNow, pl.env.Now)
 	require.Empty(t, reasons)
 	kept := *pl
 	kept.p, kept.pos = mended, moved
@@ -72,7 +72,7 @@ func TestARetryJudgesTheAnswerThatWasKept(t *testing.T) {
 
 	for judges, want := range map[string]string{`body.state == "done"`: "check[ann]", `body.state == "more"`: "buy:failed[ops]"} {
 		mended := process(t, strings.Replace(source, "body.ok", "'"+judges+"'", 1))
-		moved, reasons := Migrate(pl.p, mended, pl.pos, nil, RulesNow, RulesNow)
+		moved, reasons := Migrate(pl.p, mended, pl.pos, nil, RulesNow, RulesNow, pl.env.Now)
 		require.Empty(t, reasons)
 		kept := *pl
 		kept.p, kept.pos = mended, moved
@@ -203,7 +203,7 @@ func TestARequestOfTheFirstRulesKeepsItsKeyInAMigration(t *testing.T) {
 	pl.lines(`start => buy:calling`)
 	require.Empty(t, pl.p.Calls(pl.pos, pl.env)[0].Key)
 	other := process(t, strings.ReplaceAll(order, "id: buy", "id: pay"))
-	moved, reasons := Migrate(pl.p, other, pl.pos, map[string]string{"buy": "pay"}, RulesNow, RulesNow)
+	moved, reasons := Migrate(pl.p, other, pl.pos, map[string]string{"buy": "pay"}, RulesNow, RulesNow, pl.env.Now)
 	require.Empty(t, reasons)
 	pl.env.Rules = RulesNow
 	call := other.Calls(moved, pl.env)[0]
@@ -220,7 +220,7 @@ func TestTwoNodesOfOneNameHaveTwoKeys(t *testing.T) {
 	first := pl.p.Calls(pl.pos, pl.env)[0].Key
 	other := process(t, strings.NewReplacer("id: buy", "id: pay", "next: check", "next: buy").Replace(order)+`
 - {id: buy, name: Buy more, type: call, call: {url: 'https://shop'}, next: check}`)
-	moved, reasons := Migrate(pl.p, other, pl.pos, map[string]string{"buy": "pay"}, RulesNow, RulesNow)
+	moved, reasons := Migrate(pl.p, other, pl.pos, map[string]string{"buy": "pay"}, RulesNow, RulesNow, pl.env.Now)
 	require.Empty(t, reasons)
 	pl.p, pl.pos, pl.env.Now = other, moved, pl.env.Now.Add(time.Second)
 	require.Equal(t, first, pl.p.Calls(pl.pos, pl.env)[0].Key)

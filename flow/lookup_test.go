@@ -79,6 +79,7 @@ func TestNoListIsSearchedForEachItemOfAnother(t *testing.T) {
 		"check_graph.go: slices.Index(way, to)":                                                          "when publishing: the nodes of a definition",
 		"check_members.go: slices.Contains(types, n.Type)":                                               "eight types",
 		"check_members.go: slices.Contains(n.Processors.Persons, person)":                                "when publishing: 200 persons",
+		"sla.go: slices.ContainsFunc(f.Choice, (func(c Choice) bool literal))":                           "when publishing: 500 choices",
 		"position.go: slices.Contains(met, branch.Name)":                                                 "the branches of a parallel",
 		"people.go: slices.Contains(n.Pending, who)":                                                     "each list is gone through once",
 		"simulate.go: slices.Contains(wholeTicket, Action(a.Action))":                                    "a handful of actions",

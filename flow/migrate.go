@@ -15,11 +15,12 @@ type Reason struct {
 // Migrate carries a position over to another definition, each node to the one that nodes names for it, or else to the one with the same
 // id. It is refused, with every reason, where an open node has no such target or one of another type, and where the branches that are
 // running do not fit the parallels of the target. What is over is kept, so that its results still count. Deadlines go on as they were set;
-// one that only the target has counts from when the node was entered, without the time that the ticket was suspended. The people who are asked and
-// their votes stay. Whether the votes decide under the target's rule is not asked here: that is what Moved is for.
+// one that only the target has counts from when the node was entered, without the time that the ticket was suspended. Where the target counts working time by
+// another calendar, or another version of it, what remains of it at that moment remains, and goes on by the target's. The people who are asked and their votes stay. Whether the votes decide under the target's rule is not asked here: that is what Moved is for.
 //
 // had are the rules by which the ticket was decided, and gets those by which it will be.
-func Migrate(source, target *Process, pos Position, nodes map[string]string, had, gets Rules) (Position, []Reason) {
+func Migrate(source, target *Process, pos Position, nodes map[string]string, had, gets Rules, at time.Time) (Position, []Reason) {
+	at = at.UTC().Truncate(time.Microsecond)
 	var reasons []Reason
 	complain := func(node, format string, values ...any) {
 		reasons = append(reasons, Reason{node, fmt.Sprintf(format, values...)})
@@ -69,6 +70,7 @@ func Migrate(source, target *Process, pos Position, nodes map[string]string, had
 					moved.Key = s.Known() // to its receiver it is the same request
 				}
 			}
+			source.nodes[s.Node].recount(n, &moved, at)
 			n.rewind(&moved)
 			out.Nodes = append(out.Nodes, moved)
 		}
@@ -81,6 +83,7 @@ func Migrate(source, target *Process, pos Position, nodes map[string]string, had
 	if len(reasons) > 0 {
 		return Position{}, reasons
 	}
+	out.SLA = source.recountSLA(target, pos.SLA, at)
 	return out, nil
 }
 
@@ -189,12 +192,12 @@ func (p *Process) Overdue(pos Position, at time.Time) (out []Overdue) {
 		}
 		if n.Type == Wait {
 			if !s.Due.After(at) {
-				out = append(out, Overdue{Timer: Timer{s.Node, s.Round, 0, TimerWait, *s.Due}})
+				out = append(out, Overdue{Timer: Timer{Node: s.Node, Round: s.Round, Kind: TimerWait, At: *s.Due}})
 			}
 			continue
 		}
 		for due := *s.Due; s.Stage < len(n.stages) && !due.After(at); due = n.due(s) {
-			out = append(out, Overdue{Timer{s.Node, s.Round, s.Stage, TimerDeadline, due}, n.stages[s.Stage].Do})
+			out = append(out, Overdue{Timer{Node: s.Node, Round: s.Round, Stage: s.Stage, Kind: TimerDeadline, At: due}, n.stages[s.Stage].Do})
 			if s.Stage++; s.Stage == len(n.stages) {
 				break
 			}

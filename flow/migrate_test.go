@@ -26,7 +26,7 @@ func TestATicketIsMovedToANewVersion(t *testing.T) {
 - {id: t, name: T, type: task, processors: {persons: [joe]}, next: k}
 - {id: k, name: K, type: join, next: last}
 - {id: last, name: Last, type: task, processors: {persons: [sue]}, deadline: [{after: 1h, do: remind}], next: done}`+end)
-	moved, reasons := Migrate(pl.p, target, pl.pos, map[string]string{"v": "vote", "j": "k"}, RulesNow, RulesNow)
+	moved, reasons := Migrate(pl.p, target, pl.pos, map[string]string{"v": "vote", "j": "k"}, RulesNow, RulesNow, pl.env.Now)
 	require.Empty(t, reasons)
 	pl.p, pl.pos = target, moved
 	pl.lines(`
@@ -62,13 +62,13 @@ func TestATicketThatDoesNotFitIsNotMoved(t *testing.T) {
 - {id: j, name: J, type: join, next: done}` + end: {
 			{"", `the branches that are running do not fit: two tokens are outside of all parallels`}},
 	} {
-		moved, reasons := Migrate(pl.p, process(t, source), pl.pos, nil, RulesNow, RulesNow)
+		moved, reasons := Migrate(pl.p, process(t, source), pl.pos, nil, RulesNow, RulesNow, pl.env.Now)
 		require.Equal(t, want, reasons)
 		require.Empty(t, moved)
 	}
-	_, reasons := Migrate(pl.p, pl.p, pl.pos, map[string]string{"x": "v", "v": "y"}, RulesNow, RulesNow)
+	_, reasons := Migrate(pl.p, pl.p, pl.pos, map[string]string{"x": "v", "v": "y"}, RulesNow, RulesNow, pl.env.Now)
 	require.Equal(t, []Reason{{"v", `its target "y" is no node of version 0`}, {"x", "there is no such node in version 0"}}, reasons)
-	_, reasons = Migrate(pl.p, pl.p, pl.pos, map[string]string{"t": "v"}, RulesNow, RulesNow)
+	_, reasons = Migrate(pl.p, pl.p, pl.pos, map[string]string{"t": "v"}, RulesNow, RulesNow, pl.env.Now)
 	require.Equal(t, []Reason{{"t", `another node goes to "v" already`}}, reasons)
 }
 

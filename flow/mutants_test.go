@@ -28,7 +28,7 @@ func schema() map[string]bool {
 		for of.Kind() == reflect.Pointer || of.Kind() == reflect.Slice {
 			of = of.Elem()
 		}
-		if of.Kind() == reflect.Struct {
+		if of.Kind() == reflect.Struct && of.PkgPath() == reflect.TypeFor[Definition]().PkgPath() {
 			for i := range of.NumField() {
 				out[memberName(of, i)] = true
 				members(of.Field(i).Type)
@@ -185,7 +185,7 @@ func others(v reflect.Value, ids []string) []reflect.Value {
 		for _, id := range ids {
 			add(id)
 		}
-		for _, text := range []string{"7m", "true", "false", "1", "http://elsewhere/", "x"} {
+		for _, text := range []string{"7m", "true", "false", "1", "http://elsewhere/", "x", "shifts", "office", "8 working hours", "50 %", "end"} {
 			add(text)
 		}
 	case reflect.Bool:
@@ -204,6 +204,16 @@ func others(v reflect.Value, ids []string) []reflect.Value {
 			for _, id := range ids {
 				add([]string{id})
 			}
+		}
+	case reflect.Map:
+		for _, key := range v.MapKeys() {
+			less := reflect.MakeMap(v.Type())
+			for _, other := range v.MapKeys() {
+				if other.Interface() != key.Interface() {
+					less.SetMapIndex(other, v.MapIndex(other))
+				}
+			}
+			out = append(out, less)
 		}
 	case reflect.Pointer:
 		switch v.Interface().(type) {

@@ -9,6 +9,7 @@ import (
 // data and goes through JSON unchanged. The zero Position is that of a ticket that has not started.
 type Position struct {
 	Nodes []NodeState `json:"nodes,omitempty"`
+	SLA   []SLAClock  `json:"sla,omitempty"` // of the present generation, in the order of the definition
 }
 
 // NodeState is what is known of one node. Times are UTC, to the microsecond.
@@ -33,6 +34,7 @@ type NodeState struct {
 	Due       *time.Time    `json:"due,omitempty"`        // when the next stage does, or the wait is over
 	Paused    *time.Time    `json:"paused,omitempty"`     // since when the ticket is suspended; Due moves by as long as that lasts
 	PausedFor time.Duration `json:"paused_for,omitempty"` // how long the ticket was suspended before, since the node was entered; in nanoseconds
+	Worked    []WorkClock   `json:"worked,omitempty"`     // what of working time was used, by each calendar that the deadline counts by
 
 	Added    []Addition `json:"added,omitempty"`    // who was added in this round and can be removed again by whoever did
 	Turns    []Turn     `json:"turns,omitempty"`    // places in which several speak one after the other
@@ -108,7 +110,7 @@ func (p Position) Paused() bool {
 
 // Apply gives the position with the changed states in it. It cannot refuse, and the position it is given stays as it was.
 func Apply(p Position, changed []NodeState) Position {
-	out := Position{Nodes: slices.Clone(p.Nodes)}
+	out := Position{Nodes: slices.Clone(p.Nodes), SLA: p.SLA}
 	for _, s := range changed {
 		if i := out.index(s.Node); i >= 0 {
 			out.Nodes[i] = s.clone()
@@ -121,7 +123,7 @@ func Apply(p Position, changed []NodeState) Position {
 
 // clone copies a state so that nothing is shared with the original.
 func (s NodeState) clone() NodeState {
-	s.By, s.Met, s.Votes = slices.Clone(s.By), slices.Clone(s.Met), slices.Clone(s.Votes)
+	s.By, s.Met, s.Votes, s.Worked = slices.Clone(s.By), slices.Clone(s.Met), slices.Clone(s.Votes), slices.Clone(s.Worked)
 	s.Added, s.Agreed, s.Turns = slices.Clone(s.Added), slices.Clone(s.Agreed), slices.Clone(s.Turns)
 	for i := range s.Turns {
 		s.Turns[i].Rest = slices.Clone(s.Turns[i].Rest)

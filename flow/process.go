@@ -1,6 +1,6 @@
 package flow
 
-import "time"
+import "signalbox/calendar"
 
 // Process is a definition that has been checked and compiled. It never changes and may be used by many goroutines at once. Compiling costs
 // milliseconds: callers keep what they compiled.
@@ -9,6 +9,7 @@ type Process struct {
 	nodes map[string]*node
 	types map[string]FieldType // of every field that any form declares
 	keys  []string             // of types, sorted
+	slas  []promise
 
 	returns bool // it matters when the ticket was last sent back
 }
@@ -28,12 +29,12 @@ type node struct {
 	cases   []choice
 	finish  *formula
 	request *request
-	pause   time.Duration // wait for
+	pause   length // wait for
 }
 
 type stage struct {
 	Stage
-	after time.Duration
+	after length
 }
 
 type choice struct {
@@ -102,12 +103,14 @@ func newBuilder(def Definition, publishing bool) *builder {
 
 func (b *builder) build() {
 	b.definition()
+	b.calendars()
 	for _, n := range b.order {
 		b.members(n)
 	}
 	b.graph()
 	b.p.keys = sortedKeys(b.p.types)
 	b.declared()
+	b.promises()
 	for _, n := range b.order {
 		b.expressions(n)
 	}
@@ -122,6 +125,8 @@ type builder struct {
 	outs   map[*node][]*node  // where the edges of a node lead; see out
 	forms  map[string][]*node // the nodes that declare a field; nil among them: the opening form does
 	looked int                // nodes and names that were looked at, of which there may be only so many as a definition is large
+
+	hours map[string]*calendar.Hours // the calendars that the definition was given, by key
 
 	publishing bool   // a definition that no ticket runs through yet
 	checked    budget // what its expressions took

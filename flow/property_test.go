@@ -108,12 +108,12 @@ func (w *world) something(t *rapid.T) {
 	case 4, 5:
 		w.env.Now = w.env.Now.Add(time.Duration(rapid.IntRange(0, 200).Draw(t, "minutes")) * time.Minute)
 		if due := Due(w.pos); len(due) > 0 {
-			w.do(Fired{due[0].Node, due[0].Round, due[0].Stage})
+			w.do(Fired{Node: due[0].Node, Round: due[0].Round, Stage: due[0].Stage})
 		}
 	case 6: // late, early, or twice
 		if len(w.fired) > 0 {
 			f := rapid.SampledFrom(w.fired).Draw(t, "timer")
-			w.do(Fired{f.Node, f.Round, f.Stage})
+			w.do(f.Fired())
 		}
 	case 7, 8:
 		if len(w.calls) > 0 {
@@ -159,9 +159,9 @@ func (w *world) migrate() {
 	}
 	target, err := Compile(def)
 	require.NoError(w.t, err)
-	_, reasons := Migrate(w.p, target, w.pos, nil, RulesNow, RulesNow)
+	_, reasons := Migrate(w.p, target, w.pos, nil, RulesNow, RulesNow, w.env.Now)
 	require.Equal(w.t, w.pos.Running(), len(reasons) > 0, "open nodes have no target without a map")
-	moved, reasons := Migrate(w.p, target, w.pos, nodes, RulesNow, RulesNow)
+	moved, reasons := Migrate(w.p, target, w.pos, nodes, RulesNow, RulesNow, w.env.Now)
 	require.Empty(w.t, reasons)
 	require.Empty(w.t, target.fits(moved))
 
@@ -286,7 +286,7 @@ func TestNoPositionMakesAStepPanic(t *testing.T) {
 			w.p.Step(w.pos, w.env, in)
 		}
 		for _, f := range w.fired {
-			w.p.Step(w.pos, w.env, Fired{f.Node, f.Round, f.Stage})
+			w.p.Step(w.pos, w.env, Fired{Node: f.Node, Round: f.Round, Stage: f.Stage})
 		}
 		for _, o := range w.calls {
 			w.p.Step(w.pos, w.env, Called{Node: o.Node, Round: o.Round, Try: o.Try, Status: 200, Body: "{}"})
@@ -298,7 +298,7 @@ func TestNoPositionMakesAStepPanic(t *testing.T) {
 		w.p.Calls(w.pos, w.env)
 		ApproveResult(w.pos)
 		Draw(w.p.def, &w.pos)
-		Migrate(w.p, w.p, w.pos, nil, RulesNow, RulesNow)
+		Migrate(w.p, w.p, w.pos, nil, RulesNow, RulesNow, w.env.Now)
 		after, _ := json.Marshal(w.pos)
 		require.Equal(t, string(before), string(after))
 	})

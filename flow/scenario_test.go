@@ -12,12 +12,12 @@ import (
 type scenario struct{ name, source, script string }
 
 func scenarios() []scenario {
-	return slices.Concat(taskScenarios, voteScenarios, timeScenarios, pathScenarios, callScenarios, memberScenarios, peopleScenarios)
+	return slices.Concat(taskScenarios, voteScenarios, timeScenarios, workingScenarios, pathScenarios, callScenarios, memberScenarios, peopleScenarios)
 }
 
 // labels are members that nothing in a process follows from: they name things for people, or are given by the publisher.
 var labels = []string{"definition.key", "definition.name", "definition.number", "definition.version", "definition.description", "definition.service_type",
-	"node.id", "node.number", "field.name", "choice.name"}
+	"definition.calendars", "node.id", "node.number", "field.name", "choice.name"}
 
 // TestScenarios plays every story, and then sees to it that every word and every member of the schema has a story that shows what it does:
 // one whose process, with that word or member taken out or changed, no longer comes to the same. What is added to the schema fails here

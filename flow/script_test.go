@@ -9,6 +9,8 @@ import (
 	"time"
 
 	"github.com/stretchr/testify/require"
+
+	"signalbox/calendar"
 )
 
 // player runs a process line by line. A line is an input, then " => ", then where the ticket stands afterwards:
@@ -18,6 +20,7 @@ import (
 //	pass 2h                                 the clock goes on
 //	called ok | called 500 | called fail    what came of the one pending request; `called ok {"id":7}` gives a body
 //	field key=value | named node=a,b        before the ticket comes to it
+//	clock                                   tells the time
 //	says | status | fields | calls | limits instead of where it stands: the last entries of the process log, …, the pending requests, and their limits
 //	<action> [@node] [#round] [by who] [admin] [resend] [for who] [no] [to a,b] [before|beside|after] [back node] [say word] [set key=value;key=value]
 //
@@ -38,7 +41,8 @@ func process(t *testing.T, source string) *Process {
 	if !strings.Contains(source, "\nnodes:") {
 		source = "key: test\nname: Test\nnodes:\n" + source
 	}
-	def, faults := Parse([]byte(source))
+	reading := Read([]byte(source))
+	def, faults := reading.Check(calendarsFor(reading.CalendarsNamed()))
 	require.Empty(t, faults, "%s", faults.Error())
 	p, err := Compile(def)
 	require.NoError(t, err)
@@ -47,6 +51,21 @@ func process(t *testing.T, source string) *Process {
 
 func play(t *testing.T, source string) *player {
 	return &player{t: t, p: process(t, source), env: newEnv()}
+}
+
+// calendarsFor are those that tests name: office, which works from nine to five and not on 2026-03-05, and shifts, which works until midnight on every day.
+func calendarsFor(named []string) []calendar.Calendar {
+	if len(named) == 0 {
+		return nil
+	}
+	office, shifts := []string{"09:00-17:00"}, []string{"08:00-24:00"}
+	utc := calendar.OffsetsOf(time.UTC)
+	return []calendar.Calendar{
+		{Key: "office", Name: "Office", Version: 3, Zone: "UTC", Week: calendar.Week{Monday: office, Tuesday: office, Wednesday: office, Thursday: office, Friday: office},
+			Holidays: []calendar.Holiday{{Date: "2026-03-05", Name: "Founders' day"}}, Offsets: utc},
+		{Key: "shifts", Name: "Shifts", Version: 1, Zone: "UTC", Week: calendar.Week{Monday: shifts, Tuesday: shifts, Wednesday: shifts, Thursday: shifts, Friday: shifts,
+			Saturday: shifts, Sunday: shifts}, Offsets: utc},
+	}
 }
 
 var monday = time.Date(2026, 3, 2, 9, 0, 0, 0, time.UTC)
@@ -105,7 +124,9 @@ func (pl *player) do(line string) string {
 		if words[0] == "due" && timers[0].At.After(pl.env.Now) {
 			pl.env.Now = timers[0].At
 		}
-		return pl.step(Fired{timers[0].Node, timers[0].Round, timers[0].Stage})
+		return pl.step(timers[0].Fired())
+	case "clock":
+		return pl.env.Now.Format("Mon 15:04")
 	case "field", "named":
 		key, value, _ := strings.Cut(strings.TrimPrefix(line, words[0]+" "), "=")
 		if words[0] == "field" {
@@ -204,7 +225,7 @@ func (pl *player) step(in Input) string {
 		r := err.(*Error)
 		return fmt.Sprintf("refused %s %s: %s", r.Code, r.Field, r.Message)
 	}
-	pl.pos = Apply(pl.pos, out.States)
+	pl.pos = ApplySLA(Apply(pl.pos, out.States), out.SLA)
 	pl.last = out.ProcessLog
 	maps.Copy(pl.env.Fields, out.Fields)
 	if out.Status != "" {
@@ -260,6 +281,9 @@ func (pl *player) says() string {
 		}
 		if h.Pass != nil {
 			parts = append(parts, fmt.Sprint(*h.Pass))
+		}
+		if h.Kind == SLAWarned || h.Kind == SLABreached {
+			parts = []string{h.Note}
 		}
 		out = append(out, h.Kind+"("+strings.Join(parts, " ")+")")
 	}

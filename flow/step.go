@@ -72,16 +72,18 @@ const (
 	WentBack     = "went_back"     // To: the node
 	Dropped      = "cancelled"     // the ticket went elsewhere while the node was open
 	Finished     = "finished"      // the process is over
+	SLAWarned    = "sla_warned"    // Note: which SLA, and how much of its target is used; of no node
+	SLABreached  = "sla_breached"  // likewise
 )
 
 // Kinds lists every kind of LogEntry.
 var Kinds = []string{Entered, Left, Acted, Voted, Claimed, Assigned, Delivered, Added, Removed, Agreed, Retracted, Carried, Barred, Reassigned, Reminded, Escalated, Expired, CallDone, CallFailed,
-	BranchFailed, Retried, Passed, WentBack, Dropped, Finished}
+	BranchFailed, Retried, Passed, WentBack, Dropped, Finished, SLAWarned, SLABreached}
 
 // LogEntry is one entry for the timeline. Who is empty where the process itself acted.
 type LogEntry struct {
 	Kind   string   `json:"kind"`
-	Node   string   `json:"node"`
+	Node   string   `json:"node"` // empty where it is of the ticket as a whole
 	Round  int      `json:"round"`
 	Who    string   `json:"who,omitempty"`
 	For    string   `json:"for,omitempty"` // in whose name an admin voted
@@ -99,6 +101,7 @@ func (h LogEntry) Notifies() bool {
 // Outcome is what a step changed. All of it belongs together: a caller keeps all or nothing.
 type Outcome struct {
 	States     []NodeState    `json:"states,omitempty"` // the changed ones, whole: Apply merges them
+	SLA        []SLAClock     `json:"sla,omitempty"`    // likewise: ApplySLA
 	ProcessLog []LogEntry     `json:"happenings,omitempty"`
 	Fields     map[string]any `json:"fields,omitempty"`   // values that were set
 	Status     Status         `json:"status,omitempty"`   // that the ticket takes; empty: as it was
@@ -136,12 +139,14 @@ func (p *Process) Step(pos Position, env Env, in Input) (Outcome, error) {
 	r := &run{p: p, env: env, touched: map[string]bool{}}
 	// Room for every node: pointers into the list stay good while nodes are added.
 	r.pos.Nodes = append(make([]NodeState, 0, len(pos.Nodes)+len(p.def.Nodes)), pos.Nodes...)
+	r.pos.SLA = slices.Clone(pos.SLA)
 	if err := in.apply(r); err != nil {
 		return Outcome{}, err
 	}
 	if err := r.settle(); err != nil {
 		return Outcome{}, err
 	}
+	r.keepTime(in)
 	for _, id := range r.order {
 		s, _ := r.pos.Find(id)
 		r.out.States = append(r.out.States, s)

@@ -21,24 +21,24 @@ func TestATimerThatIsEarlyLateOrDoubledDoesNothing(t *testing.T) {
 	pl.lines(`start => c[ann]`)
 	first := Due(pl.pos)[0]
 	require.Equal(t, Timer{Node: "c", Round: 1, Stage: 0, Kind: TimerDeadline, At: pl.env.Now.Add(time.Hour)}, first)
-	pl.nothing(Fired{"c", 1, 0}) // early
-	pl.nothing(Fired{"w", 1, 0}) // never entered
-	pl.nothing(Fired{"x", 1, 0}) // no such node
+	pl.nothing(Fired{Node: "c", Round: 1, Stage: 0}) // early
+	pl.nothing(Fired{Node: "w", Round: 1, Stage: 0}) // never entered
+	pl.nothing(Fired{Node: "x", Round: 1, Stage: 0}) // no such node
 
 	pl.lines(`due => c[ann]`)
-	pl.nothing(Fired{"c", 1, 0}) // doubled
+	pl.nothing(Fired{Node: "c", Round: 1, Stage: 0}) // doubled
 	pl.env.Now = pl.env.Now.Add(2 * time.Hour)
-	pl.nothing(Fired{"c", 1, 0}) // the next stage is due, but this is not it
-	pl.nothing(Fired{"c", 2, 1}) // nor is this round
+	pl.nothing(Fired{Node: "c", Round: 1, Stage: 0}) // the next stage is due, but this is not it
+	pl.nothing(Fired{Node: "c", Round: 2, Stage: 1}) // nor is this round
 	pl.lines(`suspend => c[ann]`)
-	pl.nothing(Fired{"c", 1, 1})
+	pl.nothing(Fired{Node: "c", Round: 1, Stage: 1})
 	require.Empty(t, Due(pl.pos))
 	pl.lines(`
 		resume => c[ann]
 		late   => w:waiting`)
-	pl.nothing(Fired{"c", 1, 1}) // the node has been left
+	pl.nothing(Fired{Node: "c", Round: 1, Stage: 1}) // the node has been left
 	pl.lines(`due => c[ann]`)
-	pl.nothing(Fired{"w", 1, 0})
+	pl.nothing(Fired{Node: "w", Round: 1, Stage: 0})
 	require.Equal(t, 2, Due(pl.pos)[0].Round)
 	require.Equal(t, "c deadline 1", Due(pl.pos)[0].String())
 }

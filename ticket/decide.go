@@ -130,11 +130,15 @@ func Decide(t Ticket, c Command, at time.Time) ([]Event, error) {
 // DecideChecked tells what a command that Check has passed does to the ticket at that moment, or refuses with an *Error. It changes nothing.
 // No events and no error mean that everything already is as the command wants it.
 func DecideChecked(t Ticket, c Command, at time.Time) ([]Event, error) {
+	t, lapsed, err := t.lapsed(c, at)
+	if err != nil {
+		return nil, err
+	}
 	e, err := t.decide(c, t.clock(at))
 	if err != nil || e == nil {
 		return nil, err
 	}
-	return []Event{t.next(*e, c, at)}, nil
+	return append(lapsed, t.next(*e, c, at)), nil
 }
 
 // Refused is the timeline entry for a command that nobody waits for and the rules do not allow. Nothing in such a command has been
@@ -225,7 +229,7 @@ func (t Ticket) end(c Command, to Status, says Type, at time.Time) (*Event, erro
 	if t.Suspended {
 		e.Before.Suspended, e.After.Suspended = flag(true), flag(false)
 	}
-	e.After.States, e.ProcessLog = t.stopped(at)
+	t.stop(e, at)
 	t.judge(e, false, fmt.Sprintf("the ticket was %s before its process came to its end", says))
 	return e, nil
 }
@@ -345,6 +349,10 @@ func (t Ticket) move(c Command, at time.Time) (*Event, error) {
 		return nil, err
 	}
 	switch c.Action {
+	case Fire:
+		if c.Fired.SLA != "" {
+			e.Type, e.Note = ofSLA(*c.Fired), e.ProcessLog[0].Note
+		}
 	case CommitSolution:
 		e.Before.Solution, e.After.Solution = t.Solution, c.Solution
 	case Confirm:

@@ -177,7 +177,7 @@ func (e Event) begin(at time.Time) ([]Event, error) {
 	if began.After.Assignee != nil {
 		e.After.Assignee = began.After.Assignee
 	}
-	e.After.States, e.After.Fields, e.ProcessLog = began.After.States, began.After.Fields, began.ProcessLog
+	e.After.States, e.After.Fields, e.After.SLA, e.ProcessLog = began.After.States, began.After.Fields, began.After.SLA, began.ProcessLog
 	if err := e.fits("relations"); err != nil {
 		return nil, err
 	}

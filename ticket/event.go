@@ -57,6 +57,7 @@ type Change struct {
 	Link      *Link      `json:"link,omitempty"`
 
 	States []flow.NodeState `json:"states,omitempty"` // of the process's nodes, each whole; never in Before
+	SLA    []flow.SLAClock  `json:"sla,omitempty"`    // those that changed, each whole; never in Before
 	Fields flow.Values      `json:"fields,omitempty"` // those that were set; never in Before
 	Pinned *Pinned          `json:"pinned,omitempty"` // the version alone in Before
 	Rules  flow.Rules       `json:"rules,omitempty"`  // by which the ticket is decided from now on; never in Before
@@ -147,6 +148,7 @@ func Evolve(t Ticket, e Event) Ticket {
 	if len(c.States) > 0 {
 		t.Position = flow.Apply(t.Position, c.States)
 	}
+	t.Position = flow.ApplySLA(t.Position, c.SLA)
 	t.Rules = max(t.Rules, c.Rules)
 	t.Fields = merged(t.Fields, c.Fields)
 	if c.Link != nil {

@@ -7,40 +7,42 @@ type Type string
 
 // The types of events. Each has its line in the table below.
 const (
-	Opened     Type = "opened"
-	Accepted   Type = "accepted"
-	Solved     Type = "solved"    // a solution was committed
-	Confirmed  Type = "confirmed" // what was done was found good
-	Returned   Type = "returned"  // it was found wanting; back to work
-	Closed     Type = "closed"
-	Reopened   Type = "reopened"
-	Suspended  Type = "suspended"
-	Resumed    Type = "resumed"
-	Withdrawn  Type = "withdrawn"
-	Stopped    Type = "terminated"
-	Submitted  Type = "submitted"
-	Approved   Type = "approved"  // one vote; whether the node is passed is among the happenings
-	Rejected   Type = "rejected"  // likewise
-	Added      Type = "added"     // more approvers
-	Removed    Type = "removed"   // approvers who had been added
-	Retracted  Type = "retracted" // a vote was taken back
-	Claimed    Type = "claimed"
-	Assigned   Type = "assigned"
-	Delivered  Type = "delivered" // a node was handed over
-	Reassigned Type = "reassigned"
-	Retried    Type = "retried"
-	Skipped    Type = "skipped"
-	Elapsed    Type = "elapsed"   // a deadline or a wait came due
-	Called     Type = "called"    // an HTTP request of the process was answered, or given up
-	Finished   Type = "finished"  // the process was over as soon as it began
-	Migrated   Type = "migrated"  // the ticket was moved to another version of its service
-	Related    Type = "related"   // the content of one relation was replaced
-	Said       Type = "said"      // a message was added to the conversation
-	Revised    Type = "revised"   // a message was edited
-	Reported   Type = "reported"  // an external system said something that left the status alone
-	Stale      Type = "stale"     // likewise, but later things were known already: changes nothing
-	RefusedCmd Type = "refused"   // a signal asked for what the rules do not allow; nobody waited for the answer
-	Recovered  Type = "recovered" // its workflow had lost what the database has, or was lost itself: another one goes on from here
+	Opened      Type = "opened"
+	Accepted    Type = "accepted"
+	Solved      Type = "solved"    // a solution was committed
+	Confirmed   Type = "confirmed" // what was done was found good
+	Returned    Type = "returned"  // it was found wanting; back to work
+	Closed      Type = "closed"
+	Reopened    Type = "reopened"
+	Suspended   Type = "suspended"
+	Resumed     Type = "resumed"
+	Withdrawn   Type = "withdrawn"
+	Stopped     Type = "terminated"
+	Submitted   Type = "submitted"
+	Approved    Type = "approved"  // one vote; whether the node is passed is among the happenings
+	Rejected    Type = "rejected"  // likewise
+	Added       Type = "added"     // more approvers
+	Removed     Type = "removed"   // approvers who had been added
+	Retracted   Type = "retracted" // a vote was taken back
+	Claimed     Type = "claimed"
+	Assigned    Type = "assigned"
+	Delivered   Type = "delivered" // a node was handed over
+	Reassigned  Type = "reassigned"
+	Retried     Type = "retried"
+	Skipped     Type = "skipped"
+	Elapsed     Type = "elapsed"      // a deadline or a wait came due
+	SLAWarned   Type = "sla_warned"   // so much of an SLA's target is used as it warns at
+	SLABreached Type = "sla_breached" // all of it is, and what it promised is not done
+	Called      Type = "called"       // an HTTP request of the process was answered, or given up
+	Finished    Type = "finished"     // the process was over as soon as it began
+	Migrated    Type = "migrated"     // the ticket was moved to another version of its service
+	Related     Type = "related"      // the content of one relation was replaced
+	Said        Type = "said"         // a message was added to the conversation
+	Revised     Type = "revised"      // a message was edited
+	Reported    Type = "reported"     // an external system said something that left the status alone
+	Stale       Type = "stale"        // likewise, but later things were known already: changes nothing
+	RefusedCmd  Type = "refused"      // a signal asked for what the rules do not allow; nobody waited for the answer
+	Recovered   Type = "recovered"    // its workflow had lost what the database has, or was lost itself: another one goes on from here
 )
 
 // Subject is what an event is about.
@@ -101,6 +103,8 @@ var eventTypes = []eventType{
 	{Retried, AboutProcess, Labels{"Tried again", "retry", "重试", "Retry", "{who} 重试{node}{remark}"}},
 	{Skipped, AboutProcess, Labels{"Skipped", "skip", "忽略", "Skip", "{who} 忽略{node}{remark}"}},
 	{Elapsed, AboutProcess, Labels{"Time came", "elapse", "到期", "Time came", "系统处理{node}：到期"}},
+	{SLAWarned, AboutProcess, Labels{"SLA at risk", "slaWarn", "SLA 预警", "SLA at risk", "系统提示：SLA 即将超时{remark}"}},
+	{SLABreached, AboutProcess, Labels{"SLA breached", "slaBreach", "SLA 超时", "SLA breached", "系统提示：SLA 已超时{remark}"}},
 	{Called, AboutProcess, Labels{"Call answered", "call", "接口调用完成", "Call answered", "系统处理{node}：调用接口"}},
 	{Finished, AboutProcess, Labels{"Finished", "finish", "流程结束", "Finish", Unsaid}},
 	{Migrated, AboutProcess, Labels{"Moved to another version", "migrate", "迁移流程版本", "Move to another version", "{who} 迁移了单据的流程版本{remark}"}},

@@ -11,9 +11,11 @@ type Filter struct {
 	RelationType, RelationItem  string // both or neither
 	CreatedAfter, CreatedBefore time.Time
 	UpdatedAfter, UpdatedBefore time.Time
-	Terms                       string // words that must all occur in number, title, origin, tags or the start of the description
-	Limit                       int    // 1 to MaxPage
-	Cursor                      string // of the page before; refused as Invalid, field "cursor", when it is none of ours
+	SLA                         []string  // any of SLAStates
+	DueAfter, DueBefore         time.Time // of DueAt
+	Terms                       string    // words that must all occur in number, title, origin, tags or the start of the description
+	Limit                       int       // 1 to MaxPage
+	Cursor                      string    // of the page before; refused as Invalid, field "cursor", when it is none of ours
 }
 
 // Page is a part of a list, newest first. Next is empty on the last page.

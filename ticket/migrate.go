@@ -9,6 +9,7 @@ import (
 	"strings"
 	"time"
 
+	"signalbox/calendar"
 	"signalbox/flow"
 )
 
@@ -60,7 +61,7 @@ func (f *Faults) definition(field string, def flow.Definition) {
 
 // Migrated tells where a migration carries the ticket, or every reason why it cannot be done. It changes nothing, and does not ask whether votes decide
 // there. The error is that of a definition that does not compile.
-func (t Ticket) Migrated(m Migration) (Pinned, []flow.Reason, error) {
+func (t Ticket) Migrated(m Migration, at time.Time) (Pinned, []flow.Reason, error) {
 	source, err := t.Process()
 	if err != nil {
 		return Pinned{}, nil, err
@@ -69,7 +70,7 @@ func (t Ticket) Migrated(m Migration) (Pinned, []flow.Reason, error) {
 	if err != nil {
 		return Pinned{}, nil, err
 	}
-	position, reasons := flow.Migrate(source, target, t.Position, m.Nodes, t.Rules, max(t.Rules, m.Rules))
+	position, reasons := flow.Migrate(source, target, t.Position, m.Nodes, t.Rules, max(t.Rules, m.Rules), at)
 	return Pinned{Version: m.Definition.Version, Definition: m.Definition, Position: position, Named: m.renamed(t.Named)}, reasons, nil
 }
 
@@ -103,10 +104,10 @@ func (t Ticket) migrate(c Command, at time.Time) (*Event, error) {
 		return nil, t.over()
 	case m.Definition.Key != t.Service:
 		return nil, RefuseField(Invalid, "version", fmt.Sprintf("the ticket runs through the service %q, not %q", t.Service, m.Definition.Key))
-	case m.Definition.Version == t.Version && m.Rules <= t.Rules: // with later rules it is lifted to them where it stands
+	case m.Definition.Version == t.Version && m.Rules <= t.Rules && !t.recalendared(*m.Definition): // with later rules or calendars it is lifted to them where it stands
 		return nil, RefuseField(Conflict, "version", fmt.Sprintf("the ticket runs through version %d already", t.Version))
 	}
-	to, reasons, err := t.Migrated(m)
+	to, reasons, err := t.Migrated(m, at)
 	if err != nil {
 		return nil, err
 	}
@@ -136,4 +137,13 @@ func (t Ticket) migrate(c Command, at time.Time) (*Event, error) {
 		e.After.Rules = there.Rules
 	}
 	return e, e.fits("version")
+}
+
+// recalendared reports whether a definition has other versions of its calendars than the ticket counts by.
+func (t Ticket) recalendared(def flow.Definition) bool {
+	var has []calendar.Calendar
+	if t.Definition != nil {
+		has = t.Definition.Calendars
+	}
+	return !slices.EqualFunc(has, def.Calendars, func(a, b calendar.Calendar) bool { return a.Key == b.Key && a.Version == b.Version })
 }

@@ -201,7 +201,7 @@ func TestAMigrationRenamesWhomTheCallerNamedWhateverTheOrder(t *testing.T) {
 	on := onLeave(t)
 	on.Named = map[string][]string{"lead": {"wang"}, "chief": {"li"}, "book": {"hr"}}
 	for range 50 { // the order of a map is another each time
-		pinned, _, err := on.Migrated(ticket.Migration{Definition: service(t, 2, leaveV2), Nodes: map[string]string{"lead": "chief", "chief": "boss"}})
+		pinned, _, err := on.Migrated(ticket.Migration{Definition: service(t, 2, leaveV2), Nodes: map[string]string{"lead": "chief", "chief": "boss"}}, epoch)
 		require.NoError(t, err)
 		require.Equal(t, map[string][]string{"chief": {"wang"}, "boss": {"li"}, "book": {"hr"}}, pinned.Named)
 	}

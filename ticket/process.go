@@ -105,9 +105,10 @@ var compiled struct {
 
 // version tells definitions apart for the most part: a service's number is its own, but one that was never published has none.
 type version struct {
-	service int64
-	key     string
-	version int
+	service   int64
+	key       string
+	version   int
+	calendars string // with their versions
 }
 
 type pinned struct {
@@ -119,7 +120,10 @@ type pinned struct {
 const maxCompiled = 1000
 
 func compile(def *flow.Definition) (*flow.Process, error) {
-	key := version{def.Number, def.Key, def.Version}
+	key := version{def.Number, def.Key, def.Version, ""}
+	for _, c := range def.Calendars {
+		key.calendars += fmt.Sprint(c.Key, c.Version, " ")
+	}
 	compiled.Lock()
 	defer compiled.Unlock()
 	if have, ok := compiled.byVersion[key]; ok && (have.def == def || reflect.DeepEqual(have.def, def)) {
@@ -169,11 +173,11 @@ func (t Ticket) advance(in flow.Input, says Type, at time.Time) (*Event, error) 
 	if err != nil {
 		return nil, err
 	}
-	if len(out.States) == 0 {
+	if len(out.States) == 0 && len(out.SLA) == 0 {
 		return nil, nil
 	}
 	e := &Event{Type: says, ProcessLog: out.ProcessLog}
-	e.After.States, e.After.Fields = out.States, out.Fields
+	e.After.States, e.After.Fields, e.After.SLA = out.States, out.Fields, out.SLA
 	if to := Status(out.Status); to != "" && to != t.Status {
 		e.Before.Status, e.After.Status = t.Status, to
 	}
@@ -189,7 +193,7 @@ func (t Ticket) advance(in flow.Input, says Type, at time.Time) (*Event, error) 
 
 // carries refuses a change that would make the ticket too large to be carried through a roll-over.
 func (t Ticket) carries(c Change) error {
-	position := flow.Apply(t.Position, c.States)
+	position := flow.ApplySLA(flow.Apply(t.Position, c.States), c.SLA)
 	if most, known := jsonsize.AtMost(&position); !known || most > MaxPosition {
 		raw, err := json.Marshal(position)
 		if err != nil {
@@ -207,17 +211,17 @@ func (t Ticket) carries(c Change) error {
 	return f.Err()
 }
 
-// stopped gives the nodes that are put away when the ticket ends by something else than its process.
-func (t Ticket) stopped(at time.Time) ([]flow.NodeState, []flow.LogEntry) {
+// stop puts away, in an ending by something else than the ticket's process, what is open there.
+func (t Ticket) stop(e *Event, at time.Time) {
 	process, err := t.Process()
 	if err != nil {
-		return nil, nil // it can be ended all the same
+		return // it can be ended all the same
 	}
 	out, err := process.Step(t.Position, t.env(at), flow.Stop{})
 	if err != nil {
-		return nil, nil
+		return
 	}
-	return out.States, out.ProcessLog
+	e.After.States, e.After.SLA, e.ProcessLog = out.States, out.SLA, out.ProcessLog
 }
 
 // Node is a place in a process where the ticket stands.

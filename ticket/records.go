@@ -3,6 +3,7 @@ package ticket
 import (
 	"time"
 
+	"signalbox/calendar"
 	"signalbox/flow"
 )
 
@@ -59,3 +60,17 @@ type ServiceRecord struct {
 
 // MaxServices is how many services a tenant can have, beside the built-in ones.
 const MaxServices = 1_000
+
+// CalendarRecord is a version of a calendar as the read model keeps it.
+type CalendarRecord struct {
+	calendar.Calendar
+	Enabled     bool // services may name it; the same for all its versions
+	PublishedBy string
+	PublishedAt time.Time
+}
+
+// MaxCalendars is how many calendars a tenant can have, and MaxCalendar how large one is at most, in bytes of text and as JSON. Tickets carry those that their service names.
+const (
+	MaxCalendars = 200
+	MaxCalendar  = 128 << 10
+)

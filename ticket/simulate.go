@@ -224,7 +224,7 @@ func (s *simulation) next() (first turn, more bool) {
 		}
 	}
 	for _, t := range s.ticket.Timers() {
-		fired := flow.Fired{Node: t.Node, Round: t.Round, Stage: t.Stage}
+		fired := t.Fired()
 		if s.stuck[fired] {
 			continue
 		}

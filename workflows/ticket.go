@@ -166,14 +166,14 @@ func (r *run) await(ctx workflow.Context) error {
 		return nil
 	}
 	_, err := workflow.AwaitWithOptions(ctx, workflow.AwaitOptions{Timeout: left,
-		TimerOptions: workflow.TimerOptions{Summary: fmt.Sprintf("%s of %s", due.Kind, due.Node)}}, ready)
+		TimerOptions: workflow.TimerOptions{Summary: summaryOf(due)}}, ready)
 	return err
 }
 
 // due gives the timer that is decided next, and when. One that could not be decided has to wait, and does not hold up the others.
 func (r *run) due() (next flow.Timer, at time.Time, armed bool) {
 	for _, timer := range r.ticket.Timers() {
-		when := later(timer.At, r.later[fired(timer)])
+		when := later(timer.At, r.later[timer.Fired()])
 		if r.ticket.Rules < flow.RulesWeighed {
 			return timer, later(timer.At, r.notBefore), true
 		}
@@ -184,7 +184,13 @@ func (r *run) due() (next flow.Timer, at time.Time, armed bool) {
 	return next, at, armed
 }
 
-func fired(t flow.Timer) flow.Fired { return flow.Fired{Node: t.Node, Round: t.Round, Stage: t.Stage} }
+// summaryOf is what the Temporal UI shows of a timer.
+func summaryOf(t flow.Timer) string {
+	if t.Kind == flow.TimerSLA {
+		return t.String()
+	}
+	return fmt.Sprintf("%s of %s", t.Kind, t.Node)
+}
 
 func later(a, b time.Time) time.Time {
 	if a.After(b) {
@@ -201,7 +207,7 @@ func (r *run) decideTimers(ctx workflow.Context) {
 		if !armed || at.After(now) {
 			return
 		}
-		event := fired(due)
+		event := due.Fired()
 		c := internal(ticket.Command{Action: ticket.Fire, Fired: &event})
 		moved, err := r.decideInternal(ctx, c)
 		switch again := now.Add(time.Minute); { // the timer is still due: without a pause the loop would never yield

@@ -81,7 +81,7 @@ func (h *Handler) tryMigration(c *fiber.Ctx, t ticket.Ticket, cmd ticket.Command
 	cmd.Admin = api.Caller(c).May(desk.Admin)
 	events, err := ticket.DecideChecked(t, cmd, h.now())
 	if why := ticket.AsError(err); why != nil {
-		_, reasons, err := t.Migrated(*cmd.Migration)
+		_, reasons, err := t.Migrated(*cmd.Migration, h.now())
 		if err != nil {
 			return fmt.Errorf("look for reasons: %w", err)
 		}
