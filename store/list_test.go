@@ -11,6 +11,7 @@ import (
 	"github.com/stretchr/testify/require"
 	"pgregory.net/rapid"
 
+	"signalbox/flow"
 	"signalbox/notice"
 	"signalbox/ticket"
 )
@@ -27,6 +28,7 @@ func gallery(b *bench, n int) []*story {
 		}
 		d.Relations = []ticket.Relation{{Type: pick(i, "manifest", "order"), Content: []string{fmt.Sprint("N", i%5), "all"}}}
 		d.Opener = pick(i, "li", "zhao")
+		d.Service, d.Definition = promising(i)
 		s := b.opened(pick(i/7, "a", "a", "b"), d)
 		b.clock.pass(time.Minute)
 		s.at = b.clock.Now()
@@ -49,6 +51,20 @@ func gallery(b *bench, n int) []*story {
 	return list
 }
 
+// promising gives some of the stories a service that promises something: to be accepted within half a minute, or to be done within the hour, with a warning at half a minute.
+func promising(i int) (string, *flow.Definition) {
+	def := flow.Builtin()[flow.ServiceIncident].Definition()
+	switch i % 10 {
+	case 3:
+		def.SLA = []flow.SLA{{Name: "respond", Until: "accept", Target: "30s"}, {Name: "resolve", Until: flow.UntilEnd, Target: "1d"}}
+	case 8:
+		def.SLA = []flow.SLA{{Name: "resolve", Until: flow.UntilEnd, Target: "50m", Warn: "1 %"}}
+	default:
+		return "", nil
+	}
+	return def.Key, &def
+}
+
 func pick4(i int) ticket.Action {
 	return []ticket.Action{ticket.Close, ticket.Terminate, ticket.Withdraw}[i/6%3]
 }
@@ -61,8 +77,21 @@ func matches(s *story, f ticket.Filter) bool {
 	for _, r := range s.events[0].After.Opening.Relations {
 		contents[r.Type] = r.Content
 	}
+	sla, due := "", time.Time{}
+	for _, c := range t.Position.SLA {
+		if c.Warned != nil && c.Over == nil && sla == "" {
+			sla = "warned"
+		}
+		if c.Breached != nil {
+			sla = "breached"
+		}
+		if c.Over == nil && c.Due != nil && (due.IsZero() || c.Due.Before(due)) {
+			due = *c.Due
+		}
+	}
 	before := func(a, b time.Time) bool { return b.IsZero() || a.Before(b) }
-	return (f.Open == nil || *f.Open == t.Status.Open()) && (len(f.Phases) == 0 || slices.Contains(f.Phases, t.Phase())) &&
+	return (len(f.SLA) == 0 || slices.Contains(f.SLA, sla)) && (f.DueBefore.IsZero() || !due.IsZero() && due.Before(f.DueBefore)) &&
+		(f.DueAfter.IsZero() || due.After(f.DueAfter)) && (f.Open == nil || *f.Open == t.Status.Open()) && (len(f.Phases) == 0 || slices.Contains(f.Phases, t.Phase())) &&
 		is(f.Origin, t.Origin) && is(f.Service, t.Service) && is(f.Assignee, t.Assignee) &&
 		(f.Tag == "" || slices.Contains(t.Tags, f.Tag)) && (f.WaitingFor == "" || slices.Contains(t.WaitingFor(), f.WaitingFor)) &&
 		(f.RelationType == "" || slices.Contains(contents[f.RelationType], f.RelationItem)) &&
@@ -143,6 +172,8 @@ func TestEachFilterByItself(t *testing.T) {
 			"origin": {Origin: "customs"}, "tag": {Tag: "海关"}, "service": {Service: "incident"}, "assignee": {Assignee: "li"}, "waiting": {WaitingFor: "zhao"},
 			"relation": {RelationType: "manifest", RelationItem: "N2"}, "created after": {CreatedAfter: middle.CreatedAt},
 			"created before": {CreatedBefore: middle.CreatedAt}, "updated after": {UpdatedAfter: middle.UpdatedAt}, "updated before": {UpdatedBefore: middle.UpdatedAt},
+			"breached": {SLA: []string{"breached"}}, "warned": {SLA: []string{"warned"}}, "sla": {SLA: []string{"warned", "breached"}},
+			"due before": {DueBefore: middle.CreatedAt.Add(time.Hour)}, "due after": {DueAfter: middle.CreatedAt.Add(time.Hour)},
 		} {
 			var want []string
 			for _, s := range slices.Backward(stories) {

@@ -70,6 +70,7 @@ func crowd(db *sql.DB, size int) error {
 		`INSERT INTO tickets SELECT i, CASE WHEN i % 4 = 0 THEN 'b' ELSE 'a' END, 'IM' || i, 'uuid-' || i, i % 20 = 0,
 			CASE i % 20 WHEN 0 THEN 'triggered' WHEN 1 THEN 'revoked' ELSE 'completed' END, 'origin' || i % 50, 'incident', 'person' || i % 200, ` + at + `, ` + at +
 			` + interval '1 hour', 5, '` + string(ticketState) + `', CASE WHEN i % 20 <> 0 THEN ` + at + ` + interval '1 hour' END FROM ` + n,
+		`UPDATE tickets SET sla = CASE WHEN id % 200 = 0 THEN 'warned' ELSE 'breached' END, due_at = CASE WHEN id % 20 = 0 THEN updated_at END WHERE id % 100 = 0`,
 		`INSERT INTO ticket_tags SELECT CASE WHEN i % 4 = 0 THEN 'b' ELSE 'a' END, tag, i FROM ` + n + `, LATERAL (VALUES ('all'), ('tag' || i % 300)) v (tag)`,
 		`INSERT INTO relations SELECT i, 'manifest', place, 'N' || i % 500 + place, CASE WHEN i % 4 = 0 THEN 'b' ELSE 'a' END FROM ` + n + `, generate_series(0, 2) place`,
 		`INSERT INTO waiting SELECT CASE WHEN i % 4 = 0 THEN 'b' ELSE 'a' END, 'person' || i % 200, i FROM ` + n,
@@ -120,6 +121,7 @@ func filters() map[string]ticket.Filter {
 		"waiting for": {WaitingFor: "person7"}, "relation": {RelationType: "manifest", RelationItem: "N7"},
 		"created after": {CreatedAfter: day}, "created before": {CreatedBefore: day}, "created between": {CreatedAfter: day, CreatedBefore: day.Add(time.Hour)},
 		"updated after": {UpdatedAfter: day}, "updated before": {UpdatedBefore: day}, "updated lately": {UpdatedAfter: day.Add(9 * 24 * time.Hour)},
+		"breached": {SLA: []string{"breached"}}, "sla": {SLA: ticket.SLAStates}, "due before": {DueBefore: day}, "due after": {DueAfter: day},
 		"word": {Terms: "word7"}, "words": {Terms: "gate word7 im123"}, "common word": {Terms: "海关"}, "prefix": {Terms: "im12"}, "common prefix": {Terms: "gat"},
 		"many words":  {Terms: "gate 海关 word7 im700 a b c d e f g"},
 		"a long text": {Terms: strings.Repeat("海关", 60)}, "a very long text": {Terms: "海关" + someHan(253)}, "many characters": {Terms: "海 关 " + strings.Join(strings.Split(someHan(100), ""), " ")},

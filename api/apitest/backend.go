@@ -13,6 +13,7 @@ import (
 
 	"github.com/stretchr/testify/require"
 
+	"signalbox/calendar"
 	"signalbox/desk"
 	"signalbox/desk/desktest"
 	"signalbox/flow"
@@ -181,6 +182,21 @@ func (b *Backend) ServiceVersions(ctx context.Context, tenant, key string) ([]ti
 // ServiceVersion reads one of them.
 func (b *Backend) ServiceVersion(ctx context.Context, tenant, key string, version int) (flow.Definition, error) {
 	return reading(b, func() (flow.Definition, error) { return b.Store.ServiceVersion(ctx, tenant, key, version) })
+}
+
+// Calendars reads calendars that services name.
+func (b *Backend) Calendars(ctx context.Context, tenant string, keys []string) ([]calendar.Calendar, error) {
+	return or(b, func() ([]calendar.Calendar, error) { return b.Store.Calendars(ctx, tenant, keys) })
+}
+
+// CalendarRecords lists calendars.
+func (b *Backend) CalendarRecords(ctx context.Context, tenant string) ([]ticket.CalendarRecord, error) {
+	return reading(b, func() ([]ticket.CalendarRecord, error) { return b.Store.CalendarRecords(ctx, tenant) })
+}
+
+// CalendarRecord reads a calendar.
+func (b *Backend) CalendarRecord(ctx context.Context, tenant, key string, version int) (ticket.CalendarRecord, error) {
+	return reading(b, func() (ticket.CalendarRecord, error) { return b.Store.CalendarRecord(ctx, tenant, key, version) })
 }
 
 // ServiceByNumber reads the latest version of a service.

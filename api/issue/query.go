@@ -22,6 +22,7 @@ func (h *Handler) list(c *fiber.Ctx) error {
 		Assignee: q.Name("assignee", 0, ticket.MaxName), WaitingFor: q.Name("waiting_for", 0, ticket.MaxName),
 		CreatedAfter: q.Time("created_after"), CreatedBefore: q.Time("created_before"),
 		UpdatedAfter: q.Time("updated_after"), UpdatedBefore: q.Time("updated_before"),
+		SLA: q.Choices("sla", ticket.SLAStates...), DueAfter: q.Time("due_after"), DueBefore: q.Time("due_before"),
 		Terms: q.Name("q", 0, ticket.MaxName),
 	}
 	f.Limit, f.Cursor = q.Page()

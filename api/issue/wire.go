@@ -45,6 +45,7 @@ type view struct {
 	ServiceVersion int            `json:"service_version"`
 	Opener         string         `json:"opener,omitempty"`
 	Fields         map[string]any `json:"fields,omitempty"`
+	SLA            []promise      `json:"sla,omitempty"`
 	Links          []link         `json:"links,omitempty"`
 	Rating         *rating        `json:"rating,omitempty"`
 }
@@ -55,6 +56,36 @@ type rating struct {
 	Operator string    `json:"operator"`
 	Comments string    `json:"comments"`
 	At       time.Time `json:"at"`
+}
+
+// promise is how an issue stands with one of its SLAs.
+type promise struct {
+	Name       string     `json:"name"`
+	State      string     `json:"state"`             // running, paused or over
+	Target     int64      `json:"target_seconds"`    // of working time where working is true
+	Used       int64      `json:"used_seconds"`      // when it last began to run or stood still
+	Remaining  int64      `json:"remaining_seconds"` // likewise; 0 where it is used up
+	Working    bool       `json:"working"`
+	Calendar   string     `json:"calendar,omitempty"`
+	DueAt      *time.Time `json:"due_at,omitempty"` // left out while it stands still
+	WarnedAt   *time.Time `json:"warned_at,omitempty"`
+	BreachedAt *time.Time `json:"breached_at,omitempty"`
+	OverAt     *time.Time `json:"over_at,omitempty"`
+}
+
+func promiseOf(c flow.SLAClock) promise {
+	p := promise{Name: c.Name, State: "running", Target: int64(c.Target / time.Second), Used: int64(c.Used() / time.Second),
+		Remaining: int64(max(0, c.Target-c.Used()) / time.Second), Working: c.Working, DueAt: api.UTC(c.Due), WarnedAt: api.UTC(c.Warned), BreachedAt: api.UTC(c.Breached), OverAt: api.UTC(c.Over)}
+	if c.Working {
+		p.Calendar = c.Calendar
+	}
+	switch {
+	case c.Over != nil:
+		p.State = "over"
+	case c.Since == nil:
+		p.State = "paused"
+	}
+	return p
 }
 
 // link is a case in an external system that has told of itself (exception family).
@@ -81,6 +112,9 @@ type summary struct {
 	Assignee     string    `json:"assignee"`
 	CreatedAt    time.Time `json:"created_at"`
 	UpdatedAt    time.Time `json:"updated_at"`
+
+	DueAt    *time.Time `json:"due_at,omitempty"` // when the first of its SLAs that are not over has to be met
+	SLAState string     `json:"sla_state,omitempty"`
 }
 
 // line is an issue in a list: without the texts and contents that may be long.
@@ -94,7 +128,7 @@ type line struct {
 func viewOf(r ticket.Record) view {
 	t, rated := r.Ticket, r.Rating
 	v := view{Origin: t.Origin, Title: t.Title, Description: t.Description, Tag: api.List(t.Tags), Relations: api.List(r.Relations), summary: summaryOf(t),
-		ServiceVersion: t.Version, Opener: t.Opener, Fields: fieldsOf(t), Links: api.Each(t.Links, linkOf)}
+		ServiceVersion: t.Version, Opener: t.Opener, Fields: fieldsOf(t), SLA: api.Each(t.Position.SLA, promiseOf), Links: api.Each(t.Links, linkOf)}
 	if rated.Stars > 0 {
 		v.Rating = &rating{rated.Stars, rated.Operator, rated.Comments, rated.At.UTC()}
 	}
@@ -109,6 +143,7 @@ func summaryOf(t ticket.Ticket) summary {
 	return summary{
 		ID: t.Number, UUID: t.UUID, Status: t.Status.Word(), Phase: t.Phase(), Service: t.Service, CurrentNodes: nodesOf(t, false),
 		Assignee: t.Assignee, CreatedAt: t.CreatedAt.UTC(), UpdatedAt: t.UpdatedAt.UTC(),
+		DueAt: api.UTC(t.DueAt()), SLAState: t.SLAState(),
 	}
 }
 

@@ -2,7 +2,6 @@ package service
 
 import (
 	"context"
-	"fmt"
 	"net/http"
 	"strconv"
 	"time"
@@ -51,12 +50,12 @@ func (h *Handler) Family() api.Family {
 
 // publish makes a definition the next version of its service.
 func (h *Handler) publish(c *fiber.Ctx) error {
-	def, faults, err := document(c)
+	def, faults, err := h.document(c)
 	if err != nil {
 		return err
 	}
 	if len(faults) > 0 {
-		return faulty(c, faults)
+		return houseapi.Faulty(c, "the definition", faults)
 	}
 	app := api.Caller(c)
 	return houseapi.Transact(c, h.Desk, false, func(ctx context.Context) (any, error) {
@@ -65,23 +64,13 @@ func (h *Handler) publish(c *fiber.Ctx) error {
 	})
 }
 
-// faulty refuses a definition, with everything that is wrong with it.
-func faulty(c *fiber.Ctx, faults flow.Faults) error {
-	message := "the definition has a fault: "
-	if len(faults) > 1 {
-		message = fmt.Sprintf("the definition has %d faults, the first of them: ", len(faults))
-	}
-	api.RefusedWith(c, ticket.Refuse(ticket.Invalid, message+faults[0].String()))
-	return api.Respond(c, http.StatusBadRequest, houseapi.Envelope{Message: message + faults[0].String(), Result: faultList{Faults: faults}})
-}
-
 // check tells what is wrong with a definition, and publishes nothing.
 func (h *Handler) check(c *fiber.Ctx) error {
-	_, faults, err := document(c)
+	_, faults, err := h.document(c)
 	if err != nil {
 		return err
 	}
-	return houseapi.Respond(c, verdict{Valid: len(faults) == 0, Faults: append(flow.Faults{}, faults...)})
+	return houseapi.Verdict(c, faults)
 }
 
 func (h *Handler) list(c *fiber.Ctx) error {
@@ -110,17 +99,8 @@ func (h *Handler) read(c *fiber.Ctx) error {
 	if err != nil {
 		return err
 	}
-	c.Vary(fiber.HeaderAccept)
-	switch c.Accepts(fiber.MIMEApplicationJSON, mimeYAML, "text/yaml", "application/x-yaml", "text/x-yaml") {
-	case fiber.MIMEApplicationJSON, "":
-		return api.Respond(c, http.StatusOK, def)
-	}
-	text, err := writeYAML(def)
-	if err != nil {
-		return err
-	}
-	c.Set(fiber.HeaderContentType, mimeYAML+"; charset=utf-8")
-	return c.Status(http.StatusOK).Send(text)
+	def.Calendars = nil // which have versions of their own
+	return houseapi.Document(c, def)
 }
 
 // drawn is the process that the path names.

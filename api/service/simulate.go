@@ -47,7 +47,7 @@ func (h *Handler) simulate(c *fiber.Ctx, in simulation) error {
 	case err != nil:
 		return err
 	case len(faults) > 0:
-		return faulty(c, faults)
+		return houseapi.Faulty(c, "the definition", faults)
 	}
 	if err := houseapi.CanBeNamed(def, in.Named); err != nil {
 		return err
@@ -87,8 +87,7 @@ func (h *Handler) simulated(c *fiber.Ctx, in simulation) (flow.Definition, flow.
 		if len(inline) > ticket.MaxDefinition {
 			return flow.Definition{}, nil, ticket.RefuseField(ticket.Invalid, "definition", ticket.Over(ticket.MaxDefinition, "bytes", len(inline)))
 		}
-		def, faults := parse(inline)
-		return def, faults, nil
+		return h.parse(api.Context(c), tenant, houseapi.Plainer(inline))
 	case in.Version != nil:
 		def, err := h.Services.ServiceVersion(api.Context(c), tenant, *in.Service, *in.Version)
 		return def, nil, unknown("version", err)

@@ -8,17 +8,6 @@ import (
 	"signalbox/ticket"
 )
 
-// faultList is the result of a definition that is refused.
-type faultList struct {
-	Faults flow.Faults `json:"faults"`
-}
-
-// verdict is the result of a check.
-type verdict struct {
-	Valid  bool        `json:"valid"`
-	Faults flow.Faults `json:"faults"`
-}
-
 // published is the result of publishing: the integer ids are what clients of the itsm family name services and nodes by.
 type published struct {
 	Key     string     `json:"key"`

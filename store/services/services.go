@@ -14,6 +14,7 @@ import (
 )
 
 type serviceRow struct {
+	Tenant      string       `db:"tenant"`
 	Number      int64        `db:"number"`
 	Enabled     bool         `db:"enabled"`
 	Content     string       `db:"content"`
@@ -22,7 +23,7 @@ type serviceRow struct {
 }
 
 // serviceVersions is the query for versions of services; what it is about comes behind.
-const serviceVersions = `SELECT s.number, s.enabled, v.content, v.published_by, v.published_at
+const serviceVersions = `SELECT s.tenant, s.number, s.enabled, v.content, v.published_by, v.published_at
 	FROM services s JOIN service_versions v ON v.tenant = s.tenant AND v.key = s.key `
 
 func (r serviceRow) record() (ticket.ServiceRecord, error) {
@@ -135,6 +136,7 @@ func (c *Catalogue) PublishService(ctx context.Context, tenant, app string, def 
 }
 
 func (c *Catalogue) publishVersion(ctx context.Context, q *db.Tx, tenant, app string, def flow.Definition) (flow.Definition, error) {
+	def.Calendars = nil // tickets are given them on the day on which they are opened
 	had, err := c.publishing(ctx, q, tenant, def.Key)
 	if err != nil {
 		return def, err
@@ -284,6 +286,9 @@ func (c *Catalogue) services(ctx context.Context, query string, args ...any) (li
 		}
 		for _, row := range rows {
 			record, err := row.record()
+			if err == nil {
+				err = complete(ctx, q, row.Tenant, &record.Definition)
+			}
 			if err != nil {
 				return err
 			}

@@ -48,6 +48,15 @@ func listQueryOf(tenant string, f ticket.Filter) (*listQuery, error) {
 	if f.RelationType != "" {
 		l.join("relations", "$.tenant = ? AND $.type = ? AND $.content = ?", tenant, f.RelationType, f.RelationItem)
 	}
+	if len(f.SLA) > 0 {
+		l.AndIn("t.sla", f.SLA)
+		l.And("t.sla <> ''")
+	}
+	if !f.DueAfter.IsZero() || !f.DueBefore.IsZero() {
+		l.And("t.due_at IS NOT NULL")
+		l.AndIf(!f.DueAfter.IsZero(), "t.due_at > ?", db.At(f.DueAfter))
+		l.AndIf(!f.DueBefore.IsZero(), "t.due_at < ?", db.At(f.DueBefore))
+	}
 	l.times(f)
 	return l, l.after(f.Cursor)
 }

@@ -174,11 +174,21 @@ func (p *Projections) insertTicket(ctx context.Context, q *db.Tx, t ticket.Ticke
 	if err != nil {
 		return false, fmt.Errorf("write a ticket: %w", err)
 	}
-	n, err := q.Exec(ctx, `INSERT INTO tickets (id, tenant, number, uuid, open, phase, origin, service, assignee, created_at, updated_at, seq, state, chain, folded, posted)
-		VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, true, true) ON CONFLICT DO NOTHING`,
-		t.ID, t.Tenant, t.Number, t.UUID, t.Status.Open(), t.Phase(), t.Origin, t.Service, t.Assignee, db.At(t.CreatedAt), db.At(t.UpdatedAt), t.Seq,
+	n, err := q.Exec(ctx, `INSERT INTO tickets (id, tenant, number, uuid, open, phase, origin, service, assignee, created_at, updated_at, sla, due_at, seq, state,
+		chain, folded, posted) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, true, true) ON CONFLICT DO NOTHING`,
+		t.ID, t.Tenant, t.Number, t.UUID, t.Status.Open(), t.Phase(), t.Origin, t.Service, t.Assignee, db.At(t.CreatedAt), db.At(t.UpdatedAt), t.SLAState(), dueAt(t), t.Seq,
 		string(state), tip)
 	return n == 1, db.Wrap("insert the row", err)
+}
+
+// dueAt is what the column of that name holds.
+func dueAt(t ticket.Ticket) *db.Timestamp {
+	due := t.DueAt()
+	if due == nil {
+		return nil
+	}
+	at := db.At(*due)
+	return &at
 }
 
 // updateTicket brings a locked row up to date.
@@ -187,9 +197,9 @@ func (p *Projections) updateTicket(ctx context.Context, q *db.Tx, t ticket.Ticke
 	if err != nil {
 		return fmt.Errorf("write a ticket: %w", err)
 	}
-	err = q.Later(ctx, `UPDATE tickets SET open = ?, phase = ?, origin = ?, service = ?, assignee = ?, updated_at = ?, seq = ?, state = ?, chain = ?
-		WHERE id = ?`,
-		t.Status.Open(), t.Phase(), t.Origin, t.Service, t.Assignee, db.At(t.UpdatedAt), t.Seq, string(state), tip, t.ID)
+	err = q.Later(ctx, `UPDATE tickets SET open = ?, phase = ?, origin = ?, service = ?, assignee = ?, updated_at = ?, sla = ?, due_at = ?, seq = ?, state = ?,
+		chain = ? WHERE id = ?`,
+		t.Status.Open(), t.Phase(), t.Origin, t.Service, t.Assignee, db.At(t.UpdatedAt), t.SLAState(), dueAt(t), t.Seq, string(state), tip, t.ID)
 	return db.Wrap("update the row", err)
 }
 

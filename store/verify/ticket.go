@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+	"time"
 
 	"signalbox/store/chain"
 	"signalbox/store/db"
@@ -27,6 +28,8 @@ type ticketRow struct {
 	CreatedAt db.Timestamp  `db:"created_at"`
 	UpdatedAt db.Timestamp  `db:"updated_at"`
 	EndedAt   *db.Timestamp `db:"ended_at"`
+	SLA       string        `db:"sla"`
+	DueAt     *db.Timestamp `db:"due_at"`
 	Seq       int64         `db:"seq"`
 	State     string        `db:"state"`
 	Chain     string        `db:"chain"`
@@ -34,7 +37,7 @@ type ticketRow struct {
 	Doubt     string        `db:"doubt"`
 }
 
-var ticketColumns = `id, tenant, number, uuid, open, phase, origin, service, assignee, created_at, updated_at, ended_at, seq, state, chain, posted, ` +
+var ticketColumns = `id, tenant, number, uuid, open, phase, origin, service, assignee, created_at, updated_at, ended_at, sla, due_at, seq, state, chain, posted, ` +
 	db.DoubtOf("tickets") + ` AS doubt`
 
 // inspection is what was seen of one ticket.
@@ -215,17 +218,23 @@ func (i *inspection) compare() {
 		{"tenant", r.Tenant == t.Tenant}, {"number", r.Number == t.Number}, {"uuid", r.UUID == t.UUID}, {"id", r.ID == t.ID}, {"open", r.Open == t.Status.Open()},
 		{"phase", r.Phase == string(t.Phase())}, {"origin", r.Origin == t.Origin}, {"service", r.Service == t.Service}, {"assignee", r.Assignee == t.Assignee},
 		{"created_at", db.At(r.CreatedAt.Time) == db.At(t.CreatedAt)}, {"updated_at", db.At(r.UpdatedAt.Time) == db.At(t.UpdatedAt)}, {"seq", r.Seq == t.Seq},
+		{"sla", r.SLA == t.SLAState()}, {"due_at", sameTime(r.DueAt, t.DueAt())},
 	} {
 		if !column.same {
 			wrong = append(wrong, column.name)
 		}
 	}
-	if ended := t.EndedAt(); !i.old() && ((ended == nil) != (r.EndedAt == nil) || ended != nil && *r.EndedAt != db.At(*ended)) {
+	if !i.old() && !sameTime(r.EndedAt, t.EndedAt()) {
 		wrong = append(wrong, "ended_at")
 	}
 	if len(wrong) > 0 {
 		i.fault("its row says something else than its timeline: %s", strings.Join(wrong, ", "))
 	}
+}
+
+// sameTime compares a column with the time that it has to hold.
+func sameTime(column *db.Timestamp, is *time.Time) bool {
+	return (is == nil) == (column == nil) && (is == nil || *column == db.At(*is))
 }
 
 // old reports whether some of the ticket is from before the chain, and so perhaps from before ended_at and people were kept.

@@ -129,6 +129,7 @@ func items[T any](t testing.TB, a answer) []T {
 // entry is a line of the timeline.
 type entry struct {
 	Seq     int64
+	At      time.Time
 	Type    string
 	Actor   string
 	Channel string `json:"door"`

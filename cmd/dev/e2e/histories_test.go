@@ -28,7 +28,7 @@ import (
 )
 
 // TestRecordHistories records what the workflows leave behind in Temporal, for replay_test.go in package workflows, which replays all of it on
-// every run. It runs only when it is asked to: SIGNALBOX_RECORD=2 records into the folder 2. What is recorded stands for tickets that run
+// every run. It runs only when it is asked to: SIGNALBOX_RECORD=2 records into the folder 2, SIGNALBOX_SCENE=working that scene alone. What is recorded stands for tickets that run
 // somewhere. Before a release it may be recorded anew; after it, a change of shape is branched with workflow.GetVersion and recorded into a
 // new folder, and the old ones stay.
 func TestRecordHistories(t *testing.T) {
@@ -41,15 +41,46 @@ func TestRecordHistories(t *testing.T) {
 		dir: filepath.Join(root, "workflows", "testdata", "histories", folder)}
 	require.NoError(t, os.MkdirAll(s.dir, 0o755))
 
-	s.handled()
-	s.generations()
-	s.process()
-	s.stopped()
-	s.brokenOff()
-	s.rollOver()
-	s.lanes()
-	s.sweep()
-	s.partition() // restarts the system
+	for _, scene := range []struct {
+		name string
+		play func()
+	}{
+		{"handled", s.handled}, {"generations", s.generations}, {"process", s.process}, {"stopped", s.stopped}, {"broken-off", s.brokenOff}, {"working", s.working},
+		{"roll-over", s.rollOver}, {"lanes", s.lanes}, {"sweep", s.sweep}, {"partition", s.partition}, // which restarts the system
+	} {
+		if only := os.Getenv("SIGNALBOX_SCENE"); only == "" || only == scene.name {
+			scene.play()
+		}
+	}
+}
+
+// working is a ticket whose deadline and promises count working time: they warn, are broken, stand still, and go on by another calendar.
+func (s *recorder) working() {
+	s.t.Helper()
+	always := []string{"00:00-24:00"}
+	week := map[string]any{"monday": always, "tuesday": always, "wednesday": always, "thursday": always, "friday": always, "saturday": always, "sunday": always}
+	publish := func(name string) {
+		s.c.must(s.t, "POST", "/api/calendar", map[string]any{"key": "always", "name": name, "zone": "Europe/Berlin", "week": week})
+	}
+	publish("Always")
+	s.c.must(s.t, "POST", "/api/service", map[string]any{"key": "working", "name": "Working", "calendar": "always",
+		"sla": []any{map[string]any{"name": "resolve", "until": "end", "target": "2 working seconds", "warn": "50 %"}, map[string]any{"name": "late", "until": "end", "target": "8 working hours", "pause": []string{"second"}}},
+		"nodes": []any{
+			map[string]any{"id": "first", "name": "First", "type": "task", "processors": map[string]any{"anyone": true}, "next": "second",
+				"deadline": []any{map[string]any{"after": "3 working seconds", "do": "remind"}, map[string]any{"after": "4 working hours", "do": "remind"}}},
+			map[string]any{"id": "second", "name": "Second", "type": "wait", "for": "1 working second", "next": "third"},
+			map[string]any{"id": "third", "name": "Third", "type": "task", "processors": map[string]any{"anyone": true}, "next": "over"},
+			map[string]any{"id": "over", "name": "Over", "type": "end"}}})
+	number := result[string](s.t, s.c.must(s.t, "POST", "/api/issue", map[string]any{"origin": "e2e", "title": "working time", "service": "working"}))
+	s.until(number, "elapsed") // after the warning and the breach
+	s.act(number, map[string]any{"action": "suspend", "operator": "li"})
+	publish("Always, and another version")
+	s.c.must(s.t, "POST", "/api/issue/"+number+"/migrate", map[string]any{"version": 1, "operator": "li"})
+	s.act(number, map[string]any{"action": "unsuspend", "operator": "li"})
+	s.act(number, map[string]any{"action": "submit", "operator": "li"})
+	s.until(number, "elapsed")
+	s.act(number, map[string]any{"action": "submit", "operator": "li"})
+	s.record("ticket-working-time", "ticket:"+number, s.ended("ticket:"+number))
 }
 
 // recorder drives the system from scene to scene and records the histories.

@@ -13,6 +13,7 @@ import (
 	"github.com/stretchr/testify/require"
 	"go.temporal.io/sdk/client"
 
+	"signalbox/calendar"
 	"signalbox/cmd/dev/e2e/harness"
 	"signalbox/desk"
 	"signalbox/flow"
@@ -60,6 +61,11 @@ const patience = time.Minute
 func (tl *teller) tell() {
 	for path, answers := range tl.story.Answers {
 		tl.receiver.Answer("/"+tl.key+path, answers...)
+	}
+	for _, calendar := range tl.story.Calendars {
+		a, err := tl.admin.send(tl.t.Context(), "POST", "/api/calendar", "", []byte(calendar))
+		require.NoError(tl.t, err)
+		require.Equal(tl.t, 200, a.status, a)
 	}
 	tl.publish(tl.story.Service)
 	for line := range strings.Lines(tl.story.Script) {
@@ -299,7 +305,13 @@ func (tl *teller) signal(name, payload string) {
 
 // testify has it seen which words had their part in the story's tickets.
 func (tl *teller) testify() {
-	def, faults := flow.Parse([]byte(tl.source(tl.story.Service)))
+	var calendars []calendar.Calendar
+	for _, text := range tl.story.Calendars {
+		cal, faults := flow.ParseCalendar([]byte(text), time.LoadLocation)
+		require.Empty(tl.t, faults)
+		calendars = append(calendars, cal)
+	}
+	def, faults := flow.Read([]byte(tl.source(tl.story.Service))).Check(calendars)
 	require.Empty(tl.t, faults)
 	process, err := flow.Compile(def)
 	require.NoError(tl.t, err)

@@ -23,11 +23,12 @@ import (
 
 // story is one process and what is done with tickets of it, as testdata/vocabulary tells it. Its script is read by teller.
 type story struct {
-	Story   string                        // its name
-	Service string                        // the definition, without key and name; HOST stands for a receiver of the story's own
-	Second  string                        // the definition's second version, where the script publishes one
-	Answers map[string][]harness.Response // of the receiver, by path
-	Script  string
+	Story     string                        // its name
+	Service   string                        // the definition, without key and name; HOST stands for a receiver of the story's own
+	Calendars []string                      // documents, each with a key of its own, that are published before
+	Second    string                        // the definition's second version, where the script publishes one
+	Answers   map[string][]harness.Response // of the receiver, by path
+	Script    string
 }
 
 func stories(t *testing.T) (all []story) {

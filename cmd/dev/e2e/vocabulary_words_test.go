@@ -62,7 +62,7 @@ func vocabulary() words {
 }
 
 // members adds the members of a definition, or of a part of it, as type.member: those that are set, or every one. The numbers that a
-// publisher gives are nobody's to write.
+// publisher gives, and the calendars that a ticket is given, are nobody's to write.
 func members(v reflect.Value, every bool, into words) {
 	switch v.Kind() {
 	case reflect.Pointer:
@@ -81,7 +81,7 @@ func members(v reflect.Value, every bool, into words) {
 	case reflect.Struct:
 		for i := range v.NumField() {
 			name, _, _ := strings.Cut(v.Type().Field(i).Tag.Get("json"), ",")
-			if (every || !v.Field(i).IsZero()) && name != "number" && name != "version" {
+			if (every || !v.Field(i).IsZero()) && name != "number" && name != "version" && name != "calendars" {
 				into.add("member", strings.ToLower(v.Type().Name())+"."+name)
 				members(v.Field(i), every, into)
 			}

@@ -37,11 +37,12 @@ type exhibit struct {
 	redelivery                               string
 	imported                                 string // the integer id of a service that was imported
 	person, group, absence                   string // of the directory
+	calendar                                 string // a published calendar
 }
 
 // names are all that the exhibit can be asked for by.
 func (x exhibit) names() []string {
-	all := []string{x.number, x.uuid, x.message, x.address, x.delivery, x.subscription, x.owed, x.service, x.staged, x.request, x.redelivery, x.token, x.person, x.group, x.absence}
+	all := []string{x.number, x.uuid, x.message, x.address, x.delivery, x.subscription, x.owed, x.service, x.staged, x.request, x.redelivery, x.token, x.person, x.group, x.absence, x.calendar}
 	return slices.DeleteFunc(all, func(s string) bool { return s == "" })
 }
 
@@ -49,6 +50,10 @@ const northernService = `{"key":%q,"name":"NORTHERN service","description":"NORT
 	"fields":[{"key":"title","name":"NORTHERN title","type":"STRING","required":true}],
 	"nodes":[{"id":"ok","name":"NORTHERN node","type":"approval","processors":{"persons":["ann"]},"deliver":{"anyone":true},"next":"do"},
 		{"id":"do","name":"NORTHERN task","type":"task","processors":{"persons":["ann"]},"next":"over"},{"id":"over","name":"Over","type":"end"}]}`
+
+const northernCalendar = `{"key":%q,"name":"NORTHERN calendar","description":"NORTHERN hours","zone":"Europe/Berlin","day":"8h","week":{"monday":["09:00-18:00"],"tuesday":["09:00-17:00"],
+	"wednesday":["09:00-17:00"],"thursday":["09:00-17:00"],"friday":["09:00-12:00","13:00-15:00"],"saturday":["10:00-11:00"],"sunday":["10:00-10:30"]},
+	"holidays":[{"date":"2026-12-25","name":"NORTHERN holiday"}],"working_days":[{"date":"2026-12-24","hours":["09:00-12:00"],"name":"NORTHERN eve"}]}`
 
 // exhibit makes one, through the front door.
 func (p product) exhibit(secret string) exhibit {
@@ -69,6 +74,8 @@ func (p product) exhibit(secret string) exhibit {
 	x.address = made(p.call("POST", one+"/notification", secret, map[string]any{"url": "https://hooks.example.com/" + marker}))
 	x.message = made(p.call("POST", one+"/conversation", secret, map[string]any{"author": marker, "content": marker}))
 	done(p.call("POST", "/api/service", secret, fmt.Sprintf(northernService, x.service)))
+	x.calendar = "northern_calendar"
+	done(p.call("POST", "/api/calendar", secret, fmt.Sprintf(northernCalendar, x.calendar)))
 	open := map[string]any{"origin": marker, "title": marker, "service": x.service, "opener": marker, "fields": map[string]any{"title": marker}}
 	x.staged = made(p.call("POST", "/api/issue", secret, open))
 	x.request = made(p.call("POST", "/api/issue", secret, open))
@@ -119,6 +126,8 @@ func (x exhibit) parameter(path, name string) string {
 		return x.group
 	case strings.HasPrefix(path, "/api/absence/"):
 		return x.absence
+	case strings.HasPrefix(path, "/api/calendar/") && name == "key":
+		return x.calendar
 	case path == "/api/issue/:id/migrate":
 		return x.staged
 	case path == "/ticket/:number/deliveries/:subscription" && name == "subscription":
@@ -150,7 +159,7 @@ func (p product) unknown() (all []string) {
 	}
 	const some = "x"
 	x := exhibit{number: some, uuid: some, message: some, address: some, delivery: some, subscription: some, owed: some, service: some, staged: some,
-		request: some, token: some, redelivery: some, serviceID: 1, node: 1, person: some, group: some, absence: some}
+		request: some, token: some, redelivery: some, serviceID: 1, node: 1, person: some, group: some, absence: some, calendar: some}
 	for _, f := range p.server.Families() {
 		for _, r := range f.Routes {
 			for _, name := range pathParameter.FindAllStringSubmatch(r.Path, -1) {
@@ -222,6 +231,17 @@ var bodies = map[string]func(x exhibit) any{
 	"POST /api/issue/:id/notification":     func(exhibit) any { return object{"url": "https://hooks.example.com/x"} },
 	"POST /api/service": func(exhibit) any {
 		return strings.ReplaceAll(fmt.Sprintf(northernService, "neutral"), marker, "neutral")
+	},
+	"POST /api/calendar": func(exhibit) any {
+		return strings.ReplaceAll(fmt.Sprintf(northernCalendar, "neutral"), marker, "neutral")
+	},
+	"POST /api/calendar/check": func(exhibit) any {
+		return strings.ReplaceAll(fmt.Sprintf(northernCalendar, "neutral"), marker, "neutral")
+	},
+	"PUT /api/calendar/:key": func(exhibit) any { return object{"enabled": false} },
+	"POST /api/calendar/:key/import": func(exhibit) any {
+		return object{"ics": "BEGIN:VCALENDAR\r\nVERSION:2.0\r\nPRODID:x\r\nBEGIN:VEVENT\r\nUID:1\r\nDTSTAMP:20260101T000000Z\r\nDTSTART;VALUE=DATE:20261226\r\nSUMMARY:x\r\nEND:VEVENT\r\nEND:VCALENDAR\r\n",
+			"from": 2026, "until": 2026}
 	},
 	"PUT /api/service/:key": func(exhibit) any { return object{"enabled": false} },
 	"POST /api/service/check": func(exhibit) any {

@@ -20,6 +20,10 @@ var unshown = map[string]string{
 	"POST /prod/v2/itsm/create_ticket/ [service_id]":         "fast_approval has a process of its own",
 	"POST /prod/v2/itsm/ticket_approval_result/ [sn]":        "names the tickets that are asked for; unknown ones are left out of the answer",
 	"POST /prod/v2/itsm/operate_node/ [fields 0 key]":        "a form is handed in with TRANSITION; clients send one with every action",
+	"POST /api/calendar [version]":                           "is given here: a calendar that was read can be published again as it is",
+	"POST /api/calendar/:key/import [ics]":                   "its holidays are kept",
+	"POST /api/calendar/:key/import [from]":                  "says which of them",
+	"POST /api/calendar/:key/import [until]":                 "likewise",
 	"POST /api/service [number]":                             "is given here: a definition that was read can be published again as it is",
 	"POST /api/service [version]":                            "likewise",
 	"POST /api/service [nodes 0 number]":                     "likewise",
@@ -159,6 +163,9 @@ func (p product) shown(secret string) string {
 	show("GET", "/api/absence?limit=200", nil)
 	for _, key := range column(`SELECT key FROM services`) {
 		show("GET", "/api/service/"+key, nil)
+	}
+	for _, key := range column(`SELECT key FROM calendars`) {
+		show("GET", "/api/calendar/"+key, nil)
 	}
 	for _, number := range column(`SELECT number FROM services`) {
 		show("GET", "/prod/v2/itsm/get_service_detail/?service_id="+number, nil)

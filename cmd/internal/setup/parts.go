@@ -13,6 +13,7 @@ import (
 
 	"signalbox/api"
 	"signalbox/api/audit"
+	"signalbox/api/calendar"
 	"signalbox/api/codec"
 	"signalbox/api/directory"
 	"signalbox/api/exception"
@@ -122,6 +123,7 @@ func (c *Container) API(s APISettings, metrics *prometheus.Registry, log *slog.L
 	exceptions := &exception.Handler{Desk: c.Desk, Budget: c.Store, Limit: config.ExceptionsPerMinute, Ahead: config.ExceptionClockAhead, Now: time.Now}
 	services := &service.Handler{Desk: c.Desk, Services: c.Store, Now: time.Now}
 	persons := &directory.Handler{Desk: c.Desk, People: c.Store, Now: time.Now}
+	calendars := &calendar.Handler{Desk: c.Desk, Calendars: c.Store, Now: time.Now}
 	publishes := &publish.Handler{Desk: c.Desk, Stream: c.Store, Apps: c.Store, Now: time.Now, Open: s.openTenant()}
 	subscriptions := &subscription.Handler{Desk: c.Desk, Subscriptions: c.Store, Allow: config.Reach(), Begin: begin, Hasten: hasten}
 	tickets := &itsm.Handler{Desk: c.Desk, Tickets: c.Store, Services: c.Store, Apps: c.Store, Types: config.IncidentTypes, Allow: config.Reach(),
@@ -134,7 +136,7 @@ func (c *Container) API(s APISettings, metrics *prometheus.Registry, log *slog.L
 		return nil, err
 	}
 	payloads := &codec.Handler{Access: s.Access, Handler: converter.NewPayloadCodecHTTPHandler(c.Engine.Codec), Session: pages.SignedIn, App: c.Store.App, Log: log}
-	server := api.New(config, c.Store, c.Ready, log, append(tickets.Families(), issues.Family(), services.Family(), incidents.Family(),
+	server := api.New(config, c.Store, c.Ready, log, append(tickets.Families(), issues.Family(), services.Family(), calendars.Family(), incidents.Family(),
 		exceptions.Family(), publishes.Family(), subscriptions.Family(), persons.Family(), payloads.Family(), (&audit.Handler{Reader: c.Store}).Family())...)
 	server.ReadyToRead(c.ReadyToRead)
 	server.Share(c.Store)

@@ -31,7 +31,7 @@ func (g get) takes(name string) bool {
 func (p product) gets(x exhibit) (all []get) {
 	p.Helper()
 	for _, d := range openapi.Documents() {
-		if !slices.Contains([]string{"issue", "service", "subscription", "audit", "directory"}, d.Name) {
+		if !slices.Contains([]string{"issue", "service", "calendar", "subscription", "audit", "directory"}, d.Name) {
 			continue
 		}
 		doc, err := openapi3.NewLoader().LoadFromData(d.YAML)
