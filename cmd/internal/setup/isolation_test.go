@@ -51,7 +51,7 @@ const northernService = `{"key":%q,"name":"NORTHERN service","description":"NORT
 	"nodes":[{"id":"ok","name":"NORTHERN node","type":"approval","processors":{"persons":["ann"]},"deliver":{"anyone":true},"next":"do"},
 		{"id":"do","name":"NORTHERN task","type":"task","processors":{"persons":["ann"]},"next":"over"},{"id":"over","name":"Over","type":"end"}]}`
 
-const northernCalendar = `{"key":%q,"name":"NORTHERN calendar","description":"NORTHERN hours","zone":"Europe/Berlin","day":"8h","week":{"monday":["09:00-18:00"],"tuesday":["09:00-17:00"],
+const northernCalendar = `{"key":%q,"name":"NORTHERN calendar","description":"NORTHERN node","zone":"Europe/Berlin","day":"8h","week":{"monday":["09:00-18:00"],"tuesday":["09:00-17:00"],
 	"wednesday":["09:00-17:00"],"thursday":["09:00-17:00"],"friday":["09:00-12:00","13:00-15:00"],"saturday":["10:00-11:00"],"sunday":["10:00-10:30"]},
 	"holidays":[{"date":"2026-12-25","name":"NORTHERN holiday"}],"working_days":[{"date":"2026-12-24","hours":["09:00-12:00"],"name":"NORTHERN eve"}]}`
 
