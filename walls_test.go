@@ -80,7 +80,7 @@ var rooms = slices.Concat([]room{
 	{name: "ticket", pure: true, ours: []string{"calendar", "flow", "internal/jsonsize"}},
 	{name: "notice", pure: true, ours: []string{"ticket"}},
 	{name: "diagram", pure: true, ours: []string{"flow"}},
-	{name: "people", pure: true, ours: none},
+	{name: "people", pure: true, ours: []string{"flow"}},
 	{name: "ratelimit", pure: true, ours: none},
 	{name: "desk", ours: append([]string{"internal/watch"}, rules...), never: []string{temporal, fiber, sqlx, pgx}},
 	{name: "workflows", never: []string{"store", "migrations", "api", "console", "worker", "cmd", fiber, sqlx, pgx}},

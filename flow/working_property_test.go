@@ -38,7 +38,7 @@ func anyWorking(t *rapid.T, version int) *Process {
 		SLA: []SLA{{Name: "resolve", Until: UntilEnd, Target: "3 working days", Warn: "50 %", Pause: []string{"w"}}},
 		Nodes: []Node{
 			{ID: "p", Name: "P", Type: Parallel, Join: "j", Branches: []Path{{"c", "c"}, {"w", "w"}}},
-			{ID: "c", Name: "C", Type: Task, Action: Confirm, Processors: person, Reject: &Rejection{GoBack, "c"}, Deadline: stages, Next: "j"},
+			{ID: "c", Name: "C", Type: Task, Action: Confirm, Processors: person, Reject: &Rejection{Then: GoBack, To: "c"}, Deadline: stages, Next: "j"},
 			{ID: "w", Name: "W", Type: Wait, For: fmt.Sprintf("%d working minutes", rapid.IntRange(1, 900).Draw(t, "wait")), Next: "x"},
 			{ID: "x", Name: "X", Type: Task, Processors: person, Next: "j"},
 			{ID: "j", Name: "J", Type: Join, Next: "done"},

@@ -13,6 +13,8 @@ import (
 	"golang.org/x/text/cases"
 	"golang.org/x/text/language"
 	"golang.org/x/text/unicode/norm"
+
+	"signalbox/flow"
 )
 
 // Limits of a tenant's directory; lengths are in characters.
@@ -235,7 +237,7 @@ func (f *Faults) text(field, value string, min, max int) bool {
 }
 
 func (f *Faults) over(field string, most int, unit string, has int) {
-	f.add(field, "must have at most %d %s, not %d", most, unit, has)
+	f.add(field, "%s", flow.Over(most, unit, has))
 }
 
 // mailbox is what is taken for an e-mail address: a dot-string or what providers allow beside it (RFC 5321, section 4.1.2; RFC 6531 for other
