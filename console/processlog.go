@@ -24,7 +24,7 @@ var steps = map[string]string{
 	flow.Carried: "vote counts here too", flow.Barred: "may not vote", flow.Reassigned: "reassigned", flow.Reminded: "reminded",
 	flow.Escalated: "escalated", flow.Expired: "deadline came", flow.CallDone: "call answered", flow.CallFailed: "call failed",
 	flow.BranchFailed: "no way found", flow.Retried: "tried again", flow.Passed: "skipped", flow.WentBack: "went back",
-	flow.Dropped: "cancelled", flow.Finished: "The process is over",
+	flow.Dropped: "cancelled", flow.Finished: "The process is over", flow.SLAWarned: "SLA is running out", flow.SLABreached: "SLA was missed",
 }
 
 // stepsOf lists what went on in the process at an event, but for what goes without saying: that a node which was done was left, that the end
