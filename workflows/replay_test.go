@@ -5,6 +5,9 @@ import (
 	"log/slog"
 	"os"
 	"path/filepath"
+	"reflect"
+	"runtime"
+	"strings"
 	"testing"
 	"time"
 
@@ -25,11 +28,31 @@ func histories(t *testing.T) []string {
 	return files
 }
 
+// hosted are the workflows that there are.
+var hosted = []any{Ticket, Deliveries, Lane, Sweep, Prune, Redeliver, Compare}
+
+// TestEveryWorkflowHasAHistory names a workflow that nothing was recorded of, which a change could break unseen.
+func TestEveryWorkflowHasAHistory(t *testing.T) {
+	recorded := map[string]bool{}
+	for _, file := range histories(t) {
+		raw, err := os.Open(file)
+		require.NoError(t, err)
+		history, err := client.HistoryFromJSON(raw, client.HistoryJSONOptions{})
+		require.NoError(t, raw.Close())
+		require.NoError(t, err)
+		recorded[history.Events[0].GetWorkflowExecutionStartedEventAttributes().GetWorkflowType().GetName()] = true
+	}
+	for _, w := range hosted {
+		name := runtime.FuncForPC(reflect.ValueOf(w).Pointer()).Name()
+		require.True(t, recorded[name[strings.LastIndex(name, ".")+1:]], "%s: record one, by make histories", name)
+	}
+}
+
 func replay(t *testing.T, file string, interceptors ...interceptor.WorkerInterceptor) error {
 	t.Helper()
 	r, err := worker.NewWorkflowReplayerWithOptions(worker.WorkflowReplayerOptions{Interceptors: interceptors})
 	require.NoError(t, err)
-	for _, w := range []any{Ticket, Deliveries, Lane, Sweep, Prune, Redeliver} {
+	for _, w := range hosted {
 		r.RegisterWorkflow(w)
 	}
 	return r.ReplayWorkflowHistoryFromJSONFile(sdklog.NewStructuredLogger(slog.New(slog.DiscardHandler)), file)

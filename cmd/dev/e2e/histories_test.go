@@ -36,7 +36,7 @@ func TestRecordHistories(t *testing.T) {
 	if folder == "" {
 		t.Skip("SIGNALBOX_RECORD=<folder> records histories")
 	}
-	d := startDev(t, "SIGNALBOX_PROFILE_INTERVALS=minutely:1s", "SIGNALBOX_SWEEP_EVERY=2s")
+	d := startDev(t, "SIGNALBOX_PROFILE_INTERVALS=minutely:1s", "SIGNALBOX_SWEEP_EVERY=2s", "SIGNALBOX_COMPARE_EVERY=2s")
 	s := &recorder{t: t, c: d.caller(), d: d, temporal: dialTemporal(t, d.temporal, "default"), r: harness.NewReceiver(t),
 		dir: filepath.Join(root, "workflows", "testdata", "histories", folder)}
 	require.NoError(t, os.MkdirAll(s.dir, 0o755))
@@ -379,6 +379,7 @@ func (s *recorder) lanes() {
 func (s *recorder) sweep() {
 	s.recordLast("sweep", "Sweep")
 	s.recordLast("prune", "Prune")
+	s.recordLast("compare", "Compare") // one that goes on behind the one before it
 }
 
 // recordLast records the last run of a type that is over.
