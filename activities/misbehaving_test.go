@@ -284,8 +284,9 @@ func TestNothingHoldsATryLongerThanItsTime(t *testing.T) {
 			w.Delivery.Body = make([]byte, 32<<20) // more than fits between us
 		}
 		out, err := m.sender(s).Send(t.Context(), w)
+		tries := int32(1)
 		for longer := 3 * time.Second; s.holds() && err == nil && out.Attempt.Status != s.status && longer < time.Minute; longer *= 3 {
-			m.receivers[i].accepted.Store(0)
+			tries++
 			out, err = m.new(longer).Send(t.Context(), w) // a machine so busy that it was cut off before it had come so far
 		}
 		if err != nil {
@@ -302,8 +303,8 @@ func TestNothingHoldsATryLongerThanItsTime(t *testing.T) {
 		if took := a.FinishedAt.Sub(a.StartedAt); took > time.Minute {
 			t.Errorf("%s took %s", s.name, took)
 		}
-		if got := m.receivers[i].accepted.Load(); got > 1 {
-			t.Errorf("%s: %d connections", s.name, got)
+		if got := m.receivers[i].accepted.Load(); got > tries { // what was cut off may be accepted later
+			t.Errorf("%s: %d connections of %d tries", s.name, got, tries)
 		}
 	})
 	quiet(t, m.receivers)
