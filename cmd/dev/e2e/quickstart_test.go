@@ -41,7 +41,12 @@ func TestQuickStart(t *testing.T) {
 	t.Parallel()
 	binary(t, "dev") // building is no part of starting
 	d := startDev(t)
-	require.Contains(t, d.process.Logs(), "Signalbox is ready after")
+	harness.Until(t, "it says that it is ready", time.Minute, func() error { // it answers before it says so
+		if !strings.Contains(d.process.Logs(), "Signalbox is ready after") {
+			return fmt.Errorf("it says %q", d.process.Logs())
+		}
+		return nil
+	})
 	require.Contains(t, d.process.Logs(), d.api)
 	require.Contains(t, d.process.Logs(), d.ui)
 	require.Contains(t, d.process.Logs(), "Access_Key demo-secret")
