@@ -57,6 +57,7 @@ func (r *run) fail(n *node, s *NodeState, why string) {
 	s.Result, s.Reason = &failed, cut(why, MaxReason)
 	s.Asked, s.Anyone = r.persons(n.Processors), n.Processors.Anyone
 	r.say(CallFailed, s, LogEntry{To: s.Asked, Note: s.Reason})
+	r.sayFound(s)
 	r.stand(n, s, Failed)
 }
 

@@ -14,6 +14,7 @@ const (
 	MaxFields      = 200 // of one form
 	MaxChoices     = 500 // of one field
 	MaxPersons     = 200 // of one list
+	MaxGroups      = 20  // likewise
 	MaxPaths       = 50  // cases of a branch, branches of a parallel
 	MaxStages      = 20  // of one deadline
 	MaxName        = 255

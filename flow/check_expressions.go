@@ -127,8 +127,7 @@ func (b *builder) named(n *node, path string, p *Processors) {
 	if p == nil {
 		return
 	}
-	for i, key := range p.Fields {
-		at := fmt.Sprintf("%s.fields[%d]", path, i)
+	names := func(at, key string) {
 		kind := b.p.types[key]
 		switch {
 		case !b.fillable(n, key):
@@ -136,6 +135,12 @@ func (b *builder) named(n *node, path string, p *Processors) {
 		case !slices.Contains([]FieldType{Member, Members, String, Select, Radio}, kind):
 			b.add(at, "a field of type %s cannot name people", kind)
 		}
+	}
+	for i, key := range p.Fields {
+		names(fmt.Sprintf("%s.fields[%d]", path, i), key)
+	}
+	if of := p.ManagerOf; of != "" && of != "opener" && of != "assignee" {
+		names(path+".manager_of", of)
 	}
 }
 

@@ -155,7 +155,7 @@ func (b *builder) approval(n *node, at func(string) string) {
 			}
 		}
 	}
-	if p := n.Processors; n.FourEyes && p.Opener && len(p.Persons) == 0 && len(p.Fields) == 0 && !p.Assignee && !p.Caller && !p.Anyone {
+	if p := n.Processors; n.FourEyes && p.Opener && len(p.Persons) == 0 && len(p.Fields) == 0 && !p.Assignee && !p.Caller && !p.Anyone && !p.lookups() {
 		b.add(at("four_eyes"), "the opener alone is asked, who may not vote then")
 	}
 	if n.Retract && n.Rule == AnyOf {

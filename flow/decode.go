@@ -31,11 +31,12 @@ const maxDepth = 30
 // that name nobody and loops of calls, each with line and column. With faults, what could be read is returned as well.
 func Parse(text []byte) (Definition, Faults) { return Read(text).Check(nil) }
 
-// Reading is a definition that was read from its text. The calendars that it names have to be looked up before it is checked.
+// Reading is a definition that was read from its text. The calendars and groups that it names have to be looked up before it is checked.
 type Reading struct {
 	decoder  decoder
 	def      Definition
 	readable bool
+	groups   set // that are known; nil: any may be
 }
 
 // Read reads a definition without checking it; see Parse.
@@ -55,13 +56,40 @@ func Read(text []byte) *Reading {
 // CalendarsNamed gives the keys of the calendars that the definition names, each once, sorted.
 func (r *Reading) CalendarsNamed() []string { return r.def.CalendarsNamed() }
 
+// GroupsNamed gives the ids of the groups that the definition names, each once, sorted.
+func (r *Reading) GroupsNamed() []string {
+	var ids []string
+	r.def.everyProcessors(func(_ string, p *Processors) { ids = append(ids, p.Groups...) })
+	slices.Sort(ids)
+	return slices.Compact(ids)
+}
+
+// KnowGroups says which of GroupsNamed there are. Where nobody says so, as for a simulation, which has groups of its own, Check takes any.
+func (r *Reading) KnowGroups(known []string) { r.groups = setOf(known) }
+
 // Check checks what was read, once: the calendars are those of CalendarsNamed that there are.
 func (r *Reading) Check(calendars []calendar.Calendar) (Definition, Faults) {
 	r.def.Calendars = calendars
 	if r.readable {
 		r.decoder.besides(publishable(r.def))
+		r.decoder.besides(r.strangers())
 	}
 	return r.def, r.decoder.located()
+}
+
+// strangers are the groups that are named and not known.
+func (r *Reading) strangers() (f Faults) {
+	if r.groups == nil {
+		return nil
+	}
+	r.def.everyProcessors(func(path string, p *Processors) {
+		for i, id := range p.Groups {
+			if !r.groups[id] {
+				f.add(fmt.Sprintf("%s.groups[%d]", path, i), "there is no group %q", id)
+			}
+		}
+	})
+	return f
 }
 
 // ParseCalendar reads a calendar written in YAML or JSON and checks it, as Parse does a definition. zone tells of the time zone of a name; what it knows goes into the

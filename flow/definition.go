@@ -87,8 +87,12 @@ type Processors struct {
 	Opener   bool     `json:"opener,omitempty"`
 	Assignee bool     `json:"assignee,omitempty"`
 	Fields   []string `json:"fields,omitempty"` // keys; the first that is not empty names them
-	Caller   bool     `json:"caller,omitempty"` // whoever the caller named for this node, and nobody without that
-	Anyone   bool     `json:"anyone,omitempty"` // anybody may act; those named besides are the ones shown as asked
+	Groups   []string `json:"groups,omitempty"` // ids of groups: their active members, looked up when people are asked
+	// ManagerOf asks the manager of somebody, likewise: of the opener, the assignee, or everybody whom the field with this key names.
+	ManagerOf string `json:"manager_of,omitempty"`
+
+	Caller bool `json:"caller,omitempty"` // whoever the caller named for this node, and nobody without that
+	Anyone bool `json:"anyone,omitempty"` // anybody may act; those named besides are the ones shown as asked
 }
 
 // Rejection is where a rejection, or a confirm that says no, leads.

@@ -136,7 +136,8 @@ func (p *Processors) words() string {
 	for _, w := range []struct {
 		is   bool
 		word string
-	}{{p.Opener, "opener"}, {p.Assignee, "assignee"}, {len(p.Fields) > 0, strings.Join(p.Fields, " or ")}, {p.Caller, "named by the caller"}, {p.Anyone, "anyone"}} {
+	}{{p.Opener, "opener"}, {p.Assignee, "assignee"}, {len(p.Fields) > 0, strings.Join(p.Fields, " or ")},
+		{len(p.Groups) > 0, "group " + strings.Join(p.Groups, ", ")}, {p.ManagerOf != "", "manager of " + p.ManagerOf}, {p.Caller, "named by the caller"}, {p.Anyone, "anyone"}} {
 		if w.is {
 			words = append(words, w.word)
 		}

@@ -156,6 +156,7 @@ func (r *run) others(n *node, s *NodeState, stage Stage, note string) {
 	switch {
 	case len(found) == 0 && !stage.To.Anyone:
 		r.say(kind, s, LogEntry{Note: note + ", but nobody was found"})
+		r.sayFound(s)
 		return
 	case stage.Do == DoEscalate && stage.Mode != "replace":
 		c = adding(found, stage.To.Anyone)
@@ -165,6 +166,7 @@ func (r *run) others(n *node, s *NodeState, stage Stage, note string) {
 	case r.assigning(n, s):
 		c.give = false
 	}
+	c.found = true
 	r.appoint(n, s, c, kind, LogEntry{To: found, Note: note})
 }
 

@@ -162,8 +162,8 @@ func TestNobodyIsGivenASecondVoice(t *testing.T) {
 func TestAListThatNamesNobodyLetsNobodyBeNamed(t *testing.T) {
 	def := process(t, approvalOf("rule: all, deliver: {anyone: true}, add: {anyone: true}, processors: {persons: [a, b]}")).Definition()
 	def.Nodes[0].Deliver, def.Nodes[0].Add = &Processors{}, &Processors{}
-	require.Equal(t, `nodes[0].deliver: nobody is named: leave it out, or say persons, opener, assignee, fields or anyone
-nodes[0].add: nobody is named: leave it out, or say persons, opener, assignee, fields or anyone`, publishable(def).Error())
+	require.Equal(t, `nodes[0].deliver: nobody is named: leave it out, or say persons, opener, assignee, fields, groups, manager_of or anyone
+nodes[0].add: nobody is named: leave it out, or say persons, opener, assignee, fields, groups, manager_of or anyone`, publishable(def).Error())
 	p, err := Compile(def)
 	require.NoError(t, err, "tickets that run through it go on")
 	for rules, want := range map[Rules]string{RulesFirst: "v[x b]", RulesNow: `refused forbidden targets: "V" cannot be given to x`} {

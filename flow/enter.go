@@ -100,6 +100,7 @@ func (r *run) enter(n *node, m move) {
 		r.schedule(n, s)
 	}
 	r.say(Entered, s, LogEntry{To: n.pending(*s)})
+	r.sayFound(s)
 	r.sayBarred(s, barred, why)
 	switch n.Type {
 	case Approval:

@@ -53,6 +53,7 @@ type appointment struct {
 	to      []string
 	anyone  bool
 	give    bool // a task is given to those in to, and to nobody else
+	found   bool // they were looked up, which is told
 	lasting bool // it holds also when the ticket comes back
 }
 
@@ -92,6 +93,9 @@ func replacing(s NodeState, to []string, anyone bool) appointment {
 func (r *run) appoint(n *node, s *NodeState, c appointment, kind string, entry LogEntry) {
 	r.change(n, s, c)
 	r.say(kind, s, entry)
+	if c.found {
+		r.sayFound(s)
+	}
 	r.judge(n, s, afterChange)
 }
 
@@ -121,8 +125,10 @@ func (r *run) change(n *node, s *NodeState, c appointment) {
 	if n.Type == Task && c.give {
 		r.give(n, s, c.to, c.anyone)
 	}
+	if n.Type == Approval || n.Type == Task {
+		s.Reason = "" // why nobody was asked
+	}
 	if n.Type == Approval {
-		s.Reason = ""
 		s.tidy(c)
 	}
 }
@@ -146,6 +152,7 @@ func (r *run) give(n *node, s *NodeState, targets []string, anyone bool) {
 func (r *run) targets(n *node, s NodeState, a Act) ([]string, error) {
 	within := map[Action]*Processors{Assign: n.Processors, Deliver: n.Deliver, Add: n.Add}[a.Action]
 	targets, named, asked, handled := distinct(a.Targets), setOf(r.persons(within)), setOf(s.Asked), s.handled()
+	r.found = nil // they are those who may be named, and not those who are
 	bars, later := r.bars(n), s.later()
 	twice := a.Action == Deliver && n.Type == Approval && r.weighed() // it would give two voices to one person
 	if len(targets) == 0 {

@@ -11,6 +11,7 @@ type Process struct {
 	keys  []string             // of types, sorted
 	slas  []promise
 
+	looksUp bool // people are named who have to be looked up
 	returns bool // it matters when the ticket was last sent back
 }
 

@@ -8,7 +8,26 @@ import (
 
 // empty reports whether nobody could ever be named.
 func (p *Processors) empty() bool {
-	return p == nil || len(p.Persons) == 0 && len(p.Fields) == 0 && !p.Opener && !p.Assignee && !p.Caller && !p.Anyone
+	return p == nil || len(p.Persons) == 0 && len(p.Fields) == 0 && !p.Opener && !p.Assignee && !p.Caller && !p.Anyone && !p.lookups()
+}
+
+// everyProcessors goes through all places of a definition that name people.
+func (d Definition) everyProcessors(do func(path string, p *Processors)) {
+	for i, n := range d.Nodes {
+		at := fmt.Sprintf("nodes[%d]", i)
+		visit := func(member string, p *Processors) {
+			if p != nil {
+				do(at+"."+member, p)
+			}
+		}
+		visit("processors", n.Processors)
+		visit("assigners", n.Assigners)
+		visit("deliver", n.Deliver)
+		visit("add", n.Add)
+		for k, s := range n.Deadline {
+			visit(fmt.Sprintf("deadline[%d].to", k), s.To)
+		}
+	}
 }
 
 // anyone reports whether anybody may act.
@@ -16,13 +35,13 @@ func (p *Processors) anyone() bool { return p != nil && p.Anyone }
 
 // fixed reports whether the persons listed are everybody that will be asked.
 func (p *Processors) fixed() bool {
-	return len(p.Persons) > 0 && len(p.Fields) == 0 && !p.Opener && !p.Assignee && !p.Caller && !p.Anyone
+	return len(p.Persons) > 0 && len(p.Fields) == 0 && !p.Opener && !p.Assignee && !p.Caller && !p.Anyone && !p.lookups()
 }
 
 // asked checks processors that must be there.
 func (b *builder) asked(path string, p *Processors) {
 	if p.empty() {
-		b.add(path, "nobody is named: persons, opener, assignee, fields, caller or anyone")
+		b.add(path, "nobody is named: persons, opener, assignee, fields, groups, manager_of, caller or anyone")
 		return
 	}
 	b.people(path, p)
@@ -32,7 +51,7 @@ func (b *builder) asked(path string, p *Processors) {
 // can be named but by an admin.
 func (b *builder) others(path string, p *Processors) {
 	if b.publishing && p != nil && p.empty() {
-		b.add(path, "nobody is named: leave it out, or say persons, opener, assignee, fields or anyone")
+		b.add(path, "nobody is named: leave it out, or say persons, opener, assignee, fields, groups, manager_of or anyone")
 	}
 	b.people(path, p)
 }
@@ -41,6 +60,7 @@ func (b *builder) others(path string, p *Processors) {
 func (b *builder) people(path string, p *Processors) {
 	if p != nil {
 		b.persons(path+".persons", p.Persons)
+		b.looks(path, p)
 	}
 }
 
@@ -101,12 +121,14 @@ func (r *run) persons(p *Processors) []string {
 			break
 		}
 	}
+	all = append(all, r.lookUp(p)...)
 	return distinct(slices.DeleteFunc(all, func(name string) bool { return name == "" }))
 }
 
 // ask works out who is asked at a node that is being entered. Whoever the caller named takes the place of the node's own processors, but
 // only at nodes that are plainly processed (itsm.md 1.4). When the ticket comes back to a node, those asked before are asked again, also
-// after a hand-over by persons but not after one by a deadline, unless they come from something that can have changed meanwhile.
+// after a hand-over by persons but not after one by a deadline, unless they come from something that can have changed meanwhile: a field, the
+// assignee, the directory.
 func (r *run) ask(n *node, before NodeState) Roster {
 	again := before.Roster
 	if before.Lasting != nil {
@@ -117,7 +139,7 @@ func (r *run) ask(n *node, before NodeState) Roster {
 	if !plain {
 		named = nil
 	}
-	changing := len(n.Processors.Fields) > 0 || n.Processors.Assignee
+	changing := len(n.Processors.Fields) > 0 || n.Processors.Assignee || n.Processors.lookups()
 	nobody := len(again.Asked) == 0 && !again.Anyone
 	if plain && before.Round > 0 && !nobody && (!changing || len(named) > 0) {
 		again = again.clone()

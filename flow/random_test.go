@@ -121,7 +121,13 @@ func (g *grower) block(next string, backs []string, inside bool, depth int) stri
 
 func (g *grower) processors() *Processors {
 	p := &Processors{}
-	switch g.pick("who", 7) {
+	switch g.pick("who", 10) {
+	case 7:
+		p.Groups = []string{"g"}
+	case 8:
+		p.Groups, p.Persons = []string{"g", "h"}, []string{"ann"}
+	case 9:
+		p.ManagerOf = []string{"opener", "assignee", "m"}[g.pick("manager of", 3)]
 	case 0, 1:
 		p.Persons = []string{"ann", "bob"}
 	case 2:
@@ -209,6 +215,9 @@ func (g *grower) approval(id, next string, backs []string) Node {
 	if g.chance("deliver", 40) {
 		n.Deliver = &Processors{Persons: []string{"sue", "joe"}}
 	}
+	if g.chance("add from a group", 20) {
+		n.Add = &Processors{Groups: []string{"g"}}
+	}
 	if p := n.Processors; g.chance("four eyes", 20) && !p.Opener {
 		n.FourEyes = true
 	}
@@ -248,6 +257,9 @@ func (g *grower) deadline(n Node) []Stage {
 		s := Stage{After: fmt.Sprintf("%dh", i+1), Do: []Remedy{DoRemind, DoEscalate, DoReassign}[g.pick("do", 3)]}
 		if s.Do != DoRemind {
 			s.To = &Processors{Persons: []string{people[g.pick("other", len(people))]}}
+			if g.chance("to a group", 30) {
+				s.To = &Processors{Groups: []string{"g"}}
+			}
 		}
 		if s.Do == DoEscalate && g.chance("replace", 50) {
 			s.Mode = "replace"

@@ -205,4 +205,55 @@ fields: [{key: N, type: INT}]`, `
 	approve by bob => v[joe]
 	reject by joe  => a[ann]
 	submit by ann  => b[bob]`},
+
+	{"groups: their members are looked up when the node is entered, and again in the next round", `
+- {id: v, name: Vote, type: approval, rule: all, processors: {groups: [finance, legal], persons: [ann]}, reject: {then: back, to: v}, next: done}` + end, `
+	group finance=bob,sue =>
+	group legal=bob       =>
+	start                 => v[ann bob sue]
+	says                  => entered(v >ann,bob,sue) found(v >bob,sue) found(v >bob)
+	group finance=joe     => v[ann bob sue]
+	approve by ann        => v[bob sue]
+	approve by sue        => v[bob]
+	reject by bob         => v[ann joe bob]`},
+
+	{"groups: one without an active member, or that is not known, asks nobody, and says so", `
+- {id: v, name: Vote, type: approval, processors: {groups: [finance]}, next: t}
+- {id: t, name: Task, type: task, processors: {groups: [nowhere]}, next: done}` + end, `
+	group finance=        =>
+	start                 => v[]
+	approve by ann        => refused forbidden nobody is asked
+	reassign by root admin to ann => v[ann]
+	approve by ann        => t[]
+	says                  => voted(v ann true) left(v true) entered(t) found(t)`},
+
+	{"groups: who may be added, and who is asked by a deadline", `
+- {id: v, name: Vote, type: approval, rule: all, add: {groups: [legal]}, processors: {persons: [ann]}, deadline: [{after: 1h, do: escalate, to: {groups: [finance]}}], next: done}` + end, `
+	group finance=bob     =>
+	group legal=li        =>
+	start                 => v[ann]
+	add by ann to bob     => refused forbidden cannot be given
+	add by ann to li      => v[ann li]
+	says                  => added(v ann >li)
+	due                   => v[ann li bob]
+	says                  => escalated(v >bob) found(v >bob)`},
+
+	{"manager_of: of the opener, the assignee, or whom a field names", `
+- {id: a, name: A, type: task, action: accept, processors: {manager_of: opener}, next: b}
+- {id: b, name: B, type: task, processors: {manager_of: assignee}, next: c}
+- {id: c, name: C, type: approval, rule: all, processors: {manager_of: WHO}, next: d}
+- {id: d, name: D, type: task, processors: {manager_of: WHO}, next: done}
+- {id: done, name: Done, type: end}
+fields: [{key: WHO, type: MEMBERS}]`, `
+	manager olga=ann      =>
+	manager ann=boss      =>
+	manager li=lead       =>
+	field WHO=li,olga     =>
+	start                 => a[ann]
+	says                  => entered(a >ann) found(a >ann)
+	accept by ann         => b[boss]
+	submit by boss        => c[lead ann]
+	field WHO=zoe         => c[lead ann]
+	approve by lead       => c[ann]
+	approve by ann        => d[]`},
 }

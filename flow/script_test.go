@@ -21,6 +21,7 @@ import (
 //	called ok | called 500 | called fail    what came of the one pending request; `called ok {"id":7}` gives a body
 //	field key=value | named node=a,b        before the ticket comes to it
 //	clock                                   tells the time
+//	group g=a,b | manager of=a              what the directory says from now on
 //	says | status | fields | calls | limits instead of where it stands: the last entries of the process log, …, the pending requests, and their limits
 //	<action> [@node] [#round] [by who] [admin] [resend] [for who] [no] [to a,b] [before|beside|after] [back node] [say word] [set key=value;key=value]
 //
@@ -34,6 +35,21 @@ type player struct {
 	last   []LogEntry
 	ended  *Ending
 	status Status
+	facts  Facts // what the directory says
+}
+
+// look answers what is needed, from what the script has said.
+func (pl *player) look(need *Need) Facts {
+	found := Facts{Groups: map[string]Group{}, Managers: map[string]string{}}
+	for _, id := range need.Groups {
+		g, known := pl.facts.Groups[id]
+		g.Unknown = !known
+		found.Groups[id] = g
+	}
+	for _, of := range need.Managers {
+		found.Managers[of] = pl.facts.Managers[of]
+	}
+	return found
 }
 
 func process(t *testing.T, source string) *Process {
@@ -137,6 +153,14 @@ func (pl *player) do(line string) string {
 		return pl.stands()
 	case "says":
 		return pl.says()
+	case "group", "manager":
+		of, who, _ := strings.Cut(words[1], "=")
+		if words[0] == "group" {
+			pl.facts = pl.facts.With(Facts{Groups: map[string]Group{of: {Members: list(who)}}})
+		} else {
+			pl.facts = pl.facts.With(Facts{Managers: map[string]string{of: who}})
+		}
+		return pl.stands()
 	case "status":
 		return string(pl.status)
 	case "fields":
@@ -220,7 +244,7 @@ func act(words []string) Act {
 }
 
 func (pl *player) step(in Input) string {
-	out, err := sound(pl.t, pl.p, pl.pos, pl.env, in)
+	out, err := informed(pl.t, pl.p, pl.pos, pl.env, in, pl.look)
 	if err != nil {
 		r := err.(*Error)
 		return fmt.Sprintf("refused %s %s: %s", r.Code, r.Field, r.Message)

@@ -16,6 +16,7 @@ type Env struct {
 	Assignee string
 	Fields   map[string]any      // the ticket's fields as kept; see Fill
 	Named    map[string][]string // whom the caller named, by node id (itsm: meta.state_processors)
+	Facts    Facts               // about people, as far as they have been looked up
 }
 
 func (e Env) zone() *time.Location {
@@ -59,6 +60,7 @@ const (
 	Agreed       = "agreed"        // to what others decide in the same place; To: who speaks there now
 	Retracted    = "retracted"     // a vote was taken back
 	Carried      = "carried"       // a vote given elsewhere counts here as well; Note: where
+	Found        = "found"         // To: who was looked up; Note: as what
 	Barred       = "barred"        // To: who would be asked, and may not vote; Note: why
 	Reassigned   = "reassigned"    // To: who is asked instead
 	Reminded     = "reminded"      // To: who has not acted
@@ -77,7 +79,7 @@ const (
 )
 
 // Kinds lists every kind of LogEntry.
-var Kinds = []string{Entered, Left, Acted, Voted, Claimed, Assigned, Delivered, Added, Removed, Agreed, Retracted, Carried, Barred, Reassigned, Reminded, Escalated, Expired, CallDone, CallFailed,
+var Kinds = []string{Entered, Left, Acted, Voted, Claimed, Assigned, Delivered, Added, Removed, Agreed, Retracted, Carried, Found, Barred, Reassigned, Reminded, Escalated, Expired, CallDone, CallFailed,
 	BranchFailed, Retried, Passed, WentBack, Dropped, Finished, SLAWarned, SLABreached}
 
 // LogEntry is one entry for the timeline. Who is empty where the process itself acted.
@@ -95,7 +97,7 @@ type LogEntry struct {
 
 // Notifies reports whether the people in To are to be told: somebody asks them for something.
 func (h LogEntry) Notifies() bool {
-	return len(h.To) > 0 && h.Kind != WentBack && h.Kind != Barred && h.Kind != Removed
+	return len(h.To) > 0 && h.Kind != WentBack && h.Kind != Found && h.Kind != Barred && h.Kind != Removed
 }
 
 // Outcome is what a step changed. All of it belongs together: a caller keeps all or nothing.
@@ -116,7 +118,7 @@ type Ending struct {
 	Why           string `json:"why,omitempty"` // what ApproveResult rests on, from RulesWeighed on
 }
 
-// Step tells what an input does to a position, and changes nothing. The error is a *Error. No changed states and no error mean that the
+// Step tells what an input does to a position, and changes nothing. The error is a *Error, or a *Need: then it has to be given again with more facts. No changed states and no error mean that the
 // input has come too late or too early to matter, as timers and answers of calls do. The outcome depends on nothing but the arguments.
 func (p *Process) Step(pos Position, env Env, in Input) (Outcome, error) {
 	if in == nil {
@@ -140,10 +142,14 @@ func (p *Process) Step(pos Position, env Env, in Input) (Outcome, error) {
 	// Room for every node: pointers into the list stay good while nodes are added.
 	r.pos.Nodes = append(make([]NodeState, 0, len(pos.Nodes)+len(p.def.Nodes)), pos.Nodes...)
 	r.pos.SLA = slices.Clone(pos.SLA)
-	if err := in.apply(r); err != nil {
-		return Outcome{}, err
+	err := in.apply(r)
+	if err == nil {
+		err = r.settle()
 	}
-	if err := r.settle(); err != nil {
+	if need := r.need(); need != nil { // what was refused for want of them is asked again
+		err = need
+	}
+	if err != nil {
 		return Outcome{}, err
 	}
 	r.keepTime(in)
@@ -164,7 +170,10 @@ type run struct {
 	agenda  []move   // tokens under way
 	led     *Led     // by whose act, once it is known that they may
 	spent   budget   // by expressions
-	out     Outcome
+
+	groups, managers []string   // that have to be looked up
+	found            []LogEntry // who was, and has not been told of yet
+	out              Outcome
 }
 
 // touch gives the state of a node to be changed.

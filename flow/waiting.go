@@ -66,7 +66,7 @@ func (n *node) problem(s NodeState, nobody bool) string {
 		}
 		return fmt.Sprintf("%d must approve, but there are only %d to vote: %s to add %s", n.N, t.all(), who, more)
 	}
-	if nobody && n.Type == Approval && s.Reason != "" {
+	if nobody && s.Reason != "" {
 		return "nobody is asked, for " + s.Reason + ": an admin has to reassign it"
 	}
 	if nobody {

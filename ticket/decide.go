@@ -40,6 +40,17 @@ type Command struct {
 	Called   *flow.Called `json:"called,omitempty"`
 
 	Migration *Migration `json:"migration,omitempty"`
+
+	Facts *flow.Facts `json:"facts,omitempty"` // about people, as far as the process needed them
+}
+
+// Informed gives the command with more facts.
+func (c Command) Informed(more flow.Facts) Command {
+	if c.Facts != nil {
+		more = c.Facts.With(more)
+	}
+	c.Facts = &more
+	return c
 }
 
 // Check tells everything that is wrong with the command itself, whatever state the ticket is in.
@@ -119,7 +130,8 @@ func (c Command) Check() error {
 	return f.Err()
 }
 
-// Decide checks a command and tells what it does to the ticket at that moment: see DecideChecked.
+// Decide checks a command and tells what it does to the ticket at that moment: see DecideChecked. The error can also be a *flow.Need: then it has to be decided again
+// with those facts.
 func Decide(t Ticket, c Command, at time.Time) ([]Event, error) {
 	if err := c.Check(); err != nil {
 		return nil, err
@@ -130,6 +142,9 @@ func Decide(t Ticket, c Command, at time.Time) ([]Event, error) {
 // DecideChecked tells what a command that Check has passed does to the ticket at that moment, or refuses with an *Error. It changes nothing.
 // No events and no error mean that everything already is as the command wants it.
 func DecideChecked(t Ticket, c Command, at time.Time) ([]Event, error) {
+	if c.Facts != nil {
+		t.facts = *c.Facts
+	}
 	t, lapsed, err := t.lapsed(c, at)
 	if err != nil {
 		return nil, err

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"cmp"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"maps"
 	"slices"
@@ -33,6 +34,7 @@ type Draft struct {
 	Form       flow.Values         // what the service's opening form asks for; checked, and kept among the fields
 	Named      map[string][]string // whom the caller names, by node id
 	Followers  []string            // who wants to see it; at most MaxFollowers
+	Facts      flow.Facts          // about people, as far as the process needs them when it begins
 	Types      []string            // the words taken for a solution's mtm_type, as the settings of the day have them; none: any
 }
 
@@ -131,6 +133,25 @@ func Open(d Draft, id Identity, operation string, at time.Time) ([]Event, error)
 	return checked.Open(id, operation, at)
 }
 
+// LooksUp reports whether opening a ticket with the draft can need facts about people.
+func (d Draft) LooksUp() bool {
+	process, err := processOf(d.service(), d.Definition)
+	return err == nil && process.LooksUp()
+}
+
+// Service is the key of the service that the ticket will run through.
+func (c CheckedDraft) Service() string { return c.draft.service() }
+
+// Needs gives what has to be known about people before a ticket can be opened with the draft; nil: nothing.
+func (c CheckedDraft) Needs(at time.Time) (need *flow.Need) {
+	if !c.process.LooksUp() {
+		return nil
+	}
+	_, err := c.Open(Identity{}, "", at)
+	errors.As(err, &need)
+	return need
+}
+
 // Open decides the events a ticket starts with, at that moment and for that operation; id is given by the caller. They are the workflow's
 // input, so that the workflow and the read model fold the same facts. It refuses, as Invalid, what is too large in all.
 func (c CheckedDraft) Open(id Identity, operation string, at time.Time) ([]Event, error) {
@@ -158,12 +179,13 @@ func (c CheckedDraft) Open(id Identity, operation string, at time.Time) ([]Event
 	}
 	e := Event{Seq: 1, At: stamp(at), Type: Opened, Actor: cmp.Or(d.Opener, d.App), Channel: d.Channel, App: d.App, Operation: operation, Hops: d.Hops,
 		After: change}
-	return e.begin(at)
+	return e.begin(at, d.Facts)
 }
 
 // begin sets the process going. One that is over at once makes an event of its own of that, for whoever is told of endings.
-func (e Event) begin(at time.Time) ([]Event, error) {
+func (e Event) begin(at time.Time, facts flow.Facts) ([]Event, error) {
 	t := Evolve(Ticket{}, e)
+	t.facts = facts
 	began, err := t.step(flow.Start{}, Opened, e.At)
 	if err != nil {
 		return nil, err

@@ -140,9 +140,15 @@ func compile(def *flow.Definition) (*flow.Process, error) {
 	return process, nil
 }
 
+// LooksUp reports whether deciding on the ticket can need facts about people.
+func (t Ticket) LooksUp() bool {
+	process, err := t.Process()
+	return err == nil && process.LooksUp()
+}
+
 // env is what the process may know of the ticket.
 func (t Ticket) env(at time.Time) flow.Env {
-	return flow.Env{Now: at, Rules: t.Rules, Opener: t.Opener, Assignee: t.Assignee, Fields: t.Fields, Named: t.Named}
+	return flow.Env{Now: at, Rules: t.Rules, Opener: t.Opener, Assignee: t.Assignee, Fields: t.Fields, Named: t.Named, Facts: t.facts}
 }
 
 // latest gives the ticket the rules of the day, and returns them where they are others than it had.

@@ -1,6 +1,7 @@
 package ticket
 
 import (
+	"errors"
 	"fmt"
 	"maps"
 	"slices"
@@ -14,6 +15,22 @@ import (
 type Script struct {
 	Answers []ScriptedAct  `json:"answers,omitempty"`
 	Calls   []ScriptedCall `json:"calls,omitempty"`
+	// Groups and Managers are what the directory says: who is in a group, and who is somebody's manager. A group that is not there is not known.
+	Groups   map[string][]string `json:"groups,omitempty"`
+	Managers map[string]string   `json:"managers,omitempty"`
+}
+
+// facts answers what has to be known about people.
+func (s Script) facts(need *flow.Need) flow.Facts {
+	found := flow.Facts{Groups: map[string]flow.Group{}, Managers: map[string]string{}}
+	for _, id := range need.Groups {
+		members, known := s.Groups[id]
+		found.Groups[id] = flow.Group{Unknown: !known, Members: distinct(members)}
+	}
+	for _, of := range need.Managers {
+		found.Managers[of] = s.Managers[of]
+	}
+	return found
 }
 
 // ScriptedAct is one act: at a node, so long after that was entered, or on the ticket as a whole, so long after the opening. Those at one node are
@@ -92,6 +109,9 @@ func Simulate(d Draft, s Script, at time.Time) (Simulation, error) {
 	checked, err := d.Check()
 	if err != nil {
 		return Simulation{}, err
+	}
+	for need := checked.Needs(at); need != nil; need = checked.Needs(at) {
+		checked.draft.Facts = checked.draft.Facts.With(s.facts(need))
 	}
 	events, err := checked.Open(Identity{}, "", at)
 	if err != nil {
@@ -354,6 +374,11 @@ func (s *simulation) system(c Command) bool {
 
 func (s *simulation) decide(c Command) (changed bool, err error) {
 	events, err := Decide(s.ticket, c, s.now)
+	var need *flow.Need
+	for errors.As(err, &need) {
+		c = c.Informed(s.script.facts(need))
+		events, err = Decide(s.ticket, c, s.now)
+	}
 	s.keep(events)
 	return len(events) > 0, err
 }

@@ -131,6 +131,7 @@ type Ticket struct {
 	CreatedAt  time.Time `json:"created_at"`
 	UpdatedAt  time.Time `json:"updated_at"` // of the last event
 
+	facts   flow.Facts    // that came with the command that is being decided
 	process *flow.Process // of a simulated ticket: what it runs through, compiled; otherwise nil
 }
 

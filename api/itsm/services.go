@@ -180,6 +180,14 @@ func processorsOf(p *flow.Processors) (kind, persons string) {
 		return "PERSON", strings.Join(p.Persons, ",")
 	case len(p.Fields) > 0:
 		return "VARIABLE", strings.Join(p.Fields, ",")
+	case len(p.Groups) > 0:
+		return "GENERAL", strings.Join(p.Groups, ",")
+	case p.ManagerOf == "opener":
+		return "STARTER_LEADER", ""
+	case p.ManagerOf == "assignee":
+		return "ASSIGN_LEADER", ""
+	case p.ManagerOf != "":
+		return "VARIABLE_LEADER", p.ManagerOf
 	case p.Opener:
 		return "STARTER", ""
 	case p.Anyone:
