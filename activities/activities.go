@@ -4,6 +4,7 @@ import (
 	"context"
 
 	"signalbox/desk"
+	"signalbox/flow"
 	"signalbox/ticket"
 )
 
@@ -21,6 +22,18 @@ type ProjectInput struct {
 // Project brings the read model up to what the generation has decided so far. It asks the workflow itself, so its history stays small.
 func (a *Activities) Project(ctx context.Context, in ProjectInput) error {
 	return a.Desk.CatchUp(ctx, in.Ticket, in.Generation)
+}
+
+// LookUpInput is what a ticket has to know about people.
+type LookUpInput struct {
+	Ticket  ticket.Identity `json:"ticket"`
+	Service string          `json:"service"`
+	Need    flow.Need       `json:"need"`
+}
+
+// LookUp asks the directory for a ticket that no caller has brought the facts to.
+func (a *Activities) LookUp(ctx context.Context, in LookUpInput) (flow.Facts, error) {
+	return a.Desk.LookUp(ctx, in.Ticket.Tenant, in.Service, in.Need)
 }
 
 // settleAtOnce bounds one call of Settle; the rest waits for the next.

@@ -41,6 +41,7 @@ type Options struct {
 	Tidying time.Duration    // the last part of a lease, kept for writing down what did happen, also after a caller has gone; a third of it
 	Now     func() time.Time // time.Now
 	NewID   func() string    // of operations and tickets; random UUIDs
+	People  People           // what is known of people; nil: nobody is
 	Away    func() error     // why the engine is known not to answer, and nothing new is claimed; nil: it does, as far as is known
 	Observe Observer         // what is told of it; nobody
 	Log     *slog.Logger     // slog.Default
@@ -124,6 +125,9 @@ func New(ledger Ledger, engine Engine, o Options) *Desk {
 	if o.NewID == nil {
 		o.NewID = uuid.NewString
 	}
+	if o.People == nil {
+		o.People = nobody{}
+	}
 	if o.Away == nil {
 		o.Away = func() error { return nil }
 	}
@@ -152,6 +156,9 @@ func (d *Desk) Open(ctx context.Context, r Request, o Opening) (Reply, error) {
 			return Reply{Answer: o.Answer(t.Identity), Replayed: true}, nil
 		}
 		o.Gate = d.unlessOpened(ticket.Identity{UUID: id, Tenant: r.App.Tenant}, o.Gate)
+	}
+	if err := d.informDraft(ctx, r.App.Tenant, &o.Draft); err != nil {
+		return Reply{}, err
 	}
 	// What a published service asks for may have changed since a request with the same key was done: then the claim has the answer, and
 	// what is new is checked as it is claimed.
@@ -458,10 +465,14 @@ func (d *Desk) attempt(ctx context.Context, op Operation, t ticket.Ticket, again
 			return nil, step("look for the operation's events", err)
 		}
 	}
-	if t.Ended() {
-		return d.begin(ctx, t, *op.Command)
+	c, err := d.inform(ctx, t, *op.Command)
+	if err != nil {
+		return nil, step("look people up", err)
 	}
-	events, err := d.engine.Update(ctx, t.Identity, t.Generation, SeenOf(t), *op.Command)
+	if t.Ended() {
+		return d.begin(ctx, t, c)
+	}
+	events, err := d.update(ctx, t, c)
 	switch {
 	case errors.Is(err, ErrGone):
 		// Its ending has not been written down yet.

@@ -18,6 +18,7 @@ import (
 	"go.temporal.io/sdk/temporal"
 
 	"signalbox/desk"
+	"signalbox/flow"
 	"signalbox/ticket"
 )
 
@@ -270,6 +271,10 @@ func (g *Engine) peekRun(ctx context.Context, workflow, run string, after int64)
 
 // toWire makes a refusal an application error whose type is our code, so that the client can rebuild it exactly. More comes after it.
 func toWire(err error, more ...any) error {
+	var need *flow.Need
+	if errors.As(err, &need) {
+		return temporal.NewNonRetryableApplicationError(need.Error(), typeFacts, nil, *need)
+	}
 	if refusal := ticket.AsError(err); refusal != nil {
 		return temporal.NewNonRetryableApplicationError(refusal.Error(), string(refusal.Code), nil, append([]any{*refusal}, more...)...)
 	}
@@ -307,6 +312,12 @@ func fromWire(err error) error {
 		return desk.ErrGone
 	case errors.As(err, &app) && app.Type() == typeDiverged:
 		return desk.ErrDiverged
+	case errors.As(err, &app) && app.Type() == typeFacts:
+		need := &flow.Need{}
+		if err := app.Details(need); err != nil {
+			return fmt.Errorf("read what has to be looked up: %w", err)
+		}
+		return need
 	case errors.As(err, &app):
 		var refusal ticket.Error
 		if app.HasDetails() && app.Details(&refusal) == nil && refusal.Code != "" {

@@ -3,6 +3,7 @@ package workflows
 import (
 	"cmp"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"slices"
 	"time"
@@ -70,6 +71,8 @@ const (
 	typeGone = "gone"
 	// typeDiverged is the type of the refusal that means: the ticket is not what its sender saw.
 	typeDiverged = "diverged"
+	// typeFacts is the type of the refusal that means: the same command has to come with facts about people, those in its details.
+	typeFacts = "facts"
 )
 
 // Ticket is the one long-running workflow of a ticket: it takes commands by update and signal, decides them by the rule book, and is the
@@ -234,7 +237,7 @@ func internal(c ticket.Command) ticket.Command {
 // decideInternal decides a command of the system itself, a timer that came due or an answer that came in. No caller waits for it, so a refusal goes to
 // the log alone. It reports whether there were any events, and the refusal.
 func (r *run) decideInternal(ctx workflow.Context, c ticket.Command) (moved bool, refusal error) {
-	events, err := ticket.Decide(r.ticket, c, workflow.Now(ctx))
+	events, err := r.decide(ctx, c)
 	if err != nil {
 		workflow.GetLogger(ctx).Error("ticket.system", "action", c.Action, "error", err)
 		return false, err
@@ -242,6 +245,35 @@ func (r *run) decideInternal(ctx workflow.Context, c ticket.Command) (moved bool
 	r.apply(ctx, events)
 	r.unprojected = r.unprojected || len(events) > 0
 	return len(events) > 0, nil
+}
+
+// decide decides a command that nobody brings the facts for which it needs: a timer, an answer, a signal. Looking them up yields, and what is decided is decided of
+// the ticket as it is then.
+func (r *run) decide(ctx workflow.Context, c ticket.Command) ([]ticket.Event, error) {
+	for {
+		events, err := ticket.Decide(r.ticket, c, workflow.Now(ctx))
+		var need *flow.Need
+		if !errors.As(err, &need) {
+			return events, err
+		}
+		found, err := r.lookUp(ctx, *need)
+		if err != nil || r.ticket.Ended() { // the ending is the last event of a generation
+			return nil, err
+		}
+		c = c.Informed(found)
+	}
+}
+
+// lookUp has the directory asked, for as long as it takes.
+func (r *run) lookUp(ctx workflow.Context, need flow.Need) (found flow.Facts, err error) {
+	ctx = workflow.WithActivityOptions(ctx, workflow.ActivityOptions{
+		StartToCloseTimeout: 10 * time.Second,
+		RetryPolicy:         &temporal.RetryPolicy{InitialInterval: time.Second, BackoffCoefficient: 2, MaximumInterval: 30 * time.Second},
+		Summary:             need.Error(),
+	})
+	var a *activities.Activities
+	err = workflow.ExecuteActivity(ctx, a.LookUp, activities.LookUpInput{Ticket: r.ticket.Identity, Service: r.ticket.Service, Need: need}).Get(ctx, &found)
+	return found, err
 }
 
 // mustLeave reports whether the run is over. One that is full waits for the attempts that are under way, for the next run would hear nothing of them; no
@@ -421,7 +453,7 @@ func (r *run) readSignals(ctx workflow.Context) {
 			c, err := signalCommand(action, raw, r.ticket.Rules)
 			var events []ticket.Event
 			if err == nil {
-				events, err = ticket.Decide(r.ticket, c, workflow.Now(ctx))
+				events, err = r.decide(ctx, c)
 			}
 			if err != nil {
 				events = []ticket.Event{ticket.Refused(r.ticket, c, err, workflow.Now(ctx))}

@@ -49,7 +49,7 @@ func NewBackend(t testing.TB, zone *time.Location) *Backend {
 	require.NoError(t, err)
 	t.Cleanup(func() { require.NoError(t, b.Store.Close()) })
 	b.Engine = &desktest.Engine{Now: now, Project: b.Ledger().Project}
-	b.Desk = desk.New(b.Ledger(), b.Engine, desk.Options{Now: now, Log: log})
+	b.Desk = desk.New(b.Ledger(), b.Engine, desk.Options{People: b.Store, Now: now, Log: log})
 	return b
 }
 

@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"signalbox/desk"
+	"signalbox/flow"
 	"signalbox/ticket"
 )
 
@@ -231,6 +232,10 @@ func (e *Engine) update(ctx context.Context, g *Generation, seen desk.Seen, c ti
 		return nil, desk.ErrMoving
 	}
 	events, err := ticket.Decide(g.Ticket, c, e.now())
+	var need *flow.Need
+	if errors.As(err, &need) {
+		return nil, need
+	}
 	if err != nil {
 		return nil, &desk.RefusedAt{Refusal: ticket.AsError(err), Seq: g.Ticket.Seq} // as from a validator: nothing remembers it
 	}

@@ -77,7 +77,8 @@ func (b Base) Open(ctx context.Context, log *slog.Logger) (*Container, error) {
 	}
 	c.Engine = &workflows.Engine{Client: c.Client, Namespace: b.Temporal.Namespace, Codec: codec}
 	c.temporal = watch.Start(watch.Options{Name: "temporal", Probe: c.askTemporal, Log: log})
-	c.Desk = desk.New(c.Store.Ledger(), watched{c.Engine, c.temporal}, desk.Options{Log: log, Away: c.temporal.Allow, Observe: c.meter.observer()})
+	c.Desk = desk.New(c.Store.Ledger(), watched{c.Engine, c.temporal}, desk.Options{People: c.Store, Log: log, Away: c.temporal.Allow,
+		Observe: c.meter.observer()})
 	return c, nil
 }
 

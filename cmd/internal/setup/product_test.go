@@ -71,7 +71,7 @@ func productOn(t *testing.T, config api.Config, dsn string, engine *desktest.Eng
 	container := &Container{
 		Installation: installation,
 		Store:        s, Client: absent{}, Engine: &workflows.Engine{Namespace: "default", Codec: payloads}, key: key,
-		Desk: desk.New(s.Ledger(), engine, desk.Options{Log: log}),
+		Desk: desk.New(s.Ledger(), engine, desk.Options{People: s, Log: log}),
 	}
 	settings := APISettings{Config: config, Access: codec.Access{CodecApps: []string{"north", "admin"}, CodecOrigins: api.Origins{temporalUI}}}
 	for _, f := range change {
