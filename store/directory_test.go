@@ -412,6 +412,23 @@ func TestALookupIsTheRulesOwnAnswer(t *testing.T) {
 	})
 }
 
+func TestGroupsThatThereAre(t *testing.T) {
+	both(t, func(t *testing.T, b *bench) {
+		for _, id := range []string{"ops", "board", "Legal"} {
+			_, err := b.group(id)
+			require.NoError(t, err)
+		}
+		known, err := b.KnownGroups(t.Context(), "a", []string{"ops", "legal", "Legal", "", "no\x00body", "ops", "board"})
+		require.NoError(t, err)
+		require.ElementsMatch(t, []string{"Legal", "board", "ops"}, known)
+		for tenant, ids := range map[string][]string{"a": nil, "b": {"ops"}} {
+			known, err = b.KnownGroups(t.Context(), tenant, ids)
+			require.NoError(t, err)
+			require.Empty(t, known)
+		}
+	})
+}
+
 // TestADeepGroupIsOneStatement: 200 persons, nested eight groups deep, are found by one lookup.
 func TestADeepGroupIsOneStatement(t *testing.T) {
 	both(t, func(t *testing.T, b *bench) {

@@ -18,12 +18,19 @@ func (h *Handler) document(c *fiber.Ctx) (flow.Definition, flow.Faults, error) {
 	if err != nil {
 		return flow.Definition{}, nil, err
 	}
-	return h.parse(api.Context(c), api.Caller(c).Tenant, source)
+	ctx, tenant, reading := api.Context(c), api.Caller(c).Tenant, flow.Read(source)
+	if named := reading.GroupsNamed(); len(named) > 0 {
+		known, err := h.Services.KnownGroups(ctx, tenant, named)
+		if err != nil {
+			return flow.Definition{}, nil, err
+		}
+		reading.KnowGroups(known)
+	}
+	return h.checked(ctx, tenant, reading)
 }
 
-// parse reads a definition from its text, with the calendars of the tenant that it names, and tells what is wrong with it.
-func (h *Handler) parse(ctx context.Context, tenant string, source []byte) (flow.Definition, flow.Faults, error) {
-	reading := flow.Read(source)
+// checked tells what is wrong with a definition that was read, and gives it the calendars of the tenant that it names.
+func (h *Handler) checked(ctx context.Context, tenant string, reading *flow.Reading) (flow.Definition, flow.Faults, error) {
 	calendars, err := h.Services.Calendars(ctx, tenant, reading.CalendarsNamed())
 	if err != nil {
 		return flow.Definition{}, nil, err

@@ -27,6 +27,8 @@ type Services interface {
 	EnableService(ctx context.Context, tenant, key string, enabled bool) error
 	// Calendars gives the latest versions of those of a tenant's calendars that services may name from now on, out of some by their keys.
 	Calendars(ctx context.Context, tenant string, keys []string) ([]calendar.Calendar, error)
+	// KnownGroups gives those of a tenant's groups that there are, out of some by their ids.
+	KnownGroups(ctx context.Context, tenant string, ids []string) ([]string, error)
 	// RotateService gives a service a new secret, which the requests of its processes are signed with; the one before it signs on for 24 hours.
 	// NotFound; Conflict: it is built in; TooMany: too often within these. Joins the transaction of ctx.
 	RotateService(ctx context.Context, tenant, key string) (secret string, err error)

@@ -20,6 +20,7 @@ import (
 	"signalbox/api/service"
 	"signalbox/flow"
 	"signalbox/notice"
+	"signalbox/people"
 	"signalbox/ticket"
 )
 
@@ -218,6 +219,37 @@ func TestFaultsAreNamedWithTheirPlaces(t *testing.T) {
 	b.Result(b.yaml("POST", "/api/service/check", leave), &checked)
 	require.True(t, checked.Valid)
 	b.Refused(b.Do("GET", "/api/service/leave", nil), 404, "no such service")
+}
+
+// A definition names groups of its tenant's own directory; a simulation has groups of its own.
+func TestGroupsThatAreNotThereAreFaults(t *testing.T) {
+	b := setup(t)
+	source := `
+key: asks
+name: Asks
+nodes:
+- {id: a, name: A, type: approval, processors: {groups: [finance, legal]}, add: {groups: [legal]}, deadline: [{after: 1h, do: escalate, to: {groups: [legal]}}], next: b}
+- {id: b, name: B, type: task, distribute: assign, processors: {groups: [finance]}, assigners: {groups: [legal]}, deliver: {groups: [legal]}, next: e}
+- {id: e, name: E, type: end}
+`
+	_, err := b.back.ChangeGroup(t.Context(), "north", "boss", people.Key{ID: "finance"}, people.Membership{All: true}, func(g people.GroupRecord, _ bool) (people.GroupRecord, error) {
+		g.ID = "finance"
+		return g, nil
+	})
+	require.NoError(t, err)
+	var refused struct{ Result struct{ Faults flow.Faults } }
+	b.yaml("POST", "/api/service", source).Into(400, &refused)
+	var said []string
+	for _, f := range refused.Result.Faults {
+		require.Equal(t, `there is no group "legal"`, f.Message)
+		require.NotZero(t, f.Line)
+		said = append(said, f.Path)
+	}
+	require.ElementsMatch(t, []string{"nodes[0].processors.groups[1]", "nodes[0].add.groups[0]", "nodes[0].deadline[0].to.groups[0]", "nodes[1].assigners.groups[0]", "nodes[1].deliver.groups[0]"}, said)
+	var r report
+	b.Result(b.Do("POST", "/api/service/simulate", map[string]any{"definition": source, "script": map[string]any{"groups": map[string]any{"legal": []string{"li"}}}}), &r)
+	require.Equal(t, []string{"li"}, r.Rests[0].Pending)
+	b.Result(b.yaml("POST", "/api/service", strings.ReplaceAll(strings.Replace(source, ", legal", "", 1), "legal", "finance")), nil)
 }
 
 func TestPublishingWhenWrong(t *testing.T) {

@@ -87,7 +87,7 @@ func (h *Handler) simulated(c *fiber.Ctx, in simulation) (flow.Definition, flow.
 		if len(inline) > ticket.MaxDefinition {
 			return flow.Definition{}, nil, ticket.RefuseField(ticket.Invalid, "definition", ticket.Over(ticket.MaxDefinition, "bytes", len(inline)))
 		}
-		return h.parse(api.Context(c), tenant, houseapi.Plainer(inline))
+		return h.checked(api.Context(c), tenant, flow.Read(houseapi.Plainer(inline)))
 	case in.Version != nil:
 		def, err := h.Services.ServiceVersion(api.Context(c), tenant, *in.Service, *in.Version)
 		return def, nil, unknown("version", err)

@@ -92,6 +92,21 @@ func membersOf(ctx context.Context, q *db.Tx, tenant, group string) (members []d
 	return members, nil
 }
 
+// KnownGroups gives those of a tenant's groups that there are, out of some by their ids, in the order of these.
+func (b *Book) KnownGroups(ctx context.Context, tenant string, ids []string) (known []string, err error) {
+	if len(ids) == 0 {
+		return nil, nil
+	}
+	clean := make([]string, len(ids))
+	for i, id := range ids {
+		clean[i] = db.CleanText(id)
+	}
+	err = b.db.Read(ctx, func(q *db.Tx) error {
+		return db.Wrap("look groups up", q.AllIn(ctx, &known, `SELECT id FROM directory_groups WHERE tenant = ? AND id IN (?) ORDER BY id`, tenant, clean))
+	})
+	return known, err
+}
+
 // Groups lists those that a filter chooses, without their members, in the order of their ids. A limit of 0 is ticket.DefaultPage.
 func (b *Book) Groups(ctx context.Context, tenant string, f directory.GroupFilter, cursor string, limit int) (list []directory.GroupRecord, next string, err error) {
 	w := groupsWhere(tenant, f)
