@@ -45,7 +45,7 @@ func TestRecordHistories(t *testing.T) {
 		name string
 		play func()
 	}{
-		{"handled", s.handled}, {"generations", s.generations}, {"process", s.process}, {"stopped", s.stopped}, {"broken-off", s.brokenOff}, {"working", s.working},
+		{"handled", s.handled}, {"generations", s.generations}, {"process", s.process}, {"stopped", s.stopped}, {"broken-off", s.brokenOff}, {"working", s.working}, {"people", s.people},
 		{"roll-over", s.rollOver}, {"lanes", s.lanes}, {"sweep", s.sweep}, {"partition", s.partition}, // which restarts the system
 	} {
 		if only := os.Getenv("SIGNALBOX_SCENE"); only == "" || only == scene.name {
@@ -81,6 +81,26 @@ func (s *recorder) working() {
 	s.until(number, "elapsed")
 	s.act(number, map[string]any{"action": "submit", "operator": "li"})
 	s.record("ticket-working-time", "ticket:"+number, s.ended("ticket:"+number))
+}
+
+// people: a ticket whose people are looked up: facts that come along with what opens it and with commands, and those that its workflow asks for because of
+// a timer and a signal.
+func (s *recorder) people() {
+	t := s.t
+	s.c.must(t, "PUT", "/api/person/mo", map[string]any{"name": "Mo"})
+	s.c.must(t, "PUT", "/api/person/lin", map[string]any{"name": "Lin", "manager": "mo"})
+	s.c.must(t, "PUT", "/api/group/board", map[string]any{"name": "Board", "members": []any{map[string]any{"person": "lin"}, map[string]any{"person": "mo"}}})
+	s.c.publish(t, "key: looked-up\nname: Looked up\nnodes:\n"+
+		"  - {id: first, name: First, type: approval, processors: {groups: [board]}, deadline: [{after: 1s, do: escalate, to: {manager_of: opener}}], next: second}\n"+
+		"  - {id: second, name: Second, type: approval, processors: {groups: [board]}, next: third}\n"+
+		"  - {id: third, name: Third, type: approval, processors: {manager_of: opener}, next: over}\n"+
+		"  - {id: over, name: Over, type: end}\n")
+	number := result[string](t, s.c.must(t, "POST", "/api/issue", map[string]any{"origin": "e2e", "title": "people", "service": "looked-up", "opener": "lin"}))
+	s.until(number, "elapsed")
+	require.True(t, s.act(number, map[string]any{"action": "approve", "operator": "lin"}))
+	s.signal(number, "approve", workflows.VoteSignal{Operator: "mo", Node: "second"}, "approved")
+	require.True(t, s.act(number, map[string]any{"action": "approve", "operator": "mo", "node": "third"}))
+	s.record("ticket-looked-up", "ticket:"+number, s.ended("ticket:"+number))
 }
 
 // recorder drives the system from scene to scene and records the histories.

@@ -67,6 +67,10 @@ func (tl *teller) tell() {
 		require.NoError(tl.t, err)
 		require.Equal(tl.t, 200, a.status, a)
 	}
+	for _, line := range tl.story.Directory {
+		a := tl.do(strings.Fields(line))
+		require.Equal(tl.t, 200, a.status, "%s: %s", line, a)
+	}
 	tl.publish(tl.story.Service)
 	for line := range strings.Lines(tl.story.Script) {
 		if line = strings.TrimSpace(line); line == "" || strings.HasPrefix(line, "#") {

@@ -26,6 +26,7 @@ type story struct {
 	Story     string                        // its name
 	Service   string                        // the definition, without key and name; HOST stands for a receiver of the story's own
 	Calendars []string                      // documents, each with a key of its own, that are published before
+	Directory []string                      // calls that fill the directory before, as lines of a script; all stories have one directory
 	Second    string                        // the definition's second version, where the script publishes one
 	Answers   map[string][]harness.Response // of the receiver, by path
 	Script    string
