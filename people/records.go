@@ -31,6 +31,14 @@ type AbsenceRecord struct {
 	CreatedAt time.Time
 }
 
+// Kind is what a member of a group is.
+type Kind string
+
+const (
+	Persons Kind = "person"
+	Groups  Kind = "group"
+)
+
 // Key names a person or a group of a tenant, by one of its members.
 type Key struct {
 	ID  string // exactly as it is spelled

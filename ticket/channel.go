@@ -9,6 +9,7 @@ const (
 	ChannelITSM      Channel = "itsm"
 	ChannelPublish   Channel = "publish"
 	ChannelException Channel = "exception"
+	ChannelSCIM      Channel = "scim"   // identity providers, which keep a directory; they ask nothing of tickets
 	ChannelCodec     Channel = "codec"  // Temporal's web UI, which has payloads decrypted; it asks nothing of tickets
 	ChannelSignal    Channel = "signal" // Temporal's UI, its CLI, other workflows
 	ChannelSystem    Channel = "system" // Signalbox itself: deadlines, automatic nodes
@@ -35,6 +36,7 @@ var channels = []struct {
 	{ChannelITSM, "ITSM API", families},
 	{ChannelPublish, "publish API", families},
 	{ChannelException, "exception API", families},
+	{ChannelSCIM, "SCIM", calls},
 	{ChannelCodec, "codec server", calls},
 	{ChannelSignal, "Temporal signal", within},
 	{ChannelSystem, "Signalbox itself", within},

@@ -37,8 +37,8 @@ type memberRow struct {
 }
 
 const (
-	kindGroup  = "group"
-	kindPerson = "person"
+	kindGroup  = string(directory.Groups)
+	kindPerson = string(directory.Persons)
 )
 
 func (r memberRow) member() directory.Member {
@@ -412,4 +412,44 @@ func (b *Book) RemoveGroup(ctx context.Context, tenant, app string, k directory.
 		s.next()
 		return nil
 	})
+}
+
+// Names gives what SCIM names persons or groups by, from their ids; those that are not known are left out.
+func (b *Book) Names(ctx context.Context, tenant string, kind directory.Kind, ids []string) (map[string]string, error) {
+	return b.translate(ctx, tenant, kind, "id", ids)
+}
+
+// IDs gives the ids of persons or groups from what SCIM names them by; those that are not known are left out.
+func (b *Book) IDs(ctx context.Context, tenant string, kind directory.Kind, uids []string) (map[string]string, error) {
+	return b.translate(ctx, tenant, kind, "uid", uids)
+}
+
+// translate gives the one name of things for the other, which is in the column from.
+func (b *Book) translate(ctx context.Context, tenant string, kind directory.Kind, from string, names []string) (map[string]string, error) {
+	table := map[directory.Kind]string{directory.Persons: "directory_persons", directory.Groups: "directory_groups"}[kind]
+	clean := make([]string, len(names))
+	for i, name := range names {
+		clean[i] = db.CleanText(name)
+	}
+	found := map[string]string{}
+	err := b.db.Read(ctx, func(q *db.Tx) error {
+		for chunk := range slices.Chunk(clean, db.MaxParameters/2) {
+			var rows []struct {
+				ID  string `db:"id"`
+				UID string `db:"uid"`
+			}
+			if err := q.AllIn(ctx, &rows, `SELECT id, uid FROM `+table+` WHERE tenant = ? AND `+from+` IN (?)`, tenant, chunk); err != nil {
+				return db.Wrap("translate names", err)
+			}
+			for _, row := range rows {
+				if from == "id" {
+					found[row.ID] = row.UID
+				} else {
+					found[row.UID] = row.ID
+				}
+			}
+		}
+		return nil
+	})
+	return found, err
 }

@@ -56,6 +56,7 @@ func TestWhatIsDoneIsWrittenDown(t *testing.T) {
 	ask("shop", "r-publish", "POST", "/api/publish", object{})
 	ask("boss", "r-codec", "POST", "/codec/decode", payloads(exhibit{}))
 	ask("boss", "r-service", "POST", "/api/service", object{"key": "x", "name": "x", "nodes": []object{}})
+	ask("boss", "r-scim", "POST", "/scim/v2/Users", object{"schemas": []string{"urn:ietf:params:scim:schemas:core:2.0:User"}})
 	ask("nobody", "r-unknown", "POST", handle, accept)
 
 	got := map[string][]string{}
@@ -86,6 +87,7 @@ func TestWhatIsDoneIsWrittenDown(t *testing.T) {
 		"r-publish":   {"refused", "shop", "", "publish", "400", "invalid", ""},
 		"r-codec":     {"refused", "boss", "", "codec", "403", "forbidden", ""},
 		"r-service":   {"refused", "boss", "", "issue", "400", "invalid", ""},
+		"r-scim":      {"refused", "boss", "", "scim", "400", "invalid", ""},
 	}, got, "a replay did nothing, reading is no action, and who is unknown is in the log")
 	for _, c := range ticket.AuditedChannels() {
 		said := slices.ContainsFunc(slices.Collect(maps.Values(got)), func(entry []string) bool { return entry[0] == "refused" && entry[3] == string(c) })

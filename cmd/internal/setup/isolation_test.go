@@ -38,11 +38,12 @@ type exhibit struct {
 	imported                                 string // the integer id of a service that was imported
 	person, group, absence                   string // of the directory
 	calendar                                 string // a published calendar
+	user, users                              string // what SCIM names the person and the group by
 }
 
 // names are all that the exhibit can be asked for by.
 func (x exhibit) names() []string {
-	all := []string{x.number, x.uuid, x.message, x.address, x.delivery, x.subscription, x.owed, x.service, x.staged, x.request, x.redelivery, x.token, x.person, x.group, x.absence, x.calendar}
+	all := []string{x.number, x.uuid, x.message, x.address, x.delivery, x.subscription, x.owed, x.service, x.staged, x.request, x.redelivery, x.token, x.person, x.group, x.absence, x.calendar, x.user, x.users}
 	return slices.DeleteFunc(all, func(s string) bool { return s == "" })
 }
 
@@ -90,6 +91,10 @@ func (p product) exhibit(secret string) exhibit {
 		done(p.call("PUT", "/api/group/"+x.group, secret, map[string]any{"name": marker, "members": []any{map[string]any{"person": x.person}}}))
 		x.absence = made(p.call("POST", "/api/absence", secret, map[string]any{"person": x.person, "from": "2026-01-01"}))
 	}
+	if p.serves("GET", "/scim/v2/Users/:id") {
+		require.NoError(p, p.raw.QueryRow(`SELECT uid FROM directory_persons WHERE id = ?`, x.person).Scan(&x.user))
+		require.NoError(p, p.raw.QueryRow(`SELECT uid FROM directory_groups WHERE id = ?`, x.group).Scan(&x.users))
+	}
 	// Nothing is sent in this test, so what is owed is ended by hand: only then can it be sent again.
 	_, err := p.raw.Exec(`UPDATE deliveries SET state = 'failed', ended_at = created_at, listed = TRUE`)
 	require.NoError(p, err)
@@ -128,6 +133,14 @@ func (x exhibit) parameter(path, name string) string {
 		return x.absence
 	case strings.HasPrefix(path, "/api/calendar/") && name == "key":
 		return x.calendar
+	case strings.HasPrefix(path, "/scim/v2/Users/"):
+		return x.user
+	case strings.HasPrefix(path, "/scim/v2/Groups/"):
+		return x.users
+	case path == "/scim/v2/ResourceTypes/:id":
+		return "User"
+	case path == "/scim/v2/Schemas/:id":
+		return "urn:ietf:params:scim:schemas:core:2.0:User"
 	case path == "/api/issue/:id/migrate":
 		return x.staged
 	case path == "/ticket/:number/deliveries/:subscription" && name == "subscription":
@@ -159,7 +172,7 @@ func (p product) unknown() (all []string) {
 	}
 	const some = "x"
 	x := exhibit{number: some, uuid: some, message: some, address: some, delivery: some, subscription: some, owed: some, service: some, staged: some,
-		request: some, token: some, redelivery: some, serviceID: 1, node: 1, person: some, group: some, absence: some, calendar: some}
+		request: some, token: some, redelivery: some, serviceID: 1, node: 1, person: some, group: some, absence: some, calendar: some, user: some, users: some}
 	for _, f := range p.server.Families() {
 		for _, r := range f.Routes {
 			for _, name := range pathParameter.FindAllStringSubmatch(r.Path, -1) {
@@ -278,6 +291,24 @@ var bodies = map[string]func(x exhibit) any{
 	"POST /api/group/:id/members":                     func(x exhibit) any { return object{"remove": []object{{"person": x.person}}} },
 	"POST /api/absence":                               func(x exhibit) any { return object{"person": x.person, "from": "2026-12-01"} },
 	"POST /api/absence/:id/end":                       func(exhibit) any { return object{} },
+	"POST /scim/v2/Users":                             scimUser,
+	"PUT /scim/v2/Users/:id":                          scimUser,
+	"PATCH /scim/v2/Users/:id":                        scimPatch,
+	"POST /scim/v2/Groups":                            scimGroup,
+	"PUT /scim/v2/Groups/:id":                         scimGroup,
+	"PATCH /scim/v2/Groups/:id":                       scimPatch,
+}
+
+func scimUser(exhibit) any {
+	return object{"schemas": []string{"urn:ietf:params:scim:schemas:core:2.0:User"}, "userName": "neutral"}
+}
+
+func scimGroup(exhibit) any {
+	return object{"schemas": []string{"urn:ietf:params:scim:schemas:core:2.0:Group"}, "displayName": "neutral"}
+}
+
+func scimPatch(exhibit) any {
+	return object{"schemas": []string{"urn:ietf:params:scim:api:messages:2.0:PatchOp"}, "Operations": []object{{"op": "replace", "path": "displayName", "value": "x"}}}
 }
 
 // payloads are what the Temporal web UI sends.
@@ -334,8 +365,9 @@ func (p product) rows() map[string][]string {
 	return all
 }
 
-// spelledByCallers are calls that make what their path names where the caller has none: a stranger makes its own, beside north's.
-var spelledByCallers = []string{"PUT /api/person/:id", "PUT /api/group/:id"}
+// spelledByCallers are calls that make what their path names where the caller has none: a stranger makes its own, beside north's. What the last ones name is
+// everybody's.
+var spelledByCallers = []string{"PUT /api/person/:id", "PUT /api/group/:id", "GET /scim/v2/ResourceTypes/:id", "GET /scim/v2/Schemas/:id"}
 
 // counting are tables that belong to no tenant, or only count what callers do.
 var counting = []string{"counters", "budgets", "buckets", "signatures"}

@@ -22,6 +22,7 @@ import (
 	"signalbox/api/itsm"
 	"signalbox/api/openapi"
 	"signalbox/api/publish"
+	"signalbox/api/scim"
 	"signalbox/api/service"
 	"signalbox/api/subscription"
 	"signalbox/console"
@@ -124,6 +125,7 @@ func (c *Container) API(s APISettings, metrics *prometheus.Registry, log *slog.L
 	services := &service.Handler{Desk: c.Desk, Services: c.Store, Now: time.Now}
 	persons := &directory.Handler{Desk: c.Desk, People: c.Store, Now: time.Now}
 	calendars := &calendar.Handler{Desk: c.Desk, Calendars: c.Store, Now: time.Now}
+	provisioned := &scim.Handler{Desk: c.Desk, People: c.Store}
 	publishes := &publish.Handler{Desk: c.Desk, Stream: c.Store, Apps: c.Store, Now: time.Now, Open: s.openTenant()}
 	subscriptions := &subscription.Handler{Desk: c.Desk, Subscriptions: c.Store, Allow: config.Reach(), Begin: begin, Hasten: hasten}
 	tickets := &itsm.Handler{Desk: c.Desk, Tickets: c.Store, Services: c.Store, Apps: c.Store, Types: config.IncidentTypes, Allow: config.Reach(),
@@ -137,7 +139,7 @@ func (c *Container) API(s APISettings, metrics *prometheus.Registry, log *slog.L
 	}
 	payloads := &codec.Handler{Access: s.Access, Handler: converter.NewPayloadCodecHTTPHandler(c.Engine.Codec), Session: pages.SignedIn, App: c.Store.App, Log: log}
 	server := api.New(config, c.Store, c.Ready, log, append(tickets.Families(), issues.Family(), services.Family(), calendars.Family(), incidents.Family(),
-		exceptions.Family(), publishes.Family(), subscriptions.Family(), persons.Family(), payloads.Family(), (&audit.Handler{Reader: c.Store}).Family())...)
+		exceptions.Family(), publishes.Family(), subscriptions.Family(), persons.Family(), provisioned.Family(), payloads.Family(), (&audit.Handler{Reader: c.Store}).Family())...)
 	server.ReadyToRead(c.ReadyToRead)
 	server.Share(c.Store)
 	server.AuditRefusals(c.Store)
