@@ -8,6 +8,8 @@ import (
 	"strings"
 
 	"github.com/elimity-com/scim"
+	scimfilter "github.com/elimity-com/scim/filter"
+	"github.com/elimity-com/scim/schema"
 
 	"signalbox/ticket"
 )
@@ -57,6 +59,24 @@ func spelling(in map[string]any, name string) string {
 		}
 	}
 	return name
+}
+
+// named gives the members of an object the names that their schema has for them. Until then they have those that were sent.
+func named(by schema.Attributes, in map[string]any) {
+	for _, key := range slices.Sorted(maps.Keys(in)) {
+		attribute, known := by.ContainsAttribute(key)
+		if !known {
+			continue
+		}
+		value := in[key]
+		delete(in, key)
+		in[attribute.Name()] = value
+		for _, one := range list(value) {
+			if inner, is := one.(map[string]any); is {
+				named(attribute.SubAttributes(), inner)
+			}
+		}
+	}
 }
 
 // several are the attributes of users that have several values.
@@ -143,26 +163,28 @@ func set(in map[string]any, name, op string, value any) {
 }
 
 // patchSome changes those of several values that a path chooses, as in emails[type eq "work"].value. Where none is chosen, one that the path describes is
-// added: identity providers replace what is not there yet.
+// added: identity providers replace what is not there yet. Of what is no description by eq alone there must be some (RFC 7644, section 3.5.2.3).
 func patchSome(in map[string]any, name, sub string, op scim.PatchOperation) error {
-	wanted, err := conditions(op.Path.ValueExpression)
-	if err != nil {
-		return ticket.RefuseField(ticket.Invalid, "invalidPath", "values are chosen by eq, and between several")
+	attribute, known := coreUser.Attributes.ContainsAttribute(name)
+	if !known {
+		return ticket.RefuseField(ticket.Invalid, "invalidPath", name+" has no values to choose among")
 	}
+	by := scimfilter.NewFilterValidator(op.Path.ValueExpression, schema.Schema{Attributes: scimfilter.MultiValuedFilterAttributes(attribute)})
 	chosen := func(item any) bool {
-		one, _ := item.(map[string]any)
-		return !slices.ContainsFunc(wanted, func(e equal) bool {
-			has, given := one[spelling(one, e.attribute)]
-			return !given || !reflect.DeepEqual(has, e.value)
-		})
+		one, is := item.(map[string]any)
+		return is && by.PassesFilter(one) == nil
 	}
 	values := list(in[name])
 	if !slices.ContainsFunc(values, chosen) {
 		if op.Op == scim.PatchOperationRemove {
 			return nil
 		}
+		described, err := conditions(op.Path.ValueExpression)
+		if err != nil {
+			return ticket.RefuseField(ticket.Invalid, "noTarget", "none of "+name+" is chosen by the path")
+		}
 		fresh := map[string]any{}
-		for _, e := range wanted {
+		for _, e := range described {
 			fresh[e.attribute] = e.value
 		}
 		values = append(values, fresh)

@@ -235,6 +235,9 @@ func refuse(c *fiber.Ctx, r api.Refusal) error {
 	return nil
 }
 
+// coreUser and enterpriseUser are the schemas of users.
+var coreUser, enterpriseUser = schema.CoreUserSchema(), schema.ExtensionEnterpriseUser()
+
 // arguments are what the library serves. Who is asked for what comes with the request.
 var arguments = &scim.ServerArgs{
 	ServiceProviderConfig: &scim.ServiceProviderConfig{
@@ -245,8 +248,8 @@ var arguments = &scim.ServerArgs{
 		}},
 	},
 	ResourceTypes: []scim.ResourceType{
-		{ID: optional.NewString("User"), Name: "User", Endpoint: "/Users", Description: optional.NewString("Persons"), Schema: schema.CoreUserSchema(),
-			SchemaExtensions: []scim.SchemaExtension{{Schema: schema.ExtensionEnterpriseUser()}}, Handler: users{}},
+		{ID: optional.NewString("User"), Name: "User", Endpoint: "/Users", Description: optional.NewString("Persons"), Schema: coreUser,
+			SchemaExtensions: []scim.SchemaExtension{{Schema: enterpriseUser}}, Handler: users{}},
 		{ID: optional.NewString("Group"), Name: "Group", Endpoint: "/Groups", Description: optional.NewString("Groups"), Schema: schema.CoreGroupSchema(), Handler: groups{}},
 	},
 }

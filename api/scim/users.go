@@ -55,6 +55,10 @@ func (users) Patch(r *http.Request, id string, operations []scim.PatchOperation)
 				return nil, err
 			}
 		}
+		named(coreUser.Attributes, attributes)
+		if inner, is := attributes[enterprise].(map[string]any); is {
+			named(enterpriseUser.Attributes, inner)
+		}
 		return attributes, nil
 	})
 }
