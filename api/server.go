@@ -16,6 +16,7 @@ import (
 	"github.com/valyala/fasthttp"
 
 	"signalbox/desk"
+	"signalbox/internal/framing"
 	"signalbox/ratelimit"
 	"signalbox/ticket"
 )
@@ -27,7 +28,8 @@ type Server struct {
 	ready    func(ctx context.Context) error
 	readable func(ctx context.Context) error // nil: as ready
 	draining atomic.Bool
-	unready  atomic.Bool // as /readyz said last
+	unready  atomic.Bool                      // as /readyz said last
+	listener atomic.Pointer[framing.Listener] // that is served
 	log      *slog.Logger
 	families []Family
 	app      *fiber.App
@@ -128,11 +130,21 @@ func (s *Server) Serve(l net.Listener) error {
 		return errors.Join(err, l.Close())
 	}
 	defer stop()
+	s.listener.Store(around)
 	return s.app.Listener(around)
 }
 
-// Shutdown takes no more requests and waits for those under way, as long as ctx allows.
-func (s *Server) Shutdown(ctx context.Context) error { return s.app.ShutdownWithContext(ctx) }
+// silentFor is how long somebody who has just connected may take to say something when the server ends.
+const silentFor = time.Second
+
+// Shutdown takes no more requests and waits for those under way, as long as ctx allows. Connections on which nothing came, such as those that balancers keep
+// for later, are not waited for.
+func (s *Server) Shutdown(ctx context.Context) error {
+	if l := s.listener.Load(); l != nil {
+		defer time.AfterFunc(silentFor, l.CloseSilent).Stop()
+	}
+	return s.app.ShutdownWithContext(ctx)
+}
 
 // serve carries one request to its call: who is it, may they, is the request well formed; then the call itself.
 func (s *Server) serve(family *Family, route Route) fiber.Handler {

@@ -467,3 +467,25 @@ func TestShutdownLetsWhatIsUnderWayFinish(t *testing.T) {
 	require.NoError(t, <-down)
 	require.NoError(t, <-served)
 }
+
+// Balancers open connections for later. Nothing comes on them, and they keep no process from ending.
+func TestShutdownWaitsForNobodyWhoHasSaidNothing(t *testing.T) {
+	s := setup(t, api.Config{ReadTimeout: time.Hour})
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	require.NoError(t, err)
+	served := make(chan error, 1)
+	go func() { served <- s.server.Serve(l) }()
+	silent, err := net.Dial("tcp", l.Addr().String())
+	require.NoError(t, err)
+	defer silent.Close()
+	// It was accepted before this one, which is answered.
+	response, err := http.Get("http://" + l.Addr().String() + "/healthz")
+	require.NoError(t, err)
+	require.NoError(t, response.Body.Close())
+	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
+	defer cancel()
+	require.NoError(t, s.server.Shutdown(ctx))
+	require.NoError(t, <-served)
+	_, err = silent.Read(make([]byte, 1))
+	require.ErrorIs(t, err, io.EOF)
+}

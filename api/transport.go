@@ -20,7 +20,7 @@ import (
 )
 
 // transport puts the limit of connections, TLS where it is wanted, and strict framing around a listener. stop ends what it keeps running.
-func (s *Server) transport(l net.Listener) (around net.Listener, stop func(), err error) {
+func (s *Server) transport(l net.Listener) (around *framing.Listener, stop func(), err error) {
 	stop = func() {}
 	l = &limitedListener{Listener: l, most: s.config.ConnectionsPerAddress, exempt: s.trustedPeer, log: s.log}
 	if s.config.TLSCert == "" && s.config.TLSKey == "" {

@@ -8,10 +8,13 @@ import (
 	"crypto/tls"
 	"errors"
 	"io"
+	"maps"
 	"net"
 	"net/http"
+	"slices"
 	"strconv"
 	"strings"
+	"sync"
 )
 
 // Fault is a request whose end is not clear, or that is not HTTP/1. Nothing that follows it on its connection is a request.
@@ -410,35 +413,74 @@ var classes = func() (classes [256]byte) {
 }()
 
 // Listen makes every connection of a listener one on which nothing can be read behind a fault.
-func Listen(l net.Listener) net.Listener { return listener{l} }
+func Listen(l net.Listener) *Listener { return &Listener{Listener: l, silent: map[*Conn]bool{}} }
 
-type listener struct{ net.Listener }
+// Listener gives connections on which framing is checked.
+type Listener struct {
+	net.Listener
+
+	mu     sync.Mutex
+	silent map[*Conn]bool // on which nothing has come yet
+}
 
 // Accept implements net.Listener.
-func (l listener) Accept() (net.Conn, error) {
+func (l *Listener) Accept() (net.Conn, error) {
 	c, err := l.Listener.Accept()
 	if err != nil {
 		return nil, err
 	}
-	ours := &Conn{Conn: c}
+	ours := &Conn{Conn: c, listener: l}
+	l.mu.Lock()
+	l.silent[ours] = true
+	l.mu.Unlock()
 	if over, ok := c.(*tls.Conn); ok {
 		return &secure{ours, over}, nil
 	}
 	return ours, nil
 }
 
+// CloseSilent closes the connections on which nothing has come yet. Clients open more than they need and keep them for later, and to the HTTP layer such a
+// connection is a request under way.
+func (l *Listener) CloseSilent() {
+	l.mu.Lock()
+	silent := slices.Collect(maps.Keys(l.silent))
+	l.mu.Unlock()
+	for _, c := range silent {
+		_ = c.Close()
+	}
+}
+
+// heard notes that a connection is silent no more.
+func (l *Listener) heard(c *Conn) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	delete(l.silent, c)
+}
+
 // Conn is a connection on which requests come in. Only one goroutine reads from it at a time.
 type Conn struct {
 	net.Conn
-	reader Reader
-	fault  *Fault
-	marked bool // whoever reads has something of the request that is at fault
+	listener *Listener
+	spoken   bool // something was read
+	reader   Reader
+	fault    *Fault
+	marked   bool // whoever reads has something of the request that is at fault
+}
+
+// Close implements net.Conn.
+func (c *Conn) Close() error {
+	c.listener.heard(c)
+	return c.Conn.Close()
 }
 
 // Read implements net.Conn. Behind a fault it reads nothing and gives the fault.
 func (c *Conn) Read(p []byte) (int, error) {
 	for c.fault == nil {
 		n, err := c.Conn.Read(p)
+		if n > 0 && !c.spoken {
+			c.spoken = true
+			c.listener.heard(c)
+		}
 		handed, fault := c.reader.Take(p[:n])
 		if fault == nil && errors.Is(err, io.EOF) && !c.reader.between() {
 			fault = c.reader.fault("it ends before it is whole") // RFC 9112, section 8

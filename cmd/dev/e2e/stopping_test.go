@@ -86,12 +86,13 @@ func (b *balancer) look(ctx context.Context, i int) {
 
 // next gives the backend whose turn it is among those that are ready.
 func (b *balancer) next() *url.URL {
-	for range b.backends {
-		if i := int(b.turn.Add(1)) % len(b.backends); b.ready[i].Load() {
+	turn := int(b.turn.Add(1)) // once: others take turns meanwhile
+	for ahead := range b.backends {
+		if i := (turn + ahead) % len(b.backends); b.ready[i].Load() {
 			return b.backends[i]
 		}
 	}
-	return b.backends[int(b.turn.Load())%len(b.backends)]
+	return b.backends[turn%len(b.backends)]
 }
 
 // impatient are callers who repeat nothing: each request is made once, and whatever is not done is told.
