@@ -27,7 +27,7 @@ func TestIntervalsCanBeShortened(t *testing.T) {
 	require.Equal(t, time.Second, ps[notice.Minutely].Waits[9])
 	require.Equal(t, 10, ps[notice.Standard].Tries())
 	require.Equal(t, time.Minute, notice.BuiltIn()[notice.Minutely].Waits[0], "the contract's own stay")
-	require.ErrorContains(t, ps.Override(map[string]time.Duration{"hourly": time.Second}), `no profile "hourly"; there are minutely, once, publish, standard`)
+	require.ErrorContains(t, ps.Override(map[string]time.Duration{"hourly": time.Second}), `no profile "hourly"; there are letters, minutely, once, publish, standard`)
 	require.ErrorContains(t, ps.Override(map[string]time.Duration{notice.Once: time.Second}), "one try")
 	require.ErrorContains(t, ps.Override(map[string]time.Duration{notice.Minutely: 0}), "more than nothing")
 }

@@ -14,6 +14,7 @@ const (
 	Once     = "once"     // seed 002: one try
 	Standard = "standard" // the schedule of the Standard Webhooks specification
 	Publish  = "publish"  // the same schedule, for receivers that speak seed 003
+	Letters  = "letters"  // the same schedule, for what people are told
 )
 
 // Profile says how often a delivery is tried, what counts as success and what giving up means. It is data: tests and settings may use other
@@ -55,7 +56,11 @@ func BuiltIn() Profiles {
 	}
 	publish := standard
 	publish.Name, publish.Waits, publish.Success, publish.DropsAfter = Publish, slices.Clone(standard.Waits), SuccessPublish, 0
+	// A mail server or network that is away for a week takes nobody's address with it.
+	letters := standard
+	letters.Name, letters.Waits, letters.DropsAfter = Letters, slices.Clone(standard.Waits), 0
 	return Profiles{
+		Letters:  letters,
 		Minutely: {Name: Minutely, Waits: slices.Repeat([]time.Duration{time.Minute}, 10), Steady: true, Success: SuccessOK, Drops: true},
 		Once:     {Name: Once, Success: SuccessITSM},
 		Standard: standard,
@@ -76,6 +81,12 @@ func (ps Profiles) Of(name string) Profile {
 func (ps Profiles) For(s Subscription) Profile {
 	p := ps.Of(s.Profile)
 	switch {
+	case s.Format == FormatMail:
+		p.Success = SuccessMail
+	case s.Format == FormatWeCom, s.Format == FormatDingTalk:
+		p.Success = SuccessErrCode
+	case s.Format == FormatFeishu:
+		p.Success = SuccessFeishu
 	case s.Format == FormatITSM:
 		p.Success = SuccessITSM
 	case s.Format == FormatPublish:

@@ -67,6 +67,8 @@ func (p Profile) DecideRetry(t Try) RetryDecision {
 		return RetryDecision{Then: Sent}
 	case a.Class == ErrorUnsendable: // trying again helps nobody
 		return RetryDecision{Then: Failed}
+	case p.Success == SuccessMail && a.Class == ErrorStatus && a.Status >= 500: // the mail or its recipient is refused for good (RFC 5321, section 4.2.1)
+		return RetryDecision{Then: Failed}
 	case p.Heeds && a.Status == http.StatusLoopDetected: // it leads back to where it came from, and would again
 		return RetryDecision{Then: Failed}
 	case p.Heeds && a.Status == http.StatusGone:

@@ -91,8 +91,11 @@ func (e Event) Labels() Labels {
 	if len(e.ProcessLog) > 0 {
 		first = e.ProcessLog[0].Kind
 	}
-	return e.Type.labels(first)
+	return LabelsOf(e.Type, first)
 }
+
+// LabelsOf are what the channels call an event of the type whose process log begins with an entry of this kind; empty: it has none.
+func LabelsOf(t Type, first string) Labels { return t.labels(first) }
 
 // Evolve gives the ticket as it is after the event. It cannot refuse and is the only thing that changes a ticket; the ticket it is given
 // stays as it was.
