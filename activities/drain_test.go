@@ -20,8 +20,11 @@ import (
 
 	"signalbox/activities"
 	"signalbox/activities/outboxtest"
+	"signalbox/internal/waitingtest"
 	"signalbox/notice"
 )
+
+func TestMain(m *testing.M) { waitingtest.Main(m) }
 
 // lanes remembers what was to be started.
 type lanes struct {

@@ -19,6 +19,7 @@ import (
 	"signalbox/api/service"
 	"signalbox/api/subscription"
 	"signalbox/desk"
+	"signalbox/internal/waitingtest"
 	"signalbox/notice"
 	"signalbox/store"
 	"signalbox/store/outbox"
@@ -66,6 +67,8 @@ func (c *clock) set(t time.Time) {
 	defer c.mu.Unlock()
 	c.now = t
 }
+
+func TestMain(m *testing.M) { waitingtest.Main(m) }
 
 // bench is one database with a store on it.
 type bench struct {
@@ -224,11 +227,37 @@ func (b *bench) lanes(part int, busy []notice.Lane, limit int) (list []notice.Wo
 		require.NoError(b.t, rows.Err())
 		require.Equal(b.t, w.Delivery.ID, ids[0], "of each lane the next")
 		list = append(list, w)
-		for _, id := range ids[1:] {
-			r, err := b.Delivery(b.t.Context(), w.Subscription.ID, id)
-			require.NoError(b.t, err)
-			list = append(list, notice.Work{Delivery: r.Delivery, Subscription: w.Subscription})
+		for _, d := range b.those(w.Subscription.ID, ids[1:]) {
+			list = append(list, notice.Work{Delivery: d, Subscription: w.Subscription})
 		}
+	}
+	return list
+}
+
+// those gives some deliveries of a subscription, in the order asked for: few one by one, and of many all pages.
+func (b *bench) those(sub string, ids []string) (list []notice.Delivery) {
+	b.t.Helper()
+	const few, page = 20, 1000
+	found := map[string]notice.Delivery{}
+	if len(ids) <= few {
+		for _, id := range ids {
+			r, err := b.Delivery(b.t.Context(), sub, id)
+			require.NoError(b.t, err)
+			found[id] = r.Delivery
+		}
+	} else {
+		for cursor, more := "", true; more; more = cursor != "" {
+			records, next, err := b.Deliveries(b.t.Context(), sub, cursor, page)
+			require.NoError(b.t, err)
+			for _, r := range records {
+				found[r.Delivery.ID] = r.Delivery
+			}
+			cursor = next
+		}
+	}
+	for _, id := range ids {
+		require.Contains(b.t, found, id)
+		list = append(list, found[id])
 	}
 	return list
 }

@@ -355,27 +355,30 @@ func TestAnOpeningThatIsTakenUpAgainIsNoFault(t *testing.T) {
 		b.drawn()
 		var wg sync.WaitGroup
 		defer wg.Wait()
-		over := make(chan struct{})
+		steps := make(chan struct{}, 1)
+		step := func() {
+			select {
+			case steps <- struct{}{}:
+			default: // the one before is being verified still
+			}
+		}
 		wg.Go(func() {
-			defer close(over)
+			defer close(steps)
 			for range 200 {
 				if err := b.ledger.Close(t.Context(), first.ID, desk.Void, "no"); err != nil {
 					t.Error(err)
 					return
 				}
+				step()
 				repeated, prepare := b.opening("again")
 				if _, fresh, err := b.ledger.Claim(t.Context(), repeated, prepare); err != nil || !fresh {
 					t.Error(fresh, err)
 					return
 				}
+				step()
 			}
 		})
-		for running := true; running; {
-			select {
-			case <-over:
-				running = false
-			default:
-			}
+		for range steps { // beside the next of them
 			_, faults := b.verify(verify.Options{})
 			require.Empty(t, faults)
 		}

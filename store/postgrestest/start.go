@@ -6,6 +6,7 @@ package postgrestest
 
 import (
 	"context"
+	"database/sql"
 	"errors"
 	"os"
 	"sync"
@@ -79,4 +80,11 @@ func Require(t testing.TB, err error) {
 	}
 }
 
-var shared = sync.OnceValues(func() (*Cluster, error) { return NewCluster() })
+// shared is never stopped, so that its connections may be kept.
+var shared = sync.OnceValues(func() (*Cluster, error) {
+	c, err := NewCluster()
+	if err == nil {
+		c.admin, err = sql.Open("pgx", c.dsn("postgres"))
+	}
+	return c, err
+})
