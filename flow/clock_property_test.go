@@ -1,7 +1,6 @@
 package flow
 
 import (
-	"encoding/json"
 	"fmt"
 	"testing"
 	"time"
@@ -44,121 +43,89 @@ func anyClock(t *rapid.T) *Process {
 	return p
 }
 
+// running is what is known of the clocks of a ticket by the nodes that they are of.
+type running struct {
+	*clockwork
+	known map[string]*clocked
+	since time.Time // when it was suspended
+}
+
+// next says which working time passes until the next timer of a node that is entered, or whose stage has come.
+func (r *running) next(node string) {
+	n, s, c := r.p.nodes[node], r.find(node), r.known[node]
+	switch c.runs = true; {
+	case n.Type == Wait:
+		c.working = n.pause.d
+	case s.Stage < len(n.stages):
+		c.working = n.stages[s.Stage].after.d
+	default:
+		c.runs = false
+	}
+}
+
+func (r *running) entered(node string) {
+	r.known[node] = &clocked{entered: r.env.Now}
+	r.next(node)
+}
+
+func (r *running) passes(time.Duration) {}
+
+func (r *running) suspended() { r.since = r.env.Now }
+
+func (r *running) resumed() {
+	for _, c := range r.known {
+		c.paused += r.env.Now.Sub(r.since)
+	}
+}
+
+func (r *running) target() *Process { return anyClock(r.t) }
+
+func (r *running) migrated(was Rules) {
+	for node, c := range r.known {
+		if was < RulesWeighed && !c.runs { // what was suspended before is not known where no clock runs
+			c.paused = 0
+		}
+		switch s := r.find(node); {
+		case r.p.nodes[node].Type == Wait:
+		case s.Stage >= len(r.p.nodes[node].stages):
+			c.runs = false
+		case !c.runs: // one that only the target has
+			r.next(node)
+		}
+	}
+}
+
+func (r *running) fired(f Timer) {
+	if f.Kind == TimerWait {
+		delete(r.known, f.Node)
+		r.entered("x")
+		return
+	}
+	r.next(f.Node)
+}
+
+func (r *running) check() {
+	r.t.Helper()
+	for node, c := range r.known {
+		s := r.find(node)
+		require.Equal(r.t, c.runs, s.Due != nil, node)
+		if c.runs && s.Paused == nil {
+			*r.compared++
+			require.Equal(r.t, c.working, s.Due.Sub(c.entered)-c.paused, "%s: %+v", node, s)
+		}
+	}
+}
+
 // TestDeadlinesCountWorkingTime suspends, migrates, rolls over and sends back at random: whenever a timer runs, the time from when its node was entered
 // to when it comes is what its definition says and what suspensions took, to the microsecond.
 func TestDeadlinesCountWorkingTime(t *testing.T) {
-	compared, fired, migrated := 0, 0, 0
-	property := func(t *rapid.T) {
-		p, pos := anyClock(t), Position{}
-		env := Env{Now: monday, Rules: rapid.SampledFrom([]Rules{RulesFirst, RulesNow}).Draw(t, "rules")}
-		known := map[string]*clocked{}
-		do := func(in Input) {
-			t.Helper()
-			out, err := sound(t, p, pos, env, in)
-			require.NoError(t, err)
-			pos = Apply(pos, out.States)
-		}
-		// next is the working time until the next timer of a node that is entered, or whose stage has come.
-		next := func(node string, c *clocked) {
-			n, s := p.nodes[node], NodeState{}
-			s, _ = pos.Find(node)
-			switch c.runs = true; {
-			case n.Type == Wait:
-				c.working = n.pause.d
-			case s.Stage < len(n.stages):
-				c.working = n.stages[s.Stage].after.d
-			default:
-				c.runs = false
-			}
-		}
-		enter := func(node string) {
-			known[node] = &clocked{entered: env.Now}
-			next(node, known[node])
-		}
-		check := func() {
-			t.Helper()
-			for node, c := range known {
-				s, _ := pos.Find(node)
-				require.Equal(t, c.runs, s.Due != nil, node)
-				if c.runs && s.Paused == nil {
-					compared++
-					require.Equal(t, c.working, s.Due.Sub(c.entered)-c.paused, "%s: %+v", node, s)
-				}
-			}
-		}
-		do(Start{})
+	manyClocks(t, func(w *clockwork) {
+		w.p, w.env.Rules = anyClock(w.t), rapid.SampledFrom([]Rules{RulesFirst, RulesNow}).Draw(w.t, "rules")
+		r := &running{clockwork: w, known: map[string]*clocked{}}
+		w.do(Start{})
 		for _, node := range []string{"c", "v", "w"} {
-			enter(node)
+			r.entered(node)
 		}
-		var since time.Time
-		for range rapid.IntRange(1, 30).Draw(t, "steps") {
-			env.Now = env.Now.Add(time.Duration(rapid.Int64Range(0, 5*3_600_000_000).Draw(t, "pass")) * time.Microsecond)
-			switch rapid.IntRange(0, 6).Draw(t, "what") {
-			case 0, 1:
-				if pos.Paused() {
-					do(Resume{})
-					for _, c := range known {
-						c.paused += env.Now.Sub(since)
-					}
-				} else {
-					do(Suspend{})
-					since = env.Now
-				}
-			case 2: // to a version with other deadlines, by the rules of the day
-				migrated++
-				target := anyClock(t)
-				moved, reasons := Migrate(p, target, pos, nil, env.Rules, RulesNow, env.Now)
-				require.Empty(t, reasons)
-				if env.Rules < RulesWeighed {
-					for _, c := range known {
-						if !c.runs { // what was suspended before is not known where no clock runs
-							c.paused = 0
-						}
-					}
-				}
-				p, pos, env.Rules = target, moved, RulesNow
-				for node, c := range known {
-					s, _ := pos.Find(node)
-					switch {
-					case p.nodes[node].Type == Wait:
-					case s.Stage >= len(p.nodes[node].stages):
-						c.runs = false
-					case !c.runs: // one that only the target has
-						next(node, c)
-					}
-				}
-				do(Moved{})
-			case 3: // a roll-over
-				raw, err := json.Marshal(pos)
-				require.NoError(t, err)
-				pos = Position{}
-				require.NoError(t, json.Unmarshal(raw, &pos))
-			case 4:
-				if !pos.Paused() {
-					do(Act{Action: Confirm, Node: "c", Actor: "ann"})
-					enter("c")
-				}
-			default:
-				for timers := Due(pos); len(timers) > 0 && !timers[0].At.After(env.Now); timers = Due(pos) {
-					fired++
-					f := timers[0]
-					do(f.Fired())
-					if f.Kind == TimerWait {
-						delete(known, f.Node)
-						enter("x")
-					} else {
-						next(f.Node, known[f.Node])
-					}
-				}
-			}
-			check()
-		}
-	}
-	for range 5 { // each a hundred tickets
-		rapid.Check(t, property)
-	}
-	t.Logf("%d clocks compared, %d timers fired, %d migrations", compared, fired, migrated)
-	require.Greater(t, compared, 1000)
-	require.Greater(t, fired, 100)
-	require.Greater(t, migrated, 100)
+		w.run(r, 5)
+	})
 }
