@@ -52,7 +52,7 @@ func TestCalendarsKeepTheirVersions(t *testing.T) {
 		} {
 			require.True(t, ticket.Is(err, ticket.NotFound), "%v", err)
 		}
-		others, err := b.CalendarRecords(ctx, "b")
+		others, _, err := b.CalendarRecords(ctx, "b", "", 0)
 		require.NoError(t, err)
 		require.Empty(t, others)
 
@@ -60,10 +60,29 @@ func TestCalendarsKeepTheirVersions(t *testing.T) {
 		usable, err := b.Calendars(ctx, "a", []string{"office", "none"})
 		require.NoError(t, err)
 		require.Empty(t, usable, "one that is disabled can be named by nothing new")
-		list, err := b.CalendarRecords(ctx, "a")
+		list, next, err := b.CalendarRecords(ctx, "a", "", 1)
 		require.NoError(t, err)
 		require.Len(t, list, 1)
 		require.False(t, list[0].Enabled)
+		require.Empty(t, next)
+
+		for _, key := range []string{"night", "bank"} {
+			other := office("Office")
+			other.Key = key
+			require.NoError(t, second1(b.PublishCalendar(ctx, "a", "demo", other)))
+		}
+		var keys []string
+		for pages := 0; pages == 0 || next != ""; pages++ {
+			require.Less(t, pages, 2)
+			list, next, err = b.CalendarRecords(ctx, "a", next, 2)
+			require.NoError(t, err)
+			for _, r := range list {
+				keys = append(keys, r.Key)
+			}
+		}
+		require.Equal(t, []string{"bank", "night", "office"}, keys)
+		_, _, err = b.CalendarRecords(ctx, "a", "none", 2)
+		require.True(t, ticket.Is(err, ticket.Invalid))
 	})
 }
 

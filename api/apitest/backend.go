@@ -190,8 +190,12 @@ func (b *Backend) Calendars(ctx context.Context, tenant string, keys []string) (
 }
 
 // CalendarRecords lists calendars.
-func (b *Backend) CalendarRecords(ctx context.Context, tenant string) ([]ticket.CalendarRecord, error) {
-	return reading(b, func() ([]ticket.CalendarRecord, error) { return b.Store.CalendarRecords(ctx, tenant) })
+func (b *Backend) CalendarRecords(ctx context.Context, tenant, cursor string, limit int) (list []ticket.CalendarRecord, next string, err error) {
+	list, err = reading(b, func() (list []ticket.CalendarRecord, err error) {
+		list, next, err = b.Store.CalendarRecords(ctx, tenant, cursor, limit)
+		return list, err
+	})
+	return list, next, err
 }
 
 // CalendarRecord reads a calendar.

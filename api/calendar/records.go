@@ -12,7 +12,7 @@ import (
 // Calendars is the read model as this family sees it, and what it publishes into.
 type Calendars interface {
 	// CalendarRecords lists the latest versions, those of disabled calendars included, by key.
-	CalendarRecords(ctx context.Context, tenant string) ([]ticket.CalendarRecord, error)
+	CalendarRecords(ctx context.Context, tenant, cursor string, limit int) (list []ticket.CalendarRecord, next string, err error)
 	// CalendarRecord gives a version of a calendar, or the latest one where version is 0. NotFound: there is none.
 	CalendarRecord(ctx context.Context, tenant, key string, version int) (ticket.CalendarRecord, error)
 	// CalendarVersions lists all versions of a calendar, the latest first; NotFound when there is none of this key.
@@ -54,10 +54,6 @@ func versionOf(r ticket.CalendarRecord) version {
 type published struct {
 	Key     string `json:"key"`
 	Version int    `json:"version"`
-}
-
-type enabling struct {
-	Enabled *bool `json:"enabled"`
 }
 
 // importing is what a caller wants to be taken from iCalendar.

@@ -4,7 +4,6 @@ import (
 	"context"
 	"fmt"
 	"net/http"
-	"strconv"
 	"time"
 
 	"github.com/gofiber/fiber/v2"
@@ -27,17 +26,18 @@ type Handler struct {
 // Family gives the family as the server mounts it.
 func (h *Handler) Family() api.Family {
 	const all, one = "/api/calendar", "/api/calendar/:key"
+	common := h.versioned()
 	return api.Family{
 		Channel:  ticket.ChannelIssue,
 		Prefixes: []string{all},
 		Refuse:   houseapi.Refuse,
 		Exact:    true,
 		Routes: []api.Route{
-			{Method: http.MethodPost, Path: all, Scope: desk.Admin, Handler: h.publish},
-			{Method: http.MethodGet, Path: all, Scope: desk.Read, Handler: h.list},
-			{Method: http.MethodPost, Path: all + "/check", Scope: desk.Read, Handler: h.check},
+			{Method: http.MethodPost, Path: all, Scope: desk.Admin, Handler: common.Publish},
+			{Method: http.MethodGet, Path: all, Scope: desk.Read, Query: true, Handler: h.list},
+			{Method: http.MethodPost, Path: all + "/check", Scope: desk.Read, Handler: common.Check},
 			{Method: http.MethodGet, Path: one, Scope: desk.Read, Handler: h.read},
-			{Method: http.MethodPut, Path: one, Scope: desk.Admin, Handler: h.enable},
+			{Method: http.MethodPut, Path: one, Scope: desk.Admin, Handler: common.Enable},
 			{Method: http.MethodPost, Path: one + "/import", Scope: desk.Admin, Handler: api.Body(h.importHolidays)},
 			{Method: http.MethodGet, Path: one + "/versions", Scope: desk.Read, Handler: h.versions},
 			{Method: http.MethodGet, Path: one + "/versions/:version", Scope: desk.Read, Handler: h.read},
@@ -55,64 +55,45 @@ func document(c *fiber.Ctx) (calendar.Calendar, flow.Faults, error) {
 	return cal, faults, nil
 }
 
-// publish makes a document the next version of its calendar.
-func (h *Handler) publish(c *fiber.Ctx) error {
-	cal, faults, err := document(c)
-	if err != nil {
-		return err
-	}
-	if len(faults) > 0 {
-		return houseapi.Faulty(c, "the calendar", faults)
-	}
-	app := api.Caller(c)
-	return houseapi.Transact(c, h.Desk, false, func(ctx context.Context) (any, error) {
-		cal, err := h.Calendars.PublishCalendar(ctx, app.Tenant, app.Code, cal)
-		return published{cal.Key, cal.Version}, err
-	})
-}
-
-// check tells what is wrong with a document, and publishes nothing.
-func (h *Handler) check(c *fiber.Ctx) error {
-	_, faults, err := document(c)
-	if err != nil {
-		return err
-	}
-	return houseapi.Verdict(c, faults)
+// versioned are the calls that calendars share with services.
+func (h *Handler) versioned() houseapi.Versioned[calendar.Calendar] {
+	return houseapi.Versioned[calendar.Calendar]{Desk: h.Desk, Kind: "calendar", Document: "the calendar", Read: document,
+		Put: func(ctx context.Context, tenant, app string, cal calendar.Calendar) (any, error) {
+			cal, err := h.Calendars.PublishCalendar(ctx, tenant, app, cal)
+			return published{cal.Key, cal.Version}, err
+		},
+		Switch: func(ctx context.Context, tenant, key string, enabled bool) error {
+			return h.Calendars.EnableCalendar(ctx, tenant, key, enabled)
+		}}
 }
 
 func (h *Handler) list(c *fiber.Ctx) error {
-	records, err := h.Calendars.CalendarRecords(api.Context(c), api.Caller(c).Tenant)
+	q, err := api.ReadQuery(c)
 	if err != nil {
 		return err
 	}
-	return houseapi.Respond(c, houseapi.Items[line]{Items: api.Each(records, lineOf)})
+	limit, cursor := q.Page()
+	if err := q.Err(); err != nil {
+		return err
+	}
+	records, next, err := h.Calendars.CalendarRecords(api.Context(c), api.Caller(c).Tenant, cursor, limit)
+	if err != nil {
+		return err
+	}
+	return houseapi.Respond(c, houseapi.Items[line]{Items: api.Each(records, lineOf), Next: next})
 }
 
 func (h *Handler) versions(c *fiber.Ctx) error {
-	key, err := keyOf(c)
-	if err != nil {
-		return err
-	}
-	records, err := h.Calendars.CalendarVersions(api.Context(c), api.Caller(c).Tenant, key)
-	if err != nil {
-		return err
-	}
-	return houseapi.Respond(c, houseapi.Items[version]{Items: api.Each(records, versionOf)})
+	return houseapi.Versions(c, h.versioned(), h.Calendars.CalendarVersions, versionOf)
 }
 
 // read shows a calendar as it can be published again.
 func (h *Handler) read(c *fiber.Ctx) error {
-	key, err := keyOf(c)
+	key, number, err := h.versioned().Named(c)
 	if err != nil {
 		return err
 	}
-	number := 0
-	if text := c.Params("version"); text != "" {
-		if number, err = strconv.Atoi(text); err != nil || number < 1 {
-			return ticket.Refuse(ticket.NotFound, "the calendar has no such version")
-		}
-	}
-	record, err := h.Calendars.CalendarRecord(api.Context(c), api.Caller(c).Tenant, key, min(number, 1<<31-1))
+	record, err := h.Calendars.CalendarRecord(api.Context(c), api.Caller(c).Tenant, key, number)
 	if err != nil {
 		return err
 	}
@@ -120,27 +101,9 @@ func (h *Handler) read(c *fiber.Ctx) error {
 	return houseapi.Document(c, record.Calendar)
 }
 
-// enable says whether services may name a calendar from now on.
-func (h *Handler) enable(c *fiber.Ctx) error {
-	key, err := keyOf(c)
-	if err != nil {
-		return err
-	}
-	var in enabling
-	if err := api.Decode(c, &in); err != nil {
-		return err
-	}
-	if in.Enabled == nil {
-		return ticket.RefuseField(ticket.Invalid, "enabled", "is required")
-	}
-	return houseapi.Transact(c, h.Desk, false, func(ctx context.Context) (any, error) {
-		return nil, h.Calendars.EnableCalendar(ctx, api.Caller(c).Tenant, key, *in.Enabled)
-	})
-}
-
 // importHolidays adds the holidays of an iCalendar text to the latest version of a calendar, which makes the next one, or tells what that would do.
 func (h *Handler) importHolidays(c *fiber.Ctx, in importing) error {
-	key, err := keyOf(c)
+	key, err := h.versioned().Key(c)
 	if err != nil {
 		return err
 	}
@@ -226,11 +189,6 @@ func merged(cal calendar.Calendar, list []calendar.Holiday) (calendar.Calendar, 
 	cal.Holidays = append(cal.Holidays[:len(cal.Holidays):len(cal.Holidays)], out.Added...)
 	return cal, out
 }
-
-// keyOf gives the key of the calendar that the path names.
-func keyOf(c *fiber.Ctx) (string, error) { return houseapi.Word(c, "key", errNoCalendar) }
-
-var errNoCalendar = ticket.Refuse(ticket.NotFound, "there is no such calendar")
 
 func (h *Handler) now() time.Time {
 	if h.Now != nil {

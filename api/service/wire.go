@@ -76,10 +76,6 @@ type rotated struct {
 	Secret string `json:"secret"`
 }
 
-type enabling struct {
-	Enabled *bool `json:"enabled"`
-}
-
 // report is what a simulation came to, with durations as definitions spell them.
 type report struct {
 	ticket.Simulation

@@ -14,6 +14,7 @@ import (
 )
 
 type calendarRow struct {
+	Key         string       `db:"key"`
 	Enabled     bool         `db:"enabled"`
 	Content     string       `db:"content"`
 	PublishedBy string       `db:"published_by"`
@@ -21,7 +22,7 @@ type calendarRow struct {
 }
 
 // calendarVersions is the query for versions of calendars; what it is about comes behind.
-const calendarVersions = `SELECT c.enabled, v.content, v.published_by, v.published_at
+const calendarVersions = `SELECT c.key, c.enabled, v.content, v.published_by, v.published_at
 	FROM calendars c JOIN calendar_versions v ON v.tenant = c.tenant AND v.key = c.key `
 
 var (
@@ -29,9 +30,24 @@ var (
 	errNoCalendarVersion = ticket.Refuse(ticket.NotFound, "the calendar has no such version")
 )
 
-// CalendarRecords lists the latest versions of a tenant's calendars, those that are disabled included, by key.
-func (c *Catalogue) CalendarRecords(ctx context.Context, tenant string) ([]ticket.CalendarRecord, error) {
-	return c.calendars(ctx, calendarVersions+`WHERE c.tenant = ? AND v.version = c.version ORDER BY c.key`, tenant)
+// CalendarRecords lists the latest versions of a tenant's calendars, those that are disabled included, by key. A limit of 0 is ticket.DefaultPage.
+func (c *Catalogue) CalendarRecords(ctx context.Context, tenant, cursor string, limit int) (list []ticket.CalendarRecord, next string, err error) {
+	var w db.Where
+	w.And("c.tenant = ? AND v.version = c.version", tenant)
+	if err := w.AfterAscending(cursor, "c.key", func(p db.Cursor) []any { return []any{p.ID} }); err != nil {
+		return nil, "", err
+	}
+	err = c.db.Read(ctx, func(q *db.Tx) error {
+		var rows []calendarRow
+		rows, next, err = db.ReadPage(db.Once(ctx), q, limit, calendarVersions+`WHERE `+w.String()+` ORDER BY c.key LIMIT ?`, w.Args(),
+			func(r calendarRow) db.Cursor { return db.Cursor{N: 1, At: r.PublishedAt.Time, ID: r.Key} })
+		if err != nil {
+			return db.Wrap("list calendars", err)
+		}
+		list, err = db.Convert(rows, calendarRow.record)
+		return err
+	})
+	return list, next, err
 }
 
 // CalendarVersions lists all versions of a calendar, the latest first; NotFound when the tenant has none of this key.
@@ -190,16 +206,15 @@ func (c *Catalogue) calendars(ctx context.Context, query string, args ...any) (l
 		if err := q.All(ctx, &rows, query, args...); err != nil {
 			return db.Wrap("list calendars", err)
 		}
-		for _, r := range rows {
-			read, err := readCalendar(r.Content)
-			if err != nil {
-				return err
-			}
-			list = append(list, ticket.CalendarRecord{Calendar: read, Enabled: r.Enabled, PublishedBy: r.PublishedBy, PublishedAt: r.PublishedAt.Time})
-		}
-		return nil
+		list, err = db.Convert(rows, calendarRow.record)
+		return err
 	})
 	return slices.Clip(list), err
+}
+
+func (r calendarRow) record() (ticket.CalendarRecord, error) {
+	cal, err := readCalendar(r.Content)
+	return ticket.CalendarRecord{Calendar: cal, Enabled: r.Enabled, PublishedBy: r.PublishedBy, PublishedAt: r.PublishedAt.Time}, err
 }
 
 func readCalendar(content string) (cal calendar.Calendar, err error) {
