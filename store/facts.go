@@ -54,5 +54,8 @@ func (s *Store) Facts(ctx context.Context) (f Facts, err error) {
 	return f, err
 }
 
-// Measure puts how the connections to the database are used into a registry.
-func (s *Store) Measure(registry prometheus.Registerer) { s.db.Measure(registry) }
+// Measure puts how the connections to the database are used, and what is counted of tickets, into a registry.
+func (s *Store) Measure(registry prometheus.Registerer) {
+	s.db.Measure(registry)
+	s.Projections.Measure(registry)
+}

@@ -10,13 +10,58 @@ import (
 	"testing"
 	"time"
 
+	"github.com/prometheus/client_golang/prometheus"
 	"github.com/stretchr/testify/require"
 	"pgregory.net/rapid"
 
 	"signalbox/desk"
 	"signalbox/notice"
+	"signalbox/store/vault"
 	"signalbox/ticket"
 )
+
+// TestWhatBecomesOfSLAsIsCountedOnce: however often events are projected, and not where that comes to nothing.
+func TestWhatBecomesOfSLAsIsCountedOnce(t *testing.T) {
+	both(t, func(t *testing.T, b *bench) {
+		registry := prometheus.NewRegistry()
+		b.Store.Measure(registry)
+		counted := func() map[string]float64 {
+			families, err := registry.Gather()
+			require.NoError(t, err)
+			out := map[string]float64{}
+			for _, f := range families {
+				for _, m := range f.GetMetric() {
+					if f.GetName() == "signalbox_slas_total" {
+						out[m.GetLabel()[0].GetValue()] = m.GetCounter().GetValue()
+					}
+				}
+			}
+			return out
+		}
+		lapsing := func(i int) *story {
+			d := draft("promised")
+			d.Service, d.Definition = promising(i)
+			s := b.opened("a", d)
+			s.at = s.at.Add(time.Minute)
+			return s
+		}
+		require.Equal(t, map[string]float64{"warned": 0, "breached": 0}, counted())
+		breached, warned := lapsing(3), lapsing(8)
+		b.act(warned, ticket.Command{Action: ticket.Accept, Operator: "li"})
+		events := breached.do(ticket.Command{Action: ticket.Accept, Operator: "li"})
+		away := errors.New("it comes to nothing")
+		err := b.InTransaction(t.Context(), func(ctx context.Context, _ func(vault.Purpose) (vault.DataKey, error)) error {
+			require.NoError(t, b.ledger.Project(ctx, breached.ticket.Identity, events))
+			return away
+		})
+		require.ErrorIs(t, err, away)
+		require.Equal(t, map[string]float64{"warned": 1, "breached": 0}, counted())
+		for range 3 {
+			b.project(breached, events...)
+		}
+		require.Equal(t, map[string]float64{"warned": 1, "breached": 1}, counted())
+	})
+}
 
 func TestARowIsTheFoldOfItsEvents(t *testing.T) {
 	both(t, func(t *testing.T, b *bench) {

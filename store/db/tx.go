@@ -26,6 +26,17 @@ type Tx struct {
 	talk    *conversation // a transaction on PostgreSQL; nil: anything else
 	pending map[int]bool  // partitions in which deliveries became pending
 	marks   map[any]bool
+	after   []func() // what is done once it has been committed
+}
+
+// Committed has f done once the transaction has been committed, as far as that is known: with the connection lost in between, it may not be done. It must be
+// quick and cannot fail.
+func (q *Tx) Committed(f func()) { q.after = append(q.after, f) }
+
+func (q *Tx) committed() {
+	for _, f := range q.after {
+		f()
+	}
 }
 
 type txKey struct{ *DB }
@@ -94,6 +105,7 @@ func (d *DB) transact(ctx context.Context, f func(ctx context.Context, q *Tx) er
 	for part := range q.pending {
 		d.notifier.wake(part)
 	}
+	q.committed()
 	return nil
 }
 
@@ -106,7 +118,9 @@ func (d *DB) transactOnPostgres(ctx context.Context, f func(ctx context.Context,
 	q := &Tx{DB: d, on: c.Conn, talk: c, pending: map[int]bool{}, marks: map[any]bool{}}
 	if err = f(context.WithValue(ctx, txKey{d}, q), q); err == nil {
 		q.sendNotifications()
-		err = Wrap("commit", c.commit(ctx))
+		if err = Wrap("commit", c.commit(ctx)); err == nil {
+			q.committed()
+		}
 	}
 	if err != nil && c.lost() {
 		err = fmt.Errorf("%w: %w", errLost, err)
@@ -145,6 +159,15 @@ func (q *Tx) as(ctx context.Context, query string, args []any) (string, []any, b
 		}
 	}
 	return query, append([]any{pgx.QueryExecModeDescribeExec}, args...), false, nil
+}
+
+// Each joins a table, for each row of what stands before, by the index that on uses, whatever the planner thinks of how many rows that are. on may name what
+// stands before, and the table by its alias.
+func (q *Tx) Each(table, alias, on string) string {
+	if q.onPostgreSQL() {
+		return `CROSS JOIN LATERAL (SELECT * FROM ` + table + ` ` + alias + ` WHERE ` + on + ` OFFSET 0) ` + alias // which keeps it from being made a join
+	}
+	return `JOIN ` + table + ` ` + alias + ` ON ` + on
 }
 
 // Statement runs f, which makes one statement that changes something: it needs no transaction around it.

@@ -155,6 +155,11 @@ func (p *Projections) add(ctx context.Context, q *db.Tx, t db.LockedTicket, know
 	if err := q.Insert(ctx, `events (`+chain.EventColumns+`, tenant, place)`, rows); err != nil {
 		return fmt.Errorf("ticket %s: %w", id.Number, err)
 	}
+	for _, step := range steps {
+		if what, lapsed := lapses[step.Event.Type]; lapsed {
+			q.Committed(p.slas.WithLabelValues(what).Inc)
+		}
+	}
 	if err := p.updateProjections(ctx, q, steps); err != nil {
 		return fmt.Errorf("ticket %s: %w", id.Number, err)
 	}

@@ -4,10 +4,13 @@ import (
 	"context"
 	"sync"
 
+	"github.com/prometheus/client_golang/prometheus"
+
 	"signalbox/store/chain"
 	"signalbox/store/db"
 	"signalbox/store/outbox"
 	"signalbox/store/vault"
+	"signalbox/ticket"
 )
 
 // Projections is the read model of tickets.
@@ -16,6 +19,7 @@ type Projections struct {
 	vault  *vault.Vault
 	chain  *chain.Chain
 	outbox *outbox.Outbox
+	slas   *prometheus.CounterVec
 
 	background context.Context // of what goes on beside the calls
 	stop       context.CancelFunc
@@ -24,9 +28,19 @@ type Projections struct {
 	posting    bool
 }
 
+// lapses are what can become of an SLA whose time runs, as it is counted, by the type of the event that tells of it.
+var lapses = map[ticket.Type]string{ticket.SLAWarned: ticket.SLAStateWarned, ticket.SLABreached: ticket.SLAStateBreached}
+
+// Measure puts what is counted of tickets into a registry.
+func (p *Projections) Measure(registry prometheus.Registerer) { registry.MustRegister(p.slas) }
+
 // New gives the tickets of a database.
 func New(d *db.DB, v *vault.Vault, c *chain.Chain, o *outbox.Outbox) *Projections {
-	p := &Projections{db: d, vault: v, chain: c, outbox: o}
+	p := &Projections{db: d, vault: v, chain: c, outbox: o, slas: prometheus.NewCounterVec(prometheus.CounterOpts{Name: "signalbox_slas_total",
+		Help: "SLAs of tickets that warned, or were breached, as this process wrote that down: each by one process, once."}, []string{"what"})}
+	for _, what := range lapses {
+		p.slas.WithLabelValues(what)
+	}
 	p.background, p.stop = context.WithCancel(context.Background())
 	return p
 }

@@ -128,8 +128,15 @@ func TestHeldIsNotLost(t *testing.T) {
 	require.Equal(t, 7, now.Done)
 
 	// The last try is counted, and its lane found empty, a moment after the receiver has been told.
+	exposes(t, d.api, "signalbox_addresses_dropped_total 1", `signalbox_deliveries_total{outcome="failed"} 1`, `signalbox_deliveries_total{outcome="sent"} 10`,
+		`signalbox_delivery_attempts_total{class="status"} 11`, "signalbox_deliveries_pending 0", "signalbox_lanes_parked 0", "signalbox_breakers_open ")
+}
+
+// exposes waits until the metrics at an address have lines that begin like these.
+func exposes(t testing.TB, address string, lines ...string) {
+	t.Helper()
 	harness.Until(t, "the metrics", time.Minute, func() error {
-		response, err := http.Get(d.api + "/metrics")
+		response, err := http.Get(address + "/metrics")
 		if err != nil {
 			return err
 		}
@@ -138,66 +145,11 @@ func TestHeldIsNotLost(t *testing.T) {
 		if err != nil {
 			return err
 		}
-		for _, line := range []string{"signalbox_addresses_dropped_total 1", `signalbox_deliveries_total{outcome="failed"} 1`, `signalbox_deliveries_total{outcome="sent"} 10`,
-			`signalbox_delivery_attempts_total{class="status"} 11`, "signalbox_deliveries_pending 0", "signalbox_lanes_parked 0", "signalbox_breakers_open "} {
+		for _, line := range lines {
 			if !strings.Contains(string(metrics), "\n"+line) {
 				return fmt.Errorf("%s is not among them", line)
 			}
 		}
 		return nil
 	})
-}
-
-// TestADroppedSubscriptionIsResumed has a lasting subscription dropped, much happen, and all of it sent in order once it is resumed.
-func TestADroppedSubscriptionIsResumed(t *testing.T) {
-	t.Parallel()
-	d := startDev(t, "SIGNALBOX_SWEEP_EVERY=2s")
-	c, r := d.caller(), harness.NewReceiver(t)
-	r.Answer("/told", harness.Response{Status: http.StatusGone})
-	id := result[struct{ ID string }](t, c.must(t, "POST", "/api/subscription", map[string]any{"url": r.URL("/told"), "source": "shop"})).ID
-	path := "/api/subscription/" + id
-	publish := func(n int) {
-		t.Helper()
-		c.must(t, "POST", "/api/publish", map[string]any{"event_source": "shop", "event_topic": "order", "event_type": "paid", "event_status": fmt.Sprint(n),
-			"event_key": "one", "changes": []string{"1"}})
-	}
-	type view struct {
-		State  string
-		Counts map[string]int
-	}
-	publish(0)
-	harness.Until(t, "it is dropped", time.Minute, func() error {
-		if now := result[view](t, c.must(t, "GET", path, nil)); now.State != string(notice.Dropped) {
-			return fmt.Errorf("%+v", now)
-		}
-		return nil
-	})
-	const held = 620 // more than are released at once: a workflow goes on with the rest
-	for n := range held {
-		publish(n + 1)
-	}
-	require.Equal(t, view{string(notice.Dropped), map[string]int{"failed": 1, "held": held, "pending": 0, "parked": 0}}, result[view](t, c.must(t, "GET", path, nil)))
-	require.Len(t, r.Requests("/told"), 1)
-
-	r.Answer("/told", harness.Response{})
-	c.must(t, "POST", path+"/resume", nil)
-	publish(held + 1)
-	seen := map[string]bool{}
-	for n, request := range r.Await(t, "/told", held+2, 60*time.Second)[1:] {
-		var event struct {
-			Status string `json:"event_status"`
-		}
-		require.NoError(t, json.Unmarshal(request.Body, &event))
-		require.Equal(t, fmt.Sprint(n+1), event.Status)
-		seen[request.Header.Get("webhook-id")] = true
-	}
-	require.Len(t, seen, held+1)
-	harness.Until(t, "all is as ever", time.Minute, func() error {
-		if now := result[view](t, c.must(t, "GET", path, nil)); now.Counts["held"]+now.Counts["pending"] > 0 {
-			return fmt.Errorf("%+v", now)
-		}
-		return nil
-	})
-	publish(held + 2)
-	r.Await(t, "/told", held+3, time.Minute)
 }

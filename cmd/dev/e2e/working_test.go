@@ -117,6 +117,7 @@ func TestWorkingTimeOverAWeekendAndAHoliday(t *testing.T) {
 	}
 	require.Equal(t, []string{number}, listed("sla=breached"))
 	require.Empty(t, listed("sla=warned"))
+	exposes(t, d.api, `signalbox_slas_total{what="breached"} 1`, `signalbox_slas_total{what="warned"} 0`)
 	require.Equal(t, []string{number}, listed("due_before="+time.Now().UTC().Format(time.RFC3339)))
 
 	// Another calendar is for tickets that are opened from then on, and for those that are moved.
