@@ -131,7 +131,11 @@ func (b *Book) Groups(ctx context.Context, tenant string, f directory.GroupFilte
 func (b *Book) GroupsFrom(ctx context.Context, tenant string, f directory.GroupFilter, offset, limit int, members bool) (list []directory.GroupRecord, total int, err error) {
 	w := groupsWhere(tenant, f)
 	err = b.db.Read(ctx, func(q *db.Tx) error {
-		if err := q.Get(db.Once(ctx), &total, `SELECT COUNT(*) FROM directory_groups WHERE `+w.String(), w.Args()...); err != nil {
+		if f == (directory.GroupFilter{}) {
+			if _, err := q.Find(ctx, &total, `SELECT groups FROM directories WHERE tenant = ?`, tenant); err != nil {
+				return db.Wrap("count groups", err)
+			}
+		} else if err := q.Get(db.Once(ctx), &total, `SELECT COUNT(*) FROM directory_groups WHERE `+w.String(), w.Args()...); err != nil {
 			return db.Wrap("count groups", err)
 		}
 		var rows []groupRow

@@ -11,34 +11,38 @@ import (
 
 // lookup reads as much of a directory as a want is about, in one statement: the groups in those wanted, their members, who is above whom until somebody is active,
 // and whoever stands in for any of these. Which of it is the answer the rules say.
-const lookup = `WITH RECURSIVE
+func lookup(q *db.Tx) string {
+	// PostgreSQL thinks that a recursion finds thousands, and would read the large tables from end to end for each question.
+	join := q.Each
+	away := `b.tenant = ? AND b.person = k.id AND b.starts <= ? AND (b.ends IS NULL OR b.ends > ?)`
+	return `WITH RECURSIVE
 	wanted(id) AS (
 		SELECT id FROM directory_groups WHERE tenant = ? AND id IN (?)
 		UNION
-		SELECT m.member FROM wanted w JOIN directory_members m ON m.tenant = ? AND m.grp = w.id AND m.kind = 'group'
+		SELECT m.member FROM wanted w ` + join("directory_members", "m", `m.tenant = ? AND m.grp = w.id AND m.kind = 'group'`) + `
 	), above(id) AS (
 		SELECT manager FROM directory_persons WHERE tenant = ? AND id IN (?) AND manager <> ''
 		UNION
-		SELECT p.manager FROM above a JOIN directory_persons p ON p.tenant = ? AND p.id = a.id WHERE p.manager <> '' AND NOT p.active
+		SELECT p.manager FROM above a ` + join("directory_persons", "p", `p.tenant = ? AND p.id = a.id AND p.manager <> '' AND NOT p.active`) + `
 	), named(id) AS (
 		SELECT id FROM directory_persons WHERE tenant = ? AND id IN (?)
 		UNION
-		SELECT m.member FROM wanted w JOIN directory_members m ON m.tenant = ? AND m.grp = w.id AND m.kind = 'person'
+		SELECT m.member FROM wanted w ` + join("directory_members", "m", `m.tenant = ? AND m.grp = w.id AND m.kind = 'person'`) + `
 		UNION
 		SELECT id FROM above
 	), asked(id) AS (
 		SELECT id FROM named
 		UNION
-		SELECT b.deputy FROM asked k JOIN directory_absences b ON b.tenant = ? AND b.person = k.id WHERE b.starts <= ? AND (b.ends IS NULL OR b.ends > ?) AND b.deputy <> ''
+		SELECT b.deputy FROM asked k ` + join("directory_absences", "b", away+` AND b.deputy <> ''`) + `
 	)
 	SELECT 'group' AS kind, id, '' AS a, '' AS b, '' AS c, CAST(NULL AS timestamptz) AS starts, CAST(NULL AS timestamptz) AS ends FROM wanted
 	UNION ALL
-	SELECT 'member', m.grp, m.kind, m.member, '', NULL, NULL FROM wanted w JOIN directory_members m ON m.tenant = ? AND m.grp = w.id
+	SELECT 'member', m.grp, m.kind, m.member, '', NULL, NULL FROM wanted w ` + join("directory_members", "m", `m.tenant = ? AND m.grp = w.id`) + `
 	UNION ALL
-	SELECT 'person', p.id, CASE WHEN p.active THEN 'active' ELSE '' END, p.manager, '', NULL, NULL FROM asked k JOIN directory_persons p ON p.tenant = ? AND p.id = k.id
+	SELECT 'person', p.id, CASE WHEN p.active THEN 'active' ELSE '' END, p.manager, '', NULL, NULL FROM asked k ` + join("directory_persons", "p", `p.tenant = ? AND p.id = k.id`) + `
 	UNION ALL
-	SELECT 'absence', b.id, b.person, b.deputy, b.services, b.starts, b.ends FROM asked k JOIN directory_absences b ON b.tenant = ? AND b.person = k.id
-		WHERE b.starts <= ? AND (b.ends IS NULL OR b.ends > ?)`
+	SELECT 'absence', b.id, b.person, b.deputy, b.services, b.starts, b.ends FROM asked k ` + join("directory_absences", "b", away)
+}
 
 type foundRow struct {
 	Kind   string        `db:"kind"`
@@ -69,7 +73,7 @@ func (b *Book) Lookup(ctx context.Context, tenant string, want directory.Want) (
 	at := db.At(want.At)
 	var rows []foundRow
 	err = b.db.Read(ctx, func(q *db.Tx) error {
-		err := q.AllIn(ctx, &rows, lookup, tenant, list(want.Groups), tenant, tenant, list(want.Managers), tenant, tenant, list(want.Persons, want.Managers), tenant,
+		err := q.AllIn(ctx, &rows, lookup(q), tenant, list(want.Groups), tenant, tenant, list(want.Managers), tenant, tenant, list(want.Persons, want.Managers), tenant,
 			tenant, at, at, tenant, tenant, tenant, at, at)
 		return db.Wrap("look up people", err)
 	})
