@@ -57,6 +57,11 @@ func TestWhatIsDoneIsWrittenDown(t *testing.T) {
 	ask("boss", "r-codec", "POST", "/codec/decode", payloads(exhibit{}))
 	ask("boss", "r-service", "POST", "/api/service", object{"key": "x", "name": "x", "nodes": []object{}})
 	ask("boss", "r-scim", "POST", "/scim/v2/Users", object{"schemas": []string{"urn:ietf:params:scim:schemas:core:2.0:User"}})
+	p.must(ask("boss", "r-person", "PUT", "/api/person/ann", object{"name": "Ann"}))
+	ask("shop", "r-person-scope", "PUT", "/api/person/ann", object{"name": "Ann"})
+	ask("boss", "r-person-input", "PUT", "/api/person/ann", object{"email": "ann"})
+	ask("boss", "r-group", "PUT", "/api/group/finance", object{"members": []object{{"person": "nobody"}}})
+	ask("shop", "r-absence", "POST", "/api/absence", object{"person": "ann", "from": "2026-12-21", "operator": "bob"})
 	ask("nobody", "r-unknown", "POST", handle, accept)
 
 	got := map[string][]string{}
@@ -88,6 +93,12 @@ func TestWhatIsDoneIsWrittenDown(t *testing.T) {
 		"r-codec":     {"refused", "boss", "", "codec", "403", "forbidden", ""},
 		"r-service":   {"refused", "boss", "", "issue", "400", "invalid", ""},
 		"r-scim":      {"refused", "boss", "", "scim", "400", "invalid", ""},
+
+		"r-person":       {"done", "boss", "", "issue", "200", "", ""},
+		"r-person-scope": {"refused", "shop", "", "issue", "403", "forbidden", ""},
+		"r-person-input": {"refused", "boss", "", "issue", "400", "invalid", ""},
+		"r-group":        {"refused", "boss", "", "issue", "400", "invalid", ""},
+		"r-absence":      {"refused", "shop", "bob", "issue", "403", "forbidden", ""},
 	}, got, "a replay did nothing, reading is no action, and who is unknown is in the log")
 	for _, c := range ticket.AuditedChannels() {
 		said := slices.ContainsFunc(slices.Collect(maps.Values(got)), func(entry []string) bool { return entry[0] == "refused" && entry[3] == string(c) })
