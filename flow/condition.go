@@ -11,7 +11,11 @@ import (
 
 	"github.com/expr-lang/expr"
 	"github.com/expr-lang/expr/ast"
+	"github.com/expr-lang/expr/checker"
+	"github.com/expr-lang/expr/compiler"
+	"github.com/expr-lang/expr/conf"
 	"github.com/expr-lang/expr/file"
+	"github.com/expr-lang/expr/optimizer"
 	"github.com/expr-lang/expr/parser"
 	"github.com/expr-lang/expr/types"
 	"github.com/expr-lang/expr/vm"
@@ -179,12 +183,13 @@ func compile(code string, sees types.Map, options ...expr.Option) (*formula, err
 	if len(code) > MaxExpression {
 		return nil, errors.New(Over(MaxExpression, "bytes", len(code)))
 	}
-	guard := &guard{}
-	options = append(options, expr.Env(sees), expr.DisableAllBuiltins(), expr.Patch(guard))
-	for _, name := range builtins {
-		options = append(options, expr.EnableBuiltin(name))
+	guard, config := &guard{}, *language
+	config.Visitors = []ast.Visitor{guard}
+	config.WithEnv(sees)
+	for _, option := range options {
+		option(&config)
 	}
-	program, err := expr.Compile(code, options...)
+	program, err := translate(code, &config)
 	if guard.err != nil {
 		return nil, guard.err
 	}
@@ -195,13 +200,41 @@ func compile(code string, sees types.Map, options ...expr.Option) (*formula, err
 	if err != nil {
 		return nil, err
 	}
-	plain, err := expr.Compile(code, append(options, expr.Optimize(false))...) // an optimized tree has been worked out in part
+	plain, err := checker.ParseCheck(code, &config) // the program's own tree has been worked out in part
 	if err != nil {
 		return nil, err
 	}
-	tree := plain.Node()
-	ast.Walk(&tree, literals{[]rune(code)})
-	return &formula{program, tree}, nil
+	ast.Walk(&plain.Node, literals{[]rune(code)})
+	return &formula{program, plain.Node}, nil
+}
+
+// language is what expressions may call. Compilations share its maps, which nobody writes to: filling them takes longer than what is compiled.
+var language = func() *conf.Config {
+	c := conf.CreateNew()
+	expr.DisableAllBuiltins()(c)
+	for _, name := range builtins {
+		expr.EnableBuiltin(name)(c)
+	}
+	for name := range c.Disabled {
+		delete(c.Builtins, name)
+	}
+	return c
+}()
+
+// translate is expr.Compile with a configuration that is there already.
+func translate(code string, config *conf.Config) (*vm.Program, error) {
+	tree, err := checker.ParseCheck(code, config)
+	if err != nil {
+		return nil, err
+	}
+	if err = optimizer.Optimize(&tree.Node, config); err != nil {
+		var at *file.Error
+		if errors.As(err, &at) {
+			return nil, at.Bind(tree.Source)
+		}
+		return nil, err
+	}
+	return compiler.Compile(tree, config)
 }
 
 // literals gives the decimals of an expression the digits they are written with: the parser has made them float64.
