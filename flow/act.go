@@ -74,6 +74,9 @@ func (n *node) takes(s NodeState) []Action {
 	case Assigning:
 		out = append(out, Assign)
 	case Failed:
+		if s.seeking() {
+			return []Action{Retry}
+		}
 		return []Action{Retry, Skip}
 	case Active:
 		if n.Type == Approval {
@@ -112,7 +115,7 @@ func (n *node) could(s NodeState, a Act) bool {
 	case a.Action == Reassign:
 		return true
 	}
-	return a.Admin && n.Type == Approval && a.Action == Add || a.Admin && s.State == Active && a.Action == Deliver
+	return a.Admin && n.Type == Approval && a.Action == Add && !s.seeking() || a.Admin && s.State == Active && a.Action == Deliver
 }
 
 // pick finds the node that is meant.

@@ -51,11 +51,13 @@ func (r *run) tryCall(n *node, s *NodeState) {
 	}
 }
 
-// fail shows a call as failed, to those who may retry or skip it.
+// fail shows a request as failed; that of a call to those who may retry or skip it.
 func (r *run) fail(n *node, s *NodeState, why string) {
-	failed := false
-	s.Result, s.Reason = &failed, cut(why, MaxReason)
-	s.Asked, s.Anyone = r.persons(n.Processors), n.Processors.Anyone
+	s.Reason = cut(why, MaxReason)
+	if n.Type == Call {
+		failed := false
+		s.Result, s.Asked, s.Anyone = &failed, r.persons(n.Processors), n.Processors.Anyone
+	}
 	r.say(CallFailed, s, LogEntry{To: s.Asked, Note: s.Reason})
 	r.sayFound(s)
 	r.stand(n, s, Failed)
@@ -100,7 +102,7 @@ func (p Position) Awaits(key string) bool {
 	return slices.ContainsFunc(p.Nodes, func(s NodeState) bool { return s.awaits() && s.Known() == key })
 }
 
-func (s NodeState) awaits() bool { return s.Type == Call && s.State == Calling && s.Held == "" }
+func (s NodeState) awaits() bool { return s.State == Calling && s.Held == "" }
 
 // answers reports whether it is this node that waits for the answer.
 func (c Called) answers(s NodeState) bool {
@@ -121,15 +123,19 @@ func (c Called) apply(r *run) error {
 	n := r.p.nodes[r.pos.Nodes[i].Node]
 	s := r.touch(n)
 	s.Status = c.Status
-	r.take(n, s, c)
-	return nil
-}
-
-// take does with an answer what its node says.
-func (r *run) take(n *node, s *NodeState, c Called) {
 	if size := len(c.Body); size > MaxAnswer && r.env.Rules >= RulesWeighed {
 		c.Error, c.Body = TooLarge(c.Status, int64(size)), ""
 	}
+	if n.outside() {
+		r.find(n, s, c)
+	} else {
+		r.take(n, s, c)
+	}
+	return nil
+}
+
+// take does with an answer what its call says.
+func (r *run) take(n *node, s *NodeState, c Called) {
 	values, came, err := r.answered(n, c)
 	if err != nil {
 		why := err.Error()
@@ -169,15 +175,15 @@ func (r *run) keeps(c Called, came hint) *Kept {
 	return kept
 }
 
-// answered reads an answer: whether it is a success, and what it says about fields. With the error it tells what the request has come to.
-func (r *run) answered(n *node, c Called) (map[string]any, hint, error) {
+// read reads an answer, if it is a success, so that expressions can speak of it. With the error it tells what the request has come to.
+func (r *run) read(n *node, c Called) (world exprEnv, _ hint, _ error) {
 	good := c.Status >= 200 && c.Status < 300
 	if c.Error != "" {
 		came := noSuccess
 		if good {
 			came = succeeded
 		}
-		return nil, came, errors.New(c.Error)
+		return world, came, errors.New(c.Error)
 	}
 	var body any
 	read := json.Unmarshal
@@ -191,7 +197,7 @@ func (r *run) answered(n *node, c Called) (map[string]any, hint, error) {
 	if headers == nil {
 		headers = map[string]string{}
 	}
-	world := r.given(map[string]any{"status": c.Status, "headers": headers, "body": body})
+	world = r.given(map[string]any{"status": c.Status, "headers": headers, "body": body})
 	if n.request.success != nil {
 		said, err := world.holds(n.request.success)
 		if err != nil {
@@ -199,12 +205,21 @@ func (r *run) answered(n *node, c Called) (map[string]any, hint, error) {
 			if good {
 				came = mayHave
 			}
-			return nil, came, fmt.Errorf("HTTP %d: success: %w", c.Status, err)
+			return world, came, fmt.Errorf("HTTP %d: success: %w", c.Status, err)
 		}
 		good = said
 	}
 	if !good {
-		return nil, noSuccess, fmt.Errorf("HTTP %d is no success", c.Status)
+		return world, noSuccess, fmt.Errorf("HTTP %d is no success", c.Status)
+	}
+	return world, succeeded, nil
+}
+
+// answered reads an answer to a call, and what it says about fields. With the error it tells what the request has come to.
+func (r *run) answered(n *node, c Called) (map[string]any, hint, error) {
+	world, came, err := r.read(n, c)
+	if err != nil {
+		return nil, came, err
 	}
 	values := map[string]any{}
 	for _, key := range sortedKeys(n.request.answer) {

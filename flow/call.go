@@ -1,6 +1,7 @@
 package flow
 
 import (
+	"cmp"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -75,13 +76,8 @@ type request struct {
 
 var headerName = regexp.MustCompile(`^[A-Za-z0-9!#$%&'*+.^_|~-]+$`)
 
-// call checks what of a request needs no expression.
-func (b *builder) call(n *node, at string) {
-	c := n.Call
-	if c == nil {
-		b.add(at, "is required")
-		return
-	}
+// request checks what of a request needs no expression.
+func (b *builder) request(c *Request, at string) *request {
 	b.enum(at+".method", c.Method, "call.method")
 	b.address(at+".url", c.URL)
 	for _, name := range sortedKeys(c.Headers) {
@@ -126,7 +122,7 @@ func (b *builder) call(n *node, at string) {
 			b.add(at+".retry.coefficient", "must be from 1 to 10")
 		}
 	}
-	n.request = r
+	return r
 }
 
 // maxAddress bounds the URL of a request as it is in the definition, in bytes.
@@ -153,9 +149,16 @@ func (b *builder) address(path, text string) {
 	}
 }
 
-// template compiles the expressions of a request.
-func (b *builder) template(n *node) *request {
+// template compiles the expressions of a node's request: that of a call, or the one by which people are asked for.
+func (b *builder) template(n *node) {
 	c, r, at := n.Call, n.request, n.path+".call"
+	var answer map[string]string
+	if n.outside() {
+		c, at = n.Processors.HTTP, n.path+".processors.http"
+		answer = map[string]string{answerPersons: cmp.Or(c.Answer[answerPersons], "body")}
+	} else {
+		answer = c.Answer
+	}
 	read := func(path, text string) template {
 		t, err := parseTemplate(text, func(code string) types.Map { return b.sees(n, code) })
 		if err != nil {
@@ -200,17 +203,16 @@ func (b *builder) template(n *node) *request {
 		b.affordable(at+".success", r.success, largestAnswer)
 	}
 	r.answer = map[string]*formula{}
-	for _, key := range sortedKeys(c.Answer) {
+	for _, key := range sortedKeys(answer) {
 		declared := func(f Field) bool { return f.Key == key }
-		if !slices.ContainsFunc(n.Fields, declared) && !slices.ContainsFunc(b.p.def.Fields, declared) {
+		if !n.outside() && !slices.ContainsFunc(n.Fields, declared) && !slices.ContainsFunc(b.p.def.Fields, declared) {
 			b.add(at+".answer."+key, "neither this node nor the opening form has a field %q", key)
 		}
-		if r.answer[key], err = compile(c.Answer[key], answers); err != nil {
+		if r.answer[key], err = compile(answer[key], answers); err != nil {
 			b.add(at+".answer."+key, "%s", err)
 		}
 		b.affordable(at+".answer."+key, r.answer[key], largestAnswer)
 	}
-	return r
 }
 
 // render makes the request from what the ticket has now.

@@ -7,9 +7,9 @@ import (
 
 // kept gives the approvals of the round before that still count where a ticket comes straight back to the node that rejected it: those of people who
 // are asked again.
-func (n *node) kept(s *NodeState, before NodeState) (out []Vote) {
+func (n *node) kept(s *NodeState, before []Vote) (out []Vote) {
 	asked := setOf(s.Asked)
-	for _, v := range before.Votes {
+	for _, v := range before {
 		if v.Pass && asked[v.Who] {
 			v.Carried = n.ID
 			out = append(out, v)
@@ -48,7 +48,7 @@ func (p Position) returned() (at time.Time) {
 }
 
 // bring has the votes count at a node that is being entered which were given elsewhere.
-func (r *run) bring(n *node, s *NodeState, before NodeState, straight bool) {
+func (r *run) bring(n *node, s *NodeState, before []Vote, straight bool) {
 	if straight {
 		s.Votes = n.kept(s, before)
 		return

@@ -43,8 +43,8 @@ func (b *builder) expressions(n *node) {
 		}
 		n.finish = finish
 	}
-	if n.Type == Call && n.Call != nil {
-		n.request = b.template(n)
+	if n.request != nil {
+		b.template(n)
 	}
 }
 

@@ -78,7 +78,11 @@ func (b *builder) members(n *node) {
 		b.approval(n, at)
 	case Call:
 		b.people(at("processors"), n.Processors)
-		b.call(n, at("call"))
+		if n.Call == nil {
+			b.add(at("call"), "is required")
+		} else {
+			n.request = b.request(n.Call, at("call"))
+		}
 	case Wait:
 		b.wait(n, at)
 	case Branch:
@@ -86,6 +90,7 @@ func (b *builder) members(n *node) {
 	case Parallel:
 		b.parallel(n, at)
 	}
+	b.outsiders(n)
 }
 
 func (b *builder) task(n *node, at func(string) string) {
@@ -155,7 +160,7 @@ func (b *builder) approval(n *node, at func(string) string) {
 			}
 		}
 	}
-	if p := n.Processors; n.FourEyes && p.Opener && len(p.Persons) == 0 && len(p.Fields) == 0 && !p.Assignee && !p.Caller && !p.Anyone && !p.lookups() {
+	if p := n.Processors; n.FourEyes && p.Opener && len(p.Persons) == 0 && !p.Caller && !p.Anyone && !p.changing() {
 		b.add(at("four_eyes"), "the opener alone is asked, who may not vote then")
 	}
 	if n.Retract && n.Rule == AnyOf {

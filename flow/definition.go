@@ -90,6 +90,8 @@ type Processors struct {
 	Groups   []string `json:"groups,omitempty"` // ids of groups: their active members, looked up when people are asked
 	// ManagerOf asks the manager of somebody, likewise: of the opener, the assignee, or everybody whom the field with this key names.
 	ManagerOf string `json:"manager_of,omitempty"`
+	// HTTP asks for them outside, as the node is entered: its answer maps persons to a list of names, or to one text with commas; the body unless said.
+	HTTP *Request `json:"http,omitempty"`
 
 	Caller bool `json:"caller,omitempty"` // whoever the caller named for this node, and nobody without that
 	Anyone bool `json:"anyone,omitempty"` // anybody may act; those named besides are the ones shown as asked

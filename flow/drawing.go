@@ -113,13 +113,7 @@ func (n *node) note() string {
 		}
 		return rule + " of " + n.Processors.words()
 	case Call:
-		if n.Call != nil {
-			host := n.Call.URL
-			if _, rest, ok := strings.Cut(host, "://"); ok {
-				host, _, _ = strings.Cut(rest, "/")
-			}
-			return host
-		}
+		return n.Call.host()
 	case Wait:
 		if n.Until != "" {
 			return "until " + n.Until
@@ -137,7 +131,7 @@ func (p *Processors) words() string {
 		is   bool
 		word string
 	}{{p.Opener, "opener"}, {p.Assignee, "assignee"}, {len(p.Fields) > 0, strings.Join(p.Fields, " or ")},
-		{len(p.Groups) > 0, "group " + strings.Join(p.Groups, ", ")}, {p.ManagerOf != "", "manager of " + p.ManagerOf}, {p.Caller, "named by the caller"}, {p.Anyone, "anyone"}} {
+		{len(p.Groups) > 0, "group " + strings.Join(p.Groups, ", ")}, {p.ManagerOf != "", "manager of " + p.ManagerOf}, {p.HTTP != nil, "named by " + p.HTTP.host()}, {p.Caller, "named by the caller"}, {p.Anyone, "anyone"}} {
 		if w.is {
 			words = append(words, w.word)
 		}

@@ -208,7 +208,7 @@ func (Resume) apply(r *run) error {
 		}
 		if s.Judge {
 			s.Judge = false
-			r.judge(n, s, afterMove)
+			r.begin(n, s, false)
 		}
 	})
 	return nil

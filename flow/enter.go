@@ -83,13 +83,8 @@ func (r *run) enter(n *node, m move) {
 		r.out.Status = n.Status
 	}
 	switch n.Type {
-	case Task:
-		r.enterTask(n, s, before)
-	case Approval:
-		s.State = Active
-		s.Roster = r.ask(n, before)
-		barred, why = r.admit(n, &s.Roster, nil)
-		r.bring(n, s, before, m.straight)
+	case Task, Approval:
+		barred, why = r.people(n, s, before, m.straight)
 	case Call:
 		r.request(s)
 	case Wait:
@@ -100,18 +95,14 @@ func (r *run) enter(n *node, m move) {
 		r.schedule(n, s)
 	}
 	r.say(Entered, s, LogEntry{To: n.pending(*s)})
-	r.sayFound(s)
-	r.sayBarred(s, barred, why)
+	r.met(n, s, barred, why)
 	switch n.Type {
-	case Approval:
-		r.sayCarried(s)
-		if !m.straight {
-			r.judge(n, s, afterMove)
+	case Task, Approval, Call:
+		if s.State == Calling {
+			r.tryCall(n, s)
 		} else {
-			r.judge(n, s, afterChange)
+			r.begin(n, s, m.straight)
 		}
-	case Call:
-		r.tryCall(n, s)
 	case Wait:
 		if s.Due == nil || !s.Due.After(r.env.Now) {
 			r.leave(n, s, Done, LogEntry{})
@@ -123,6 +114,52 @@ func (r *run) enter(n *node, m move) {
 		r.fork(n, s)
 	case End:
 		r.finish(n, s)
+	}
+}
+
+// people works out who is asked at a node that is being entered, or has it asked for.
+func (r *run) people(n *node, s *NodeState, before NodeState, straight bool) (barred []string, why string) {
+	if n.Distribute == ByAssign || n.Distribute == AssignThenClaim {
+		s.State = Assigning
+		s.Asked, s.Anyone = r.persons(n.Assigners), n.Assigners.Anyone
+		return nil, ""
+	}
+	roster, known := r.ask(n, before)
+	if !known {
+		r.seek(n, s, before, straight)
+		return nil, ""
+	}
+	return r.meet(n, s, roster, before.Votes, straight)
+}
+
+// meet has people asked who were found: without those who may not vote, and with the votes that count here already.
+func (r *run) meet(n *node, s *NodeState, roster Roster, votes []Vote, straight bool) (barred []string, why string) {
+	s.Roster = roster
+	if n.Type == Task {
+		r.offer(n, s)
+		return nil, ""
+	}
+	s.State = Active
+	barred, why = r.admit(n, &s.Roster, nil)
+	r.bring(n, s, votes, straight)
+	return barred, why
+}
+
+// met tells how those asked were found, who was left out, and which votes count already.
+func (r *run) met(n *node, s *NodeState, barred []string, why string) {
+	r.sayFound(s)
+	r.sayBarred(s, barred, why)
+	if n.Type == Approval {
+		r.sayCarried(s)
+	}
+}
+
+// begin goes on at once where nobody has to be heard, or nobody is there.
+func (r *run) begin(n *node, s *NodeState, straight bool) {
+	if !straight {
+		r.judge(n, s, afterMove)
+	} else {
+		r.judge(n, s, afterChange)
 	}
 	if s.State.Open() && n.IfNobody == SkipIfNobody && !s.Anyone && len(s.Asked) == 0 {
 		r.say(Passed, s, LogEntry{Note: "nobody is asked"})
@@ -143,18 +180,6 @@ func (r *run) remember(s *NodeState, before NodeState) {
 	}
 	if before.Round > 0 {
 		s.Was = &Was{State: before.State, Result: before.Result, By: before.By}
-	}
-}
-
-func (r *run) enterTask(n *node, s *NodeState, before NodeState) {
-	s.State = Active
-	switch n.Distribute {
-	case ByAssign, AssignThenClaim:
-		s.State = Assigning
-		s.Asked, s.Anyone = r.persons(n.Assigners), n.Assigners.Anyone
-	default:
-		s.Roster = r.ask(n, before)
-		r.offer(n, s)
 	}
 }
 

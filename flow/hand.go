@@ -3,8 +3,6 @@ package flow
 import (
 	"slices"
 	"strings"
-	"unicode"
-	"unicode/utf8"
 )
 
 // hand gives a node to others: whole, or the part of the one who hands over.
@@ -122,6 +120,12 @@ func (r *run) change(n *node, s *NodeState, c appointment) {
 			o.place(h)
 		}
 	}
+	if s.seeking() { // nobody has to be found any more
+		s.Straight = nil
+		if s.State = Active; n.Type == Task {
+			r.offer(n, s)
+		}
+	}
 	if n.Type == Task && c.give {
 		r.give(n, s, c.to, c.anyone)
 	}
@@ -177,7 +181,7 @@ func (r *run) targets(n *node, s NodeState, a Act) ([]string, error) {
 	}
 	for _, who := range targets {
 		switch {
-		case who == "" || strings.Contains(who, ",") || strings.ContainsFunc(who, unicode.IsControl) || utf8.RuneCountInString(who) > MaxName:
+		case !isName(who):
 			return nil, refuse(Invalid, "targets", "%q is no name", who)
 		case handled[who]:
 			return nil, refuse(Conflict, "targets", "%s has handled this node already", who)

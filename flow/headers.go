@@ -18,17 +18,21 @@ func Reserved(name string) bool {
 	return slices.Contains(reserved, low) || strings.HasPrefix(low, "webhook-") || strings.HasPrefix(low, "proxy-")
 }
 
-// callHeaders names the headers that nodes must not set.
+// callHeaders names the headers that requests of nodes must not set.
 func callHeaders(def Definition) (faults Faults) {
-	for i, n := range def.Nodes {
-		if n.Call == nil {
-			continue
+	look := func(at string, r *Request) {
+		if r == nil {
+			return
 		}
-		for _, name := range sortedKeys(n.Call.Headers) {
+		for _, name := range sortedKeys(r.Headers) {
 			if Reserved(name) {
-				faults.add(fmt.Sprintf("nodes[%d].call.headers.%s", i, name), "cannot be set: Signalbox sets it itself, or leaves it out")
+				faults.add(at+".headers."+name, "cannot be set: Signalbox sets it itself, or leaves it out")
 			}
 		}
 	}
+	for i, n := range def.Nodes {
+		look(fmt.Sprintf("nodes[%d].call", i), n.Call)
+	}
+	def.everyProcessors(func(path string, p *Processors) { look(path+".http", p.HTTP) })
 	return faults
 }

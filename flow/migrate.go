@@ -56,6 +56,8 @@ func Migrate(source, target *Process, pos Position, nodes map[string]string, had
 			complain(s.Node, "it is open, but there is no node %q to go on with", moved.Node)
 		case n.Type != s.Type:
 			complain(s.Node, "it is open and %s, but %q is %s", s.Type.article(), moved.Node, n.Type.article())
+		case !n.rests(s.State):
+			complain(s.Node, "whom it asks is being asked for, which %q does not do: it can be reassigned before", moved.Node)
 		default:
 			if s.Type == Join {
 				for _, met := range s.Met {
@@ -98,6 +100,11 @@ func (s *NodeState) renamed(nodes map[string]string) {
 	for i := range s.Votes {
 		name(&s.Votes[i].To)
 		name(&s.Votes[i].Carried)
+	}
+	if s.Straight != nil {
+		for i := range s.Straight.Votes {
+			name(&s.Straight.Votes[i].Carried)
+		}
 	}
 }
 

@@ -42,6 +42,8 @@ type NodeState struct {
 	Resubmit string     `json:"resubmit,omitempty"` // a rejection led here from that node, and once this one is done the ticket goes there
 	Returned *time.Time `json:"returned,omitempty"` // when a rejection last led here, in processes in which that matters; see carried
 
+	Straight *Straight `json:"straight,omitempty"` // the ticket came straight back here, and whom the node asks is being asked for
+
 	Led *Led `json:"led,omitempty"` // the act that brought the ticket here, where nothing lay between
 	Was *Was `json:"was,omitempty"` // how the round before this one was left
 
@@ -58,6 +60,11 @@ type NodeState struct {
 type Led struct {
 	Who    string `json:"who"` // in whose name it was done
 	Action Action `json:"action"`
+}
+
+// Straight is the round before, whose approvals count once it is known who is asked in this one.
+type Straight struct {
+	Votes []Vote `json:"votes,omitempty"`
 }
 
 // Kept is the answer of a request that succeeded and could not be mapped to fields.
@@ -128,6 +135,9 @@ func (s NodeState) clone() NodeState {
 	for i := range s.Turns {
 		s.Turns[i].Rest = slices.Clone(s.Turns[i].Rest)
 	}
+	if s.Straight != nil {
+		s.Straight = &Straight{Votes: slices.Clone(s.Straight.Votes)}
+	}
 	s.Led, s.Was, s.Kept = copied(s.Led), copied(s.Was), copied(s.Kept)
 	s.Left, s.Due, s.Paused, s.Result = copied(s.Left), copied(s.Due), copied(s.Paused), copied(s.Result)
 	s.Returned = copied(s.Returned)
@@ -156,7 +166,7 @@ func (p *Process) fits(pos Position) string {
 		switch {
 		case pos.index(s.Node) < i:
 			return "the node " + s.Node + " is there twice"
-		case s.State.Open() && (n == nil || n.Type != s.Type || !n.Type.rests(s.State) || s.Stage < 0):
+		case s.State.Open() && (n == nil || n.Type != s.Type || !n.rests(s.State) || s.Stage < 0):
 			return "the node " + s.Node + " cannot be " + string(s.State) + " here"
 		case s.State.Open():
 			open = append(open, s)
@@ -209,7 +219,12 @@ func (p *Process) holds(open []NodeState, in scope) (held int, why string) {
 	return held, ""
 }
 
-// rests reports whether a node of this type can be found in an open state.
+// rests reports whether a node can be found in an open state.
+func (n *node) rests(s State) bool {
+	return n.Type.rests(s) || n.outside() && (s == Calling || s == Failed)
+}
+
+// rests reports whether a node of this type can, whatever it asks for.
 func (t NodeType) rests(s State) bool {
 	switch t {
 	case Task:

@@ -8,25 +8,28 @@ import (
 
 // empty reports whether nobody could ever be named.
 func (p *Processors) empty() bool {
-	return p == nil || len(p.Persons) == 0 && len(p.Fields) == 0 && !p.Opener && !p.Assignee && !p.Caller && !p.Anyone && !p.lookups()
+	return p == nil || len(p.Persons) == 0 && !p.Opener && !p.Caller && !p.Anyone && !p.changing()
 }
 
 // everyProcessors goes through all places of a definition that name people.
 func (d Definition) everyProcessors(do func(path string, p *Processors)) {
 	for i, n := range d.Nodes {
-		at := fmt.Sprintf("nodes[%d]", i)
-		visit := func(member string, p *Processors) {
-			if p != nil {
-				do(at+"."+member, p)
-			}
+		n.everyProcessors(fmt.Sprintf("nodes[%d]", i), do)
+	}
+}
+
+func (n Node) everyProcessors(at string, do func(path string, p *Processors)) {
+	visit := func(member string, p *Processors) {
+		if p != nil {
+			do(at+"."+member, p)
 		}
-		visit("processors", n.Processors)
-		visit("assigners", n.Assigners)
-		visit("deliver", n.Deliver)
-		visit("add", n.Add)
-		for k, s := range n.Deadline {
-			visit(fmt.Sprintf("deadline[%d].to", k), s.To)
-		}
+	}
+	visit("processors", n.Processors)
+	visit("assigners", n.Assigners)
+	visit("deliver", n.Deliver)
+	visit("add", n.Add)
+	for k, s := range n.Deadline {
+		visit(fmt.Sprintf("deadline[%d].to", k), s.To)
 	}
 }
 
@@ -35,13 +38,18 @@ func (p *Processors) anyone() bool { return p != nil && p.Anyone }
 
 // fixed reports whether the persons listed are everybody that will be asked.
 func (p *Processors) fixed() bool {
-	return len(p.Persons) > 0 && len(p.Fields) == 0 && !p.Opener && !p.Assignee && !p.Caller && !p.Anyone && !p.lookups()
+	return len(p.Persons) > 0 && !p.Opener && !p.Caller && !p.Anyone && !p.changing()
+}
+
+// changing reports whether whom they name can be somebody else when the ticket comes back.
+func (p *Processors) changing() bool {
+	return len(p.Fields) > 0 || p.Assignee || p.lookups() || p.HTTP != nil
 }
 
 // asked checks processors that must be there.
 func (b *builder) asked(path string, p *Processors) {
 	if p.empty() {
-		b.add(path, "nobody is named: persons, opener, assignee, fields, groups, manager_of, caller or anyone")
+		b.add(path, "nobody is named: persons, opener, assignee, fields, groups, manager_of, http, caller or anyone")
 		return
 	}
 	b.people(path, p)
@@ -128,8 +136,8 @@ func (r *run) persons(p *Processors) []string {
 // ask works out who is asked at a node that is being entered. Whoever the caller named takes the place of the node's own processors, but
 // only at nodes that are plainly processed (itsm.md 1.4). When the ticket comes back to a node, those asked before are asked again, also
 // after a hand-over by persons but not after one by a deadline, unless they come from something that can have changed meanwhile: a field, the
-// assignee, the directory.
-func (r *run) ask(n *node, before NodeState) Roster {
+// assignee, the directory, an answer from outside. Not known: they have to be asked for first.
+func (r *run) ask(n *node, before NodeState) (o Roster, known bool) {
 	again := before.Roster
 	if before.Lasting != nil {
 		again = *before.Lasting
@@ -139,15 +147,21 @@ func (r *run) ask(n *node, before NodeState) Roster {
 	if !plain {
 		named = nil
 	}
-	changing := len(n.Processors.Fields) > 0 || n.Processors.Assignee || n.Processors.lookups()
 	nobody := len(again.Asked) == 0 && !again.Anyone
-	if plain && before.Round > 0 && !nobody && (!changing || len(named) > 0) {
+	switch {
+	case plain && before.Round > 0 && !nobody && (!n.Processors.changing() || len(named) > 0):
 		again = again.clone()
 		before.rejoin(&again, n)
-		return again
+		return again, true
+	case len(named) > 0:
+		return Roster{Asked: r.env.Rules.persons(strings.Join(named, ","))}, true
+	case n.outside():
+		return Roster{}, false
 	}
-	if len(named) > 0 {
-		return Roster{Asked: r.env.Rules.persons(strings.Join(named, ","))}
-	}
-	return Roster{Asked: r.persons(n.Processors), Anyone: n.Processors.Anyone}
+	return r.roster(n, nil), true
+}
+
+// roster is everybody whom the processors of a node name, and those besides whom an answer from outside does.
+func (r *run) roster(n *node, named []string) Roster {
+	return Roster{Asked: distinct(append(r.persons(n.Processors), named...)), Anyone: n.Processors.Anyone}
 }

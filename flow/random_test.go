@@ -184,8 +184,16 @@ func (g *grower) task(id, next string, backs []string) Node {
 	if g.chance("form", 30) {
 		n.Fields = []Field{{Key: "s", Type: String, Required: true, Default: "x"}, {Key: "n", Type: Int}}
 	}
+	g.outside(&n)
 	n.Deadline = g.deadline(n)
 	return n
+}
+
+// outside has it asked for who is asked, now and then.
+func (g *grower) outside(n *Node) {
+	if n.Distribute != ByAssign && n.Distribute != AssignThenClaim && g.chance("outside", 15) {
+		n.Processors.HTTP = &Request{URL: "https://who/${fields.s}", Answer: map[string]string{"persons": "body.who"}}
+	}
 }
 
 func (g *grower) approval(id, next string, backs []string) Node {
@@ -194,7 +202,7 @@ func (g *grower) approval(id, next string, backs []string) Node {
 	switch n.Rule {
 	case NOfM:
 		n.N = 1 + g.pick("n", 2)
-		if n.Processors.fixed() {
+		if len(n.Processors.Persons) > 0 {
 			n.N = min(n.N, len(n.Processors.Persons))
 		}
 	case PartOf:
@@ -228,6 +236,7 @@ func (g *grower) approval(id, next string, backs []string) Node {
 	if r := n.Reject; (r.Then == GoBack && r.To == id || r.Then == GoChoose && r.To == "") && g.chance("resubmit", 50) {
 		r.Resubmit = ToRejector
 	}
+	g.outside(&n)
 	n.Deadline = g.deadline(n)
 	return n
 }

@@ -50,6 +50,8 @@ func (p *Process) Waiting(pos Position) []Asked {
 
 func (n *node) problem(s NodeState, nobody bool) string {
 	switch {
+	case s.seeking() && s.State == Failed:
+		return "who is asked could not be found out: " + s.Reason + ": an admin can retry it, or reassign it"
 	case s.State == Failed && nobody:
 		return s.Reason + "; nobody is asked to retry or skip it: an admin can"
 	case s.State == Failed:

@@ -411,3 +411,45 @@ fields: [{key: WHEN, type: DATETIME}]`, map[string]any{"WHEN": "2026-03-02T12:00
 	require.Equal(t, ticket.Completed, r.Status)
 	require.Equal(t, 3*time.Hour+time.Microsecond, r.Until.Sub(r.Began))
 }
+
+// Groups, managers and the systems that are asked for people say what the script says.
+func TestASimulationFindsPeople(t *testing.T) {
+	source := `
+- {id: a, name: A, type: approval, rule: all, processors: {groups: [board, none]}, next: b}
+- {id: b, name: B, type: approval, processors: {manager_of: opener}, deadline: [{after: 1h, do: reassign, to: {groups: [board]}}], next: c}
+- {id: c, name: C, type: approval, rule: all, processors: {http: {url: 'https://who/${opener}', answer: {persons: body.people}}}, next: d}
+- {id: d, name: D, type: approval, processors: {groups: [none]}, next: over}
+- {id: over, name: Over, type: end}`
+	r, err := ticket.Simulate(drafted(t, source, nil), ticket.Script{
+		Groups: map[string][]string{"board": {"ann", "bob", "ann"}}, Managers: map[string]string{"olga": "boss"},
+		Answers: []ticket.ScriptedAct{
+			{Act: flow.Act{Node: "a", Action: flow.Approve, Actor: "ann"}}, {Act: flow.Act{Node: "a", Action: flow.Approve, Actor: "bob"}},
+			{After: "2h", Act: flow.Act{Node: "b", Action: flow.Approve, Actor: "bob"}},
+			{After: "30m", Act: flow.Act{Node: "c", Action: flow.Retry, Actor: "root", Admin: true}},
+			{After: "50m", Act: flow.Act{Node: "c", Action: flow.Approve, Actor: "joe"}},
+		},
+		Calls: []ticket.ScriptedCall{{Node: "c", Status: 503}, {Node: "c", Status: 200}, {Node: "c", Status: 200, Body: `{"people":["joe"]}`}},
+	}, monday)
+	require.NoError(t, err)
+	require.Empty(t, r.Refused)
+	require.Empty(t, r.Unused)
+	require.Equal(t, `0s entered a to ann,bob
+0s found a to ann,bob
+0s found a
+0s voted a by ann
+0s voted a by bob
+0s entered b to boss
+0s found b to boss
+1h0m0s reassigned b to ann,bob
+1h0m0s found b to ann,bob
+2h0m0s voted b by bob
+2h0m10s call_failed c
+2h30m0s retried c by root
+2h30m0s call_done c to joe
+2h30m0s found c to joe
+2h50m0s voted c by joe
+2h50m0s found d
+`, path(r))
+	require.Equal(t, []string{"https://who/olga", "https://who/olga"}, []string{r.Calls[0].URL, r.Calls[1].URL})
+	require.Equal(t, "nobody is asked, for the group none, which is not known: an admin has to reassign it", r.Rests[0].Problem)
+}

@@ -151,6 +151,9 @@ func (m *maker) task(next string) string {
 	if m.chance("deliver", 30) {
 		n.Deliver = &flow.Processors{Anyone: true}
 	}
+	if n.Distribute != flow.ByAssign {
+		m.outside(&n)
+	}
 	n.Deadline = m.deadline(n.Action == flow.Confirm && len(n.Fields) == 0)
 	m.nodes = append(m.nodes, n)
 	return n.ID
@@ -179,9 +182,17 @@ func (m *maker) approval(next string) string {
 	if m.chance("if nobody", 20) && len(n.Fields) == 0 {
 		n.IfNobody = flow.SkipIfNobody
 	}
+	m.outside(&n)
 	n.Deadline = m.deadline(len(n.Fields) == 0)
 	m.nodes = append(m.nodes, n)
 	return n.ID
+}
+
+// outside has it asked for who is asked, now and then.
+func (m *maker) outside(n *flow.Node) {
+	if m.chance("outside", 25) {
+		n.Processors.HTTP = &flow.Request{Method: "GET", URL: "https://who/${opener}", Retry: &flow.Tries{Attempts: 1 + m.pick("attempts", 3), Interval: "45m"}}
+	}
 }
 
 func (m *maker) call(next string) string {
@@ -217,9 +228,16 @@ func (m *maker) poll(next string) string {
 func drawScript(t *rapid.T, d ticket.Draft) (script ticket.Script, simulated ticket.Simulation) {
 	m := &maker{t: t}
 	for _, n := range d.Definition.Nodes {
-		if n.Type == flow.Call {
-			for range 12 {
+		for i := range 12 {
+			switch {
+			case n.Type == flow.Call:
 				script.Calls = append(script.Calls, m.scriptedCall(n.ID))
+			case n.Processors != nil && n.Processors.HTTP != nil:
+				c := m.scriptedCall(n.ID)
+				if i%2 == 0 {
+					c = ticket.ScriptedCall{Node: n.ID, After: c.After, Status: 200, Body: m.one("persons", `["ann","sue"]`, `"bob"`, `["olga"]`, `[]`)}
+				}
+				script.Calls = append(script.Calls, c)
 			}
 		}
 	}
