@@ -201,7 +201,7 @@ func counted(t *testing.T, db *sql.DB) {
 	t.Helper()
 	require.Eventually(t, func() bool {
 		var n int
-		require.NoError(t, db.QueryRow(`SELECT COUNT(*) FROM pg_stat_activity WHERE application_name = 'observed'`).Scan(&n))
+		require.NoError(t, db.QueryRow(`SELECT COUNT(*) FROM pg_stat_activity WHERE application_name = 'observed' AND datname = current_database()`).Scan(&n))
 		return n == 0
 	}, time.Minute, 10*time.Millisecond)
 }
