@@ -65,8 +65,8 @@ var floors = []room{
 	{name: "store/operations", ours: []string{"store/db", "store/vault", "store/chain", "desk", "ticket"}},
 	{name: "store/callers", ours: []string{"store/db", "store/vault", "desk", "ratelimit", "ticket"}},
 	{name: "store/services", ours: []string{"store/db", "store/vault", "calendar", "flow", "ticket"}},
-	{name: "store/people", ours: []string{"store/db", "people", "ticket"}},
-	{name: "store/outbox", ours: []string{"store/db", "store/vault", "store/chain", "notice", "ticket"}},
+	{name: "store/people", ours: []string{"store/db", "store/vault", "people", "ticket"}},
+	{name: "store/outbox", ours: []string{"store/db", "store/vault", "store/chain", "notice", "people", "ticket"}},
 	{name: "store/tickets", ours: []string{"store/db", "store/vault", "store/chain", "store/outbox", "desk", "notice", "ticket"}},
 	{name: "store/verify", ours: []string{"store/db", "store/vault", "store/chain", "store/tickets", "desk", "ticket"}},
 }
@@ -115,7 +115,7 @@ func handlers() (names []string) {
 }
 
 // everywhere is what nothing in the module gets, except in tests: what only development needs.
-var everywhere = []string{temporalMain, sqlite, "store/postgrestest", "store/storetest", "desk/desktest", "activities/outboxtest", "activities/trusttest", "api/apitest", "internal/waitingtest"}
+var everywhere = []string{temporalMain, sqlite, "store/postgrestest", "store/storetest", "desk/desktest", "activities/mailtest", "activities/outboxtest", "activities/trusttest", "api/apitest", "internal/waitingtest"}
 
 var none = []string{}
 

@@ -298,7 +298,7 @@ func (d *Deliveries) attempt(ctx context.Context, w notice.Work, p *permit, now 
 	if answer.Stalled {
 		d.stalled(ctx, stalledTry, "delivery", w.Delivery.ID, "subscription", w.Subscription.ID, "host", host(w))
 	}
-	verdict = verdictOf(d.profile(w).Grade(answer.Attempt))
+	verdict = verdictOf(w.Subscription.Format, d.profile(w).Grade(answer.Attempt))
 	return answer, false
 }
 

@@ -156,11 +156,11 @@ const (
 
 // verdictOf tells a host that is in no state to answer from one that refuses a delivery: one address that is gone says nothing of its
 // neighbours on the same host.
-func verdictOf(a notice.Attempt) verdict {
+func verdictOf(f notice.Format, a notice.Attempt) verdict {
 	switch {
 	case a.Class == notice.ErrorBlocked, a.Class.Ours():
 		return nothing
-	case a.Status == http.StatusLoopDetected:
+	case a.Status == http.StatusLoopDetected, f == notice.FormatMail && a.Class == notice.ErrorStatus: // a mail is refused, and the next may be taken
 		return answered
 	case a.Status == 0, a.Class == notice.ErrorTimeout, a.Status >= 500, a.Status == 429:
 		return dead

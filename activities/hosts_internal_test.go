@@ -233,7 +233,7 @@ func TestOnlyWhatAHostDoesCountsAgainstIt(t *testing.T) {
 		nothing: {{Class: notice.ErrorBlocked}, {Class: notice.ErrorUnsendable}},
 	} {
 		for _, a := range attempts {
-			require.Equal(t, v, verdictOf(a), "%+v", a)
+			require.Equal(t, v, verdictOf("", a), "%+v", a)
 		}
 	}
 }

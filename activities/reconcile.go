@@ -14,6 +14,8 @@ type Reconciled struct {
 	Lanes      int `json:"lanes"`
 	// Redeliveries of many at once.
 	Redeliveries int `json:"redeliveries,omitempty"`
+	// Digests that were made.
+	Digests int `json:"digests,omitempty"`
 }
 
 // reconcileBatch is how many lanes, and how many redeliveries, are listed at once.
@@ -22,7 +24,7 @@ const reconcileBatch = 200
 // NameReconcile is what Temporal knows Reconcile as: recorded histories name it so, and workers of earlier builds do.
 const NameReconcile = "Tend"
 
-// Reconcile makes sure that every partition, every redelivery and every retrying lane has its workflow. It may be repeated.
+// Reconcile makes sure that every partition, every redelivery and every retrying lane has its workflow, and makes the digests that are due. It may be repeated.
 func (d *Deliveries) Reconcile(ctx context.Context) (Reconciled, error) {
 	var sum Reconciled
 	// More partitions than the setting says may have work, after the setting was lowered.
@@ -43,6 +45,9 @@ func (d *Deliveries) Reconcile(ctx context.Context) (Reconciled, error) {
 	}
 	if sum.Redeliveries, err = d.Lanes.EnsureRedeliveries(ctx, redeliveries); err != nil {
 		return sum, fmt.Errorf("start redeliveries: %w", err)
+	}
+	if sum.Digests, err = d.Outbox.GatherDigests(ctx, reconcileBatch); err != nil {
+		return sum, fmt.Errorf("make digests: %w", err)
 	}
 	var after notice.Lane
 	for {

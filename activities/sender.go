@@ -30,9 +30,10 @@ type SenderOptions struct {
 	Now     func() time.Time // required
 
 	Installation string // what this installation calls itself to others; see notice.LoopHeader
+	Mail         MailServer
 }
 
-// Sender makes one try at a delivery: one POST, never redirected, TLS verified.
+// Sender makes one try at a delivery: one POST, never redirected, TLS verified; or one mail handed in.
 type Sender struct {
 	clients clients // for addresses without TLS of their own
 	own     ownClients
@@ -40,6 +41,7 @@ type Sender struct {
 	now     func() time.Time
 
 	installation string
+	mail         mailer
 }
 
 // SendTimeout bounds a whole try at a delivery whose address has no time-out of its own, from the name look-up to the last byte read (contracts, section 5). See docs/deadlines.md for what
@@ -65,6 +67,7 @@ func NewSender(o SenderOptions) *Sender {
 		now:     o.Now,
 
 		installation: o.Installation,
+		mail:         mailer{MailServer: o.Mail, roots: o.RootCAs},
 	}
 }
 
@@ -110,6 +113,9 @@ func (s *Sender) post(ctx context.Context, w notice.Work, a *notice.Attempt) (ht
 	if w.Unsendable != "" {
 		return nil, unsendable(w.Unsendable)
 	}
+	if w.Subscription.Format.Letter() {
+		return s.letter(ctx, w, a)
+	}
 	request, err := http.NewRequestWithContext(ctx, http.MethodPost, w.Subscription.URL, bytes.NewReader(w.Delivery.Body))
 	if err != nil {
 		return nil, err
@@ -134,9 +140,36 @@ func (s *Sender) post(ctx context.Context, w notice.Work, a *notice.Attempt) (ht
 			return nil, unsendable(err.Error())
 		}
 	}
+	return s.exchange(through, request, w.Subscription.Headers, a)
+}
+
+// letter sends what a person is told, by mail or to the webhook of a network, rendered for it and signed at this moment.
+func (s *Sender) letter(ctx context.Context, w notice.Work, a *notice.Attempt) (http.Header, error) {
+	l, err := notice.ReadLetter(w.Delivery.Body)
+	if err != nil {
+		return nil, unsendable("the letter cannot be read")
+	}
+	if w.Subscription.Format == notice.FormatMail {
+		return nil, s.mail.send(ctx, w, l, a)
+	}
+	address, body, err := l.Post(w.Subscription.Format, w.Contact, a.StartedAt)
+	if err != nil {
+		return nil, unsendable(err.Error())
+	}
+	request, err := http.NewRequestWithContext(ctx, http.MethodPost, address, bytes.NewReader(body))
+	if err != nil {
+		return nil, unsendable("the webhook is not a URL")
+	}
+	request.Header.Set("Content-Type", "application/json; charset=utf-8")
+	request.Header.Set(notice.LoopHeader, notice.LoopInfo(s.installation, w.Delivery.Hops))
+	return s.exchange(s.clients, request, nil, a)
+}
+
+// exchange makes a request and notes in the attempt what was sent and what came back; owners are the headers that the owner of the address had us add.
+func (s *Sender) exchange(through clients, request *http.Request, owners map[string]string, a *notice.Attempt) (http.Header, error) {
 	r, err := through.exchange(request, notice.MaxAnswer)
 	a.Status, a.Answer = r.Status, r.Body
-	a.Sent, a.Header = notice.SentHeaders(request.Header, w.Subscription.Headers), notice.AnswerHeaders(r.Header)
+	a.Sent, a.Header = notice.SentHeaders(request.Header, owners), notice.AnswerHeaders(r.Header)
 	return r.Header, err
 }
 

@@ -44,8 +44,8 @@ type Reader interface {
 	Registered(ctx context.Context, ticketID int64, cursor string, limit int) (items []notice.Registration, next string, err error)
 	// Registration is one of them; NotFound.
 	Registration(ctx context.Context, of notice.Owner, id string) (notice.Registration, error)
-	// Deliveries lists all deliveries to one subscription, newest first, with every attempt. cursor as in ticket.Filter.
-	Deliveries(ctx context.Context, subscription, cursor string, limit int) (items []notice.DeliveryRecord, next string, err error)
+	// Deliveries lists all deliveries to one subscription, of a ticket's those about it, newest first, with every attempt. cursor as in ticket.Filter.
+	Deliveries(ctx context.Context, of notice.Owner, subscription, cursor string, limit int) (items []notice.DeliveryRecord, next string, err error)
 }
 
 // Config is what the pages stand on. Apps, Reader, Key and Now are needed.
@@ -67,6 +67,9 @@ type Config struct {
 	// Diagram draws the process of a ticket as SVG, with what is done, current and skipped marked; see Draw. Nil, or no picture, or an error:
 	// the page lists the nodes alone.
 	Diagram func(ctx context.Context, t ticket.Ticket) (svg []byte, err error)
+
+	// Mailbox gives the mails that were handed in, oldest first, where a development system shows them in place of sending them; nil: there is no such page.
+	Mailbox func() []Mail
 
 	// TemporalUI is the address of the Temporal web UI, http or https; empty: no links into it.
 	TemporalUI string
@@ -104,7 +107,7 @@ func New(config Config) (*Console, error) {
 	return &Console{Config: config, cookies: cookies, throttle: newThrottle(config.Now)}, nil
 }
 
-// Mount serves the pages on an application, whose strings must be Immutable: /, /login, /logout, /tickets, /ticket/…, and /console/assets/….
+// Mount serves the pages on an application, whose strings must be Immutable: /, /login, /logout, /tickets, /ticket/…, in development /mailbox, and /console/assets/….
 // They answer in HTML whatever happens; no error reaches the application's own handler.
 func (s *Console) Mount(app *fiber.App) {
 	if !app.Config().Immutable {
@@ -135,6 +138,9 @@ func (s *Console) Mount(app *fiber.App) {
 	get("/ticket/:number/deliveries/:subscription", of(s.deliveries))
 	get("/ticket/:number/diagram.svg", of(s.diagram))
 	get("/ticket/*", s.nowhere)
+	if s.Mailbox != nil {
+		get("/mailbox", s.mailbox)
+	}
 }
 
 // home is the page that one comes to who asked for none.

@@ -27,6 +27,9 @@ func sampled(t testing.TB) (h *site, inc, buy, evil *kept) {
 		c.TemporalUI, c.Namespace = temporal, "a b"
 		c.TicketWorkflow = func(number string, generation int) string { return fmt.Sprintf("ticket:%s/%d", number, generation) }
 		c.LaneWorkflow = func(l notice.Lane) string { return "lane:" + l.String() }
+		c.Mailbox = func() []console.Mail {
+			return []console.Mail{{At: began, To: "ada@example.com", Subject: "An earlier one", Text: "text"}, {At: began, To: "bob@example.com", Subject: "<b>A later one</b>", Text: "You are asked\r\nhttps://x"}}
+		}
 		c.Diagram = func(_ context.Context, t ticket.Ticket) ([]byte, error) {
 			switch t.Service {
 			case "purchase":
@@ -85,7 +88,7 @@ func TestEveryLinkLeadsToASoundPage(t *testing.T) {
 		}
 		queue = append(queue, sound(t, path, p)...)
 	}
-	for _, part := range []string{"cursor=", "/timeline?before=", "/timeline", "/conversation", "/relations?", "/deliveries/", "/diagram.svg", "console.css", "htmx.min.js"} {
+	for _, part := range []string{"cursor=", "/timeline?before=", "/timeline", "/conversation", "/relations?", "/deliveries/", "/mailbox", "/diagram.svg", "console.css", "htmx.min.js"} {
 		require.True(t, func() bool {
 			for path := range seen {
 				if strings.Contains(path, part) {
@@ -153,6 +156,20 @@ func sound(t *testing.T, path string, p answer) (links []string) {
 		require.Regexp(t, ` UTC$`, attr(n, "title"))
 	}
 	return links
+}
+
+// TestTheMailboxShowsWhatWouldBeMailed, the newest first, to whoever has signed in; where there is none it is no page.
+func TestTheMailboxShowsWhatWouldBeMailed(t *testing.T) {
+	h, _, _, _ := sampled(t)
+	p := h.visitor(t, "shop").get("/mailbox")
+	require.Equal(t, http.StatusOK, p.Status)
+	later, earlier := strings.Index(p.Body, "&lt;b&gt;A later one&lt;/b&gt;"), strings.Index(p.Body, "An earlier one")
+	require.Positive(t, later)
+	require.Less(t, later, earlier)
+	require.Contains(t, p.Body, "bob@example.com")
+	plain := newSite(t)
+	require.Equal(t, http.StatusNotFound, plain.visitor(t, "shop").get("/mailbox").Status)
+	require.NotContains(t, plain.visitor(t, "shop").get("/tickets").Body, "/mailbox")
 }
 
 func TestHostileTextsAreOnlyShown(t *testing.T) {

@@ -86,12 +86,13 @@ type frame struct {
 	App       desk.App
 	CSRF      string
 	RequestID string
+	Mailbox   bool // there is one
 	Page      any
 }
 
 // render answers with a page. It is made whole before anything of it is sent.
 func (q *request) render(status int, name, title string, page any) error {
-	f := frame{Title: title, CSRF: q.session.CSRF, RequestID: q.requestID(), Page: page}
+	f := frame{Title: title, CSRF: q.session.CSRF, RequestID: q.requestID(), Mailbox: q.console.Mailbox != nil, Page: page}
 	if q.app.Code != "" {
 		f.Operator, f.App = q.session.Operator, q.app
 	}

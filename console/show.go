@@ -95,7 +95,7 @@ func (s *Console) show(q *request, h header) (err error) {
 	for i, r := range registered {
 		a := s.addressOf(h, r)
 		if i < shownAddresses {
-			if err := s.listDeliveries(q, &a, "", shownDeliveries); err != nil {
+			if err := s.listDeliveries(q, h, &a, "", shownDeliveries); err != nil {
 				return err
 			}
 		}
@@ -215,7 +215,7 @@ type stateCount struct {
 	N     int
 }
 
-var deliveryStates = []notice.DeliveryState{notice.Pending, notice.Retrying, notice.Sent, notice.Failed, notice.Held, notice.Cancelled}
+var deliveryStates = []notice.DeliveryState{notice.Pending, notice.Retrying, notice.Sent, notice.Failed, notice.Held, notice.Cancelled, notice.Gathering, notice.Digested}
 
 func (s *Console) addressOf(h header, r notice.Registration) addressView {
 	a := addressView{Registration: r, Path: h.Path + "/deliveries/" + url.PathEscape(r.ID)}
@@ -231,8 +231,8 @@ func (s *Console) addressOf(h header, r notice.Registration) addressView {
 }
 
 // listDeliveries looks up a part of the deliveries to an address.
-func (s *Console) listDeliveries(q *request, a *addressView, cursor string, limit int) error {
-	items, next, err := s.Reader.Deliveries(q.ctx, a.ID, cursor, limit)
+func (s *Console) listDeliveries(q *request, h header, a *addressView, cursor string, limit int) error {
+	items, next, err := s.Reader.Deliveries(q.ctx, notice.Owner{Tenant: h.Ticket.Tenant, TicketID: h.ID}, a.ID, cursor, limit)
 	if err != nil {
 		return err
 	}
@@ -268,7 +268,7 @@ func (s *Console) deliveries(q *request, h header) error {
 		return err
 	}
 	p := deliveriesPage{h, s.addressOf(h, registered), cursor != ""}
-	if err := s.listDeliveries(q, &p.Address, cursor, pageDeliveries); err != nil {
+	if err := s.listDeliveries(q, h, &p.Address, cursor, pageDeliveries); err != nil {
 		return err
 	}
 	return q.render(http.StatusOK, "deliveries", "Deliveries of "+h.Number, p)

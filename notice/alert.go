@@ -85,7 +85,7 @@ func (r Result) Alerts() (list []Alert) {
 	}
 	add := func(kind AlertKind, status, reason string, quiet bool) {
 		alert := w.alert(kind, at, status, reason, quiet)
-		alert.Once = kind == DeliveryFailed && w.Subscription.TicketID == 0
+		alert.Once = kind == DeliveryFailed && w.Subscription.TicketID <= 0
 		list = append(list, alert)
 	}
 	if r.Then == Failed {

@@ -33,7 +33,8 @@ const (
 type Subscription struct {
 	ID        string
 	Tenant    string
-	TicketID  int64  // the one ticket it follows; zero: it is a lasting one, which follows its tenant's stream
+	TicketID  int64  // the one ticket it follows; zero: it is a lasting one, which follows its tenant's stream; below zero: it follows neither
+	Person    string // whom it tells, in one way: letters go to it, and its address is in the directory; empty: it is none of these
 	Filter    Filter // of a lasting one
 	URL       string // as Address has it
 	Host      string // likewise
@@ -64,11 +65,13 @@ const (
 	Sent      DeliveryState = "sent"      // arrived, by its profile's rule
 	Failed    DeliveryState = "failed"    // given up
 	Held      DeliveryState = "held"      // its address is dropped, or its subscription paused; kept until that is over
+	Gathering DeliveryState = "gathering" // it waits for others, with which it goes into a digest
+	Digested  DeliveryState = "digested"  // it became part of a digest, which is a delivery by itself
 	Cancelled DeliveryState = "cancelled" // its subscription was deleted or asks for it no longer, or somebody wanted it skipped
 )
 
 // Over reports whether nothing more will be tried unless somebody asks for it.
-func (s DeliveryState) Over() bool { return s != Pending && s != Retrying }
+func (s DeliveryState) Over() bool { return s != Pending && s != Retrying && s != Gathering }
 
 // Lane is what must arrive in order: one subscription's deliveries about one ticket, or of published events with one key. Of a subscription that asks for no order
 // each delivery is a lane by itself.

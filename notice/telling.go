@@ -85,6 +85,23 @@ func Tellings(list []Telling, known func(id string) bool) (out []Told) {
 	return out
 }
 
+// Named gives the ids of those whom events name by themselves, before anything is known of the ticket: nearly all who are told of them.
+func Named(events []ticket.Event) (ids []string) {
+	for _, e := range events {
+		for _, h := range e.ProcessLog {
+			if h.Notifies() {
+				ids = append(ids, h.To...)
+			}
+		}
+		if m := e.After.Message; m != nil {
+			for _, one := range Mentions(m.Content) {
+				ids = append(ids, one...)
+			}
+		}
+	}
+	return ids
+}
+
 type teller struct {
 	event ticket.Event
 	after ticket.Ticket

@@ -9,6 +9,7 @@ import (
 type Work struct {
 	Delivery     Delivery
 	Subscription Subscription // with its secret
+	Contact      Contact      // of a letter: where it goes
 	Unsendable   string       // not empty: nothing can be sent, for this reason
 }
 

@@ -14,7 +14,7 @@ func hours(n int) time.Time { return noon.Add(time.Duration(n) * time.Hour) }
 
 func TestWhatIsWrongWithAPersonIsNamed(t *testing.T) {
 	good := Person{ID: "Ada", Name: "Ada L.", Email: "ada@example.com", Language: "de-CH", TimeZone: "Europe/Zurich", Active: true, Manager: "bob",
-		Chats: []Chat{{"slack", "U1"}, {"teams", "ada@example.com"}}}
+		Chats: []Chat{{Network: "slack", Address: "U1"}, {Network: "teams", Address: "ada@example.com", Webhook: "https://example.com/x"}}}
 	require.Empty(t, good.Check())
 	for _, c := range []struct {
 		change func(p *Person)
@@ -36,9 +36,25 @@ func TestWhatIsWrongWithAPersonIsNamed(t *testing.T) {
 		{func(p *Person) { p.TimeZone = "Local" }, "time_zone", "time zone"},
 		{func(p *Person) { p.TimeZone = "../zone" }, "time_zone", "time zone"},
 		{func(p *Person) { p.Manager = "Ada" }, "manager", "somebody else"},
-		{func(p *Person) { p.Chats = []Chat{{"icq", "1"}} }, "chats[0].network", "one of dingtalk"},
-		{func(p *Person) { p.Chats = []Chat{{"slack", "1"}, {"slack", "2"}} }, "chats[1].network", "twice"},
-		{func(p *Person) { p.Chats = []Chat{{"slack", ""}} }, "chats[0].address", "required"},
+		{func(p *Person) { p.Chats = []Chat{{Network: "icq", Address: "1"}} }, "chats[0].network", "one of dingtalk"},
+		{func(p *Person) { p.Chats = []Chat{{Network: "slack", Address: "1"}, {Network: "slack", Address: "2"}} }, "chats[1].network", "twice"},
+		{func(p *Person) { p.Chats = []Chat{{Network: "slack"}} }, "chats[0].address", "required"},
+		{func(p *Person) { p.Chats = []Chat{{Network: "feishu", Address: "all"}} }, "chats[0].address", "one user"},
+		{func(p *Person) { p.Chats = []Chat{{Network: "wecom", Address: "@ALL"}} }, "chats[0].address", "one user"},
+		{func(p *Person) { p.Chats = []Chat{{Network: "slack", Address: "U1> <!here"}} }, "chats[0].address", "one user"},
+		{func(p *Person) { p.Chats = []Chat{{Network: "slack", Webhook: "ftp://example.com"}} }, "chats[0].webhook", "incoming webhook"},
+		{func(p *Person) { p.Chats = []Chat{{Network: "slack", Webhook: "https://u:p@example.com"}} }, "chats[0].webhook", "incoming webhook"},
+		{func(p *Person) {
+			p.Chats = []Chat{{Network: "slack", Webhook: "https://example.com/" + strings.Repeat("x", 2_000)}}
+		}, "chats[0].webhook", "at most 2000 bytes"},
+		{func(p *Person) { p.Chats = []Chat{{Network: "dingtalk", Address: "1", Secret: "s"}} }, "chats[0].secret", "there is none"},
+		{func(p *Person) { p.Letters = Letters{When: "often"} }, "letters.when", "each, digest or none"},
+		{func(p *Person) { p.Letters = Letters{When: InDigest} }, "letters.minutes", "from 1 to 1440"},
+		{func(p *Person) { p.Letters = Letters{When: InDigest, Minutes: 1441} }, "letters.minutes", "from 1 to 1440"},
+		{func(p *Person) { p.Letters = Letters{Minutes: 5} }, "letters.minutes", "only for a digest"},
+		{func(p *Person) { p.Letters = Letters{By: []string{"pigeon"}} }, "letters.by[0]", "one of mail, dingtalk"},
+		{func(p *Person) { p.Letters = Letters{By: []string{"mail", "mail"}} }, "letters.by[1]", "twice"},
+		{func(p *Person) { p.Letters = Letters{By: make([]string, 7)} }, "letters.by", "at most 6 items"},
 		{func(p *Person) { p.Chats = make([]Chat, 11) }, "chats", "at most 10 items"},
 	} {
 		p := good
@@ -228,4 +244,33 @@ func TestIdsThatDifferInCaseAloneFoldAlike(t *testing.T) {
 	require.Equal(t, Folded("Ada.Lovelace"), Folded("ADA.lovelace"))
 	require.Equal(t, Folded("STRASSE"), Folded("straße"))
 	require.NotEqual(t, Folded("ada"), Folded("adá"))
+}
+
+func TestHowSomebodyIsTold(t *testing.T) {
+	p := Person{ID: "ada", Active: true, Email: "ada@example.com", Chats: []Chat{{Network: "slack", Address: "U1"}, {Network: "wecom", Webhook: "https://example.com/w"}}}
+	require.Equal(t, []string{"mail", "wecom"}, p.Ways(), "where there is an address")
+	p.Letters.By = []string{"wecom", "slack"}
+	require.Equal(t, []string{"wecom"}, p.Ways())
+	p.Letters.When = Never
+	require.Empty(t, p.Ways())
+	p.Letters = Letters{}
+	p.Active = false
+	require.Empty(t, p.Ways())
+	require.True(t, Person{Letters: Letters{When: Each, By: []string{}}}.Equal(Person{}))
+	require.False(t, Person{Letters: Letters{When: Never}}.Equal(Person{}))
+}
+
+func TestWebhooksAreNotShown(t *testing.T) {
+	had := []Chat{{Network: "slack", Address: "U1", Webhook: "https://hooks.example.com/T0/B0/xyz", Secret: "s"}}
+	shown := []Chat{had[0].Shown()}
+	require.Equal(t, Chat{Network: "slack", Address: "U1", Webhook: "https://hooks.example.com/[redacted]", Secret: "[redacted]"}, shown[0])
+	full, faults := Completed(shown, had)
+	require.Empty(t, faults)
+	require.Equal(t, had, full, "what was read can be kept again as it is")
+	full, faults = Completed([]Chat{{Network: "slack", Webhook: "https://hooks.example.com/new"}}, had)
+	require.Empty(t, faults)
+	require.Equal(t, []Chat{{Network: "slack", Webhook: "https://hooks.example.com/new"}}, full)
+	_, faults = Completed([]Chat{{Network: "slack", Webhook: "https://other.example.com/[redacted]", Secret: "[redacted]"}}, nil)
+	require.Len(t, faults, 2)
+	require.Equal(t, "chats[0].webhook", faults[0].Field)
 }

@@ -30,7 +30,8 @@ const (
 	MaxName     = 255     // an id or a name, as tickets take them
 	MaxEmail    = 254     // RFC 5321, section 4.5.3.1.3, without the angle brackets
 	MaxWord     = 64      // a language, a time zone, the key of a service
-	MaxAddress  = 255     // of a chat
+	MaxAddress  = 255     // of a chat, and its secret
+	MaxWebhook  = 2_000   // in bytes
 )
 
 // Person is somebody whom a ticket may ask.
@@ -43,12 +44,16 @@ type Person struct {
 	Active   bool   `json:"active"`              // somebody who is not is asked for nothing
 	Manager  string `json:"manager,omitempty"`   // id of a person
 	Chats    []Chat `json:"chats,omitempty"`     // one for each network at most
+
+	Letters Letters `json:"letters,omitzero"` // how they are told of things
 }
 
 // Chat is where somebody is reached in a network of messages.
 type Chat struct {
-	Network string `json:"network"` // one of Networks
-	Address string `json:"address"` // as the network names its users
+	Network string `json:"network"`           // one of Networks
+	Address string `json:"address"`           // as the network names its users: messages name the person by it; may be empty where there is a webhook
+	Webhook string `json:"webhook,omitempty"` // the incoming webhook that messages are posted to. It lets everybody write there who knows it: see Shown
+	Secret  string `json:"secret,omitempty"`  // that messages are signed with, where the network wants that (DingTalk, Feishu)
 }
 
 // Networks are those in which a person can have an address.
@@ -112,8 +117,9 @@ func (p Person) Check() (f Faults) {
 			f.add(at+".network", "is there twice")
 		}
 		seen[chat.Network] = true
-		f.text(at+".address", chat.Address, 1, MaxAddress)
+		f.chat(at, chat)
 	}
+	f.letters(p.Letters)
 	return f
 }
 
@@ -142,6 +148,7 @@ func (p Person) plain() Person {
 	if len(p.Chats) == 0 {
 		p.Chats = nil
 	}
+	p.Letters = p.Letters.plain()
 	return p
 }
 

@@ -45,7 +45,7 @@ func (b *bench) everything(ctx context.Context) map[string]error {
 	_, errs["changes"] = b.Changes(ctx, "a", "", 1)
 	_, errs["entries"] = b.Entries(ctx, 1, notice.Position{}, 1)
 	_, _, errs["registered"] = b.Registered(ctx, 1, "", 0)
-	_, _, errs["deliveries"] = b.Deliveries(ctx, "x", "", 1)
+	_, _, errs["deliveries"] = b.Deliveries(ctx, notice.Owner{}, "x", "", 1)
 	_, errs["pending"] = b.outbox.Pending(ctx, 1, nil, 1)
 	_, _, errs["next"] = b.outbox.Next(ctx, notice.Lane{Subscription: "x", TicketID: 1})
 	_, errs["parked"] = b.outbox.Retrying(ctx, notice.Lane{}, 1)

@@ -245,7 +245,7 @@ func TestWhatMayBeACredentialIsNowhereInPlain(t *testing.T) {
 		var body struct{ Token string }
 		require.NoError(t, json.Unmarshal(works[0].Delivery.Body, &body))
 		require.NotEmpty(t, body.Token)
-		listed, _, err := b.Deliveries(t.Context(), works[0].Subscription.ID, "", 0)
+		listed, _, err := b.Deliveries(t.Context(), notice.Owner{}, works[0].Subscription.ID, "", 0)
 		require.NoError(t, err)
 		one, err := b.Delivery(t.Context(), works[0].Subscription.ID, works[0].Delivery.ID)
 		require.NoError(t, err)

@@ -273,7 +273,7 @@ func TestACursorThatIsNoneIsRefused(t *testing.T) {
 			require.NotNil(t, refusal, cursor)
 			require.Equal(t, ticket.Invalid, refusal.Code)
 			require.Equal(t, "cursor", refusal.Field)
-			_, _, err = b.Deliveries(t.Context(), "s", cursor, 10)
+			_, _, err = b.Deliveries(t.Context(), notice.Owner{}, "s", cursor, 10)
 			require.True(t, ticket.Is(err, ticket.Invalid), cursor)
 		}
 	})

@@ -51,7 +51,7 @@ func (b *bench) record(results ...notice.Result) {
 // deliveries are those of a subscription, oldest first.
 func (b *bench) deliveries(sub notice.Subscription) []notice.DeliveryRecord {
 	b.t.Helper()
-	list, next, err := b.Deliveries(b.t.Context(), sub.ID, "", 200)
+	list, next, err := b.Deliveries(b.t.Context(), notice.Owner{}, sub.ID, "", 200)
 	require.NoError(b.t, err)
 	require.Empty(b.t, next)
 	slices.Reverse(list)
@@ -425,7 +425,7 @@ func TestDeliveriesArePaged(t *testing.T) {
 		}
 		var seqs []int64
 		for cursor := ""; ; {
-			list, next, err := b.Deliveries(t.Context(), sub.ID, cursor, 10)
+			list, next, err := b.Deliveries(t.Context(), notice.Owner{}, sub.ID, cursor, 10)
 			require.NoError(t, err)
 			for _, r := range list {
 				seqs = append(seqs, r.Seq)

@@ -330,7 +330,7 @@ func (b *bench) same(t require.TestingT, s *story) {
 		require.Empty(t, subs)
 	} else {
 		require.Len(t, subs, 1)
-		records, _, err := b.Deliveries(ctx, subs[0].ID, "", 200)
+		records, _, err := b.Deliveries(ctx, notice.Owner{}, subs[0].ID, "", 200)
 		require.NoError(t, err)
 		var bodies []string
 		for _, r := range slices.Backward(records) {

@@ -15,6 +15,7 @@ import (
 
 	"signalbox/desk"
 	"signalbox/notice"
+	"signalbox/people"
 	"signalbox/store"
 	"signalbox/store/vault"
 	"signalbox/ticket"
@@ -64,6 +65,11 @@ func (b *bench) fill() (apps, tenants []string, told desk.Operation) {
 			require.NoError(t, err)
 		}
 	}
+	_, err := b.ChangePerson(t.Context(), "a", "app", people.Key{ID: "ada"}, func(had people.PersonRecord, _ bool) (people.PersonRecord, error) {
+		had.ID, had.Active, had.Chats = "ada", true, []people.Chat{{Network: "slack", Webhook: "https://hooks.example.com/secret"}}
+		return had, nil
+	})
+	require.NoError(t, err)
 	lasting, err := b.Subscribe(t.Context(), notice.Subscription{Tenant: "a", URL: hook, Format: notice.FormatEvent, Profile: notice.Standard, TLS: &notice.TLS{CA: "an authority"}})
 	require.NoError(t, err)
 	for range 2 {

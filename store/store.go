@@ -24,6 +24,7 @@ type Options struct {
 	OldKeys     [][]byte         // keys that older secrets were encrypted with; they decrypt, and never encrypt
 	Partitions  int              // how many partitions new deliveries are spread over; 16. The same in every process
 	PublicURL   string           // where people find us; part of what callbacks say
+	Mail        bool             // people are told by mail; the same in every process
 	Zone        *time.Location   // of the day that numbers are counted by, and of times that callbacks tell; UTC
 	Connections int              // most connections to PostgreSQL at once; 20. Two more may be used: to watch it, and to listen
 	Watch       bool             // ask PostgreSQL every second whether it answers, and refuse at once while it does not
@@ -62,10 +63,10 @@ func Open(ctx context.Context, dsn string, o Options) (*Store, error) {
 	}
 	v.Use(d)
 	c := chain.New(d, v)
-	out := outbox.New(d, v, c, outbox.Options{Partitions: o.Partitions, PublicURL: o.PublicURL, Zone: o.Zone})
+	out := outbox.New(d, v, c, outbox.Options{Partitions: o.Partitions, PublicURL: o.PublicURL, Zone: o.Zone, Mail: o.Mail})
 	return &Store{
 		Vault: v, Directory: callers.New(d, v), Catalogue: services.New(d, v), Projections: tickets.New(d, v, c, out), Outbox: out,
-		Book: people.New(d), Verifier: verify.New(d, v, c), Log: operations.New(d, v, c, o.Zone), db: d, chain: c,
+		Book: people.New(d, v), Verifier: verify.New(d, v, c), Log: operations.New(d, v, c, o.Zone), db: d, chain: c,
 	}, nil
 }
 

@@ -247,7 +247,7 @@ func (b *bench) those(sub string, ids []string) (list []notice.Delivery) {
 		}
 	} else {
 		for cursor, more := "", true; more; more = cursor != "" {
-			records, next, err := b.Deliveries(b.t.Context(), sub, cursor, page)
+			records, next, err := b.Deliveries(b.t.Context(), notice.Owner{}, sub, cursor, page)
 			require.NoError(b.t, err)
 			for _, r := range records {
 				found[r.Delivery.ID] = r.Delivery

@@ -402,6 +402,9 @@ func (o *Outbox) Redeliveries(_ context.Context, limit int) ([]string, error) {
 	return slices.Clone(o.redeliveries[:min(limit, len(o.redeliveries))]), nil
 }
 
+// GatherDigests implements activities.Outbox. Nothing here waits for a digest.
+func (o *Outbox) GatherDigests(context.Context, int) (int, error) { return 0, nil }
+
 // Notifications implements activities.Outbox.
 func (o *Outbox) Notifications(_ context.Context, partition int) <-chan struct{} {
 	signal := make(chan struct{}, 1)

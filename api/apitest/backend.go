@@ -73,7 +73,7 @@ func (b *Backend) Waiting(subscription string) (works []notice.Work) {
 // behind gives one that is pending, and those after it in its lane.
 func (b *Backend) behind(w notice.Work) (works []notice.Work) {
 	b.t.Helper()
-	records, _, err := b.Deliveries(b.t.Context(), w.Subscription.ID, "", ticket.MaxPage)
+	records, _, err := b.Deliveries(b.t.Context(), notice.Owner{}, w.Subscription.ID, "", ticket.MaxPage)
 	require.NoError(b.t, err)
 	works = []notice.Work{w}
 	for _, r := range slices.Backward(records) {

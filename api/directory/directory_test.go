@@ -86,6 +86,39 @@ func TestAPersonIsKeptReadAndRemoved(t *testing.T) {
 	b.refused("GET", "/api/person/Ada%2FL", "", 404, "there is no such person")
 }
 
+// TestHowAPersonIsTold: webhooks may lead nowhere that they may not be called, are shown without what is secret of them, and stay what they are where they come back as they were shown.
+func TestHowAPersonIsTold(t *testing.T) {
+	b := setup(t)
+	const path = "/api/person/ada"
+	for body, message := range map[string]string{
+		`{"chats":[{"network":"slack","webhook":"http://127.0.0.1/hook"}]}`:                        "chats[0].webhook: cannot be called: the address is not allowed: it is a loopback address",
+		`{"chats":[{"network":"slack","webhook":"https://hooks.example.com/[redacted]"}]}`:         "chats[0].webhook: is what callers are shown",
+		`{"chats":[{"network":"slack"}]}`:                                                          "chats[0].address: is required",
+		`{"chats":[{"network":"wecom","address":"@all","webhook":"https://hooks.example.com/x"}]}`: "chats[0].address: must name one user",
+		`{"letters":{"when":"digest"}}`:                                                            "letters.minutes: must be from 1 to 1440",
+		`{"letters":{"when":"hourly"}}`:                                                            "letters.when: must be each, digest or none",
+	} {
+		b.refused("PUT", path, body, 400, message)
+	}
+	b.refused("POST", "/api/person", `{"persons":[{"id":"ada","chats":[{"network":"slack","webhook":"http://10.0.0.1/hook"}]}]}`, 400, "persons[0].chats[0].webhook: cannot be called")
+	read := func() (p struct {
+		Chats   []people.Chat
+		Letters people.Letters
+		Version int64
+	}) {
+		b.Result(b.Do("GET", path, nil), &p)
+		return p
+	}
+	b.put("ada", `{"chats":[{"network":"dingtalk","address":"u","webhook":"https://oapi.dingtalk.com/robot/send?access_token=t0ken","secret":"SECret"}],"letters":{"when":"digest","minutes":30,"by":["dingtalk"]}}`)
+	first := read()
+	require.Equal(t, []people.Chat{{Network: "dingtalk", Address: "u", Webhook: "https://oapi.dingtalk.com/[redacted]", Secret: "[redacted]"}}, first.Chats)
+	require.Equal(t, people.Letters{When: "digest", Minutes: 30, By: []string{"dingtalk"}}, first.Letters)
+	same := b.put("ada", `{"chats":[{"network":"dingtalk","address":"u","webhook":"https://oapi.dingtalk.com/[redacted]","secret":"[redacted]"}],"letters":{"when":"digest","minutes":30,"by":["dingtalk"]}}`)
+	require.Equal(t, first.Version, same.Version, "what was read and is kept again changes nothing")
+	require.NotEqual(t, first.Version, b.put("ada", `{"chats":[{"network":"dingtalk","address":"u","webhook":"https://oapi.dingtalk.com/robot/send?access_token=0ther","secret":"[redacted]"}]}`).Version)
+	require.Equal(t, people.Letters{When: "each"}, read().Letters, "what PUT leaves out is as at the beginning")
+}
+
 func TestNobodyOverwritesWhatTheyHaveNotSeen(t *testing.T) {
 	b := setup(t)
 	first := b.put("ada", `{}`)

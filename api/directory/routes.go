@@ -13,6 +13,7 @@ import (
 	"signalbox/api"
 	"signalbox/api/houseapi"
 	"signalbox/desk"
+	"signalbox/notice"
 	"signalbox/people"
 	"signalbox/ticket"
 )
@@ -46,6 +47,7 @@ type People interface {
 type Handler struct {
 	Desk   api.Desk
 	People People
+	Allow  notice.Reach // where webhooks may lead; api.Config.Reach
 	Now    func() time.Time
 }
 
@@ -150,7 +152,7 @@ func (h *Handler) readPerson(c *fiber.Ctx) error {
 
 // putPerson keeps a person as the body has it: what it leaves out is empty, and a person is active unless it says otherwise.
 func (h *Handler) putPerson(c *fiber.Ctx, in personBody) error {
-	return h.changePerson(c, func(had people.PersonRecord, known bool) (people.PersonRecord, error) {
+	return h.changePerson(c, in, func(had people.PersonRecord, known bool) (people.PersonRecord, error) {
 		had.Person = in.apply(people.Person{ID: had.ID, Active: true})
 		return had, nil
 	})
@@ -158,7 +160,7 @@ func (h *Handler) putPerson(c *fiber.Ctx, in personBody) error {
 
 // patchPerson changes what the body has.
 func (h *Handler) patchPerson(c *fiber.Ctx, in personBody) error {
-	return h.changePerson(c, func(had people.PersonRecord, known bool) (people.PersonRecord, error) {
+	return h.changePerson(c, in, func(had people.PersonRecord, known bool) (people.PersonRecord, error) {
 		if !known {
 			return had, ticket.Refuse(ticket.NotFound, "there is no such person")
 		}
@@ -167,8 +169,11 @@ func (h *Handler) patchPerson(c *fiber.Ctx, in personBody) error {
 	})
 }
 
-func (h *Handler) changePerson(c *fiber.Ctx, change func(had people.PersonRecord, known bool) (people.PersonRecord, error)) error {
+func (h *Handler) changePerson(c *fiber.Ctx, in personBody, change func(had people.PersonRecord, known bool) (people.PersonRecord, error)) error {
 	k, err := named(c)
+	if err == nil {
+		err = in.check("", h.Allow)
+	}
 	if err != nil {
 		return err
 	}
@@ -186,7 +191,7 @@ func (h *Handler) changePerson(c *fiber.Ctx, change func(had people.PersonRecord
 }
 
 func (h *Handler) importPersons(c *fiber.Ctx, in importBody) error {
-	persons, err := in.persons()
+	persons, err := in.persons(h.Allow)
 	if err != nil {
 		return err
 	}

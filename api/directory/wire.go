@@ -1,10 +1,13 @@
 package directory
 
 import (
+	"cmp"
 	"fmt"
+	"strings"
 	"time"
 
 	"signalbox/api"
+	"signalbox/notice"
 	"signalbox/people"
 	"signalbox/ticket"
 )
@@ -21,6 +24,8 @@ type personBody struct {
 	Active   *bool          `json:"active"`
 	Manager  *string        `json:"manager"`
 	Chats    *[]people.Chat `json:"chats"`
+
+	Letters *people.Letters `json:"letters"`
 }
 
 // apply gives the person with the members that were given.
@@ -36,7 +41,23 @@ func (in personBody) apply(p people.Person) people.Person {
 	if in.Chats != nil {
 		p.Chats = *in.Chats
 	}
+	if in.Letters != nil {
+		p.Letters = *in.Letters
+	}
 	return p
+}
+
+// check refuses webhooks that may not be called; at is in front of their members' names. One that is handed back as it was shown is known already.
+func (in personBody) check(at string, reach notice.Reach) error {
+	for i, chat := range api.Value(in.Chats) {
+		if chat.Webhook == "" || strings.Contains(chat.Webhook, people.Redacted) {
+			continue
+		}
+		if refusal := ticket.AsError(notice.CheckURL(chat.Webhook, reach)); refusal != nil {
+			return ticket.RefuseField(refusal.Code, fmt.Sprintf("%schats[%d].webhook", at, i), refusal.Message)
+		}
+	}
+	return nil
 }
 
 // importBody is many persons, each as it is to be kept.
@@ -47,7 +68,7 @@ type importBody struct {
 	} `json:"persons"`
 }
 
-func (in importBody) persons() (list []people.Person, err error) {
+func (in importBody) persons(reach notice.Reach) (list []people.Person, err error) {
 	switch n := len(in.Persons); {
 	case n == 0:
 		return nil, ticket.RefuseField(ticket.Invalid, "persons", "is required and must not be empty")
@@ -58,6 +79,9 @@ func (in importBody) persons() (list []people.Person, err error) {
 	for i, p := range in.Persons {
 		if f.Name(fmt.Sprintf("persons[%d].id", i), p.ID, 1, ticket.MaxName); len(f) > 0 {
 			return nil, f.Err() // what became of it could be told under no name
+		}
+		if err := p.check(fmt.Sprintf("persons[%d].", i), reach); err != nil {
+			return nil, err
 		}
 		list = append(list, p.apply(people.Person{ID: p.ID, Active: true}))
 	}
@@ -97,21 +121,26 @@ func importedOf(persons []people.Person, recs []people.PersonRecord, errs []erro
 
 // personView is a person as callers see one.
 type personView struct {
-	ID        string        `json:"id"`
-	Name      string        `json:"name"`
-	Email     string        `json:"email"`
-	Language  string        `json:"language"`
-	TimeZone  string        `json:"time_zone"`
-	Active    bool          `json:"active"`
-	Manager   string        `json:"manager"`
-	Chats     []people.Chat `json:"chats"`
-	Version   int64         `json:"version"`
-	CreatedAt time.Time     `json:"created_at"`
-	UpdatedAt time.Time     `json:"updated_at"`
+	ID       string        `json:"id"`
+	Name     string        `json:"name"`
+	Email    string        `json:"email"`
+	Language string        `json:"language"`
+	TimeZone string        `json:"time_zone"`
+	Active   bool          `json:"active"`
+	Manager  string        `json:"manager"`
+	Chats    []people.Chat `json:"chats"`
+
+	Letters people.Letters `json:"letters"`
+
+	Version   int64     `json:"version"`
+	CreatedAt time.Time `json:"created_at"`
+	UpdatedAt time.Time `json:"updated_at"`
 }
 
 func personViewOf(r people.PersonRecord) personView {
-	return personView{ID: r.ID, Name: r.Name, Email: r.Email, Language: r.Language, TimeZone: r.TimeZone, Active: r.Active, Manager: r.Manager, Chats: api.List(r.Chats),
+	letters := r.Letters
+	letters.When = cmp.Or(letters.When, people.Each)
+	return personView{ID: r.ID, Name: r.Name, Email: r.Email, Language: r.Language, TimeZone: r.TimeZone, Active: r.Active, Manager: r.Manager, Chats: api.List(r.Chats), Letters: letters,
 		Version: r.Version, CreatedAt: r.CreatedAt.UTC(), UpdatedAt: r.UpdatedAt.UTC()}
 }
 

@@ -22,8 +22,8 @@ type Subscriptions interface {
 	Rotate(ctx context.Context, of notice.Owner, id string) (secret string, err error)
 	// Unsubscribe deletes it: nothing more is sent, what is pending is cancelled.
 	Unsubscribe(ctx context.Context, of notice.Owner, id string) error
-	// Deliveries lists newest first, with every attempt. cursor as in ticket.Filter.
-	Deliveries(ctx context.Context, subscription, cursor string, limit int) (items []notice.DeliveryRecord, next string, err error)
+	// Deliveries lists, of a ticket's those about it, newest first, with every attempt. cursor as in ticket.Filter.
+	Deliveries(ctx context.Context, of notice.Owner, subscription, cursor string, limit int) (items []notice.DeliveryRecord, next string, err error)
 	// Delivery is one of them; NotFound.
 	Delivery(ctx context.Context, subscription, delivery string) (notice.DeliveryRecord, error)
 	// Redeliver starts a new round of tries of one delivery under the same ID. NotFound: it has no such delivery; Conflict: that is still being
@@ -111,11 +111,11 @@ func (s SubscriptionCalls) list(c *fiber.Ctx) error {
 	if err := q.Err(); err != nil {
 		return err
 	}
-	_, id, err := s.found(c)
+	of, id, err := s.found(c)
 	if err != nil {
 		return err
 	}
-	records, next, err := s.Subscriptions.Deliveries(api.Context(c), id, cursor, limit)
+	records, next, err := s.Subscriptions.Deliveries(api.Context(c), of, id, cursor, limit)
 	if err != nil {
 		return err
 	}

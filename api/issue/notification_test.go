@@ -101,7 +101,7 @@ func TestNotifications(t *testing.T) {
 	require.Equal(t, "ten minutes of failures", list[0].Reason)
 	require.NotNil(t, list[0].DroppedAt)
 	require.Equal(t, "active", list[1].State)
-	require.Len(t, list[1].Counts, 6)
+	require.Len(t, list[1].Counts, 8)
 
 	require.Equal(t, `{"success":true,"message":""}`, string(b.Do("DELETE", path+"/"+again.ID, nil).Body))
 	b.Refused(b.Do("DELETE", path+"/"+again.ID, nil), 404, "notification")

@@ -239,6 +239,8 @@ func unkept(states []flow.NodeState) []flow.NodeState {
 type address struct {
 	ID        string                       `json:"id"`
 	URL       string                       `json:"url"`
+	Person    string                       `json:"person,omitempty"`  // who is told in this way
+	Way       notice.Format                `json:"way,omitempty"`     // how
 	Timeout   int                          `json:"timeout,omitempty"` // seconds; left out where it has none of its own
 	TLS       *notice.Trust                `json:"tls,omitempty"`     // what may be seen of it
 	State     notice.SubscriptionState     `json:"state"`
@@ -248,10 +250,13 @@ type address struct {
 	Counts    map[notice.DeliveryState]int `json:"counts"`           // of its deliveries, every state by name
 }
 
-var deliveryStates = []notice.DeliveryState{notice.Pending, notice.Retrying, notice.Sent, notice.Failed, notice.Held, notice.Cancelled}
+var deliveryStates = []notice.DeliveryState{notice.Pending, notice.Retrying, notice.Sent, notice.Failed, notice.Held, notice.Cancelled, notice.Gathering, notice.Digested}
 
 func addressOf(r notice.Registration) address {
 	a := address{ID: r.ID, URL: r.URL, Timeout: int(r.Timeout / time.Second), TLS: houseapi.TrustOf(r.Subscription), State: r.State, Reason: r.Reason, CreatedAt: r.CreatedAt.UTC(), Counts: map[notice.DeliveryState]int{}}
+	if r.Format.Letter() {
+		a.Person, a.Way = r.Person, r.Format
+	}
 	if r.State == notice.Dropped {
 		a.DroppedAt = api.UTC(r.EndedAt)
 	}

@@ -273,7 +273,7 @@ func TestOnlyAnOperatorLetsAnonymousCallersIn(t *testing.T) {
 	sub, err := b.back.Subscribe(t.Context(), notice.Subscription{Tenant: "north", Format: notice.FormatEvent})
 	require.NoError(t, err)
 	require.Equal(t, 200, b.As("").Do("POST", "/api/publish", event()).Status)
-	owed, _, err := b.back.Deliveries(t.Context(), sub.ID, "", 10)
+	owed, _, err := b.back.Deliveries(t.Context(), notice.Owner{}, sub.ID, "", 10)
 	require.NoError(t, err)
 	require.Len(t, owed, 1, "into the tenant that the setting names")
 	b.refused(b.As("wrong").Do("POST", "/api/publish", event()), 401, "401", "认证失败")

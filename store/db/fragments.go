@@ -12,5 +12,8 @@ const EffectiveState = `CASE WHEN turning = '' THEN state ELSE 'paused' END`
 // Owed is the condition for subscriptions that what happens to their ticket is kept for. It is spelled like the index's own.
 const Owed = `state IN ('active', 'dropped') AND successor = ''`
 
+// Told is the condition for subscriptions that no ticket's row protects, and something is kept for: lasting ones, and ways of telling people.
+const Told = `ticket_id <= 0 AND state IN ('active', 'paused', 'dropped')`
+
 // Following is the condition for lasting subscriptions that events are kept for. It is spelled like the indexes' own.
 const Following = `ticket_id = 0 AND state IN ('active', 'paused', 'dropped')`

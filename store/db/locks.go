@@ -19,7 +19,8 @@ import (
 // Whoever creates deliveries of a ticket, or moves a whole lane, holds the ticket's row. For what is published, the row in stream_lanes is what a
 // ticket's row is for a ticket, and its id is below zero. A redelivery's own row comes before all of them.
 //
-// The row of a tenant's directory comes first of all: whoever changes persons, groups or absences holds it, and locks nothing else of what is named here.
+// The row of a tenant's directory comes first of all: whoever changes persons, groups or absences holds it, and locks nothing else of what is named here but the
+// subscriptions that are ways of telling the person who is changed.
 // Who only reads them holds nothing.
 
 // Lock is how the rows of a query are held until the transaction ends. SQLite has one writer at a time and needs none.
@@ -164,14 +165,14 @@ func (q *Tx) FindSubscription(ctx context.Context, to any, how Lock, columns, wh
 	return found, Wrap("read a subscription", err)
 }
 
-// ShareFollowers locks lasting subscriptions by id against being paused, resumed, dropped or deleted, and gives the effective state of those
+// ShareFollowers locks lasting subscriptions, and ways of telling people, by id against being paused, resumed, dropped or deleted, and gives the effective state of those
 // that still follow: see effectiveState.
 func (q *Tx) ShareFollowers(ctx context.Context, ids []string) (map[string]string, error) {
 	var rows []struct {
 		ID    string `db:"id"`
 		State string `db:"state"`
 	}
-	query := q.Locking(`SELECT id, `+EffectiveState+` AS state FROM subscriptions WHERE id IN (?) AND `+Following+` ORDER BY id`, Shared)
+	query := q.Locking(`SELECT id, `+EffectiveState+` AS state FROM subscriptions WHERE id IN (?) AND `+Told+` ORDER BY id`, Shared)
 	if err := q.AllIn(ctx, &rows, query, ids); err != nil {
 		return nil, Wrap("lock subscriptions", err)
 	}

@@ -223,6 +223,15 @@ func (q *Tx) AllNext(ctx context.Context, to any, query string, args ...any) err
 	return nil
 }
 
+// AllInNext is AllNext for a query with lists among its arguments, each as "IN (?)".
+func (q *Tx) AllInNext(ctx context.Context, to any, query string, args ...any) error {
+	query, args, err := q.in(query, args)
+	if err != nil {
+		return err
+	}
+	return q.AllNext(ctx, to, query, args...)
+}
+
 // in gives a statement in which lists among the arguments stand as "IN (?)" as its database takes it.
 func (q *Tx) in(query string, args []any) (string, []any, error) {
 	if q.onPostgreSQL() {

@@ -13,6 +13,9 @@ import (
 // address gives the address of a row in its one spelling, with its host. A version of the program that knew neither may have written the row, or changed
 // its url and left the host of the one before.
 func (r subscriptionRow) address() notice.Address {
+	if r.Person != "" { // in the directory alone
+		return notice.Address{URL: r.URL, Host: r.Host}
+	}
 	if r.Host != "" && (strings.HasPrefix(r.URL, "https://"+r.Host+"/") || strings.HasPrefix(r.URL, "http://"+r.Host+"/")) {
 		return notice.Address{URL: r.URL, Host: r.Host}
 	}
@@ -58,7 +61,7 @@ func (o *Outbox) RespellAddresses(ctx context.Context) error {
 	for after := ""; ; {
 		var rows []subscriptionRow
 		err := o.db.Read(ctx, func(q *db.Tx) error {
-			return q.All(ctx, &rows, `SELECT id, url, host FROM subscriptions WHERE id > ? ORDER BY id LIMIT ?`, after, addressBatch)
+			return q.All(ctx, &rows, `SELECT id, person, url, host FROM subscriptions WHERE id > ? ORDER BY id LIMIT ?`, after, addressBatch)
 		})
 		if err != nil || len(rows) == 0 {
 			return db.Wrap("list addresses", err)

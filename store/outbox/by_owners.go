@@ -12,6 +12,7 @@ import (
 
 var (
 	errUntried      = ticket.Refuse(ticket.Conflict, "its first try is made as soon as there is room for it")
+	errGathering    = ticket.Refuse(ticket.Conflict, "it waits for the digest that it is a part of")
 	errOverAlready  = ticket.Refuse(ticket.Conflict, "the delivery is over; it can be redelivered")
 	errEndedAlready = ticket.Refuse(ticket.Conflict, "the delivery is over; there is nothing to cancel")
 )
@@ -51,6 +52,8 @@ func (o *Outbox) TryNow(ctx context.Context, of notice.Owner, subscription, deli
 		switch state := notice.DeliveryState(row.State); {
 		case state == notice.Pending:
 			return errUntried
+		case state == notice.Gathering:
+			return errGathering
 		case state.Over():
 			return errOverAlready
 		}

@@ -31,6 +31,7 @@ type deliveryRow struct {
 	Alert        bool          `db:"alert"`
 	Hops         int           `db:"hops"`
 	Alone        bool          `db:"alone"`
+	Letter       bool          `db:"letter"`
 	Reason       string        `db:"reason"`
 	State        string        `db:"state"`
 	Tries        int           `db:"tries"`
@@ -41,7 +42,7 @@ type deliveryRow struct {
 }
 
 // deliveryColumns are those of deliveries d.
-const deliveryColumns = `d.id, d.tenant, d.subscription_id, d.ticket_id, d.part, d.at, d.seq, d.type, d.body, d.alert, d.hops, d.alone, d.reason, d.state, d.tries, d.first_try,
+const deliveryColumns = `d.id, d.tenant, d.subscription_id, d.ticket_id, d.part, d.at, d.seq, d.type, d.body, d.alert, d.hops, d.alone, d.letter, d.reason, d.state, d.tries, d.first_try,
 	d.next_try, d.created_at, d.ended_at`
 
 func (r deliveryRow) lane() notice.Lane {
@@ -73,12 +74,18 @@ type follower struct {
 type Audience struct {
 	followers []follower // of the ticket
 	shapes    []shape    // of the filters of what follows the tenant's stream
+	looked    []string   // ids of people who were looked for
+	persons   []personRow
 }
 
 // Audience asks who may have to be told of what happens to a ticket, in the round trip of the next statement, which locks the ticket's row: who registers
-// waits for it, or was there before.
-func (o *Outbox) Audience(ctx context.Context, q *db.Tx, tenant string, ticketID int64) (*Audience, error) {
-	return audience(ctx, q.AllNext, tenant, ticketID)
+// waits for it, or was there before. names are the ids of people whom the events name.
+func (o *Outbox) Audience(ctx context.Context, q *db.Tx, tenant string, ticketID int64, names []string) (*Audience, error) {
+	a, err := audience(ctx, q.AllNext, tenant, ticketID)
+	if a.looked = cleaned(names); err == nil && len(a.looked) > 0 {
+		err = q.AllInNext(ctx, &a.persons, findPersons, tenant, a.looked)
+	}
+	return a, err
 }
 
 func audience(ctx context.Context, all func(ctx context.Context, to any, query string, args ...any) error, tenant string, ticketID int64) (*Audience, error) {
@@ -91,8 +98,8 @@ func audience(ctx context.Context, all func(ctx context.Context, to any, query s
 	return a, db.Wrap("list subscriptions", err)
 }
 
-// Enqueue creates the deliveries of a projection's steps, which are at least one, for the ticket's own subscriptions and for the lasting ones that
-// follow them in the stream, each body rendered once. For an address that was dropped they are held until it is registered again. The ticket's row is
+// Enqueue creates the deliveries of a projection's steps, which are at least one, for the ticket's own subscriptions, for the lasting ones that
+// follow them in the stream, and for the people who are to be told, each body rendered once. For an address that was dropped they are held until it is registered again. The ticket's row is
 // locked, which keeps the ticket's own subscriptions and all of its lanes as they are. Who may have to be told is asked now where nobody did before (nil).
 func (o *Outbox) Enqueue(ctx context.Context, q *db.Tx, steps []Step, to *Audience) error {
 	last := steps[len(steps)-1].After
@@ -117,9 +124,14 @@ func (o *Outbox) Enqueue(ctx context.Context, q *db.Tx, steps []Step, to *Audien
 		return err
 	}
 	lasting, err := o.enqueueStream(ctx, q, steps, to.shapes, pending)
+	if err != nil {
+		return err
+	}
+	ways, err := o.enqueueLetters(ctx, q, steps, to, render, pending)
 	if err != nil || len(pending) == 0 {
 		return err
 	}
+	lasting = append(lasting, ways...)
 	followers = slices.DeleteFunc(followers, func(f follower) bool { return pending[f.ID] == nil })
 	if lasting, err = o.lockFollowers(ctx, q, lasting); err != nil {
 		return err
@@ -127,7 +139,7 @@ func (o *Outbox) Enqueue(ctx context.Context, q *db.Tx, steps []Step, to *Audien
 	return o.insertDeliveries(ctx, q, last.Tenant, last.ID, append(followers, lasting...), pending)
 }
 
-// lockFollowers keeps lasting subscriptions from being paused, resumed, dropped or deleted until the transaction ends, and leaves out those that
+// lockFollowers keeps lasting subscriptions, and ways of telling people, from being paused, resumed, dropped or deleted until the transaction ends, and leaves out those that
 // are deleted.
 func (o *Outbox) lockFollowers(ctx context.Context, q *db.Tx, followers []follower) ([]follower, error) {
 	if len(followers) == 0 {
@@ -164,8 +176,8 @@ func deliveryID(subscription string, lane int64, d deliveryRow) string {
 	return "msg_" + id.String()
 }
 
-// insertDeliveries inserts deliveries by subscription, all about one lane's ticket or key, whose row is locked. They are pending; retrying in a retrying
-// lane, and held for a subscription that is not effectively active.
+// insertDeliveries inserts deliveries by subscription, all about one lane's ticket or key, whose row is locked. They are pending unless they have a state; retrying in a
+// retrying lane, and held for a subscription that is not effectively active.
 func (o *Outbox) insertDeliveries(ctx context.Context, q *db.Tx, tenant string, lane int64, followers []follower, pending map[string][]deliveryRow) error {
 	retrying, err := o.retrying(ctx, q, lane)
 	if err != nil {
@@ -174,16 +186,18 @@ func (o *Outbox) insertDeliveries(ctx context.Context, q *db.Tx, tenant string, 
 	part, now := notice.Partition(lane, o.partitions), db.At(q.Now())
 	var rows [][]any
 	for _, f := range followers {
-		state, ended := notice.Pending, (*db.Timestamp)(nil)
-		switch {
-		case f.State != string(notice.Active):
-			state, ended = notice.Held, &now
-		case retrying[f.ID] && !f.Unordered:
-			state = notice.Retrying
-		default:
-			q.NotifyPending(part)
-		}
 		for _, d := range pending[f.ID] {
+			state, ended := notice.Pending, (*db.Timestamp)(nil)
+			switch {
+			case f.State != string(notice.Active):
+				state, ended, d.NextTry = notice.Held, &now, nil
+			case d.State != "":
+				state = notice.DeliveryState(d.State)
+			case retrying[f.ID] && !f.Unordered:
+				state = notice.Retrying
+			default:
+				q.NotifyPending(part)
+			}
 			name, body, itsm := deliveryID(f.ID, lane, d), d.Body, f.Format == string(notice.FormatITSM)
 			if itsm { // its body contains a token
 				if body, err = o.vault.EncryptLasting(ctx, q, body, name); err != nil {
@@ -191,10 +205,10 @@ func (o *Outbox) insertDeliveries(ctx context.Context, q *db.Tx, tenant string, 
 				}
 				body = vault.EncryptedMark + body
 			}
-			rows = append(rows, []any{name, tenant, f.ID, lane, part, d.At, d.Seq, d.Type, body, d.Alert, d.Hops, f.Unordered, string(state), 0, itsm, now, ended})
+			rows = append(rows, []any{name, tenant, f.ID, lane, part, d.At, d.Seq, d.Type, body, d.Alert, d.Hops, f.Unordered, d.Letter, string(state), 0, itsm, d.NextTry, now, ended})
 		}
 	}
-	return q.Insert(ctx, `deliveries (id, tenant, subscription_id, ticket_id, part, at, seq, type, body, alert, hops, alone, state, tries, listed, created_at, ended_at)`, rows)
+	return q.Insert(ctx, `deliveries (id, tenant, subscription_id, ticket_id, part, at, seq, type, body, alert, hops, alone, letter, state, tries, listed, next_try, created_at, ended_at)`, rows)
 }
 
 // retrying gives the subscriptions whose lane with the ticket is retrying.
@@ -256,11 +270,12 @@ func (o *Outbox) delivery(ctx context.Context, q *db.Tx, r deliveryRow) (notice.
 	return d, nil
 }
 
-// Deliveries lists the deliveries of one subscription, whatever their state, newest first, with every attempt. cursor is empty or next of the page before;
-// anything else is Invalid, field "cursor". limit is 1 to ticket.MaxPage; 0 is ticket.DefaultPage.
-func (o *Outbox) Deliveries(ctx context.Context, subscription, cursor string, limit int) (items []notice.DeliveryRecord, next string, err error) {
+// Deliveries lists the deliveries of one subscription, whatever their state, newest first, with every attempt; of a ticket's those about it alone, since people are told
+// of many. cursor is empty or next of the page before; anything else is Invalid, field "cursor". limit is 1 to ticket.MaxPage; 0 is ticket.DefaultPage.
+func (o *Outbox) Deliveries(ctx context.Context, of notice.Owner, subscription, cursor string, limit int) (items []notice.DeliveryRecord, next string, err error) {
 	var w db.Where
 	w.And(`d.subscription_id = ?`, subscription)
+	w.AndIf(of.TicketID != 0, `d.ticket_id = ?`, of.TicketID)
 	if err := w.After(cursor, `d.at, d.seq, d.id`, func(c db.Cursor) []any { return []any{db.At(c.At), c.N, c.ID} }); err != nil {
 		return nil, "", err
 	}

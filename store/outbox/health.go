@@ -41,7 +41,7 @@ func (o *Outbox) recordHealth(ctx context.Context, q *db.Tx, outcomes []*outcome
 			continue
 		}
 		var state string // empty: it does not follow
-		if _, err := q.FindSubscription(ctx, &state, db.Shared, `CASE WHEN `+db.Following+` THEN `+db.EffectiveState+` ELSE '' END`, `id = ?`, id); err != nil {
+		if _, err := q.FindSubscription(ctx, &state, db.Shared, `CASE WHEN `+db.Told+` THEN `+db.EffectiveState+` ELSE '' END`, `id = ?`, id); err != nil {
 			return err
 		}
 		for _, f := range followers[id] {

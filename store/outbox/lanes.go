@@ -48,7 +48,8 @@ func (o *Outbox) nextOf(ctx context.Context, q *db.Tx, lane notice.Lane) (notice
 	if err != nil || !found {
 		return notice.Work{}, false, db.Wrap("look into the lane", err)
 	}
-	return o.work(ctx, q, row), true, nil
+	persons, err := o.addressees(ctx, q, []workRow{row})
+	return o.work(ctx, q, row, persons), err == nil, err
 }
 
 // Retrying lists retrying lanes in a stable order, after the given one (zero: from the start).

@@ -3,6 +3,7 @@ package outbox
 import (
 	"context"
 	"fmt"
+	"strings"
 	"time"
 
 	"signalbox/notice"
@@ -99,18 +100,28 @@ func (o *Outbox) roomForTicket(ctx context.Context, q *db.Tx, t ticket.Ticket) e
 	return nil
 }
 
-// Registered lists the subscriptions of a ticket that are active or dropped, oldest first, with counts of their deliveries by state. cursor is empty or next of
+// Registered lists the subscriptions of a ticket that are active or dropped, and the ways of people who were told of it, oldest first, with counts of their deliveries by state. cursor is empty or next of
 // the page before; anything else is Invalid, field "cursor". limit is 1 to ticket.MaxPage; 0 is ticket.DefaultPage.
 func (o *Outbox) Registered(ctx context.Context, ticketID int64, cursor string, limit int) (list []notice.Registration, next string, err error) {
-	var w db.Where
 	own := ofTicket(ticketID)
-	w.And(own.where, own.args...)
-	if err := w.AfterAscending(cursor, `created_at, id`, func(c db.Cursor) []any { return []any{db.At(c.At), c.ID} }); err != nil {
-		return nil, "", err
+	// Each by its own index, as far as a page goes.
+	var queries []string
+	var args []any
+	for _, of := range []struct {
+		where string
+		args  []any
+	}{{own.where, own.args}, {`id IN (SELECT d.subscription_id FROM deliveries d WHERE d.letter AND d.ticket_id = ?) AND state <> 'deleted'`, []any{ticketID}}} {
+		var w db.Where
+		w.And(of.where, of.args...)
+		if err := w.AfterAscending(cursor, `created_at, id`, func(c db.Cursor) []any { return []any{db.At(c.At), c.ID} }); err != nil {
+			return nil, "", err
+		}
+		queries = append(queries, `SELECT * FROM (SELECT `+subscriptionColumns+` FROM subscriptions WHERE `+w.String()+` ORDER BY created_at, id LIMIT ?) s`)
+		args = append(args, w.Args(db.PageSize(limit)+1)...)
 	}
 	err = o.db.Read(ctx, func(q *db.Tx) error {
 		var rows []subscriptionRow
-		rows, next, err = db.ReadPage(ctx, q, limit, `SELECT `+subscriptionColumns+` FROM subscriptions WHERE `+w.String()+` ORDER BY created_at, id LIMIT ?`, w.Args(),
+		rows, next, err = db.ReadPage(ctx, q, limit, strings.Join(queries, ` UNION ALL `)+` ORDER BY created_at, id LIMIT ?`, args,
 			func(r subscriptionRow) db.Cursor { return db.Cursor{At: r.CreatedAt.Time, N: 1, ID: r.ID} })
 		if err != nil {
 			return db.Wrap("list subscriptions", err)

@@ -14,7 +14,8 @@ import (
 type Options struct {
 	Partitions int            // how many partitions new deliveries are spread over; 16. The same in every process
 	PublicURL  string         // where people find us; part of what callbacks say
-	Zone       *time.Location // of times in callbacks
+	Zone       *time.Location // of times in callbacks, and in letters to who has none
+	Mail       bool           // there is a mail server: people are told by mail
 }
 
 // Outbox is the subscriptions and their deliveries in the database. Safe for concurrent use.
@@ -25,6 +26,7 @@ type Outbox struct {
 	partitions int
 	publicURL  string // without a slash at the end
 	zone       *time.Location
+	mail       bool
 }
 
 // New gives the outbox of a database.
@@ -32,7 +34,7 @@ func New(d *db.DB, v *vault.Vault, c *chain.Chain, o Options) *Outbox {
 	if o.Partitions <= 0 {
 		o.Partitions = 16
 	}
-	return &Outbox{db: d, vault: v, chain: c, partitions: o.Partitions, publicURL: strings.TrimSuffix(o.PublicURL, "/"), zone: o.Zone}
+	return &Outbox{db: d, vault: v, chain: c, partitions: o.Partitions, publicURL: strings.TrimSuffix(o.PublicURL, "/"), zone: o.Zone, mail: o.Mail}
 }
 
 // Notifications gives a channel that receives whenever deliveries became pending in the partition, in this process or another, until ctx is over. A

@@ -1,6 +1,7 @@
 package outbox
 
 import (
+	"cmp"
 	"context"
 	"strings"
 
@@ -10,6 +11,8 @@ import (
 	"signalbox/store/db"
 	"signalbox/ticket"
 )
+
+var errOneByOne = ticket.Refuse(ticket.Conflict, "what people are told is delivered again one by one")
 
 type redeliveryRow struct {
 	ID           string        `db:"id"`
@@ -75,6 +78,9 @@ func (o *Outbox) BeginRedelivery(ctx context.Context, of notice.Owner, subscript
 		target, err := o.target(ctx, q, ownerOf(of), subscription, dry)
 		if err != nil {
 			return err
+		}
+		if sub, err := o.find(ctx, q, ownerOf(of), subscription, db.Unlocked); err != nil || sub.Format.Letter() {
+			return cmp.Or(err, error(errOneByOne))
 		}
 		row := redeliveryRow{ID: uuid.NewString(), Tenant: of.Tenant, Subscription: subscription, Target: target, Wanted: string(sel.State), From: db.AtOrNil(sel.From),
 			To: db.AtOrNil(sel.To), State: string(notice.Redelivering), CreatedAt: db.At(q.Now())}

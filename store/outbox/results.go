@@ -19,22 +19,37 @@ type workRow struct {
 	Sub subscriptionRow `db:"sub"`
 }
 
-const workColumns = deliveryColumns + `, s.id AS "sub.id", s.tenant AS "sub.tenant", s.ticket_id AS "sub.ticket_id", s.url AS "sub.url", s.host AS "sub.host",
+const workColumns = deliveryColumns + `, s.id AS "sub.id", s.tenant AS "sub.tenant", s.ticket_id AS "sub.ticket_id", s.person AS "sub.person", s.url AS "sub.url", s.host AS "sub.host",
 	s.format AS "sub.format", s.profile AS "sub.profile", s.secret AS "sub.secret", s.older AS "sub.older", s.headers AS "sub.headers", s.tls AS "sub.tls", s.timeout AS "sub.timeout", s.state AS "sub.state", s.reason AS "sub.reason",
 	s.created_at AS "sub.created_at", s.ended_at AS "sub.ended_at", s.failing_since AS "sub.failing_since"`
 
 // work completes a row. Where a secret cannot be read, it is work that cannot be sent: unsigned it would be worthless, and one lost key must
 // not hold everybody else up.
-func (o *Outbox) work(ctx context.Context, q *db.Tx, r workRow) notice.Work {
+func (o *Outbox) work(ctx context.Context, q *db.Tx, r workRow, persons map[string]personRow) notice.Work {
 	d, err := o.delivery(ctx, q, r.deliveryRow)
 	sub, readErr := r.Sub.subscription()
 	w := notice.Work{Delivery: d, Subscription: sub}
+	if r.Sub.Person != "" {
+		person, known := persons[r.Sub.Person]
+		if !known {
+			w.Unsendable = "the directory does not know the person any more"
+			return w
+		}
+		w.Subscription.Person = person.ID
+		if err = errors.Join(err, readErr, o.address(&w, r.Sub.Format, person)); err != nil {
+			q.Log.Error("delivery.unsendable", "delivery", r.ID, "subscription", r.Sub.ID, "error", err)
+			w.Unsendable = unreadable
+		}
+		return w
+	}
 	if err = errors.Join(err, readErr, o.decryptSubscription(r.Sub, &w.Subscription)); err != nil {
 		q.Log.Error("delivery.unsendable", "delivery", r.ID, "subscription", r.Sub.ID, "error", err)
-		w.Unsendable = "the secrets of its address cannot be read; an operator has to give back the key they were sealed with"
+		w.Unsendable = unreadable
 	}
 	return w
 }
+
+const unreadable = "the secrets of its address cannot be read; an operator has to give back the key they were sealed with"
 
 // decryptSubscription sets the secrets, the headers and the TLS of a subscription, which are stored encrypted.
 func (o *Outbox) decryptSubscription(r subscriptionRow, sub *notice.Subscription) (err error) {
@@ -77,8 +92,12 @@ func (o *Outbox) Pending(ctx context.Context, partition int, busy []notice.Lane,
 		if err := q.AllIn(ctx, &rows, query+` ORDER BY d.at, d.seq, d.id LIMIT ?`, append(args, limit)...); err != nil {
 			return db.Wrap("list pending deliveries", err)
 		}
+		persons, err := o.addressees(ctx, q, rows)
+		if err != nil {
+			return err
+		}
 		for _, row := range rows {
-			list = append(list, o.work(ctx, q, row))
+			list = append(list, o.work(ctx, q, row, persons))
 		}
 		return nil
 	})

@@ -11,6 +11,7 @@ import (
 var (
 	errNoDelivery  = ticket.Refuse(ticket.NotFound, "it has no such delivery")
 	errSentAlready = ticket.Refuse(ticket.Conflict, "the address was told of the same under its new registration")
+	errNotTold     = ticket.Refuse(ticket.Conflict, "the address was dropped; the directory has to be given another")
 	errNotOver     = ticket.Refuse(ticket.Conflict, "the delivery is still being tried")
 )
 
@@ -65,6 +66,11 @@ func (o *Outbox) target(ctx context.Context, q *db.Tx, own owner, id string, dry
 	switch {
 	case err != nil:
 		return "", err
+	case own.ticket != 0 && sub.Format.Letter(): // no ticket's row protects it
+		if sub, err = o.find(ctx, q, own, id, db.Shared); err != nil || sub.State == notice.Active {
+			return id, err
+		}
+		return "", errNotTold
 	case sub.State == notice.Active, dry && sub.Format == notice.FormatITSM:
 		return id, nil
 	case own.ticket == 0:

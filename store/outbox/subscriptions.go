@@ -20,6 +20,7 @@ type subscriptionRow struct {
 	ID           string        `db:"id"`
 	Tenant       string        `db:"tenant"`
 	TicketID     int64         `db:"ticket_id"`
+	Person       string        `db:"person"`
 	URL          string        `db:"url"`
 	Host         string        `db:"host"`
 	Format       string        `db:"format"`
@@ -39,7 +40,7 @@ type subscriptionRow struct {
 }
 
 // subscriptionColumns are all but the secrets, and the headers and TLS, which may hold one.
-const subscriptionColumns = `id, tenant, ticket_id, url, host, format, profile, headers <> '' AS has_headers, trust, unordered, timeout, state, reason, created_at, ended_at, failing_since, filter`
+const subscriptionColumns = `id, tenant, ticket_id, person, url, host, format, profile, headers <> '' AS has_headers, trust, unordered, timeout, state, reason, created_at, ended_at, failing_since, filter`
 
 func (r subscriptionRow) timeout() time.Duration { return time.Duration(r.Timeout) * time.Second }
 
@@ -47,7 +48,7 @@ func (r subscriptionRow) timeout() time.Duration { return time.Duration(r.Timeou
 func (r subscriptionRow) subscription() (notice.Subscription, error) {
 	a := r.address()
 	sub := notice.Subscription{
-		ID: r.ID, Tenant: r.Tenant, TicketID: r.TicketID, URL: a.URL, Host: a.Host, Format: notice.Format(r.Format), Profile: r.Profile,
+		ID: r.ID, Tenant: r.Tenant, TicketID: r.TicketID, Person: r.Person, URL: a.URL, Host: a.Host, Format: notice.Format(r.Format), Profile: r.Profile,
 		Timeout: r.timeout(), State: notice.SubscriptionState(r.State), Reason: r.Reason, CreatedAt: r.CreatedAt.Time, EndedAt: r.EndedAt.Pointer(),
 		FailingSince: r.FailingSince.Pointer(), HasHeaders: r.HasHeaders, Unordered: r.Unordered,
 	}
@@ -83,8 +84,11 @@ type owner struct {
 	ticket  int64    // 0: a tenant
 	where   string   // the condition that its subscriptions meet; those that were deleted do not
 	args    []any    // of where
+	shown   string   // the condition for one that is shown with it: of a ticket also the ways of the people who were told of it
+	seen    []any    // of shown
 	none    error    // the refusal where it has no such subscription
 	counted []string // the conditions for the deliveries that its registrations count
+	about   []any    // of each of counted
 }
 
 func ownerOf(o notice.Owner) owner {
@@ -93,23 +97,27 @@ func ownerOf(o notice.Owner) owner {
 	}
 	own := ofTicket(o.TicketID)
 	own.where, own.args = own.where+` AND tenant = ?`, append(own.args, o.Tenant)
+	own.shown, own.seen = own.shown+` AND tenant = ?`, append(own.seen, o.Tenant)
 	return own
 }
 
 func ofTicket(id int64) owner {
-	return owner{ticket: id, where: `ticket_id = ? AND state <> 'deleted'`, args: []any{id}, none: errNoSubscription, counted: []string{`TRUE`}}
+	return owner{ticket: id, where: `ticket_id = ? AND state <> 'deleted'`, args: []any{id}, none: errNoSubscription, counted: []string{`ticket_id = ?`}, about: []any{id},
+		shown: `(ticket_id = ? OR person <> '' AND EXISTS (SELECT 1 FROM deliveries d WHERE d.letter AND d.ticket_id = ? AND d.subscription_id = subscriptions.id))
+			AND state <> 'deleted'`, seen: []any{id, id}}
 }
 
 func ofTenant(tenant string) owner {
-	return owner{where: `tenant = ? AND ticket_id = 0 AND state <> 'deleted'`, args: []any{tenant}, none: errNoTenantSubscription,
+	const where = `tenant = ? AND ticket_id = 0 AND state <> 'deleted'`
+	return owner{where: where, args: []any{tenant}, shown: where, seen: []any{tenant}, none: errNoTenantSubscription,
 		// What arrived is not counted: there is no end to it. Two conditions, since each has a partial index.
 		counted: []string{`state IN ('pending', 'parked')`, `state IN ('held', 'failed')`}}
 }
 
-// find reads a subscription of the owner and locks its row. The owner's refusal: it has none under that ID.
+// find reads a subscription that is shown with the owner and locks its row. The owner's refusal: it has none under that ID.
 func (o *Outbox) find(ctx context.Context, q *db.Tx, own owner, id string, how db.Lock) (notice.Subscription, error) {
 	var row subscriptionRow
-	found, err := q.FindSubscription(ctx, &row, how, subscriptionColumns, `id = ? AND `+own.where, append([]any{id}, own.args...)...)
+	found, err := q.FindSubscription(ctx, &row, how, subscriptionColumns, `id = ? AND `+own.shown, append([]any{id}, own.seen...)...)
 	switch {
 	case err != nil:
 		return notice.Subscription{}, err
@@ -142,7 +150,7 @@ func (o *Outbox) withCounts(ctx context.Context, q *db.Tx, own owner, subs []not
 	var args []any
 	for _, where := range own.counted {
 		queries = append(queries, `SELECT subscription_id, state, COUNT(*) AS n FROM deliveries WHERE subscription_id IN (?) AND `+where+` GROUP BY subscription_id, state`)
-		args = append(args, ids)
+		args = append(append(args, ids), own.about...)
 	}
 	var counts []struct {
 		Subscription string `db:"subscription_id"`
@@ -150,6 +158,12 @@ func (o *Outbox) withCounts(ctx context.Context, q *db.Tx, own owner, subs []not
 		N            int    `db:"n"`
 	}
 	err = q.AllIn(ctx, &counts, strings.Join(queries, ` UNION ALL `), args...)
+	if err == nil {
+		err = o.named(ctx, q, subs)
+	}
+	for i := range list {
+		list[i].Person = subs[i].Person
+	}
 	for _, c := range counts {
 		list[index[c.Subscription]].Counts[notice.DeliveryState(c.State)] = c.N
 	}
@@ -293,6 +307,8 @@ func (o *Outbox) Rotate(ctx context.Context, of notice.Owner, id string) (secret
 		switch {
 		case err != nil:
 			return err
+		case sub.Format.Letter():
+			return errOfDirectory
 		case own.ticket != 0 && sub.State != notice.Active:
 			return errDropped
 		}

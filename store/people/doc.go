@@ -1,6 +1,6 @@
 // Package people keeps the directories of tenants: persons, groups, absences, and what happened to persons that others react to. Its tables are
 // directories, directory_persons, directory_groups, directory_members, directory_absences and directory_changes. (The table people, of package tickets,
-// says who had which part in a ticket.)
+// says who had which part in a ticket.) It ends the subscriptions by which a person is told when that one is removed, and has those tried again whose address is another.
 //
 // What may be kept, and every answer about it, is ruled by package people of the rules, here called directory.
 package people
@@ -13,14 +13,18 @@ import (
 
 	directory "signalbox/people"
 	"signalbox/store/db"
+	"signalbox/store/vault"
 	"signalbox/ticket"
 )
 
 // Book keeps the directories of all tenants.
-type Book struct{ db *db.DB }
+type Book struct {
+	db    *db.DB
+	vault *vault.Vault
+}
 
 // New gives the directories of a database.
-func New(d *db.DB) *Book { return &Book{db: d} }
+func New(d *db.DB, v *vault.Vault) *Book { return &Book{db: d, vault: v} }
 
 // refusal makes a refusal of faults; nil where there are none.
 func refusal(faults directory.Faults) error {
@@ -40,6 +44,7 @@ var (
 // edit is one change of a tenant's directory, which holds its row.
 type edit struct {
 	*db.Tx
+	vault           *vault.Vault
 	tenant, app     string
 	seq             int64
 	persons, groups int64
@@ -52,7 +57,7 @@ func (b *Book) change(ctx context.Context, tenant, app string, f func(ctx contex
 		if err != nil {
 			return err
 		}
-		s := &edit{Tx: q, tenant: tenant, app: app, seq: row.Seq, persons: row.Persons, groups: row.Groups}
+		s := &edit{Tx: q, vault: b.vault, tenant: tenant, app: app, seq: row.Seq, persons: row.Persons, groups: row.Groups}
 		if err := f(ctx, s); err != nil {
 			return err
 		}

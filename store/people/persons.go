@@ -4,15 +4,17 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
+	"slices"
 
 	"github.com/google/uuid"
 
 	directory "signalbox/people"
 	"signalbox/store/db"
+	"signalbox/store/vault"
 	"signalbox/ticket"
 )
 
-const personColumns = `id, uid, external_id, name, email, language, time_zone, active, manager, chats, attributes, version, created_at, updated_at`
+const personColumns = `id, uid, external_id, name, email, language, time_zone, active, manager, chats, letters, hooks, attributes, version, created_at, updated_at`
 
 type personRow struct {
 	ID         string       `db:"id"`
@@ -24,7 +26,9 @@ type personRow struct {
 	TimeZone   string       `db:"time_zone"`
 	Active     bool         `db:"active"`
 	Manager    string       `db:"manager"`
-	Chats      string       `db:"chats"`
+	Chats      string       `db:"chats"` // as they may be seen
+	Letters    string       `db:"letters"`
+	Hooks      string       `db:"hooks"`
 	Attributes string       `db:"attributes"`
 	Version    int64        `db:"version"`
 	CreatedAt  db.Timestamp `db:"created_at"`
@@ -38,6 +42,11 @@ func (r personRow) record() (directory.PersonRecord, error) {
 	}
 	if err := json.Unmarshal([]byte(r.Chats), &rec.Chats); err != nil {
 		return rec, fmt.Errorf("read a person's chats: %w", err)
+	}
+	if r.Letters != "" {
+		if err := json.Unmarshal([]byte(r.Letters), &rec.Letters); err != nil {
+			return rec, fmt.Errorf("read a person's letters: %w", err)
+		}
 	}
 	return rec, nil
 }
@@ -55,14 +64,17 @@ func (b *Book) Person(ctx context.Context, tenant string, k directory.Key) (rec 
 }
 
 func findPerson(ctx context.Context, q *db.Tx, tenant string, k directory.Key) (rec directory.PersonRecord, known bool, err error) {
-	column, value := by(k)
-	var row personRow
-	known, err = q.Find(ctx, &row, `SELECT `+personColumns+` FROM directory_persons WHERE tenant = ? AND `+column+` = ?`, tenant, value)
-	if err != nil || !known {
-		return rec, false, db.Wrap("read a person", err)
+	row, known, err := findPersonRow(ctx, q, tenant, k)
+	if err == nil && known {
+		rec, err = row.record()
 	}
-	rec, err = row.record()
-	return rec, true, err
+	return rec, known, err
+}
+
+func findPersonRow(ctx context.Context, q *db.Tx, tenant string, k directory.Key) (row personRow, known bool, err error) {
+	column, value := by(k)
+	known, err = q.Find(ctx, &row, `SELECT `+personColumns+` FROM directory_persons WHERE tenant = ? AND `+column+` = ?`, tenant, value)
+	return row, known, db.Wrap("read a person", err)
 }
 
 // by gives the column that a key is about, and its value.
@@ -153,18 +165,36 @@ func (b *Book) ChangePerson(ctx context.Context, tenant, app string, k directory
 }
 
 func (s *edit) changePerson(ctx context.Context, k directory.Key, change PersonChange) (rec directory.PersonRecord, err error) {
-	had, known, err := findPerson(ctx, s.Tx, s.tenant, k)
+	row, known, err := findPersonRow(ctx, s.Tx, s.tenant, k)
 	if err != nil {
 		return rec, err
+	}
+	var had directory.PersonRecord
+	var secret []directory.Chat
+	if known {
+		if had, err = row.record(); err != nil {
+			return rec, err
+		}
+		if secret, err = s.open(row, had.Chats); err != nil {
+			return rec, err
+		}
 	}
 	if rec, err = change(had, known); err != nil {
 		return rec, err
 	}
 	rec.UID, rec.Version, rec.CreatedAt, rec.UpdatedAt = had.UID, had.Version, had.CreatedAt, had.UpdatedAt
-	if err := refusal(rec.Check()); err != nil {
+	full, faults := directory.Completed(rec.Chats, secret)
+	shown := rec.Chats
+	rec.Chats = full
+	if err := refusal(append(faults, rec.Check()...)); err != nil {
+		rec.Chats = shown
 		return rec, err
 	}
-	if known && rec.Equal(had.Person) && rec.ExternalID == had.ExternalID && rec.Attributes == had.Attributes {
+	rec.Chats = nil
+	for _, chat := range full {
+		rec.Chats = append(rec.Chats, chat.Shown())
+	}
+	if known && rec.Equal(had.Person) && slices.Equal(full, secret) && rec.ExternalID == had.ExternalID && rec.Attributes == had.Attributes {
 		return rec, nil
 	}
 	if err := s.fits(ctx, rec, had, known); err != nil {
@@ -173,9 +203,24 @@ func (s *edit) changePerson(ctx context.Context, k directory.Key, change PersonC
 	rec.Version, rec.UpdatedAt = s.next(), db.At(s.Now()).Time
 	if !known {
 		rec.UID, rec.CreatedAt = uuid.NewString(), rec.UpdatedAt
-		return rec, s.addPerson(ctx, rec)
 	}
-	if err := s.updatePerson(ctx, rec, had); err != nil {
+	hooks := map[string]vault.Hook{}
+	for _, chat := range full {
+		if chat.Webhook != "" {
+			hooks[chat.Network] = vault.Hook{Webhook: chat.Webhook, Secret: chat.Secret}
+		}
+	}
+	sealed, err := s.vault.SealHooks(hooks, rec.UID)
+	if err != nil {
+		return rec, err
+	}
+	if !known {
+		return rec, s.addPerson(ctx, rec, sealed)
+	}
+	if err := s.updatePerson(ctx, rec, had, sealed); err != nil {
+		return rec, err
+	}
+	if err := s.reachAnew(ctx, rec, had, full, secret); err != nil {
 		return rec, err
 	}
 	switch {
@@ -185,6 +230,17 @@ func (s *edit) changePerson(ctx context.Context, k directory.Key, change PersonC
 		return rec, s.happened(ctx, directory.Activated, rec.ID, "")
 	}
 	return rec, nil
+}
+
+// open gives chats with what is secret of them.
+func (s *edit) open(r personRow, shown []directory.Chat) ([]directory.Chat, error) {
+	hooks, err := s.vault.OpenHooks(r.Hooks, r.UID)
+	full := slices.Clone(shown)
+	for i := range full {
+		hook := hooks[full[i].Network]
+		full[i].Webhook, full[i].Secret = hook.Webhook, hook.Secret
+	}
+	return full, err
 }
 
 // fits refuses what only the whole directory knows to be wrong.
@@ -216,22 +272,22 @@ func (s *edit) fits(ctx context.Context, rec, had directory.PersonRecord, known 
 	return nil
 }
 
-func (s *edit) addPerson(ctx context.Context, rec directory.PersonRecord) error {
+func (s *edit) addPerson(ctx context.Context, rec directory.PersonRecord, hooks string) error {
 	s.persons++
-	row, err := s.personValues(rec)
+	row, err := s.personValues(rec, hooks)
 	if err != nil {
 		return err
 	}
-	return s.Insert(ctx, `directory_persons (external_id, name, email, language, time_zone, active, manager, chats, attributes, id_key, name_key, email_key, version, updated_at,
+	return s.Insert(ctx, `directory_persons (external_id, name, email, language, time_zone, active, manager, chats, letters, hooks, attributes, id_key, name_key, email_key, version, updated_at,
 		id, folded, tenant, uid, created_at)`, [][]any{append(row, s.tenant, rec.UID, db.At(rec.CreatedAt))})
 }
 
-func (s *edit) updatePerson(ctx context.Context, rec, had directory.PersonRecord) error {
-	row, err := s.personValues(rec)
+func (s *edit) updatePerson(ctx context.Context, rec, had directory.PersonRecord, hooks string) error {
+	row, err := s.personValues(rec, hooks)
 	if err != nil {
 		return err
 	}
-	err = s.Later(ctx, `UPDATE directory_persons SET external_id = ?, name = ?, email = ?, language = ?, time_zone = ?, active = ?, manager = ?, chats = ?, attributes = ?,
+	err = s.Later(ctx, `UPDATE directory_persons SET external_id = ?, name = ?, email = ?, language = ?, time_zone = ?, active = ?, manager = ?, chats = ?, letters = ?, hooks = ?, attributes = ?,
 		id_key = ?, name_key = ?, email_key = ?, version = ?, updated_at = ?, id = ?, folded = ? WHERE tenant = ? AND uid = ?`, append(row, s.tenant, rec.UID)...)
 	if err != nil || rec.ID == had.ID {
 		return db.Wrap("update a person", err)
@@ -249,10 +305,35 @@ func (s *edit) updatePerson(ctx context.Context, rec, had directory.PersonRecord
 	return s.happened(ctx, directory.Renamed, had.ID, rec.ID)
 }
 
+// reachAnew has those ways of telling a person that have another address now be tried again, where they were given up. full and secret are the chats as they are and as
+// they were, with what is secret of them.
+func (s *edit) reachAnew(ctx context.Context, rec, had directory.PersonRecord, full, secret []directory.Chat) error {
+	var ways []string
+	if rec.Email != had.Email {
+		ways = append(ways, directory.ByMail)
+	}
+	for _, chat := range full {
+		if !slices.Contains(secret, chat) {
+			ways = append(ways, chat.Network)
+		}
+	}
+	if len(ways) == 0 {
+		return nil
+	}
+	err := s.LaterIn(ctx, `UPDATE subscriptions SET failing_since = NULL, turning = CASE WHEN state = 'dropped' THEN 'releasing' ELSE turning END,
+		reason = CASE WHEN state = 'dropped' THEN '' ELSE reason END, ended_at = CASE WHEN state = 'dropped' THEN NULL ELSE ended_at END,
+		state = CASE WHEN state = 'dropped' THEN 'active' ELSE state END WHERE tenant = ? AND person = ? AND person <> '' AND format IN (?)`, s.tenant, rec.UID, ways)
+	return db.Wrap("reach a person anew", err)
+}
+
 // personValues gives what of a record may change, in the order in which addPerson and updatePerson name it.
-func (s *edit) personValues(rec directory.PersonRecord) ([]any, error) {
+func (s *edit) personValues(rec directory.PersonRecord, hooks string) ([]any, error) {
 	chats, err := write("write a person's chats", rec.Chats)
-	return []any{rec.ExternalID, rec.Name, rec.Email, rec.Language, rec.TimeZone, rec.Active, rec.Manager, chats, rec.Attributes,
+	if err != nil {
+		return nil, err
+	}
+	letters, err := write("write a person's letters", rec.Letters)
+	return []any{rec.ExternalID, rec.Name, rec.Email, rec.Language, rec.TimeZone, rec.Active, rec.Manager, chats, letters, hooks, rec.Attributes,
 		key(rec.ID), key(rec.Name), key(rec.Email), rec.Version, db.At(rec.UpdatedAt), rec.ID, directory.Folded(rec.ID)}, err
 }
 
@@ -280,6 +361,11 @@ func (b *Book) RemovePerson(ctx context.Context, tenant, app string, k directory
 			if err := s.Later(ctx, statement, tenant, had.ID); err != nil {
 				return db.Wrap("remove a person", err)
 			}
+		}
+		// What is still to be told is cancelled by the sweep.
+		if err := s.Later(ctx, `UPDATE subscriptions SET state = 'deleted', ended_at = ?, turning = 'ending' WHERE tenant = ? AND person = ? AND person <> '' AND state <> 'deleted'`,
+			db.At(s.Now()), tenant, had.UID); err != nil {
+			return db.Wrap("end the ways of a person", err)
 		}
 		s.persons--
 		return s.happened(ctx, directory.Removed, had.ID, "")

@@ -7,6 +7,7 @@ import (
 	"fmt"
 
 	"signalbox/desk"
+	"signalbox/notice"
 	"signalbox/store/chain"
 	"signalbox/store/db"
 	"signalbox/store/outbox"
@@ -44,7 +45,7 @@ func (p *Projections) ProjectIn(ctx context.Context, q *db.Tx, id ticket.Identit
 	if len(events) == 0 {
 		return nil
 	}
-	audience, err := p.outbox.Audience(ctx, q, id.Tenant, id.ID)
+	audience, err := p.outbox.Audience(ctx, q, id.Tenant, id.ID, notice.Named(events))
 	if err != nil {
 		return err
 	}

@@ -30,6 +30,7 @@ var sealedColumns = []sealedColumn{
 	{"TLS of subscriptions", "subscriptions", []string{"id"}, "tls", []string{"id"}, func(o []string) string { return TLSOwner(o[0]) }, only},
 	{"secrets of services", "services", []string{"tenant", "key"}, "secret", []string{"tenant", "key"}, ofService, only},
 	{"earlier secrets of services", "services", []string{"tenant", "key"}, "older", []string{"tenant", "key"}, ofService, listed},
+	{"webhooks of persons", "directory_persons", []string{"tenant", "id"}, "hooks", []string{"uid"}, func(o []string) string { return HooksOwner(o[0]) }, only},
 	{"answers that tell a secret", "operations", []string{"id"}, "body", []string{"id"}, first, marked},
 	{"data keys", "data_keys", []string{"id"}, "sealed", []string{"purpose", "id"}, func(o []string) string { return dataKeyOwner(Purpose(o[0]), o[1]) }, only},
 }

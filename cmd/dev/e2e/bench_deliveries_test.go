@@ -390,7 +390,7 @@ func (d *debtor) checkOrder(t *testing.T, r *crowd, lanes, each int) {
 		registered, _, err := d.Registered(t.Context(), ticketID, "", 0)
 		require.NoError(t, err)
 		require.Len(t, registered, 1)
-		records, _, err := d.Deliveries(t.Context(), registered[0].ID, "", 200)
+		records, _, err := d.Deliveries(t.Context(), notice.Owner{}, registered[0].ID, "", 200)
 		require.NoError(t, err)
 		require.Len(t, records, each)
 		for i, id := range ids {

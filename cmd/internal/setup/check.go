@@ -18,7 +18,9 @@ type Checked interface {
 }
 
 // Check checks what every process needs to know.
-func (b Base) Check() error { return AtLeastOne("PARTITIONS", b.Partitions) }
+func (b Base) Check() error {
+	return errors.Join(AtLeastOne("PARTITIONS", b.Partitions), b.Mail.Check())
+}
 
 // Check checks the settings of the API.
 func (s *API) Check() error {

@@ -10,6 +10,7 @@ import (
 	"go.temporal.io/api/workflowservice/v1"
 	"go.temporal.io/sdk/client"
 
+	"signalbox/activities"
 	"signalbox/desk"
 	"signalbox/internal/aead"
 	"signalbox/internal/watch"
@@ -34,6 +35,7 @@ type Container struct {
 	temporal *watch.Watch
 	meter    *meter
 	sdk      *sdkMetrics
+	mail     activities.MailServer
 }
 
 // OpenStore opens the database alone.
@@ -48,13 +50,13 @@ func (b Base) openStore(ctx context.Context, watch bool, log *slog.Logger) (*sto
 		old[i] = key
 	}
 	return store.Open(ctx, b.DatabaseURL, store.Options{MasterKey: b.MasterKey, OldKeys: old, Partitions: b.Partitions, PublicURL: string(b.PublicURL),
-		Zone: b.TimeZone.Location, Connections: b.Connections, Watch: watch, Now: time.Now, Log: log})
+		Zone: b.TimeZone.Location, Mail: b.SMTPHost != "", Connections: b.Connections, Watch: watch, Now: time.Now, Log: log})
 }
 
 // Open opens the store, makes the Temporal client and puts the desk on top of both. A database that is away, or not migrated yet, is waited for where the
 // process is patient; a wrong setting is not.
 func (b Base) Open(ctx context.Context, log *slog.Logger) (*Container, error) {
-	c := &Container{key: b.MasterKey, zone: b.TimeZone.Location, meter: newMeter(), sdk: newSDKMetrics()}
+	c := &Container{key: b.MasterKey, zone: b.TimeZone.Location, mail: b.Mail.server(), meter: newMeter(), sdk: newSDKMetrics()}
 	codec := &workflows.Codec{Encrypt: b.EncryptPayloads, Keys: func(ctx context.Context) ([]aead.Key, error) { return payloadKeys(ctx, c.Store) }}
 	// This connects to nothing yet, so a wrong setting is found out even while the database is away.
 	var err error

@@ -61,6 +61,9 @@ type APISettings struct {
 	TemporalUI    string    `envconfig:"TEMPORAL_UI" desc:"address of the Temporal web UI, for links on the operators' pages"`
 	SecureCookies bool      `split_words:"true" desc:"keep the sessions of the operators' pages to https although the proxy in front does not say that it speaks https"`
 
+	// Mailbox has the operators' pages show what was mailed; only development has one.
+	Mailbox func() []console.Mail `ignored:"true"`
+
 	PublishAnonymous bool   `split_words:"true" desc:"let callers without a credential publish events (/api/publish), into the tenant set beside it"`
 	PublishTenant    string `split_words:"true" desc:"tenant that callers without a credential publish into"`
 	api.Config
@@ -123,7 +126,7 @@ func (c *Container) API(s APISettings, metrics *prometheus.Registry, log *slog.L
 	incidents := &incident.Handler{Desk: c.Desk, Reader: c.Store, Apps: c.Store, Types: config.IncidentTypes, Now: time.Now}
 	exceptions := &exception.Handler{Desk: c.Desk, Budget: c.Store, Limit: config.ExceptionsPerMinute, Ahead: config.ExceptionClockAhead, Now: time.Now}
 	services := &service.Handler{Desk: c.Desk, Services: c.Store, Now: time.Now}
-	persons := &directory.Handler{Desk: c.Desk, People: c.Store, Now: time.Now}
+	persons := &directory.Handler{Desk: c.Desk, People: c.Store, Allow: config.Reach(), Now: time.Now}
 	calendars := &calendar.Handler{Desk: c.Desk, Calendars: c.Store, Now: time.Now}
 	provisioned := &scim.Handler{Desk: c.Desk, People: c.Store}
 	publishes := &publish.Handler{Desk: c.Desk, Stream: c.Store, Apps: c.Store, Now: time.Now, Open: s.openTenant()}
@@ -131,7 +134,7 @@ func (c *Container) API(s APISettings, metrics *prometheus.Registry, log *slog.L
 	tickets := &itsm.Handler{Desk: c.Desk, Tickets: c.Store, Services: c.Store, Apps: c.Store, Types: config.IncidentTypes, Allow: config.Reach(),
 		Profile: string(s.ITSMCallbackProfile), Zone: c.zone}
 	pages, err := console.New(console.Config{
-		Apps: c.Store, Reader: c.Store, Key: c.key, Now: time.Now, Log: log, Secure: s.SecureCookies, Address: api.Address, Diagram: console.Draw,
+		Apps: c.Store, Reader: c.Store, Key: c.key, Now: time.Now, Log: log, Secure: s.SecureCookies, Address: api.Address, Diagram: console.Draw, Mailbox: s.Mailbox,
 		TemporalUI: s.TemporalUI, Namespace: c.Engine.Namespace, TicketWorkflow: workflows.TicketID, LaneWorkflow: workflows.LaneID,
 	})
 	if err != nil {

@@ -80,6 +80,7 @@ func TestSettingsThatAreWrongAreNamed(t *testing.T) {
 		"anybody, but nowhere":    {"SIGNALBOX_PUBLISH_ANONYMOUS", "true", "SIGNALBOX_PUBLISH_TENANT: is required"},
 		"half of a certificate":   {"SIGNALBOX_TLS_CERT", "chain.pem", "SIGNALBOX_TLS_KEY: goes together"},
 		"profiles for everybody":  {"SIGNALBOX_PROFILE_ADDRESS", ":6060", "SIGNALBOX_PROFILE_ADDRESS: must be host:port of this machine alone"},
+		"mails of nobody":         {"SIGNALBOX_SMTP_HOST", "smtp.example.com", "SIGNALBOX_MAIL_FROM: must be an address"},
 		"no request at all":       {"SIGNALBOX_CONCURRENT_REQUESTS", "0", "SIGNALBOX_CONCURRENT_REQUESTS: must be at least 1"},
 	} {
 		t.Run(name, func(t *testing.T) {

@@ -101,7 +101,7 @@ func (c *Container) deliveries(s WorkerSettings, partitions int, log *slog.Logge
 	profiles, err := s.profiles()
 	return &activities.Deliveries{
 		Outbox:      c.Store.Outbox,
-		Sender:      activities.NewSender(activities.SenderOptions{Reach: s.Reach(), Proxy: s.CallbackProxy.URL, Now: time.Now, Installation: c.Installation}),
+		Sender:      activities.NewSender(activities.SenderOptions{Reach: s.Reach(), Proxy: s.CallbackProxy.URL, Now: time.Now, Installation: c.Installation, Mail: c.mail}),
 		Secrets:     c.Store,
 		Lanes:       c.lanes(),
 		Profiles:    profiles,
