@@ -54,6 +54,7 @@ var parts = []part{
 	{"deliveries", (*bench).deliveries},
 	{"lists", (*bench).lists},
 	{"asleep", (*bench).asleep},
+	{"growth", (*bench).growth},
 }
 
 // bench is one run.
