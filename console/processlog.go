@@ -21,7 +21,7 @@ type stepView struct {
 var steps = map[string]string{
 	flow.Entered: "entered", flow.Left: "left", flow.Acted: "done", flow.Voted: "voted on", flow.Claimed: "claimed", flow.Assigned: "assigned",
 	flow.Delivered: "handed over", flow.Added: "more approvers", flow.Removed: "approvers removed", flow.Agreed: "agreed", flow.Retracted: "vote taken back",
-	flow.Carried: "vote counts here too", flow.Barred: "may not vote", flow.Found: "looked up",
+	flow.Carried: "vote counts here too", flow.Barred: "may not vote", flow.Found: "looked up", flow.StandsIn: "somebody stands in", flow.StandsDown: "back again", flow.Succeeded: "taken over",
 	flow.Reassigned: "reassigned", flow.Reminded: "reminded",
 	flow.Escalated: "escalated", flow.Expired: "deadline came", flow.CallDone: "call answered", flow.CallFailed: "call failed",
 	flow.BranchFailed: "no way found", flow.Retried: "tried again", flow.Passed: "skipped", flow.WentBack: "went back",

@@ -22,6 +22,8 @@ type Act struct {
 	Resend   bool     `json:"resend,omitempty"`  // retry: send a request again that has succeeded
 	Place    Place    `json:"place,omitempty"`   // add: where in the order; beside unless said
 	To       string   `json:"to,omitempty"`      // reject, confirm with a no: the node to go back to, where that may be chosen
+
+	hand string // who does it, where they stand in for the actor
 }
 
 func (a Act) apply(r *run) error {
@@ -37,6 +39,12 @@ func (a Act) apply(r *run) error {
 	}
 	if err := r.entitled(n, *s, a); err != nil {
 		return err
+	}
+	if a = r.inPlace(n, *s, a); a.hand != "" {
+		r.proxy = Hand{Who: a.hand, For: a.Actor}
+		if !slices.Contains(s.Hands, r.proxy) {
+			s.Hands = append(s.Hands, r.proxy)
+		}
 	}
 	r.led = &Led{Who: a.voice(), Action: a.Action}
 	switch a.Action {
@@ -155,7 +163,7 @@ func (r *run) pick(a Act) (*node, *NodeState, error) {
 	switch {
 	case len(mine) == 1:
 		s := r.touch(mine[0])
-		return mine[0], s, mine[0].repeated(*s, a)
+		return mine[0], s, mine[0].repeated(*s, r.inPlace(mine[0], *s, a))
 	case len(mine) > 1:
 		return nil, nil, refuse(Conflict, "node", "%s is possible at several nodes; name one of %s", a.Action, names(mine))
 	case len(fit) > 0:
@@ -228,6 +236,7 @@ func (n *node) past(s NodeState) *Error {
 // entitled refuses who may not do this. Nobody can do in somebody else's place what is that person's own decision, not even an admin,
 // except vote expressly in their name.
 func (r *run) entitled(n *node, s NodeState, a Act) error {
+	a = r.inPlace(n, s, a)
 	switch a.Action {
 	case Reassign:
 		if !a.Admin {
@@ -250,7 +259,7 @@ func (r *run) entitled(n *node, s NodeState, a Act) error {
 		who = a.OnBehalf
 	}
 	if bars := r.bars(n); bars != nil {
-		for _, voice := range []string{who, a.Actor} {
+		for _, voice := range []string{who, a.Actor, a.hand} {
 			if why := bars(voice); why != "" {
 				return refuse(Forbidden, "operator", "%s, and may not act at %q", why, n.Name)
 			}
@@ -258,6 +267,9 @@ func (r *run) entitled(n *node, s NodeState, a Act) error {
 	}
 	if a.Action == Retract {
 		return n.retractable(s, who)
+	}
+	if did := s.spoke()[cmp.Or(a.hand, a.Actor)]; votes && did != "" && a.OnBehalf == "" {
+		return refuse(Conflict, "operator", "%s has acted for %s already", cmp.Or(a.hand, a.Actor), did)
 	}
 	pending := n.pending(s)
 	switch {

@@ -61,6 +61,7 @@ func (r *run) fail(n *node, s *NodeState, why string) {
 	r.say(CallFailed, s, LogEntry{To: s.Asked, Note: s.Reason})
 	r.sayFound(s)
 	r.stand(n, s, Failed)
+	r.attendNow(n, s)
 }
 
 // stand takes the state that an answer led to, or keeps it for when the ticket is resumed: a token must not move meanwhile.

@@ -40,6 +40,13 @@ func (s NodeState) acted() set {
 	for _, v := range s.Votes {
 		out[v.Who], out[v.By] = true, true
 	}
+	hands := s.Hands
+	if s.Was != nil {
+		hands = slices.Concat(hands, s.Was.Hands)
+	}
+	for _, h := range hands {
+		out[h.Who], out[h.For] = true, true
+	}
 	if s.Was != nil {
 		for _, who := range s.Was.By {
 			out[who] = true

@@ -12,19 +12,23 @@ type Timer struct {
 	Node  string    `json:"node,omitempty"` // empty where it is an SLA's
 	Round int       `json:"round"`
 	Stage int       `json:"stage"` // of the node's deadline, from 0; 0 for a wait; of an SLA StageWarn or StageBreach
-	Kind  string    `json:"kind"`  // TimerWait, TimerDeadline or TimerSLA
+	Kind  string    `json:"kind"`  // TimerWait, TimerDeadline TimerSLA or TimerStanding
 	At    time.Time `json:"at"`
 	SLA   string    `json:"sla,omitempty"` // the name of the SLA that it is of
+	For   string    `json:"for,omitempty"` // who is absent: somebody stops standing in for them
 }
 
 const (
 	TimerWait     = "wait"
 	TimerDeadline = "deadline"
 	TimerSLA      = "sla"
+	TimerStanding = "standing"
 )
 
 // Fired is what the process is told when the timer has come.
-func (t Timer) Fired() Fired { return Fired{Node: t.Node, Round: t.Round, Stage: t.Stage, SLA: t.SLA} }
+func (t Timer) Fired() Fired {
+	return Fired{Node: t.Node, Round: t.Round, Stage: t.Stage, SLA: t.SLA, For: t.For}
+}
 
 // Due lists the timers that run, earliest first. A suspended ticket has none.
 func Due(p Position) []Timer {
@@ -37,6 +41,9 @@ func Due(p Position) []Timer {
 			}
 			out = append(out, Timer{Node: s.Node, Round: s.Round, Stage: s.Stage, Kind: kind, At: *s.Due})
 		}
+	}
+	for _, s := range p.Nodes {
+		out = append(out, s.standingTimers()...)
 	}
 	for _, c := range p.SLA {
 		out = append(out, c.timers()...)
@@ -51,6 +58,7 @@ type Fired struct {
 	Round int    `json:"round"`
 	Stage int    `json:"stage"`
 	SLA   string `json:"sla,omitempty"`
+	For   string `json:"for,omitempty"`
 }
 
 func (f Fired) apply(r *run) error {
@@ -59,6 +67,10 @@ func (f Fired) apply(r *run) error {
 		return nil
 	}
 	s, _ := r.pos.Find(f.Node)
+	if f.For != "" {
+		r.standDown(s, f)
+		return nil
+	}
 	if !s.State.Open() || s.Round != f.Round || s.Stage != f.Stage || s.Due == nil || s.Paused != nil || s.Due.After(r.env.Now) {
 		return nil
 	}
@@ -109,7 +121,7 @@ func (r *run) remedy(n *node, s *NodeState, stage Stage) {
 	note := "after " + stage.After
 	switch stage.Do {
 	case DoRemind:
-		r.say(Reminded, s, LogEntry{To: n.pending(*s), Note: note})
+		r.say(Reminded, s, LogEntry{To: n.able(*s), Note: note})
 	case DoEscalate, DoReassign:
 		r.others(n, s, stage, note)
 	case DoApprove, DoReject:
@@ -146,7 +158,7 @@ func (r *run) others(n *node, s *NodeState, stage Stage, note string) {
 		kind = Reassigned
 	}
 	var found []string
-	voted, bars, later := s.voters(), r.bars(n), s.later()
+	voted, bars, later := s.handled(), r.bars(n), s.later()
 	for _, who := range r.persons(stage.To) {
 		if !voted[who] && !(later[who] && stage.Do == DoEscalate && stage.Mode != "replace") && (bars == nil || bars(who) == "") {
 			found = append(found, who)
@@ -228,6 +240,8 @@ func (t Timer) String() string {
 	switch {
 	case t.Kind == TimerWait:
 		return t.Node + " wait"
+	case t.Kind == TimerStanding:
+		return t.Node + " standing in for " + t.For
 	case t.Kind == TimerSLA && t.Stage == StageWarn:
 		return "SLA " + t.SLA + " warning"
 	case t.Kind == TimerSLA:

@@ -149,6 +149,7 @@ func (r *run) meet(n *node, s *NodeState, roster Roster, votes []Vote, straight 
 func (r *run) met(n *node, s *NodeState, barred []string, why string) {
 	r.sayFound(s)
 	r.sayBarred(s, barred, why)
+	r.attendNow(n, s)
 	if n.Type == Approval {
 		r.sayCarried(s)
 	}
@@ -179,7 +180,7 @@ func (r *run) remember(s *NodeState, before NodeState) {
 		s.Led = copied(r.led)
 	}
 	if before.Round > 0 {
-		s.Was = &Was{State: before.State, Result: before.Result, By: before.By}
+		s.Was = &Was{State: before.State, Result: before.Result, By: before.By, Hands: before.Hands}
 	}
 }
 

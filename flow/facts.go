@@ -12,6 +12,8 @@ import (
 type Facts struct {
 	Groups   map[string]Group  `json:"groups,omitempty"`   // by id
 	Managers map[string]string `json:"managers,omitempty"` // by whose manager it is; empty: nobody is known
+	// Standings tells of people by name whether they are absent, and who stands in: nobody for those who are there. What is not known of somebody is not asked for.
+	Standings map[string]Standing `json:"standings,omitempty"`
 }
 
 // Group is who is in a group.
@@ -23,7 +25,7 @@ type Group struct {
 
 // With gives facts together with others, which count where both say something.
 func (f Facts) With(more Facts) Facts {
-	groups, managers := maps.Clone(f.Groups), maps.Clone(f.Managers)
+	groups, managers, standings := maps.Clone(f.Groups), maps.Clone(f.Managers), maps.Clone(f.Standings)
 	if groups == nil {
 		groups = map[string]Group{}
 	}
@@ -31,8 +33,12 @@ func (f Facts) With(more Facts) Facts {
 		managers = map[string]string{}
 	}
 	maps.Copy(groups, more.Groups)
+	if standings == nil {
+		standings = more.Standings
+	}
 	maps.Copy(managers, more.Managers)
-	return Facts{Groups: groups, Managers: managers}
+	maps.Copy(standings, more.Standings)
+	return Facts{Groups: groups, Managers: managers, Standings: standings}
 }
 
 // Need is an error: what has to be known before an input can be decided. Nothing has happened; the same input is given again with the facts.

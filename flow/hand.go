@@ -94,6 +94,7 @@ func (r *run) appoint(n *node, s *NodeState, c appointment, kind string, entry L
 	if c.found {
 		r.sayFound(s)
 	}
+	r.attendNow(n, s)
 	r.judge(n, s, afterChange)
 }
 

@@ -89,6 +89,7 @@ func TestNoListIsSearchedForEachItemOfAnother(t *testing.T) {
 		"working.go: slices.IndexFunc(s.Worked, (func(c WorkClock) bool literal))":                       "a calendar for each of twenty stages",
 		"position.go: slices.Contains(met, branch.Name)":                                                 "the branches of a parallel",
 		"people.go: slices.Contains(n.Pending, who)":                                                     "each list is gone through once",
+		"simulate.go: slices.IndexFunc(s.absences, (func(a absence) bool literal))":                      "200 absences of a script",
 		"simulate.go: slices.Contains(wholeTicket, Action(a.Action))":                                    "a handful of actions",
 		"simulate.go: slices.ContainsFunc(s.requests, (func(r *request) bool literal))":                  "the nodes of a definition",
 	}

@@ -36,6 +36,9 @@ type NodeState struct {
 	PausedFor time.Duration `json:"paused_for,omitempty"` // how long the ticket was suspended before, since the node was entered; in nanoseconds
 	Worked    []WorkClock   `json:"worked,omitempty"`     // what of working time was used, by each calendar that the deadline counts by
 
+	Deputies []Standing `json:"deputies,omitempty"` // who stands in for those who are asked and absent
+	Hands    []Hand     `json:"hands,omitempty"`    // who has acted in this round in the place of another
+
 	Added    []Addition `json:"added,omitempty"`    // who was added in this round and can be removed again by whoever did
 	Turns    []Turn     `json:"turns,omitempty"`    // places in which several speak one after the other
 	Agreed   []string   `json:"agreed,omitempty"`   // who has agreed in such a place, which was no vote
@@ -79,6 +82,7 @@ type Was struct {
 	State  State    `json:"state"`
 	Result *bool    `json:"result,omitempty"`
 	By     []string `json:"by,omitempty"`
+	Hands  []Hand   `json:"hands,omitempty"`
 }
 
 // Vote is what one person said.
@@ -87,7 +91,7 @@ type Vote struct {
 	Pass    bool      `json:"pass"`
 	Comment string    `json:"comment,omitempty"`
 	At      time.Time `json:"at"`
-	By      string    `json:"on_behalf_by,omitempty"` // the admin who voted in the name of Who
+	By      string    `json:"on_behalf_by,omitempty"` // the admin who voted in the name of Who, or who stands in for Who
 	Voices  int       `json:"voices,omitempty"`       // how many voices it counts for; 0 means one
 	To      string    `json:"to,omitempty"`           // of a rejection: the node chosen to go back to
 	Carried string    `json:"carried,omitempty"`      // it was given at that node, or in an earlier round here, and counts here as well
@@ -131,6 +135,7 @@ func Apply(p Position, changed []NodeState) Position {
 // clone copies a state so that nothing is shared with the original.
 func (s NodeState) clone() NodeState {
 	s.By, s.Met, s.Votes, s.Worked = slices.Clone(s.By), slices.Clone(s.Met), slices.Clone(s.Votes), slices.Clone(s.Worked)
+	s.Deputies, s.Hands = slices.Clone(s.Deputies), slices.Clone(s.Hands)
 	s.Added, s.Agreed, s.Turns = slices.Clone(s.Added), slices.Clone(s.Agreed), slices.Clone(s.Turns)
 	for i := range s.Turns {
 		s.Turns[i].Rest = slices.Clone(s.Turns[i].Rest)

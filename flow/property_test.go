@@ -110,7 +110,13 @@ func (w *world) moves() {
 // something lets anything happen: mostly what can, sometimes nonsense.
 func (w *world) something(t *rapid.T) {
 	who := rapid.SampledFrom(append([]string{"", "eve"}, people...)).Draw(t, "who")
-	switch rapid.IntRange(0, 20).Draw(t, "what") {
+	switch rapid.IntRange(0, 22).Draw(t, "what") {
+	case 21:
+		w.do(anyPresence(t, w.env.Now, w.pos.Asks(), append([]string{"deb", "dan", "olga"}, people...)))
+	case 22:
+		if asked := w.pos.Asks(); len(asked) > 0 {
+			w.do(Presence{Left: []Succession{{From: rapid.SampledFrom(asked).Draw(t, "from"), To: rapid.SampledFrom(append([]string{"", "deb"}, people...)).Draw(t, "to")}}})
+		}
 	case 20:
 		w.migrate()
 	case 0:

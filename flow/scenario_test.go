@@ -12,7 +12,7 @@ import (
 type scenario struct{ name, source, script string }
 
 func scenarios() []scenario {
-	return slices.Concat(taskScenarios, voteScenarios, timeScenarios, workingScenarios, pathScenarios, callScenarios, memberScenarios, peopleScenarios, outsideScenarios)
+	return slices.Concat(taskScenarios, voteScenarios, timeScenarios, workingScenarios, pathScenarios, callScenarios, memberScenarios, peopleScenarios, outsideScenarios, standingScenarios)
 }
 
 // labels are members that nothing in a process follows from: they name things for people, or are given by the publisher.

@@ -22,6 +22,7 @@ import (
 //	field key=value | named node=a,b        before the ticket comes to it
 //	clock                                   tells the time
 //	group g=a,b | manager of=a              what the directory says from now on
+//	absent a=b [2h]                         likewise; away a=b [2h] | left a=b   what it says now of people whom the ticket waits for
 //	says | status | fields | calls | limits instead of where it stands: the last entries of the process log, …, the pending requests, and their limits
 //	<action> [@node] [#round] [by who] [admin] [resend] [for who] [no] [to a,b] [before|beside|after] [back node] [say word] [set key=value;key=value]
 //
@@ -161,6 +162,22 @@ func (pl *player) do(line string) string {
 			pl.facts = pl.facts.With(Facts{Managers: map[string]string{of: who}})
 		}
 		return pl.stands()
+	case "absent", "away":
+		of, deputy, _ := strings.Cut(words[1], "=")
+		d := Standing{For: of, Deputy: deputy}
+		if len(words) > 2 {
+			for_, err := ParseDuration(words[2])
+			require.NoError(pl.t, err)
+			d.Until = pl.env.Now.Add(for_)
+		}
+		if words[0] == "absent" {
+			pl.env.Facts = pl.env.Facts.With(Facts{Standings: map[string]Standing{of: d}})
+			return pl.stands()
+		}
+		return pl.step(Presence{Persons: []string{of}, Standings: []Standing{d}})
+	case "left":
+		from, to, _ := strings.Cut(words[1], "=")
+		return pl.step(Presence{Persons: []string{from}, Left: []Succession{{From: from, To: to}}})
 	case "status":
 		return string(pl.status)
 	case "fields":
@@ -305,6 +322,9 @@ func (pl *player) says() string {
 		}
 		if h.Pass != nil {
 			parts = append(parts, fmt.Sprint(*h.Pass))
+		}
+		if h.For != "" {
+			parts = append(parts, "for "+h.For)
 		}
 		if h.Kind == SLAWarned || h.Kind == SLABreached {
 			parts = []string{h.Note}

@@ -31,7 +31,7 @@ func (e Env) known() map[string]any {
 	return e.Fields
 }
 
-// Input is what happens to a process: Start, Act, Fired, Called, Suspend, Resume, Moved or Stop.
+// Input is what happens to a process: Start, Act, Fired, Called, Presence, Suspend, Resume, Moved or Stop.
 type Input interface{ apply(*run) error }
 
 // Start begins the process at its first node: when the ticket is opened, and again when it is reopened. A process that is running refuses.
@@ -59,6 +59,9 @@ const (
 	Removed      = "removed"       // To: approvers who had been added
 	Agreed       = "agreed"        // to what others decide in the same place; To: who speaks there now
 	Retracted    = "retracted"     // a vote was taken back
+	StandsIn     = "stands_in"     // To: who acts beside For, who is absent; Note: until when
+	StandsDown   = "stands_down"   // To: who no longer does, since For is back
+	Succeeded    = "succeeded"     // To: who takes over from For, who is not active any more
 	Carried      = "carried"       // a vote given elsewhere counts here as well; Note: where
 	Found        = "found"         // To: who was looked up; Note: as what
 	Barred       = "barred"        // To: who would be asked, and may not vote; Note: why
@@ -79,7 +82,7 @@ const (
 )
 
 // Kinds lists every kind of LogEntry.
-var Kinds = []string{Entered, Left, Acted, Voted, Claimed, Assigned, Delivered, Added, Removed, Agreed, Retracted, Carried, Found, Barred, Reassigned, Reminded, Escalated, Expired, CallDone, CallFailed,
+var Kinds = []string{Entered, Left, Acted, Voted, Claimed, Assigned, Delivered, Added, Removed, Agreed, Retracted, StandsIn, StandsDown, Succeeded, Carried, Found, Barred, Reassigned, Reminded, Escalated, Expired, CallDone, CallFailed,
 	BranchFailed, Retried, Passed, WentBack, Dropped, Finished, SLAWarned, SLABreached}
 
 // LogEntry is one entry for the timeline. Who is empty where the process itself acted.
@@ -88,7 +91,7 @@ type LogEntry struct {
 	Node   string   `json:"node"` // empty where it is of the ticket as a whole
 	Round  int      `json:"round"`
 	Who    string   `json:"who,omitempty"`
-	For    string   `json:"for,omitempty"` // in whose name an admin voted
+	For    string   `json:"for,omitempty"` // in whose name or place it was done
 	To     []string `json:"to,omitempty"`
 	Action Action   `json:"action,omitempty"`
 	Pass   *bool    `json:"pass,omitempty"`
@@ -97,7 +100,7 @@ type LogEntry struct {
 
 // Notifies reports whether the people in To are to be told: somebody asks them for something.
 func (h LogEntry) Notifies() bool {
-	return len(h.To) > 0 && h.Kind != WentBack && h.Kind != Found && h.Kind != Barred && h.Kind != Removed
+	return len(h.To) > 0 && h.Kind != WentBack && h.Kind != Found && h.Kind != Barred && h.Kind != Removed && h.Kind != StandsDown
 }
 
 // Outcome is what a step changed. All of it belongs together: a caller keeps all or nothing.
@@ -168,6 +171,7 @@ type run struct {
 	touched map[string]bool
 	order   []string // touched nodes, in order
 	agenda  []move   // tokens under way
+	proxy   Hand     // who acts in the place of whom
 	led     *Led     // by whose act, once it is known that they may
 	spent   budget   // by expressions
 
@@ -194,6 +198,9 @@ func (r *run) touch(n *node) *NodeState {
 // say adds to the timeline.
 func (r *run) say(kind string, s *NodeState, h LogEntry) {
 	h.Kind, h.Node, h.Round = kind, s.Node, s.Round
+	if h.Who != "" && h.Who == r.proxy.For && h.For == "" {
+		h.Who, h.For = r.proxy.Who, r.proxy.For
+	}
 	r.out.ProcessLog = append(r.out.ProcessLog, h)
 }
 

@@ -92,9 +92,14 @@ func (s NodeState) removable() func(Addition) bool {
 	return func(d Addition) bool { return !done[d.Who] && (asked[d.Who] || later[d.Who]) }
 }
 
-// handled are those who have said something at an approval in this round: voted, or agreed.
+// handled are those who have said something at an approval in this round: voted, or agreed, also in the place of another.
 func (s NodeState) handled() set {
 	out := s.voters()
+	for _, h := range s.Hands {
+		if s.Type == Approval {
+			out[h.Who] = true
+		}
+	}
 	for _, who := range s.Agreed {
 		out[who] = true
 	}
@@ -210,6 +215,10 @@ func (r *run) retract(n *node, s *NodeState, a Act) error {
 		if v.Voices > 1 {
 			s.Pool = v.Voices
 		}
+	}
+	s.Hands = slices.DeleteFunc(s.Hands, func(h Hand) bool { return h.For == v.Who })
+	if len(s.Hands) == 0 {
+		s.Hands = nil // as JSON gives it back
 	}
 	r.say(Retracted, s, LogEntry{Who: a.Actor, For: a.OnBehalf, Pass: &v.Pass, Note: a.Comment})
 	r.judge(n, s, afterChange)

@@ -56,7 +56,7 @@ func (r *run) weighed() bool { return r.env.Rules >= RulesWeighed }
 // vote counts one vote. Whether the person may vote, and has not done so, is known already.
 func (r *run) vote(n *node, s *NodeState, a Act) error {
 	v := Vote{Who: a.Actor, Pass: a.Action == Approve, Comment: a.Comment, At: r.env.Now}
-	if a.OnBehalf != "" {
+	if v.By = a.hand; a.OnBehalf != "" {
 		v.Who, v.By = a.OnBehalf, a.Actor
 	}
 	values, err := r.filled(n, a, v.Pass)

@@ -15,13 +15,14 @@ type Asked struct {
 	State      State          `json:"state"`
 	Round      int            `json:"round"`
 	Since      time.Time      `json:"since"`
-	Processors []string       `json:"processors"`       // everybody who is asked, those who have voted included
-	Pending    []string       `json:"pending"`          // who can act now
-	Anyone     bool           `json:"anyone"`           // anybody can
-	Voices     map[string]int `json:"voices,omitempty"` // of those who carry more than one, because they have taken over from others
-	After      []Turn         `json:"after,omitempty"`  // places in which others are asked once somebody has agreed
-	Back       []string       `json:"back,omitempty"`   // nodes that a rejection can be led back to, where whoever rejects chooses
-	Actions    []Action       `json:"actions"`          // for those who can; none for a call that is under way, a wait or a join
+	Processors []string       `json:"processors"`         // everybody who is asked, those who have voted included
+	Pending    []string       `json:"pending"`            // who can act now, those who stand in included
+	Anyone     bool           `json:"anyone"`             // anybody can
+	Voices     map[string]int `json:"voices,omitempty"`   // of those who carry more than one, because they have taken over from others
+	After      []Turn         `json:"after,omitempty"`    // places in which others are asked once somebody has agreed
+	Standing   []Standing     `json:"standing,omitempty"` // who stands in for those who can act now and are absent
+	Back       []string       `json:"back,omitempty"`     // nodes that a rejection can be led back to, where whoever rejects chooses
+	Actions    []Action       `json:"actions"`            // for those who can; none for a call that is under way, a wait or a join
 	Due        *time.Time     `json:"due,omitempty"`
 	Problem    string         `json:"problem,omitempty"` // why this cannot go on by itself
 	Fields     []Field        `json:"fields,omitempty"`  // the form
@@ -36,8 +37,8 @@ func (p *Process) Waiting(pos Position) []Asked {
 			continue
 		}
 		a := Asked{Node: n.ID, Number: n.Number, Name: n.Name, Type: n.Type, State: s.State, Round: s.Round, Since: s.Entered,
-			Processors: append([]string{}, s.Asked...), Pending: append([]string{}, n.pending(s)...), Anyone: s.Anyone && s.Claimed == "", Voices: maps.Clone(s.Voices),
-			After: s.waitingTurns(), Back: p.choices(pos, n),
+			Processors: append([]string{}, s.Asked...), Pending: append([]string{}, n.able(s)...), Anyone: s.Anyone && s.Claimed == "", Voices: maps.Clone(s.Voices),
+			Standing: n.standing(s), After: s.waitingTurns(), Back: p.choices(pos, n),
 			Actions: append([]Action{}, n.takes(s)...), Due: copied(s.Due), Fields: n.Fields}
 		if n.Type == Call && s.State == Failed {
 			a.Fields = p.missing(n) // what whoever skips it may give

@@ -116,11 +116,16 @@ func (d *Directory) absence(person, service string, at time.Time) (Absence, bool
 // SuccessorOf tells who takes over what somebody was asked who is no longer active: who stands in for them at that time, or else their manager, and
 // for an absent manager who stands in there. Empty: nobody.
 func (d *Directory) SuccessorOf(person, service string, at time.Time) string {
-	if s, absent := d.DeputyOf(person, service, at); absent && s.Deputy != "" {
+	return d.Find(Want{At: at, Service: service, Persons: []string{person}, Managers: []string{person}}).SuccessorOf(person)
+}
+
+// SuccessorOf is the same by facts in which the person and the person's manager were wanted.
+func (f Facts) SuccessorOf(person string) string {
+	if s, absent := f.StandingFor(person); absent && s.Deputy != "" {
 		return s.Deputy
 	}
-	manager := d.ManagerOf(person)
-	if s, absent := d.DeputyOf(manager, service, at); absent && s.Deputy != "" && s.Deputy != person {
+	manager := f.ManagerOf(person)
+	if s, absent := f.StandingFor(manager); absent && s.Deputy != "" && s.Deputy != person {
 		return s.Deputy
 	}
 	return manager

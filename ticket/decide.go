@@ -39,6 +39,8 @@ type Command struct {
 	To       string       `json:"to,omitempty"`     // reject, confirm with a no: the node to go back to, where that may be chosen
 	Called   *flow.Called `json:"called,omitempty"`
 
+	Presence *flow.Presence `json:"presence,omitempty"` // attend: what the directory says
+
 	Migration *Migration `json:"migration,omitempty"`
 
 	Facts *flow.Facts `json:"facts,omitempty"` // about people, as far as the process needed them
@@ -109,6 +111,10 @@ func (c Command) Check() error {
 		if c.Called == nil {
 			f.Add("called", "is required")
 		}
+	case Attend:
+		if c.Presence == nil {
+			f.Add("presence", "is required")
+		}
 	case Accept, Submit, Approve, Reject, Add, Remove, Retract, Claim, Assign, Deliver, Reassign, Retry, Skip, Suspend, Unsuspend, Withdraw, Terminate,
 		Close, Reopen:
 	default:
@@ -175,7 +181,7 @@ func Recover(t Ticket, generation int, operation, why string, at time.Time) (Tic
 func (t Ticket) next(e Event, c Command, at time.Time) Event {
 	e.Seq, e.Generation, e.At = t.Seq+1, t.Generation, t.clock(at)
 	e.Actor, e.Channel, e.App, e.Operation = cmp.Or(c.Operator, c.App), c.Channel, c.App, c.Operation
-	if e.Hops = c.Hops; c.Action == Fire || c.Action == Answer { // because of what came before
+	if e.Hops = c.Hops; c.Action.follows() { // because of what came before
 		e.Hops = t.Hops
 	}
 	e.Note = cmp.Or(e.Note, c.Note)
@@ -339,15 +345,18 @@ func (t Ticket) say(c Command) (*Event, error) {
 	return &Event{Type: Revised, Before: Change{Message: &Message{ID: m.ID}}, After: Change{Message: &m}}, nil
 }
 
+// follows reports whether nobody asked for an action: it follows from the time, from what others answered, from the directory. What comes too late does nothing.
+func (a Action) follows() bool { return a == Fire || a == Answer || a == Attend }
+
 // move hands the action to the ticket's process.
 func (t Ticket) move(c Command, at time.Time) (*Event, error) {
 	if t.Ended() {
-		if c.Action == Fire || c.Action == Answer {
+		if c.Action.follows() {
 			return nil, nil // it has come too late to matter
 		}
 		return nil, t.tooLate(c, at)
 	}
-	if t.Suspended && c.Action != Answer && c.Action != Fire {
+	if t.Suspended && !c.Action.follows() {
 		return nil, Refuse(Conflict, "the ticket is suspended")
 	}
 	e, err := t.step(t.input(c), says[c.Action], at)
@@ -387,6 +396,8 @@ func (t Ticket) input(c Command) flow.Input {
 		return *c.Fired
 	case Answer:
 		return *c.Called
+	case Attend:
+		return *c.Presence
 	}
 	act := flow.Act{Action: flow.Action(c.Action), Node: c.Node, Round: c.Round, Actor: c.Operator, Admin: c.may(), OnBehalf: c.OnBehalf, Comment: c.Note,
 		Targets: c.Targets, Fields: c.Fields, Resend: c.Resend, Place: c.Place, To: c.To}

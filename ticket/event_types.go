@@ -31,6 +31,7 @@ const (
 	Retried     Type = "retried"
 	Skipped     Type = "skipped"
 	Elapsed     Type = "elapsed"      // a deadline or a wait came due
+	Attended    Type = "attended"     // the directory said who is absent, or not active any more, and who stands in or takes over
 	SLAWarned   Type = "sla_warned"   // so much of an SLA's target is used as it warns at
 	SLABreached Type = "sla_breached" // all of it is, and what it promised is not done
 	Called      Type = "called"       // an HTTP request of the process was answered, or given up
@@ -103,6 +104,7 @@ var eventTypes = []eventType{
 	{Retried, AboutProcess, Labels{"Tried again", "retry", "重试", "Retry", "{who} 重试{node}{remark}"}},
 	{Skipped, AboutProcess, Labels{"Skipped", "skip", "忽略", "Skip", "{who} 忽略{node}{remark}"}},
 	{Elapsed, AboutProcess, Labels{"Time came", "elapse", "到期", "Time came", "系统处理{node}：到期"}},
+	{Attended, AboutProcess, Labels{"Deputies", "attend", "代理人变更", "Deputies", "系统处理{node}：代理人变更"}},
 	{SLAWarned, AboutProcess, Labels{"SLA at risk", "slaWarn", "SLA 预警", "SLA at risk", "系统提示：SLA 即将超时{remark}"}},
 	{SLABreached, AboutProcess, Labels{"SLA breached", "slaBreach", "SLA 超时", "SLA breached", "系统提示：SLA 已超时{remark}"}},
 	{Called, AboutProcess, Labels{"Call answered", "call", "接口调用完成", "Call answered", "系统处理{node}：调用接口"}},

@@ -58,6 +58,7 @@ const (
 const (
 	Fire   Action = "fire"   // a timer of the process has come due
 	Answer Action = "answer" // of an HTTP request that the process made
+	Attend Action = "attend" // the directory says who is absent, and who is not active any more
 )
 
 // HandleActions are the words the issue family's handle call takes.
@@ -76,7 +77,7 @@ const (
 // says names the event of each action of a process. Confirm says Returned when the verdict is no.
 var says = map[Action]Type{Accept: Accepted, CommitSolution: Solved, Confirm: Confirmed, Submit: Submitted, Approve: Approved, Reject: Rejected,
 	Add: Added, Remove: Removed, Retract: Retracted, Claim: Claimed, Assign: Assigned, Deliver: Delivered, Reassign: Reassigned, Retry: Retried, Skip: Skipped,
-	Terminate: Stopped, Fire: Elapsed, Answer: Called}
+	Terminate: Stopped, Fire: Elapsed, Answer: Called, Attend: Attended}
 
 // Process gives the process that the ticket runs through: its pinned definition, or the built-in one of its service.
 func (t Ticket) Process() (*flow.Process, error) {

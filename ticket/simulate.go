@@ -18,6 +18,16 @@ type Script struct {
 	// Groups and Managers are what the directory says: who is in a group, and who is somebody's manager. A group that is not there is not known.
 	Groups   map[string][]string `json:"groups,omitempty"`
 	Managers map[string]string   `json:"managers,omitempty"`
+	// Absences say who is away, and who stands in. Of several of one person at a time the first counts.
+	Absences []ScriptedAbsence `json:"absences,omitempty"`
+}
+
+// ScriptedAbsence says that somebody is away, and who stands in.
+type ScriptedAbsence struct {
+	Person string `json:"person"`
+	Deputy string `json:"deputy,omitempty"` // nobody unless said
+	After  string `json:"after,omitempty"`  // a duration since the opening; from before that on unless said
+	For    string `json:"for,omitempty"`    // a duration; for ever unless said
 }
 
 // facts answers what has to be known about people.
@@ -122,6 +132,7 @@ func Simulate(d Draft, s Script, at time.Time) (Simulation, error) {
 	sim.keep(events)
 	sim.ticket.process = checked.process
 	for range MaxSimulated {
+		sim.attend()
 		sim.request()
 		next, more := sim.next()
 		if next.do == nil {
@@ -141,6 +152,7 @@ type simulation struct {
 	ticket    Ticket
 	now       time.Time
 	script    Script
+	absences  []absence // those of the script
 	after     []time.Duration
 	callAfter []time.Duration
 	used      []bool
@@ -173,6 +185,21 @@ func (s *simulation) read() error {
 			return 0, RefuseField(Invalid, field, err.Error())
 		}
 		return d, nil
+	}
+	for i, a := range s.script.Absences {
+		at := fmt.Sprintf("script.absences[%d].", i)
+		from, err := after(a.After, at+"after")
+		if err != nil {
+			return err
+		}
+		lasts, err := after(a.For, at+"for")
+		if err != nil {
+			return err
+		}
+		if a.Person == "" {
+			return RefuseField(Invalid, at+"person", "is required")
+		}
+		s.absences = append(s.absences, absence{a.Person, a.Deputy, from, lasts})
 	}
 	for i, a := range s.script.Answers {
 		at := fmt.Sprintf("script.answers[%d].", i)
@@ -219,6 +246,12 @@ func (s *simulation) next() (first turn, more bool) {
 			more = true
 		}
 	}
+	asks := len(s.absences) > 0 && len(s.ticket.Position.Asks()) > 0
+	for _, a := range s.absences {
+		if begins := s.report.Began.Add(a.from); begins.After(s.now) && asks {
+			could(turn{begins, false, func() {}}) // the ticket is told before what comes next
+		}
+	}
 	seen := map[string]bool{}
 	for i, a := range s.script.Answers {
 		from := s.report.Began
@@ -255,6 +288,49 @@ func (s *simulation) next() (first turn, more bool) {
 		break // timers of one moment have an order
 	}
 	return first, more
+}
+
+// absence is one of the script, as times since the opening.
+type absence struct {
+	person, deputy string
+	from, lasts    time.Duration
+}
+
+// attend tells the ticket who is absent, as the directory would at once.
+func (s *simulation) attend() {
+	if len(s.absences) == 0 || s.ticket.Ended() || s.ticket.Suspended {
+		return
+	}
+	p := flow.Presence{Persons: s.ticket.Position.Asks()}
+	for _, who := range p.Persons {
+		if d, absent := s.standing(who); absent {
+			p.Standings = append(p.Standings, d)
+		}
+	}
+	s.system(Command{Action: Attend, Presence: &p})
+}
+
+// standing gives who stands in for somebody now: where the deputy is absent as well, that one's deputy, and nobody where this leads back.
+func (s *simulation) standing(who string) (d flow.Standing, absent bool) {
+	d.For, d.Deputy = who, who
+	for seen := map[string]bool{}; !seen[d.Deputy]; {
+		i := slices.IndexFunc(s.absences, func(a absence) bool {
+			begins := s.report.Began.Add(a.from)
+			return a.person == d.Deputy && !s.now.Before(begins) && (a.lasts == 0 || s.now.Before(begins.Add(a.lasts)))
+		})
+		if i < 0 {
+			return d, d.Deputy != who
+		}
+		a := s.absences[i]
+		if ends := s.report.Began.Add(a.from + a.lasts); a.lasts != 0 && (d.Until.IsZero() || ends.Before(d.Until)) {
+			d.Until = ends
+		}
+		if seen[d.Deputy] = true; a.deputy == "" {
+			return d, false
+		}
+		d.Deputy = a.deputy
+	}
+	return d, false
 }
 
 // answer has somebody act as the script says.

@@ -453,3 +453,37 @@ func TestASimulationFindsPeople(t *testing.T) {
 	require.Equal(t, []string{"https://who/olga", "https://who/olga"}, []string{r.Calls[0].URL, r.Calls[1].URL})
 	require.Equal(t, "nobody is asked, for the group none, which is not known: an admin has to reassign it", r.Rests[0].Problem)
 }
+
+// TestASimulationKnowsWhoIsAbsent: the deputy is asked when the absence begins, and no longer when it ends; where the deputy is absent as well, that one's deputy is.
+func TestASimulationKnowsWhoIsAbsent(t *testing.T) {
+	def, faults := flow.Parse([]byte(`
+key: asking
+name: Asking
+nodes:
+  - {id: v, name: Vote, type: approval, rule: all, processors: {persons: [ann, bob]}, next: w}
+  - {id: w, name: Work, type: task, processors: {persons: [ann]}, next: over}
+  - {id: over, name: Over, type: end}
+`))
+	require.Empty(t, faults)
+	d := ticket.Draft{Channel: ticket.ChannelIssue, App: "demo", Origin: "o", Title: "t", Service: "asking", Definition: &def}
+	sim, err := ticket.Simulate(d, ticket.Script{
+		Absences: []ticket.ScriptedAbsence{{Person: "ann", Deputy: "deb", After: "1h", For: "4h"}, {Person: "deb", Deputy: "dan", After: "2h", For: "1h"}, {Person: "bob", Deputy: "zoe", After: "100h"}},
+		Answers: []ticket.ScriptedAct{{Act: flow.Act{Action: flow.Approve, Node: "v", Actor: "dan"}, After: "150m"}, {Act: flow.Act{Action: flow.Approve, Node: "v", Actor: "bob"}, After: "160m"},
+			{Act: flow.Act{Action: flow.Submit, Node: "w", Actor: "deb"}, After: "3h"}, {Act: flow.Act{Action: flow.Submit, Node: "w", Actor: "ann"}, After: "4h"}},
+	}, monday)
+	require.NoError(t, err)
+	var said []string
+	for _, e := range sim.Path {
+		if e.Kind == flow.StandsIn || e.Kind == flow.StandsDown || e.For != "" {
+			said = append(said, fmt.Sprintf("%s %s %s for %s %v", e.At.Sub(sim.Began), e.Kind, e.Node, e.For, append(e.To, e.Who)))
+		}
+	}
+	require.Equal(t, []string{
+		"1h0m0s stands_in v for ann [deb ]", "2h0m0s stands_in v for ann [dan ]", "2h30m0s voted v for ann [dan]", "2h40m0s stands_in w for ann [dan ]", "3h0m0s stands_down w for ann [dan ]",
+		"3h0m0s stands_in w for ann [deb ]", "5h0m0s stands_down w for ann [deb ]",
+	}, said)
+	require.Len(t, sim.Refused, 1, "she is back")
+	require.Equal(t, ticket.Completed, sim.Status)
+	_, err = ticket.Simulate(d, ticket.Script{Absences: []ticket.ScriptedAbsence{{Person: "ann", After: "soon"}}}, monday)
+	require.Equal(t, "script.absences[0].after", ticket.AsError(err).Field)
+}

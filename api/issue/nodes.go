@@ -12,24 +12,25 @@ import (
 
 // node is a place where an issue stands. What may be long is in the issue itself alone, not in lists.
 type node struct {
-	ID         string         `json:"id"`
-	Number     int64          `json:"number"`
-	Name       string         `json:"name"`
-	Type       flow.NodeType  `json:"type"`
-	State      flow.State     `json:"state"`
-	Round      int            `json:"round"`            // how often it was entered; an act can say which it was made for
-	Processors []string       `json:"processors"`       // everybody who is asked, those who have voted included
-	Pending    []string       `json:"pending"`          // who can act now
-	Anyone     bool           `json:"anyone"`           // anybody can
-	Voices     map[string]int `json:"voices,omitempty"` // of those who carry more than one
-	After      []turn         `json:"after,omitempty"`  // places in which others are asked once somebody has agreed
-	Back       []string       `json:"back,omitempty"`   // where a rejection can lead back to, for whoever rejects to choose
-	Actions    []flow.Action  `json:"actions"`
-	Since      time.Time      `json:"since"`
-	Due        *time.Time     `json:"due,omitempty"`
-	Problem    string         `json:"problem,omitempty"`
-	Votes      []vote         `json:"votes,omitempty"`
-	Fields     []flow.Field   `json:"fields,omitempty"` // the form
+	ID         string          `json:"id"`
+	Number     int64           `json:"number"`
+	Name       string          `json:"name"`
+	Type       flow.NodeType   `json:"type"`
+	State      flow.State      `json:"state"`
+	Round      int             `json:"round"`              // how often it was entered; an act can say which it was made for
+	Processors []string        `json:"processors"`         // everybody who is asked, those who have voted included
+	Pending    []string        `json:"pending"`            // who can act now
+	Anyone     bool            `json:"anyone"`             // anybody can
+	Voices     map[string]int  `json:"voices,omitempty"`   // of those who carry more than one
+	After      []turn          `json:"after,omitempty"`    // places in which others are asked once somebody has agreed
+	Standing   []flow.Standing `json:"standing,omitempty"` // who stands in for those who can act now and are absent
+	Back       []string        `json:"back,omitempty"`     // where a rejection can lead back to, for whoever rejects to choose
+	Actions    []flow.Action   `json:"actions"`
+	Since      time.Time       `json:"since"`
+	Due        *time.Time      `json:"due,omitempty"`
+	Problem    string          `json:"problem,omitempty"`
+	Votes      []vote          `json:"votes,omitempty"`
+	Fields     []flow.Field    `json:"fields,omitempty"` // the form
 }
 
 // turn is a place in which several speak one after the other.
@@ -43,7 +44,7 @@ type vote struct {
 	Pass    bool      `json:"pass"`
 	Comment string    `json:"comment"`
 	At      time.Time `json:"at"`
-	By      string    `json:"by,omitempty"`      // the admin who voted in the name of who
+	By      string    `json:"by,omitempty"`      // the admin who voted in the name of who, or who stood in for them
 	Voices  int       `json:"voices,omitempty"`  // how many it counts for, where more than one
 	Carried string    `json:"carried,omitempty"` // the node at which it was given, which may be this one in the round before
 }
@@ -52,7 +53,7 @@ func nodesOf(t ticket.Ticket, whole bool) []node {
 	nodes := []node{}
 	for _, n := range t.Nodes() {
 		shown := node{ID: n.Node, Number: n.Number, Name: n.Name, Type: n.Type, State: n.State, Round: n.Round, Processors: api.List(n.Processors), Pending: api.List(n.Pending),
-			Anyone: n.Anyone, Voices: n.Voices, Back: n.Back, After: api.Each(n.After, func(t flow.Turn) turn { return turn{t.Now, t.Rest} }), Actions: api.List(n.Actions), Since: n.Since.UTC(), Due: api.UTC(n.Due), Problem: n.Problem}
+			Anyone: n.Anyone, Voices: n.Voices, Standing: n.Standing, Back: n.Back, After: api.Each(n.After, func(t flow.Turn) turn { return turn{t.Now, t.Rest} }), Actions: api.List(n.Actions), Since: n.Since.UTC(), Due: api.UTC(n.Due), Problem: n.Problem}
 		if whole {
 			shown.Fields = n.Fields
 			shown.Votes = api.Each(n.Votes, func(v flow.Vote) vote { return vote{v.Who, v.Pass, v.Comment, v.At.UTC(), v.By, v.Voices, v.Carried} })

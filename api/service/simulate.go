@@ -13,7 +13,7 @@ import (
 	"signalbox/ticket"
 )
 
-// maxScript is how many answers, and how many answers to calls, a script may have: each is looked at again and again.
+// maxScript is how many answers, how many answers to calls, and how many absences a script may have: each is looked at again and again.
 const maxScript = 200
 
 // simulation is what a caller wants to see played through: a definition, or a published service by its key.
@@ -33,6 +33,9 @@ type simulation struct {
 // house.
 func (h *Handler) simulate(c *fiber.Ctx, in simulation) error {
 	var f ticket.Faults
+	if len(in.Script.Absences) > maxScript {
+		f.Add("script.absences", ticket.Over(maxScript, "items", len(in.Script.Absences)))
+	}
 	if len(in.Script.Answers) > maxScript {
 		f.Add("script.answers", ticket.Over(maxScript, "items", len(in.Script.Answers)))
 	}
