@@ -58,6 +58,12 @@ func (d *Desk) LookUp(ctx context.Context, tenant, service string, need flow.Nee
 		for _, m := range found.Managers {
 			facts.Managers[m.Of] = m.Manager
 		}
+		for _, s := range standings(found) {
+			if facts.Standings == nil {
+				facts.Standings = map[string]flow.Standing{}
+			}
+			facts.Standings[s.For] = s
+		}
 	}
 	return facts, nil
 }

@@ -22,7 +22,8 @@ type Options struct {
 	Activities *activities.Activities
 	Deliveries *activities.Deliveries
 	Retention  *activities.Retention
-	Comparer   *activities.Comparer // nil: nobody compares the two stores here
+	Attendant  *activities.Attendant // nil: nobody tells tickets who is absent here
+	Comparer   *activities.Comparer  // nil: nobody compares the two stores here
 	// Versioning is on when both are set: tickets move to a new build by themselves, lanes stay with the one they began on.
 	DeploymentName, BuildID string
 }
@@ -123,6 +124,7 @@ var hosts = map[string]func(sdkworker.Worker, Options){
 		w.RegisterWorkflowWithOptions(workflows.Sweep, o.upgrading())
 		w.RegisterWorkflowWithOptions(workflows.Prune, o.upgrading())
 		w.RegisterWorkflowWithOptions(workflows.Compare, o.upgrading())
+		w.RegisterWorkflowWithOptions(workflows.Attend, o.upgrading())
 		w.RegisterWorkflowWithOptions(workflows.Redeliver, o.upgrading())
 		w.RegisterWorkflowWithOptions(workflows.Lane, o.behaving(workflow.VersioningBehaviorPinned))
 		w.RegisterActivity(o.Activities) // on this queue too: Sweep runs here, and has Settle done where it runs
@@ -131,6 +133,9 @@ var hosts = map[string]func(sdkworker.Worker, Options){
 		w.RegisterActivity(o.Retention)
 		if o.Comparer != nil {
 			w.RegisterActivity(o.Comparer)
+		}
+		if o.Attendant != nil {
+			w.RegisterActivity(o.Attendant)
 		}
 	},
 }

@@ -60,6 +60,9 @@ const PruneID = "prune"
 // CompareID is the ID of the schedule by which database and Temporal are compared.
 const CompareID = "compare"
 
+// AttendID is the ID of the schedule by which tickets are told who is absent.
+const AttendID = "attend"
+
 // SweepID is the ID of the sweep's schedule.
 const SweepID = "sweep"
 

@@ -29,7 +29,7 @@ func histories(t *testing.T) []string {
 }
 
 // hosted are the workflows that there are.
-var hosted = []any{Ticket, Deliveries, Lane, Sweep, Prune, Redeliver, Compare}
+var hosted = []any{Ticket, Deliveries, Lane, Sweep, Prune, Redeliver, Compare, Attend}
 
 // TestEveryWorkflowHasAHistory names a workflow that nothing was recorded of, which a change could break unseen.
 func TestEveryWorkflowHasAHistory(t *testing.T) {

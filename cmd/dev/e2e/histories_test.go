@@ -36,7 +36,7 @@ func TestRecordHistories(t *testing.T) {
 	if folder == "" {
 		t.Skip("SIGNALBOX_RECORD=<folder> records histories")
 	}
-	d := startDev(t, "SIGNALBOX_PROFILE_INTERVALS=minutely:1s", "SIGNALBOX_SWEEP_EVERY=2s", "SIGNALBOX_COMPARE_EVERY=2s")
+	d := startDev(t, "SIGNALBOX_PROFILE_INTERVALS=minutely:1s", "SIGNALBOX_SWEEP_EVERY=2s", "SIGNALBOX_COMPARE_EVERY=2s", "SIGNALBOX_ATTEND_EVERY=1s")
 	s := &recorder{t: t, c: d.caller(), d: d, temporal: dialTemporal(t, d.temporal, "default"), r: harness.NewReceiver(t),
 		dir: filepath.Join(root, "workflows", "testdata", "histories", folder)}
 	require.NoError(t, os.MkdirAll(s.dir, 0o755))
@@ -45,7 +45,7 @@ func TestRecordHistories(t *testing.T) {
 		name string
 		play func()
 	}{
-		{"handled", s.handled}, {"generations", s.generations}, {"process", s.process}, {"stopped", s.stopped}, {"broken-off", s.brokenOff}, {"working", s.working}, {"people", s.people},
+		{"handled", s.handled}, {"generations", s.generations}, {"process", s.process}, {"stopped", s.stopped}, {"broken-off", s.brokenOff}, {"working", s.working}, {"people", s.people}, {"standing", s.standing},
 		{"roll-over", s.rollOver}, {"lanes", s.lanes}, {"sweep", s.sweep}, {"partition", s.partition}, // which restarts the system
 	} {
 		if only := os.Getenv("SIGNALBOX_SCENE"); only == "" || only == scene.name {
@@ -101,6 +101,32 @@ func (s *recorder) people() {
 	s.signal(number, "approve", workflows.VoteSignal{Operator: "mo", Node: "second"}, "approved")
 	require.True(t, s.act(number, map[string]any{"action": "approve", "operator": "mo", "node": "third"}))
 	s.record("ticket-looked-up", "ticket:"+number, s.ended("ticket:"+number))
+}
+
+// standing is a ticket that is told who is absent and who has left: a deputy acts, a timer ends that, and somebody takes over.
+func (s *recorder) standing() {
+	t := s.t
+	for id, manager := range map[string]string{"pat": "", "pip": "", "pam": "pat"} {
+		s.c.must(t, "PUT", "/api/person/"+id, map[string]any{"manager": manager})
+	}
+	s.c.publish(t, "key: standing\nname: Standing\nnodes:\n"+
+		"  - {id: first, name: First, type: approval, processors: {persons: [pam]}, next: second}\n"+
+		"  - {id: second, name: Second, type: task, processors: {persons: [pam]}, next: over}\n"+
+		"  - {id: over, name: Over, type: end}\n")
+	number := result[string](t, s.c.must(t, "POST", "/api/issue", map[string]any{"origin": "e2e", "title": "standing", "service": "standing"}))
+	s.c.must(t, "POST", "/api/absence", map[string]any{"person": "pam", "from": "2020-01-01", "to": time.Now().UTC().Add(20 * time.Second).Format(time.RFC3339), "deputy": "pip", "operator": "pam"})
+	s.until(number, "attended")
+	require.True(t, s.act(number, map[string]any{"action": "approve", "operator": "pip"}))
+	s.until(number, "elapsed")
+	s.c.must(t, "PUT", "/api/person/pam", map[string]any{"manager": "pat", "active": false})
+	harness.Until(t, "pat has taken over", time.Minute, func() error {
+		if !s.act(number, map[string]any{"action": "submit", "operator": "pat"}) {
+			return errors.New("not yet")
+		}
+		return nil
+	})
+	s.record("ticket-standing", "ticket:"+number, s.ended("ticket:"+number))
+	s.recordLast("attend", "Attend")
 }
 
 // recorder drives the system from scene to scene and records the histories.

@@ -53,7 +53,7 @@ func stories(t *testing.T) (all []story) {
 // happened: a word that is added fails here until a story exercises it. package flow holds its interpreter to the same.
 func TestVocabulary(t *testing.T) {
 	t.Parallel()
-	d := startDev(t)
+	d := startDev(t, "SIGNALBOX_ATTEND_EVERY=1s")
 	admin, temporal, receiver := d.caller(), dialTemporal(t, d.temporal, "default"), harness.NewReceiver(t)
 	clerk, reconciler := d.clerk(t), d.reconciler(t, temporal)
 

@@ -78,6 +78,7 @@ func (s WorkerSettings) Check() error {
 		longEnough("KEEP_AUDIT", s.KeepAudit, s.KeepOperations),
 		longEnough("PRUNE_EVERY", s.PruneEvery, time.Second),
 		longEnough("COMPARE_EVERY", s.CompareEvery, time.Second),
+		longEnough("ATTEND_EVERY", s.AttendEvery, time.Second),
 		longEnough("SWEEP_EVERY", s.SweepEvery, time.Second), // what a Temporal Schedule can do
 	)
 }

@@ -33,6 +33,7 @@ type WorkerSettings struct {
 	PruneEvery          time.Duration            `split_words:"true" default:"1h" desc:"how often what was kept long enough is deleted"`
 	SweepEvery          time.Duration            `split_words:"true" default:"30s" desc:"how often what a crash left open is looked for"`
 	CompareEvery        time.Duration            `split_words:"true" default:"5m" desc:"how often some open tickets are compared with their workflows"`
+	AttendEvery         time.Duration            `split_words:"true" default:"30s" desc:"how often tickets are told who is absent, and who is not active any more"`
 	DeploymentName      string                   `split_words:"true" desc:"turns worker versioning on, together with the build ID"`
 	BuildID             string                   `envconfig:"BUILD_ID" desc:"turns worker versioning on, together with the deployment name"`
 }
@@ -83,11 +84,14 @@ func (c *Container) Workers(s WorkerSettings, partitions int, metrics prometheus
 		}
 	}
 	var comparer *activities.Comparer
+	var attendant *activities.Attendant
 	if slices.Contains(s.WorkerQueues, workflows.QueueDeliveries) {
 		comparer = activities.NewComparer(c.Reconciler(), metrics)
+		attendant = activities.NewAttendant(c.Desk, c.Store, time.Now, log, metrics)
 	}
 	return worker.New(c.Client, worker.Options{
 		Comparer:       comparer,
+		Attendant:      attendant,
 		Queues:         s.WorkerQueues,
 		Activities:     &activities.Activities{Desk: c.Desk},
 		Deliveries:     deliveries,
@@ -133,6 +137,9 @@ func (c *Container) EnsureSchedules(ctx context.Context, s WorkerSettings, log *
 		}
 		if err == nil {
 			err = workflows.EnsureCompare(ctx, c.Client, s.CompareEvery)
+		}
+		if err == nil {
+			err = workflows.EnsureAttend(ctx, c.Client, s.AttendEvery)
 		}
 		if err != nil && ctx.Err() == nil {
 			log.Warn("schedules.ensure", "error", err)

@@ -41,7 +41,7 @@ func TestOperatorsShortenIntervals(t *testing.T) {
 func TestSettingsOfWorkersThatCannotBe(t *testing.T) {
 	for name, value := range map[string]string{
 		"SIGNALBOX_KEEP_OPERATIONS": "23h", "SIGNALBOX_KEEP_DELIVERIES": "0s", "SIGNALBOX_DELIVERY_PER_HOST": "0", "SIGNALBOX_DELIVERY_CONCURRENCY": "-1",
-		"SIGNALBOX_PRUNE_EVERY": "-1s", "SIGNALBOX_COMPARE_EVERY": "0s", "SIGNALBOX_PROFILE_INTERVALS": "hourly:1s",
+		"SIGNALBOX_PRUNE_EVERY": "-1s", "SIGNALBOX_COMPARE_EVERY": "0s", "SIGNALBOX_ATTEND_EVERY": "0s", "SIGNALBOX_PROFILE_INTERVALS": "hourly:1s",
 	} {
 		t.Run(name, func(t *testing.T) {
 			_, err := workerSettings(t, name, value)
