@@ -19,8 +19,11 @@ import (
 	enumspb "go.temporal.io/api/enums/v1"
 	_ "modernc.org/sqlite"
 
+	"signalbox/activities"
+	"signalbox/activities/mailtest"
 	"signalbox/cmd/dev/embedded"
 	"signalbox/cmd/internal/setup"
+	"signalbox/console"
 	"signalbox/desk"
 	"signalbox/workflows"
 )
@@ -40,7 +43,7 @@ type settings struct {
 
 // Check names every setting at fault.
 func (s *settings) Check() error {
-	return errors.Join(setup.AtLeastOne("PARTITIONS", s.Partitions), s.APISettings.Check(), s.WorkerSettings.Check())
+	return errors.Join(setup.AtLeastOne("PARTITIONS", s.Partitions), s.Mail.Check(), s.APISettings.Check(), s.WorkerSettings.Check())
 }
 
 // apps are what dev mode seeds: an app, and one of another tenant to see that tenants are apart.
@@ -82,6 +85,14 @@ func run(ctx context.Context, s settings, out io.Writer) (err error) {
 	}
 	defer listener.Close()
 
+	if s.SMTPHost == "" {
+		sink, err := mailtest.Start(mailtest.Options{})
+		if err != nil {
+			return err
+		}
+		defer func() { err = errors.Join(err, sink.Close()) }()
+		s.mailInto(sink)
+	}
 	temporal, err := startTemporal(ctx, s)
 	if err != nil {
 		return err
@@ -160,6 +171,20 @@ func (s *settings) showTemporal(ui string) {
 	}
 }
 
+// mailInto has all mail go to a server that sends none, and the operators' pages show it.
+func (s *settings) mailInto(sink *mailtest.Server) {
+	s.SMTPHost, s.SMTPPort, s.SMTPTLS = "127.0.0.1", sink.Port(), activities.NoTLS
+	if s.MailFrom == "" {
+		s.MailFrom = "Signalbox <signalbox@localhost>"
+	}
+	s.Mailbox = func() (list []console.Mail) {
+		for _, m := range sink.Mails() {
+			list = append(list, console.Mail{At: m.At, To: m.To, Subject: m.Subject, Text: m.Text})
+		}
+		return list
+	}
+}
+
 // masterKey reads the key that secrets are sealed with, and makes it the first time.
 func masterKey(file string) (setup.Key, error) {
 	text, err := os.ReadFile(file)
@@ -186,7 +211,8 @@ func welcome(out io.Writer, api, ui, temporal, data string, took time.Duration) 
 
   API          %s      try it at %s/docs
   Pages        %s/tickets      (app demo, secret demo-secret, any operator name)
-`, took.Seconds(), api, api, api)
+  Mailbox      %s/mailbox      what people would have been mailed
+`, took.Seconds(), api, api, api, api)
 	if ui != "" {
 		fmt.Fprintf(out, "  Temporal UI  %s\n", ui)
 	}
