@@ -46,9 +46,6 @@ func (d *Deliveries) Reconcile(ctx context.Context) (Reconciled, error) {
 	if sum.Redeliveries, err = d.Lanes.EnsureRedeliveries(ctx, redeliveries); err != nil {
 		return sum, fmt.Errorf("start redeliveries: %w", err)
 	}
-	if sum.Digests, err = d.Outbox.GatherDigests(ctx, reconcileBatch); err != nil {
-		return sum, fmt.Errorf("make digests: %w", err)
-	}
 	var after notice.Lane
 	for {
 		lanes, err := d.Outbox.Retrying(ctx, after, reconcileBatch)
@@ -56,7 +53,7 @@ func (d *Deliveries) Reconcile(ctx context.Context) (Reconciled, error) {
 			return sum, fmt.Errorf("list retrying lanes: %w", err)
 		}
 		if len(lanes) == 0 {
-			return sum, nil
+			break
 		}
 		started, err := d.Lanes.Ensure(ctx, lanes)
 		sum.Lanes += started
@@ -65,4 +62,8 @@ func (d *Deliveries) Reconcile(ctx context.Context) (Reconciled, error) {
 		}
 		after = lanes[len(lanes)-1]
 	}
+	if sum.Digests, err = d.Outbox.GatherDigests(ctx, reconcileBatch); err != nil {
+		return sum, fmt.Errorf("make digests: %w", err)
+	}
+	return sum, nil
 }

@@ -33,7 +33,8 @@ type Outbox interface {
 	Partitions(ctx context.Context) ([]int, error)
 	// Redeliveries lists redeliveries that are not over, and what is left to be held, released or cancelled of subscriptions whose state changed.
 	Redeliveries(ctx context.Context, limit int) ([]string, error)
-	// GatherDigests makes one delivery each of what waits for a digest, in at most so many ways of telling somebody, where the first of it is due; and says in how many.
+	// GatherDigests makes one delivery each of what waits for a digest, in at most so many ways of telling somebody, where the first of it is due; and says in
+	// how many. One that fails keeps no other from being made.
 	GatherDigests(ctx context.Context, limit int) (int, error)
 	// Notifications gives a channel that receives (and may drop a signal when one is waiting already) whenever deliveries became pending in the
 	// partition, until ctx is over.

@@ -208,6 +208,27 @@ func TestADigestTellsOfSeveralAtOnce(t *testing.T) {
 	})
 }
 
+// TestADigestThatCannotBeMadeKeepsNoOtherFromBeingMade.
+func TestADigestThatCannotBeMadeKeepsNoOtherFromBeingMade(t *testing.T) {
+	both(t, func(t *testing.T, b *bench) {
+		b.mailing()
+		b.crewOfLetters()
+		for _, id := range []string{"dan", "zed"} {
+			_, err := b.keep(people.Person{ID: id, Active: true, Email: id + "@example.com", Letters: people.Letters{When: people.InDigest, Minutes: 1}})
+			require.NoError(t, err)
+		}
+		s := b.asks()
+		b.act(s, ticket.Command{Action: ticket.Say, Operator: "ada", Message: &ticket.Message{ID: "m", Author: "ada", Content: "@dan @zed"}})
+		bad, _ := b.told(s, "bob")
+		_, err := b.raw().Exec(`UPDATE deliveries SET body = 'x' WHERE subscription_id = '` + bad + `'`)
+		require.NoError(t, err)
+		b.clock.pass(time.Hour)
+		made, err := b.GatherDigests(t.Context(), 100)
+		require.ErrorContains(t, err, bad)
+		require.Equal(t, 2, made)
+	})
+}
+
 // told gives the way in which a person is told of a ticket, and the latest delivery to it.
 func (b *bench) told(s *story, person string) (way, delivery string) {
 	list, _, err := b.Registered(b.t.Context(), s.ticket.ID, "", 0)

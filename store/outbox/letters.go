@@ -257,14 +257,16 @@ func (o *Outbox) GatherDigests(ctx context.Context, limit int) (made int, err er
 	if err != nil {
 		return 0, db.Wrap("look for digests", err)
 	}
+	var faults []error
 	for _, way := range due {
 		err := o.db.Write(ctx, func(ctx context.Context, q *db.Tx) error { return o.gather(ctx, q, way.Tenant, way.ID) })
 		if err != nil {
-			return made, fmt.Errorf("make a digest for %s: %w", way.ID, err)
+			faults = append(faults, fmt.Errorf("make a digest for %s: %w", way.ID, err))
+			continue
 		}
 		made++
 	}
-	return made, nil
+	return made, errors.Join(faults...)
 }
 
 // gather makes one delivery of what waits for a digest. Digests of one way follow each other in a lane of their own.
