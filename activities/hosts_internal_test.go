@@ -237,3 +237,11 @@ func TestOnlyWhatAHostDoesCountsAgainstIt(t *testing.T) {
 		}
 	}
 }
+
+// TestAMailThatIsRefusedSaysNothingOfItsServer: the next may be taken. One that refuses us, or does not answer, takes none.
+func TestAMailThatIsRefusedSaysNothingOfItsServer(t *testing.T) {
+	require.Equal(t, answered, verdictOf(notice.FormatMail, notice.Attempt{Status: 550, Class: notice.ErrorStatus}))
+	require.Equal(t, dead, verdictOf(notice.FormatMail, notice.Attempt{Status: 535, Class: notice.ErrorConnect}))
+	require.Equal(t, dead, verdictOf(notice.FormatMail, notice.Attempt{Class: notice.ErrorTimeout}))
+	require.Equal(t, dead, verdictOf(notice.FormatSlack, notice.Attempt{Status: 550, Class: notice.ErrorStatus}))
+}
