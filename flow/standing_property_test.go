@@ -148,3 +148,12 @@ func (b *ballot) apart(t *rapid.T) {
 		require.False(t, b.node().FourEyes && d.Deputy == b.env.Opener)
 	}
 }
+
+// TestNobodyTakesOver: where whoever has left was the last, the node says why nobody is asked.
+func TestNobodyTakesOver(t *testing.T) {
+	pl := play(t, "\n- {id: v, name: Vote, type: approval, processors: {persons: [ann]}, next: done}"+end)
+	pl.lines(`
+		start     => v[ann]
+		left ann= => v[]`)
+	require.Equal(t, "nobody is asked, for ann, who is not active any more and has neither deputy nor manager to take over: an admin has to reassign it", pl.p.Waiting(pl.pos)[0].Problem)
+}
