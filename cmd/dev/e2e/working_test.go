@@ -34,6 +34,17 @@ func (c *caller) promised(t testing.TB, number string) (v promisedView) {
 	return v
 }
 
+// atNoon gives a time zone in which it is about noon, and how many hours it is ahead of UTC.
+func atNoon(now time.Time) (zone string, ahead int) {
+	switch ahead = 12 - now.UTC().Hour(); { // Etc/GMT-3 is three hours ahead of UTC
+	case ahead > 0:
+		return fmt.Sprintf("Etc/GMT-%d", ahead), ahead
+	case ahead < 0:
+		return fmt.Sprintf("Etc/GMT+%d", -ahead), ahead
+	}
+	return "Etc/UTC", 0
+}
+
 // TestWorkingTimeOverAWeekendAndAHoliday has a working day that begins within a minute and is a minute long, and then a weekend and a holiday. What comes within that day comes in real time; what
 // is left is due on the day after all of them. It is about noon where the calendar is, so that no day ends meanwhile.
 func TestWorkingTimeOverAWeekendAndAHoliday(t *testing.T) {
@@ -41,13 +52,7 @@ func TestWorkingTimeOverAWeekendAndAHoliday(t *testing.T) {
 	d := startDev(t)
 	admin := d.caller()
 	now := time.Now().UTC()
-	zone, ahead := "Etc/UTC", 12-now.Hour() // Etc/GMT-3 is three hours ahead of UTC
-	switch {
-	case ahead > 0:
-		zone = fmt.Sprintf("Etc/GMT-%d", ahead)
-	case ahead < 0:
-		zone = fmt.Sprintf("Etc/GMT+%d", -ahead)
-	}
+	zone, ahead := atNoon(now)
 	local := now.Add(time.Duration(ahead) * time.Hour)
 	date := func(days int) string { return local.AddDate(0, 0, days).Format(time.DateOnly) }
 	opens := local.Truncate(time.Minute).Add(time.Minute)
