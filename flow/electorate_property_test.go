@@ -18,6 +18,7 @@ type ballot struct {
 	pos   Position
 	env   Env
 	fresh int
+	who   []string       // in the group that is asked at first
 	came  bool           // from another version, while suspended
 	tried map[string]int // how often each promise was held against something
 }
@@ -27,6 +28,9 @@ var voters = []string{"a", "b", "c", "d", "e"}
 // anyBallot makes the definition of an approval.
 func anyBallot(t *rapid.T) Definition {
 	n := Node{ID: "v", Name: "V", Type: Approval, Next: "done", Processors: &Processors{Fields: []string{"who"}}, Deliver: &Processors{Anyone: true}, Add: &Processors{Anyone: true}}
+	if rapid.Bool().Draw(t, "group") {
+		n.Processors = &Processors{Groups: []string{"asked"}}
+	}
 	n.Rule = rapid.SampledFrom([]Rule{AnyOf, AllOf, NOfM, NOfM, PartOf, PartOf, Sequence}).Draw(t, "rule")
 	finishes := []string{"", FinishEveryone, FinishDecided}
 	switch n.Rule {
@@ -55,6 +59,9 @@ func anyBallot(t *rapid.T) Definition {
 		}
 		if s.Do == DoEscalate || s.Do == DoReassign {
 			s.To = &Processors{Persons: rapid.SliceOfNDistinct(rapid.SampledFrom(append([]string{"boss", "chief", "head"}, voters...)), 1, 3, rapid.ID[string]).Draw(t, "to")}
+			if rapid.Bool().Draw(t, "to a group") {
+				s.To = &Processors{Groups: []string{"late"}}
+			}
 		}
 		if n.Deadline = append(n.Deadline, s); s.To == nil {
 			break
@@ -67,15 +74,29 @@ func newBallot(t *rapid.T, rules Rules, tried map[string]int) *ballot {
 	p, err := Compile(anyBallot(t))
 	require.NoError(t, err)
 	who := voters[:rapid.IntRange(1, 5).Draw(t, "voters")]
-	b := &ballot{t: t, p: p, tried: tried, env: Env{Rules: rules, Now: monday, Opener: rapid.SampledFrom([]string{"e", "boss", "olga"}).Draw(t, "opener"), Fields: map[string]any{"who": strings.Join(who, ",")}}}
+	b := &ballot{t: t, p: p, tried: tried, who: who, env: Env{Rules: rules, Now: monday, Opener: rapid.SampledFrom([]string{"e", "boss", "olga"}).Draw(t, "opener"), Fields: map[string]any{"who": strings.Join(who, ",")}}}
 	require.NoError(t, b.do(Start{}))
 	return b
 }
 
 func (b *ballot) do(in Input) error {
-	out, err := sound(b.t, b.p, b.pos, b.env, in)
+	out, err := informed(b.t, b.p, b.pos, b.env, in, b.look)
 	b.pos = Apply(b.pos, out.States)
 	return err
+}
+
+// look says who is in the groups: nobody, now and then, and others each time that a deadline asks.
+func (b *ballot) look(need *Need) Facts {
+	found := Facts{Groups: map[string]Group{}}
+	for _, id := range need.Groups {
+		b.held("10: groups")
+		g := Group{Members: b.who}
+		if id == "late" {
+			g.Members = rapid.SliceOfNDistinct(rapid.SampledFrom(append([]string{"boss", "chief", "head"}, voters...)), 0, 4, rapid.ID[string]).Draw(b.t, "late")
+		}
+		found.Groups[id] = g
+	}
+	return found
 }
 
 func (b *ballot) node() *node { return b.p.nodes["v"] }
@@ -464,7 +485,7 @@ func TestEveryRuleKeepsItsPromises(t *testing.T) {
 		})
 	}
 	for _, promise := range []string{"1: a vote", "2: a change", "2: a migration", "3: never stuck", "3: an end", "4: a deadline speaks", "5: nobody twice",
-		"6: in turn", "7: four eyes", "8: removed", "9: retracted"} {
+		"6: in turn", "7: four eyes", "8: removed", "9: retracted", "10: groups"} {
 		t.Log(promise, tried[promise])
 		require.Greater(t, tried[promise], 100, promise)
 	}

@@ -16,7 +16,7 @@ type grower struct {
 var people = []string{"ann", "bob", "joe", "sue", "olga"}
 
 func grow(t *rapid.T) Definition {
-	g := &grower{t: t, def: Definition{Key: "random", Name: "Random", Fields: []Field{
+	g := &grower{t: t, def: Definition{Key: "random", Name: "Random", Calendar: "office", Calendars: calendarsFor([]string{"office"}), Fields: []Field{
 		{Key: "n", Type: Int}, {Key: "m", Type: Members}, {Key: "when", Type: DateTime}, {Key: "s", Type: String}}}}
 	first := g.id()
 	g.def.Nodes = append(g.def.Nodes, Node{}) // the place of the first node
@@ -79,8 +79,11 @@ func (g *grower) block(next string, backs []string, inside bool, depth int) stri
 			g.def.Nodes = append(g.def.Nodes, g.call(ids[i], to))
 		case 6:
 			n := Node{ID: ids[i], Name: "Wait", Type: Wait, Next: to, For: "1h"}
-			if g.chance("until", 50) {
+			switch g.pick("until", 4) {
+			case 0, 1:
 				n.For, n.Until = "", "when"
+			case 2:
+				n.For = "90 working minutes"
 			}
 			g.def.Nodes = append(g.def.Nodes, n)
 		case 7, 8:
@@ -223,7 +226,7 @@ func (g *grower) approval(id, next string, backs []string) Node {
 	if g.chance("deliver", 40) {
 		n.Deliver = &Processors{Persons: []string{"sue", "joe"}}
 	}
-	if g.chance("add from a group", 20) {
+	if n.Add != nil && !g.chance("add anybody", 60) {
 		n.Add = &Processors{Groups: []string{"g"}}
 	}
 	if p := n.Processors; g.chance("four eyes", 20) && !p.Opener {
@@ -264,6 +267,12 @@ func (g *grower) deadline(n Node) []Stage {
 	var out []Stage
 	for i := range g.pick("stages", 4) {
 		s := Stage{After: fmt.Sprintf("%dh", i+1), Do: []Remedy{DoRemind, DoEscalate, DoReassign}[g.pick("do", 3)]}
+		switch g.pick("clock", 4) {
+		case 2:
+			s.After = fmt.Sprintf("%d working hours", i+1)
+		case 3:
+			s.After, s.Calendar = fmt.Sprintf("%d working hours", i+1), "shifts"
+		}
 		if s.Do != DoRemind {
 			s.To = &Processors{Persons: []string{people[g.pick("other", len(people))]}}
 			if g.chance("to a group", 30) {
@@ -277,7 +286,7 @@ func (g *grower) deadline(n Node) []Stage {
 	}
 	if len(out) > 0 && (n.Type == Approval || n.Action == Confirm) && g.chance("verdict", 50) {
 		last := &out[len(out)-1]
-		*last = Stage{After: last.After, Do: []Remedy{DoApprove, DoReject}[g.pick("verdict", 2)]}
+		*last = Stage{After: last.After, Calendar: last.Calendar, Do: []Remedy{DoApprove, DoReject}[g.pick("verdict", 2)]}
 		if n.Reject.Then == GoChoose && n.Reject.To == "" {
 			last.Do = DoApprove
 		}

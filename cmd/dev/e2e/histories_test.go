@@ -83,23 +83,33 @@ func (s *recorder) working() {
 	s.record("ticket-working-time", "ticket:"+number, s.ended("ticket:"+number))
 }
 
-// people: a ticket whose people are looked up: facts that come along with what opens it and with commands, and those that its workflow asks for because of
-// a timer and a signal.
+// people: a ticket whose people are looked up: facts that come along with what opens it and with commands, those that its workflow asks for because of
+// a timer and a signal, and whom another system names, who is away at first.
 func (s *recorder) people() {
 	t := s.t
 	s.c.must(t, "PUT", "/api/person/mo", map[string]any{"name": "Mo"})
 	s.c.must(t, "PUT", "/api/person/lin", map[string]any{"name": "Lin", "manager": "mo"})
 	s.c.must(t, "PUT", "/api/group/board", map[string]any{"name": "Board", "members": []any{map[string]any{"person": "lin"}, map[string]any{"person": "mo"}}})
+	s.r.Answer("/who", harness.Response{Status: 503}, harness.Response{Body: `["mo"]`})
 	s.c.publish(t, "key: looked-up\nname: Looked up\nnodes:\n"+
 		"  - {id: first, name: First, type: approval, processors: {groups: [board]}, deadline: [{after: 1s, do: escalate, to: {manager_of: opener}}], next: second}\n"+
 		"  - {id: second, name: Second, type: approval, processors: {groups: [board]}, next: third}\n"+
-		"  - {id: third, name: Third, type: approval, processors: {manager_of: opener}, next: over}\n"+
+		"  - {id: third, name: Third, type: approval, processors: {manager_of: opener}, next: fourth}\n"+
+		"  - {id: fourth, name: Fourth, type: approval, processors: {groups: [board], http: {url: '"+s.r.URL("/who")+"', retry: {interval: 1s}}}, next: over}\n"+
 		"  - {id: over, name: Over, type: end}\n")
 	number := result[string](t, s.c.must(t, "POST", "/api/issue", map[string]any{"origin": "e2e", "title": "people", "service": "looked-up", "opener": "lin"}))
 	s.until(number, "elapsed")
 	require.True(t, s.act(number, map[string]any{"action": "approve", "operator": "lin"}))
-	s.signal(number, "approve", workflows.VoteSignal{Operator: "mo", Node: "second"}, "approved")
+	require.NoError(t, s.temporal.SignalWorkflow(t.Context(), "ticket:"+number, "", "approve", workflows.VoteSignal{Operator: "mo", Node: "second"}))
+	harness.Until(t, "the signal is decided", time.Minute, func() error {
+		if nodes := s.c.issue(t, number).CurrentNodes; len(nodes) != 1 || nodes[0].ID != "third" {
+			return fmt.Errorf("it stands at %v", nodes)
+		}
+		return nil
+	})
 	require.True(t, s.act(number, map[string]any{"action": "approve", "operator": "mo", "node": "third"}))
+	s.until(number, "called")
+	require.True(t, s.act(number, map[string]any{"action": "approve", "operator": "mo", "node": "fourth"}))
 	s.record("ticket-looked-up", "ticket:"+number, s.ended("ticket:"+number))
 }
 
