@@ -256,4 +256,14 @@ fields: [{key: WHO, type: MEMBERS}]`, `
 	field WHO=zoe         => c[lead ann]
 	approve by lead       => c[ann]
 	approve by ann        => d[]`},
+
+	{"who was added before somebody, and is then asked by a deadline with a place of their own, has that one alone", `
+- {id: v, name: Vote, type: approval, rule: all, add: {anyone: true}, processors: {persons: [ann]}, deadline: [{after: 1h, do: reassign, to: {persons: [boss, bob]}}], next: done}` + end, `
+	start                        => v[ann]
+	add by ann to bob,boss before => v[bob]
+	due                          => v[boss bob]
+	approve by boss              => v[bob]
+	approve by bob               => v[ann]
+	says                         => agreed(v bob >ann)
+	approve by ann               => completed approved`},
 }

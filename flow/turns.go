@@ -169,6 +169,10 @@ func (s *NodeState) tidy(c appointment) {
 		}
 	}
 	s.Turns = slices.DeleteFunc(s.Turns, func(t Turn) bool { return !here[t.Now] })
+	asked := setOf(s.Asked)
+	for i := range s.Turns { // who has a place of their own now does not come in another's as well, where their voices would be one
+		s.Turns[i].Rest = slices.DeleteFunc(slices.Clone(s.Turns[i].Rest), func(who string) bool { return asked[who] })
+	}
 	later, chosen := s.later(), set{}
 	if c.give { // whoever takes over from everybody is asked for more than they were added for
 		chosen = setOf(c.to)
