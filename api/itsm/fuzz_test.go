@@ -22,7 +22,7 @@ const fuzzedService = `{"key":"fuzzed","name":"Fuzzed","service_type":"change","
 func FuzzCalls(f *testing.F) {
 	apitest.Fuzz(f, func(t testing.TB) apitest.Stand {
 		back := apitest.NewBackend(t, shanghai)
-		handler := itsm.Handler{Desk: back, Tickets: back, Services: back, Apps: apitest.NewApps(), Types: api.DefaultIncidentTypes, Zone: shanghai}
+		handler := itsm.Handler{Desk: back, Tickets: back, Services: back, People: back, Apps: apitest.NewApps(), Types: api.DefaultIncidentTypes, Zone: shanghai}
 		def, faults := flow.Parse([]byte(fuzzedService))
 		if len(faults) > 0 {
 			t.Fatal(faults)

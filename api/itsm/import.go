@@ -28,8 +28,8 @@ type importedService struct {
 	NotCarriedOver []ticket.NotCarried `json:"not_carried_over"`
 }
 
-// exported reads a service with its flow (itsm.md 1.10), and translates it.
-func (c *call) exported() (i imported) {
+// exported reads a service with its flow (itsm.md 1.10), and translates it. What is wrong with it is among the faults of the call.
+func (h *Handler) exported(c *call) (i imported, err error) {
 	i.def.ServiceType = c.Choice("key", "request", "change", "event", "question")
 	if i.def.ServiceType == "" && !slices.ContainsFunc(c.Faults, func(f *ticket.Error) bool { return f.Field == "key" }) {
 		c.Faults.Add("key", "is required")
@@ -63,19 +63,23 @@ func (c *call) exported() (i imported) {
 		i.left = append(i.left, ticket.NotCarried{At: "can_ticket_agency", Why: "an app names whoever opens a ticket"})
 	}
 	if len(c.Faults) > 0 {
-		return i
+		return i, nil
 	}
-	def, left, faults := translate(workflow)
+	known, err := h.Services.KnownGroups(api.Context(c.Ctx), c.tenant, groupsIn(workflow))
+	if err != nil {
+		return i, err
+	}
+	def, left, faults := translate(workflow, known)
 	if len(faults) > 0 {
 		c.Faults = append(c.Faults, faults...)
-		return i
+		return i, nil
 	}
 	def.ServiceType, def.Name = i.def.ServiceType, i.name
 	if desc != "" {
 		def.Description = desc
 	}
 	i.def, i.left = def, append(i.left, left...)
-	return i
+	return i, nil
 }
 
 // checked gives a definition that can be published, but for its key, or says what is wrong with it.
@@ -96,7 +100,10 @@ func checked(def flow.Definition) (flow.Definition, error) {
 // importService makes a service of an exported flow. The same catalog and name are the same service: importing it again makes its next version, or none
 // where nothing has changed.
 func (h *Handler) importService(c *call) error {
-	i := c.exported()
+	i, err := h.exported(c)
+	if err != nil {
+		return err
+	}
 	return h.publish(c, i, func(ctx context.Context, s shelves) (string, error) {
 		for _, had := range s.imported {
 			if had.Catalog == i.catalog && had.Name == i.name {
@@ -117,7 +124,10 @@ func (h *Handler) importService(c *call) error {
 // updateService makes an exported flow the next version of a service that was imported.
 func (h *Handler) updateService(c *call) error {
 	id := c.ID("id")
-	i := c.exported()
+	i, err := h.exported(c)
+	if err != nil {
+		return err
+	}
 	return h.publish(c, i, func(ctx context.Context, s shelves) (string, error) {
 		record, err := h.Services.ServiceByNumber(ctx, c.tenant, id)
 		if err != nil {

@@ -12,6 +12,7 @@ import (
 
 	"signalbox/api/apitest"
 	"signalbox/flow"
+	"signalbox/people"
 	"signalbox/ticket"
 )
 
@@ -167,6 +168,68 @@ func TestWhatDecidesIsCarriedOverOrRefused(t *testing.T) {
 		}
 	}
 	require.Contains(t, fmt.Sprint(made.Left), `workflow.states.903.processors GENERAL "7" names nobody here`)
+}
+
+// Roles and departments are groups of the directory with their ids, where there are such, and leaders are managers.
+func TestRolesAreGroupsAndLeadersManagers(t *testing.T) {
+	b := setup(t)
+	group := func(id string) {
+		_, err := b.back.ChangeGroup(t.Context(), "north", "boss", people.Key{ID: id}, people.Membership{All: true}, func(g people.GroupRecord, _ bool) (people.GroupRecord, error) {
+			g.ID = id
+			return g, nil
+		})
+		require.NoError(t, err)
+	}
+	for _, id := range []string{"lead", "zhang"} {
+		_, err := b.back.ChangePerson(t.Context(), "north", "boss", people.Key{ID: id}, func(p people.PersonRecord, _ bool) (people.PersonRecord, error) {
+			p.Person = people.Person{ID: id, Active: true}
+			if id == "zhang" {
+				p.Manager = "lead"
+			}
+			return p, nil
+		})
+		require.NoError(t, err)
+	}
+	group("7")
+	group("12")
+	was := `"processors_type":"PERSON","processors":"admin"`
+	asked := func(kind, who string) (*flow.Processors, importAnswer) {
+		var made importAnswer
+		b.done(b.admin("import_service", importing(exported(t, was, fmt.Sprintf(`"processors_type":%q,"processors":%q`, kind, who)))), &made)
+		for _, n := range b.service(made.ID).Nodes {
+			if n.ID == "s903" {
+				return n.Processors, made
+			}
+		}
+		require.Fail(t, "there is no node s903")
+		return nil, made
+	}
+	for _, kind := range []string{"GENERAL", "CMDB", "IAM", "ORGANIZATION"} {
+		p, made := asked(kind, "7,12")
+		require.Equal(t, &flow.Processors{Groups: []string{"7", "12"}}, p, kind)
+		require.NotContains(t, fmt.Sprint(made.Left), "workflow.states.903.processors", kind)
+		p, made = asked(kind, "7,13")
+		require.Equal(t, &flow.Processors{Caller: true}, p, kind)
+		require.Contains(t, fmt.Sprint(made.Left), "workflow.states.903.processors "+kind, kind)
+	}
+	p, made := asked("STARTER_LEADER", "")
+	require.Equal(t, &flow.Processors{ManagerOf: "opener"}, p)
+	var roles []struct {
+		Name, Processors string
+		Kind             string `json:"processors_type"`
+	}
+	leaders := func(creator string) (all []string) {
+		b.done(b.Do("GET", fmt.Sprintf(gateway+"get_service_roles/?service_id=%d&ticket_creator=%s", made.ID, creator), nil), &roles)
+		for _, r := range roles {
+			if r.Kind == "STARTER_LEADER" {
+				all = append(all, r.Processors)
+			}
+		}
+		return all
+	}
+	require.Equal(t, []string{"lead"}, leaders("zhang"))
+	require.Equal(t, []string{""}, leaders("lead"), "who has none")
+	require.Equal(t, []string{""}, leaders(""))
 }
 
 // TestEachKindOfNode: a parallel with a condition, claims, a system's node that people do instead, a rejection that ends the ticket, and lists in conditions.

@@ -48,7 +48,7 @@ func setup(t *testing.T) *bench {
 	at := epoch
 	b := &bench{T: t, back: apitest.NewBackend(t, shanghai), clock: &at}
 	b.back.Now = func() time.Time { return at.In(shanghai) }
-	handler := itsm.Handler{Desk: b.back, Tickets: b.back, Services: b.back, Apps: apitest.NewApps(), Types: api.DefaultIncidentTypes, Zone: shanghai,
+	handler := itsm.Handler{Desk: b.back, Tickets: b.back, Services: b.back, People: b.back, Apps: apitest.NewApps(), Types: api.DefaultIncidentTypes, Zone: shanghai,
 		Allow: notice.Reach{Networks: []netip.Prefix{netip.MustParsePrefix("127.0.0.0/8")}}}
 	issues := issue.Handler{Desk: b.back, Tickets: b.back, Services: b.back, Addresses: b.back}
 	families := append(handler.Families(), issues.Family())

@@ -6,6 +6,7 @@ import (
 	"context"
 
 	"signalbox/flow"
+	"signalbox/people"
 	"signalbox/ticket"
 )
 
@@ -34,6 +35,12 @@ type Tickets interface {
 	TicketURL(number string) string
 }
 
+// People answers what is asked about a tenant's people.
+type People interface {
+	// Lookup gives all of what is wanted.
+	Lookup(ctx context.Context, tenant string, want people.Want) (people.Facts, error)
+}
+
 // Services is the published services, the built-in ones included, and the catalogs that they stand in. A version never changes.
 type Services interface {
 	// ServiceRecords lists the latest versions of all.
@@ -49,6 +56,8 @@ type Services interface {
 	PublishService(ctx context.Context, tenant, app string, def flow.Definition) (flow.Definition, error)
 	// EnableService says whether a service opens new tickets.
 	EnableService(ctx context.Context, tenant, key string, enabled bool) error
+	// KnownGroups gives those of a tenant's groups that there are, out of some by their ids.
+	KnownGroups(ctx context.Context, tenant string, ids []string) ([]string, error)
 	// Catalogs lists the catalogs that a tenant made.
 	Catalogs(ctx context.Context, tenant string) ([]ticket.Catalog, error)
 	// EnsureCatalog gives the id of the catalog of this name in its parent, and makes it where there is none.

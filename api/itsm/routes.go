@@ -18,6 +18,7 @@ type Handler struct {
 	Desk     api.Desk
 	Tickets  Tickets
 	Services Services
+	People   People
 	Apps     api.Apps
 	Types    []string       // words offered for mtm_type where a ticket has none of its own; api.Config.IncidentTypes
 	Allow    notice.Reach   // where callbacks may lead; api.Config.Reach

@@ -8,6 +8,7 @@ import (
 
 	"signalbox/api"
 	"signalbox/flow"
+	"signalbox/people"
 	"signalbox/ticket"
 )
 
@@ -139,8 +140,13 @@ func (h *Handler) serviceRoles(c *call) error {
 			continue
 		}
 		kind, persons := processorsOf(n.Processors)
-		if kind == "STARTER" {
+		switch {
+		case kind == "STARTER":
 			persons = creator
+		case kind == "STARTER_LEADER" && creator != "":
+			if persons, err = h.leader(c, creator); err != nil {
+				return err
+			}
 		}
 		sign := "or"
 		if n.Type == flow.Approval && n.Rule != "" && n.Rule != flow.AnyOf {
@@ -149,6 +155,15 @@ func (h *Handler) serviceRoles(c *call) error {
 		out = append(out, role{n.Number, n.Name, kind, persons, sign})
 	}
 	return c.answer(out)
+}
+
+// leader is the manager of a person, as the directory has it; empty: there is none.
+func (h *Handler) leader(c *call, person string) (string, error) {
+	facts, err := h.People.Lookup(api.Context(c.Ctx), c.tenant, people.Want{Managers: []string{person}})
+	if err != nil || len(facts.Managers) == 0 {
+		return "", err
+	}
+	return facts.Managers[0].Manager, nil
 }
 
 // inOrder lists the nodes that can be reached from the first, as a ticket comes to them.

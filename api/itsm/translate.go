@@ -27,6 +27,7 @@ type translation struct {
 	outputs     map[string]output // by the key of a variable
 	keys        map[string]string // of fields, as they are called here
 	types       map[string]flow.FieldType
+	groups      []string          // of the directory
 	meets       map[int64][]int64 // see coverages
 	start, form int64
 	left        []ticket.NotCarried
@@ -103,10 +104,27 @@ func (m member) byID(name string) map[int64]member {
 	return out
 }
 
-// translate makes a definition of an exported flow. left says what it has nothing for; faults say why it cannot be imported.
-func translate(workflow member) (def flow.Definition, left []ticket.NotCarried, faults ticket.Faults) {
+// groupKinds are the types of processors that name roles and departments by their ids (itsm.md 5.4). A group of the directory with the same id is taken for each.
+var groupKinds = []string{"GENERAL", "CMDB", "IAM", "ORGANIZATION"}
+
+// groupsIn lists the ids of roles and departments that an exported flow names.
+func groupsIn(workflow member) (ids []string) {
+	for _, s := range workflow.list("states") {
+		for _, name := range []string{"processors", "assignors", "delivers"} {
+			if slices.Contains(groupKinds, s.text(name+"_type")) {
+				ids = append(ids, flow.SplitPersons(s.text(name))...)
+			}
+		}
+	}
+	slices.Sort(ids)
+	return slices.Compact(ids)
+}
+
+// translate makes a definition of an exported flow; groups are those of the directory that there are, of those that it names. left says what it has nothing for;
+// faults say why it cannot be imported.
+func translate(workflow member, groups []string) (def flow.Definition, left []ticket.NotCarried, faults ticket.Faults) {
 	t := &translation{states: workflow.byID("states"), fields: workflow.byID("fields"), out: map[int64][]wayOn{}, outputs: map[string]output{},
-		keys: map[string]string{}, types: map[string]flow.FieldType{}, meets: map[int64][]int64{}}
+		keys: map[string]string{}, types: map[string]flow.FieldType{}, groups: groups, meets: map[int64][]int64{}}
 	transitions := workflow.byID("transitions")
 	if n := len(t.states); n > flow.MaxNodes+2 { // its beginning and its form are no nodes here
 		t.faults.Add("workflow.states", ticket.Over(flow.MaxNodes+2, "items", n))
@@ -367,11 +385,22 @@ func (t *translation) processors(kind, who, at string) *flow.Processors {
 			p.Fields = append(p.Fields, cmp.Or(t.keys[name], name))
 		}
 		return p
+	case slices.Contains(groupKinds, kind) && len(names) > 0 && len(names) <= flow.MaxGroups && t.known(names):
+		return &flow.Processors{Groups: names}
+	case kind == "STARTER_LEADER":
+		return &flow.Processors{ManagerOf: "opener"}
+	case kind == "VARIABLE_LEADER" && len(names) == 1:
+		return &flow.Processors{ManagerOf: cmp.Or(t.keys[names[0]], names[0])}
 	case kind == "EMPTY" || kind == "":
 	default:
 		t.leave(at, "%s %q names nobody here: name them for the node (meta.state_processors), or let an admin reassign it", kind, who)
 	}
 	return &flow.Processors{Caller: true}
+}
+
+// known reports whether the directory has a group of each id.
+func (t *translation) known(ids []string) bool {
+	return !slices.ContainsFunc(ids, func(id string) bool { return !slices.Contains(t.groups, id) })
 }
 
 func (t *translation) approval(n *flow.Node, s member, at string) {

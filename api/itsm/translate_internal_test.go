@@ -23,7 +23,7 @@ func FuzzTranslate(f *testing.F) {
 		if flow.DecodeExact(raw, &workflow) != nil || len(raw) > 1<<16 {
 			return
 		}
-		def, _, faults := translate(workflow)
+		def, _, faults := translate(workflow, groupsIn(workflow))
 		if len(faults) > 0 {
 			for _, fault := range faults {
 				if fault.Field == "" || fault.Message == "" {

@@ -131,7 +131,7 @@ func (c *Container) API(s APISettings, metrics *prometheus.Registry, log *slog.L
 	provisioned := &scim.Handler{Desk: c.Desk, People: c.Store}
 	publishes := &publish.Handler{Desk: c.Desk, Stream: c.Store, Apps: c.Store, Now: time.Now, Open: s.openTenant()}
 	subscriptions := &subscription.Handler{Desk: c.Desk, Subscriptions: c.Store, Allow: config.Reach(), Begin: begin, Hasten: hasten}
-	tickets := &itsm.Handler{Desk: c.Desk, Tickets: c.Store, Services: c.Store, Apps: c.Store, Types: config.IncidentTypes, Allow: config.Reach(),
+	tickets := &itsm.Handler{Desk: c.Desk, Tickets: c.Store, Services: c.Store, People: c.Store, Apps: c.Store, Types: config.IncidentTypes, Allow: config.Reach(),
 		Profile: string(s.ITSMCallbackProfile), Zone: c.zone}
 	pages, err := console.New(console.Config{
 		Apps: c.Store, Reader: c.Store, Key: c.key, Now: time.Now, Log: log, Secure: s.SecureCookies, Address: api.Address, Diagram: console.Draw, Mailbox: s.Mailbox,
