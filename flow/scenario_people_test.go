@@ -40,6 +40,14 @@ fields: [{key: WHO, type: MEMBER}]`, `
 	approve by bob => refused forbidden bob acted at "See"
 	approve by joe => completed approved`},
 
+	{"remove: when the last who is silent is taken out, those who voted have decided", `
+- {id: v, name: Vote, type: approval, rule: all, finish: everyone, add: {anyone: true}, processors: {persons: [ann, bob]}, next: done}` + end, `
+	start               => v[ann bob]
+	add by ann to xu beside => v[ann bob xu]
+	approve by ann      => v[bob xu]
+	approve by bob      => v[xu]
+	remove by ann to xu => completed approved`},
+
 	{"add before: they agree first, and then whoever added them votes", `
 - {id: v, name: Vote, type: approval, rule: any, add: {anyone: true}, processors: {persons: [ann]}, next: done}` + end, `
 	start                     => v[ann]
