@@ -87,14 +87,26 @@ func (r *run) sayBarred(s *NodeState, out []string, why string) {
 	r.say(Barred, s, LogEntry{To: out, Note: why})
 }
 
-// readmit takes those out who may not vote by the rules of the version that the ticket was moved to.
+// readmit takes those out who may not vote by the rules of the version that the ticket was moved to. A place of theirs in which another speaks is that one's.
 func (r *run) readmit(n *node) {
 	s, _ := r.pos.Find(n.ID)
 	bars := r.bars(n)
-	if bars == nil || !slices.ContainsFunc(s.silent(s.Roster), func(who string) bool { return bars(who) != "" }) {
+	if bars == nil {
+		return
+	}
+	barred := func(who string) bool { return bars(who) != "" }
+	comes := func(t Turn) bool { return t.Owner != t.Now && barred(t.Owner) || slices.ContainsFunc(t.Rest, barred) }
+	if !slices.ContainsFunc(s.silent(s.Roster), barred) && !slices.ContainsFunc(s.Turns, comes) {
 		return
 	}
 	at := r.touch(n)
+	for i := range at.Turns {
+		t := &at.Turns[i]
+		t.Rest = slices.DeleteFunc(slices.Clone(t.Rest), barred)
+		if barred(t.Owner) {
+			t.Owner = t.Now
+		}
+	}
 	out, why := r.admit(n, &at.Roster, at.voters())
 	at.tidy(appointment{})
 	r.sayBarred(at, out, why)

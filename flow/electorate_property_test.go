@@ -264,7 +264,7 @@ func (b *ballot) remove() {
 	b.held("8: removed")
 	after := b.state()
 	require.NotContains(b.t, after.Asked, who)
-	require.LessOrEqual(b.t, leftOf(before)-leftOf(after), 1, "removing one took the voices of others")
+	require.LessOrEqual(b.t, leftOf(before)-leftOf(after), 1, "removing one took the voices of others: %+v, then %+v", before, after)
 	b.changedBut(before, who)
 }
 

@@ -81,7 +81,8 @@ func (r *run) agree(n *node, s *NodeState, t *Turn, a Act) {
 	r.appoint(n, s, c, Agreed, LogEntry{Who: a.Actor, For: a.OnBehalf, To: []string{next}, Note: a.Comment})
 }
 
-// removable tells of somebody who was added whether they can still be taken out again: nothing of theirs counts yet, and nobody speaks in their place.
+// removable tells of somebody who was added whether they can still be taken out again: nothing of theirs counts yet, nobody speaks in their place, and they have not taken
+// over from others, whose voices would go with them.
 func (s NodeState) removable() func(Addition) bool {
 	asked, later, done := setOf(s.Asked), s.later(), s.handled()
 	for _, t := range s.Turns {
@@ -89,7 +90,7 @@ func (s NodeState) removable() func(Addition) bool {
 			done[t.Owner] = true
 		}
 	}
-	return func(d Addition) bool { return !done[d.Who] && (asked[d.Who] || later[d.Who]) }
+	return func(d Addition) bool { return !done[d.Who] && s.Voices[d.Who] < 2 && (asked[d.Who] || later[d.Who]) }
 }
 
 // handled are those who have said something at an approval in this round: voted, or agreed, also in the place of another.
@@ -123,7 +124,7 @@ func (r *run) remove(n *node, s *NodeState, a Act) error {
 		case d == nil:
 			return refuse(Conflict, "targets", "%s was not added in this round", who)
 		case !here(*d):
-			return refuse(Conflict, "targets", "%s is not asked any more, or others speak in their place", who)
+			return refuse(Conflict, "targets", "%s is not asked any more, or others speak in their place, or they speak for others as well", who)
 		case !a.Admin && (a.Actor == "" || d.By != a.Actor):
 			return refuse(Forbidden, "targets", "%s can be removed by whoever added them, and by an admin", who)
 		}
@@ -133,17 +134,19 @@ func (r *run) remove(n *node, s *NodeState, a Act) error {
 	for i := range s.Turns {
 		t := &s.Turns[i]
 		t.Rest = slices.DeleteFunc(t.Rest, func(who string) bool { return gone[who] })
-		if !gone[t.Now] || t.Now == t.Owner {
+	}
+	for _, was := range targets {
+		t := s.turn(was)
+		if t == nil || was == t.Owner {
 			continue
 		}
-		was := t.Now
 		if t.Now = t.Owner; len(t.Rest) > 0 { // otherwise the one has agreed already whose place it is, and is asked again
 			t.Now, t.Rest = t.Rest[0], t.Rest[1:]
 		}
 		goesOn[was] = true
 		c := delivering(was, []string{t.Now})
 		c.lasting = true
-		r.change(n, s, c)
+		r.change(n, s, c) // which may do away with turns
 	}
 	c := removing(slices.DeleteFunc(slices.Clone(targets), func(who string) bool { return goesOn[who] }))
 	c.lasting = true
