@@ -65,7 +65,7 @@ func TestHeldIsNotLost(t *testing.T) {
 		ID     string
 		Counts map[string]int
 	}](t, c.must(t, "GET", "/api/issue/"+number+"/notification", nil)) {
-		require.Equal(t, map[string]int{"failed": 1, "held": 7, "pending": 0, "parked": 0, "sent": 0, "cancelled": 0}, address.Counts)
+		require.Equal(t, map[string]int{"failed": 1, "held": 7, "pending": 0, "parked": 0, "sent": 0, "cancelled": 0, "gathering": 0, "digested": 0}, address.Counts)
 	}
 	events, alerts := c.wholeTimeline(t, number)
 	require.Len(t, events, 9, "opened, and what was done")
