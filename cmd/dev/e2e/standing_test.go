@@ -11,6 +11,7 @@ import (
 
 	"github.com/stretchr/testify/require"
 
+	"signalbox/activities/mailtest"
 	"signalbox/cmd/dev/e2e/harness"
 )
 
@@ -36,7 +37,7 @@ func (p provider) ask(method, path string, status int, body map[string]any) {
 func (p provider) user(name, manager string) {
 	p.t.Helper()
 	const core, enterprise = "urn:ietf:params:scim:schemas:core:2.0:User", "urn:ietf:params:scim:schemas:extension:enterprise:2.0:User"
-	body := map[string]any{"schemas": []string{core, enterprise}, "userName": name}
+	body := map[string]any{"schemas": []string{core, enterprise}, "userName": name, "emails": []any{map[string]any{"value": name + "@example.com", "primary": true}}}
 	if manager != "" {
 		body[enterprise] = map[string]any{"manager": map[string]any{"value": p.ids[manager]}}
 	}
@@ -44,10 +45,16 @@ func (p provider) user(name, manager string) {
 }
 
 // TestAGroupApprovalAcrossAWeekend: a group that an identity provider keeps is asked, of which one is absent, one opened the ticket and one leaves, with a deadline that counts the hours of an office
-// which has a weekend and a holiday before it.
+// which has a weekend and a holiday before it. Whoever is asked is told by mail, and one of them by a network too.
 func TestAGroupApprovalAcrossAWeekend(t *testing.T) {
 	t.Parallel()
-	d := startDev(t, "SIGNALBOX_ATTEND_EVERY=1s")
+	server, err := mailtest.Start(mailtest.Options{})
+	require.NoError(t, err)
+	t.Cleanup(func() { require.NoError(t, server.Close()) })
+	robots := harness.NewReceiver(t)
+	robots.Answer("/feishu", harness.Response{Body: `{"code":0,"msg":"success"}`})
+	d := startDev(t, "SIGNALBOX_ATTEND_EVERY=1s", "SIGNALBOX_SMTP_HOST=127.0.0.1", fmt.Sprintf("SIGNALBOX_SMTP_PORT=%d", server.Port()), "SIGNALBOX_SMTP_TLS=none",
+		"SIGNALBOX_MAIL_FROM=box@example.com", "SIGNALBOX_PUBLIC_URL=https://box.example.com")
 	admin := d.caller()
 	idp := provider{admin, t, map[string]string{}}
 	idp.user("boss", "")
@@ -57,6 +64,8 @@ func TestAGroupApprovalAcrossAWeekend(t *testing.T) {
 		members = append(members, map[string]any{"value": idp.ids[name]})
 	}
 	idp.user("deb", "")
+	admin.must(t, "PUT", "/api/person/boss", map[string]any{"email": "boss@example.com", "language": "zh-Hans",
+		"chats": []any{map[string]any{"network": "feishu", "address": "ou_1", "webhook": robots.URL("/feishu")}}})
 	idp.ask("POST", "/Groups", http.StatusCreated, map[string]any{"schemas": []string{"urn:ietf:params:scim:schemas:core:2.0:Group"}, "displayName": "finance", "members": members})
 	admin.must(t, "POST", "/api/absence", map[string]any{"person": "ann", "from": "2020-01-01", "deputy": "deb", "operator": "ann"})
 
@@ -134,4 +143,25 @@ func TestAGroupApprovalAcrossAWeekend(t *testing.T) {
 		}
 		return nil
 	})
+
+	mails := map[string][]string{}
+	harness.Until(t, "everybody who was asked has a mail", time.Minute, func() error {
+		clear(mails)
+		for _, m := range server.Mails() {
+			mails[m.To] = append(mails[m.To], m.Subject)
+			require.Contains(t, m.Text, "https://box.example.com/ticket/"+number)
+		}
+		if len(mails) < 4 {
+			return fmt.Errorf("%v", mails)
+		}
+		return nil
+	})
+	asks := []string{"You are asked to approve or reject: Vote – to be paid [" + number + "]"}
+	require.Equal(t, map[string][]string{
+		"ann@example.com":  asks,
+		"bob@example.com":  asks,
+		"deb@example.com":  asks,
+		"boss@example.com": {"请您审批：Vote – to be paid [" + number + "]"},
+	}, mails, "and not olga, who may not vote")
+	require.Contains(t, string(robots.Await(t, "/feishu", 1, time.Minute)[0].Body), "请您审批：Vote")
 }
