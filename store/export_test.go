@@ -19,3 +19,9 @@ func (s *Store) InTransaction(ctx context.Context, f func(ctx context.Context, k
 		})
 	})
 }
+
+// Setting gives a setting of PostgreSQL as our connections have it.
+func (s *Store) Setting(ctx context.Context, name string) (value string, err error) {
+	err = s.db.Read(ctx, func(q *db.Tx) error { return q.Get(ctx, &value, `SELECT current_setting(?)`, name) })
+	return value, err
+}

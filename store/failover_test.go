@@ -245,12 +245,9 @@ func TestAFullServer(t *testing.T) {
 
 // TestAnIdleProcessGivesItsConnectionsBack counts them, as the server has them.
 func TestAnIdleProcessGivesItsConnectionsBack(t *testing.T) {
-	if testing.Short() {
-		t.Skip("takes the half minute that they are kept")
-	}
 	t.Parallel()
 	dsn := postgrestest.Start(t)
-	s, err := store.Open(t.Context(), dsn+"&application_name=idle", store.Options{MasterKey: masterKey, Connections: 10})
+	s, err := store.Open(t.Context(), dsn+"&application_name=idle", store.Options{MasterKey: masterKey, Connections: 10, Idle: 2 * time.Second})
 	require.NoError(t, err)
 	defer s.Close()
 	_, err = s.Migrate(t.Context())
@@ -307,4 +304,18 @@ func TestAFrozenDatabaseCostsTheFirstCallersAlone(t *testing.T) {
 	}
 	require.Equal(t, []int{2, 2}, []int{out.count("msg=away "), out.count("msg=back ")})
 	require.Equal(t, 2, out.count(" refused="))
+}
+
+// TestNothingIsCompiled: PostgreSQL takes longer to compile a statement of ours than to run it.
+func TestNothingIsCompiled(t *testing.T) {
+	t.Parallel()
+	for parameters, want := range map[string]string{"": "off", "&jit=on": "on"} {
+		dsn := postgrestest.Start(t) + parameters
+		s, err := store.Open(t.Context(), dsn, store.Options{MasterKey: masterKey})
+		require.NoError(t, err)
+		defer s.Close()
+		jit, err := s.Setting(t.Context(), "jit")
+		require.NoError(t, err)
+		require.Equal(t, want, jit)
+	}
 }

@@ -27,6 +27,7 @@ type Options struct {
 	Mail        bool             // people are told by mail; the same in every process
 	Zone        *time.Location   // of the day that numbers are counted by, and of times that callbacks tell; UTC
 	Connections int              // most connections to PostgreSQL at once; 20. Two more may be used: to watch it, and to listen
+	Idle        time.Duration    // how long a connection to PostgreSQL is kept that nobody uses; 30 s
 	Watch       bool             // ask PostgreSQL every second whether it answers, and refuse at once while it does not
 	Now         func() time.Time // time.Now
 	Log         *slog.Logger     // slog.Default
@@ -57,7 +58,7 @@ func Open(ctx context.Context, dsn string, o Options) (*Store, error) {
 	if err != nil {
 		return nil, err
 	}
-	d, err := db.Open(ctx, dsn, db.Options{Connections: o.Connections, Watch: o.Watch, Now: o.Now, Log: o.Log})
+	d, err := db.Open(ctx, dsn, db.Options{Connections: o.Connections, Idle: o.Idle, Watch: o.Watch, Now: o.Now, Log: o.Log})
 	if err != nil {
 		return nil, err
 	}

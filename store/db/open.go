@@ -20,6 +20,7 @@ import (
 // Options of a database.
 type Options struct {
 	Connections int              // most connections to PostgreSQL at once; 20. Two more may be used: to watch it, and to listen
+	Idle        time.Duration    // how long a connection to PostgreSQL is kept that nobody uses; 30 s
 	Watch       bool             // ask PostgreSQL every second whether it answers, and refuse at once while it does not
 	Now         func() time.Time // time.Now
 	Log         *slog.Logger     // slog.Default
@@ -51,7 +52,7 @@ func Open(ctx context.Context, dsn string, o Options) (*DB, error) {
 		d.Log = slog.Default()
 	}
 	d.common = &standing{}
-	if err := d.connect(o.Connections); err != nil {
+	if err := d.connect(o); err != nil {
 		return nil, err
 	}
 	d.notifier = newNotifier(d)
@@ -66,7 +67,8 @@ func Open(ctx context.Context, dsn string, o Options) (*DB, error) {
 	return d, nil
 }
 
-func (d *DB) connect(connections int) error {
+func (d *DB) connect(o Options) error {
+	connections := o.Connections
 	scheme, rest, _ := strings.Cut(d.dsn, ":")
 	switch scheme {
 	case "postgres", "postgresql":
@@ -74,6 +76,9 @@ func (d *DB) connect(connections int) error {
 			connections = 20
 		}
 		pool, err := openPostgres(d.dsn, connections, d.common)
+		if err == nil && o.Idle > 0 {
+			pool.SetConnMaxIdleTime(o.Idle)
+		}
 		if err != nil {
 			return err
 		}
