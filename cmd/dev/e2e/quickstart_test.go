@@ -41,8 +41,8 @@ func TestQuickStart(t *testing.T) {
 	t.Parallel()
 	binary(t, "dev") // building is no part of starting
 	d := startDev(t)
-	harness.Until(t, "it says that it is ready", time.Minute, func() error { // it answers before it says so
-		if !strings.Contains(d.process.Logs(), "Signalbox is ready after") {
+	harness.Until(t, "it has said that it is ready", time.Minute, func() error { // it answers before it says so, and says so line by line
+		if !strings.Contains(d.process.Logs(), "Ctrl-C ends it.") {
 			return fmt.Errorf("it says %q", d.process.Logs())
 		}
 		return nil
