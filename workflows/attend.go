@@ -5,7 +5,6 @@ import (
 	"time"
 
 	"go.temporal.io/sdk/client"
-	"go.temporal.io/sdk/temporal"
 	"go.temporal.io/sdk/workflow"
 
 	"signalbox/activities"
@@ -16,20 +15,8 @@ const attendTimeout = 10 * time.Minute
 
 // Attend tells some tickets who is absent and who has left. Each run of the schedule goes on behind the one before it.
 func Attend(ctx workflow.Context) (activities.Attended, error) {
-	ctx = workflow.WithActivityOptions(ctx, workflow.ActivityOptions{
-		StartToCloseTimeout: attendTimeout,
-		HeartbeatTimeout:    activities.AttendHeartbeat,
-		RetryPolicy:         &temporal.RetryPolicy{MaximumAttempts: 1}, // the next run is the retry that matters
-	})
-	var before, out activities.Attended
-	if workflow.HasLastCompletionResult(ctx) {
-		if err := workflow.GetLastCompletionResult(ctx, &before); err != nil {
-			return out, err
-		}
-	}
 	var a *activities.Attendant
-	err := workflow.ExecuteActivity(ctx, a.Attend, before).Get(ctx, &out)
-	return out, err // where it failed, the next run goes on where this one did
+	return scheduledRun(ctx, attendTimeout, activities.AttendHeartbeat, a.Attend, func(before activities.Attended) any { return before })
 }
 
 // EnsureAttend makes sure that Attend runs that often, and has one run now; see EnsureSweep.

@@ -5,7 +5,6 @@ import (
 	"time"
 
 	"go.temporal.io/sdk/client"
-	"go.temporal.io/sdk/temporal"
 	"go.temporal.io/sdk/workflow"
 
 	"signalbox/activities"
@@ -17,20 +16,8 @@ const compareTimeout = 10 * time.Minute
 
 // Compare compares some open tickets with their workflows. Each run of the schedule goes on behind the one before it.
 func Compare(ctx workflow.Context) (desk.Looked, error) {
-	ctx = workflow.WithActivityOptions(ctx, workflow.ActivityOptions{
-		StartToCloseTimeout: compareTimeout,
-		HeartbeatTimeout:    activities.CompareHeartbeat,
-		RetryPolicy:         &temporal.RetryPolicy{MaximumAttempts: 1}, // the next run is the retry that matters
-	})
-	var before, out desk.Looked
-	if workflow.HasLastCompletionResult(ctx) {
-		if err := workflow.GetLastCompletionResult(ctx, &before); err != nil {
-			return out, err
-		}
-	}
 	var c *activities.Comparer
-	err := workflow.ExecuteActivity(ctx, c.Compare, activities.CompareInput{After: before.After}).Get(ctx, &out)
-	return out, err // where it failed, the next run goes on where this one did
+	return scheduledRun(ctx, compareTimeout, activities.CompareHeartbeat, c.Compare, func(before desk.Looked) any { return activities.CompareInput{After: before.After} })
 }
 
 // EnsureCompare makes sure that Compare runs that often, and has one run now; see EnsureSweep.

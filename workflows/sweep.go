@@ -78,3 +78,21 @@ func ensureSchedule(ctx context.Context, c client.Client, id string, every time.
 	}
 	return nil
 }
+
+// scheduledRun does once what a schedule repeats, and gives what came of it; input makes the activity's input of what came of the last run that did not fail,
+// so that each goes on behind the one before.
+func scheduledRun[T any](ctx workflow.Context, timeout, heartbeat time.Duration, activity any, input func(before T) any) (out T, err error) {
+	ctx = workflow.WithActivityOptions(ctx, workflow.ActivityOptions{
+		StartToCloseTimeout: timeout,
+		HeartbeatTimeout:    heartbeat,
+		RetryPolicy:         &temporal.RetryPolicy{MaximumAttempts: 1}, // the next run is the retry that matters
+	})
+	var before T
+	if workflow.HasLastCompletionResult(ctx) {
+		if err := workflow.GetLastCompletionResult(ctx, &before); err != nil {
+			return out, err
+		}
+	}
+	err = workflow.ExecuteActivity(ctx, activity, input(before)).Get(ctx, &out)
+	return out, err
+}
