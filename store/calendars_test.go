@@ -40,14 +40,20 @@ func TestCalendarsKeepTheirVersions(t *testing.T) {
 		latest, err := b.CalendarRecord(ctx, "a", "office", 0)
 		require.NoError(t, err)
 		require.Equal(t, second, latest.Calendar)
-		versions, err := b.CalendarVersions(ctx, "a", "office")
+		versions, next, err := b.CalendarVersions(ctx, "a", "office", "", 1)
 		require.NoError(t, err)
+		require.Len(t, versions, 1)
+		rest, end, err := b.CalendarVersions(ctx, "a", "office", next, 1)
+		require.NoError(t, err)
+		require.Empty(t, end)
+		versions = append(versions, rest...)
 		require.Len(t, versions, 2)
 		require.Equal(t, 2, versions[0].Version)
 		require.Equal(t, "demo", versions[1].PublishedBy)
 
+		_, _, none := b.CalendarVersions(ctx, "b", "office", "", 1)
 		for _, err := range []error{
-			second1(b.CalendarRecord(ctx, "b", "office", 0)), second1(b.CalendarRecord(ctx, "a", "office", 3)), second1(b.CalendarVersions(ctx, "b", "office")),
+			second1(b.CalendarRecord(ctx, "b", "office", 0)), second1(b.CalendarRecord(ctx, "a", "office", 3)), none,
 			b.EnableCalendar(ctx, "b", "office", false),
 		} {
 			require.True(t, ticket.Is(err, ticket.NotFound), "%v", err)
@@ -129,7 +135,7 @@ func TestVersionsOfACalendarThatArePublishedAtOnce(t *testing.T) {
 			})
 		}
 		wait.Wait()
-		versions, err := b.CalendarVersions(t.Context(), "a", "office")
+		versions, _, err := b.CalendarVersions(t.Context(), "a", "office", "", 0)
 		require.NoError(t, err)
 		require.Len(t, versions, 8)
 		for i, v := range versions {

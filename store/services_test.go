@@ -80,13 +80,56 @@ func TestServicesKeepTheirVersionsAndNumbers(t *testing.T) {
 		got, err := b.ServiceByNumber(ctx, "a", first.Number)
 		require.NoError(t, err)
 		require.Equal(t, third, got.Definition)
-		versions, err := b.ServiceVersions(ctx, "a", "leave")
+		versions, next, err := b.ServiceVersions(ctx, "a", "leave", "", 2)
 		require.NoError(t, err)
+		require.Len(t, versions, 2)
+		rest, end, err := b.ServiceVersions(ctx, "a", "leave", next, 2)
+		require.NoError(t, err)
+		require.Empty(t, end)
+		versions = append(versions, rest...)
 		require.Len(t, versions, 3)
 		require.Equal(t, third, versions[0].Definition)
 		require.Equal(t, epoch.Add(time.Hour), versions[0].PublishedAt)
 		require.Equal(t, epoch, versions[2].PublishedAt)
 		require.Equal(t, "demo", versions[2].PublishedBy)
+	})
+}
+
+// TestServicesAreListedInPages: the built-in ones first, then in the order in which they were published, none twice and none left out; and the versions of a built-in one.
+func TestServicesAreListedInPages(t *testing.T) {
+	both(t, func(t *testing.T, b *bench) {
+		for _, key := range []string{"c", "a", "b"} {
+			require.NoError(t, second1(b.PublishService(t.Context(), "a", "demo", parsed(t, strings.Replace(leave, "key: leave", "key: "+key, 1)))))
+		}
+		require.NoError(t, second1(b.PublishService(t.Context(), "b", "demo", parsed(t, leave))))
+		builtIn := len(flow.Builtin())
+		for limit := 1; limit < builtIn+5; limit++ {
+			var keys []string
+			for cursor, pages := "", 0; pages == 0 || cursor != ""; pages++ {
+				list, next, err := b.ServicePage(t.Context(), "a", cursor, limit)
+				require.NoError(t, err)
+				require.LessOrEqual(t, len(list), limit)
+				require.Less(t, len(keys), builtIn+4)
+				for _, r := range list {
+					keys = append(keys, r.Key)
+				}
+				cursor = next
+			}
+			require.Len(t, keys, builtIn+3)
+			require.Equal(t, []string{"c", "a", "b"}, keys[builtIn:])
+		}
+		list, next, err := b.ServiceVersions(t.Context(), "a", flow.ServiceIncident, "", 1)
+		require.NoError(t, err)
+		require.Len(t, list, 1)
+		require.Empty(t, next)
+		for _, bad := range []string{"none", "MTIz"} {
+			_, _, err := b.ServicePage(t.Context(), "a", bad, 1)
+			require.True(t, ticket.Is(err, ticket.Invalid))
+			_, _, err = b.ServiceVersions(t.Context(), "a", flow.ServiceIncident, bad, 1)
+			require.True(t, ticket.Is(err, ticket.Invalid))
+		}
+		_, _, err = b.ServiceVersions(t.Context(), "a", "leave", "", 1)
+		require.True(t, ticket.Is(err, ticket.NotFound), "another tenant's")
 	})
 }
 
@@ -135,7 +178,7 @@ func TestBuiltInServicesAreThereUnpublished(t *testing.T) {
 			version, err := b.ServiceVersion(ctx, "a", key, def.Version)
 			require.NoError(t, err)
 			require.Equal(t, def, version)
-			versions, err := b.ServiceVersions(ctx, "a", key)
+			versions, _, err := b.ServiceVersions(ctx, "a", key, "", 0)
 			require.NoError(t, err)
 			require.Len(t, versions, 1)
 			_, err = b.ServiceVersion(ctx, "a", key, def.Version+1)
@@ -156,7 +199,7 @@ func TestServicesThatAreNotThere(t *testing.T) {
 			func() error { _, err := b.ServiceByNumber(ctx, "a", 0); return err },
 			func() error { _, err := b.ServiceByNumber(ctx, "a", 9999); return err },
 			func() error { _, err := b.ServiceVersion(ctx, "a", "no", 1); return err },
-			func() error { _, err := b.ServiceVersions(ctx, "a", "no"); return err },
+			func() error { _, _, err := b.ServiceVersions(ctx, "a", "no", "", 0); return err },
 			func() error { return b.EnableService(ctx, "a", "no", true) },
 		} {
 			err := ask()
@@ -217,7 +260,7 @@ func TestPublishedAtOnce(t *testing.T) {
 			}
 			versions[def.Key][def.Version] = string(raw)
 		}
-		stored, err := b.ServiceVersions(t.Context(), "a", "leave")
+		stored, _, err := b.ServiceVersions(t.Context(), "a", "leave", "", ticket.MaxPage)
 		require.NoError(t, err)
 		require.GreaterOrEqual(t, len(stored), 5, "four different contents, and one that was published four times")
 		for i, record := range stored {

@@ -174,9 +174,22 @@ func (b *Backend) ServiceRecord(ctx context.Context, tenant, key string) (ticket
 	return reading(b, func() (ticket.ServiceRecord, error) { return b.Store.ServiceRecord(ctx, tenant, key) })
 }
 
+// ServicePage lists services by pages.
+func (b *Backend) ServicePage(ctx context.Context, tenant, cursor string, limit int) (list []ticket.ServiceRecord, next string, err error) {
+	list, err = reading(b, func() (list []ticket.ServiceRecord, err error) {
+		list, next, err = b.Store.ServicePage(ctx, tenant, cursor, limit)
+		return list, err
+	})
+	return list, next, err
+}
+
 // ServiceVersions lists the versions of a service.
-func (b *Backend) ServiceVersions(ctx context.Context, tenant, key string) ([]ticket.ServiceRecord, error) {
-	return reading(b, func() ([]ticket.ServiceRecord, error) { return b.Store.ServiceVersions(ctx, tenant, key) })
+func (b *Backend) ServiceVersions(ctx context.Context, tenant, key, cursor string, limit int) (list []ticket.ServiceRecord, next string, err error) {
+	list, err = reading(b, func() (list []ticket.ServiceRecord, err error) {
+		list, next, err = b.Store.ServiceVersions(ctx, tenant, key, cursor, limit)
+		return list, err
+	})
+	return list, next, err
 }
 
 // ServiceVersion reads one of them.

@@ -15,8 +15,8 @@ type Calendars interface {
 	CalendarRecords(ctx context.Context, tenant, cursor string, limit int) (list []ticket.CalendarRecord, next string, err error)
 	// CalendarRecord gives a version of a calendar, or the latest one where version is 0. NotFound: there is none.
 	CalendarRecord(ctx context.Context, tenant, key string, version int) (ticket.CalendarRecord, error)
-	// CalendarVersions lists all versions of a calendar, the latest first; NotFound when there is none of this key.
-	CalendarVersions(ctx context.Context, tenant, key string) ([]ticket.CalendarRecord, error)
+	// CalendarVersions lists the versions of a calendar, the latest first; NotFound when there is none of this key.
+	CalendarVersions(ctx context.Context, tenant, key, cursor string, limit int) (list []ticket.CalendarRecord, next string, err error)
 	// PublishCalendar makes a calendar without faults the next version of the one of its key, and gives it with its version. One that says what the latest version says
 	// is that version. Conflict: there are too many. Joins the transaction of ctx.
 	PublishCalendar(ctx context.Context, tenant, app string, cal calendar.Calendar) (calendar.Calendar, error)

@@ -39,7 +39,7 @@ func (h *Handler) Family() api.Family {
 			{Method: http.MethodGet, Path: one, Scope: desk.Read, Handler: h.read},
 			{Method: http.MethodPut, Path: one, Scope: desk.Admin, Handler: common.Enable},
 			{Method: http.MethodPost, Path: one + "/import", Scope: desk.Admin, Handler: api.Body(h.importHolidays)},
-			{Method: http.MethodGet, Path: one + "/versions", Scope: desk.Read, Handler: h.versions},
+			{Method: http.MethodGet, Path: one + "/versions", Scope: desk.Read, Query: true, Handler: h.versions},
 			{Method: http.MethodGet, Path: one + "/versions/:version", Scope: desk.Read, Handler: h.read},
 		},
 	}
@@ -68,19 +68,7 @@ func (h *Handler) versioned() houseapi.Versioned[calendar.Calendar] {
 }
 
 func (h *Handler) list(c *fiber.Ctx) error {
-	q, err := api.ReadQuery(c)
-	if err != nil {
-		return err
-	}
-	limit, cursor := q.Page()
-	if err := q.Err(); err != nil {
-		return err
-	}
-	records, next, err := h.Calendars.CalendarRecords(api.Context(c), api.Caller(c).Tenant, cursor, limit)
-	if err != nil {
-		return err
-	}
-	return houseapi.Respond(c, houseapi.Items[line]{Items: api.Each(records, lineOf), Next: next})
+	return houseapi.List(c, h.Calendars.CalendarRecords, lineOf)
 }
 
 func (h *Handler) versions(c *fiber.Ctx) error {

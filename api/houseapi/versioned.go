@@ -87,15 +87,30 @@ func (v Versioned[D]) Named(c *fiber.Ctx) (key string, version int, err error) {
 	return key, min(version, math.MaxInt32), nil
 }
 
-// Versions shows all versions of the key that the path names, the latest first: find finds them, and show says how each is shown.
-func Versions[D, R, S any](c *fiber.Ctx, v Versioned[D], find func(ctx context.Context, tenant, key string) ([]R, error), show func(R) S) error {
+// Versions shows the versions of the key that the path names by pages, the latest first: find finds them, and show says how each is shown.
+func Versions[D, R, S any](c *fiber.Ctx, v Versioned[D], find func(ctx context.Context, tenant, key, cursor string, limit int) ([]R, string, error), show func(R) S) error {
 	key, err := v.Key(c)
 	if err != nil {
 		return err
 	}
-	records, err := find(api.Context(c), api.Caller(c).Tenant, key)
+	return List(c, func(ctx context.Context, tenant, cursor string, limit int) ([]R, string, error) {
+		return find(ctx, tenant, key, cursor, limit)
+	}, show)
+}
+
+// List shows a list of the caller's tenant that is chosen from by nothing, by pages: find finds one, and show says how each of it is shown.
+func List[R, S any](c *fiber.Ctx, find func(ctx context.Context, tenant, cursor string, limit int) ([]R, string, error), show func(R) S) error {
+	q, err := api.ReadQuery(c)
 	if err != nil {
 		return err
 	}
-	return Respond(c, Items[S]{Items: api.Each(records, show)})
+	limit, cursor := q.Page()
+	if err := q.Err(); err != nil {
+		return err
+	}
+	records, next, err := find(api.Context(c), api.Caller(c).Tenant, cursor, limit)
+	if err != nil {
+		return err
+	}
+	return Respond(c, Items[S]{Items: api.Each(records, show), Next: next})
 }

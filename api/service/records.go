@@ -11,12 +11,12 @@ import (
 
 // Services is the read model as this family sees it, and what it publishes into. Built-in services are there for every tenant.
 type Services interface {
-	// ServiceRecords lists the latest versions, those of disabled services included, in the order in which they were first published.
-	ServiceRecords(ctx context.Context, tenant string) ([]ticket.ServiceRecord, error)
+	// ServicePage lists the latest versions, those of disabled services included, in the order in which they were first published.
+	ServicePage(ctx context.Context, tenant, cursor string, limit int) (list []ticket.ServiceRecord, next string, err error)
 	// ServiceRecord gives the latest version of a service; NotFound when there is none of this key.
 	ServiceRecord(ctx context.Context, tenant, key string) (ticket.ServiceRecord, error)
-	// ServiceVersions lists all versions of a service, the latest first; NotFound likewise.
-	ServiceVersions(ctx context.Context, tenant, key string) ([]ticket.ServiceRecord, error)
+	// ServiceVersions lists the versions of a service, the latest first; NotFound likewise.
+	ServiceVersions(ctx context.Context, tenant, key, cursor string, limit int) (list []ticket.ServiceRecord, next string, err error)
 	// ServiceVersion gives one version, which never changes; NotFound when there is none.
 	ServiceVersion(ctx context.Context, tenant, key string, version int) (flow.Definition, error)
 	// PublishService makes a definition without faults the next version of its service, and gives it with its version and integer ids. One that

@@ -32,7 +32,7 @@ func (h *Handler) Family() api.Family {
 		Exact:    true,
 		Routes: []api.Route{
 			{Method: http.MethodPost, Path: all, Scope: desk.Admin, Handler: common.Publish},
-			{Method: http.MethodGet, Path: all, Scope: desk.Read, Handler: h.list},
+			{Method: http.MethodGet, Path: all, Scope: desk.Read, Query: true, Handler: h.list},
 			{Method: http.MethodPost, Path: all + "/check", Scope: desk.Read, Handler: common.Check},
 			{Method: http.MethodPost, Path: all + "/simulate", Scope: desk.Read, Handler: api.Body(h.simulate)},
 			{Method: http.MethodGet, Path: one, Scope: desk.Read, Handler: h.read},
@@ -40,7 +40,7 @@ func (h *Handler) Family() api.Family {
 			{Method: http.MethodPost, Path: one + "/rotate", Scope: desk.Admin, Handler: h.rotate},
 			{Method: http.MethodGet, Path: one + "/diagram.svg", Scope: desk.Read, Handler: houseapi.Picture(h.drawn)},
 			{Method: http.MethodGet, Path: one + "/diagram.dot", Scope: desk.Read, Handler: houseapi.Graph(h.drawn)},
-			{Method: http.MethodGet, Path: one + "/versions", Scope: desk.Read, Handler: h.versions},
+			{Method: http.MethodGet, Path: one + "/versions", Scope: desk.Read, Query: true, Handler: h.versions},
 			{Method: http.MethodGet, Path: one + "/versions/:version", Scope: desk.Read, Handler: h.read},
 			{Method: http.MethodGet, Path: one + "/versions/:version/diagram.svg", Scope: desk.Read, Handler: houseapi.Picture(h.drawn)},
 			{Method: http.MethodGet, Path: one + "/versions/:version/diagram.dot", Scope: desk.Read, Handler: houseapi.Graph(h.drawn)},
@@ -61,11 +61,7 @@ func (h *Handler) versioned() houseapi.Versioned[flow.Definition] {
 }
 
 func (h *Handler) list(c *fiber.Ctx) error {
-	records, err := h.Services.ServiceRecords(api.Context(c), api.Caller(c).Tenant)
-	if err != nil {
-		return err
-	}
-	return houseapi.Respond(c, houseapi.Items[line]{Items: api.Each(records, lineOf)})
+	return houseapi.List(c, h.Services.ServicePage, lineOf)
 }
 
 func (h *Handler) versions(c *fiber.Ctx) error {

@@ -15,6 +15,7 @@ import (
 
 type calendarRow struct {
 	Key         string       `db:"key"`
+	Version     int64        `db:"version"`
 	Enabled     bool         `db:"enabled"`
 	Content     string       `db:"content"`
 	PublishedBy string       `db:"published_by"`
@@ -22,7 +23,7 @@ type calendarRow struct {
 }
 
 // calendarVersions is the query for versions of calendars; what it is about comes behind.
-const calendarVersions = `SELECT c.key, c.enabled, v.content, v.published_by, v.published_at
+const calendarVersions = `SELECT c.key, v.version, c.enabled, v.content, v.published_by, v.published_at
 	FROM calendars c JOIN calendar_versions v ON v.tenant = c.tenant AND v.key = c.key `
 
 var (
@@ -37,10 +38,28 @@ func (c *Catalogue) CalendarRecords(ctx context.Context, tenant, cursor string, 
 	if err := w.AfterAscending(cursor, "c.key", func(p db.Cursor) []any { return []any{p.ID} }); err != nil {
 		return nil, "", err
 	}
+	return c.calendarPage(ctx, w, `c.key`, limit, func(r calendarRow) db.Cursor { return db.Cursor{N: 1, At: r.PublishedAt.Time, ID: r.Key} })
+}
+
+// CalendarVersions lists the versions of a calendar by pages, the latest first; NotFound when the tenant has none of this key.
+func (c *Catalogue) CalendarVersions(ctx context.Context, tenant, key, cursor string, limit int) (list []ticket.CalendarRecord, next string, err error) {
+	var w db.Where
+	w.And("c.tenant = ? AND c.key = ?", tenant, db.CleanText(key))
+	if err := w.After(cursor, "v.version", func(p db.Cursor) []any { return []any{p.N} }); err != nil {
+		return nil, "", err
+	}
+	list, next, err = c.calendarPage(ctx, w, `v.version DESC`, limit, func(r calendarRow) db.Cursor { return db.Cursor{N: r.Version} })
+	if err == nil && len(list) == 0 {
+		_, err = c.CalendarRecord(ctx, tenant, key, 0)
+	}
+	return list, next, err
+}
+
+// calendarPage reads a page of versions of calendars.
+func (c *Catalogue) calendarPage(ctx context.Context, w db.Where, order string, limit int, end func(calendarRow) db.Cursor) (list []ticket.CalendarRecord, next string, err error) {
 	err = c.db.Read(ctx, func(q *db.Tx) error {
 		var rows []calendarRow
-		rows, next, err = db.ReadPage(db.Once(ctx), q, limit, calendarVersions+`WHERE `+w.String()+` ORDER BY c.key LIMIT ?`, w.Args(),
-			func(r calendarRow) db.Cursor { return db.Cursor{N: 1, At: r.PublishedAt.Time, ID: r.Key} })
+		rows, next, err = db.ReadPage(db.Once(ctx), q, limit, calendarVersions+`WHERE `+w.String()+` ORDER BY `+order+` LIMIT ?`, w.Args(), end)
 		if err != nil {
 			return db.Wrap("list calendars", err)
 		}
@@ -48,15 +67,6 @@ func (c *Catalogue) CalendarRecords(ctx context.Context, tenant, cursor string, 
 		return err
 	})
 	return list, next, err
-}
-
-// CalendarVersions lists all versions of a calendar, the latest first; NotFound when the tenant has none of this key.
-func (c *Catalogue) CalendarVersions(ctx context.Context, tenant, key string) ([]ticket.CalendarRecord, error) {
-	list, err := c.calendars(ctx, calendarVersions+`WHERE c.tenant = ? AND c.key = ? ORDER BY v.version DESC`, tenant, db.CleanText(key))
-	if err == nil && len(list) == 0 {
-		err = errNoCalendar
-	}
-	return list, err
 }
 
 // CalendarRecord gives a version of a calendar, or the latest one where version is 0. NotFound: there is none.

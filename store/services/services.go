@@ -71,16 +71,58 @@ func (c *Catalogue) ServiceRecord(ctx context.Context, tenant, key string) (tick
 	return c.service(ctx, errNoService, serviceVersions+`WHERE s.tenant = ? AND s.key = ? AND v.version = s.version`, tenant, db.CleanText(key))
 }
 
-// ServiceVersions lists all versions of a service, the latest first.
-func (c *Catalogue) ServiceVersions(ctx context.Context, tenant, key string) ([]ticket.ServiceRecord, error) {
+// ServicePage lists the same by pages. next is empty behind the last; cursor is empty or next of the page before; anything else is Invalid, field "cursor". limit is 1 to
+// ticket.MaxPage; 0 is ticket.DefaultPage.
+func (c *Catalogue) ServicePage(ctx context.Context, tenant, cursor string, limit int) (list []ticket.ServiceRecord, next string, err error) {
+	var after int64
+	var w db.Where
+	w.And(`s.tenant = ? AND v.version = s.version`, tenant)
+	if err := w.AfterAscending(cursor, `s.number`, func(p db.Cursor) []any { after = p.N; return []any{p.N} }); err != nil {
+		return nil, "", err
+	}
+	for key := range flow.Builtin() { // whose numbers are below all others
+		if record, _ := builtIn(key); record.Number > after {
+			list = append(list, record)
+		}
+	}
+	slices.SortFunc(list, func(a, b ticket.ServiceRecord) int { return cmp.Compare(a.Number, b.Number) })
+	if size := db.PageSize(limit); len(list) < size {
+		rows, next, err := c.servicePage(ctx, w, `s.number`, size-len(list), func(r ticket.ServiceRecord) int64 { return r.Number })
+		return append(list, rows...), next, err
+	}
+	list = list[:db.PageSize(limit)]
+	return list, db.Cursor{N: list[len(list)-1].Number}.String(), nil
+}
+
+// ServiceVersions lists the versions of a service by pages, the latest first; NotFound when the tenant has none of this key. Pages are those of ServicePage.
+func (c *Catalogue) ServiceVersions(ctx context.Context, tenant, key, cursor string, limit int) (list []ticket.ServiceRecord, next string, err error) {
+	var before int64
+	var w db.Where
+	w.And(`s.tenant = ? AND s.key = ?`, tenant, db.CleanText(key))
+	if err := w.After(cursor, `v.version`, func(p db.Cursor) []any { before = p.N; return []any{p.N} }); err != nil {
+		return nil, "", err
+	}
 	if record, ok := builtIn(key); ok {
-		return []ticket.ServiceRecord{record}, nil
+		if before == 0 || int64(record.Version) < before {
+			list = append(list, record)
+		}
+		return list, "", nil
 	}
-	list, err := c.services(ctx, serviceVersions+`WHERE s.tenant = ? AND s.key = ? ORDER BY v.version DESC`, tenant, db.CleanText(key))
+	list, next, err = c.servicePage(ctx, w, `v.version DESC`, limit, func(r ticket.ServiceRecord) int64 { return int64(r.Version) })
 	if err == nil && len(list) == 0 {
-		err = errNoService
+		_, err = c.ServiceRecord(ctx, tenant, key)
 	}
-	return list, err
+	return list, next, err
+}
+
+// servicePage reads a page of versions of services in an order of which end gives the place of one.
+func (c *Catalogue) servicePage(ctx context.Context, w db.Where, order string, limit int, end func(ticket.ServiceRecord) int64) (list []ticket.ServiceRecord, next string, err error) {
+	limit = db.PageSize(limit)
+	list, err = c.services(ctx, serviceVersions+`WHERE `+w.String()+` ORDER BY `+order+` LIMIT ?`, w.Args(limit+1)...)
+	if err == nil {
+		list, next = db.CutPage(list, limit, func(r ticket.ServiceRecord) db.Cursor { return db.Cursor{N: end(r)} })
+	}
+	return list, next, err
 }
 
 // Services is ServiceRecords with the definitions alone.
