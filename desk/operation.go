@@ -21,6 +21,18 @@ const (
 	Directory Scope = "directory"
 )
 
+// PagesApp is the code of the app that people act by on the pages. It is kept nowhere, and no app can be made that is called so.
+const PagesApp = "pages"
+
+// Pages gives the app that a person of a tenant acts by on the pages. Persons may read and write; an admin may do everything.
+func Pages(tenant string, admin bool) App {
+	a := App{Code: PagesApp, Tenant: tenant, Scopes: []Scope{Read, Write}}
+	if admin {
+		a.Scopes = append(a.Scopes, Directory, Admin)
+	}
+	return a
+}
+
 // App is a caller.
 type App struct {
 	Code     string

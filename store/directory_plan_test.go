@@ -71,6 +71,10 @@ func directoryQuestions() map[string]func(ctx context.Context, s *store.Store) (
 	yes, no := true, false
 	at := time.Date(2026, 6, 1, 12, 0, 0, 0, time.UTC)
 	out := map[string]func(ctx context.Context, s *store.Store) (int, error){
+		"account": func(ctx context.Context, s *store.Store) (int, error) {
+			found, err := s.Account(ctx, "a", "person77")
+			return len(found.Groups), err
+		},
 		"people": func(ctx context.Context, s *store.Store) (int, error) {
 			found, err := s.Lookup(ctx, "a", people.Want{At: at, Persons: []string{"person77"}, Managers: []string{"person77"}, Groups: []string{"group71"}})
 			if len(found.Groups) != 1 || len(found.Groups[0].Members) < 100 || found.ManagerOf("person77") != "person71" {

@@ -9,6 +9,7 @@ const (
 	ChannelITSM      Channel = "itsm"
 	ChannelPublish   Channel = "publish"
 	ChannelException Channel = "exception"
+	ChannelPages     Channel = "pages"  // the pages, on which people act under their own name
 	ChannelSCIM      Channel = "scim"   // identity providers, which keep a directory; they ask nothing of tickets
 	ChannelCodec     Channel = "codec"  // Temporal's web UI, which has payloads decrypted; it asks nothing of tickets
 	ChannelSignal    Channel = "signal" // Temporal's UI, its CLI, other workflows
@@ -20,6 +21,7 @@ type reach int
 
 const (
 	within   reach = iota // by no call of the API
+	pages                 // by the forms of the pages
 	calls                 // by calls of the API that ask nothing of tickets
 	families              // by a family's calls
 )
@@ -38,6 +40,7 @@ var channels = []struct {
 	{ChannelException, "exception API", families},
 	{ChannelSCIM, "SCIM", calls},
 	{ChannelCodec, "codec server", calls},
+	{ChannelPages, "pages", pages},
 	{ChannelSignal, "Temporal signal", within},
 	{ChannelSystem, "Signalbox itself", within},
 }
@@ -45,8 +48,11 @@ var channels = []struct {
 // Families lists the channels that are families of calls. Each has a folder under api, and an OpenAPI document, of its name.
 func Families() []Channel { return from(families) }
 
-// AuditedChannels lists the channels that requests to the API come through, families first: those that the audit can name.
-func AuditedChannels() []Channel { return from(calls) }
+// CalledChannels lists the channels that requests to the API come through, families first. Each has a folder under api of its name.
+func CalledChannels() []Channel { return from(calls) }
+
+// AuditedChannels lists the channels that somebody's requests come through, families first: those that the audit can name.
+func AuditedChannels() []Channel { return from(pages) }
 
 // Channels lists all of them.
 func Channels() []Channel { return from(within) }

@@ -19,7 +19,7 @@ func newFlags(name string, out io.Writer) *flag.FlagSet {
 }
 
 // readArguments reads a command's arguments and the settings of the environment; done: -help has printed the flags, and there is nothing to do.
-func readArguments(flags *flag.FlagSet, args []string, base *setup.Base, out io.Writer) (done bool, err error) {
+func readArguments(flags *flag.FlagSet, args []string, settings any, out io.Writer) (done bool, err error) {
 	if err := flags.Parse(args); errors.Is(err, flag.ErrHelp) {
 		return true, nil
 	} else if err != nil {
@@ -28,7 +28,7 @@ func readArguments(flags *flag.FlagSet, args []string, base *setup.Base, out io.
 	if flags.NArg() > 0 {
 		return false, fmt.Errorf("unexpected argument %q", flags.Arg(0))
 	}
-	_, err = setup.Load("migrate", nil, base, out)
+	_, err = setup.Load("migrate", nil, settings, out)
 	return false, err
 }
 
@@ -38,6 +38,11 @@ func withStore(ctx context.Context, flags *flag.FlagSet, args []string, out io.W
 	if done, err := readArguments(flags, args, &base, out); done || err != nil {
 		return err
 	}
+	return withStoreOf(ctx, base, do)
+}
+
+// withStoreOf does something to the database of those settings.
+func withStoreOf(ctx context.Context, base setup.Base, do func(s *store.Store) error) error {
 	s, err := base.OpenStore(ctx, setup.Log(base.LogLevel, "migrate"))
 	if err != nil {
 		return err

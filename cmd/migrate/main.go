@@ -1,4 +1,4 @@
-// Command migrate prepares the database and Temporal for a version of Signalbox, and keeps the apps that may call it.
+// Command migrate prepares the database and Temporal for a version of Signalbox, and keeps the apps that may call it and the passwords of people.
 // Settings come from the environment; -help prints them and the commands.
 package main
 
@@ -23,6 +23,7 @@ migrate app list [-tenant T]              list apps
 migrate app limit -code C -rate N         take at most N requests a minute from an app
 migrate app disable|enable -code C        refuse an app from now on, or let it in again
 migrate app rotate -code C -overlap D     give an app a new secret; the old one goes on for that long
+migrate person -tenant T -id I [-admin]   give a person a password for the pages, read from the terminal or from standard input
 migrate reseal                            seal everything anew under the master key in force, once there is a new one
 migrate reseal -check                     tell what is sealed under which master key
 migrate verify [-ticket N] [-tenant T]    look for what was changed in or deleted from timelines; fails where anything was
@@ -38,6 +39,8 @@ func run(ctx context.Context, args []string, out io.Writer) error {
 		switch args[0] {
 		case "app":
 			return runApp(ctx, args[1:], out)
+		case "person":
+			return runPerson(ctx, args[1:], os.Stdin, out)
 		case "reseal":
 			return runReseal(ctx, args[1:], out)
 		case "reconcile":

@@ -51,8 +51,11 @@ func checkApp(a desk.App) error {
 	if len(a.Scopes) == 0 {
 		f.Add("scopes", "must name at least one")
 	}
+	if a.Code == desk.PagesApp {
+		f.Add("code", "is kept for those who act on the pages")
+	}
 	for _, s := range a.Scopes {
-		if s != desk.Read && s != desk.Write && s != desk.Admin {
+		if s != desk.Read && s != desk.Write && s != desk.Directory && s != desk.Admin {
 			f.Add("scopes", fmt.Sprintf("there is no scope %q", s))
 		}
 	}

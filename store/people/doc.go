@@ -1,5 +1,5 @@
 // Package people keeps the directories of tenants: persons, groups, absences, and what happened to persons that others react to. Its tables are
-// directories, directory_persons, directory_groups, directory_members, directory_absences and directory_changes. (The table people, of package tickets,
+// directories, directory_persons, directory_passwords, directory_groups, directory_members, directory_absences and directory_changes. (The table people, of package tickets,
 // says who had which part in a ticket.) It ends the subscriptions by which a person is told when that one is removed, and has those tried again whose address is another.
 //
 // What may be kept, and every answer about it, is ruled by package people of the rules, here called directory.
@@ -11,6 +11,7 @@ import (
 	"fmt"
 	"slices"
 
+	"signalbox/internal/password"
 	directory "signalbox/people"
 	"signalbox/store/db"
 	"signalbox/store/vault"
@@ -19,12 +20,15 @@ import (
 
 // Book keeps the directories of all tenants.
 type Book struct {
-	db    *db.DB
-	vault *vault.Vault
+	db        *db.DB
+	vault     *vault.Vault
+	passwords *password.Hasher
 }
 
 // New gives the directories of a database.
-func New(d *db.DB, v *vault.Vault) *Book { return &Book{db: d, vault: v} }
+func New(d *db.DB, v *vault.Vault) *Book {
+	return &Book{db: d, vault: v, passwords: password.NewHasher(hashedAtOnce)}
+}
 
 // refusal makes a refusal of faults; nil where there are none.
 func refusal(faults directory.Faults) error {

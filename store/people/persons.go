@@ -337,7 +337,7 @@ func (s *edit) personValues(rec directory.PersonRecord, hooks string) ([]any, er
 		key(rec.ID), key(rec.Name), key(rec.Email), rec.Version, db.At(rec.UpdatedAt), rec.ID, directory.Folded(rec.ID)}, err
 }
 
-// RemovePerson forgets a person: memberships and absences go with them, and whoever had them as manager or deputy has none. allow may refuse; it may be nil.
+// RemovePerson forgets a person: memberships, absences and the password go with them, and whoever had them as manager or deputy has none. allow may refuse; it may be nil.
 // It joins the transaction that ctx carries. NotFound.
 func (b *Book) RemovePerson(ctx context.Context, tenant, app string, k directory.Key, allow func(directory.PersonRecord) error) error {
 	return b.change(ctx, tenant, app, func(ctx context.Context, s *edit) error {
@@ -354,6 +354,7 @@ func (b *Book) RemovePerson(ctx context.Context, tenant, app string, k directory
 		for _, statement := range []string{
 			`DELETE FROM directory_members WHERE tenant = ? AND kind = 'person' AND member = ?`,
 			`DELETE FROM directory_absences WHERE tenant = ? AND person = ?`,
+			`DELETE FROM directory_passwords WHERE tenant = ? AND person = (SELECT uid FROM directory_persons p WHERE p.tenant = directory_passwords.tenant AND p.id = ?)`,
 			`UPDATE directory_persons SET manager = '' WHERE tenant = ? AND manager = ? AND manager <> ''`,
 			`UPDATE directory_absences SET deputy = '' WHERE tenant = ? AND deputy = ? AND deputy <> ''`,
 			`DELETE FROM directory_persons WHERE tenant = ? AND id = ?`,

@@ -100,7 +100,7 @@ func TestWhatIsDoneIsWrittenDown(t *testing.T) {
 		"r-group":        {"refused", "boss", "", "issue", "400", "invalid", ""},
 		"r-absence":      {"refused", "shop", "bob", "issue", "403", "forbidden", ""},
 	}, got, "a replay did nothing, reading is no action, and who is unknown is in the log")
-	for _, c := range ticket.AuditedChannels() {
+	for _, c := range ticket.CalledChannels() {
 		said := slices.ContainsFunc(slices.Collect(maps.Values(got)), func(entry []string) bool { return entry[0] == "refused" && entry[3] == string(c) })
 		require.True(t, said, "no refusal by the channel %s is shown here", c)
 	}

@@ -35,7 +35,7 @@ func (s *Worker) Check() error {
 
 // Check checks the settings of migrate.
 func (s *Migrate) Check() error {
-	return errors.Join(s.Base.Check(), longEnough("TEMPORAL_RETENTION", s.TemporalRetention, time.Hour))
+	return errors.Join(s.Base.Check(), s.Admins.Check(), longEnough("TEMPORAL_RETENTION", s.TemporalRetention, time.Hour))
 }
 
 // Check checks what a process that serves the families needs.
@@ -47,7 +47,7 @@ func (s APISettings) Check() error {
 	if (s.TLSCert == "") != (s.TLSKey == "") {
 		certificate = wrong("TLS_KEY", "goes together with "+key("TLS_CERT")+": set both or none")
 	}
-	return errors.Join(anonymous, certificate,
+	return errors.Join(anonymous, certificate, s.Admins.Check(),
 		AtLeastOne("BODY_LIMIT", s.BodyLimit),
 		AtLeastOne("HEADER_LIMIT", s.HeaderLimit),
 		AtLeastOne("CONCURRENT_REQUESTS", s.ConcurrentRequests),

@@ -52,6 +52,7 @@ type (
 		Base
 		TemporalRetention time.Duration `split_words:"true" default:"168h" desc:"how long a namespace that is made here keeps closed workflows"`
 		BootstrapApp      Bootstrap     `split_words:"true" desc:"code:secret of an admin app, of the tenant default, that the start makes sure of"`
+		Admins
 	}
 )
 
@@ -69,6 +70,7 @@ type APISettings struct {
 	api.Config
 	itsm.Settings
 	codec.Access
+	Admins
 }
 
 // openTenant is the tenant that anonymous callers publish into; empty: there are none.
