@@ -12,12 +12,18 @@ import (
 // smallBody is what is not worth compressing, in octets.
 const smallBody = 1 << 10
 
-// compress sends larger texts as gzip to those who take it. Who was let in by a cookie is answered as before: a page of somebody else can have such
-// requests made and guess from the length of the answers what is secret in them (BREACH).
-func compress(c *fiber.Ctx) {
+// compressStrangers has larger texts compressed. Who was let in by a cookie is answered as before: a page of somebody else can have such
+// requests made and guess from the length of the answers what is secret in them (BREACH). Who masks what is secret calls Compress.
+func compressStrangers(c *fiber.Ctx) {
+	if len(c.Request().Header.Peek(fiber.HeaderCookie)) == 0 {
+		Compress(c)
+	}
+}
+
+// Compress sends a larger text as gzip to those who take it; one that is compressed already stays as it is.
+func Compress(c *fiber.Ctx) {
 	response := c.Response()
-	if response.IsBodyStream() || len(response.Body()) < smallBody || len(response.Header.ContentEncoding()) > 0 || !isText(response.Header.ContentType()) ||
-		len(c.Request().Header.Peek(fiber.HeaderCookie)) > 0 {
+	if response.IsBodyStream() || len(response.Body()) < smallBody || len(response.Header.ContentEncoding()) > 0 || !isText(response.Header.ContentType()) {
 		return
 	}
 	c.Vary(fiber.HeaderAcceptEncoding)

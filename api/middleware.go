@@ -32,7 +32,7 @@ func (s *Server) middleware(c *fiber.Ctx) error {
 	if err != nil {
 		err = s.refuse(c, err)
 	}
-	compress(c)
+	compressStrangers(c)
 	if s.draining.Load() {
 		c.Context().SetConnectionClose()
 	}

@@ -1,57 +1,29 @@
-// Package console is the operators' pages: what a ticket is, where it stands, whom it asks, what happened to it and whom it was told to.
-// The pages only read. They need no JavaScript; htmx, where there is some, saves a reload.
+// Package console is the pages: where people see what waits for them and act, and operators see what is wrong and mend it. It joins the areas, each a package of
+// its own, on the frame in console/page. The pages need no JavaScript; htmx, where there is some, saves a reload.
 package console
 
 import (
-	"cmp"
 	"context"
-	"errors"
 	"fmt"
 	"log/slog"
-	"net/url"
+	"net/http"
 	"time"
 
 	"github.com/gofiber/fiber/v2"
 
-	"signalbox/desk"
+	"signalbox/console/mailbox"
+	"signalbox/console/page"
+	"signalbox/console/settings"
+	"signalbox/console/signin"
+	"signalbox/console/tickets"
 	"signalbox/notice"
 	"signalbox/ticket"
 )
 
-// Apps finds the apps that operators sign in with. Not finding an enabled one is an Unauthorized refusal; any other error means that it
-// cannot be told.
-type Apps interface {
-	// ByCode finds an app by its code and checks the secret.
-	ByCode(ctx context.Context, code, secret string) (desk.App, error)
-	// App finds an app by its code alone. It is asked on every request of somebody who has signed in, and what it says may be some seconds old.
-	App(ctx context.Context, code string) (desk.App, error)
-}
-
-// Reader is the read model as the pages see it. All of it is limited to the tenant, or to a ticket that was found in it.
-type Reader interface {
-	// Ticket finds by number or UUID; NotFound when the tenant has no such ticket.
-	Ticket(ctx context.Context, tenant, key string) (ticket.Ticket, error)
-	// Tickets lists newest first.
-	Tickets(ctx context.Context, tenant string, f ticket.Filter) (ticket.Page, error)
-	// Relations gives all relations of a ticket, as it was read, in the order in which the types were first added.
-	Relations(ctx context.Context, t ticket.Ticket) ([]ticket.Relation, error)
-	// Messages gives a part of the conversation, oldest first: at most limit messages after the first so many.
-	Messages(ctx context.Context, ticketID int64, after, limit int) ([]ticket.MessageRecord, error)
-	// EntriesBefore gives the entries of a timeline that stand right before a position, oldest first: events, with Before completed, and alerts.
-	// Before the zero position stand all.
-	EntriesBefore(ctx context.Context, ticketID int64, before notice.Position, limit int) ([]notice.Entry, error)
-	// Registered lists the addresses of a ticket that are active or dropped, oldest first, with counts of their deliveries by state, in pages.
-	Registered(ctx context.Context, ticketID int64, cursor string, limit int) (items []notice.Registration, next string, err error)
-	// Registration is one of them; NotFound.
-	Registration(ctx context.Context, of notice.Owner, id string) (notice.Registration, error)
-	// Deliveries lists all deliveries to one subscription, of a ticket's those about it, newest first, with every attempt. cursor as in ticket.Filter.
-	Deliveries(ctx context.Context, of notice.Owner, subscription, cursor string, limit int) (items []notice.DeliveryRecord, next string, err error)
-}
-
 // Config is what the pages stand on. Apps, Reader, Key and Now are needed.
 type Config struct {
-	Apps    Apps
-	Reader  Reader
+	Apps    signin.Apps
+	Reader  tickets.Reader
 	Key     []byte           // the master key, at least 32 bytes; the key of the sessions is derived from it
 	Now     func() time.Time //
 	Log     *slog.Logger     // slog.Default unless set
@@ -69,7 +41,7 @@ type Config struct {
 	Diagram func(ctx context.Context, t ticket.Ticket) (svg []byte, err error)
 
 	// Mailbox gives the mails that were handed in, oldest first, where a development system shows them in place of sending them; nil: there is no such page.
-	Mailbox func() []Mail
+	Mailbox func() []mailbox.Mail
 
 	// TemporalUI is the address of the Temporal web UI, http or https; empty: no links into it.
 	TemporalUI string
@@ -79,71 +51,44 @@ type Config struct {
 	LaneWorkflow   func(lane notice.Lane) string
 }
 
-// Console is the operators' pages, ready to be mounted.
+// Console is the pages, ready to be mounted.
 type Console struct {
-	Config
-	cookies  *cookies
-	throttle *throttle
+	site  *page.Site
+	areas []page.Area
 }
 
 // New makes the pages, or tells what is wrong with the config.
 func New(config Config) (*Console, error) {
 	if config.Apps == nil || config.Reader == nil || config.Now == nil {
-		return nil, errors.New("console: Apps, Reader and Now are needed")
+		return nil, fmt.Errorf("console: Apps, Reader and Now are needed")
 	}
-	config.Log = cmp.Or(config.Log, slog.Default())
-	config.Timeout = cmp.Or(config.Timeout, 10*time.Second)
-	config.Namespace = cmp.Or(config.Namespace, "default")
-	if config.TemporalUI != "" {
-		u, err := url.Parse(config.TemporalUI)
-		if err != nil || u.Host == "" || u.Scheme != "http" && u.Scheme != "https" {
-			return nil, fmt.Errorf("console: the address of the Temporal UI, %q, is no http or https URL", config.TemporalUI)
-		}
-	}
-	cookies, err := newCookies(config.Key)
+	temporal, err := page.NewTemporal(config.TemporalUI, config.Namespace)
 	if err != nil {
 		return nil, fmt.Errorf("console: %w", err)
 	}
-	return &Console{Config: config, cookies: cookies, throttle: newThrottle(config.Now)}, nil
+	entrance := signin.New(config.Apps, config.Now)
+	site, err := page.New(page.Config{Key: config.Key, Now: config.Now, Log: config.Log, Timeout: config.Timeout, Secure: config.Secure, Address: config.Address, Who: entrance.Who})
+	if err != nil {
+		return nil, fmt.Errorf("console: %w", err)
+	}
+	c := &Console{site: site, areas: []page.Area{
+		{Routes: []page.Route{{Method: http.MethodGet, Path: "/", Right: page.Anyone, Do: func(v *page.Visit) error { return v.To(page.Home) }}}},
+		entrance.Area(),
+		(&settings.Room{}).Area(),
+		(&tickets.Room{Reader: config.Reader, Diagram: config.Diagram, Temporal: temporal, TicketWorkflow: config.TicketWorkflow, LaneWorkflow: config.LaneWorkflow}).Area(),
+	}}
+	if config.Mailbox != nil {
+		c.areas = append(c.areas, (&mailbox.Room{Mails: config.Mailbox}).Area())
+	}
+	return c, nil
 }
 
-// Mount serves the pages on an application, whose strings must be Immutable: /, /login, /logout, /tickets, /ticket/…, in development /mailbox, and /console/assets/….
+// Mount serves the pages on an application, whose strings must be Immutable.
 // They answer in HTML whatever happens; no error reaches the application's own handler.
-func (s *Console) Mount(app *fiber.App) {
-	if !app.Config().Immutable {
-		panic("console: the application's strings change under whoever keeps them; set Immutable")
-	}
-	mountAssets(app)
-	get := func(path string, h handler) { app.Get(path, s.page(s.signedIn(h))) }
-	of := func(h func(*request, header) error) handler { // for pages of one ticket
-		return func(q *request) error {
-			found, err := s.header(q)
-			if err != nil {
-				return err
-			}
-			return h(q, found)
-		}
-	}
+func (s *Console) Mount(app *fiber.App) { s.site.Mount(app, s.areas...) }
 
-	app.Get("/", s.page(func(q *request) error { return q.redirect(home) }))
-	app.Get("/login", s.page(s.askIn))
-	app.Post("/login", s.page(s.signIn))
-	app.Post("/logout", s.page(s.signOut))
-	get("/tickets", s.list)
-	get("/tickets/*", s.nowhere)
-	get("/ticket/:number", of(s.show))
-	get("/ticket/:number/timeline", of(s.timeline))
-	get("/ticket/:number/conversation", of(s.conversation))
-	get("/ticket/:number/relations", of(s.relation))
-	get("/ticket/:number/deliveries/:subscription", of(s.deliveries))
-	get("/ticket/:number/diagram.svg", of(s.diagram))
-	get("/ticket/*", s.nowhere)
-	if s.Mailbox != nil {
-		get("/mailbox", s.mailbox)
-	}
+// SignedIn tells who a request's cookie says has signed in: the app's code, which may be disabled by now, and a name. For doors beside the pages.
+func (s *Console) SignedIn(c *fiber.Ctx) (app, operator string, ok bool) {
+	in := s.site.Session(c)
+	return in.App, in.Person, in.SignedIn()
 }
-
-// home is the page that one comes to who asked for none.
-const home = "/tickets"
-
-func (s *Console) nowhere(*request) error { return errNoPage }

@@ -23,7 +23,7 @@ import (
 	"signalbox/activities/mailtest"
 	"signalbox/cmd/dev/embedded"
 	"signalbox/cmd/internal/setup"
-	"signalbox/console"
+	"signalbox/console/mailbox"
 	"signalbox/desk"
 	"signalbox/workflows"
 )
@@ -177,9 +177,9 @@ func (s *settings) mailInto(sink *mailtest.Server) {
 	if s.MailFrom == "" {
 		s.MailFrom = "Signalbox <signalbox@localhost>"
 	}
-	s.Mailbox = func() (list []console.Mail) {
+	s.Mailbox = func() (list []mailbox.Mail) {
 		for _, m := range sink.Mails() {
-			list = append(list, console.Mail{At: m.At, To: m.To, Subject: m.Subject, Text: m.Text})
+			list = append(list, mailbox.Mail{At: m.At, To: m.To, Subject: m.Subject, Text: m.Text})
 		}
 		return list
 	}

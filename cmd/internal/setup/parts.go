@@ -26,6 +26,8 @@ import (
 	"signalbox/api/service"
 	"signalbox/api/subscription"
 	"signalbox/console"
+	"signalbox/console/mailbox"
+	pages "signalbox/console/tickets"
 	"signalbox/desk"
 	"signalbox/notice"
 	"signalbox/workflows"
@@ -63,7 +65,7 @@ type APISettings struct {
 	SecureCookies bool      `split_words:"true" desc:"keep the sessions of the operators' pages to https although the proxy in front does not say that it speaks https"`
 
 	// Mailbox has the operators' pages show what was mailed; only development has one.
-	Mailbox func() []console.Mail `ignored:"true"`
+	Mailbox func() []mailbox.Mail `ignored:"true"`
 
 	PublishAnonymous bool   `split_words:"true" desc:"let callers without a credential publish events (/api/publish), into the tenant set beside it"`
 	PublishTenant    string `split_words:"true" desc:"tenant that callers without a credential publish into"`
@@ -135,14 +137,14 @@ func (c *Container) API(s APISettings, metrics *prometheus.Registry, log *slog.L
 	subscriptions := &subscription.Handler{Desk: c.Desk, Subscriptions: c.Store, Allow: config.Reach(), Begin: begin, Hasten: hasten}
 	tickets := &itsm.Handler{Desk: c.Desk, Tickets: c.Store, Services: c.Store, People: c.Store, Apps: c.Store, Types: config.IncidentTypes, Allow: config.Reach(),
 		Profile: string(s.ITSMCallbackProfile), Zone: c.zone}
-	pages, err := console.New(console.Config{
-		Apps: c.Store, Reader: c.Store, Key: c.key, Now: time.Now, Log: log, Secure: s.SecureCookies, Address: api.Address, Diagram: console.Draw, Mailbox: s.Mailbox,
+	front, err := console.New(console.Config{
+		Apps: c.Store, Reader: c.Store, Key: c.key, Now: time.Now, Log: log, Secure: s.SecureCookies, Address: api.Address, Diagram: pages.Draw, Mailbox: s.Mailbox,
 		TemporalUI: s.TemporalUI, Namespace: c.Engine.Namespace, TicketWorkflow: workflows.TicketID, LaneWorkflow: workflows.LaneID,
 	})
 	if err != nil {
 		return nil, err
 	}
-	payloads := &codec.Handler{Access: s.Access, Handler: converter.NewPayloadCodecHTTPHandler(c.Engine.Codec), Session: pages.SignedIn, App: c.Store.App, Log: log}
+	payloads := &codec.Handler{Access: s.Access, Handler: converter.NewPayloadCodecHTTPHandler(c.Engine.Codec), Session: front.SignedIn, App: c.Store.App, Log: log}
 	server := api.New(config, c.Store, c.Ready, log, append(tickets.Families(), issues.Family(), services.Family(), calendars.Family(), incidents.Family(),
 		exceptions.Family(), publishes.Family(), subscriptions.Family(), persons.Family(), provisioned.Family(), payloads.Family(), (&audit.Handler{Reader: c.Store}).Family())...)
 	server.ReadyToRead(c.ReadyToRead)
@@ -151,6 +153,6 @@ func (c *Container) API(s APISettings, metrics *prometheus.Registry, log *slog.L
 	server.CacheReads(c.Desk)
 	openapi.Mount(server)
 	server.Measure(metrics)
-	pages.Mount(server.App())
+	front.Mount(server.App())
 	return server, nil
 }

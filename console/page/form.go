@@ -1,0 +1,224 @@
+package page
+
+import (
+	"crypto/sha256"
+	"encoding/hex"
+	"net/http"
+	"net/url"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/gofiber/fiber/v2"
+	"github.com/google/uuid"
+
+	"signalbox/desk"
+	"signalbox/ticket"
+)
+
+// MaxForm is how large a form may be, in octets.
+const MaxForm = 2 << 20
+
+// The fields that every form has besides its own; {{template "guard"}} writes them.
+const (
+	fieldGuard = "csrf"
+	fieldKey   = "key"
+)
+
+// SignInPath is where strangers are led.
+const SignInPath = "/login"
+
+// Home is the page that one comes to who asked for none.
+const Home = "/tickets"
+
+// Form is what a form of ours has sent.
+type Form struct {
+	url.Values
+	expired bool
+}
+
+// Expired reports that the form did not come from a page of this session, which handlers hear of for strangers alone.
+func (f Form) Expired() bool { return f.expired }
+
+// Key is made with the form, so that sending it twice is known to be one thing.
+func (f Form) Key() string { return f.Get(fieldKey) }
+
+// Text gives a field without blanks around it.
+func (f Form) Text(name string) string { return strings.TrimSpace(f.Get(name)) }
+
+// List gives what was written into a field as a list: separated by commas, blanks around each left out, and nothing twice.
+func (f Form) List(name string) (out []string) {
+	for _, all := range f.Values[name] {
+		for item := range strings.FieldsFuncSeq(all, func(r rune) bool { return r == ',' || r == '，' || r == '\n' }) {
+			if item = strings.TrimSpace(item); item != "" && !slices.Contains(out, item) {
+				out = append(out, item)
+			}
+		}
+	}
+	return out
+}
+
+// On reports whether a box was ticked.
+func (f Form) On(name string) bool { return f.Get(name) != "" }
+
+// guarded lets those through who have signed in, still may, and have the right; strangers are asked to sign in.
+func (s *Site) guarded(right Right, h Handler) Handler {
+	return func(v *Visit) error {
+		if right == Anyone && !v.session.SignedIn() {
+			return h(v)
+		}
+		if !v.session.SignedIn() {
+			return v.askIn(v.session.CSRF == "" && v.Cookies(v.cookie("")) != "")
+		}
+		who, err := s.Who(v.Until, v.session)
+		switch {
+		case right == Anyone && err != nil:
+			return h(v) // who cannot be told apart from a stranger is one here
+		case ticket.Is(err, ticket.Unauthorized), ticket.Is(err, ticket.NotFound):
+			v.End()
+			return v.askIn(true)
+		case err != nil:
+			return unavailable{err}
+		}
+		v.Who = who
+		if !who.May(right) {
+			return errRight
+		}
+		return h(v)
+	}
+}
+
+// unavailable is a fault behind us that may pass: an Unavailable refusal, so that the page says so.
+type unavailable struct{ cause error }
+
+func (u unavailable) Error() string { return "find who has signed in: " + u.cause.Error() }
+
+func (u unavailable) Unwrap() []error {
+	return []error{ticket.Refuse(ticket.Unavailable, "it cannot be told who this is"), u.cause}
+}
+
+// Unavailable makes an error of a fault behind us that may pass.
+func Unavailable(cause error) error { return unavailable{cause} }
+
+// askIn leads to the sign-in page, and from there back to where the visitor wanted to go. Somebody who was exchanging a part of a page, or has sent a form, comes
+// back to that page. over: they have been signed in before.
+func (v *Visit) askIn(over bool) error {
+	back := v.OriginalURL()
+	part := v.Get("HX-Request") != ""
+	if from := v.Get("HX-Current-URL"); part || v.Method() != http.MethodGet {
+		if !part {
+			from = v.Get(fiber.HeaderReferer)
+		}
+		back = Home
+		if u, err := url.Parse(from); err == nil {
+			back = LocalPath(u.RequestURI())
+		}
+	}
+	query := url.Values{"return": {LocalPath(back)}}
+	if over {
+		query.Set("over", "1")
+	}
+	to := Address(SignInPath, query)
+	if part {
+		v.Set("HX-Redirect", to)
+		v.Status(http.StatusUnauthorized)
+		return nil
+	}
+	return v.To(to)
+}
+
+// LocalPath gives a path on this host as it was asked for, or home. Browsers take "//host" and "/\host" for other hosts, and pass over tabs
+// and line ends (WHATWG URL, basic URL parser), which url.Parse refuses.
+func LocalPath(raw string) string {
+	u, err := url.Parse(raw)
+	if err != nil || len(raw) > ticket.MaxURL || !strings.HasPrefix(raw, "/") || strings.HasPrefix(raw, "//") ||
+		strings.ContainsRune(raw, '\\') || u.Host != "" || u.Scheme != "" {
+		return Home
+	}
+	if path := strings.TrimRight(u.Path, "/"); path == SignInPath || strings.HasPrefix(path, SignInPath+"/") || path == "/logout" || path == "" {
+		return Home
+	}
+	return u.RequestURI()
+}
+
+// checked reads the form that was sent, and has h go on with it where it came from a page of this session.
+func checked(h Handler) Handler {
+	return func(v *Visit) error {
+		raw := v.BodyRaw()
+		if len(raw) > MaxForm {
+			return ticket.Refuse(ticket.Invalid, "The form is too large.")
+		}
+		form, err := url.ParseQuery(string(raw))
+		if err != nil {
+			return ticket.Refuse(ticket.Invalid, "The form cannot be read.")
+		}
+		v.Form = Form{Values: form}
+		if !v.session.ours(form.Get(fieldGuard)) {
+			v.Form.expired = true
+			if v.session.SignedIn() {
+				return ErrExpired
+			}
+		}
+		return h(v)
+	}
+}
+
+// DeskRequest is what the desk is asked with: the form that was sent, by whoever sent it, under the key made with the form. route names what is asked for with the
+// parameters of its path, as it stands in the table of routes: "POST /ticket/IM1/act".
+func (v *Visit) DeskRequest() desk.Request {
+	digest := sha256.New()
+	for _, name := range sorted(v.Form.Values) {
+		if name == fieldGuard || name == fieldKey {
+			continue
+		}
+		for _, value := range v.Form.Values[name] {
+			digest.Write([]byte(url.QueryEscape(name) + "=" + url.QueryEscape(value) + "&"))
+		}
+	}
+	sum := hex.EncodeToString(digest.Sum(nil))
+	return desk.Request{App: v.Who.App, Channel: ticket.Channel("pages"), Key: v.Form.Key(), Method: v.Method(), Path: v.Path(), Route: v.Method() + " " + v.Path(), Fingerprint: sum,
+		BodyDigest: sum, RequestID: v.RequestID(), Address: v.Address(), Operator: v.Who.Person}
+}
+
+func sorted(values url.Values) []string {
+	names := make([]string, 0, len(values))
+	for name := range values {
+		names = append(names, name)
+	}
+	slices.Sort(names)
+	return names
+}
+
+// Note is something that is told once, on the page that is shown next.
+type Note struct {
+	Text string `json:"t"`
+	Bad  bool   `json:"b,omitempty"`
+}
+
+const (
+	noteCookie = "note"
+	noteFor    = time.Minute
+)
+
+// Done leads to another page of ours, which tells what was done.
+func (v *Visit) Done(path, text string) error {
+	if err := v.Keep(noteCookie, Note{Text: text}, noteFor); err != nil {
+		return err
+	}
+	return v.To(path)
+}
+
+// Failed leads to another page of ours, which tells why something was not done. What is no refusal is an error as ever.
+func (v *Visit) Failed(path string, err error) error {
+	refusal := ticket.AsError(err)
+	if refusal == nil {
+		return err
+	}
+	if err := v.Keep(noteCookie, Note{Text: v.Refusal(refusal), Bad: true}, noteFor); err != nil {
+		return err
+	}
+	return v.To(path)
+}
+
+// newKey is a key for a form.
+func newKey() string { return uuid.NewString() }

@@ -1,0 +1,265 @@
+package tickets
+
+import (
+	"cmp"
+	"encoding/json"
+	"maps"
+	"signalbox/console/page"
+	"slices"
+	"strconv"
+
+	"signalbox/flow"
+	"signalbox/notice"
+	"signalbox/ticket"
+)
+
+const (
+	shownRelated  = 15 // items that one event added or removed
+	shownOpenings = 20 // types of relations that a ticket was opened with
+)
+
+// eventView is one entry of a timeline, readable: an event, or an alert, which has only the members that are common to both.
+type eventView struct {
+	ticket.Event
+	Alert          *notice.Alert
+	Title, Channel string
+	Moves          []moveView
+	Opening        *openingView
+	Solution       *ticket.Solution
+	Replaced       *ticket.Solution // the solution before
+	Verdict        *ticket.Verdict
+	Relation       *relatedView
+	Message        *messageView
+	Statement      *ticket.Statement
+	Steps          []stepView
+}
+
+// moveView is something that was replaced.
+type moveView struct {
+	Label, From, To string
+	Badge           bool // both are phases
+	JSON            bool
+}
+
+type openingView struct {
+	*ticket.Opening
+	Types []typeCount
+	More  int // further types of relations
+	Asked []namedView
+}
+
+// namedView is whom the opener named for a node.
+type namedView struct {
+	Node string
+	Who  []string
+}
+
+type typeCount struct {
+	Type string
+	N    int
+}
+
+type relatedView struct {
+	Type           string
+	Added, Removed itemsView
+	Total          int
+	Order          bool // nothing but the order is different
+}
+
+// itemsView is the start of a list.
+type itemsView struct {
+	Items []string
+	Total int
+}
+
+// More is how many are not shown.
+func (v itemsView) More() int { return v.Total - len(v.Items) }
+
+type messageView struct {
+	ID, Author    string
+	Text          page.Folded
+	Earlier       *page.Folded
+	EarlierAuthor string // where the author changed
+}
+
+// entryOf makes an entry readable; see eventOf.
+func entryOf(e notice.Entry, names func(string) string) eventView {
+	a := e.Alert
+	if a == nil {
+		return eventOf(*e.Event, names)
+	}
+	return eventView{Alert: a, Title: a.Kind.Title(), Channel: ticket.ChannelSystem.Title(),
+		Event: ticket.Event{Seq: a.Position.Seq, At: a.At, Type: ticket.Type(a.Kind), Actor: notice.OurSource, Channel: ticket.ChannelSystem, Note: a.Reason}}
+}
+
+// Position is where the entry stands, as its page and others name it.
+func (v eventView) Position() string {
+	if v.Alert != nil {
+		return v.Alert.Position.String()
+	}
+	return notice.Position{Seq: v.Seq}.String()
+}
+
+// InDoubt tells that the ticket takes nothing from here on until somebody has reconciled it.
+func (v eventView) InDoubt() bool { return v.Alert != nil && v.Alert.Kind == notice.TicketInDoubt }
+
+// eventOf makes an event readable. names tells what the nodes of the process are called.
+func eventOf(e ticket.Event, names func(string) string) eventView {
+	out := eventView{Event: e, Title: e.Labels().Title, Channel: cmp.Or(e.Channel.Title(), string(e.Channel)), Verdict: e.After.Verdict, Statement: e.After.Statement, Steps: stepsOf(e, names)}
+	out.moves()
+	if o := e.After.Opening; o != nil {
+		out.Opening = &openingView{Opening: o}
+		for _, r := range o.Relations[:min(len(o.Relations), shownOpenings)] {
+			out.Opening.Types = append(out.Opening.Types, typeCount{r.Type, len(r.Content)})
+		}
+		out.Opening.More = len(o.Relations) - len(out.Opening.Types)
+		for _, node := range slices.Sorted(maps.Keys(o.Named)) {
+			out.Opening.Asked = append(out.Opening.Asked, namedView{names(node), o.Named[node]})
+		}
+	}
+	if e.After.Solution != nil {
+		out.Solution, out.Replaced = e.After.Solution, e.Before.Solution
+	}
+	if r := e.After.Relation; r != nil {
+		out.Relation = relatedOf(e.Before.Relation, *r)
+	}
+	if m := e.After.Message; m != nil {
+		out.Message = messageOf(e.Before.Message, *m)
+	}
+	return out
+}
+
+// moves lists what has one value before and one after.
+func (v *eventView) moves() {
+	before, after := v.Before, v.After
+	if after.Status != "" && after.Status != before.Status {
+		v.Moves = append(v.Moves, moveView{Label: "Status", From: string(before.Status), To: string(after.Status), Badge: true})
+	}
+	move := func(label string, from, to *string) {
+		if to == nil {
+			return
+		}
+		m := moveView{Label: label, To: *to}
+		if from != nil {
+			m.From = *from
+		}
+		if m.From != m.To {
+			v.Moves = append(v.Moves, m)
+		}
+	}
+	move("Assignee", before.Assignee, after.Assignee)
+	// A reason that was given with the event is its note; what it replaces was the note of an earlier one.
+	if after.Reason != nil && *after.Reason != v.Note {
+		move("Reason", before.Reason, after.Reason)
+	}
+	if after.Suspended != nil && v.Type != ticket.Suspended && v.Type != ticket.Resumed {
+		v.Moves = append(v.Moves, moveView{Label: "Suspended", From: yes(!*after.Suspended), To: yes(*after.Suspended)})
+	}
+	if l := after.Link; l != nil && after.Statement == nil {
+		v.Moves = append(v.Moves, moveView{Label: "External case", To: l.System + " " + l.Issue})
+	}
+	if after.Pinned != nil && before.Pinned != nil {
+		v.Moves = append(v.Moves, moveView{Label: "Version", From: strconv.Itoa(before.Pinned.Version), To: strconv.Itoa(after.Pinned.Version)})
+	}
+	if after.Rules != 0 {
+		v.Moves = append(v.Moves, moveView{Label: "Rules", To: "version " + strconv.Itoa(int(after.Rules))})
+	}
+	if after.ApproveResult != nil {
+		v.Moves = append(v.Moves, moveView{Label: "Approved", To: yes(*after.ApproveResult) + ": " + v.Why})
+	}
+	for _, f := range fieldsOf(after.Fields) {
+		v.Moves = append(v.Moves, moveView{Label: f.Name, To: f.Value.Whole, JSON: f.JSON})
+	}
+	v.others()
+}
+
+// shownMembers are the members of a change that have a form of their own here. What states have become, the process log tells.
+var shownMembers = []string{"states", "fields", "pinned", "opening", "status", "suspended", "assignee", "reason", "solution", "verdict", "relation", "message", "statement", "link",
+	"rules", "approve_result"}
+
+// others lists every other member of a change as it stands, so that nothing of an event is ever hidden.
+func (v *eventView) others() {
+	before, after := members(v.Before), members(v.After)
+	var names []string
+	for _, m := range []map[string]any{before, after} {
+		for name := range m {
+			if !slices.Contains(shownMembers, name) && !slices.Contains(names, name) {
+				names = append(names, name)
+			}
+		}
+	}
+	slices.Sort(names)
+	for _, name := range names {
+		m := moveView{Label: name, JSON: true}
+		was, is := before[name], after[name]
+		if was != nil {
+			m.From = page.Pretty(was)
+		}
+		if is != nil {
+			m.To = page.Pretty(is)
+		}
+		v.Moves = append(v.Moves, m)
+	}
+}
+
+func members(c ticket.Change) map[string]any {
+	var out flow.Values
+	raw, err := json.Marshal(c)
+	if err != nil || json.Unmarshal(raw, &out) != nil {
+		return nil
+	}
+	return out
+}
+
+func relatedOf(before *ticket.Relation, after ticket.Relation) *relatedView {
+	v := &relatedView{Type: after.Type, Total: len(after.Content)}
+	var old []string
+	if before != nil {
+		old = before.Content
+	}
+	added, removed := without(after.Content, old), without(old, after.Content)
+	v.Added, v.Removed = start(added), start(removed)
+	v.Order = len(added)+len(removed) == 0 && len(old) > 0
+	return v
+}
+
+// without gives the items of a list that another does not have.
+func without(list, other []string) []string {
+	has := make(map[string]bool, len(other))
+	for _, item := range other {
+		has[item] = true
+	}
+	var out []string
+	for _, item := range list {
+		if !has[item] {
+			out = append(out, item)
+		}
+	}
+	return out
+}
+
+func start(items []string) itemsView {
+	return itemsView{items[:min(len(items), shownRelated)], len(items)}
+}
+
+func messageOf(before *ticket.Message, after ticket.Message) *messageView {
+	v := &messageView{ID: after.ID, Author: after.Author, Text: page.Fold(after.Content)}
+	if before == nil {
+		return v
+	}
+	if before.Content != "" && before.Content != after.Content {
+		earlier := page.Fold(before.Content)
+		v.Earlier = &earlier
+	}
+	if before.Author != "" && before.Author != after.Author {
+		v.EarlierAuthor = before.Author
+	}
+	return v
+}
+
+func yes(b bool) string {
+	if b {
+		return "yes"
+	}
+	return "no"
+}

@@ -1,0 +1,71 @@
+// Package tickets is the pages of tickets: the list, and what one ticket is, where it stands, whom it asks, what happened to it and whom it was told to.
+package tickets
+
+import (
+	"context"
+	"net/http"
+
+	"signalbox/console/page"
+	"signalbox/notice"
+	"signalbox/ticket"
+)
+
+// Reader is the read model as these pages see it. All of it is limited to the tenant, or to a ticket that was found in it.
+type Reader interface {
+	// Ticket finds by number or UUID; NotFound when the tenant has no such ticket.
+	Ticket(ctx context.Context, tenant, key string) (ticket.Ticket, error)
+	// Tickets lists newest first.
+	Tickets(ctx context.Context, tenant string, f ticket.Filter) (ticket.Page, error)
+	// Relations gives all relations of a ticket, as it was read, in the order in which the types were first added.
+	Relations(ctx context.Context, t ticket.Ticket) ([]ticket.Relation, error)
+	// Messages gives a part of the conversation, oldest first: at most limit messages after the first so many.
+	Messages(ctx context.Context, ticketID int64, after, limit int) ([]ticket.MessageRecord, error)
+	// EntriesBefore gives the entries of a timeline that stand right before a position, oldest first: events, with Before completed, and alerts.
+	// Before the zero position stand all.
+	EntriesBefore(ctx context.Context, ticketID int64, before notice.Position, limit int) ([]notice.Entry, error)
+	// Registered lists the addresses of a ticket that are active or dropped, oldest first, with counts of their deliveries by state, in pages.
+	Registered(ctx context.Context, ticketID int64, cursor string, limit int) (items []notice.Registration, next string, err error)
+	// Registration is one of them; NotFound.
+	Registration(ctx context.Context, of notice.Owner, id string) (notice.Registration, error)
+	// Deliveries lists all deliveries to one subscription, of a ticket's those about it, newest first, with every attempt. cursor as in ticket.Filter.
+	Deliveries(ctx context.Context, of notice.Owner, subscription, cursor string, limit int) (items []notice.DeliveryRecord, next string, err error)
+}
+
+// Room is the area. Reader is needed.
+type Room struct {
+	Reader Reader
+	// Diagram draws the process of a ticket as SVG; nil, no picture, or an error: the page lists the nodes alone.
+	Diagram  func(ctx context.Context, t ticket.Ticket) (svg []byte, err error)
+	Temporal page.Temporal
+	// The IDs of the workflows that links lead to; nil: no link to that kind.
+	TicketWorkflow func(number string, generation int) string
+	LaneWorkflow   func(lane notice.Lane) string
+}
+
+// Area gives its routes.
+func (s *Room) Area() page.Area {
+	get := func(path string, do page.Handler) page.Route {
+		return page.Route{Method: http.MethodGet, Path: path, Right: page.Read, Do: do}
+	}
+	of := func(h func(*page.Visit, header) error) page.Handler { // for pages of one ticket
+		return func(v *page.Visit) error {
+			found, err := s.header(v)
+			if err != nil {
+				return err
+			}
+			return h(v, found)
+		}
+	}
+	return page.Area{
+		Routes: []page.Route{
+			get("/tickets", s.list),
+			get("/ticket/:number", of(s.show)),
+			get("/ticket/:number/timeline", of(s.timeline)),
+			get("/ticket/:number/conversation", of(s.conversation)),
+			get("/ticket/:number/relations", of(s.relation)),
+			get("/ticket/:number/deliveries/:subscription", of(s.deliveries)),
+			get("/ticket/:number/diagram.svg", of(s.diagram)),
+		},
+		Menu: []page.Entry{{Path: "/tickets", Label: "menu.tickets", Right: page.Read}},
+	}
+}
