@@ -9,3 +9,8 @@ import "embed"
 //
 //go:embed */*.toml
 var Files embed.FS
+
+// ChineseRefusals is what the rules refuse, in Chinese.
+//
+//go:embed refusals.zh.toml
+var ChineseRefusals string

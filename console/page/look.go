@@ -11,7 +11,6 @@ import (
 	"golang.org/x/text/language"
 
 	"signalbox/console/locales"
-	"signalbox/ticket"
 )
 
 // Languages are those that the pages speak, the first where nobody asks for another.
@@ -155,14 +154,6 @@ func wordIn(lang, kind string, word any) string {
 		return fmt.Sprint(word)
 	}
 	return say(lang, key)
-}
-
-// Refusal gives the text of a refusal in the visitor's language.
-func (v *Visit) Refusal(e *ticket.Error) string {
-	if e.Field == "" {
-		return e.Message
-	}
-	return e.Error()
 }
 
 // Clock gives a time to the second, in a zone.
