@@ -1,0 +1,346 @@
+package e2e
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"fmt"
+	"net/url"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/chromedp/cdproto/emulation"
+	cdplog "github.com/chromedp/cdproto/log"
+	"github.com/chromedp/cdproto/network"
+	"github.com/chromedp/cdproto/runtime"
+	"github.com/chromedp/chromedp"
+	"github.com/stretchr/testify/require"
+
+	"signalbox/cmd/dev/e2e/harness"
+)
+
+// screenshots, set to a folder, has every page that is looked at kept there as a picture.
+const screenshots = "SIGNALBOX_SCREENSHOTS"
+
+// chromium is a headless browser that tests share, and the accessibility rules that pages are judged by.
+var chromium struct {
+	sync.Mutex
+	browser context.Context
+	rules   string // axe-core
+	why     string // there is none
+}
+
+// browser starts Chromium, once. Where it, or npm, is missing the test is skipped, and fails where CI is set.
+func browser(t testing.TB) (context.Context, string) {
+	t.Helper()
+	chromium.Lock()
+	defer chromium.Unlock()
+	if chromium.browser == nil && chromium.why == "" {
+		chromium.why = startChromium(t)
+	}
+	if chromium.why != "" {
+		workshop{t: t}.missing("%s", chromium.why)
+	}
+	return chromium.browser, chromium.rules
+}
+
+func startChromium(t testing.TB) (why string) {
+	var program string
+	for _, name := range []string{"chromium", "chromium-browser", "google-chrome"} {
+		if path, err := exec.LookPath(name); err == nil {
+			program = path
+			break
+		}
+	}
+	if program == "" {
+		return "no Chromium"
+	}
+	forAll := harness.ForPackage(t)
+	dir := forAll.TempDir()
+	text, err := os.ReadFile("pages/package.json")
+	require.NoError(t, err)
+	require.NoError(t, os.WriteFile(filepath.Join(dir, "package.json"), text, 0o600))
+	if out, err := (workshop{t, dir}).run("npm", "install", "--no-package-lock", "--no-audit", "--no-fund", "--ignore-scripts", "--prefer-offline"); err != nil {
+		return fmt.Sprintf("what package.json names cannot be installed: %v\n%s", err, out)
+	}
+	rules, err := os.ReadFile(filepath.Join(dir, "node_modules", "axe-core", "axe.min.js"))
+	require.NoError(t, err)
+	chromium.rules = string(rules)
+
+	options := append(chromedp.DefaultExecAllocatorOptions[:], chromedp.ExecPath(program), chromedp.Flag("disable-dev-shm-usage", true), chromedp.UserDataDir(filepath.Join(dir, "profile")))
+	if os.Geteuid() == 0 {
+		options = append(options, chromedp.NoSandbox)
+	}
+	allocated, endProcess := chromedp.NewExecAllocator(context.Background(), options...)
+	started, end := chromedp.NewContext(allocated)
+	forAll.Cleanup(func() { end(); endProcess() })
+	if err := chromedp.Run(started); err != nil {
+		return fmt.Sprintf("%s does not start: %v", program, err)
+	}
+	chromium.browser = started
+	return ""
+}
+
+// look is how somebody looks at pages.
+type look struct {
+	width, height int64
+	dark          bool
+	language      string // as the browser asks for it
+}
+
+var (
+	desk1280 = look{1280, 900, false, "en"}
+	phone390 = look{390, 844, true, "zh-CN"}
+	// looks are every pair of width, colours and language at least once.
+	looks = []look{desk1280, phone390, {1280, 900, true, "zh-CN"}, {390, 844, false, "en"}}
+)
+
+func (l look) String() string {
+	return fmt.Sprintf("%d-%s-%s", l.width, map[bool]string{false: "light", true: "dark"}[l.dark], l.language[:2])
+}
+
+// visitor is a browser window with cookies of its own.
+type visitor struct {
+	t     testing.TB
+	ctx   context.Context
+	base  string
+	rules string
+	look  look
+
+	mu     sync.Mutex
+	faults []string // what the console told
+}
+
+// patience is how long one step of a visitor may take on a busy machine.
+const patience = time.Minute
+
+func newVisitor(t testing.TB, base string, l look) *visitor {
+	t.Helper()
+	parent, rules := browser(t)
+	ctx, end := chromedp.NewContext(parent, chromedp.WithNewBrowserContext())
+	t.Cleanup(end)
+	v := &visitor{t: t, ctx: ctx, base: base, rules: rules, look: l}
+	chromedp.ListenTarget(ctx, v.hear)
+	scheme := "light"
+	if l.dark {
+		scheme = "dark"
+	}
+	v.do(chromedp.EmulateViewport(l.width, l.height),
+		emulation.SetEmulatedMedia().WithFeatures([]*emulation.MediaFeature{{Name: "prefers-color-scheme", Value: scheme}}),
+		network.SetExtraHTTPHeaders(network.Headers{"Accept-Language": l.language}))
+	return v
+}
+
+// hear notes what the console tells that is wrong.
+func (v *visitor) hear(event any) {
+	var fault string
+	switch e := event.(type) {
+	case *runtime.EventExceptionThrown:
+		fault = e.ExceptionDetails.Error()
+	case *runtime.EventConsoleAPICalled:
+		if e.Type == runtime.APITypeError || e.Type == runtime.APITypeWarning {
+			var args []string
+			for _, a := range e.Args {
+				args = append(args, string(a.Value)+a.Description)
+			}
+			fault = string(e.Type) + ": " + strings.Join(args, " ")
+		}
+	case *cdplog.EventEntryAdded:
+		if e.Entry.Level == cdplog.LevelError || e.Entry.Level == cdplog.LevelWarning {
+			fault = string(e.Entry.Level) + ": " + e.Entry.Text + " " + e.Entry.URL
+		}
+	}
+	if fault != "" {
+		v.mu.Lock()
+		v.faults = append(v.faults, fault)
+		v.mu.Unlock()
+	}
+}
+
+// heard gives what the console has told since it was asked last.
+func (v *visitor) heard() []string {
+	v.mu.Lock()
+	defer v.mu.Unlock()
+	out := v.faults
+	v.faults = nil
+	return out
+}
+
+func (v *visitor) do(actions ...chromedp.Action) {
+	v.t.Helper()
+	ctx, cancel := context.WithTimeout(v.ctx, patience)
+	defer cancel()
+	if err := chromedp.Run(ctx, actions...); err != nil {
+		var at, text string
+		again, cancel := context.WithTimeout(v.ctx, 5*time.Second)
+		defer cancel()
+		_ = chromedp.Run(again, chromedp.Location(&at), chromedp.Evaluate(`document.body ? document.body.innerText : ''`, &text))
+		v.picture("failed")
+		require.NoError(v.t, err, "at %s:\n%s", at, text)
+	}
+}
+
+// load does something that leads to a new page, and waits for it. It gives the page's status.
+func (v *visitor) load(actions ...chromedp.Action) int64 {
+	v.t.Helper()
+	ctx, cancel := context.WithTimeout(v.ctx, patience)
+	defer cancel()
+	response, err := chromedp.RunResponse(ctx, actions...)
+	require.NoError(v.t, err)
+	if response == nil {
+		return 0
+	}
+	return response.Status
+}
+
+// open goes to a page by its path; it must be there.
+func (v *visitor) open(path string) {
+	v.t.Helper()
+	require.EqualValues(v.t, 200, v.load(chromedp.Navigate(v.base+path)), path)
+}
+
+// press clicks what a selector finds and waits for the page it leads to.
+func (v *visitor) press(selector string) int64 {
+	v.t.Helper()
+	v.do(chromedp.WaitReady(selector, chromedp.ByQuery))
+	return v.load(chromedp.ActionFunc(func(ctx context.Context) error {
+		return chromedp.Evaluate(fmt.Sprintf(`(() => { const e = document.querySelector(%s); e.closest('details') && (e.closest('details').open = true); e.scrollIntoView({block: 'center'}); e.click(); })()`,
+			quoted(selector)), nil).Do(ctx)
+	}))
+}
+
+// fill types a text into a field, in place of what is there; into a choice, it chooses.
+func (v *visitor) fill(selector, text string) {
+	v.t.Helper()
+	v.do(chromedp.WaitReady(selector, chromedp.ByQuery), chromedp.Evaluate(fmt.Sprintf(
+		`(() => { const e = document.querySelector(%s); e.value = %s; e.dispatchEvent(new Event('input', {bubbles: true})); e.dispatchEvent(new Event('change', {bubbles: true})); })()`,
+		quoted(selector), quoted(text)), nil))
+}
+
+// text gives what a selector's first element shows.
+func (v *visitor) text(selector string) (out string) {
+	v.t.Helper()
+	v.do(chromedp.WaitReady(selector, chromedp.ByQuery), chromedp.Evaluate(`document.querySelector(`+quoted(selector)+`).innerText`, &out))
+	return out
+}
+
+// has reports whether there is such an element.
+func (v *visitor) has(selector string) (is bool) {
+	v.t.Helper()
+	v.do(chromedp.Evaluate(`document.querySelector(`+quoted(selector)+`) !== null`, &is))
+	return is
+}
+
+// path is where the visitor is.
+func (v *visitor) path() string {
+	v.t.Helper()
+	var at string
+	v.do(chromedp.Location(&at))
+	u, err := url.Parse(at)
+	require.NoError(v.t, err)
+	return u.RequestURI()
+}
+
+// shows waits until the page shows a text.
+func (v *visitor) shows(selector, text string) {
+	v.t.Helper()
+	harness.Until(v.t, text+" in "+selector, patience, func() error {
+		if !v.has(selector) {
+			return fmt.Errorf("there is no %s", selector)
+		}
+		if now := v.text(selector); !strings.Contains(now, text) {
+			return fmt.Errorf("it shows %q", now)
+		}
+		return nil
+	})
+}
+
+func quoted(s string) string {
+	raw, _ := json.Marshal(s) // a text always marshals
+	return string(raw)
+}
+
+// maxPage is how large a page may be without what it loads, in octets.
+const maxPage = 100 << 10
+
+// sound judges the page that is open: the accessibility rules, nothing wider than the window, its size, that it came compressed, and what the console told.
+func (v *visitor) sound(name string) {
+	v.t.Helper()
+	v.picture(name)
+	var seen struct {
+		Wide, Inner, Size, Sent int64
+		Widest                  string
+	}
+	v.do(chromedp.Evaluate(`(() => {
+		const n = performance.getEntriesByType('navigation')[0];
+		const inner = window.innerWidth;
+		const wide = [...document.querySelectorAll('body *')].filter((e) => e.getBoundingClientRect().right > inner + 1 && !e.closest('[tabindex]:not(main), pre, .unseen'));
+		return {Wide: document.documentElement.scrollWidth, Inner: inner, Size: n.decodedBodySize, Sent: n.encodedBodySize, Widest: wide.length ? wide[0].outerHTML.slice(0, 200) : ''};
+	})()`, &seen))
+	if seen.Wide > seen.Inner {
+		v.t.Errorf("%s (%s) is %d wide in a window of %d: %s", name, v.look, seen.Wide, seen.Inner, seen.Widest)
+	}
+	if seen.Size > maxPage {
+		v.t.Errorf("%s (%s) has %d octets", name, v.look, seen.Size)
+	}
+	if seen.Size > 4<<10 && seen.Sent >= seen.Size {
+		v.t.Errorf("%s (%s) came with %d octets of %d: not compressed", name, v.look, seen.Sent, seen.Size)
+	}
+	v.accessible(name)
+	for _, fault := range v.heard() {
+		v.t.Errorf("%s (%s): the console says %s", name, v.look, fault)
+	}
+}
+
+// accessible holds the page against axe-core's rules, of which none that is serious may be broken.
+func (v *visitor) accessible(name string) {
+	v.t.Helper()
+	var found []struct {
+		ID     string `json:"id"`
+		Impact string `json:"impact"`
+		Help   string `json:"help"`
+		Nodes  []struct {
+			HTML    string `json:"html"`
+			Failure string `json:"failureSummary"`
+		} `json:"nodes"`
+	}
+	v.do(chromedp.Evaluate(v.rules+`;0`, nil),
+		chromedp.Evaluate(`axe.run(document, {resultTypes: ['violations']}).then((r) => r.violations)`, &found,
+			func(p *runtime.EvaluateParams) *runtime.EvaluateParams { return p.WithAwaitPromise(true) }))
+	for _, f := range found {
+		if f.Impact != "serious" && f.Impact != "critical" {
+			continue
+		}
+		var out bytes.Buffer
+		for i, n := range f.Nodes {
+			if i == 3 {
+				fmt.Fprintf(&out, "\n  and %d more", len(f.Nodes)-i)
+				break
+			}
+			fmt.Fprintf(&out, "\n  %.300s\n    %.300s", n.HTML, n.Failure)
+		}
+		v.t.Errorf("%s (%s) breaks %s (%s): %s%s", name, v.look, f.ID, f.Impact, f.Help, out.String())
+	}
+}
+
+// picture keeps what is seen, where somebody wants it.
+func (v *visitor) picture(name string) {
+	dir := os.Getenv(screenshots)
+	if dir == "" {
+		return
+	}
+	var raw []byte
+	ctx, cancel := context.WithTimeout(v.ctx, patience)
+	defer cancel()
+	if err := chromedp.Run(ctx, chromedp.FullScreenshot(&raw, 100)); err != nil {
+		v.t.Logf("no picture of %s: %v", name, err)
+		return
+	}
+	file := filepath.Join(dir, strings.NewReplacer("/", "_", "?", "_", "=", "_", "&", "_").Replace(strings.Trim(name, "/"))+"-"+v.look.String()+".png")
+	require.NoError(v.t, os.WriteFile(file, raw, 0o600))
+}
