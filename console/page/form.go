@@ -176,7 +176,7 @@ func (v *Visit) DeskRequest() desk.Request {
 		}
 	}
 	sum := hex.EncodeToString(digest.Sum(nil))
-	return desk.Request{App: v.Who.App, Channel: ticket.Channel("pages"), Key: v.Form.Key(), Method: v.Method(), Path: v.Path(), Route: v.Method() + " " + v.Path(), Fingerprint: sum,
+	return desk.Request{App: v.Who.App, Channel: ticket.ChannelPages, Key: v.Form.Key(), Method: v.Method(), Path: v.Path(), Route: v.Method() + " " + v.Path(), Fingerprint: sum,
 		BodyDigest: sum, RequestID: v.RequestID(), Address: v.Address(), Operator: v.Who.Person}
 }
 
