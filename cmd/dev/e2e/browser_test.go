@@ -104,8 +104,8 @@ func (l look) String() string {
 	return fmt.Sprintf("%d-%s-%s", l.width, map[bool]string{false: "light", true: "dark"}[l.dark], l.language[:2])
 }
 
-// visitor is a browser window with cookies of its own.
-type visitor struct {
+// tab is a browser window with cookies of its own.
+type tab struct {
 	t     testing.TB
 	ctx   context.Context
 	base  string
@@ -116,15 +116,15 @@ type visitor struct {
 	faults []string // what the console told
 }
 
-// patience is how long one step of a visitor may take on a busy machine.
-const patience = time.Minute
+// tabPatience is how long one step of a visitor may take on a busy machine.
+const tabPatience = time.Minute
 
-func newVisitor(t testing.TB, base string, l look) *visitor {
+func newTab(t testing.TB, base string, l look) *tab {
 	t.Helper()
 	parent, rules := browser(t)
 	ctx, end := chromedp.NewContext(parent, chromedp.WithNewBrowserContext())
 	t.Cleanup(end)
-	v := &visitor{t: t, ctx: ctx, base: base, rules: rules, look: l}
+	v := &tab{t: t, ctx: ctx, base: base, rules: rules, look: l}
 	chromedp.ListenTarget(ctx, v.hear)
 	scheme := "light"
 	if l.dark {
@@ -137,7 +137,7 @@ func newVisitor(t testing.TB, base string, l look) *visitor {
 }
 
 // hear notes what the console tells that is wrong.
-func (v *visitor) hear(event any) {
+func (v *tab) hear(event any) {
 	var fault string
 	switch e := event.(type) {
 	case *runtime.EventExceptionThrown:
@@ -163,7 +163,7 @@ func (v *visitor) hear(event any) {
 }
 
 // heard gives what the console has told since it was asked last.
-func (v *visitor) heard() []string {
+func (v *tab) heard() []string {
 	v.mu.Lock()
 	defer v.mu.Unlock()
 	out := v.faults
@@ -171,9 +171,9 @@ func (v *visitor) heard() []string {
 	return out
 }
 
-func (v *visitor) do(actions ...chromedp.Action) {
+func (v *tab) do(actions ...chromedp.Action) {
 	v.t.Helper()
-	ctx, cancel := context.WithTimeout(v.ctx, patience)
+	ctx, cancel := context.WithTimeout(v.ctx, tabPatience)
 	defer cancel()
 	if err := chromedp.Run(ctx, actions...); err != nil {
 		var at, text string
@@ -186,9 +186,9 @@ func (v *visitor) do(actions ...chromedp.Action) {
 }
 
 // load does something that leads to a new page, and waits for it. It gives the page's status.
-func (v *visitor) load(actions ...chromedp.Action) int64 {
+func (v *tab) load(actions ...chromedp.Action) int64 {
 	v.t.Helper()
-	ctx, cancel := context.WithTimeout(v.ctx, patience)
+	ctx, cancel := context.WithTimeout(v.ctx, tabPatience)
 	defer cancel()
 	response, err := chromedp.RunResponse(ctx, actions...)
 	require.NoError(v.t, err)
@@ -199,13 +199,13 @@ func (v *visitor) load(actions ...chromedp.Action) int64 {
 }
 
 // open goes to a page by its path; it must be there.
-func (v *visitor) open(path string) {
+func (v *tab) open(path string) {
 	v.t.Helper()
 	require.EqualValues(v.t, 200, v.load(chromedp.Navigate(v.base+path)), path)
 }
 
 // press clicks what a selector finds and waits for the page it leads to.
-func (v *visitor) press(selector string) int64 {
+func (v *tab) press(selector string) int64 {
 	v.t.Helper()
 	v.do(chromedp.WaitReady(selector, chromedp.ByQuery))
 	return v.load(chromedp.ActionFunc(func(ctx context.Context) error {
@@ -215,7 +215,7 @@ func (v *visitor) press(selector string) int64 {
 }
 
 // fill types a text into a field, in place of what is there; into a choice, it chooses.
-func (v *visitor) fill(selector, text string) {
+func (v *tab) fill(selector, text string) {
 	v.t.Helper()
 	v.do(chromedp.WaitReady(selector, chromedp.ByQuery), chromedp.Evaluate(fmt.Sprintf(
 		`(() => { const e = document.querySelector(%s); e.value = %s; e.dispatchEvent(new Event('input', {bubbles: true})); e.dispatchEvent(new Event('change', {bubbles: true})); })()`,
@@ -223,21 +223,21 @@ func (v *visitor) fill(selector, text string) {
 }
 
 // text gives what a selector's first element shows.
-func (v *visitor) text(selector string) (out string) {
+func (v *tab) text(selector string) (out string) {
 	v.t.Helper()
 	v.do(chromedp.WaitReady(selector, chromedp.ByQuery), chromedp.Evaluate(`document.querySelector(`+quoted(selector)+`).innerText`, &out))
 	return out
 }
 
 // has reports whether there is such an element.
-func (v *visitor) has(selector string) (is bool) {
+func (v *tab) has(selector string) (is bool) {
 	v.t.Helper()
 	v.do(chromedp.Evaluate(`document.querySelector(`+quoted(selector)+`) !== null`, &is))
 	return is
 }
 
 // path is where the visitor is.
-func (v *visitor) path() string {
+func (v *tab) path() string {
 	v.t.Helper()
 	var at string
 	v.do(chromedp.Location(&at))
@@ -247,9 +247,9 @@ func (v *visitor) path() string {
 }
 
 // shows waits until the page shows a text.
-func (v *visitor) shows(selector, text string) {
+func (v *tab) shows(selector, text string) {
 	v.t.Helper()
-	harness.Until(v.t, text+" in "+selector, patience, func() error {
+	harness.Until(v.t, text+" in "+selector, tabPatience, func() error {
 		if !v.has(selector) {
 			return fmt.Errorf("there is no %s", selector)
 		}
@@ -269,7 +269,7 @@ func quoted(s string) string {
 const maxPage = 100 << 10
 
 // sound judges the page that is open: the accessibility rules, nothing wider than the window, its size, that it came compressed, and what the console told.
-func (v *visitor) sound(name string) {
+func (v *tab) sound(name string) {
 	v.t.Helper()
 	v.picture(name)
 	var seen struct {
@@ -298,7 +298,7 @@ func (v *visitor) sound(name string) {
 }
 
 // accessible holds the page against axe-core's rules, of which none that is serious may be broken.
-func (v *visitor) accessible(name string) {
+func (v *tab) accessible(name string) {
 	v.t.Helper()
 	var found []struct {
 		ID     string `json:"id"`
@@ -329,13 +329,13 @@ func (v *visitor) accessible(name string) {
 }
 
 // picture keeps what is seen, where somebody wants it.
-func (v *visitor) picture(name string) {
+func (v *tab) picture(name string) {
 	dir := os.Getenv(screenshots)
 	if dir == "" {
 		return
 	}
 	var raw []byte
-	ctx, cancel := context.WithTimeout(v.ctx, patience)
+	ctx, cancel := context.WithTimeout(v.ctx, tabPatience)
 	defer cancel()
 	if err := chromedp.Run(ctx, chromedp.FullScreenshot(&raw, 100)); err != nil {
 		v.t.Logf("no picture of %s: %v", name, err)

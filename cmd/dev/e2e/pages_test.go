@@ -8,7 +8,7 @@ import (
 )
 
 // asApp signs in with the development system's own app.
-func (v *visitor) asApp(operator string) {
+func (v *tab) asApp(operator string) {
 	v.t.Helper()
 	v.open("/login")
 	v.fill("#code", "demo")
@@ -25,7 +25,7 @@ func TestPagesAreSound(t *testing.T) {
 	paths := []string{"/tickets", "/tickets?status=OPEN", "/ticket/" + number, "/ticket/" + number + "/timeline", "/settings", "/mailbox"}
 	for _, l := range looks {
 		t.Run(l.String(), func(t *testing.T) {
-			v := newVisitor(t, d.api, l)
+			v := newTab(t, d.api, l)
 			v.open("/login")
 			v.sound("/login")
 			v.asApp("ann")
