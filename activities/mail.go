@@ -37,14 +37,36 @@ type MailServer struct {
 // mailer hands mails in, each over a connection of its own.
 type mailer struct {
 	MailServer
-	roots *x509.CertPool
+	roots   *x509.CertPool
+	connect func(ctx context.Context, network, address string) (net.Conn, error)
 }
 
 var errNoMailServer = unsendable("no mail server is set")
 
 // send hands a letter in and notes in the attempt what the server said: its reply as the status, and where it refused the mail or its recipient for good, or for now, that
-// as the class. What fails before is the connection's fault. The deadline of ctx ends it, whatever it waits for.
+// as the class. What fails before is the connection's fault. The deadline of ctx ends it, whatever it waits for; it is given up where it goes on all the same.
 func (m mailer) send(ctx context.Context, w notice.Work, l notice.Letter, a *notice.Attempt) error {
+	end, _ := ctx.Deadline()
+	type outcome struct {
+		notice.Attempt
+		error
+	}
+	began := *a
+	o, err := supervise(time.Until(end)+StallGrace, func(func()) outcome {
+		err := m.handIn(ctx, w, l, &began)
+		return outcome{began, err}
+	})
+	if err == nil {
+		*a, err = o.Attempt, o.error
+	}
+	if err != nil && !time.Now().Before(end) {
+		err = fmt.Errorf("%w: %w", context.DeadlineExceeded, err)
+	}
+	return err
+}
+
+// handIn is send without an end of its own making.
+func (m mailer) handIn(ctx context.Context, w notice.Work, l notice.Letter, a *notice.Attempt) error {
 	if m.Host == "" {
 		return errNoMailServer
 	}
@@ -72,7 +94,7 @@ func (m mailer) send(ctx context.Context, w notice.Work, l notice.Letter, a *not
 	if err != nil {
 		return refusedEarly(err, a)
 	}
-	if err = client.SendWithSMTPClient(session, mail); err != nil {
+	if err = client.SendWithSMTPClient(session, mail); err != nil && !mail.IsDelivered() { // what follows once it was taken over is of no account: who is told twice was told before
 		var refused *gomail
 		if errors.As(err, &refused) && refused.ErrorCode() > 0 {
 			a.Status = refused.ErrorCode()
@@ -84,8 +106,10 @@ func (m mailer) send(ctx context.Context, w notice.Work, l notice.Letter, a *not
 		}
 		return err
 	}
-	a.Status = mailTaken // that a farewell fails then is of no account
-	_ = session.Quit()
+	a.Status = mailTaken
+	if err == nil {
+		_ = session.Quit()
+	}
 	return nil
 }
 
@@ -134,7 +158,7 @@ func (m mailer) trust() *tls.Config {
 
 // dial connects. Everything that waits on the connection ends by the limit.
 func (m mailer) dial(ctx context.Context, network, address string, limit time.Time) (net.Conn, error) {
-	conn, err := new(net.Dialer).DialContext(ctx, network, address)
+	conn, err := m.connect(ctx, network, address)
 	if err != nil {
 		return nil, err
 	}

@@ -181,7 +181,7 @@ func ours() (n int, stacks string) {
 	buffer := make([]byte, 4<<20)
 	buffer = buffer[:runtime.Stack(buffer, true)]
 	for _, stack := range strings.Split(string(buffer), "\n\n") {
-		for _, mark := range []string{"net/http.(*persistConn)", "net/http.(*Transport)", "activities.(*Deliveries)", "activities.(*Sender)", "activities.(*shift)"} {
+		for _, mark := range []string{"net/http.(*persistConn)", "net/http.(*Transport)", "activities.(*Deliveries)", "activities.(*Sender)", "activities.(*shift)", "activities.mailer"} {
 			if strings.Contains(stack, mark) && !strings.Contains(stack, "signalbox/activities_test.ours") {
 				n, stacks = n+1, stacks+stack+"\n\n"
 				break

@@ -67,7 +67,7 @@ func NewSender(o SenderOptions) *Sender {
 		now:     o.Now,
 
 		installation: o.Installation,
-		mail:         mailer{MailServer: o.Mail, roots: o.RootCAs},
+		mail:         mailer{MailServer: o.Mail, roots: o.RootCAs, connect: new(net.Dialer).DialContext},
 	}
 }
 

@@ -1,7 +1,9 @@
 package activities
 
 import (
+	"context"
 	"log/slog"
+	"net"
 	"net/http"
 	"testing"
 	"time"
@@ -52,6 +54,22 @@ func TestARequestThatGoesOnBeyondItsEndIsGivenUp(t *testing.T) {
 
 	_, err = s.call(t.Context(), CallInput{Call: flow.PendingCall{Method: "POST", URL: "http://example.com/", Timeout: 50 * time.Millisecond}}, nil)
 	require.ErrorIs(t, err, errStalled)
+}
+
+// A mail too, whatever the library that hands it in does.
+func TestAMailThatGoesOnBeyondItsEndIsGivenUp(t *testing.T) {
+	t.Parallel()
+	stop := make(chan struct{})
+	defer close(stop)
+	s := NewSender(SenderOptions{Timeout: 50 * time.Millisecond, Now: time.Now, Mail: MailServer{Host: "box", Port: 25, TLS: NoTLS, From: "box@example.com"}})
+	s.mail.connect = func(context.Context, string, string) (net.Conn, error) { <-stop; return nil, net.ErrClosed }
+	w := notice.Work{Delivery: notice.Delivery{ID: "d", Body: notice.Letter{Items: []notice.Item{{Number: "IM1"}}}.Body()}, Subscription: notice.Subscription{Format: notice.FormatMail},
+		Contact: notice.Contact{Address: "ada@example.com"}}
+	answer, err := s.Send(t.Context(), w)
+	require.NoError(t, err)
+	require.True(t, answer.Stalled)
+	require.Equal(t, notice.ErrorTimeout, answer.Attempt.Class, answer.Attempt.Error)
+	require.False(t, answer.Attempt.FinishedAt.IsZero())
 }
 
 func TestSupervised(t *testing.T) {
