@@ -1,7 +1,6 @@
 package itsm
 
 import (
-	"cmp"
 	"context"
 	"encoding/json"
 	"fmt"
@@ -180,9 +179,23 @@ func (h *Handler) submit(cmd *ticket.Command, node flow.Node, values map[string]
 		if err := parameter.Fill(cmd, raw); err != nil {
 			return err
 		}
+		if v := cmd.Verdict; v != nil && !blank(v.Comment) {
+			v.Comment = remarks(v.Comment, cmd.Note)
+		}
 	}
 	cmd.Fields = values
 	return nil
+}
+
+// remarks puts together what was said beside a verdict: nothing of it is lost, and what was said in several places is said once.
+func remarks(texts ...string) string {
+	var said []string
+	for _, text := range texts {
+		if !blank(text) && !slices.Contains(said, text) {
+			said = append(said, text)
+		}
+	}
+	return strings.Join(said, "\n")
 }
 
 // vote makes a vote of the three fields that an approval asks for (itsm.md 1.11): the result, a remark for each result; the one for a
@@ -207,13 +220,13 @@ func vote(cmd *ticket.Command, node flow.Node, values map[string]any) error {
 	switch texts[result] {
 	case "true":
 		cmd.Action = ticket.Approve
-		cmd.Note = cmp.Or(texts[passing], texts[rejecting], cmd.Note) // clients that look for a remark by its name fill in the last
+		cmd.Note = remarks(texts[passing], texts[rejecting], cmd.Note) // clients that look for a remark by its name fill in the last
 	case "false":
 		cmd.Action = ticket.Reject
-		cmd.Note = texts[rejecting]
-		if blank(cmd.Note) {
+		if blank(texts[rejecting]) {
 			f.Add(rejecting, "is required to reject")
 		}
+		cmd.Note = remarks(texts[rejecting], texts[passing], cmd.Note)
 	default:
 		if len(f) == 0 {
 			f.Add(result, `must be "true" or "false"`)

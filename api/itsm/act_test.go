@@ -192,6 +192,45 @@ func TestATaskIsAssignedClaimedAndDone(t *testing.T) {
 	require.Equal(t, "NORMAL", logs.Logs[3].State)
 }
 
+// TestNothingSaidBesideAnActIsLost: an approval's two remarks and the message of the action, whatever the verdict, and the message beside a form.
+func TestNothingSaidBesideAnActIsLost(t *testing.T) {
+	b := setup(t)
+	for result, want := range map[string]string{"true": "passing\nrejecting\nmessage", "false": "rejecting\npassing\nmessage"} {
+		sn := b.fast(nil)
+		state := b.status(sn).Steps[0].StateID
+		fill := func(passing, rejecting string) []members {
+			return form(fmt.Sprintf("approve_result_%d", state), result, fmt.Sprintf("approve_remark_%d", state), passing, fmt.Sprintf("reject_remark_%d", state), rejecting)
+		}
+		b.refused(b.act(sn, "alice", state, "TRANSITION", members{"fields": fill(strings.Repeat("p", 500), strings.Repeat("r", 600))}), 200, "3900005", "remark")
+		b.done(b.act(sn, "alice", state, "TRANSITION", members{"fields": fill("passing", "rejecting"), "action_message": "message"}), nil)
+		var node struct {
+			Remark string `json:"approve_remark"`
+		}
+		result := func() {
+			b.done(b.Do("GET", fmt.Sprintf("%sget_approve_node_result/?sn=%s&state_id=%d", gateway, sn, state), nil), &node)
+		}
+		result()
+		require.Equal(t, want, node.Remark)
+		sn = b.fast(nil)
+		b.done(b.act(sn, "alice", state, "TRANSITION", members{"fields": fill("same", "same"), "action_message": " "}), nil)
+		result()
+		require.Equal(t, "same", node.Remark)
+	}
+
+	var opened struct{ Result string }
+	b.Do("POST", "/api/issue", members{"origin": "a", "title": "b"}).Into(200, &opened)
+	for i, fields := range [][]members{
+		nil, form("mtm_type", "inc_type_p_change_issues", "is_service_interrupt", "false", "cause", "c", "solution", "s"),
+		form("virtual_confirm_result", "true", "virtual_confirm_comment", "good"),
+	} {
+		said := fmt.Sprint("message ", i)
+		b.done(b.act(opened.Result, "zhang", b.status(opened.Result).Steps[0].StateID, "TRANSITION", members{"fields": fields, "action_message": said}), nil)
+		events, err := b.back.Store.Timeline(t.Context(), b.ticket(opened.Result).ID, 0, 100)
+		require.NoError(t, err)
+		require.Contains(t, events[len(events)-1].Note, said)
+	}
+}
+
 // automatic calls a system, which ops look after.
 var automatic = flow.Definition{
 	Key: "automatic",
