@@ -11,6 +11,7 @@ import (
 
 	"github.com/gofiber/fiber/v2"
 
+	"signalbox/api"
 	"signalbox/console/mailbox"
 	"signalbox/console/page"
 	"signalbox/console/settings"
@@ -21,16 +22,17 @@ import (
 	"signalbox/ticket"
 )
 
-// Config is what the pages stand on. Apps, Reader, Key and Now are needed.
+// Config is what the pages stand on. Apps, Desk, Reader, Key and Now are needed.
 type Config struct {
 	Apps    signin.Apps
 	People  signin.People // nil: nobody signs in as a person
-	Desk    signin.Desk   // needed with People
+	Desk    api.Desk      // by which everything that changes something is done
 	Reader  tickets.Reader
 	Key     []byte           // the master key, at least 32 bytes; the key of the sessions is derived from it
 	Now     func() time.Time //
 	Log     *slog.Logger     // slog.Default unless set
 	Timeout time.Duration    // how long a page may take; 10 s unless set
+	Types   []string         // the words taken for the type of a solution; none: any
 
 	// Secure keeps the session cookie to https even where a request does not look like it. A request that does (TLS, or X-Forwarded-Proto
 	// from a proxy that the application trusts) gets a secure cookie anyway.
@@ -71,15 +73,15 @@ type Console struct {
 
 // New makes the pages, or tells what is wrong with the config.
 func New(config Config) (*Console, error) {
-	if config.Apps == nil || config.Reader == nil || config.Now == nil {
-		return nil, fmt.Errorf("console: Apps, Reader and Now are needed")
+	if config.Apps == nil || config.Desk == nil || config.Reader == nil || config.Now == nil {
+		return nil, fmt.Errorf("console: Apps, Desk, Reader and Now are needed")
 	}
 	temporal, err := page.NewTemporal(config.TemporalUI, config.Namespace)
 	if err != nil {
 		return nil, fmt.Errorf("console: %w", err)
 	}
-	if config.People != nil && config.Desk == nil || config.Provider != nil && config.People == nil {
-		return nil, fmt.Errorf("console: People need Desk, and Provider needs People")
+	if config.Provider != nil && config.People == nil {
+		return nil, fmt.Errorf("console: Provider needs People")
 	}
 	entrance := signin.New(signin.Config{Apps: config.Apps, People: config.People, Desk: config.Desk, Now: config.Now, AdminGroup: config.AdminGroup,
 		Provider: config.Provider, Tenant: config.ProviderTenant, Label: config.ProviderLabel, PublicURL: config.PublicURL})
@@ -91,7 +93,7 @@ func New(config Config) (*Console, error) {
 		{Routes: []page.Route{{Method: http.MethodGet, Path: "/", Right: page.Anyone, Do: func(v *page.Visit) error { return v.To(page.Home) }}}},
 		entrance.Area(),
 		(&settings.Room{}).Area(),
-		(&tickets.Room{Reader: config.Reader, Diagram: config.Diagram, Temporal: temporal, TicketWorkflow: config.TicketWorkflow, LaneWorkflow: config.LaneWorkflow}).Area(),
+		(&tickets.Room{Reader: config.Reader, Desk: config.Desk, Types: config.Types, Diagram: config.Diagram, Temporal: temporal, TicketWorkflow: config.TicketWorkflow, LaneWorkflow: config.LaneWorkflow}).Area(),
 	}}
 	if config.Mailbox != nil {
 		c.areas = append(c.areas, (&mailbox.Room{Mails: config.Mailbox}).Area())
