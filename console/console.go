@@ -3,7 +3,6 @@
 package console
 
 import (
-	"context"
 	"fmt"
 	"log/slog"
 	"net/http"
@@ -19,7 +18,6 @@ import (
 	"signalbox/console/tickets"
 	"signalbox/desk"
 	"signalbox/notice"
-	"signalbox/ticket"
 )
 
 // Config is what the pages stand on. Apps, Desk, Reader, Key and Now are needed.
@@ -33,6 +31,8 @@ type Config struct {
 	Log     *slog.Logger     // slog.Default unless set
 	Timeout time.Duration    // how long a page may take; 10 s unless set
 	Types   []string         // the words taken for the type of a solution; none: any
+
+	Reach notice.Reach // where addresses that are told of tickets may lead
 
 	// Secure keeps the session cookie to https even where a request does not look like it. A request that does (TLS, or X-Forwarded-Proto
 	// from a proxy that the application trusts) gets a secure cookie anyway.
@@ -49,10 +49,6 @@ type Config struct {
 	ProviderLabel  string
 	// PublicURL is where people find the pages.
 	PublicURL string
-
-	// Diagram draws the process of a ticket as SVG, with what is done, current and skipped marked; see Draw. Nil, or no picture, or an error:
-	// the page lists the nodes alone.
-	Diagram func(ctx context.Context, t ticket.Ticket) (svg []byte, err error)
 
 	// Mailbox gives the mails that were handed in, oldest first, where a development system shows them in place of sending them; nil: there is no such page.
 	Mailbox func() []mailbox.Mail
@@ -93,7 +89,7 @@ func New(config Config) (*Console, error) {
 		{Routes: []page.Route{{Method: http.MethodGet, Path: "/", Right: page.Anyone, Do: func(v *page.Visit) error { return v.To(page.Home) }}}},
 		entrance.Area(),
 		(&settings.Room{}).Area(),
-		(&tickets.Room{Reader: config.Reader, Desk: config.Desk, Types: config.Types, Diagram: config.Diagram, Temporal: temporal, TicketWorkflow: config.TicketWorkflow, LaneWorkflow: config.LaneWorkflow}).Area(),
+		(&tickets.Room{Reader: config.Reader, Desk: config.Desk, Types: config.Types, Reach: config.Reach, Temporal: temporal, TicketWorkflow: config.TicketWorkflow, LaneWorkflow: config.LaneWorkflow}).Area(),
 	}}
 	if config.Mailbox != nil {
 		c.areas = append(c.areas, (&mailbox.Room{Mails: config.Mailbox}).Area())

@@ -27,7 +27,6 @@ import (
 	"signalbox/api/subscription"
 	"signalbox/console"
 	"signalbox/console/mailbox"
-	pages "signalbox/console/tickets"
 	"signalbox/desk"
 	"signalbox/notice"
 	"signalbox/workflows"
@@ -140,7 +139,7 @@ func (c *Container) API(s APISettings, metrics *prometheus.Registry, log *slog.L
 		Profile: string(s.ITSMCallbackProfile), Zone: c.zone}
 	front, err := console.New(s.OIDC.pages(console.Config{
 		Apps: c.Store, People: c.Store, Desk: c.Desk, AdminGroup: s.AdminGroup, PublicURL: string(c.public), Reader: c.Store, Types: config.IncidentTypes, Key: c.key, Now: time.Now, Log: log,
-		Secure: s.SecureCookies, Address: api.Address, Diagram: pages.Draw, Mailbox: s.Mailbox,
+		Secure: s.SecureCookies, Address: api.Address, Reach: config.Reach(), Mailbox: s.Mailbox,
 		TemporalUI: s.TemporalUI, Namespace: c.Engine.Namespace, TicketWorkflow: workflows.TicketID, LaneWorkflow: workflows.LaneID,
 	}))
 	if err != nil {
