@@ -11,28 +11,34 @@ import (
 	"github.com/gofiber/fiber/v2"
 
 	"signalbox/api"
+	"signalbox/console/apps"
+	"signalbox/console/audit"
 	"signalbox/console/mailbox"
 	"signalbox/console/page"
 	"signalbox/console/settings"
 	"signalbox/console/signin"
+	"signalbox/console/subscriptions"
 	"signalbox/console/tickets"
 	"signalbox/desk"
 	"signalbox/notice"
 )
 
-// Config is what the pages stand on. Apps, Desk, Reader, Key and Now are needed.
+// Config is what the pages stand on. Apps, Desk, Reader, Subscriptions, Key and Now are needed.
 type Config struct {
-	Apps    signin.Apps
-	People  signin.People // nil: nobody signs in as a person
-	Desk    api.Desk      // by which everything that changes something is done
-	Reader  tickets.Reader
-	Key     []byte           // the master key, at least 32 bytes; the key of the sessions is derived from it
-	Now     func() time.Time //
-	Log     *slog.Logger     // slog.Default unless set
-	Timeout time.Duration    // how long a page may take; 10 s unless set
-	Types   []string         // the words taken for the type of a solution; none: any
+	Apps          signin.Apps
+	People        signin.People // nil: nobody signs in as a person
+	Desk          api.Desk      // by which everything that changes something is done
+	Reader        tickets.Reader
+	Subscriptions subscriptions.Subscriptions
+	Callers       apps.Apps        // nil: there is no page of them
+	Audit         audit.Reader     // likewise
+	Key           []byte           // the master key, at least 32 bytes; the key of the sessions is derived from it
+	Now           func() time.Time //
+	Log           *slog.Logger     // slog.Default unless set
+	Timeout       time.Duration    // how long a page may take; 10 s unless set
+	Types         []string         // the words taken for the type of a solution; none: any
 
-	Reach notice.Reach // where addresses that are told of tickets may lead
+	Reach notice.Reach // where addresses may lead
 
 	// Secure keeps the session cookie to https even where a request does not look like it. A request that does (TLS, or X-Forwarded-Proto
 	// from a proxy that the application trusts) gets a secure cookie anyway.
@@ -69,8 +75,8 @@ type Console struct {
 
 // New makes the pages, or tells what is wrong with the config.
 func New(config Config) (*Console, error) {
-	if config.Apps == nil || config.Desk == nil || config.Reader == nil || config.Now == nil {
-		return nil, fmt.Errorf("console: Apps, Desk, Reader and Now are needed")
+	if config.Apps == nil || config.Desk == nil || config.Reader == nil || config.Subscriptions == nil || config.Now == nil {
+		return nil, fmt.Errorf("console: Apps, Desk, Reader, Subscriptions and Now are needed")
 	}
 	temporal, err := page.NewTemporal(config.TemporalUI, config.Namespace)
 	if err != nil {
@@ -90,7 +96,14 @@ func New(config Config) (*Console, error) {
 		entrance.Area(),
 		(&settings.Room{}).Area(),
 		(&tickets.Room{Reader: config.Reader, Desk: config.Desk, Types: config.Types, Reach: config.Reach, Temporal: temporal, TicketWorkflow: config.TicketWorkflow, LaneWorkflow: config.LaneWorkflow}).Area(),
+		(&subscriptions.Room{Desk: config.Desk, Subscriptions: config.Subscriptions, Allow: config.Reach}).Area(),
 	}}
+	if config.Callers != nil {
+		c.areas = append(c.areas, (&apps.Room{Desk: config.Desk, Apps: config.Callers}).Area())
+	}
+	if config.Audit != nil {
+		c.areas = append(c.areas, (&audit.Room{Reader: config.Audit}).Area())
+	}
 	if config.Mailbox != nil {
 		c.areas = append(c.areas, (&mailbox.Room{Mails: config.Mailbox}).Area())
 	}

@@ -451,11 +451,13 @@ func TestAPanicIsAPage(t *testing.T) {
 }
 
 func TestConfigIsChecked(t *testing.T) {
-	good := console.Config{Apps: newApps(), Desk: newRecords(t), Reader: newRecords(t), Key: make([]byte, 32), Now: newSite(t).clock}
+	r := newRecords(t)
+	good := console.Config{Apps: newApps(), Desk: r, Reader: r, Subscriptions: r, Key: make([]byte, 32), Now: newSite(t).clock}
 	_, err := console.New(good)
 	require.NoError(t, err)
 	for name, change := range map[string]func(*console.Config){
 		"Apps": func(c *console.Config) { c.Apps = nil }, "Reader": func(c *console.Config) { c.Reader = nil }, "Now": func(c *console.Config) { c.Now = nil },
+		"Desk": func(c *console.Config) { c.Desk = nil }, "Subscriptions": func(c *console.Config) { c.Subscriptions = nil },
 		"32 bytes": func(c *console.Config) { c.Key = make([]byte, 31) }, "Temporal UI": func(c *console.Config) { c.TemporalUI = "javascript:alert(1)" },
 	} {
 		bad := good

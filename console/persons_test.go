@@ -5,6 +5,7 @@ import (
 	"errors"
 	"net/http"
 	"net/url"
+	"signalbox/api"
 	"strings"
 	"sync"
 	"testing"
@@ -107,7 +108,10 @@ func (c *crowd) SetPassword(ctx context.Context, tenant, app string, k people.Ke
 }
 
 // counter is a desk that writes nothing down but what it was asked.
-type counter struct{ asked []desk.Request }
+type counter struct {
+	api.Desk // nothing else of it is asked
+	asked    []desk.Request
+}
 
 type inDesk struct{}
 
