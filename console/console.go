@@ -13,8 +13,11 @@ import (
 	"signalbox/api"
 	"signalbox/console/apps"
 	"signalbox/console/audit"
+	"signalbox/console/calendars"
 	"signalbox/console/mailbox"
 	"signalbox/console/page"
+	"signalbox/console/people"
+	"signalbox/console/services"
 	"signalbox/console/settings"
 	"signalbox/console/signin"
 	"signalbox/console/subscriptions"
@@ -23,15 +26,18 @@ import (
 	"signalbox/notice"
 )
 
-// Config is what the pages stand on. Apps, Desk, Reader, Subscriptions, Key and Now are needed.
+// Config is what the pages stand on. Apps, Desk, Key, Now and all that the areas read are needed.
 type Config struct {
 	Apps          signin.Apps
 	People        signin.People // nil: nobody signs in as a person
 	Desk          api.Desk      // by which everything that changes something is done
 	Reader        tickets.Reader
+	Services      services.Records
+	Directory     people.Directory
+	Calendars     calendars.Records
 	Subscriptions subscriptions.Subscriptions
-	Callers       apps.Apps        // nil: there is no page of them
-	Audit         audit.Reader     // likewise
+	Callers       apps.Apps
+	Audit         audit.Reader
 	Key           []byte           // the master key, at least 32 bytes; the key of the sessions is derived from it
 	Now           func() time.Time //
 	Log           *slog.Logger     // slog.Default unless set
@@ -75,8 +81,11 @@ type Console struct {
 
 // New makes the pages, or tells what is wrong with the config.
 func New(config Config) (*Console, error) {
-	if config.Apps == nil || config.Desk == nil || config.Reader == nil || config.Subscriptions == nil || config.Now == nil {
-		return nil, fmt.Errorf("console: Apps, Desk, Reader, Subscriptions and Now are needed")
+	for name, missing := range map[string]bool{"Apps": config.Apps == nil, "Desk": config.Desk == nil, "Reader": config.Reader == nil, "Services": config.Services == nil, "Directory": config.Directory == nil,
+		"Calendars": config.Calendars == nil, "Subscriptions": config.Subscriptions == nil, "Callers": config.Callers == nil, "Audit": config.Audit == nil, "Now": config.Now == nil} {
+		if missing {
+			return nil, fmt.Errorf("console: %s is needed", name)
+		}
 	}
 	temporal, err := page.NewTemporal(config.TemporalUI, config.Namespace)
 	if err != nil {
@@ -96,14 +105,13 @@ func New(config Config) (*Console, error) {
 		entrance.Area(),
 		(&settings.Room{}).Area(),
 		(&tickets.Room{Reader: config.Reader, Desk: config.Desk, Types: config.Types, Reach: config.Reach, Temporal: temporal, TicketWorkflow: config.TicketWorkflow, LaneWorkflow: config.LaneWorkflow}).Area(),
+		(&services.Room{Desk: config.Desk, Records: config.Services, Tickets: config.Reader, Now: config.Now}).Area(),
+		(&calendars.Room{Desk: config.Desk, Records: config.Calendars, Now: config.Now}).Area(),
+		(&people.Room{Desk: config.Desk, Directory: config.Directory, Allow: config.Reach, Now: config.Now}).Area(),
 		(&subscriptions.Room{Desk: config.Desk, Subscriptions: config.Subscriptions, Allow: config.Reach}).Area(),
+		(&apps.Room{Desk: config.Desk, Apps: config.Callers}).Area(),
+		(&audit.Room{Reader: config.Audit}).Area(),
 	}}
-	if config.Callers != nil {
-		c.areas = append(c.areas, (&apps.Room{Desk: config.Desk, Apps: config.Callers}).Area())
-	}
-	if config.Audit != nil {
-		c.areas = append(c.areas, (&audit.Room{Reader: config.Audit}).Area())
-	}
 	if config.Mailbox != nil {
 		c.areas = append(c.areas, (&mailbox.Room{Mails: config.Mailbox}).Area())
 	}

@@ -54,7 +54,7 @@ type ServiceRecord struct {
 	flow.Definition
 	BuiltIn     bool      // part of the program: nobody published it, and it cannot be changed
 	Enabled     bool      // the service opens new tickets; the same for all its versions
-	PublishedBy string    // the app; empty where it is built in
+	PublishedBy string    // the app, or the person who did it on the pages; empty where it is built in
 	PublishedAt time.Time // likewise
 }
 

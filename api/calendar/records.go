@@ -63,19 +63,3 @@ type importing struct {
 	Until  *int    `json:"until"` // the last year; five years on unless said
 	DryRun *bool   `json:"dry_run"`
 }
-
-// imported is what an import came to.
-type imported struct {
-	Key     string             `json:"key"`
-	Version int                `json:"version"`     // of the calendar, afterwards
-	Added   []calendar.Holiday `json:"added"`       // by date
-	Had     int                `json:"had"`         // dates that the calendar has already, as holidays or as days that are worked
-	Left    []leftOut          `json:"passed_over"` // what of the text is no holiday
-}
-
-// leftOut is an event that was passed over.
-type leftOut struct {
-	Name  string `json:"name"`
-	Start string `json:"start"` // as it is written
-	Why   string `json:"why"`
-}

@@ -2,7 +2,6 @@ package calendar
 
 import (
 	"context"
-	"fmt"
 	"net/http"
 	"time"
 
@@ -95,49 +94,28 @@ func (h *Handler) importHolidays(c *fiber.Ctx, in importing) error {
 	if err != nil {
 		return err
 	}
-	year := h.now().UTC().Year()
-	from, until := year, year+5
-	var f ticket.Faults
+	from, until, err := houseapi.Years(in.From, in.Until, h.now())
 	if in.ICS == nil || *in.ICS == "" {
-		f.Add("ics", "is required")
-	}
-	for _, bound := range []struct {
-		field string
-		given *int
-		to    *int
-	}{{"from", in.From, &from}, {"until", in.Until, &until}} {
-		if bound.given != nil {
-			*bound.to = *bound.given
+		f := ticket.Faults{ticket.RefuseField(ticket.Invalid, "ics", "is required")}
+		if more := ticket.AsError(err); more != nil {
+			f.Add(more.Field, more.Message)
 		}
-		if *bound.to < calendar.FirstYear || *bound.to > calendar.LastYear {
-			f.Add(bound.field, fmt.Sprintf("must be a year from %d to %d", calendar.FirstYear, calendar.LastYear))
-		}
+		err = f.Err()
 	}
-	if until < from {
-		f.Add("until", "must not be before from")
-	}
-	if err := f.Err(); err != nil {
+	if err != nil {
 		return err
 	}
-	list, left, err := holidaysOf(*in.ICS, from, until)
+	holidays, err := houseapi.ReadHolidays(*in.ICS, from, until)
 	if err != nil {
 		return err
 	}
 	app := api.Caller(c)
-	merge := func(ctx context.Context) (calendar.Calendar, imported, error) {
+	merge := func(ctx context.Context) (calendar.Calendar, houseapi.Imported, error) {
 		record, err := h.Calendars.CalendarRecord(ctx, app.Tenant, key, 0)
 		if err != nil {
-			return calendar.Calendar{}, imported{}, err
+			return calendar.Calendar{}, houseapi.Imported{}, err
 		}
-		cal, out := merged(record.Calendar, list)
-		out.Left = api.List(left)
-		if zone, err := time.LoadLocation(cal.Zone); err == nil {
-			cal.Offsets = calendar.OffsetsOf(zone)
-		}
-		if _, faults := calendar.Compile(cal); len(faults) > 0 {
-			return cal, out, ticket.RefuseField(ticket.Invalid, "ics", "with these holidays the calendar's "+faults[0].Path+" "+faults[0].Message)
-		}
-		return cal, out, nil
+		return holidays.Into(record.Calendar)
 	}
 	if api.Value(in.DryRun) {
 		_, out, err := merge(api.Context(c))
@@ -155,27 +133,6 @@ func (h *Handler) importHolidays(c *fiber.Ctx, in importing) error {
 		out.Version = cal.Version
 		return out, err
 	})
-}
-
-// merged gives a calendar with more holidays. A date that it has keeps what it has: what a tenant wrote counts for more than what is imported.
-func merged(cal calendar.Calendar, list []calendar.Holiday) (calendar.Calendar, imported) {
-	has := map[string]bool{}
-	for _, d := range cal.Holidays {
-		has[d.Date] = true
-	}
-	for _, d := range cal.WorkingDays {
-		has[d.Date] = true
-	}
-	out := imported{Key: cal.Key, Version: cal.Version, Added: []calendar.Holiday{}}
-	for _, d := range list {
-		if has[d.Date] {
-			out.Had++
-			continue
-		}
-		out.Added = append(out.Added, d)
-	}
-	cal.Holidays = append(cal.Holidays[:len(cal.Holidays):len(cal.Holidays)], out.Added...)
-	return cal, out
 }
 
 func (h *Handler) now() time.Time {

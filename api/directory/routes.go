@@ -333,11 +333,7 @@ func (h *Handler) addAbsence(c *fiber.Ctx, in absenceBody) error {
 	if err != nil && !ticket.Is(err, ticket.NotFound) {
 		return err
 	}
-	zone, err := person.Zone()
-	if err != nil {
-		zone = time.UTC // what was a zone once: the names of some are given up
-	}
-	absence, err := in.absence(zone)
+	absence, err := houseapi.Away(people.Absence{Person: in.Person, Deputy: api.Value(in.Deputy), Services: in.Services}, in.From, api.Value(in.To), person)
 	if err != nil {
 		return err
 	}

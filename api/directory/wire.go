@@ -3,10 +3,10 @@ package directory
 import (
 	"cmp"
 	"fmt"
-	"strings"
 	"time"
 
 	"signalbox/api"
+	"signalbox/api/houseapi"
 	"signalbox/notice"
 	"signalbox/people"
 	"signalbox/ticket"
@@ -47,17 +47,9 @@ func (in personBody) apply(p people.Person) people.Person {
 	return p
 }
 
-// check refuses webhooks that may not be called; at is in front of their members' names. One that is handed back as it was shown is known already.
+// check refuses webhooks that may not be called; at is in front of their members' names.
 func (in personBody) check(at string, reach notice.Reach) error {
-	for i, chat := range api.Value(in.Chats) {
-		if chat.Webhook == "" || strings.Contains(chat.Webhook, people.Redacted) {
-			continue
-		}
-		if refusal := ticket.AsError(notice.CheckURL(chat.Webhook, reach)); refusal != nil {
-			return ticket.RefuseField(refusal.Code, fmt.Sprintf("%schats[%d].webhook", at, i), refusal.Message)
-		}
-	}
-	return nil
+	return houseapi.Reachable(at, api.Value(in.Chats), reach)
 }
 
 // importBody is many persons, each as it is to be kept.
@@ -157,23 +149,7 @@ type membersBody struct {
 }
 
 func (in membersBody) check() error {
-	var f ticket.Faults
-	for _, part := range []struct {
-		field   string
-		members []people.Member
-	}{{"add", in.Add}, {"remove", in.Remove}} {
-		if len(part.members) > people.MaxMembers {
-			f.Add(part.field, ticket.Over(people.MaxMembers, "items", len(part.members)))
-			continue
-		}
-		for _, fault := range people.CheckMembers(part.field, part.members) {
-			f.Add(fault.Field, fault.Message)
-		}
-	}
-	if len(in.Add)+len(in.Remove) == 0 {
-		f.Add("add", "is required where nobody is to be removed")
-	}
-	return f.Err()
+	return houseapi.CheckMembership(people.Membership{Add: in.Add, Remove: in.Remove})
 }
 
 // groupView is a group in a list.
@@ -209,38 +185,6 @@ type absenceBody struct {
 
 // Subject tells who acts, for log and audit.
 func (in absenceBody) Subject() api.Subject { return api.Subject{Operator: api.Value(in.Operator)} }
-
-// absence reads the times in the zone of the person: a date is the whole day, the last one too.
-func (in absenceBody) absence(zone *time.Location) (a people.Absence, err error) {
-	var f ticket.Faults
-	read := func(field, text string, last bool) (at time.Time) {
-		if text == "" {
-			return at
-		}
-		at, err := moment(text, zone, last)
-		if err != nil {
-			f.Add(field, err.Error())
-		}
-		return at
-	}
-	a = people.Absence{Person: in.Person, From: read("from", in.From, false), To: read("to", api.Value(in.To), true), Deputy: api.Value(in.Deputy), Services: in.Services}
-	return a, f.Err()
-}
-
-// moment reads a time of RFC 3339, or a date: its beginning, or as the last day the beginning of the day after.
-func moment(text string, zone *time.Location, last bool) (time.Time, error) {
-	if day, err := time.ParseInLocation(time.DateOnly, text, zone); err == nil {
-		if last {
-			day = time.Date(day.Year(), day.Month(), day.Day()+1, 0, 0, 0, 0, zone)
-		}
-		return day, nil
-	}
-	at, err := time.Parse(time.RFC3339, text)
-	if err != nil {
-		return at, fmt.Errorf("must be a date such as 2026-12-24, or a time such as 2026-12-24T18:00:00+01:00 (RFC 3339)")
-	}
-	return at, nil
-}
 
 // ending says who ends an absence.
 type ending struct {

@@ -2,7 +2,6 @@ package issue
 
 import (
 	"cmp"
-	"errors"
 	"fmt"
 
 	"github.com/gofiber/fiber/v2"
@@ -79,21 +78,15 @@ func (h *Handler) migrate(c *fiber.Ctx, in migrating) error {
 func (h *Handler) tryMigration(c *fiber.Ctx, t ticket.Ticket, cmd ticket.Command) error {
 	out := migrationReport{From: t.Version, Version: cmd.Migration.Definition.Version, Reasons: []flow.Reason{}, Nodes: []migratedNode{}, CurrentNodes: []node{}}
 	cmd.Admin = api.Caller(c).May(desk.Admin)
-	events, err := ticket.DecideChecked(t, cmd, h.now())
-	if why := ticket.AsError(err); why != nil {
-		_, reasons, err := t.Migrated(*cmd.Migration, h.now())
-		if err != nil {
-			return fmt.Errorf("look for reasons: %w", err)
-		}
-		if out.Reasons = reasons; why.Field != "nodes" {
-			out.Reasons = []flow.Reason{{Message: why.Error()}} // something else than where the ticket stands
-		}
+	trial, err := t.TryMigration(cmd, h.now())
+	switch {
+	case err != nil:
+		return err
+	case !trial.Possible():
+		out.Reasons = trial.Reasons
 		return houseapi.Respond(c, out)
 	}
-	if err != nil || len(events) == 0 {
-		return errors.Join(err, errNothingMoved)
-	}
-	after := ticket.Fold(t, events)
+	after := trial.After
 	out.Possible, out.CurrentNodes, out.Phase = true, nodesOf(after, true), after.Phase()
 	for _, o := range after.Overdue(h.now()) {
 		out.Overdue = append(out.Overdue, overdue{o.Node, o.Kind, o.Stage + 1, o.Do, o.At.UTC()})
@@ -104,5 +97,3 @@ func (h *Handler) tryMigration(c *fiber.Ctx, t ticket.Ticket, cmd ticket.Command
 	}
 	return houseapi.Respond(c, out)
 }
-
-var errNothingMoved = errors.New("a migration that was not refused caused nothing")

@@ -4,7 +4,7 @@ package service
 import (
 	"context"
 
-	"signalbox/calendar"
+	"signalbox/api/houseapi"
 	"signalbox/flow"
 	"signalbox/ticket"
 )
@@ -25,10 +25,7 @@ type Services interface {
 	PublishService(ctx context.Context, tenant, app string, def flow.Definition) (flow.Definition, error)
 	// EnableService says whether a service opens new tickets; NotFound, and Conflict where it is built in. Joins the transaction of ctx.
 	EnableService(ctx context.Context, tenant, key string, enabled bool) error
-	// Calendars gives the latest versions of those of a tenant's calendars that services may name from now on, out of some by their keys.
-	Calendars(ctx context.Context, tenant string, keys []string) ([]calendar.Calendar, error)
-	// KnownGroups gives those of a tenant's groups that there are, out of some by their ids.
-	KnownGroups(ctx context.Context, tenant string, ids []string) ([]string, error)
+	houseapi.Surroundings
 	// RotateService gives a service a new secret, which the requests of its processes are signed with; the one before it signs on for 24 hours.
 	// NotFound; Conflict: it is built in; TooMany: too often within these. Joins the transaction of ctx.
 	RotateService(ctx context.Context, tenant, key string) (secret string, err error)

@@ -13,9 +13,6 @@ import (
 	"signalbox/ticket"
 )
 
-// maxScript is how many answers, how many answers to calls, and how many absences a script may have: each is looked at again and again.
-const maxScript = 200
-
 // simulation is what a caller wants to see played through: a definition, or a published service by its key.
 type simulation struct {
 	Definition json.RawMessage     `json:"definition"` // an object, or a string with the YAML
@@ -32,19 +29,6 @@ type simulation struct {
 // simulate plays a process through with people and receivers that do what the script says, by the rules that decide for tickets. Nothing leaves the
 // house.
 func (h *Handler) simulate(c *fiber.Ctx, in simulation) error {
-	var f ticket.Faults
-	if len(in.Script.Absences) > maxScript {
-		f.Add("script.absences", ticket.Over(maxScript, "items", len(in.Script.Absences)))
-	}
-	if len(in.Script.Answers) > maxScript {
-		f.Add("script.answers", ticket.Over(maxScript, "items", len(in.Script.Answers)))
-	}
-	if len(in.Script.Calls) > maxScript {
-		f.Add("script.calls", ticket.Over(maxScript, "items", len(in.Script.Calls)))
-	}
-	if err := f.Err(); err != nil {
-		return err
-	}
 	def, faults, err := h.simulated(c, in)
 	switch {
 	case err != nil:
@@ -52,23 +36,16 @@ func (h *Handler) simulate(c *fiber.Ctx, in simulation) error {
 	case len(faults) > 0:
 		return houseapi.Faulty(c, "the definition", faults)
 	}
-	if err := houseapi.CanBeNamed(def, in.Named); err != nil {
-		return err
-	}
 	at := h.now()
 	if in.Start != nil {
 		at = *in.Start
 	}
-	simulated, err := ticket.Simulate(ticket.Draft{Channel: ticket.ChannelIssue, App: api.Caller(c).Code, Service: def.Key, Definition: &def,
-		Origin: "simulation", Title: "simulation", Opener: api.Value(in.Opener), Assignee: api.Value(in.Assignee), Form: in.Fields, Named: in.Named}, in.Script, at)
+	played, err := houseapi.Play(def, houseapi.Scene{App: api.Caller(c).Code, Opener: api.Value(in.Opener), Assignee: api.Value(in.Assignee), Form: in.Fields, Named: in.Named,
+		Start: at, Script: in.Script})
 	if err != nil {
 		return err
 	}
-	told, err := reportOf(simulated)
-	if err != nil {
-		return err
-	}
-	return houseapi.Respond(c, told)
+	return houseapi.Respond(c, reportOf(played))
 }
 
 // simulated finds the definition that a simulation is about.
@@ -90,7 +67,7 @@ func (h *Handler) simulated(c *fiber.Ctx, in simulation) (flow.Definition, flow.
 		if len(inline) > ticket.MaxDefinition {
 			return flow.Definition{}, nil, ticket.RefuseField(ticket.Invalid, "definition", ticket.Over(ticket.MaxDefinition, "bytes", len(inline)))
 		}
-		return h.checked(api.Context(c), tenant, flow.Read(houseapi.Plainer(inline)))
+		return houseapi.ReadScene(api.Context(c), h.Services, tenant, houseapi.Plainer(inline))
 	case in.Version != nil:
 		def, err := h.Services.ServiceVersion(api.Context(c), tenant, *in.Service, *in.Version)
 		return def, nil, unknown("version", err)

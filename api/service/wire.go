@@ -4,6 +4,7 @@ import (
 	"time"
 
 	"signalbox/api"
+	"signalbox/api/houseapi"
 	"signalbox/flow"
 	"signalbox/ticket"
 )
@@ -83,7 +84,7 @@ type report struct {
 	Notifications []ticket.TimedEntry `json:"notifications"`
 	Timers        []flow.Timer        `json:"timers"`
 	Calls         []call              `json:"calls"`
-	Deliveries    []delivery          `json:"deliveries"`
+	Deliveries    []houseapi.Delivery `json:"deliveries"`
 }
 
 type call struct {
@@ -92,11 +93,11 @@ type call struct {
 	Interval string `json:"interval"`
 }
 
-func reportOf(r ticket.Simulation) (report, error) {
-	deliveries, err := deliveriesOf(r.Events)
-	out := report{Deliveries: deliveries, Simulation: r, Path: api.List(r.Path), Notifications: api.List(r.Notifications), Timers: api.List(r.Timers), Calls: []call{}}
+func reportOf(p houseapi.Played) report {
+	r := p.Simulation
+	out := report{Deliveries: p.Deliveries, Simulation: r, Path: api.List(r.Path), Notifications: api.List(r.Notifications), Timers: api.List(r.Timers), Calls: []call{}}
 	for _, c := range r.Calls {
 		out.Calls = append(out.Calls, call{PendingCall: c, Timeout: c.Timeout.String(), Interval: c.Interval.String()})
 	}
-	return out, err
+	return out
 }

@@ -1,4 +1,4 @@
-package calendar
+package houseapi
 
 import (
 	"fmt"
@@ -10,6 +10,7 @@ import (
 	ics "github.com/arran4/golang-ical"
 	"github.com/teambition/rrule-go"
 
+	"signalbox/api"
 	"signalbox/calendar"
 	"signalbox/ticket"
 )
@@ -24,26 +25,99 @@ const (
 // dateOnly is a DATE of RFC 5545, section 3.3.4.
 const dateOnly = "20060102"
 
-// holidaysOf reads the holidays out of a text of iCalendar (RFC 5545): the days of its whole-day events, those that come again every year included, of some years, each date
-// once and sorted. What is no such event is passed over, with the reason. Invalid, field "ics": it is no calendar, or too much.
-func holidaysOf(text string, from, until int) (list []calendar.Holiday, left []leftOut, err error) {
+// Holidays are what an iCalendar text says is free: the dates, each once and sorted, and the events that were passed over.
+type Holidays struct {
+	dates []calendar.Holiday
+	left  []LeftOut
+}
+
+// LeftOut is an event that was passed over.
+type LeftOut struct {
+	Name  string `json:"name"`
+	Start string `json:"start"` // as it is written
+	Why   string `json:"why"`
+}
+
+// Imported is what an import of holidays came to.
+type Imported struct {
+	Key     string             `json:"key"`
+	Version int                `json:"version"`     // of the calendar, afterwards
+	Added   []calendar.Holiday `json:"added"`       // by date
+	Had     int                `json:"had"`         // dates that the calendar has already, as holidays or as days that are worked
+	Left    []LeftOut          `json:"passed_over"` // what of the text is no holiday
+}
+
+// Years gives the years that an import is for: this one to the fifth after it, unless others are given. Invalid, with the field at fault.
+func Years(from, until *int, now time.Time) (first, last int, err error) {
+	first = now.UTC().Year()
+	last = first + 5
+	var f ticket.Faults
+	for _, bound := range []struct {
+		field string
+		given *int
+		to    *int
+	}{{"from", from, &first}, {"until", until, &last}} {
+		if bound.given != nil {
+			*bound.to = *bound.given
+		}
+		if *bound.to < calendar.FirstYear || *bound.to > calendar.LastYear {
+			f.Add(bound.field, fmt.Sprintf("must be a year from %d to %d", calendar.FirstYear, calendar.LastYear))
+		}
+	}
+	if last < first {
+		f.Add("until", "must not be before from")
+	}
+	return first, last, f.Err()
+}
+
+// Into gives a calendar with the holidays as well, checked and with the offsets of its zone, and tells what is new. A date that it has keeps what it has: what a tenant
+// wrote counts for more than what is imported. Invalid, field "ics": there would be too many.
+func (h Holidays) Into(cal calendar.Calendar) (calendar.Calendar, Imported, error) {
+	has := map[string]bool{}
+	for _, d := range cal.Holidays {
+		has[d.Date] = true
+	}
+	for _, d := range cal.WorkingDays {
+		has[d.Date] = true
+	}
+	out := Imported{Key: cal.Key, Version: cal.Version, Added: []calendar.Holiday{}, Left: api.List(h.left)}
+	for _, d := range h.dates {
+		if has[d.Date] {
+			out.Had++
+			continue
+		}
+		out.Added = append(out.Added, d)
+	}
+	cal.Holidays = append(cal.Holidays[:len(cal.Holidays):len(cal.Holidays)], out.Added...)
+	if zone, err := time.LoadLocation(cal.Zone); err == nil {
+		cal.Offsets = calendar.OffsetsOf(zone)
+	}
+	if _, faults := calendar.Compile(cal); len(faults) > 0 {
+		return cal, out, ticket.RefuseField(ticket.Invalid, "ics", "with these holidays the calendar's "+faults[0].Path+" "+faults[0].Message)
+	}
+	return cal, out, nil
+}
+
+// ReadHolidays reads the holidays out of a text of iCalendar (RFC 5545): the days of its whole-day events, those that come again every year included, of some years. What is no such event is
+// passed over, with the reason. Invalid, field "ics": it is no calendar, or too much.
+func ReadHolidays(text string, from, until int) (h Holidays, err error) {
 	if len(text) > maxICS {
-		return nil, nil, ticket.RefuseField(ticket.Invalid, "ics", ticket.Over(maxICS, "bytes", len(text)))
+		return h, ticket.RefuseField(ticket.Invalid, "ics", ticket.Over(maxICS, "bytes", len(text)))
 	}
 	read, err := ics.ParseCalendar(strings.NewReader(text))
 	if err != nil {
-		return nil, nil, ticket.RefuseField(ticket.Invalid, "ics", "is no calendar as RFC 5545 has it: "+oneLine(err.Error()))
+		return h, ticket.RefuseField(ticket.Invalid, "ics", "is no calendar as RFC 5545 has it: "+oneLine(err.Error()))
 	}
 	events := read.Events()
 	if len(events) > maxEvents {
-		return nil, nil, ticket.RefuseField(ticket.Invalid, "ics", ticket.Over(maxEvents, "events", len(events)))
+		return h, ticket.RefuseField(ticket.Invalid, "ics", ticket.Over(maxEvents, "events", len(events)))
 	}
 	names := map[string]string{}
 	for _, e := range events {
 		name := oneLine(valueOf(e, ics.ComponentPropertySummary))
 		days, why := daysOf(e, from, until)
 		if why != "" {
-			left = append(left, leftOut{Name: name, Start: oneLine(valueOf(e, ics.ComponentPropertyDtStart)), Why: why})
+			h.left = append(h.left, LeftOut{Name: name, Start: oneLine(valueOf(e, ics.ComponentPropertyDtStart)), Why: why})
 		}
 		for _, day := range days {
 			date := day.Format(time.DateOnly)
@@ -53,10 +127,10 @@ func holidaysOf(text string, from, until int) (list []calendar.Holiday, left []l
 		}
 	}
 	for date, name := range names {
-		list = append(list, calendar.Holiday{Date: date, Name: name})
+		h.dates = append(h.dates, calendar.Holiday{Date: date, Name: name})
 	}
-	slices.SortFunc(list, func(a, b calendar.Holiday) int { return strings.Compare(a.Date, b.Date) })
-	return list, left, nil
+	slices.SortFunc(h.dates, func(a, b calendar.Holiday) int { return strings.Compare(a.Date, b.Date) })
+	return h, nil
 }
 
 // daysOf gives the days that an event takes whole, of some years; or why it is no holiday.
