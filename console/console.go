@@ -5,7 +5,6 @@ package console
 import (
 	"fmt"
 	"log/slog"
-	"net/http"
 	"time"
 
 	"github.com/gofiber/fiber/v2"
@@ -14,6 +13,8 @@ import (
 	"signalbox/console/apps"
 	"signalbox/console/audit"
 	"signalbox/console/calendars"
+	"signalbox/console/inbox"
+	"signalbox/console/list"
 	"signalbox/console/mailbox"
 	"signalbox/console/page"
 	"signalbox/console/people"
@@ -26,12 +27,20 @@ import (
 	"signalbox/notice"
 )
 
+// Reader is the read model as the pages of tickets see it.
+type Reader interface {
+	tickets.Reader
+	inbox.Reader
+	list.Reader
+	list.Views
+}
+
 // Config is what the pages stand on. Apps, Desk, Key, Now and all that the areas read are needed.
 type Config struct {
 	Apps          signin.Apps
 	People        signin.People // nil: nobody signs in as a person
 	Desk          api.Desk      // by which everything that changes something is done
-	Reader        tickets.Reader
+	Reader        Reader
 	Services      services.Records
 	Directory     people.Directory
 	Calendars     calendars.Records
@@ -101,7 +110,8 @@ func New(config Config) (*Console, error) {
 		return nil, fmt.Errorf("console: %w", err)
 	}
 	c := &Console{site: site, areas: []page.Area{
-		{Routes: []page.Route{{Method: http.MethodGet, Path: "/", Right: page.Anyone, Do: func(v *page.Visit) error { return v.To(page.Home) }}}},
+		(&inbox.Room{Reader: config.Reader, Desk: config.Desk}).Area(),
+		(&list.Room{Reader: config.Reader, Views: config.Reader, Desk: config.Desk}).Area(),
 		entrance.Area(),
 		(&settings.Room{}).Area(),
 		(&tickets.Room{Reader: config.Reader, Desk: config.Desk, Types: config.Types, Reach: config.Reach, Temporal: temporal, TicketWorkflow: config.TicketWorkflow, LaneWorkflow: config.LaneWorkflow}).Area(),

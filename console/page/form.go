@@ -33,7 +33,7 @@ const (
 )
 
 // Home is the page that one comes to who asked for none.
-const Home = "/tickets"
+const Home = "/"
 
 // Form is what a form of ours has sent.
 type Form struct {

@@ -154,8 +154,3 @@ func namesOf(t ticket.Ticket) func(id string) string {
 		return cmp.Or(names[id], id)
 	}
 }
-
-// waiting tells whom a ticket waits for, and whether anybody may act.
-func waiting(t ticket.Ticket) (names []string, anyone bool) {
-	return t.WaitingFor(), slices.ContainsFunc(t.Nodes(), func(n ticket.Node) bool { return n.Anyone })
-}

@@ -1,4 +1,4 @@
-// Package tickets is the pages of tickets: the list, and what one ticket is, where it stands, whom it asks, what happened to it and whom it was told to.
+// Package tickets is the pages of one ticket: what it is, where it stands, whom it asks, what happened to it and whom it was told to.
 package tickets
 
 import (
@@ -15,8 +15,6 @@ import (
 type Reader interface {
 	// Ticket finds by number or UUID; NotFound when the tenant has no such ticket.
 	Ticket(ctx context.Context, tenant, key string) (ticket.Ticket, error)
-	// Tickets lists newest first.
-	Tickets(ctx context.Context, tenant string, f ticket.Filter) (ticket.Page, error)
 	// Relations gives all relations of a ticket, as it was read, in the order in which the types were first added.
 	Relations(ctx context.Context, t ticket.Ticket) ([]ticket.Relation, error)
 	// Message gives one message; NotFound.
@@ -71,7 +69,6 @@ func (s *Room) Area() page.Area {
 	}
 	return page.Area{
 		Routes: []page.Route{
-			get("/tickets", s.list),
 			{Method: http.MethodGet, Path: "/tickets/new", Right: page.Act, Do: s.draft},
 			{Method: http.MethodPost, Path: "/tickets/new", Right: page.Act, Do: s.open},
 			get("/ticket/:number", of(s.show)),
@@ -88,6 +85,5 @@ func (s *Room) Area() page.Area {
 			get("/ticket/:number/deliveries/:subscription", of(s.deliveries)),
 			get("/ticket/:number/diagram.svg", of(s.diagram)),
 		},
-		Menu: []page.Entry{{Path: "/tickets", Label: "menu.tickets", Right: page.Read}},
 	}
 }

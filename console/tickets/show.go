@@ -26,6 +26,7 @@ const (
 	shownDeliveries = 5  // deliveries of each
 	pageMessages    = 50
 	pageDeliveries  = 25
+	maxCursor       = 512 // characters
 )
 
 // header is what all pages of one ticket begin with.
