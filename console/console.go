@@ -11,6 +11,7 @@ import (
 
 	"github.com/gofiber/fiber/v2"
 
+	"signalbox/api"
 	"signalbox/console/mailbox"
 	"signalbox/console/page"
 	"signalbox/console/settings"
@@ -20,14 +21,16 @@ import (
 	"signalbox/ticket"
 )
 
-// Config is what the pages stand on. Apps, Reader, Key and Now are needed.
+// Config is what the pages stand on. Apps, Desk, Reader, Key and Now are needed.
 type Config struct {
 	Apps    signin.Apps
+	Desk    api.Desk // by which everything that changes something is done
 	Reader  tickets.Reader
 	Key     []byte           // the master key, at least 32 bytes; the key of the sessions is derived from it
 	Now     func() time.Time //
 	Log     *slog.Logger     // slog.Default unless set
 	Timeout time.Duration    // how long a page may take; 10 s unless set
+	Types   []string         // the words taken for the type of a solution; none: any
 
 	// Secure keeps the session cookie to https even where a request does not look like it. A request that does (TLS, or X-Forwarded-Proto
 	// from a proxy that the application trusts) gets a secure cookie anyway.
@@ -59,8 +62,8 @@ type Console struct {
 
 // New makes the pages, or tells what is wrong with the config.
 func New(config Config) (*Console, error) {
-	if config.Apps == nil || config.Reader == nil || config.Now == nil {
-		return nil, fmt.Errorf("console: Apps, Reader and Now are needed")
+	if config.Apps == nil || config.Desk == nil || config.Reader == nil || config.Now == nil {
+		return nil, fmt.Errorf("console: Apps, Desk, Reader and Now are needed")
 	}
 	temporal, err := page.NewTemporal(config.TemporalUI, config.Namespace)
 	if err != nil {
@@ -75,7 +78,7 @@ func New(config Config) (*Console, error) {
 		{Routes: []page.Route{{Method: http.MethodGet, Path: "/", Right: page.Anyone, Do: func(v *page.Visit) error { return v.To(page.Home) }}}},
 		entrance.Area(),
 		(&settings.Room{}).Area(),
-		(&tickets.Room{Reader: config.Reader, Diagram: config.Diagram, Temporal: temporal, TicketWorkflow: config.TicketWorkflow, LaneWorkflow: config.LaneWorkflow}).Area(),
+		(&tickets.Room{Reader: config.Reader, Desk: config.Desk, Types: config.Types, Diagram: config.Diagram, Temporal: temporal, TicketWorkflow: config.TicketWorkflow, LaneWorkflow: config.LaneWorkflow}).Area(),
 	}}
 	if config.Mailbox != nil {
 		c.areas = append(c.areas, (&mailbox.Room{Mails: config.Mailbox}).Area())

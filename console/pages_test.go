@@ -467,7 +467,7 @@ func TestAPanicIsAPage(t *testing.T) {
 }
 
 func TestConfigIsChecked(t *testing.T) {
-	good := console.Config{Apps: newApps(), Reader: newRecords(t), Key: make([]byte, 32), Now: newSite(t).clock}
+	good := console.Config{Apps: newApps(), Desk: newRecords(t), Reader: newRecords(t), Key: make([]byte, 32), Now: newSite(t).clock}
 	_, err := console.New(good)
 	require.NoError(t, err)
 	for name, change := range map[string]func(*console.Config){

@@ -5,6 +5,7 @@ import (
 	"context"
 	"net/http"
 
+	"signalbox/api"
 	"signalbox/console/page"
 	"signalbox/notice"
 	"signalbox/ticket"
@@ -31,9 +32,11 @@ type Reader interface {
 	Deliveries(ctx context.Context, of notice.Owner, subscription, cursor string, limit int) (items []notice.DeliveryRecord, next string, err error)
 }
 
-// Room is the area. Reader is needed.
+// Room is the area. Reader and Desk are needed.
 type Room struct {
 	Reader Reader
+	Desk   api.Desk
+	Types  []string // the words taken for the type of a solution; none: any
 	// Diagram draws the process of a ticket as SVG; nil, no picture, or an error: the page lists the nodes alone.
 	Diagram  func(ctx context.Context, t ticket.Ticket) (svg []byte, err error)
 	Temporal page.Temporal
@@ -60,6 +63,7 @@ func (s *Room) Area() page.Area {
 		Routes: []page.Route{
 			get("/tickets", s.list),
 			get("/ticket/:number", of(s.show)),
+			{Method: http.MethodPost, Path: "/ticket/:number/act", Right: page.Act, Do: of(s.act)},
 			get("/ticket/:number/timeline", of(s.timeline)),
 			get("/ticket/:number/conversation", of(s.conversation)),
 			get("/ticket/:number/relations", of(s.relation)),

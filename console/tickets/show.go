@@ -52,6 +52,7 @@ func (s *Room) header(v *page.Visit) (header, error) {
 // ticketView is a ticket's page.
 type ticketView struct {
 	header
+	Now       nowView
 	Picture   template.URL // the process, drawn; empty: there is no picture
 	Nodes     nodesView
 	Events    eventsView
@@ -64,8 +65,11 @@ type ticketView struct {
 }
 
 // show shows a ticket with all that belongs to it.
-func (s *Room) show(v *page.Visit, h header) (err error) {
-	p := ticketView{header: h, Nodes: nodesOf(h.Ticket), Fields: fieldsOf(h.Fields), Picture: s.picture(v, h)}
+func (s *Room) show(v *page.Visit, h header) error { return s.page(v, h, http.StatusOK, nil) }
+
+// page answers with a ticket's page. sent is a form that was just sent from it and refused, nil where none was.
+func (s *Room) page(v *page.Visit, h header, status int, sent *refused) (err error) {
+	p := ticketView{header: h, Now: s.now(v, h.Ticket, sent), Nodes: nodesOf(h.Ticket), Fields: fieldsOf(h.Fields), Picture: s.picture(v, h)}
 	if p.Events, err = s.events(v, h, notice.Position{}); err != nil {
 		return err
 	}
@@ -97,7 +101,7 @@ func (s *Room) show(v *page.Visit, h header) (err error) {
 		}
 		p.Addresses = append(p.Addresses, a)
 	}
-	return v.Render(http.StatusOK, "tickets/ticket", h.Number+" "+h.Title, p)
+	return v.Render(status, "tickets/ticket", h.Number+" "+h.Title, p)
 }
 
 // picture draws the process as an image: whatever the SVG holds, scripts in an image do not run and it loads nothing.
