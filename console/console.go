@@ -3,7 +3,6 @@
 package console
 
 import (
-	"context"
 	"fmt"
 	"log/slog"
 	"net/http"
@@ -18,7 +17,6 @@ import (
 	"signalbox/console/signin"
 	"signalbox/console/tickets"
 	"signalbox/notice"
-	"signalbox/ticket"
 )
 
 // Config is what the pages stand on. Apps, Desk, Reader, Key and Now are needed.
@@ -32,16 +30,14 @@ type Config struct {
 	Timeout time.Duration    // how long a page may take; 10 s unless set
 	Types   []string         // the words taken for the type of a solution; none: any
 
+	Reach notice.Reach // where addresses that are told of tickets may lead
+
 	// Secure keeps the session cookie to https even where a request does not look like it. A request that does (TLS, or X-Forwarded-Proto
 	// from a proxy that the application trusts) gets a secure cookie anyway.
 	Secure bool
 	// Address tells where a request comes from, for the throttle of sign-ins; nil means the address that Fiber finds. Behind a proxy that
 	// Fiber was not told of, everybody comes from the proxy, and one who guesses keeps all others from signing in for a while.
 	Address func(c *fiber.Ctx) string
-
-	// Diagram draws the process of a ticket as SVG, with what is done, current and skipped marked; see Draw. Nil, or no picture, or an error:
-	// the page lists the nodes alone.
-	Diagram func(ctx context.Context, t ticket.Ticket) (svg []byte, err error)
 
 	// Mailbox gives the mails that were handed in, oldest first, where a development system shows them in place of sending them; nil: there is no such page.
 	Mailbox func() []mailbox.Mail
@@ -78,7 +74,7 @@ func New(config Config) (*Console, error) {
 		{Routes: []page.Route{{Method: http.MethodGet, Path: "/", Right: page.Anyone, Do: func(v *page.Visit) error { return v.To(page.Home) }}}},
 		entrance.Area(),
 		(&settings.Room{}).Area(),
-		(&tickets.Room{Reader: config.Reader, Desk: config.Desk, Types: config.Types, Diagram: config.Diagram, Temporal: temporal, TicketWorkflow: config.TicketWorkflow, LaneWorkflow: config.LaneWorkflow}).Area(),
+		(&tickets.Room{Reader: config.Reader, Desk: config.Desk, Types: config.Types, Reach: config.Reach, Temporal: temporal, TicketWorkflow: config.TicketWorkflow, LaneWorkflow: config.LaneWorkflow}).Area(),
 	}}
 	if config.Mailbox != nil {
 		c.areas = append(c.areas, (&mailbox.Room{Mails: config.Mailbox}).Area())

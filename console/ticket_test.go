@@ -13,6 +13,7 @@ import (
 
 	"signalbox/desk"
 	"signalbox/flow"
+	"signalbox/notice"
 	"signalbox/ticket"
 )
 
@@ -116,8 +117,10 @@ func has(n *html.Node, name string) bool {
 // actions are those that the page has forms for, and those that it shows as not possible, with the reason.
 func (a answer) actions() (can []string, cannot map[string]string) {
 	for _, n := range a.class("action") {
-		form := sent((answer{root: n, t: a.t}).tags("form")[0])
-		can = append(can, form.Get("action"))
+		form := (answer{root: n, t: a.t}).tags("form")[0]
+		if strings.HasSuffix(attr(form, "action"), "/act") {
+			can = append(can, sent(form).Get("action"))
+		}
 	}
 	cannot = map[string]string{}
 	for _, list := range a.class("bars") {
@@ -324,4 +327,289 @@ func TestWhoMayNotActCannot(t *testing.T) {
 	form.Set("action", "migrate")
 	require.Equal(t, http.StatusBadRequest, ann.post(at(k)+"/act", form).Status)
 	require.Equal(t, int64(1), h.read(t, k).Seq)
+}
+
+const leave = `
+key: leave
+name: Leave
+description: Days off
+fields:
+  - {key: kind, name: Kind of leave, type: SELECT, required: true, choice: [{key: a, name: Annual}, {key: s, name: Sick}], default: s}
+  - {key: days, name: How many days, type: INT, required: true}
+  - {key: from, name: From, type: DATETIME}
+  - {key: extras, name: Extras, type: CHECKBOX, choice: [{key: l, name: Laptop}, {key: p, name: Phone}]}
+  - {key: paid, name: Paid, type: BOOL}
+  - {key: who, name: Stands in, type: MEMBERS}
+nodes:
+  - {id: boss, name: Boss, type: approval, processors: {caller: true}, next: over}
+  - {id: over, name: Over, type: end}
+`
+
+// service publishes a definition for north.
+func (h *site) service(t testing.TB, source string) {
+	t.Helper()
+	_, err := h.records.PublishService(t.Context(), "north", "shop", *defined(t, source))
+	require.NoError(t, err)
+}
+
+// A ticket is opened by the form of its service: by its labels, with defaults, refusals beside the fields, once however often it is sent.
+func TestATicketIsOpenedByTheFormOfItsService(t *testing.T) {
+	h := newSite(t)
+	h.service(t, leave)
+	joe := h.as(t, "shop", "joe")
+	p := joe.get("/tickets/new")
+	sound(t, "/tickets/new", p)
+	require.Contains(t, words(p.one("main")), "Leave")
+	require.Equal(t, http.StatusNotFound, joe.get("/tickets/new?service=none").Status)
+	p = joe.get("/tickets/new?service=leave")
+	sound(t, "/tickets/new?service=leave", p)
+	require.Contains(t, words(p.one("main")), "Leave Another service Days off Title required Kind of leave required – Annual Sick How many days required From")
+	form := p.opening()
+	require.Equal(t, "s", form.Get("f.kind"), "the default")
+	form.Set("title", "Two weeks")
+	form.Set("f.days", "ten")
+	form["f.extras"] = []string{"l", "p"}
+	form.Set("f.from", "2026-12-01T09:00")
+	form.Set("f.who", "ann， bob")
+	form.Set("f.paid", "true")
+	form.Set("at.boss", "eve")
+	form.Set("tag", "a, b")
+	p = joe.post("/tickets/new", form)
+	require.Equal(t, http.StatusBadRequest, p.Status)
+	require.Contains(t, words(p.class("problem-of")[0].Parent), "How many days required")
+	again := p.opening()
+	require.Equal(t, []string{"l", "p"}, again["f.extras"], "what was typed is still there")
+	require.Equal(t, "Two weeks", again.Get("title"))
+	require.Equal(t, "2026-12-01T09:00", again.Get("f.from"))
+	again.Set("f.days", "10")
+	p = joe.post("/tickets/new", again)
+	require.Equal(t, http.StatusSeeOther, p.Status, p.Body)
+	to := p.Header.Get("Location")
+	require.Equal(t, to, joe.post("/tickets/new", again).Header.Get("Location"), "a second click opens nothing")
+	k := &kept{ticket.Ticket{Identity: ticket.Identity{Number: strings.TrimPrefix(to, "/ticket/"), Tenant: "north"}}}
+	got := h.read(t, k)
+	require.Equal(t, []string{"eve"}, got.WaitingFor())
+	require.Equal(t, "joe", got.Opener)
+	require.Equal(t, ticket.Channel("pages"), got.Channel)
+	require.Equal(t, []string{"a", "b"}, got.Tags)
+	require.Equal(t, flow.Values{"kind": "s", "days": json.Number("10"), "from": "2026-12-01T09:00:00Z", "extras": "l,p", "paid": true, "who": "ann,bob"}, got.Fields)
+	p = joe.get(to)
+	sound(t, to, p)
+	require.Contains(t, words(p.one("notice")), k.ticket.Number+" is open.")
+	require.Equal(t, "Form Kind of leave Sick How many days 10 From 2026-12-01 09:00:00 Extras Laptop, Phone Paid Yes Stands in ann, bob", p.section("fields"),
+		"in the order of the form, by the names of fields and choices")
+	require.Less(t, strings.Index(p.Body, `id="now"`), strings.Index(p.Body, `id="fields"`))
+	require.Less(t, strings.Index(p.Body, `id="fields"`), strings.Index(p.Body, `id="process"`))
+	form = joe.get("/tickets/new?service=fast_approval").opening()
+	require.False(t, form.Has("title"), "the form says what it is called")
+	form.Set("f.title", "Coffee")
+	form.Set("f.APPROVER", "eve")
+	p = joe.post("/tickets/new", form)
+	require.Equal(t, http.StatusSeeOther, p.Status, p.Body)
+	require.Contains(t, joe.get(p.Header.Get("Location")).Body, "<bdi>Coffee</bdi></h1>")
+}
+
+// opening is what the form that opens a ticket would send as it is.
+func (a answer) opening() url.Values {
+	for _, form := range a.tags("form") {
+		if attr(form, "action") == "/tickets/new" {
+			return sent(form)
+		}
+	}
+	require.Fail(a.t, "there is no form", a.Body)
+	return nil
+}
+
+// of gives what a form that goes to an address would send as it is.
+func (a answer) of(action string) url.Values {
+	a.t.Helper()
+	for _, form := range a.tags("form") {
+		if attr(form, "action") == action {
+			return sent(form)
+		}
+	}
+	require.Fail(a.t, "there is no form to "+action)
+	return nil
+}
+
+// Messages stand once, in the timeline, among the rest or alone; who is mentioned stands out, and whoever wrote one can change it.
+func TestMessagesAreSaidAndChanged(t *testing.T) {
+	h := newSite(t)
+	k := h.asked(t, ticket.Draft{Opener: "joe"})
+	ann, bob := h.as(t, "shop", "ann"), h.as(t, "shop", "bob")
+	form := ann.get(at(k)).of(at(k) + "/say")
+	p := ann.post(at(k)+"/say", form)
+	require.Equal(t, http.StatusBadRequest, p.Status)
+	require.Contains(t, words(p.class("problem-of")[0]), "required")
+	form = p.of(at(k) + "/say")
+	form.Set("content", "Ask @bob,\r\nplease")
+	require.Equal(t, http.StatusSeeOther, ann.post(at(k)+"/say", form).Status)
+	require.Equal(t, http.StatusSeeOther, ann.post(at(k)+"/say", form).Status)
+	p = ann.get(at(k))
+	require.Equal(t, 1, strings.Count(words(p.root), "Ask @bob , please"), "once, and once only")
+	require.Equal(t, "@bob", words(p.class("mention")[0]))
+	edit := ""
+	for _, a := range p.tags("a") {
+		if words(a) == "Edit your message" {
+			edit = attr(a, "href")
+		}
+	}
+	require.NotEmpty(t, edit)
+	require.NotContains(t, bob.get(at(k)).Body, "Edit your message")
+	require.Equal(t, http.StatusForbidden, bob.get(edit).Status)
+	p = ann.get(edit)
+	sound(t, edit, p)
+	form = p.of(at(k) + "/say")
+	require.Contains(t, form.Get("content"), "Ask @bob,")
+	form.Set("content", "Ask @joe")
+	theirs := url.Values{"message": form["message"], "content": {"Mine now"}, "key": {"x"}, "csrf": {bob.get(at(k)).of(at(k) + "/say").Get("csrf")}}
+	require.Equal(t, http.StatusForbidden, bob.post(at(k)+"/say", theirs).Status)
+	require.Equal(t, http.StatusSeeOther, ann.post(at(k)+"/say", form).Status)
+	p = ann.get(at(k) + "/timeline?show=messages")
+	sound(t, edit, p)
+	require.Len(t, p.class("event"), 2)
+	require.Contains(t, p.section("timeline"), "2 entries, newest first Conversation Message edited")
+	require.Contains(t, p.section("timeline"), "Earlier text Ask @bob,")
+	p = ann.get(at(k) + "/timeline?show=decisions")
+	require.Len(t, p.class("event"), 1)
+	require.Empty(t, ann.get(at(k)+"/timeline?show=deliveries").class("event"))
+	require.Equal(t, http.StatusBadRequest, ann.get(at(k)+"/timeline?show=x").Status)
+	for i := range 40 {
+		h.now = h.now.Add(time.Minute)
+		h.records.now = h.now
+		form = ann.get(at(k)).of(at(k) + "/say")
+		form.Set("content", strings.Repeat("x", i+1))
+		require.Equal(t, http.StatusSeeOther, ann.post(at(k)+"/say", form).Status)
+	}
+	p = ann.get(at(k) + "/timeline?show=messages")
+	require.Len(t, p.class("event"), 30)
+	p = ann.get(attr(p.class("more")[0].FirstChild, "href"))
+	require.Len(t, p.class("event"), 12, "the rest, each once")
+	require.Empty(t, p.class("more"))
+	require.Contains(t, ann.get(at(k)).section("timeline"), "the newest 30 of 43")
+}
+
+// What a ticket is tied to is added to or replaced.
+func TestRelationsAreChanged(t *testing.T) {
+	h := newSite(t)
+	k := h.asked(t, ticket.Draft{Opener: "joe"})
+	ann := h.as(t, "shop", "ann")
+	do := func(status int, kind, content, mode string) answer {
+		form := ann.get(at(k)).of(at(k) + "/relate")
+		form.Set("type", kind)
+		form.Set("content", content)
+		form.Set("mode", mode)
+		p := ann.post(at(k)+"/relate", form)
+		require.Equal(t, status, p.Status, p.Body)
+		return p
+	}
+	do(303, "host", "db-1\r\n\r\n db-2 ", "add")
+	do(303, "host", "db-3", "add")
+	require.Regexp(t, "^Relations host 3 items db-1 db-2 db-3 ", ann.get(at(k)).section("relations"))
+	do(303, "host", "db-4", "set")
+	require.Regexp(t, "^Relations host 1 item db-4 ", ann.get(at(k)).section("relations"))
+	p := do(400, "no word", "x", "set")
+	require.Equal(t, "no word", p.of(at(k)+"/relate").Get("type"))
+	require.NotEmpty(t, p.class("problem-of"))
+}
+
+// An address that was dropped is registered again, and what was given up sent again.
+func TestAddressesAreToldAgain(t *testing.T) {
+	h := newSite(t)
+	k, _ := told(t, h.records)
+	ann := h.as(t, "shop", "ann")
+	p := ann.get(at(k))
+	sound(t, at(k), p)
+	registered, _, err := h.records.Registered(t.Context(), k.ticket.ID, "", ticket.MaxPage)
+	require.NoError(t, err)
+	var failed string
+	for _, r := range registered {
+		if r.State == notice.Dropped {
+			continue
+		}
+		list, _, err := h.records.Deliveries(t.Context(), notice.Owner{Tenant: "north", TicketID: k.ticket.ID}, r.ID, "", ticket.MaxPage)
+		require.NoError(t, err)
+		for _, d := range list {
+			if d.State == notice.Failed {
+				failed = at(k) + "/deliveries/" + r.ID + "/redeliver"
+				form := url.Values{"delivery": {d.ID}, "key": {"again"}, "csrf": {p.of(at(k) + "/say").Get("csrf")}}
+				require.Equal(t, http.StatusSeeOther, ann.post(failed, form).Status)
+				require.Equal(t, http.StatusSeeOther, ann.post(failed, form).Status, "a second click is the same")
+				now, err := h.records.Delivery(t.Context(), r.ID, d.ID)
+				require.NoError(t, err)
+				require.NotEqual(t, notice.Failed, now.State)
+				form.Set("key", "once more")
+				refused := ann.post(failed, form)
+				require.Equal(t, http.StatusConflict, refused.Status)
+				require.Contains(t, refused.section("now"), "This was not done:")
+			}
+		}
+	}
+	require.NotEmpty(t, failed)
+	form := p.of(at(k) + "/register")
+	require.Equal(t, "http://10.0.0.9/hook", form.Get("url"), "the dropped one")
+	form.Set("url", "ftp://x")
+	require.Equal(t, http.StatusBadRequest, ann.post(at(k)+"/register", form).Status)
+	form = ann.get(at(k)).of(at(k) + "/register")
+	form.Set("url", "https://new.example.com/hook")
+	require.Equal(t, http.StatusSeeOther, ann.post(at(k)+"/register", form).Status)
+	require.Contains(t, ann.get(at(k)).section("told"), "https://new.example.com/hook active")
+}
+
+// A page asks for what is new and is told so where there is nothing; what it is given leaves the forms alone.
+func TestAPageIsKeptUpToDate(t *testing.T) {
+	h := newSite(t)
+	k := h.asked(t, ticket.Draft{Opener: "joe"})
+	ann, bob := h.as(t, "shop", "ann"), h.as(t, "shop", "bob")
+	p := ann.get(at(k))
+	poll := attr(p.one("live"), "hx-get")
+	require.Equal(t, http.StatusNoContent, ann.get(poll).Status)
+	require.Equal(t, http.StatusSeeOther, bob.post(at(k)+"/act", bob.get(at(k)).act("accept")).Status)
+	part := ann.get(poll)
+	require.Equal(t, http.StatusOK, part.Status)
+	for _, id := range []string{"live", "state", "changed", "stands", "entries"} {
+		require.Empty(t, (answer{root: p.one(id), t: t}).tags("form"), "%s: a form would be emptied while somebody types", id)
+		part.one(id)
+	}
+	require.Equal(t, at(k)+"/live?seq=2", attr(part.one("live"), "hx-get"))
+	require.Contains(t, words(part.one("changed")), "Something has happened since this page was made")
+	require.Contains(t, words(part.one("entries")), "Accepted by bob")
+	require.Contains(t, words(part.one("state")), "acknowledged")
+	require.Empty(t, part.class("action"))
+	require.Equal(t, http.StatusNotFound, h.as(t, "other", "ann").get(poll).Status)
+}
+
+// A lasting subscription follows every ticket: what went wrong with it is told where deliveries are, and contradicts nobody.
+func TestLastingSubscriptionsAreNoMatterOfATicket(t *testing.T) {
+	h := newSite(t)
+	sub, err := h.records.Subscribe(t.Context(), notice.Subscription{Tenant: "north", URL: "https://lasting.example.com/", Format: notice.FormatEvent, Profile: notice.Standard})
+	require.NoError(t, err)
+	k := h.asked(t, ticket.Draft{Opener: "joe"})
+	h.records.Tried(h.records.Waiting(sub.ID)[0], notice.Failed, try(1, 503, notice.ErrorStatus, "it answered 503", "", time.Second))
+	ann := h.as(t, "shop", "ann")
+	p := ann.get(at(k))
+	require.Contains(t, p.section("timeline"), "1 entry, newest first")
+	require.NotContains(t, p.section("timeline"), "Delivery given up")
+	require.Contains(t, p.section("told"), "Nobody asked to be told of this ticket alone.")
+	p = ann.get(at(k) + "/timeline?show=deliveries")
+	require.Contains(t, p.section("timeline"), "Delivery given up Signalbox itself 2026-11-24 09:16:05 Host lasting.example.com Lasting subscription "+sub.ID)
+}
+
+// A page speaks the language of whoever looks, and its times are those of their zone.
+func TestATicketIsShownInChinese(t *testing.T) {
+	h, inc, buy, _ := sampled(t)
+	b := h.visitor(t, "shop")
+	b.cookies["signalbox-look"] = "lang:zh|zone:Asia/Shanghai"
+	for _, k := range []*kept{inc, buy} {
+		p := b.get(at(k))
+		text := words(p.one("main"))
+		for _, english := range []string{"Asked", "Since", "Timeline", "Notifications", "Accepted", " task", " approval", "newest", "Approve", "Comment", " by ", "round", "Open in"} {
+			require.NotContains(t, text, english, "%s", text[max(0, strings.Index(text, english)-60):])
+		}
+	}
+	p := b.get(at(inc))
+	require.Contains(t, p.section("now"), "当前")
+	require.Contains(t, words(p.one("state")), "创建时间 2026-11-24 17:15:04")
+	require.Contains(t, p.section("timeline"), "受理")
+	require.Contains(t, words(b.get("/tickets/new").one("main")), "新建工单")
 }

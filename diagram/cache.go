@@ -14,12 +14,14 @@ import (
 type Picture struct {
 	Bytes []byte // nobody changes them
 	Tag   string // equal for equal bytes, and for no others
+	// Where the first node stands at which the ticket is, in hundredths of the width and of the height from the left and the top; both 0: it is at none.
+	X, Y int
 }
 
 // Tagged gives a text with its tag.
 func Tagged(text []byte) Picture {
 	sum := sha256.Sum256(text)
-	return Picture{text, hex.EncodeToString(sum[:16])}
+	return Picture{Bytes: text, Tag: hex.EncodeToString(sum[:16])}
 }
 
 // kept are the pictures that were asked for lately.
@@ -28,7 +30,12 @@ var kept = newCache(16 << 20)
 // Draw is SVG for those who ask for the same picture again and again: what looks the same is drawn once, also where many ask for it at the same time, and
 // kept for as long as 16 MiB of pictures hold it.
 func Draw(def flow.Definition, pos *flow.Position) Picture {
-	return kept.picture(flow.Draw(def, pos), func(d flow.Drawing) []byte { return arrange(d).svg(d) })
+	return kept.picture(flow.Draw(def, pos), func(d flow.Drawing) Picture {
+		p := arrange(d)
+		picture := Tagged(p.svg(d))
+		picture.X, picture.Y = p.current()
+		return picture
+	})
 }
 
 // cache keeps pictures by what they show, and forgets those first that nobody asked for for the longest time.
@@ -50,12 +57,12 @@ func newCache(most int) *cache {
 	return &cache{most: most, byKey: map[[sha256.Size]byte]*list.Element{}, used: list.New()}
 }
 
-func (c *cache) picture(d flow.Drawing, draw func(flow.Drawing) []byte) Picture {
+func (c *cache) picture(d flow.Drawing, draw func(flow.Drawing) Picture) Picture {
 	text, err := json.Marshal(d)
 	if err != nil {
-		return Tagged(draw(d)) // texts that are no UTF-8 are replaced, so that there is no such drawing
+		return draw(d) // texts that are no UTF-8 are replaced, so that there is no such drawing
 	}
-	e := c.entry(sha256.Sum256(text), func() Picture { return Tagged(draw(d)) })
+	e := c.entry(sha256.Sum256(text), func() Picture { return draw(d) })
 	p := e.draw() // outside the lock: others wait for this picture alone
 	c.drawn(e, len(p.Bytes))
 	return p

@@ -18,10 +18,10 @@ func TestAPictureIsMadeOnce(t *testing.T) {
 	c := newCache(1 << 20)
 	var drawn atomic.Int64
 	begin := make(chan struct{})
-	draw := func(d flow.Drawing) []byte {
+	draw := func(d flow.Drawing) Picture {
 		<-begin
 		drawn.Add(1)
-		return []byte("picture of " + d.Title)
+		return Tagged([]byte("picture of " + d.Title))
 	}
 	var all sync.WaitGroup
 	pictures := make([]Picture, 50)
@@ -43,9 +43,9 @@ func TestPicturesTakeBoundedMemory(t *testing.T) {
 	c := newCache(100)
 	drawn := map[string]int{}
 	ask := func(name string) {
-		c.picture(named(name), func(d flow.Drawing) []byte {
+		c.picture(named(name), func(d flow.Drawing) Picture {
 			drawn[name]++
-			return []byte(strings.Repeat("x", 30))
+			return Tagged([]byte(strings.Repeat("x", 30)))
 		})
 		require.LessOrEqual(t, c.size, 100)
 		require.Len(t, c.byKey, c.used.Len())
@@ -57,7 +57,7 @@ func TestPicturesTakeBoundedMemory(t *testing.T) {
 	require.Equal(t, 1, drawn["often"], "what is asked for is kept")
 	ask("0")
 	require.Equal(t, 2, drawn["0"], "what nobody asked for is forgotten")
-	c.picture(named("large"), func(flow.Drawing) []byte { return make([]byte, 1000) })
+	c.picture(named("large"), func(flow.Drawing) Picture { return Tagged(make([]byte, 1000)) })
 	require.Zero(t, c.size, "what is too large is not kept")
 }
 

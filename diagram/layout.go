@@ -268,3 +268,17 @@ func (p *plan) link(w *wire) {
 		chain[i].before = append(chain[i].before, chain[i-1])
 	}
 }
+
+// current gives where the first node stands at which the ticket is, in hundredths of width and height.
+func (p *plan) current() (x, y int) {
+	var first *box
+	for _, b := range p.boxes {
+		if b.shape != nil && b.shape.Mark == flow.IsCurrent && (first == nil || b.y < first.y) {
+			first = b
+		}
+	}
+	if first == nil || p.w <= 0 || p.h <= 0 {
+		return 0, 0
+	}
+	return int(100 * first.x / p.w), int(100 * first.y / p.h)
+}

@@ -12,9 +12,6 @@ import (
 	"signalbox/ticket"
 )
 
-// channel is the way in which people act here.
-const channel = ticket.Channel("pages")
-
 // nothing is the answer that is kept of what was done here: whoever sends a form twice is led to the ticket once more.
 var nothing = desk.Answer{Status: http.StatusOK, Body: json.RawMessage(`{}`)}
 
@@ -114,19 +111,20 @@ func parameter(v *page.Visit) (p ticket.Parameter, err error) {
 	return p, f.Err()
 }
 
+// refusalStatus are the refusals that somebody can do something about in the form that they sent, and the status of the page that says so.
+var refusalStatus = map[ticket.Code]int{ticket.Invalid: http.StatusBadRequest, ticket.Forbidden: http.StatusForbidden, ticket.NotFound: http.StatusNotFound,
+	ticket.Conflict: http.StatusConflict, ticket.Reused: http.StatusConflict, ticket.TooMany: http.StatusTooManyRequests}
+
 // again shows the ticket as it is now, with the form that was refused and what was typed into it.
 func (s *Room) again(v *page.Visit, h header, err error) error {
 	why := ticket.AsError(err)
-	status := 0
-	if why != nil {
-		status = map[ticket.Code]int{ticket.Invalid: http.StatusBadRequest, ticket.Forbidden: http.StatusForbidden, ticket.Conflict: http.StatusConflict, ticket.Reused: http.StatusConflict}[why.Code]
-	}
-	if status == 0 {
+	if why == nil || refusalStatus[why.Code] == 0 {
 		return err
 	}
-	if h.Ticket, err = s.Reader.Ticket(v.Until, v.Who.App.Tenant, h.Number); err != nil {
+	t, err := s.Reader.Ticket(v.Until, v.Who.App.Tenant, h.Number)
+	if err != nil {
 		return err
 	}
-	h.Word = h.Status.Word()
-	return s.page(v, h, status, &refused{form: v.Form, why: why})
+	h.is(t)
+	return s.page(v, h, refusalStatus[why.Code], &refused{form: v.Form, why: why})
 }

@@ -1,13 +1,14 @@
 package tickets
 
 import (
-	"cmp"
 	"encoding/json"
 	"maps"
-	"signalbox/console/page"
+	"regexp"
 	"slices"
 	"strconv"
+	"strings"
 
+	"signalbox/console/page"
 	"signalbox/flow"
 	"signalbox/notice"
 	"signalbox/ticket"
@@ -22,6 +23,9 @@ const (
 type eventView struct {
 	ticket.Event
 	Alert          *notice.Alert
+	Lasting        bool   // an alert about a lasting subscription, which is told of every ticket
+	Told           string // address of the page of the address that an alert is about
+	Also           string // why the delivery was given up by which an address was dropped
 	Title, Channel string
 	Moves          []moveView
 	Opening        *openingView
@@ -34,7 +38,7 @@ type eventView struct {
 	Steps          []stepView
 }
 
-// moveView is something that was replaced.
+// moveView is something that was replaced. Label is one of our words, or a text of others.
 type moveView struct {
 	Label, From, To string
 	Badge           bool // both are phases
@@ -77,18 +81,20 @@ func (v itemsView) More() int { return v.Total - len(v.Items) }
 
 type messageView struct {
 	ID, Author    string
+	Parts         []part // of a text that is not folded
+	Edit          string // address of the form by which the visitor changes it; empty: they may not
 	Text          page.Folded
 	Earlier       *page.Folded
 	EarlierAuthor string // where the author changed
 }
 
 // entryOf makes an entry readable; see eventOf.
-func entryOf(e notice.Entry, names func(string) string) eventView {
+func entryOf(v tongue, e notice.Entry, names func(string) string) eventView {
 	a := e.Alert
 	if a == nil {
-		return eventOf(*e.Event, names)
+		return eventOf(v, *e.Event, names)
 	}
-	return eventView{Alert: a, Title: a.Kind.Title(), Channel: ticket.ChannelSystem.Title(),
+	return eventView{Alert: a, Title: v.Word("alert", a.Kind), Channel: v.Word("channel", ticket.ChannelSystem),
 		Event: ticket.Event{Seq: a.Position.Seq, At: a.At, Type: ticket.Type(a.Kind), Actor: notice.OurSource, Channel: ticket.ChannelSystem, Note: a.Reason}}
 }
 
@@ -104,9 +110,9 @@ func (v eventView) Position() string {
 func (v eventView) InDoubt() bool { return v.Alert != nil && v.Alert.Kind == notice.TicketInDoubt }
 
 // eventOf makes an event readable. names tells what the nodes of the process are called.
-func eventOf(e ticket.Event, names func(string) string) eventView {
-	out := eventView{Event: e, Title: e.Labels().Title, Channel: cmp.Or(e.Channel.Title(), string(e.Channel)), Verdict: e.After.Verdict, Statement: e.After.Statement, Steps: stepsOf(e, names)}
-	out.moves()
+func eventOf(v tongue, e ticket.Event, names func(string) string) eventView {
+	out := eventView{Event: e, Title: titleOf(v, e), Channel: v.Word("channel", e.Channel), Verdict: e.After.Verdict, Statement: e.After.Statement, Steps: stepsOf(v, e, names)}
+	out.moves(v, names)
 	if o := e.After.Opening; o != nil {
 		out.Opening = &openingView{Opening: o}
 		for _, r := range o.Relations[:min(len(o.Relations), shownOpenings)] {
@@ -129,11 +135,28 @@ func eventOf(e ticket.Event, names func(string) string) eventView {
 	return out
 }
 
+// titleOf names an event: of some types more closely, by the first thing that went on in the process.
+func titleOf(v tongue, e ticket.Event) string {
+	if len(e.ProcessLog) > 0 {
+		closer := string(e.Type) + "." + e.ProcessLog[0].Kind
+		if title := v.Word("event", closer); title != closer {
+			return title
+		}
+	}
+	return v.Word("event", e.Type)
+}
+
 // moves lists what has one value before and one after.
-func (v *eventView) moves() {
+func (v *eventView) moves(in tongue, names func(string) string) {
 	before, after := v.Before, v.After
+	yes := func(b bool) string {
+		if b {
+			return in.T("form.yes")
+		}
+		return in.T("form.no")
+	}
 	if after.Status != "" && after.Status != before.Status {
-		v.Moves = append(v.Moves, moveView{Label: "Status", From: string(before.Status), To: string(after.Status), Badge: true})
+		v.Moves = append(v.Moves, moveView{Label: in.T("moved.status"), From: string(before.Status), To: string(after.Status), Badge: true})
 	}
 	move := func(label string, from, to *string) {
 		if to == nil {
@@ -147,28 +170,31 @@ func (v *eventView) moves() {
 			v.Moves = append(v.Moves, m)
 		}
 	}
-	move("Assignee", before.Assignee, after.Assignee)
+	move(in.T("moved.assignee"), before.Assignee, after.Assignee)
 	// A reason that was given with the event is its note; what it replaces was the note of an earlier one.
 	if after.Reason != nil && *after.Reason != v.Note {
-		move("Reason", before.Reason, after.Reason)
+		move(in.T("moved.reason"), before.Reason, after.Reason)
 	}
 	if after.Suspended != nil && v.Type != ticket.Suspended && v.Type != ticket.Resumed {
-		v.Moves = append(v.Moves, moveView{Label: "Suspended", From: yes(!*after.Suspended), To: yes(*after.Suspended)})
+		v.Moves = append(v.Moves, moveView{Label: in.T("moved.suspended"), From: yes(!*after.Suspended), To: yes(*after.Suspended)})
 	}
 	if l := after.Link; l != nil && after.Statement == nil {
-		v.Moves = append(v.Moves, moveView{Label: "External case", To: l.System + " " + l.Issue})
+		v.Moves = append(v.Moves, moveView{Label: in.T("moved.case"), To: l.System + " " + l.Issue})
 	}
 	if after.Pinned != nil && before.Pinned != nil {
-		v.Moves = append(v.Moves, moveView{Label: "Version", From: strconv.Itoa(before.Pinned.Version), To: strconv.Itoa(after.Pinned.Version)})
+		v.Moves = append(v.Moves, moveView{Label: in.T("moved.version"), From: strconv.Itoa(before.Pinned.Version), To: strconv.Itoa(after.Pinned.Version)})
 	}
 	if after.Rules != 0 {
-		v.Moves = append(v.Moves, moveView{Label: "Rules", To: "version " + strconv.Itoa(int(after.Rules))})
+		v.Moves = append(v.Moves, moveView{Label: in.T("moved.rules"), To: in.T("moved.rules_version", "N", int(after.Rules))})
 	}
 	if after.ApproveResult != nil {
-		v.Moves = append(v.Moves, moveView{Label: "Approved", To: yes(*after.ApproveResult) + ": " + v.Why})
+		v.Moves = append(v.Moves, moveView{Label: in.T("moved.approved"), To: yes(*after.ApproveResult) + ": " + v.Why})
 	}
-	for _, f := range fieldsOf(after.Fields) {
-		v.Moves = append(v.Moves, moveView{Label: f.Name, To: f.Value.Whole, JSON: f.JSON})
+	for _, name := range slices.Sorted(maps.Keys(after.Fields)) {
+		_, later := fieldsOf(in, ticket.Ticket{Fields: flow.Values{name: after.Fields[name]}})
+		for _, f := range later {
+			v.Moves = append(v.Moves, moveView{Label: f.Name, To: f.Value.Whole, JSON: f.JSON})
+		}
 	}
 	v.others()
 }
@@ -244,6 +270,9 @@ func start(items []string) itemsView {
 
 func messageOf(before *ticket.Message, after ticket.Message) *messageView {
 	v := &messageView{ID: after.ID, Author: after.Author, Text: page.Fold(after.Content)}
+	if v.Text.Start == "" {
+		v.Parts = partsOf(after.Content)
+	}
 	if before == nil {
 		return v
 	}
@@ -257,9 +286,27 @@ func messageOf(before *ticket.Message, after ticket.Message) *messageView {
 	return v
 }
 
-func yes(b bool) string {
-	if b {
-		return "yes"
+// part is a piece of a message.
+type part struct {
+	Text    string
+	Mention bool // it names a person: @id
+}
+
+var mention = regexp.MustCompile(`(^|[^\p{L}\p{N}@._-])(@[\p{L}\p{N}][\p{L}\p{N}._-]*)`)
+
+// partsOf finds who is mentioned in a message.
+func partsOf(text string) (out []part) {
+	at := 0
+	for _, m := range mention.FindAllStringSubmatchIndex(text, -1) {
+		if m[4] > at {
+			out = append(out, part{Text: text[at:m[4]]})
+		}
+		name := strings.TrimRight(text[m[4]:m[5]], "._-")
+		out = append(out, part{Text: name, Mention: true})
+		at = m[4] + len(name)
 	}
-	return "no"
+	if at < len(text) {
+		out = append(out, part{Text: text[at:]})
+	}
+	return out
 }

@@ -11,6 +11,7 @@ import (
 
 	"signalbox/console/page"
 	"signalbox/flow"
+	"signalbox/ticket"
 )
 
 // How a field of a form is shown.
@@ -185,6 +186,13 @@ func number(prefix string, inputs []inputView) {
 	for i := range inputs {
 		inputs[i].ID = prefix + "-" + strconv.Itoa(i)
 	}
+}
+
+// alone gives a refusal without the field that it names, for where that is plain to see.
+func alone(e *ticket.Error) *ticket.Error {
+	out := *e
+	out.Field = ""
+	return &out
 }
 
 // blame puts what was wrong beside the field that is meant, by any of its names; false where no field of the form is.

@@ -92,7 +92,8 @@ func nodesOf(t ticket.Ticket) nodesView {
 	out.Current = append(out.Current, joins...)
 	if process, err := t.Process(); err == nil {
 		for _, n := range process.Definition().Nodes {
-			if _, entered := t.Position.Find(n.ID); !entered {
+			// A ticket that is over has come to its end, whichever way: what it did not come to is what was left out.
+			if _, entered := t.Position.Find(n.ID); !entered && !(t.Ended() && n.Type == flow.End) {
 				out.Others = append(out.Others, n.Name)
 			}
 		}

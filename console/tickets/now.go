@@ -1,6 +1,7 @@
 package tickets
 
 import (
+	"cmp"
 	"errors"
 	"slices"
 	"strconv"
@@ -94,7 +95,7 @@ func (s *Room) now(v *page.Visit, t ticket.Ticket, sent *refused) (out nowView) 
 		}
 	}
 	if sent != nil && !sent.shown {
-		out.Gone, out.Typed = told(v, sent.why), sent.form.Get("comment")
+		out.Gone, out.Typed = told(v, sent.why), cmp.Or(sent.form.Get("comment"), sent.form.Get("content"), sent.form.Get("virtual_confirm_comment"))
 	}
 	return out
 }
@@ -182,7 +183,7 @@ func (f *formView) finish(v *page.Visit, sent *refused) {
 	for i := range f.Inputs {
 		f.Inputs[i].refill(sent.form.Values)
 	}
-	if !blame(f.Inputs, sent.why.Field, sent.why.Message) {
+	if !blame(f.Inputs, sent.why.Field, v.Refusal(alone(sent.why))) {
 		f.Problem = told(v, sent.why)
 	}
 }
@@ -291,17 +292,16 @@ func (s *Room) types(t ticket.Ticket) []string {
 
 // told gives a refusal to somebody who did not fill in the field that it names: who they are, and where they act, is the page's to say.
 func told(v *page.Visit, e *ticket.Error) string {
-	said := *e
-	if slices.Contains([]string{"operator", "node", "round", "action"}, said.Field) {
-		said.Field = ""
+	if slices.Contains([]string{"operator", "node", "round", "action"}, e.Field) {
+		e = alone(e)
 	}
-	return v.Refusal(&said)
+	return v.Refusal(e)
 }
 
 // tried asks the rule book whether the visitor can do something to a ticket as it was read, and tells why they cannot; nil: they can. What a form has yet to say is
 // no reason. Who acts as themselves and may do it only as an admin does it as that.
 func (s *Room) tried(v *page.Visit, t ticket.Ticket, c ticket.Command) (admin bool, why *ticket.Error) {
-	c.Operator, c.Channel, c.App = v.Who.Person, channel, v.Who.App.Code
+	c.Operator, c.Channel, c.App = v.Who.Person, ticket.ChannelPages, v.Who.App.Code
 	c.Admin, c.Personal = v.Who.App.May(desk.Admin), v.Who.Own
 	if why = s.trial(t, c, v.Site().Now()); why == nil || !c.Personal || !c.Admin {
 		return false, why
@@ -337,7 +337,7 @@ func (s *Room) trial(t ticket.Ticket, c ticket.Command, at time.Time) *ticket.Er
 		return nil
 	case why == nil:
 		return ticket.Refuse(ticket.Unavailable, "the process of the ticket is not known here")
-	case why.Code == ticket.Invalid, (why.Field == "targets" && c.Action != ticket.Remove) || why.Field == "place" || why.Field == "resend":
+	case why.Code == ticket.Invalid, why.Field == "resend":
 		return nil
 	}
 	return why

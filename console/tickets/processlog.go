@@ -1,8 +1,6 @@
 package tickets
 
 import (
-	"cmp"
-	"fmt"
 	"strings"
 
 	"signalbox/flow"
@@ -17,20 +15,9 @@ type stepView struct {
 	Note       string
 }
 
-// steps say what went on, before who and to whom. What is not among them is shown under its own word.
-var steps = map[string]string{
-	flow.Entered: "entered", flow.Left: "left", flow.Acted: "done", flow.Voted: "voted on", flow.Claimed: "claimed", flow.Assigned: "assigned",
-	flow.Delivered: "handed over", flow.Added: "more approvers", flow.Removed: "approvers removed", flow.Agreed: "agreed", flow.Retracted: "vote taken back",
-	flow.Carried: "vote counts here too", flow.Barred: "may not vote", flow.Found: "looked up", flow.StandsIn: "somebody stands in", flow.StandsDown: "back again", flow.Succeeded: "taken over",
-	flow.Reassigned: "reassigned", flow.Reminded: "reminded",
-	flow.Escalated: "escalated", flow.Expired: "deadline came", flow.CallDone: "call answered", flow.CallFailed: "call failed",
-	flow.BranchFailed: "no way found", flow.Retried: "tried again", flow.Passed: "skipped", flow.WentBack: "went back",
-	flow.Dropped: "cancelled", flow.Finished: "The process is over", flow.SLAWarned: "SLA is running out", flow.SLABreached: "SLA was missed",
-}
-
 // stepsOf lists what went on in the process at an event, but for what goes without saying: that a node which was done was left, that the end
 // was entered, and who it was or the note where the event says the same.
-func stepsOf(e ticket.Event, names func(string) string) []stepView {
+func stepsOf(in tongue, e ticket.Event, names func(string) string) []stepView {
 	done := map[string]string{} // by node
 	for _, h := range e.ProcessLog {
 		if h.Kind == flow.Acted || h.Kind == flow.Finished {
@@ -42,16 +29,20 @@ func stepsOf(e ticket.Event, names func(string) string) []stepView {
 		if h.Kind == flow.Left && done[h.Node] == flow.Acted || h.Kind == flow.Entered && done[h.Node] == flow.Finished {
 			continue
 		}
-		v := stepView{Node: names(h.Node), Text: cmp.Or(steps[h.Kind], h.Kind), For: h.For, To: h.To}
+		v := stepView{Node: names(h.Node), Text: in.Word("step", h.Kind), For: h.For, To: h.To}
 		var more []string
 		if h.Action != "" {
-			more = append(more, string(h.Action))
+			more = append(more, in.Word("action", h.Action))
 		}
 		if h.Pass != nil {
-			more = append(more, map[bool]string{true: "yes", false: "no"}[*h.Pass])
+			if *h.Pass {
+				more = append(more, in.T("form.yes"))
+			} else {
+				more = append(more, in.T("form.no"))
+			}
 		}
 		if h.Round > 1 && h.Kind == flow.Entered {
-			more = append(more, fmt.Sprintf("round %d", h.Round))
+			more = append(more, in.T("now.round", "N", h.Round))
 		}
 		if len(more) > 0 {
 			v.Text += " (" + strings.Join(more, ", ") + ")"

@@ -90,5 +90,5 @@ func (s *Room) relation(v *page.Visit, h header) error {
 	if to < len(items) {
 		p.Next = relationPath(h.Path, kind, n+1)
 	}
-	return v.Render(http.StatusOK, "tickets/relation", kind+" of "+h.Number, p)
+	return v.Render(http.StatusOK, "tickets/relation", v.T("ticket.relation_of", "Type", kind, "Number", h.Number), p)
 }

@@ -19,26 +19,36 @@ type Reader interface {
 	Tickets(ctx context.Context, tenant string, f ticket.Filter) (ticket.Page, error)
 	// Relations gives all relations of a ticket, as it was read, in the order in which the types were first added.
 	Relations(ctx context.Context, t ticket.Ticket) ([]ticket.Relation, error)
+	// Message gives one message; NotFound.
+	Message(ctx context.Context, ticketID int64, id string) (ticket.MessageRecord, error)
 	// Messages gives a part of the conversation, oldest first: at most limit messages after the first so many.
 	Messages(ctx context.Context, ticketID int64, after, limit int) ([]ticket.MessageRecord, error)
 	// EntriesBefore gives the entries of a timeline that stand right before a position, oldest first: events, with Before completed, and alerts.
 	// Before the zero position stand all.
 	EntriesBefore(ctx context.Context, ticketID int64, before notice.Position, limit int) ([]notice.Entry, error)
+	// CountEntries counts what EntriesBefore gives in all, but for alerts of lasting subscriptions.
+	CountEntries(ctx context.Context, ticketID int64) (int, error)
 	// Registered lists the addresses of a ticket that are active or dropped, oldest first, with counts of their deliveries by state, in pages.
 	Registered(ctx context.Context, ticketID int64, cursor string, limit int) (items []notice.Registration, next string, err error)
 	// Registration is one of them; NotFound.
 	Registration(ctx context.Context, of notice.Owner, id string) (notice.Registration, error)
 	// Deliveries lists all deliveries to one subscription, of a ticket's those about it, newest first, with every attempt. cursor as in ticket.Filter.
 	Deliveries(ctx context.Context, of notice.Owner, subscription, cursor string, limit int) (items []notice.DeliveryRecord, next string, err error)
+	// Register gives the active subscription of an address on the ticket, or makes one. It joins the transaction that ctx carries. TooMany: no more are taken.
+	Register(ctx context.Context, t ticket.Ticket, want notice.Subscription) (notice.Subscription, error)
+	// Redeliver starts a new round of tries of one delivery under the same ID; likewise. NotFound; Conflict: it is still being tried, or nothing is sent there now.
+	Redeliver(ctx context.Context, of notice.Owner, id, delivery string) error
+	// ServiceRecords lists the services that tickets can be opened for, and ServiceRecord gives one of them; NotFound.
+	ServiceRecords(ctx context.Context, tenant string) ([]ticket.ServiceRecord, error)
+	ServiceRecord(ctx context.Context, tenant, key string) (ticket.ServiceRecord, error)
 }
 
 // Room is the area. Reader and Desk are needed.
 type Room struct {
-	Reader Reader
-	Desk   api.Desk
-	Types  []string // the words taken for the type of a solution; none: any
-	// Diagram draws the process of a ticket as SVG; nil, no picture, or an error: the page lists the nodes alone.
-	Diagram  func(ctx context.Context, t ticket.Ticket) (svg []byte, err error)
+	Reader   Reader
+	Desk     api.Desk
+	Types    []string     // the words taken for the type of a solution; none: any
+	Reach    notice.Reach // where addresses that are registered may lead
 	Temporal page.Temporal
 	// The IDs of the workflows that links lead to; nil: no link to that kind.
 	TicketWorkflow func(number string, generation int) string
@@ -62,8 +72,16 @@ func (s *Room) Area() page.Area {
 	return page.Area{
 		Routes: []page.Route{
 			get("/tickets", s.list),
+			{Method: http.MethodGet, Path: "/tickets/new", Right: page.Act, Do: s.draft},
+			{Method: http.MethodPost, Path: "/tickets/new", Right: page.Act, Do: s.open},
 			get("/ticket/:number", of(s.show)),
 			{Method: http.MethodPost, Path: "/ticket/:number/act", Right: page.Act, Do: of(s.act)},
+			{Method: http.MethodGet, Path: "/ticket/:number/say", Right: page.Act, Do: of(s.edit)},
+			{Method: http.MethodPost, Path: "/ticket/:number/say", Right: page.Act, Do: of(s.say)},
+			{Method: http.MethodPost, Path: "/ticket/:number/relate", Right: page.Act, Do: of(s.relate)},
+			{Method: http.MethodPost, Path: "/ticket/:number/register", Right: page.Act, Do: of(s.register)},
+			{Method: http.MethodPost, Path: "/ticket/:number/deliveries/:subscription/redeliver", Right: page.Act, Do: of(s.redeliver)},
+			get("/ticket/:number/live", of(s.live)),
 			get("/ticket/:number/timeline", of(s.timeline)),
 			get("/ticket/:number/conversation", of(s.conversation)),
 			get("/ticket/:number/relations", of(s.relation)),

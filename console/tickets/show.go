@@ -1,24 +1,27 @@
 package tickets
 
 import (
-	"encoding/base64"
-	"html/template"
+	"cmp"
+	"maps"
 	"net/http"
 	"net/url"
-	"signalbox/console/page"
 	"slices"
 	"strconv"
 	"strings"
+	"time"
 
 	"github.com/gofiber/fiber/v2"
 
+	"signalbox/api/houseapi"
+	"signalbox/console/page"
+	"signalbox/diagram"
+	"signalbox/flow"
 	"signalbox/notice"
 	"signalbox/ticket"
 )
 
 // How much of its lists a ticket's page shows; the rest has pages of its own.
 const (
-	shownMessages   = 10
 	shownAddresses  = 10 // with their deliveries; others are named
 	shownDeliveries = 5  // deliveries of each
 	pageMessages    = 50
@@ -29,8 +32,10 @@ const (
 type header struct {
 	ticket.Ticket
 	Word     string // OPEN or CLOSED
+	Called   string // the name of the service
 	Path     string // of the ticket's page
 	Workflow string // address in the Temporal UI; empty: no link
+	Acts     bool   // the visitor may act
 }
 
 func (s *Room) header(v *page.Visit) (header, error) {
@@ -42,26 +47,44 @@ func (s *Room) header(v *page.Visit) (header, error) {
 	if err != nil {
 		return header{}, err
 	}
-	h := header{Ticket: t, Word: t.Status.Word(), Path: "/ticket/" + url.PathEscape(t.Number)}
+	h := header{Path: "/ticket/" + url.PathEscape(t.Number), Acts: v.Who.May(page.Act)}
+	h.is(t)
 	if s.TicketWorkflow != nil {
 		h.Workflow = s.Temporal.Workflow(s.TicketWorkflow(t.Number, t.Generation))
 	}
 	return h, nil
 }
 
+// is takes the ticket as it was read.
+func (h *header) is(t ticket.Ticket) {
+	h.Ticket, h.Word, h.Called = t, t.Status.Word(), t.Service
+	if process, err := t.Process(); err == nil {
+		h.Called = process.Definition().Name
+	}
+}
+
 // ticketView is a ticket's page.
 type ticketView struct {
 	header
 	Now       nowView
-	Picture   template.URL // the process, drawn; empty: there is no picture
+	Form      []fieldView // what was filled in when the ticket was opened, in the order of the form
+	Later     []fieldView // at its nodes, and what other families keep
+	Picture   pictureView
 	Nodes     nodesView
 	Events    eventsView
-	Messages  messagesView
-	Fields    []fieldView
+	Say       formView
 	Relations []relationView
+	Relate    formView
 	Addresses []addressView
+	Register  formView
 	// MoreAddresses says that there are more than are shown.
 	MoreAddresses bool
+}
+
+// pictureView is the process, drawn.
+type pictureView struct {
+	Path string // empty: there is no picture
+	X, Y int    // where the current node is, in hundredths of its width and height
 }
 
 // show shows a ticket with all that belongs to it.
@@ -69,14 +92,10 @@ func (s *Room) show(v *page.Visit, h header) error { return s.page(v, h, http.St
 
 // page answers with a ticket's page. sent is a form that was just sent from it and refused, nil where none was.
 func (s *Room) page(v *page.Visit, h header, status int, sent *refused) (err error) {
-	p := ticketView{header: h, Now: s.now(v, h.Ticket, sent), Nodes: nodesOf(h.Ticket), Fields: fieldsOf(h.Fields), Picture: s.picture(v, h)}
-	if p.Events, err = s.events(v, h, notice.Position{}); err != nil {
-		return err
-	}
-	// The ticket has a summary of each message: so many there are, though the newest may have come since it was read.
-	said := len(h.Ticket.Messages)
-	p.Messages.Total = said
-	if p.Messages.Items, err = s.Reader.Messages(v.Until, h.ID, max(0, said-shownMessages), shownMessages); err != nil {
+	p := ticketView{header: h, Nodes: nodesOf(h.Ticket), Picture: pictureOf(h)}
+	p.Form, p.Later = fieldsOf(v, h.Ticket)
+	p.Say, p.Relate, p.Register = saying(v, sent), relating(v, sent), registering(v, sent)
+	if p.Events, err = s.events(v, h, "", notice.Position{}); err != nil {
 		return err
 	}
 	relations, err := s.Reader.Relations(v.Until, h.Ticket)
@@ -101,59 +120,107 @@ func (s *Room) page(v *page.Visit, h header, status int, sent *refused) (err err
 		}
 		p.Addresses = append(p.Addresses, a)
 	}
+	p.Now = s.now(v, h.Ticket, sent) // last: it tells of what no form has shown
 	return v.Render(status, "tickets/ticket", h.Number+" "+h.Title, p)
 }
 
-// picture draws the process as an image: whatever the SVG holds, scripts in an image do not run and it loads nothing.
-func (s *Room) picture(v *page.Visit, h header) template.URL {
-	svg, err := s.draw(v, h)
-	if err != nil || len(svg) == 0 {
-		return ""
-	}
-	return template.URL("data:image/svg+xml;base64," + base64.StdEncoding.EncodeToString(svg))
-}
-
-func (s *Room) draw(v *page.Visit, h header) ([]byte, error) {
-	if s.Diagram == nil {
-		return nil, nil
-	}
-	svg, err := s.Diagram(v.Until, h.Ticket)
+// pictureOf tells where the picture of a ticket's process is. A process that this build does not know has none.
+func pictureOf(h header) (out pictureView) {
+	process, err := h.Process()
 	if err != nil {
-		v.Site().Log.WarnContext(v.Until, "console.diagram", "request_id", v.RequestID(), "ticket", h.Number, "error", err.Error())
+		return out
 	}
-	return svg, err
+	drawn := diagram.Draw(process.Definition(), &h.Position)
+	return pictureView{Path: h.Path + "/diagram.svg", X: drawn.X, Y: drawn.Y}
 }
 
-// diagram serves the picture alone, in full size. Opened by itself an SVG is a document, so it is kept from doing anything.
+// diagram serves the picture, as the API does.
 func (s *Room) diagram(v *page.Visit, h header) error {
-	svg, err := s.draw(v, h)
-	if err != nil || len(svg) == 0 {
+	process, err := h.Process()
+	if err != nil {
 		return page.ErrNoPage
 	}
-	v.Set(fiber.HeaderContentSecurityPolicy, "default-src 'none'; style-src 'unsafe-inline'; sandbox; frame-ancestors 'none'")
-	v.Set(fiber.HeaderContentType, "image/svg+xml")
-	return v.Send(svg)
+	return houseapi.Picture(func(*fiber.Ctx) (flow.Definition, *flow.Position, error) {
+		return process.Definition(), &h.Position, nil
+	})(v.Ctx)
 }
 
-// fieldView is one of a ticket's own fields.
+// fieldView is a value of a form.
 type fieldView struct {
 	Name  string
 	Value page.Folded
+	At    *time.Time // it is a moment
 	JSON  bool
 }
 
-func fieldsOf(fields map[string]any) []fieldView {
-	out := make([]fieldView, 0, len(fields))
-	for name, value := range fields {
-		var structured bool
-		switch value.(type) {
-		case map[string]any, []any:
-			structured = true
+// fieldsOf gives the values of a ticket's fields: those of its opening form in the order of the form, then those of the forms of its nodes and what else there is, by name.
+func fieldsOf(v tongue, t ticket.Ticket) (opening, later []fieldView) {
+	shown := map[string]bool{}
+	add := func(to []fieldView, form []flow.Field) []fieldView {
+		for _, f := range form {
+			if value, ok := t.Fields[f.Key]; ok && !shown[f.Key] {
+				shown[f.Key] = true
+				to = append(to, fieldOf(v, f, value))
+			}
 		}
-		out = append(out, fieldView{name, page.Fold(page.Pretty(value)), structured})
+		return to
 	}
-	slices.SortFunc(out, func(a, b fieldView) int { return strings.Compare(a.Name, b.Name) })
+	if process, err := t.Process(); err == nil {
+		def := process.Definition()
+		opening = add(opening, def.Fields)
+		for _, n := range def.Nodes {
+			later = add(later, n.Fields)
+		}
+	}
+	for _, name := range slices.Sorted(maps.Keys(t.Fields)) {
+		if !shown[name] {
+			later = append(later, fieldOf(v, flow.Field{Key: name}, t.Fields[name]))
+		}
+	}
+	return opening, later
+}
+
+// fieldOf gives one value as people read it: choices by their names, moments as times.
+func fieldOf(v tongue, f flow.Field, value any) fieldView {
+	out := fieldView{Name: cmp.Or(f.Name, f.Key)}
+	text := page.Pretty(value)
+	switch value := value.(type) {
+	case map[string]any, []any:
+		out.JSON = true
+	case bool:
+		if f.Type == flow.Bool {
+			text = v.T("form.no")
+			if value {
+				text = v.T("form.yes")
+			}
+		}
+	case string:
+		text = value
+		if at, err := time.Parse(time.RFC3339, value); err == nil && f.Type == flow.DateTime {
+			out.At = &at
+		}
+		if len(f.Choice) > 0 {
+			items := strings.Split(value, ",")
+			for i, item := range items {
+				for _, c := range f.Choice {
+					if c.Key == item {
+						items[i] = cmp.Or(c.Name, c.Key)
+					}
+				}
+			}
+			text = strings.Join(items, ", ")
+		} else if f.Type == flow.Members {
+			text = strings.Join(strings.Split(value, ","), ", ")
+		}
+	}
+	out.Value = page.Fold(text)
 	return out
+}
+
+// tongue is the language of a visitor; *page.Visit is one.
+type tongue interface {
+	T(key string, with ...any) string
+	Word(kind string, word any) string
 }
 
 // messagesView is a part of a conversation, oldest first.
@@ -192,13 +259,16 @@ func (s *Room) conversation(v *page.Visit, h header) error {
 	if n < int64(last) {
 		p.Messages.Newer = path + strconv.FormatInt(n+1, 10)
 	}
-	return v.Render(http.StatusOK, "tickets/conversation", "Conversation of "+h.Number, p)
+	return v.Render(http.StatusOK, "tickets/conversation", v.T("ticket.conversation_of", "Number", h.Number), p)
 }
 
 // addressView is an address that is told of the ticket, with some of its deliveries.
 type addressView struct {
 	notice.Registration
 	Path       string // of the page with all its deliveries
+	Ticket     string // of the ticket's page
+	Acts       bool   // the visitor may have deliveries sent again
+	Again      bool   // it was dropped, and the visitor may register it again
 	Lane       string // address of the lane's workflow, if there is one
 	Counts     []stateCount
 	Deliveries []notice.DeliveryRecord
@@ -215,7 +285,8 @@ type stateCount struct {
 var deliveryStates = []notice.DeliveryState{notice.Pending, notice.Retrying, notice.Sent, notice.Failed, notice.Held, notice.Cancelled, notice.Gathering, notice.Digested}
 
 func (s *Room) addressOf(h header, r notice.Registration) addressView {
-	a := addressView{Registration: r, Path: h.Path + "/deliveries/" + url.PathEscape(r.ID)}
+	a := addressView{Registration: r, Path: h.Path + "/deliveries/" + url.PathEscape(r.ID), Ticket: h.Path, Acts: h.Acts}
+	a.Again = h.Acts && r.State == notice.Dropped && r.Person == ""
 	for _, state := range deliveryStates {
 		if n := r.Counts[state]; n > 0 {
 			a.Counts = append(a.Counts, stateCount{state, n})
@@ -268,5 +339,5 @@ func (s *Room) deliveries(v *page.Visit, h header) error {
 	if err := s.listDeliveries(v, h, &p.Address, cursor, pageDeliveries); err != nil {
 		return err
 	}
-	return v.Render(http.StatusOK, "tickets/deliveries", "Deliveries of "+h.Number, p)
+	return v.Render(http.StatusOK, "tickets/deliveries", v.T("ticket.deliveries_of", "Number", h.Number), p)
 }

@@ -3,42 +3,167 @@ package tickets
 import (
 	"net/http"
 	"net/url"
-	"signalbox/console/page"
 	"slices"
 
+	"signalbox/console/page"
 	"signalbox/notice"
 	"signalbox/ticket"
 )
 
-const pageEvents = 30
+const (
+	pageEvents = 30
+	scanned    = 100   // entries that are read at once to find those of a kind
+	scannedMax = 1_500 // entries that are looked at for one page
+)
+
+// What of a timeline is shown; all unless asked.
+const (
+	showMessages   = "messages"
+	showDecisions  = "decisions"
+	showDeliveries = "deliveries"
+)
+
+var shows = []string{"", showMessages, showDecisions, showDeliveries}
+
+// filterView is a choice of what is shown.
+type filterView struct {
+	Show, Path string
+	Chosen     bool
+}
 
 // eventsView is a part of a timeline, newest first.
 type eventsView struct {
+	Show    string
+	Filters []filterView
 	Items   []eventView
+	Total   int    // of all entries; 0 where only some kind is shown, whose number is not known
+	Whole   bool   // these are all there are of what is shown
 	Earlier string // address
 	Newest  string // address of the newest, when these are not
+	Talk    string // address of the conversation by itself, where messages are shown
+}
+
+// shown reports whether an entry is one of what is asked for. What concerns a lasting subscription concerns its owner, and is shown among the deliveries alone.
+func shown(e eventView, show string) bool {
+	switch show {
+	case showMessages:
+		return e.Message != nil
+	case showDecisions:
+		return e.Alert == nil && e.Type.About() == ticket.AboutProcess
+	case showDeliveries:
+		return e.Alert != nil && e.Alert.Delivery != ""
+	}
+	return !e.Lasting
 }
 
 // events gives the part of a timeline that lies before a position; the zero position is behind all.
-func (s *Room) events(v *page.Visit, h header, before notice.Position) (out eventsView, err error) {
-	// One more than is shown tells whether there are earlier ones.
-	entries, err := s.Reader.EntriesBefore(v.Until, h.ID, before, pageEvents+1)
-	if err != nil {
-		return out, err
-	}
+func (s *Room) events(v *page.Visit, h header, show string, before notice.Position) (out eventsView, err error) {
 	path := h.Path + "/timeline"
-	if len(entries) > pageEvents {
-		entries = entries[1:]
-		out.Earlier = page.Address(path, url.Values{"before": {entries[0].Position().String()}})
+	query := url.Values{}
+	out.Show = show
+	for _, kind := range shows {
+		f := filterView{Show: kind, Path: path, Chosen: kind == show}
+		if kind != "" {
+			f.Path = page.Address(path, url.Values{"show": {kind}})
+		}
+		out.Filters = append(out.Filters, f)
 	}
-	names := namesOf(h.Ticket)
-	for _, e := range slices.Backward(entries) {
-		out.Items = append(out.Items, entryOf(e, names))
+	if show != "" {
+		query.Set("show", show)
+	}
+	if show == showMessages && len(h.Ticket.Messages) > 0 {
+		out.Talk = h.Path + "/conversation"
+	}
+	names, lasting := namesOf(h.Ticket), map[string]bool{}
+	at, more := before, true
+	limit := pageEvents + 1
+	if show != "" {
+		limit = scanned
+	}
+	for read := 0; more && len(out.Items) <= pageEvents && read < scannedMax; read += limit {
+		entries, err := s.Reader.EntriesBefore(v.Until, h.ID, at, limit)
+		if err != nil {
+			return out, err
+		}
+		more = len(entries) == limit
+		for _, e := range slices.Backward(entries) {
+			item := entryOf(v, e, names)
+			if a := e.Alert; a != nil && a.Subscription != "" {
+				if item.Lasting, err = s.lasting(v, h, a.Subscription, lasting); err != nil {
+					return out, err
+				}
+				item.Told = h.Path + "/deliveries/" + url.PathEscape(a.Subscription)
+			}
+			if twin(out.Items, e.Alert) {
+				out.Items[len(out.Items)-1].Also = e.Alert.Reason
+			} else if shown(item, show) {
+				if len(out.Items) == pageEvents { // one more than is shown tells that there are earlier ones
+					more = true
+					break
+				}
+				out.Items = append(out.Items, item)
+			}
+			at = e.Position()
+		}
+		if len(out.Items) == pageEvents && more {
+			break
+		}
+	}
+	if more {
+		query.Set("before", at.String())
+		out.Earlier = page.Address(path, query)
+		query.Del("before")
 	}
 	if before != (notice.Position{}) {
-		out.Newest = path
+		out.Newest = page.Address(path, query)
 	}
+	out.Whole = out.Earlier == "" && out.Newest == ""
+	if !out.Whole && show == "" {
+		if out.Total, err = s.Reader.CountEntries(v.Until, h.ID); err != nil {
+			return out, err
+		}
+	}
+	s.own(v, h, out.Items)
 	return out, nil
+}
+
+// twin reports whether an alert that a delivery was given up belongs to the entry shown last, which tells that its address was dropped by that.
+func twin(items []eventView, a *notice.Alert) bool {
+	if a == nil || a.Kind != notice.DeliveryFailed || len(items) == 0 {
+		return false
+	}
+	last := items[len(items)-1].Alert
+	return last != nil && last.Kind == notice.AddressDropped && last.Delivery == a.Delivery
+}
+
+// lasting reports whether a subscription follows all of a tenant's tickets; known keeps what was found.
+func (s *Room) lasting(v *page.Visit, h header, id string, known map[string]bool) (bool, error) {
+	if is, ok := known[id]; ok {
+		return is, nil
+	}
+	_, err := s.Reader.Registration(v.Until, notice.Owner{Tenant: h.Ticket.Tenant}, id)
+	if err != nil && !ticket.Is(err, ticket.NotFound) {
+		return false, err
+	}
+	known[id] = err == nil
+	return known[id], nil
+}
+
+// own marks the messages that the visitor may change: their own, as they are now.
+func (s *Room) own(v *page.Visit, h header, items []eventView) {
+	if !h.Acts {
+		return
+	}
+	latest := map[string]ticket.MessageSummary{}
+	for _, m := range h.Ticket.Messages {
+		latest[m.ID] = m
+	}
+	for i, e := range items {
+		if m := e.After.Message; m != nil && m.Author == v.Who.Person && latest[m.ID] == m.Summary() {
+			delete(latest, m.ID) // once
+			items[i].Message.Edit = page.Address(h.Path+"/say", url.Values{"message": {m.ID}})
+		}
+	}
 }
 
 type timelinePage struct {
@@ -49,6 +174,13 @@ type timelinePage struct {
 // timeline shows the timeline alone, page by page.
 func (s *Room) timeline(v *page.Visit, h header) error {
 	var before notice.Position
+	show, err := v.Ask("show", 20)
+	if err != nil {
+		return err
+	}
+	if !slices.Contains(shows, show) {
+		return ticket.RefuseField(ticket.Invalid, "show", "must be one of messages, decisions, deliveries")
+	}
 	text, err := v.Ask("before", notice.MaxPosition)
 	if err != nil {
 		return err
@@ -62,12 +194,38 @@ func (s *Room) timeline(v *page.Visit, h header) error {
 			return page.ErrNoPage
 		}
 	}
-	events, err := s.events(v, h, before)
+	events, err := s.events(v, h, show, before)
 	if err != nil {
 		return err
 	}
-	if len(events.Items) == 0 {
+	if len(events.Items) == 0 && text != "" && show == "" && events.Earlier == "" {
 		return page.ErrNoPage
 	}
-	return v.Render(http.StatusOK, "tickets/timeline", "Timeline of "+h.Number, timelinePage{h, events})
+	return v.Render(http.StatusOK, "tickets/timeline", v.T("ticket.timeline_of", "Number", h.Number), timelinePage{h, events})
+}
+
+// liveView is what of a ticket's page changes by itself. Forms are none of it, so that nothing is lost that somebody is typing.
+type liveView struct {
+	header
+	Picture pictureView
+	Nodes   nodesView
+	Events  eventsView
+	Changed bool // since the page was made
+}
+
+// live answers what has changed since an event, by its number; that nothing has, with HTTP 204.
+func (s *Room) live(v *page.Visit, h header) error {
+	seen, err := v.AskNumber("seq", 0)
+	if err != nil {
+		return err
+	}
+	if seen == h.Seq {
+		v.Status(http.StatusNoContent)
+		return nil
+	}
+	p := liveView{header: h, Nodes: nodesOf(h.Ticket), Picture: pictureOf(h), Changed: true}
+	if p.Events, err = s.events(v, h, "", notice.Position{}); err != nil {
+		return err
+	}
+	return v.Render(http.StatusOK, "tickets/live", h.Number+" "+h.Title, p)
 }

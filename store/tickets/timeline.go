@@ -55,6 +55,18 @@ func (p *Projections) Entries(ctx context.Context, ticketID int64, after notice.
 	return p.entries(ctx, ticketID, after, ">", "", limit)
 }
 
+// CountEntries counts the entries of a ticket's timeline as people are shown it: without alerts of lasting subscriptions, which are told of every ticket, and with one
+// for a delivery that was given up and its address that was dropped by that.
+func (p *Projections) CountEntries(ctx context.Context, ticketID int64) (n int, err error) {
+	err = p.db.Read(ctx, func(q *db.Tx) error {
+		return db.Wrap("count a timeline", q.Get(ctx, &n, `SELECT (SELECT count(*) FROM events WHERE ticket_id = ?) +
+			(SELECT count(*) FROM alerts a WHERE a.ticket_id = ? AND NOT EXISTS (SELECT 1 FROM subscriptions s WHERE s.id = a.subscription_id AND s.ticket_id = 0)
+				AND NOT (a.kind = ? AND EXISTS (SELECT 1 FROM alerts d WHERE d.ticket_id = a.ticket_id AND d.delivery_id = a.delivery_id AND d.kind = ?)))`,
+			ticketID, ticketID, notice.DeliveryFailed, notice.AddressDropped))
+	})
+	return n, err
+}
+
 // EntriesBefore gives at most limit entries that stand right before a place, oldest first; before the zero place stand all.
 func (p *Projections) EntriesBefore(ctx context.Context, ticketID int64, before notice.Position, limit int) ([]notice.Entry, error) {
 	if before == (notice.Position{}) {

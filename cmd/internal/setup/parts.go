@@ -27,7 +27,6 @@ import (
 	"signalbox/api/subscription"
 	"signalbox/console"
 	"signalbox/console/mailbox"
-	pages "signalbox/console/tickets"
 	"signalbox/desk"
 	"signalbox/notice"
 	"signalbox/workflows"
@@ -138,7 +137,7 @@ func (c *Container) API(s APISettings, metrics *prometheus.Registry, log *slog.L
 	tickets := &itsm.Handler{Desk: c.Desk, Tickets: c.Store, Services: c.Store, People: c.Store, Apps: c.Store, Types: config.IncidentTypes, Allow: config.Reach(),
 		Profile: string(s.ITSMCallbackProfile), Zone: c.zone}
 	front, err := console.New(console.Config{
-		Apps: c.Store, Desk: c.Desk, Reader: c.Store, Types: config.IncidentTypes, Key: c.key, Now: time.Now, Log: log, Secure: s.SecureCookies, Address: api.Address, Diagram: pages.Draw, Mailbox: s.Mailbox,
+		Apps: c.Store, Desk: c.Desk, Reader: c.Store, Types: config.IncidentTypes, Key: c.key, Now: time.Now, Log: log, Secure: s.SecureCookies, Address: api.Address, Reach: config.Reach(), Mailbox: s.Mailbox,
 		TemporalUI: s.TemporalUI, Namespace: c.Engine.Namespace, TicketWorkflow: workflows.TicketID, LaneWorkflow: workflows.LaneID,
 	})
 	if err != nil {
