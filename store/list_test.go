@@ -1,6 +1,7 @@
 package store_test
 
 import (
+	"cmp"
 	"fmt"
 	"reflect"
 	"slices"
@@ -27,7 +28,10 @@ func gallery(b *bench, n int) []*story {
 			d.Tags = []string{"even", pick(i, "vip", "海关", "slow")}
 		}
 		d.Relations = []ticket.Relation{{Type: pick(i, "manifest", "order"), Content: []string{fmt.Sprint("N", i%5), "all"}}}
-		d.Opener = pick(i, "li", "zhao")
+		if i%4 == 0 {
+			d.Relations = append(d.Relations, ticket.Relation{Type: "invoice", Content: []string{"N0", "all"}})
+		}
+		d.Opener, d.Followers = pick(i, "li", "zhao"), [][]string{nil, {"qian"}, {"li", "qian"}}[i%3]
 		d.Service, d.Definition = promising(i)
 		s := b.opened(pick(i/7, "a", "a", "b"), d)
 		b.clock.pass(time.Minute)
@@ -89,12 +93,22 @@ func matches(s *story, f ticket.Filter) bool {
 			due = *c.Due
 		}
 	}
+	var items []string
+	for _, list := range contents {
+		items = append(items, list...)
+	}
 	before := func(a, b time.Time) bool { return b.IsZero() || a.Before(b) }
+	ended := t.EndedAt()
+	if !f.EndedAfter.IsZero() && (ended == nil || !ended.After(f.EndedAfter)) || !f.EndedBefore.IsZero() && (ended == nil || !ended.Before(f.EndedBefore)) ||
+		!f.Overdue.IsZero() && (due.IsZero() || !due.Before(f.Overdue) || t.Ended()) || f.Unassigned && (t.Assignee != "" || t.Ended()) ||
+		!is(f.Opener, t.Opener) || f.Follower != "" && !slices.Contains(t.Followers, f.Follower) {
+		return false
+	}
 	return (len(f.SLA) == 0 || slices.Contains(f.SLA, sla)) && (f.DueBefore.IsZero() || !due.IsZero() && due.Before(f.DueBefore)) &&
 		(f.DueAfter.IsZero() || due.After(f.DueAfter)) && (f.Open == nil || *f.Open == t.Status.Open()) && (len(f.Phases) == 0 || slices.Contains(f.Phases, t.Phase())) &&
 		is(f.Origin, t.Origin) && is(f.Service, t.Service) && is(f.Assignee, t.Assignee) &&
 		(f.Tag == "" || slices.Contains(t.Tags, f.Tag)) && (f.WaitingFor == "" || slices.Contains(t.WaitingFor(), f.WaitingFor)) &&
-		(f.RelationType == "" || slices.Contains(contents[f.RelationType], f.RelationItem)) &&
+		(f.RelationType == "" || slices.Contains(contents[f.RelationType], f.RelationItem)) && (f.RelationType != "" || f.RelationItem == "" || slices.Contains(items, f.RelationItem)) &&
 		before(t.CreatedAt, f.CreatedBefore) && (f.CreatedAfter.IsZero() || t.CreatedAt.After(f.CreatedAfter)) &&
 		before(t.UpdatedAt, f.UpdatedBefore) && (f.UpdatedAfter.IsZero() || t.UpdatedAt.After(f.UpdatedAfter))
 }
@@ -139,19 +153,62 @@ func TestAnyFilterFindsWhatMatches(t *testing.T) {
 			}
 			f.Phases = rapid.SliceOfNDistinct(rapid.SampledFrom([]string{"triggered", "acknowledged", "resolved", "completed", "suspended", "revoked"}), 0, 3,
 				rapid.ID).Draw(r, "phases")
-			if f.RelationType = some("type", "manifest", "order"); f.RelationType != "" {
+			f.Opener, f.Follower, f.Unassigned = some("opener", "li", "zhao"), some("follower", "li", "qian"), rapid.Bool().Draw(r, "unassigned")
+			f.EndedAfter, f.EndedBefore, f.Overdue = moment(r, "ended after"), moment(r, "ended before"), moment(r, "overdue")
+			f.Sort = rapid.SampledFrom([]ticket.Sort{ticket.SortOpened, ticket.SortUpdated, ticket.SortUpdatedLatest, ticket.SortDue}).Draw(r, "sort")
+			f.Terms = some("words", "gate", "海关", "blocked", "customs gate")
+			if f.RelationType = some("type", "manifest", "order"); f.RelationType != "" || rapid.Bool().Draw(r, "any type") {
 				f.RelationItem = rapid.SampledFrom([]string{"N0", "N3", "all"}).Draw(r, "item")
 			}
 			tenant := rapid.SampledFrom([]string{"a", "b", "c"}).Draw(r, "tenant")
-			var want []string
-			for _, s := range slices.Backward(stories) {
-				if s.ticket.Tenant == tenant && matches(s, f) {
-					want = append(want, s.ticket.Number)
-				}
-			}
+			want := numbers(inOrder(stories, tenant, f))
 			require.Equal(r, want, numbers(b.pages(r, tenant, f)))
+			most := rapid.IntRange(1, 30).Draw(r, "most")
+			total, err := b.Count(background(), tenant, f, most)
+			require.NoError(r, err)
+			require.Equal(r, ticket.Total{N: min(len(want), most), More: len(want) > most}, total)
 		})
 	})
+}
+
+// inOrder gives what a filter means of the stories, newest last, in its order.
+func inOrder(stories []*story, tenant string, f ticket.Filter) (list []ticket.Ticket) {
+	for _, s := range slices.Backward(stories) {
+		if s.ticket.Tenant == tenant && matches(s, f) && saysAll(s.ticket, f.Terms) {
+			list = append(list, s.ticket)
+		}
+	}
+	slices.SortStableFunc(list, func(a, b ticket.Ticket) int {
+		switch f.Sort {
+		case ticket.SortUpdated:
+			return cmp.Or(a.UpdatedAt.Compare(b.UpdatedAt), cmp.Compare(a.ID, b.ID))
+		case ticket.SortUpdatedLatest:
+			return cmp.Or(b.UpdatedAt.Compare(a.UpdatedAt), cmp.Compare(b.ID, a.ID))
+		case ticket.SortDue:
+			x, y := a.DueAt(), b.DueAt()
+			switch {
+			case x != nil && y != nil:
+				return cmp.Or(x.Compare(*y), cmp.Compare(a.ID, b.ID))
+			case x != nil:
+				return -1
+			case y != nil:
+				return 1
+			}
+		}
+		return 0
+	})
+	return list
+}
+
+// saysAll tells whether a ticket of the gallery has all of some words.
+func saysAll(t ticket.Ticket, words string) bool {
+	text := strings.ToLower(t.Title + " " + t.Origin + " " + strings.Join(t.Tags, " "))
+	for _, word := range strings.Fields(words) {
+		if !strings.Contains(text, word) {
+			return false
+		}
+	}
+	return true
 }
 
 func numbers(list []ticket.Ticket) (out []string) {
@@ -173,14 +230,12 @@ func TestEachFilterByItself(t *testing.T) {
 			"relation": {RelationType: "manifest", RelationItem: "N2"}, "created after": {CreatedAfter: middle.CreatedAt},
 			"created before": {CreatedBefore: middle.CreatedAt}, "updated after": {UpdatedAfter: middle.UpdatedAt}, "updated before": {UpdatedBefore: middle.UpdatedAt},
 			"breached": {SLA: []string{"breached"}}, "warned": {SLA: []string{"warned"}}, "sla": {SLA: []string{"warned", "breached"}},
+			"unassigned": {Unassigned: true}, "opener": {Opener: "zhao"}, "follower": {Follower: "qian"}, "related": {RelationItem: "N0"}, "overdue": {Overdue: middle.CreatedAt.Add(time.Hour)},
+			"ended after": {EndedAfter: middle.CreatedAt}, "ended before": {EndedBefore: middle.CreatedAt}, "updated first": {Sort: ticket.SortUpdated}, "updated last": {Sort: ticket.SortUpdatedLatest},
+			"due first":  {Sort: ticket.SortDue},
 			"due before": {DueBefore: middle.CreatedAt.Add(time.Hour)}, "due after": {DueAfter: middle.CreatedAt.Add(time.Hour)},
 		} {
-			var want []string
-			for _, s := range slices.Backward(stories) {
-				if s.ticket.Tenant == "a" && matches(s, f) {
-					want = append(want, s.ticket.Number)
-				}
-			}
+			want := numbers(inOrder(stories, "a", f))
 			require.NotEmpty(t, want, name)
 			for member, value := range reflect.ValueOf(f).Fields() {
 				tried[member.Name] = tried[member.Name] || !value.IsZero()
@@ -275,6 +330,23 @@ func TestACursorThatIsNoneIsRefused(t *testing.T) {
 			require.Equal(t, "cursor", refusal.Field)
 			_, _, err = b.Deliveries(t.Context(), notice.Owner{}, "s", cursor, 10)
 			require.True(t, ticket.Is(err, ticket.Invalid), cursor)
+		}
+	})
+}
+
+// A cursor is one of an order: in another it would lead anywhere.
+func TestACursorOfAnotherOrderIsRefused(t *testing.T) {
+	both(t, func(t *testing.T, b *bench) {
+		gallery(b, 20)
+		orders := []ticket.Sort{ticket.SortOpened, ticket.SortUpdated, ticket.SortUpdatedLatest, ticket.SortDue}
+		for _, from := range orders {
+			page, err := b.Tickets(t.Context(), "a", ticket.Filter{Sort: from, Limit: 2})
+			require.NoError(t, err)
+			require.NotEmpty(t, page.Next)
+			for _, to := range orders {
+				_, err := b.Tickets(t.Context(), "a", ticket.Filter{Sort: to, Limit: 2, Cursor: page.Next})
+				require.Equal(t, from != to, ticket.Is(err, ticket.Invalid), "from %q to %q: %v", from, to, err)
+			}
 		}
 	})
 }

@@ -8,21 +8,48 @@ type Filter struct {
 	Phases                      []string // any of these
 	Origin, Tag, Service        string
 	Assignee, WaitingFor        string
-	RelationType, RelationItem  string // both or neither
+	Unassigned                  bool   // open, and nobody's
+	Opener, Follower            string // persons: who opened it, who wants to see it
+	RelationType, RelationItem  string // an item of a relation; of any, where no type is given
 	CreatedAfter, CreatedBefore time.Time
 	UpdatedAfter, UpdatedBefore time.Time
 	SLA                         []string  // any of SLAStates
 	DueAfter, DueBefore         time.Time // of DueAt
+	Overdue                     time.Time // the present moment: open, and DueAt has passed by then
+	EndedAfter, EndedBefore     time.Time // of EndedAt
 	Terms                       string    // words that must all occur in number, title, origin, tags or the start of the description
-	Limit                       int       // 1 to MaxPage
-	Cursor                      string    // of the page before; refused as Invalid, field "cursor", when it is none of ours
+	Sort                        Sort
+	Limit                       int    // 1 to MaxPage
+	Cursor                      string // of the page before, in the same order; refused as Invalid, field "cursor", when it is none of ours
 }
 
-// Page is a part of a list, newest first. Next is empty on the last page.
+// Sort is the order of a list. What is the same in it comes in the order of opening.
+type Sort string
+
+const (
+	SortOpened        Sort = ""         // newest first
+	SortUpdated       Sort = "updated"  // the least recently changed first
+	SortUpdatedLatest Sort = "-updated" // the most recently changed first
+	SortDue           Sort = "due"      // the soonest due first (DueAt), and after these what is not due, newest first
+)
+
+// Sorts lists the orders but for that in which lists are when nothing is said.
+var Sorts = []string{string(SortUpdated), string(SortUpdatedLatest), string(SortDue)}
+
+// Page is a part of a list. Next is empty on the last page.
 type Page struct {
 	Items []Ticket
 	Next  string
 }
+
+// Total is how many tickets there are of a list, up to as many as were to be counted: More tells that there are others.
+type Total struct {
+	N    int
+	More bool
+}
+
+// MaxTotal is up to how many a list is counted.
+const MaxTotal = 1_000
 
 // FeedEarliest and FeedLatest are cursors of a change feed: before all that is there, and behind all that was there when it was asked for.
 const (

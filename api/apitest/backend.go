@@ -159,6 +159,10 @@ func (b *Backend) Tickets(ctx context.Context, tenant string, f ticket.Filter) (
 	return reading(b, func() (ticket.Page, error) { return b.Store.Tickets(ctx, tenant, f) })
 }
 
+func (b *Backend) Count(ctx context.Context, tenant string, f ticket.Filter, most int) (ticket.Total, error) {
+	return reading(b, func() (ticket.Total, error) { return b.Store.Count(ctx, tenant, f, most) })
+}
+
 // Changes reads the change feed.
 func (b *Backend) Changes(ctx context.Context, tenant, cursor string, limit int) (ticket.FeedPage, error) {
 	return reading(b, func() (ticket.FeedPage, error) { return b.Store.Changes(ctx, tenant, cursor, limit) })

@@ -124,6 +124,7 @@ func TestQueriesThatAreWrong(t *testing.T) {
 		"limit=201": "limit", "limit=x": "limit", "limit=1e2": "limit", "limit=99999999999999999999": "limit", "cursor=x": "cursor",
 		"relation=manifest": "relation", "relation=:x": "relation", "created_after=yesterday": "created_after",
 		"updated_before=2026-01-01": "updated_before", "q=%ff": "q", "origin=%00": "origin", "tag=" + strings.Repeat("a", 65): "tag",
+		"sort=title": "sort", "overdue=perhaps": "overdue", "relation=a:b&related=b": "related", "unassigned=2": "unassigned", "total=x": "total",
 		"origin=%zz": "query", "status=OPEN;phase=triggered": "query", "q=" + strings.Repeat("a", 256): "q",
 	} {
 		b.Refused(b.Do("GET", "/api/issue?"+query, nil), 400, says)
@@ -163,6 +164,16 @@ func TestListFiltersAndPages(t *testing.T) {
 		"assignee=zhang.san":                 {1},
 		"waiting_for=a4":                     {4},
 		"relation=manifest:a:3":              {3},
+		"related=a:3":                        {3},
+		"opener=nobody":                      {},
+		"follower=nobody":                    {},
+		"overdue=true":                       {},
+		"unassigned=true":                    {},
+		"sort=updated":                       {0, 3, 1, 2, 4},
+		"sort=-updated":                      {4, 2, 1, 3, 0},
+		"sort=due":                           {4, 3, 2, 1, 0},
+		"ended_after=2026-03-01T00:00:00Z":   {2},
+		"ended_before=2026-03-01T00:00:00Z":  {},
 		"created_after=2026-03-01T03:00:00Z": {4, 3},
 		"created_before=2026-03-01T10:00:00%2B08:00":                                   {0},
 		"created_after=2026-03-01T01:00:00Z&created_before=2026-03-01T03:00:00.5Z&q=题": {2, 1},
@@ -179,6 +190,18 @@ func TestListFiltersAndPages(t *testing.T) {
 		}
 		require.Equal(t, wanted, got, query)
 	}
+
+	var counted struct {
+		Items []any
+		Total struct {
+			Count int
+			More  bool
+		}
+	}
+	b.Result(b.Do("GET", "/api/issue?limit=1&total=true&status=OPEN", nil), &counted)
+	require.Len(t, counted.Items, 1)
+	require.Equal(t, 4, counted.Total.Count)
+	require.False(t, counted.Total.More)
 
 	var seen []string
 	for cursor, more := "", true; more; more = cursor != "" {

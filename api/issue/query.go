@@ -23,8 +23,15 @@ func (h *Handler) list(c *fiber.Ctx) error {
 		CreatedAfter: q.Time("created_after"), CreatedBefore: q.Time("created_before"),
 		UpdatedAfter: q.Time("updated_after"), UpdatedBefore: q.Time("updated_before"),
 		SLA: q.Choices("sla", ticket.SLAStates...), DueAfter: q.Time("due_after"), DueBefore: q.Time("due_before"),
-		Terms: q.Name("q", 0, ticket.MaxName),
+		EndedAfter: q.Time("ended_after"), EndedBefore: q.Time("ended_before"),
+		Opener: q.Name("opener", 0, ticket.MaxName), Follower: q.Name("follower", 0, ticket.MaxName), RelationItem: q.Name("related", 0, ticket.MaxName),
+		Unassigned: q.Flag("unassigned"),
+		Terms:      q.Name("q", 0, ticket.MaxName), Sort: ticket.Sort(q.Choice("sort", ticket.Sorts...)),
 	}
+	if q.Flag("overdue") {
+		f.Overdue = h.now()
+	}
+	counted := q.Flag("total")
 	f.Limit, f.Cursor = q.Page()
 	if status := q.Choice("status", ticket.WordOpen, ticket.WordClosed); status != "" {
 		open := status == ticket.WordOpen
@@ -35,6 +42,9 @@ func (h *Handler) list(c *fiber.Ctx) error {
 		if !found || kind == "" || item == "" {
 			q.Faults.Add("relation", "must be written type:content")
 		}
+		if f.RelationItem != "" {
+			q.Faults.Add("related", "says the same as relation, which has the type as well: only one of them can be given")
+		}
 		f.RelationType, f.RelationItem = kind, item
 	}
 	if err := q.Err(); err != nil {
@@ -44,7 +54,26 @@ func (h *Handler) list(c *fiber.Ctx) error {
 	if err != nil {
 		return err
 	}
-	return houseapi.Respond(c, houseapi.Items[line]{Items: api.Each(page.Items, lineOf), Next: page.Next})
+	out := listed{Items: houseapi.Items[line]{Items: api.Each(page.Items, lineOf), Next: page.Next}}
+	if counted {
+		n, err := h.Tickets.Count(api.Context(c), api.Caller(c).Tenant, f, ticket.MaxTotal)
+		if err != nil {
+			return err
+		}
+		out.Total = &total{n.N, n.More}
+	}
+	return houseapi.Respond(c, out)
+}
+
+// listed is a page of issues, with how many there are on all pages where that was asked for.
+type listed struct {
+	houseapi.Items[line]
+	Total *total `json:"total,omitempty"`
+}
+
+type total struct {
+	Count int  `json:"count"`
+	More  bool `json:"more"` // there are more than that
 }
 
 func (h *Handler) timeline(c *fiber.Ctx) error {

@@ -24,14 +24,23 @@ func (p Cursor) String() string {
 	return base64.RawURLEncoding.EncodeToString(raw)
 }
 
-// parseCursor reads one; Invalid, field "cursor": the text is none.
-func parseCursor(text string) (p Cursor, err error) {
+// ParseCursor reads one; nil: the text is empty, and asks for the first page. Invalid, field "cursor": it is none.
+func ParseCursor(text string) (*Cursor, error) {
+	if text == "" {
+		return nil, nil
+	}
 	raw, err := base64.RawURLEncoding.DecodeString(text)
+	var c Cursor
 	if err == nil {
-		err = json.Unmarshal(raw, &p)
+		err = json.Unmarshal(raw, &c)
 	}
-	if err != nil || p.N <= 0 || p.At.Year() < 1 || p.At.Year() > 9999 || CleanText(p.ID) != p.ID {
-		return Cursor{}, ticket.RefuseField(ticket.Invalid, "cursor", "is not the next_cursor of a page")
+	if err != nil || c.N <= 0 || c.At.Year() < 1 || c.At.Year() > 9999 || CleanText(c.ID) != c.ID {
+		return nil, ErrCursor()
 	}
-	return p, nil
+	return &c, nil
+}
+
+// ErrCursor refuses a cursor as Invalid: it is that of no page of the list.
+func ErrCursor() error {
+	return ticket.RefuseField(ticket.Invalid, "cursor", "is not the next_cursor of a page")
 }

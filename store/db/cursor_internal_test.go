@@ -18,10 +18,15 @@ func FuzzCursor(f *testing.F) {
 		f.Add(base64.RawURLEncoding.EncodeToString([]byte(raw)))
 	}
 	f.Add("%%%")
+	f.Add("")
 	f.Fuzz(func(t *testing.T, text string) {
-		p, err := parseCursor(text)
+		p, err := ParseCursor(text)
 		if err != nil {
 			require.True(t, ticket.Is(err, ticket.Invalid))
+			return
+		}
+		if p == nil {
+			require.Empty(t, text)
 			return
 		}
 		require.Positive(t, p.N)
@@ -30,7 +35,7 @@ func FuzzCursor(f *testing.F) {
 		require.NoError(t, err)
 		var back Timestamp
 		require.NoError(t, back.Scan(value), "%v", value)
-		again, err := parseCursor(p.String())
+		again, err := ParseCursor(p.String())
 		require.NoError(t, err)
 		require.True(t, again.At.Equal(p.At) && again.N == p.N && again.ID == p.ID)
 	})

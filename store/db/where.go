@@ -55,16 +55,17 @@ func (w *Where) AfterAscending(cursor, columns string, at func(Cursor) []any) er
 }
 
 func (w *Where) behind(cursor, columns, comparison string, at func(Cursor) []any) error {
-	if cursor == "" {
-		return nil
-	}
-	c, err := parseCursor(cursor)
-	if err != nil {
+	c, err := ParseCursor(cursor)
+	if err != nil || c == nil {
 		return err
 	}
-	values := at(c)
-	w.And("("+columns+") "+comparison+" (?"+strings.Repeat(", ?", len(values)-1)+")", values...)
+	w.Behind(columns, comparison, at(*c)...)
 	return nil
+}
+
+// Behind adds how some columns compare with some values, the first that differs counting.
+func (w *Where) Behind(columns, comparison string, values ...any) {
+	w.And("("+columns+") "+comparison+" (?"+strings.Repeat(", ?", len(values)-1)+")", values...)
 }
 
 // String gives the condition: all parts have to hold.

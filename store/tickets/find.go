@@ -1,7 +1,6 @@
 package tickets
 
 import (
-	"cmp"
 	"context"
 	"math"
 	"reflect"
@@ -23,6 +22,7 @@ const (
 type search struct {
 	*listQuery
 	q        *db.Tx
+	columns  string
 	finder   *finder
 	filtered bool // more is asked for than words
 	need     int  // rows
@@ -33,25 +33,24 @@ type search struct {
 	end      string  // where the reading by the filter stands, as a cursor
 }
 
-// findTickets gives the first rows of a list of tickets that have words.
-func findTickets(ctx context.Context, q *db.Tx, tenant string, f ticket.Filter, need int) ([]listRow, error) {
+// findTickets gives the first rows of a list of tickets that have words; l is its query but for these.
+func findTickets(ctx context.Context, q *db.Tx, tenant string, f ticket.Filter, l *listQuery, columns string, need int) (rows []listRow, err error) {
 	terms := searchFor(f.Terms)
-	l, err := listQueryOf(tenant, f)
-	if err != nil || terms.none() {
-		return nil, err
+	if terms.none() {
+		return nil, nil
 	}
-	s := &search{listQuery: l, q: q, need: need, end: f.Cursor}
+	s := &search{listQuery: l, q: q, columns: columns, need: need, end: f.Cursor}
 	if s.finder, err = newFinder(ctx, q, tenant, terms); err != nil {
 		return nil, err
 	}
 	var earlier []listRow
 	if s.finder.earlier {
-		if earlier, err = findEarlier(ctx, q, tenant, f, terms, need); err != nil {
+		if earlier, err = findEarlier(ctx, q, tenant, f, terms, columns, need); err != nil {
 			return nil, err
 		}
 	}
 	below := int64(math.MaxInt64)
-	if f.Cursor != "" && !l.createdOrder {
+	if f.Cursor != "" && !l.order.sorted() {
 		below = l.behind
 	}
 	if err := s.finder.prepare(ctx, terms, below); err != nil {
@@ -60,7 +59,7 @@ func findTickets(ctx context.Context, q *db.Tx, tenant string, f ticket.Filter, 
 	rest := f
 	rest.Terms, rest.Limit, rest.Cursor = "", 0, ""
 	s.filtered = !reflect.ValueOf(rest).IsZero()
-	rows, err := s.rows(ctx, tenant, rest)
+	rows, err = s.rows(ctx, tenant, rest)
 	return s.merge(rows, earlier), err
 }
 
@@ -87,7 +86,7 @@ func (s *search) goByWords(ctx context.Context, look int) (rows []listRow, over 
 			return nil, false, err
 		}
 		seen += len(ids)
-		if s.createdOrder || !s.filtered { // looked up at once, in the end
+		if s.order.sorted() || !s.filtered { // looked up at once, in the end
 			if s.ids = append(s.ids, ids...); !s.filtered && len(s.ids) >= s.need {
 				s.ids, over = s.ids[:s.need], true
 			}
@@ -103,7 +102,7 @@ func (s *search) goByWords(ctx context.Context, look int) (rows []listRow, over 
 			}
 		}
 	}
-	if over && (s.createdOrder || !s.filtered) {
+	if over && (s.order.sorted() || !s.filtered) {
 		s.byWords, err = s.lookUp(ctx, s.ids, s.need)
 	}
 	return s.byWords, over, err
@@ -117,9 +116,8 @@ func (s *search) goByFilter(ctx context.Context, tenant string, rest ticket.Filt
 		if err != nil {
 			return nil, false, err
 		}
-		var page []listRow
-		query, args := l.query("t.id, t.created_at, '' AS state")
-		if err := s.q.All(db.Once(ctx), &page, query, append(args, lookChunk)...); err != nil {
+		page, err := read(db.Once(ctx), s.q, l.queries(bareColumns, ""), lookChunk)
+		if err != nil {
 			return nil, false, err
 		}
 		ids := make([]int64, len(page))
@@ -136,7 +134,7 @@ func (s *search) goByFilter(ctx context.Context, tenant string, rest ticket.Filt
 			}
 		}
 		if over = len(page) < lookChunk || len(s.byFilter) >= s.need; !over {
-			s.end = page[len(page)-1].cursor().String()
+			s.end = s.order.cursor(page[len(page)-1]).String()
 		}
 		seen += len(page)
 	}
@@ -152,13 +150,10 @@ func (s *search) lookUp(ctx context.Context, ids []int64, limit int) (rows []lis
 	if len(ids) == 0 {
 		return nil, nil
 	}
-	l := *s.listQuery
-	l.Where = l.With("t.id IN (?)")
-	query, args := l.query(listColumns, ids, limit)
 	if s.filtered { // the text is another for each filter
 		ctx = db.Once(ctx)
 	}
-	return rows, s.q.AllIn(ctx, &rows, query, args...)
+	return read(ctx, s.q, s.queries(s.columns, "t.id IN (?)", ids), limit)
 }
 
 // merge gives the first rows of two lists, in the list's order. A ticket may be in both.
@@ -167,18 +162,13 @@ func (s *search) merge(a, b []listRow) []listRow {
 		return a
 	}
 	all := slices.Concat(a, b)
-	slices.SortFunc(all, func(a, b listRow) int {
-		if s.createdOrder {
-			return cmp.Or(b.CreatedAt.Compare(a.CreatedAt.Time), cmp.Compare(b.ID, a.ID))
-		}
-		return cmp.Compare(b.ID, a.ID)
-	})
+	slices.SortFunc(all, s.order.compare)
 	all = slices.CompactFunc(all, func(a, b listRow) bool { return a.ID == b.ID })
 	return all[:min(len(all), s.need)]
 }
 
 // findEarlier looks among the tickets that a version without postings wrote, and that nobody has posted yet, where that version looks.
-func findEarlier(ctx context.Context, q *db.Tx, tenant string, f ticket.Filter, s searchTerms, need int) (rows []listRow, err error) {
+func findEarlier(ctx context.Context, q *db.Tx, tenant string, f ticket.Filter, s searchTerms, columns string, need int) (rows []listRow, err error) {
 	l, err := listQueryOf(tenant, f)
 	if err != nil {
 		return nil, err
@@ -194,6 +184,6 @@ func findEarlier(ctx context.Context, q *db.Tx, tenant string, f ticket.Filter, 
 	for _, prefix := range s.prefixes {
 		l.And(`t.id IN (SELECT w.ticket_id FROM words w WHERE w.tenant = ? AND w.term >= ? AND w.term < ?)`, tenant, []byte(prefix), prefixEnd(prefix))
 	}
-	query, args := l.query(listColumns)
-	return rows, db.Wrap("look for words of earlier versions", q.All(db.Once(ctx), &rows, query, append(args, need)...))
+	rows, err = read(db.Once(ctx), q, l.queries(columns, ""), need)
+	return rows, db.Wrap("look for words of earlier versions", err)
 }

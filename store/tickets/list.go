@@ -1,6 +1,7 @@
 package tickets
 
 import (
+	"cmp"
 	"context"
 	"slices"
 	"strings"
@@ -10,16 +11,75 @@ import (
 )
 
 // listQuery builds the query of a list. Every part of it is answered by an index that ends with the ticket's id, so that the newest come
-// first without sorting.
+// first without sorting; the other orders have indexes of their own.
 type listQuery struct {
 	db.Where
-	joins        []string
-	joinArgs     []any
-	createdOrder bool
-	behind       int64 // the id with which the page before ended
+	joins    []string
+	joinArgs []any
+	order    listOrder
+	dated    bool      // only what is due is asked for
+	sections []section // one behind the other
+	behind   int64     // the id with which the page before ended
 }
 
-// join asks for a row of a table beside the ticket's; at most one row of it may match.
+// section is a part of a list in which the order is that of some columns.
+type section struct {
+	db.Where
+	order string
+}
+
+// listOrder is what a list is sorted by. It is the same for all pages of a list, since it depends on the filter alone.
+type listOrder struct {
+	by ticket.Sort
+	// created tells that the newest are those with the latest time rather than the highest id. The id rises in the order of opening, and so does the time but for the clocks of
+	// several machines; either is taken that an index has beside the filter.
+	created bool
+}
+
+// sorted reports whether the order is another than that of ids.
+func (o listOrder) sorted() bool { return o.by != ticket.SortOpened || o.created }
+
+// cursor is where a page ends with a row.
+func (o listOrder) cursor(r listRow) db.Cursor {
+	switch o.by {
+	case ticket.SortUpdated, ticket.SortUpdatedLatest:
+		return db.Cursor{At: r.UpdatedAt.Time, N: r.ID, ID: string(o.by)}
+	case ticket.SortDue:
+		c := db.Cursor{N: r.ID, ID: string(o.by)}
+		if r.DueAt != nil {
+			c.At = r.DueAt.Time
+		}
+		return c
+	}
+	return db.Cursor{At: r.CreatedAt.Time, N: r.ID}
+}
+
+// compare compares two rows as they are sorted.
+func (o listOrder) compare(a, b listRow) int {
+	newest := cmp.Compare(b.ID, a.ID)
+	switch o.by {
+	case ticket.SortUpdated:
+		return cmp.Or(a.UpdatedAt.Compare(b.UpdatedAt.Time), -newest)
+	case ticket.SortUpdatedLatest:
+		return cmp.Or(b.UpdatedAt.Compare(a.UpdatedAt.Time), newest)
+	case ticket.SortDue:
+		switch {
+		case a.DueAt != nil && b.DueAt != nil:
+			return cmp.Or(a.DueAt.Compare(b.DueAt.Time), -newest)
+		case a.DueAt != nil:
+			return -1
+		case b.DueAt != nil:
+			return 1
+		}
+		return newest
+	}
+	if o.created {
+		return cmp.Or(b.CreatedAt.Compare(a.CreatedAt.Time), newest)
+	}
+	return newest
+}
+
+// join asks for a row of a table beside the ticket's; at most one row of it may match. $. stands for the table.
 func (l *listQuery) join(table, condition string, args ...any) {
 	alias := table + "_" + string(rune('a'+len(l.joins)))
 	l.joins = append(l.joins, "JOIN "+table+" "+alias+" ON "+alias+".ticket_id = t.id AND "+strings.ReplaceAll(condition, "$.", alias+"."))
@@ -45,8 +105,24 @@ func listQueryOf(tenant string, f ticket.Filter) (*listQuery, error) {
 	if f.WaitingFor != "" {
 		l.join("waiting", "$.tenant = ? AND $.person = ?", tenant, f.WaitingFor)
 	}
-	if f.RelationType != "" {
+	if f.Unassigned {
+		l.And("t.open AND t.assignee = ''")
+	}
+	for _, p := range []struct {
+		part   ticket.Part
+		person string
+	}{{ticket.PartOpener, f.Opener}, {ticket.PartFollower, f.Follower}} {
+		if p.person != "" {
+			l.join("people", "$.tenant = ? AND $.person = ? AND $.part = ?", tenant, db.CleanText(p.person), string(p.part))
+		}
+	}
+	switch {
+	case f.RelationType != "":
 		l.join("relations", "$.tenant = ? AND $.type = ? AND $.content = ?", tenant, f.RelationType, f.RelationItem)
+	case f.RelationItem != "":
+		// A ticket that has it in several relations is there once.
+		l.join("relations", "$.tenant = ? AND $.content = ? AND $.type = (SELECT MIN(r.type) FROM relations r WHERE r.tenant = $.tenant AND r.content = $.content AND r.ticket_id = $.ticket_id)",
+			tenant, f.RelationItem)
 	}
 	if len(f.SLA) > 0 {
 		l.AndIn("t.sla", f.SLA)
@@ -57,7 +133,13 @@ func listQueryOf(tenant string, f ticket.Filter) (*listQuery, error) {
 		l.AndIf(!f.DueAfter.IsZero(), "t.due_at > ?", db.At(f.DueAfter))
 		l.AndIf(!f.DueBefore.IsZero(), "t.due_at < ?", db.At(f.DueBefore))
 	}
+	if !f.Overdue.IsZero() {
+		l.And("t.open AND t.due_at IS NOT NULL AND t.due_at < ?", db.At(f.Overdue))
+	}
+	l.AndIf(!f.EndedAfter.IsZero(), "t.ended_at > ?", db.At(f.EndedAfter))
+	l.AndIf(!f.EndedBefore.IsZero(), "t.ended_at < ?", db.At(f.EndedBefore))
 	l.times(f)
+	l.order.by, l.dated = f.Sort, !f.DueAfter.IsZero() || !f.DueBefore.IsZero() || !f.Overdue.IsZero()
 	return l, l.after(f.Cursor)
 }
 
@@ -72,75 +154,162 @@ func (l *listQuery) times(f ticket.Filter) {
 	l.AndIf(!before.IsZero(), "t.created_at < ?", db.At(before))
 	l.AndIf(!f.UpdatedAfter.IsZero(), "t.updated_at > ?", db.At(f.UpdatedAfter))
 	l.AndIf(!f.UpdatedBefore.IsZero(), "t.updated_at < ?", db.At(f.UpdatedBefore))
-	l.createdOrder = !f.CreatedAfter.IsZero() || !before.IsZero()
+	l.order.created = f.Sort == ticket.SortOpened && (!f.CreatedAfter.IsZero() || !before.IsZero())
 }
 
-// order is newest first. The id rises in the order of opening, and so does the time but for the clocks of several machines; either is taken
-// that an index has beside the filter. It is the same for all pages of a list, since it depends on the filter alone.
-func (l *listQuery) order() string {
-	if l.createdOrder {
-		return "t.created_at DESC, t.id DESC"
-	}
-	return "t.id DESC"
-}
-
+// after cuts the list into sections, and leaves out what is not behind the end of the page before.
 func (l *listQuery) after(cursor string) error {
-	if l.createdOrder {
-		return l.After(cursor, "t.created_at, t.id", func(c db.Cursor) []any { return []any{db.At(c.At), c.N} })
+	end, err := db.ParseCursor(cursor)
+	if err != nil {
+		return err
 	}
-	return l.After(cursor, "t.id", func(c db.Cursor) []any {
-		l.behind = c.N
-		return []any{c.N}
-	})
+	if end != nil && end.ID != string(l.order.by) {
+		return db.ErrCursor()
+	}
+	behind := func(from, columns, direction, comparison string, at func(db.Cursor) []any) {
+		s := section{order: strings.ReplaceAll(columns, ",", direction+",") + direction}
+		if from != "" {
+			s.And(from)
+		}
+		if end != nil {
+			s.Behind(columns, comparison, at(*end)...)
+		}
+		l.sections = append(l.sections, s)
+	}
+	timed := func(c db.Cursor) []any { return []any{db.At(c.At), c.N} }
+	id := func(c db.Cursor) []any { return []any{c.N} }
+	switch {
+	case l.order.by == ticket.SortUpdated:
+		behind("", "t.updated_at, t.id", "", ">", timed)
+	case l.order.by == ticket.SortUpdatedLatest:
+		behind("", "t.updated_at, t.id", " DESC", "<", timed)
+	case l.order.by == ticket.SortDue:
+		if end == nil || !end.At.IsZero() {
+			behind("t.due_at IS NOT NULL", "t.due_at, t.id", "", ">", timed)
+			end = nil
+		}
+		if !l.dated {
+			behind("t.due_at IS NULL", "t.id", " DESC", "<", id)
+		}
+	case l.order.created:
+		behind("", "t.created_at, t.id", " DESC", "<", timed)
+	default:
+		behind("", "t.id", " DESC", "<", id)
+		if end != nil {
+			l.behind = end.N
+		}
+	}
+	return nil
 }
 
-// query gives the query of some columns, whose last argument is its limit, and its other arguments, with more of them before that.
-func (l *listQuery) query(columns string, more ...any) (string, []any) {
-	return "SELECT " + columns + " FROM tickets t " + strings.Join(l.joins, " ") + " WHERE " + l.String() + " ORDER BY " + l.order() + " LIMIT ?",
-		slices.Concat(l.joinArgs, l.Args(), more)
+// Query is a statement whose last argument, its limit, is not among Args. Its text varies with what is asked for, so it is to be run with db.Once.
+type Query struct {
+	SQL  string
+	Args []any
 }
 
-// listColumns are those of a listRow.
-const listColumns = "t.id, t.created_at, t.state"
+// queries gives the queries of some columns, one for each section, with one part more where there is one.
+func (l *listQuery) queries(columns, more string, args ...any) (list []Query) {
+	for _, s := range l.sections {
+		where := l.Where
+		if more != "" {
+			where = l.With(more)
+		}
+		sql, rest := where.String(), slices.Concat(l.joinArgs, where.Args(args...), s.Args())
+		if condition := s.String(); condition != "" {
+			sql += " AND " + condition
+		}
+		list = append(list, Query{"SELECT " + columns + " FROM tickets t " + strings.Join(l.joins, " ") + " WHERE " + sql + " ORDER BY " + s.order + " LIMIT ?", rest})
+	}
+	return list
+}
 
-// ListQuery gives the query of a page of tickets, and its arguments but for the last, its limit. It does not look at the words of the filter. Its text
-// varies with the filter, so it is to be run with db.Once. Invalid: the filter's cursor.
-func ListQuery(tenant string, f ticket.Filter) (string, []any, error) {
+// read gives the first rows of what queries find, one behind the other.
+func read(ctx context.Context, q *db.Tx, queries []Query, need int) (rows []listRow, err error) {
+	for _, query := range queries {
+		if len(rows) >= need {
+			break
+		}
+		var some []listRow
+		if err := q.AllIn(ctx, &some, query.SQL, append(query.Args, need-len(rows))...); err != nil {
+			return nil, err
+		}
+		rows = append(rows, some...)
+	}
+	return rows, nil
+}
+
+// listColumns are those of a listRow; bareColumns are they without the ticket itself.
+const (
+	listColumns = "t.id, t.created_at, t.updated_at, t.due_at, t.state"
+	bareColumns = "t.id, t.created_at, t.updated_at, t.due_at, '' AS state"
+)
+
+// ListQueries gives the queries of a page of tickets, to be run one behind the other until the page is full. They do not look at the words of the filter. Invalid: the
+// filter's cursor.
+func ListQueries(tenant string, f ticket.Filter) ([]Query, error) {
 	l, err := listQueryOf(tenant, f)
 	if err != nil {
-		return "", nil, err
+		return nil, err
 	}
-	query, args := l.query(listColumns)
-	return query, args, nil
+	return l.queries(listColumns, ""), nil
 }
 
 type listRow struct {
-	ID        int64        `db:"id"`
-	CreatedAt db.Timestamp `db:"created_at"`
-	State     string       `db:"state"`
+	ID        int64         `db:"id"`
+	CreatedAt db.Timestamp  `db:"created_at"`
+	UpdatedAt db.Timestamp  `db:"updated_at"`
+	DueAt     *db.Timestamp `db:"due_at"`
+	State     string        `db:"state"`
 }
 
-func (r listRow) cursor() db.Cursor { return db.Cursor{At: r.CreatedAt.Time, N: r.ID} }
-
-// Tickets lists a tenant's tickets, newest first. Pages neither repeat nor leave out a ticket that was there from the first page on and
-// matches the filter all the time, whatever is opened in between. A limit of 0 is ticket.DefaultPage, one above ticket.MaxPage is that.
+// Tickets lists a tenant's tickets, in the order that the filter says. Pages neither repeat nor leave out a ticket that was there from the first page on,
+// matches the filter and stays in its place all the time, whatever is opened in between; where the order is that of changes or of what is due, a ticket that changes meanwhile may be
+// seen twice or not. A limit of 0 is ticket.DefaultPage, one above ticket.MaxPage is that.
 func (p *Projections) Tickets(ctx context.Context, tenant string, f ticket.Filter) (page ticket.Page, err error) {
 	err = p.db.Read(ctx, func(q *db.Tx) (err error) {
-		var rows []listRow
-		if strings.TrimSpace(f.Terms) == "" {
-			var query string
-			var args []any
-			if query, args, err = ListQuery(tenant, f); err == nil {
-				rows, page.Next, err = db.ReadPage(db.Once(ctx), q, f.Limit, query, args, listRow.cursor)
-			}
-		} else if rows, err = findTickets(ctx, q, tenant, f, db.PageSize(f.Limit)+1); err == nil {
-			rows, page.Next = db.CutPage(rows, db.PageSize(f.Limit), listRow.cursor)
+		l, err := listQueryOf(tenant, f)
+		if err != nil {
+			return err
 		}
+		rows, err := p.rows(ctx, q, tenant, f, l, listColumns, db.PageSize(f.Limit)+1)
 		if err != nil {
 			return db.Wrap("list tickets", err)
 		}
+		rows, page.Next = db.CutPage(rows, db.PageSize(f.Limit), l.order.cursor)
 		page.Items, err = db.Convert(rows, func(r listRow) (ticket.Ticket, error) { return db.DecodeTicket(r.State) })
 		return err
 	})
 	return page, err
+}
+
+// rows gives the first rows of a list.
+func (p *Projections) rows(ctx context.Context, q *db.Tx, tenant string, f ticket.Filter, l *listQuery, columns string, need int) ([]listRow, error) {
+	if strings.TrimSpace(f.Terms) == "" {
+		return read(db.Once(ctx), q, l.queries(columns, ""), need)
+	}
+	return findTickets(ctx, q, tenant, f, l, columns, need)
+}
+
+// Count counts a tenant's tickets that match a filter, whatever its page, up to most: it costs what as long a list would.
+func (p *Projections) Count(ctx context.Context, tenant string, f ticket.Filter, most int) (total ticket.Total, err error) {
+	f.Cursor, f.Limit, f.Sort = "", 0, ticket.SortOpened
+	err = p.db.Read(ctx, func(q *db.Tx) error {
+		l, err := listQueryOf(tenant, f)
+		if err != nil {
+			return err
+		}
+		if strings.TrimSpace(f.Terms) != "" {
+			rows, err := findTickets(ctx, q, tenant, f, l, bareColumns, most+1)
+			total.N = len(rows)
+			return db.Wrap("count tickets", err)
+		}
+		// In no order: any index will do.
+		query := "SELECT COUNT(*) FROM (SELECT 1 FROM tickets t " + strings.Join(l.joins, " ") + " WHERE " + l.String() + " LIMIT ?) c"
+		return db.Wrap("count tickets", q.Get(db.Once(ctx), &total.N, query, slices.Concat(l.joinArgs, l.Args(most+1))...))
+	})
+	if total.More = total.N > most; total.More {
+		total.N = most
+	}
+	return total, err
 }
