@@ -36,6 +36,11 @@ func gallery(b *bench, n int) []*story {
 		s := b.opened(pick(i/7, "a", "a", "b"), d)
 		b.clock.pass(time.Minute)
 		s.at = b.clock.Now()
+		if s.ticket.Service == "calls" || s.ticket.Service == "asks" {
+			s.stuck(b, i)
+			list = append(list, s)
+			continue
+		}
 		for j := range i % 6 {
 			switch j {
 			case 0:
@@ -55,6 +60,24 @@ func gallery(b *bench, n int) []*story {
 	return list
 }
 
+// stuck has a ticket stand still, and most of them go on again.
+func (s *story) stuck(b *bench, i int) {
+	if s.ticket.Service == "asks" {
+		if i%20 == 4 {
+			b.act(s, ticket.Command{Action: ticket.Suspend})
+		}
+		return
+	}
+	call := s.ticket.Calls(s.at)[0]
+	b.act(s, ticket.Command{Action: ticket.Answer, Called: &flow.Called{Key: call.Key, Node: call.Node, Round: call.Round, Try: call.Try, Status: 503}})
+	switch i % 4 {
+	case 1:
+		b.act(s, ticket.Command{Action: ticket.Retry})
+	case 2:
+		b.act(s, ticket.Command{Action: ticket.Close})
+	}
+}
+
 // promising gives some of the stories a service that promises something: to be accepted within half a minute, or to be done within the hour, with a warning at half a minute.
 func promising(i int) (string, *flow.Definition) {
 	def := flow.Builtin()[flow.ServiceIncident].Definition()
@@ -63,6 +86,10 @@ func promising(i int) (string, *flow.Definition) {
 		def.SLA = []flow.SLA{{Name: "respond", Until: "accept", Target: "30s"}, {Name: "resolve", Until: flow.UntilEnd, Target: "1d"}}
 	case 8:
 		def.SLA = []flow.SLA{{Name: "resolve", Until: flow.UntilEnd, Target: "50m", Warn: "1 %"}}
+	case 1, 6:
+		def.Key, def.Nodes = "calls", []flow.Node{{ID: "call", Name: "Call", Type: flow.Call, Call: &flow.Request{URL: "https://example.com"}, Next: "over"}, {ID: "over", Name: "Over", Type: flow.End}}
+	case 4:
+		def.Key, def.Nodes = "asks", []flow.Node{{ID: "ask", Name: "Ask", Type: flow.Task, Processors: &flow.Processors{Caller: true}, Next: "over"}, {ID: "over", Name: "Over", Type: flow.End}}
 	default:
 		return "", nil
 	}
@@ -101,7 +128,7 @@ func matches(s *story, f ticket.Filter) bool {
 	ended := t.EndedAt()
 	if !f.EndedAfter.IsZero() && (ended == nil || !ended.After(f.EndedAfter)) || !f.EndedBefore.IsZero() && (ended == nil || !ended.Before(f.EndedBefore)) ||
 		!f.Overdue.IsZero() && (due.IsZero() || !due.Before(f.Overdue) || t.Ended()) || f.Unassigned && (t.Assignee != "" || t.Ended()) ||
-		!is(f.Opener, t.Opener) || f.Follower != "" && !slices.Contains(t.Followers, f.Follower) {
+		len(f.Stuck) > 0 && !slices.Contains(f.Stuck, standsStill(t)) || f.Sort == ticket.SortStuck && standsStill(t) == "" || !is(f.Opener, t.Opener) || f.Follower != "" && !slices.Contains(t.Followers, f.Follower) {
 		return false
 	}
 	return (len(f.SLA) == 0 || slices.Contains(f.SLA, sla)) && (f.DueBefore.IsZero() || !due.IsZero() && due.Before(f.DueBefore)) &&
@@ -155,7 +182,8 @@ func TestAnyFilterFindsWhatMatches(t *testing.T) {
 				rapid.ID).Draw(r, "phases")
 			f.Opener, f.Follower, f.Unassigned = some("opener", "li", "zhao"), some("follower", "li", "qian"), rapid.Bool().Draw(r, "unassigned")
 			f.EndedAfter, f.EndedBefore, f.Overdue = moment(r, "ended after"), moment(r, "ended before"), moment(r, "overdue")
-			f.Sort = rapid.SampledFrom([]ticket.Sort{ticket.SortOpened, ticket.SortUpdated, ticket.SortUpdatedLatest, ticket.SortDue}).Draw(r, "sort")
+			f.Sort = rapid.SampledFrom([]ticket.Sort{ticket.SortOpened, ticket.SortUpdated, ticket.SortUpdatedLatest, ticket.SortDue, ticket.SortStuck}).Draw(r, "sort")
+			f.Stuck = rapid.SliceOfNDistinct(rapid.SampledFrom(ticket.Causes), 0, 3, rapid.ID).Draw(r, "stuck")
 			f.Terms = some("words", "gate", "海关", "blocked", "customs gate")
 			if f.RelationType = some("type", "manifest", "order"); f.RelationType != "" || rapid.Bool().Draw(r, "any type") {
 				f.RelationItem = rapid.SampledFrom([]string{"N0", "N3", "all"}).Draw(r, "item")
@@ -184,6 +212,9 @@ func inOrder(stories []*story, tenant string, f ticket.Filter) (list []ticket.Ti
 			return cmp.Or(a.UpdatedAt.Compare(b.UpdatedAt), cmp.Compare(a.ID, b.ID))
 		case ticket.SortUpdatedLatest:
 			return cmp.Or(b.UpdatedAt.Compare(a.UpdatedAt), cmp.Compare(b.ID, a.ID))
+		case ticket.SortStuck:
+			x, y := stoodStill(a), stoodStill(b)
+			return cmp.Or(x.Compare(y), cmp.Compare(a.ID, b.ID))
 		case ticket.SortDue:
 			x, y := a.DueAt(), b.DueAt()
 			switch {
@@ -198,6 +229,27 @@ func inOrder(stories []*story, tenant string, f ticket.Filter) (list []ticket.Ti
 		return 0
 	})
 	return list
+}
+
+// standsStill is why a ticket of the gallery does: those whose process is a call have had an answer that was none, and those that are nobody's ask nobody.
+func standsStill(t ticket.Ticket) ticket.Cause {
+	if n, ok := t.Position.Find("call"); ok && n.State == flow.Failed && !t.Suspended {
+		return flow.CauseFailed
+	}
+	if n, ok := t.Position.Find("ask"); ok && n.State == flow.Active && len(n.Asked) == 0 && !t.Suspended {
+		return flow.CauseNobody
+	}
+	return ""
+}
+
+// stoodStill is when whatever it is happened at last.
+func stoodStill(t ticket.Ticket) time.Time {
+	for _, s := range t.Position.Nodes {
+		if s.State.Open() {
+			return s.Entered
+		}
+	}
+	return time.Time{}
 }
 
 // saysAll tells whether a ticket of the gallery has all of some words.
@@ -232,7 +284,8 @@ func TestEachFilterByItself(t *testing.T) {
 			"breached": {SLA: []string{"breached"}}, "warned": {SLA: []string{"warned"}}, "sla": {SLA: []string{"warned", "breached"}},
 			"unassigned": {Unassigned: true}, "opener": {Opener: "zhao"}, "follower": {Follower: "qian"}, "related": {RelationItem: "N0"}, "overdue": {Overdue: middle.CreatedAt.Add(time.Hour)},
 			"ended after": {EndedAfter: middle.CreatedAt}, "ended before": {EndedBefore: middle.CreatedAt}, "updated first": {Sort: ticket.SortUpdated}, "updated last": {Sort: ticket.SortUpdatedLatest},
-			"due first":  {Sort: ticket.SortDue},
+			"due first": {Sort: ticket.SortDue},
+			"stuck":     {Stuck: ticket.Causes}, "a call failed": {Stuck: []ticket.Cause{flow.CauseFailed}}, "nobody is asked": {Stuck: []ticket.Cause{flow.CauseNobody}}, "stuck first": {Sort: ticket.SortStuck},
 			"due before": {DueBefore: middle.CreatedAt.Add(time.Hour)}, "due after": {DueAfter: middle.CreatedAt.Add(time.Hour)},
 		} {
 			want := numbers(inOrder(stories, "a", f))

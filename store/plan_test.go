@@ -94,6 +94,8 @@ func crowd(db *sql.DB, size int) error {
 		`INSERT INTO people SELECT CASE WHEN i % 4 = 0 THEN 'b' ELSE 'a' END, 'person' || i % 500, part, i, 1 FROM ` + n + `, LATERAL (VALUES ('opener'), ('actor'), ('approver')) v (part)`,
 		`INSERT INTO directory_persons SELECT 'a', 'person' || i, 'uid' || i, 'person' || i, '', '', 'person' || i || '@example.com', '', '', true, '', '[]', '', convert_to('person' || i, 'UTF8'), '', '', i,
 			now(), now() FROM ` + n,
+		`INSERT INTO stuck SELECT i, 'failed', CASE WHEN i % 4 = 0 THEN 'b' ELSE 'a' END, ` + at + ` FROM ` + n + ` WHERE i % 5 = 0`,
+		`UPDATE unlooked SET up_to = 0`,
 		`INSERT INTO ratings SELECT i, 5, 'x', '', now() FROM ` + n,
 		`INSERT INTO unopened SELECT -i, false, ` + at + `, '' FROM ` + n,
 		`INSERT INTO counters SELECT 'REQ' || i, i FROM ` + n,
@@ -124,7 +126,7 @@ func filters() map[string]ticket.Filter {
 		"created after": {CreatedAfter: day}, "created before": {CreatedBefore: day}, "created between": {CreatedAfter: day, CreatedBefore: day.Add(time.Hour)},
 		"updated after": {UpdatedAfter: day}, "updated before": {UpdatedBefore: day}, "updated lately": {UpdatedAfter: day.Add(9 * 24 * time.Hour)},
 		"unassigned": {Unassigned: true}, "opener": {Opener: "person7"}, "follower": {Follower: "person7"}, "related": {RelationItem: "N7"}, "overdue": {Overdue: day},
-		"ended after": {EndedAfter: day.Add(30 * time.Hour)}, "ended before": {EndedBefore: day}, "updated first": {Sort: ticket.SortUpdated}, "updated last": {Sort: ticket.SortUpdatedLatest},
+		"ended after": {EndedAfter: day.Add(30 * time.Hour)}, "ended before": {EndedBefore: day}, "stuck": {Stuck: ticket.Causes}, "stuck for something": {Stuck: []ticket.Cause{"failed"}}, "stuck first": {Sort: ticket.SortStuck}, "updated first": {Sort: ticket.SortUpdated}, "updated last": {Sort: ticket.SortUpdatedLatest},
 		"open, updated first": {Sort: ticket.SortUpdated, Open: &yes}, "due first": {Sort: ticket.SortDue}, "open, due first": {Sort: ticket.SortDue, Open: &yes},
 		"overdue, due first": {Sort: ticket.SortDue, Overdue: day}, "a word, due first": {Sort: ticket.SortDue, Terms: "gate"},
 		"breached": {SLA: []string{"breached"}}, "sla": {SLA: ticket.SLAStates}, "due before": {DueBefore: day}, "due after": {DueAfter: day},
@@ -160,7 +162,8 @@ func TestListsAreAnsweredByIndexes(t *testing.T) {
 			require.NotContains(t, plan, "Seq Scan", "%s\n%s", name, plan)
 			require.Contains(t, plan, "Index", name)
 			if strings.HasSuffix(name, " first") || strings.HasSuffix(name, " last") {
-				require.NotContains(t, plan, "Sort", "%s\n%s", name, plan)
+				rows, _, _ := strings.Cut(plan, "SubPlan") // which sorts a few rows of one ticket
+				require.NotContains(t, rows, "Sort", "%s\n%s", name, plan)
 			}
 		}
 		_, err = b.Tickets(t.Context(), "a", f)
@@ -231,7 +234,7 @@ func counted(t *testing.T, db *sql.DB) {
 func scans(t *testing.T, db *sql.DB) map[string]int {
 	_, err := db.Exec(`SELECT pg_stat_force_next_flush()`)
 	require.NoError(t, err)
-	rows, err := db.Query(`SELECT relname, seq_scan FROM pg_stat_user_tables WHERE relname NOT IN ('goose_db_version', 'budgets', 'data_keys', 'change_feed', 'doubts', 'unposted')`)
+	rows, err := db.Query(`SELECT relname, seq_scan FROM pg_stat_user_tables WHERE relname NOT IN ('goose_db_version', 'budgets', 'data_keys', 'change_feed', 'doubts', 'unposted', 'unlooked')`)
 	require.NoError(t, err)
 	defer rows.Close()
 	out := map[string]int{}

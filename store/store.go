@@ -92,6 +92,9 @@ func (s *Store) Migrate(ctx context.Context) (applied int, err error) {
 	if err == nil {
 		err = s.Post(ctx)
 	}
+	if err == nil {
+		err = s.LookForStuck(ctx)
+	}
 	return applied, err
 }
 

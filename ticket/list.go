@@ -16,6 +16,7 @@ type Filter struct {
 	SLA                         []string  // any of SLAStates
 	DueAfter, DueBefore         time.Time // of DueAt
 	Overdue                     time.Time // the present moment: open, and DueAt has passed by then
+	Stuck                       []Cause   // any of these; see Causes
 	EndedAfter, EndedBefore     time.Time // of EndedAt
 	Terms                       string    // words that must all occur in number, title, origin, tags or the start of the description
 	Sort                        Sort
@@ -31,10 +32,11 @@ const (
 	SortUpdated       Sort = "updated"  // the least recently changed first
 	SortUpdatedLatest Sort = "-updated" // the most recently changed first
 	SortDue           Sort = "due"      // the soonest due first (DueAt), and after these what is not due, newest first
+	SortStuck         Sort = "stuck"    // the longest stuck first, of those that are (Stuck; for any cause, where none is given)
 )
 
 // Sorts lists the orders but for that in which lists are when nothing is said.
-var Sorts = []string{string(SortUpdated), string(SortUpdatedLatest), string(SortDue)}
+var Sorts = []string{string(SortUpdated), string(SortUpdatedLatest), string(SortDue), string(SortStuck)}
 
 // Page is a part of a list. Next is empty on the last page.
 type Page struct {

@@ -159,6 +159,10 @@ func (b *Backend) Tickets(ctx context.Context, tenant string, f ticket.Filter) (
 	return reading(b, func() (ticket.Page, error) { return b.Store.Tickets(ctx, tenant, f) })
 }
 
+func (b *Backend) Stuck(ctx context.Context, list []ticket.Ticket) (map[int64][]ticket.Stuck, error) {
+	return reading(b, func() (map[int64][]ticket.Stuck, error) { return b.Store.Stuck(ctx, list) })
+}
+
 func (b *Backend) Count(ctx context.Context, tenant string, f ticket.Filter, most int) (ticket.Total, error) {
 	return reading(b, func() (ticket.Total, error) { return b.Store.Count(ctx, tenant, f, most) })
 }

@@ -124,7 +124,7 @@ func TestQueriesThatAreWrong(t *testing.T) {
 		"limit=201": "limit", "limit=x": "limit", "limit=1e2": "limit", "limit=99999999999999999999": "limit", "cursor=x": "cursor",
 		"relation=manifest": "relation", "relation=:x": "relation", "created_after=yesterday": "created_after",
 		"updated_before=2026-01-01": "updated_before", "q=%ff": "q", "origin=%00": "origin", "tag=" + strings.Repeat("a", 65): "tag",
-		"sort=title": "sort", "overdue=perhaps": "overdue", "relation=a:b&related=b": "related", "unassigned=2": "unassigned", "total=x": "total",
+		"sort=title": "sort", "overdue=perhaps": "overdue", "relation=a:b&related=b": "related", "unassigned=2": "unassigned", "total=x": "total", "stuck=yes": "stuck",
 		"origin=%zz": "query", "status=OPEN;phase=triggered": "query", "q=" + strings.Repeat("a", 256): "q",
 	} {
 		b.Refused(b.Do("GET", "/api/issue?"+query, nil), 400, says)
@@ -171,6 +171,9 @@ func TestListFiltersAndPages(t *testing.T) {
 		"unassigned=true":                    {},
 		"sort=updated":                       {0, 3, 1, 2, 4},
 		"sort=-updated":                      {4, 2, 1, 3, 0},
+		"stuck=any":                          {},
+		"stuck=failed&stuck=nobody":          {},
+		"sort=stuck":                         {},
 		"sort=due":                           {4, 3, 2, 1, 0},
 		"ended_after=2026-03-01T00:00:00Z":   {2},
 		"ended_before=2026-03-01T00:00:00Z":  {},

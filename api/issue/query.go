@@ -32,6 +32,13 @@ func (h *Handler) list(c *fiber.Ctx) error {
 		f.Overdue = h.now()
 	}
 	counted := q.Flag("total")
+	for _, cause := range q.Choices("stuck", append([]string{anyCause}, api.Each(ticket.Causes, func(c ticket.Cause) string { return string(c) })...)...) {
+		if cause == anyCause {
+			f.Stuck = ticket.Causes
+			break
+		}
+		f.Stuck = append(f.Stuck, ticket.Cause(cause))
+	}
 	f.Limit, f.Cursor = q.Page()
 	if status := q.Choice("status", ticket.WordOpen, ticket.WordClosed); status != "" {
 		open := status == ticket.WordOpen
@@ -54,7 +61,17 @@ func (h *Handler) list(c *fiber.Ctx) error {
 	if err != nil {
 		return err
 	}
-	out := listed{Items: houseapi.Items[line]{Items: api.Each(page.Items, lineOf), Next: page.Next}}
+	lines := api.Each(page.Items, lineOf)
+	if len(f.Stuck) > 0 || f.Sort == ticket.SortStuck {
+		stuck, err := h.Tickets.Stuck(api.Context(c), page.Items)
+		if err != nil {
+			return err
+		}
+		for i, t := range page.Items {
+			lines[i].Stuck = api.Each(stuck[t.ID], standstillOf)
+		}
+	}
+	out := listed{Items: houseapi.Items[line]{Items: lines, Next: page.Next}}
 	if counted {
 		n, err := h.Tickets.Count(api.Context(c), api.Caller(c).Tenant, f, ticket.MaxTotal)
 		if err != nil {
@@ -64,6 +81,9 @@ func (h *Handler) list(c *fiber.Ctx) error {
 	}
 	return houseapi.Respond(c, out)
 }
+
+// anyCause asks for issues that are stuck, whatever for.
+const anyCause = "any"
 
 // listed is a page of issues, with how many there are on all pages where that was asked for.
 type listed struct {

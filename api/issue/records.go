@@ -19,6 +19,7 @@ type Tickets interface {
 	// Tickets lists newest first.
 	Tickets(ctx context.Context, tenant string, f ticket.Filter) (ticket.Page, error)
 	Count(ctx context.Context, tenant string, f ticket.Filter, most int) (ticket.Total, error)
+	Stuck(ctx context.Context, list []ticket.Ticket) (map[int64][]ticket.Stuck, error)
 	// Changes gives a page of the tenant's change feed, oldest first. A cursor is where the page before ended, or one of package ticket's. Gone: it names what
 	// is not there.
 	Changes(ctx context.Context, tenant, cursor string, limit int) (ticket.FeedPage, error)

@@ -123,6 +123,19 @@ type line struct {
 	Title  string   `json:"title"`
 	Tag    []string `json:"tag"`
 	summary
+	Stuck []standstill `json:"stuck,omitempty"` // in a list of those that are
+}
+
+// standstill is why an issue cannot go on without somebody.
+type standstill struct {
+	Cause   ticket.Cause `json:"cause"`
+	Since   time.Time    `json:"since"`
+	Node    string       `json:"node,omitempty"`
+	Problem string       `json:"problem"`
+}
+
+func standstillOf(s ticket.Stuck) standstill {
+	return standstill{s.Cause, s.Since.UTC(), s.Node, s.Problem}
 }
 
 func viewOf(r ticket.Record) view {

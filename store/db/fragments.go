@@ -17,3 +17,8 @@ const Told = `ticket_id <= 0 AND state IN ('active', 'paused', 'dropped')`
 
 // Following is the condition for lasting subscriptions that events are kept for. It is spelled like the indexes' own.
 const Following = `ticket_id = 0 AND state IN ('active', 'paused', 'dropped')`
+
+// Undelivered is the condition that a ticket of a row $. still has a delivery to an address of its own that was given up or is held. Rows of stuck that say so are written as it happens, and
+// not taken back as deliveries begin anew or are cancelled: whoever reads them looks, at each by itself.
+const Undelivered = `(SELECT 1 FROM subscriptions s JOIN deliveries d ON d.subscription_id = s.id WHERE s.ticket_id = $.ticket_id AND d.ticket_id = s.ticket_id
+	AND d.state IN ('held', 'failed') AND s.successor = '' LIMIT 1) IS NOT NULL`

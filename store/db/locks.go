@@ -66,6 +66,7 @@ type LockedTicket struct {
 	ticket.Ticket
 	Chain string // where the chain of its timeline ends
 	Doubt string // why it is in doubt; empty: it is not
+	Stuck string // why it cannot go on in its process, as it is written down; empty: it is not
 }
 
 // LockTicket locks a ticket's row and reads it.
@@ -74,12 +75,13 @@ func (q *Tx) LockTicket(ctx context.Context, id int64) (t LockedTicket, known bo
 		State string `db:"state"`
 		Chain string `db:"chain"`
 		Doubt string `db:"doubt"`
+		Stuck string `db:"stuck"`
 	}
-	known, err = q.Find(ctx, &row, q.Locking(`SELECT state, chain, `+DoubtOf("tickets")+` AS doubt FROM tickets WHERE id = ?`, Exclusive), id)
+	known, err = q.Find(ctx, &row, q.Locking(`SELECT state, chain, `+DoubtOf("tickets")+` AS doubt, `+StuckOf("tickets")+` AS stuck FROM tickets WHERE id = ?`, Exclusive), id)
 	if err != nil || !known {
 		return t, false, Wrap("lock a ticket", err)
 	}
-	t.Chain, t.Doubt = row.Chain, row.Doubt
+	t.Chain, t.Doubt, t.Stuck = row.Chain, row.Doubt, row.Stuck
 	t.Ticket, err = DecodeTicket(row.State)
 	return t, true, err
 }
@@ -87,6 +89,11 @@ func (q *Tx) LockTicket(ctx context.Context, id int64) (t LockedTicket, known bo
 // DoubtOf gives why a row of tickets is in doubt, as an expression; the empty text: it is not.
 func DoubtOf(tickets string) string {
 	return `COALESCE((SELECT reason FROM doubts WHERE doubts.ticket_id = ` + tickets + `.id), '')`
+}
+
+// StuckOf gives, as an expression, why a row of tickets cannot go on in its process; the empty text: it can. There is at most one such cause.
+func StuckOf(tickets string) string {
+	return `COALESCE((SELECT cause FROM stuck WHERE stuck.ticket_id = ` + tickets + `.id AND stuck.cause NOT IN ('` + string(ticket.CauseInDoubt) + `', '` + string(ticket.CauseUndelivered) + `')), '')`
 }
 
 // FindTicket reads columns of a tenant's ticket, by number or UUID, and locks its row.

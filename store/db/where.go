@@ -68,6 +68,15 @@ func (w *Where) Behind(columns, comparison string, values ...any) {
 	w.And("("+columns+") "+comparison+" (?"+strings.Repeat(", ?", len(values)-1)+")", values...)
 }
 
+// Texts gives a list of words as texts.
+func Texts[T ~string](list []T) []string {
+	out := make([]string, len(list))
+	for i, w := range list {
+		out[i] = string(w)
+	}
+	return out
+}
+
 // String gives the condition: all parts have to hold.
 func (w *Where) String() string { return strings.Join(w.parts, " AND ") }
 

@@ -134,6 +134,9 @@ func (o *Outbox) writeAlert(ctx context.Context, q *db.Tx, a *pendingAlert) erro
 		if added, err := o.insertAlert(ctx, q, &a.Alert); err != nil || !added {
 			return err
 		}
+		if err := o.markUndelivered(ctx, q, a.Alert); err != nil {
+			return err
+		}
 	}
 	if a.Quiet {
 		return nil
@@ -160,6 +163,16 @@ func (o *Outbox) writeAlert(ctx context.Context, q *db.Tx, a *pendingAlert) erro
 		}
 	}
 	return o.insertDeliveries(ctx, q, a.Tenant, a.lane, followers, pending)
+}
+
+// markUndelivered writes down that an address of a ticket's own is owed something that was given up. Whether it still is, readers look: see store/tickets/stuck.go.
+func (o *Outbox) markUndelivered(ctx context.Context, q *db.Tx, a notice.Alert) error {
+	if a.Kind != notice.DeliveryFailed && a.Kind != notice.AddressDropped || a.Once {
+		return nil
+	}
+	err := q.Later(ctx, `INSERT INTO stuck (ticket_id, cause, tenant, since) SELECT s.ticket_id, ?, s.tenant, ? FROM subscriptions s WHERE s.id = ? AND s.ticket_id = ? ON CONFLICT DO NOTHING`,
+		string(ticket.CauseUndelivered), db.At(a.At), a.Subscription, a.TicketID)
+	return db.Wrap("mark a ticket as stuck", err)
 }
 
 // RaiseAlert writes an alert that is about a ticket and no delivery into its timeline, and into the stream. The ticket's row is locked, and nothing behind it.

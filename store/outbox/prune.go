@@ -2,13 +2,14 @@ package outbox
 
 import (
 	"context"
+	"strings"
 	"time"
 
 	"signalbox/store/db"
 )
 
 // PruneDeliveries deletes up to limit deliveries, with their attempts, that have been over since before that time: arrived, failed, held or
-// cancelled. Redeliveries that ended before then go too, as many at most. What waits to be sent stays, however old.
+// cancelled. Redeliveries that ended before then go too, as many at most, and that tickets are stuck for deliveries which have all begun anew, or are gone. What waits to be sent stays, however old.
 func (o *Outbox) PruneDeliveries(ctx context.Context, before time.Time, limit int) (pruned int64, err error) {
 	err = o.db.Write(ctx, func(ctx context.Context, q *db.Tx) error {
 		var ids []string
@@ -20,6 +21,15 @@ func (o *Outbox) PruneDeliveries(ctx context.Context, before time.Time, limit in
 		if _, err := q.Exec(ctx, `DELETE FROM redeliveries WHERE id IN (SELECT id FROM redeliveries WHERE ended_at < ? AND ended_at IS NOT NULL ORDER BY ended_at LIMIT ?)`,
 			db.At(before), limit); err != nil {
 			return db.Wrap("delete old redeliveries", err)
+		}
+		var relieved []int64
+		if err := q.All(ctx, &relieved, strings.ReplaceAll(`SELECT x.ticket_id FROM stuck x WHERE x.cause = 'undelivered' AND NOT (`+db.Undelivered+`) LIMIT ?`, "$.", "x."), limit); err != nil {
+			return db.Wrap("look for tickets that are stuck no more", err)
+		}
+		if len(relieved) > 0 {
+			if _, err := q.ExecIn(ctx, `DELETE FROM stuck WHERE cause = 'undelivered' AND ticket_id IN (?)`, relieved); err != nil {
+				return db.Wrap("take back that tickets are stuck", err)
+			}
 		}
 		if len(ids) == 0 {
 			return nil

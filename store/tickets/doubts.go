@@ -21,6 +21,9 @@ func (p *Projections) Doubt(ctx context.Context, id ticket.Identity, why string)
 		if err != nil || n == 0 {
 			return db.Wrap("mark a ticket as in doubt", err)
 		}
+		if err := q.InsertMissing(ctx, `stuck (ticket_id, cause, tenant, since)`, [][]any{{id.ID, string(ticket.CauseInDoubt), id.Tenant, db.At(q.Now())}}); err != nil {
+			return err
+		}
 		return p.outbox.RaiseAlert(ctx, q, notice.InDoubt(id, why, q.Now()), t.Ticket)
 	})
 }
@@ -62,6 +65,9 @@ func (p *Projections) Resolve(ctx context.Context, id ticket.Identity, events []
 			return err
 		}
 		if _, err := q.Exec(ctx, `DELETE FROM doubts WHERE ticket_id = ?`, id.ID); err != nil {
+			return db.Wrap("resolve a doubt", err)
+		}
+		if err := q.Later(ctx, `DELETE FROM stuck WHERE ticket_id = ? AND cause = ?`, id.ID, string(ticket.CauseInDoubt)); err != nil {
 			return db.Wrap("resolve a doubt", err)
 		}
 		return p.ProjectIn(ctx, q, id, events)

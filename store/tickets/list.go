@@ -17,6 +17,7 @@ type listQuery struct {
 	joins    []string
 	joinArgs []any
 	order    listOrder
+	stuck    string    // the table of those that are stuck, where they are asked for
 	dated    bool      // only what is due is asked for
 	sections []section // one behind the other
 	behind   int64     // the id with which the page before ended
@@ -50,6 +51,12 @@ func (o listOrder) cursor(r listRow) db.Cursor {
 			c.At = r.DueAt.Time
 		}
 		return c
+	case ticket.SortStuck:
+		c := db.Cursor{N: r.ID, ID: string(o.by)}
+		if r.StuckAt != nil {
+			c.At = r.StuckAt.Time
+		}
+		return c
 	}
 	return db.Cursor{At: r.CreatedAt.Time, N: r.ID}
 }
@@ -72,6 +79,10 @@ func (o listOrder) compare(a, b listRow) int {
 			return 1
 		}
 		return newest
+	case ticket.SortStuck:
+		if a.StuckAt != nil && b.StuckAt != nil {
+			return cmp.Or(a.StuckAt.Compare(b.StuckAt.Time), -newest)
+		}
 	}
 	if o.created {
 		return cmp.Or(b.CreatedAt.Compare(a.CreatedAt.Time), newest)
@@ -80,10 +91,11 @@ func (o listOrder) compare(a, b listRow) int {
 }
 
 // join asks for a row of a table beside the ticket's; at most one row of it may match. $. stands for the table.
-func (l *listQuery) join(table, condition string, args ...any) {
-	alias := table + "_" + string(rune('a'+len(l.joins)))
+func (l *listQuery) join(table, condition string, args ...any) (alias string) {
+	alias = table + "_" + string(rune('a'+len(l.joins)))
 	l.joins = append(l.joins, "JOIN "+table+" "+alias+" ON "+alias+".ticket_id = t.id AND "+strings.ReplaceAll(condition, "$.", alias+"."))
 	l.joinArgs = append(l.joinArgs, args...)
+	return alias
 }
 
 // listQueryOf translates a filter, but for the words; see search.
@@ -135,6 +147,12 @@ func listQueryOf(tenant string, f ticket.Filter) (*listQuery, error) {
 	}
 	if !f.Overdue.IsZero() {
 		l.And("t.open AND t.due_at IS NOT NULL AND t.due_at < ?", db.At(f.Overdue))
+	}
+	if f.Sort == ticket.SortStuck && len(f.Stuck) == 0 {
+		f.Stuck = ticket.Causes
+	}
+	if len(f.Stuck) > 0 {
+		l.joinStuck(tenant, f.Stuck)
 	}
 	l.AndIf(!f.EndedAfter.IsZero(), "t.ended_at > ?", db.At(f.EndedAfter))
 	l.AndIf(!f.EndedBefore.IsZero(), "t.ended_at < ?", db.At(f.EndedBefore))
@@ -191,6 +209,8 @@ func (l *listQuery) after(cursor string) error {
 		if !l.dated {
 			behind("t.due_at IS NULL", "t.id", " DESC", "<", id)
 		}
+	case l.order.by == ticket.SortStuck:
+		behind("", l.stuck+".since, "+l.stuck+".ticket_id", "", ">", timed)
 	case l.order.created:
 		behind("", "t.created_at, t.id", " DESC", "<", timed)
 	default:
@@ -210,6 +230,9 @@ type Query struct {
 
 // queries gives the queries of some columns, one for each section, with one part more where there is one.
 func (l *listQuery) queries(columns, more string, args ...any) (list []Query) {
+	if l.order.by == ticket.SortStuck {
+		columns += ", " + l.stuck + ".since AS stuck_at"
+	}
 	for _, s := range l.sections {
 		where := l.Where
 		if more != "" {
@@ -261,6 +284,7 @@ type listRow struct {
 	UpdatedAt db.Timestamp  `db:"updated_at"`
 	DueAt     *db.Timestamp `db:"due_at"`
 	State     string        `db:"state"`
+	StuckAt   *db.Timestamp `db:"stuck_at"`
 }
 
 // Tickets lists a tenant's tickets, in the order that the filter says. Pages neither repeat nor leave out a ticket that was there from the first page on,

@@ -161,7 +161,7 @@ func (p *Projections) add(ctx context.Context, q *db.Tx, t db.LockedTicket, know
 			q.Committed(p.slas.WithLabelValues(what).Inc)
 		}
 	}
-	if err := p.updateProjections(ctx, q, steps); err != nil {
+	if err := p.updateProjections(ctx, q, steps, ticket.Cause(t.Stuck)); err != nil {
 		return fmt.Errorf("ticket %s: %w", id.Number, err)
 	}
 	if o := steps[0].Event.After.Opening; o != nil && o.Callback != nil {

@@ -58,8 +58,8 @@ func nonNil(list []string) []string {
 }
 
 // updateProjections writes what the steps change in the tables that are read beside the ticket's row: tags, words and the callback when it opens, then
-// messages, people, its end, relations and who is waited for. The ticket's row is held.
-func (p *Projections) updateProjections(ctx context.Context, q *db.Tx, steps []outbox.Step) error {
+// messages, people, its end, relations, why it cannot go on and who is waited for. The ticket's row is held. stuck is why it cannot go on as it is written down.
+func (p *Projections) updateProjections(ctx context.Context, q *db.Tx, steps []outbox.Step, stuck ticket.Cause) error {
 	relations := map[string][]string{}
 	for _, s := range steps {
 		if o := s.Event.After.Opening; o != nil {
@@ -87,6 +87,9 @@ func (p *Projections) updateProjections(ctx context.Context, q *db.Tx, steps []o
 		return err
 	}
 	if err := p.replaceRelations(ctx, q, steps[0].Before, last, relations); err != nil {
+		return err
+	}
+	if err := p.updateStuck(ctx, q, steps[0].Before, last, stuck); err != nil {
 		return err
 	}
 	return p.updateWaiting(ctx, q, steps[0].Before, last)

@@ -35,10 +35,11 @@ type ticketRow struct {
 	Chain     string        `db:"chain"`
 	Posted    bool          `db:"posted"`
 	Doubt     string        `db:"doubt"`
+	Stuck     string        `db:"stuck"`
 }
 
 var ticketColumns = `id, tenant, number, uuid, open, phase, origin, service, assignee, created_at, updated_at, ended_at, sla, due_at, seq, state, chain, posted, ` +
-	db.DoubtOf("tickets") + ` AS doubt`
+	db.DoubtOf("tickets") + ` AS doubt, ` + db.StuckOf("tickets") + ` AS stuck`
 
 // inspection is what was seen of one ticket.
 type inspection struct {
@@ -242,10 +243,27 @@ func (i *inspection) old() bool { return i.backfilled+i.unchained > 0 }
 
 // compareSides holds the tables beside the ticket's row against its timeline.
 func (i *inspection) compareSides(ctx context.Context, q *db.Tx) error {
-	for _, compare := range []func(context.Context, *db.Tx) error{i.compareMessages, i.compareRelations, i.compareLists, i.comparePeople} {
+	for _, compare := range []func(context.Context, *db.Tx) error{i.compareMessages, i.compareRelations, i.compareLists, i.comparePeople, i.compareStuck} {
 		if err := compare(ctx, q); err != nil {
 			return err
 		}
+	}
+	return nil
+}
+
+// compareStuck holds why it cannot go on, and since when.
+func (i *inspection) compareStuck(ctx context.Context, q *db.Tx) error {
+	var row struct {
+		Tenant string       `db:"tenant"`
+		Since  db.Timestamp `db:"since"`
+	}
+	want, stuck := i.state.Stuck()
+	found, err := q.Find(ctx, &row, `SELECT tenant, since FROM stuck WHERE ticket_id = ? AND cause = ?`, i.row.ID, i.row.Stuck)
+	if err != nil {
+		return db.Wrap("look for why a ticket is stuck", err)
+	}
+	if string(want.Cause) != i.row.Stuck || stuck && (!found || row.Tenant != i.state.Tenant || row.Since != db.At(want.Since)) {
+		i.fault("why it is listed as stuck, or since when, is not what its timeline says")
 	}
 	return nil
 }

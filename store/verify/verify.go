@@ -45,7 +45,7 @@ const verifyAtOnce = 500
 // something else than its timeline, and of each ticket that is missing altogether; the last with all tickets in sight alone. It may run beside
 // everything else, and takes the same memory however many rows there are. NotFound: there is no such ticket.
 //
-// Of a ticket's row it compares every column, and of the tables beside it messages, relations, ticket_tags, postings, waiting and people, but for the
+// Of a ticket's row it compares every column, and of the tables beside it messages, relations, ticket_tags, postings, waiting, stuck (by its process) and people, but for the
 // place of an approver, which depends on how many events were projected at once. Of a ticket with rows from before the chain it does not compare
 // ended_at and people, which earlier versions did not keep. It does not look at what no event tells: ratings, subscriptions and what they are owed,
 // operations, services and apps.

@@ -6,6 +6,9 @@ import (
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
+
+	"signalbox/store/tickets"
+	"signalbox/ticket"
 )
 
 // countLimit bounds a question to the database that a reader of metrics waits for.
@@ -23,4 +26,42 @@ func inDoubt(count func(context.Context) (int, error)) prometheus.Collector {
 		}
 		return float64(n)
 	})
+}
+
+// standstills shows how many tickets cannot go on without somebody, and how long the first of them has stood still, of the whole system. Where that cannot be told, there is nothing.
+type standstills struct {
+	count func(context.Context) ([]tickets.StuckCount, error)
+}
+
+var (
+	stuckTickets = prometheus.NewDesc("signalbox_stuck_tickets", "Tickets that cannot go on without somebody who does something about it.", []string{"cause"}, nil)
+	oldestStuck  = prometheus.NewDesc("signalbox_oldest_stuck_seconds", "How long the ticket has stood still that has done so the longest; 0: there is none.", []string{"cause"}, nil)
+)
+
+// Describe implements prometheus.Collector.
+func (s standstills) Describe(out chan<- *prometheus.Desc) {
+	out <- stuckTickets
+	out <- oldestStuck
+}
+
+// Collect implements prometheus.Collector.
+func (s standstills) Collect(out chan<- prometheus.Metric) {
+	ctx, cancel := context.WithTimeout(context.Background(), countLimit)
+	defer cancel()
+	list, err := s.count(ctx)
+	if err != nil {
+		return
+	}
+	found := map[ticket.Cause]tickets.StuckCount{}
+	for _, c := range list {
+		found[c.Cause] = c
+	}
+	for _, cause := range ticket.Causes {
+		c, age := found[cause], 0.0
+		if c.N > 0 {
+			age = max(0, time.Since(c.Since).Seconds())
+		}
+		out <- prometheus.MustNewConstMetric(stuckTickets, prometheus.GaugeValue, float64(c.N), string(cause))
+		out <- prometheus.MustNewConstMetric(oldestStuck, prometheus.GaugeValue, age, string(cause))
+	}
 }

@@ -73,7 +73,7 @@ func (c *Container) Workers(s WorkerSettings, partitions int, metrics prometheus
 	if slices.Contains(s.WorkerQueues, workflows.QueueDeliveries) {
 		meter := activities.NewMeter(metrics, deliveries.Hosts, c.backlog)
 		deliveries.Meter = meter
-		metrics.MustRegister(inDoubt(c.Store.InDoubt))
+		metrics.MustRegister(inDoubt(c.Store.InDoubt), standstills{c.Store.CountStuck})
 		deliveries.Hosts.Changed = func(host string, open bool) {
 			if open {
 				meter.Opened()
