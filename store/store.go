@@ -16,6 +16,7 @@ import (
 	"signalbox/store/tickets"
 	"signalbox/store/vault"
 	"signalbox/store/verify"
+	"signalbox/store/views"
 )
 
 // Options of a store.
@@ -41,6 +42,7 @@ type Store struct {
 	*tickets.Projections
 	*outbox.Outbox
 	*people.Book
+	*views.Shelf
 	*verify.Verifier
 	*operations.Log
 
@@ -67,7 +69,7 @@ func Open(ctx context.Context, dsn string, o Options) (*Store, error) {
 	out := outbox.New(d, v, c, outbox.Options{Partitions: o.Partitions, PublicURL: o.PublicURL, Zone: o.Zone, Mail: o.Mail})
 	return &Store{
 		Vault: v, Directory: callers.New(d, v), Catalogue: services.New(d, v), Projections: tickets.New(d, v, c, out), Outbox: out,
-		Book: people.New(d, v), Verifier: verify.New(d, v, c), Log: operations.New(d, v, c, o.Zone), db: d, chain: c,
+		Book: people.New(d, v), Shelf: views.New(d), Verifier: verify.New(d, v, c), Log: operations.New(d, v, c, o.Zone), db: d, chain: c,
 	}, nil
 }
 
