@@ -66,6 +66,7 @@ var floors = []room{
 	{name: "store/callers", ours: []string{"store/db", "store/vault", "desk", "ratelimit", "ticket"}},
 	{name: "store/services", ours: []string{"store/db", "store/vault", "calendar", "flow", "ticket"}},
 	{name: "store/people", ours: []string{"store/db", "store/vault", "internal/password", "people", "ticket"}},
+	{name: "store/views", ours: []string{"store/db", "ticket"}},
 	{name: "store/outbox", ours: []string{"store/db", "store/vault", "store/chain", "notice", "people", "ticket"}},
 	{name: "store/tickets", ours: []string{"store/db", "store/vault", "store/chain", "store/outbox", "desk", "notice", "ticket"}},
 	{name: "store/verify", ours: []string{"store/db", "store/vault", "store/chain", "store/tickets", "desk", "ticket"}},

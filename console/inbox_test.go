@@ -43,8 +43,8 @@ func definition(t testing.TB, text string) *flow.Definition {
 	return &def
 }
 
-// asked opens a ticket of a process.
-func (h *site) asked(t testing.TB, text, title string, change ...func(*ticket.Draft)) *kept {
+// askedFor opens a ticket of a process.
+func (h *site) askedFor(t testing.TB, text, title string, change ...func(*ticket.Draft)) *kept {
 	t.Helper()
 	def := definition(t, text)
 	d := ticket.Draft{Channel: ticket.ChannelIssue, App: "shop", Service: def.Key, Definition: def, Origin: "x", Title: title, Opener: "joe"}
@@ -114,18 +114,18 @@ func (a answer) ticks() (out []string) {
 func TestTheInboxHasWhatConcernsSomebody(t *testing.T) {
 	h := newSite(t)
 	h.records.now = h.now
-	h.asked(t, leave, "No hurry")
+	h.askedFor(t, leave, "No hurry")
 	h.records.now = h.now.Add(-5 * time.Hour)
-	h.asked(t, leave, "Too late")
+	h.askedFor(t, leave, "Too late")
 	h.records.now = h.now
-	h.asked(t, strings.Replace(leave, "rule: all,", "rule: all, deadline: [{after: 30m, do: remind}],", 1), "Soon")
-	h.asked(t, errand, "An errand")
-	h.asked(t, strings.ReplaceAll(leave, `"Wang 小明", ann`, "ann"), "Not mine")
+	h.askedFor(t, strings.Replace(leave, "rule: all,", "rule: all, deadline: [{after: 30m, do: remind}],", 1), "Soon")
+	h.askedFor(t, errand, "An errand")
+	h.askedFor(t, strings.ReplaceAll(leave, `"Wang 小明", ann`, "ann"), "Not mine")
 	h.opens(t, ticket.Draft{Channel: ticket.ChannelIssue, App: "shop", Origin: "x", Title: "My own", Opener: me})
 	h.opens(t, ticket.Draft{Channel: ticket.ChannelIssue, App: "shop", Origin: "x", Title: "Watched", Opener: "joe", Followers: []string{me}})
 	over := h.opens(t, ticket.Draft{Channel: ticket.ChannelIssue, App: "shop", Origin: "x", Title: "My old one", Opener: me})
 	h.records.do(t, over, ticket.Command{Action: ticket.Close, Operator: me})
-	rests := h.asked(t, leave, "At rest")
+	rests := h.askedFor(t, leave, "At rest")
 	h.records.do(t, rests, ticket.Command{Action: ticket.Suspend, Operator: "joe"})
 
 	b := h.visitor(t, "shop")
@@ -154,7 +154,7 @@ func TestTheInboxHasWhatConcernsSomebody(t *testing.T) {
 func TestSomebodyActsInTheRow(t *testing.T) {
 	h := newSite(t)
 	h.records.now = h.now
-	yes, no, errands := h.asked(t, leave, "Yes"), h.asked(t, leave, "No"), h.asked(t, errand, "An errand")
+	yes, no, errands := h.askedFor(t, leave, "Yes"), h.askedFor(t, leave, "No"), h.askedFor(t, errand, "An errand")
 	b := h.visitor(t, "shop")
 	p := b.get("/")
 
@@ -204,7 +204,7 @@ func TestSeveralAreActedOnAtOnce(t *testing.T) {
 	h.records.now = h.now
 	var all []*kept
 	for i := range 4 {
-		all = append(all, h.asked(t, leave, fmt.Sprintf("Leave %d", i)))
+		all = append(all, h.askedFor(t, leave, fmt.Sprintf("Leave %d", i)))
 	}
 	b := h.visitor(t, "shop")
 	p := b.get("/")
@@ -231,10 +231,10 @@ func TestSeveralAreActedOnAtOnce(t *testing.T) {
 	require.Contains(t, words(bad.one("main")), "Nothing waits for you.")
 
 	h.records.now = h.now.Add(-5 * time.Hour)
-	h.asked(t, leave, "Overdue")
+	h.askedFor(t, leave, "Overdue")
 	h.records.now = h.now
 	for i := range 59 {
-		all = append(all, h.asked(t, leave, fmt.Sprintf("More %d", i)))
+		all = append(all, h.askedFor(t, leave, fmt.Sprintf("More %d", i)))
 	}
 	p = b.get("/")
 	require.Equal(t, "Overdue", p.titles("waiting")[0], "the soonest due of all, not of the newest")
@@ -265,7 +265,7 @@ func TestSeveralAreActedOnAtOnce(t *testing.T) {
 func TestWhatTheInboxRefuses(t *testing.T) {
 	h := newSite(t)
 	h.records.now = h.now
-	mine, theirs := h.asked(t, leave, "Mine"), h.asked(t, strings.ReplaceAll(leave, `"Wang 小明", ann`, "ann"), "Theirs")
+	mine, theirs := h.askedFor(t, leave, "Mine"), h.askedFor(t, strings.ReplaceAll(leave, `"Wang 小明", ann`, "ann"), "Theirs")
 	h.apps.set(desk.App{Code: "reader", Tenant: "north", Scopes: []desk.Scope{desk.Read}})
 	h.apps.set(desk.App{Code: "south", Tenant: "south", Scopes: []desk.Scope{desk.Write}})
 	form := h.visitor(t, "shop").get("/").row(mine.ticket.Number)
@@ -304,7 +304,7 @@ func TestWhatTheInboxRefuses(t *testing.T) {
 func TestWhatNeedsMoreIsNotOfferedInTheRow(t *testing.T) {
 	h := newSite(t)
 	h.records.now = h.now
-	h.asked(t, `
+	h.askedFor(t, `
 key: hard
 name: Hard
 nodes:
@@ -319,4 +319,3 @@ nodes:
 	require.Equal(t, []string{"reject"}, offered, "who says no need not fill in the form")
 	require.Contains(t, p.section("waiting"), "Open")
 }
-

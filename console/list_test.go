@@ -372,7 +372,7 @@ func TestListsAreKeptAsViews(t *testing.T) {
 func TestWhatIsStuckIsAList(t *testing.T) {
 	h := newSite(t)
 	h.records.now = began
-	nobody := h.asked(t, `
+	nobody := h.askedFor(t, `
 key: alone
 name: Alone
 nodes:
@@ -380,15 +380,15 @@ nodes:
   - {id: over, name: Over, type: end}
 fields: [{key: boss, type: MEMBER}]
 `, "Nobody there")
-	few := h.asked(t, `
+	few := h.askedFor(t, `
 key: few
 name: Few
 nodes:
   - {id: vote, name: Board, type: approval, rule: n-of-m, n: 3, processors: {persons: [ann, bob], opener: true}, next: over}
   - {id: over, name: Over, type: end}
 `, "Too few", func(d *ticket.Draft) { d.Opener = "ann" })
-	h.asked(t, leave, "Well")
-	doubtful := h.asked(t, leave, "Doubtful")
+	h.askedFor(t, leave, "Well")
+	doubtful := h.askedFor(t, leave, "Doubtful")
 	require.NoError(t, h.records.Ledger().Doubt(t.Context(), doubtful.ticket.Identity, "event 7 is another"))
 	_ = nobody
 	b := h.visitor(t, "shop")

@@ -329,7 +329,7 @@ func TestWhoMayNotActCannot(t *testing.T) {
 	require.Equal(t, int64(1), h.read(t, k).Seq)
 }
 
-const leave = `
+const leaveForm = `
 key: leave
 name: Leave
 description: Days off
@@ -355,7 +355,7 @@ func (h *site) service(t testing.TB, source string) {
 // A ticket is opened by the form of its service: by its labels, with defaults, refusals beside the fields, once however often it is sent.
 func TestATicketIsOpenedByTheFormOfItsService(t *testing.T) {
 	h := newSite(t)
-	h.service(t, leave)
+	h.service(t, leaveForm)
 	joe := h.as(t, "shop", "joe")
 	p := joe.get("/tickets/new")
 	sound(t, "/tickets/new", p)

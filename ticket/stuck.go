@@ -16,8 +16,11 @@ const (
 	CauseUndelivered Cause = "undelivered" // what an address of its own is owed was given up, or is held because the address was dropped
 )
 
-// Causes lists them all.
-var Causes = append(slices.Clone(flow.Causes), CauseInDoubt, CauseUndelivered)
+// ProcessCauses are those that the ticket itself tells; Causes lists them all.
+var (
+	ProcessCauses = flow.Causes
+	Causes        = append(slices.Clone(flow.Causes), CauseInDoubt, CauseUndelivered)
+)
 
 // Stuck tells why a ticket cannot go on.
 type Stuck struct {
@@ -27,6 +30,18 @@ type Stuck struct {
 	Problem    string // in words for people
 	// Since is when something last happened there. So a call has been failing for less long than that: when its last try was given up is not kept.
 	Since time.Time
+}
+
+// StuckBeside gives why a ticket cannot go on, where the database knows it; reason is what is known of it besides, for people.
+func StuckBeside(cause Cause, since time.Time, reason string) Stuck {
+	s := Stuck{Stuck: flow.Stuck{Cause: cause, Reason: reason}, Since: since}
+	switch cause {
+	case CauseInDoubt:
+		s.Problem = "database and Temporal contradict each other about it, and it takes no writes until it is reconciled: " + reason
+	case CauseUndelivered:
+		s.Problem = "what an address was to be told was given up, or is held because the address was dropped"
+	}
+	return s
 }
 
 // Stuck tells why the ticket cannot go on in its process without somebody, by what is known of it alone: at which of its nodes, of several where it has stood still the longest.

@@ -6,7 +6,6 @@ import (
 	"strings"
 	"time"
 
-	"signalbox/flow"
 	"signalbox/store/db"
 	"signalbox/ticket"
 )
@@ -23,7 +22,7 @@ func stuckOf(t ticket.Ticket) (cause ticket.Cause, since db.Timestamp) {
 }
 
 // ofProcess are the causes that the state of a ticket tells.
-var ofProcess = db.Texts(flow.Causes)
+var ofProcess = db.Texts(ticket.ProcessCauses)
 
 // updateStuck writes down whether a ticket can go on. written is the cause that is written down now; empty: none.
 func (p *Projections) updateStuck(ctx context.Context, q *db.Tx, before, after ticket.Ticket, written ticket.Cause) error {
@@ -82,14 +81,7 @@ func (p *Projections) Stuck(ctx context.Context, list []ticket.Ticket) (map[int6
 			string(ticket.CauseInDoubt)+`' WHERE x.ticket_id IN (?) AND x.cause NOT IN (?) AND `+strings.ReplaceAll(stillStuck, "$.", "x."), ids, ofProcess))
 	})
 	for _, r := range rows {
-		s := ticket.Stuck{Stuck: flow.Stuck{Cause: ticket.Cause(r.Cause), Reason: r.Reason}, Since: r.Since.Time}
-		switch s.Cause {
-		case ticket.CauseInDoubt:
-			s.Problem = "database and Temporal contradict each other about it, and it takes no writes until it is reconciled: " + r.Reason
-		case ticket.CauseUndelivered:
-			s.Problem = "what an address was to be told was given up, or is held because the address was dropped"
-		}
-		out[r.ID] = append(out[r.ID], s)
+		out[r.ID] = append(out[r.ID], ticket.StuckBeside(ticket.Cause(r.Cause), r.Since.Time, r.Reason))
 	}
 	for _, all := range out {
 		slices.SortStableFunc(all, func(a, b ticket.Stuck) int { return a.Since.Compare(b.Since) })
