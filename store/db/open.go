@@ -100,13 +100,12 @@ func (d *DB) connectSQLite(file string) error {
 	}
 	// NORMAL: a commit outlives the process; only the machine's own crash may take the last ones back. SQLite is for development.
 	common := url.Values{"_pragma": {"busy_timeout(10000)", "journal_mode(WAL)", "synchronous(NORMAL)", "foreign_keys(1)"}}
-	name := "file:" + (&url.URL{Path: file}).EscapedPath() + "?" + common.Encode()
-	writes, err := sqlx.Open("sqlite", name+"&_txlock=immediate")
+	writes, err := openSQLite(file, common, "&_txlock=immediate")
 	if err != nil {
-		return fmt.Errorf("this program is built without SQLite: %w", err)
+		return err
 	}
 	writes.SetMaxOpenConns(1)
-	reads, err := sqlx.Open("sqlite", name+"&_pragma=query_only(1)")
+	reads, err := openSQLite(file, common, "&_pragma=query_only(1)")
 	if err != nil {
 		return errors.Join(err, writes.Close())
 	}
