@@ -2,6 +2,7 @@ package openapi
 
 import (
 	"bytes"
+	"sync"
 
 	"github.com/gofiber/fiber/v2"
 
@@ -14,24 +15,16 @@ const policy = "default-src 'none'; script-src 'self'; style-src 'self' 'unsafe-
 
 // Mount serves the documents at /openapi/<name>.yaml and the page to try them at /docs.
 func Mount(s *api.Server) {
-	documents := Documents()
-	names := make([]string, len(documents))
-	for i, d := range documents {
-		names[i] = d.Name
-	}
-	for i, d := range documents {
+	shown := pages()
+	for i, d := range documents() {
 		s.Page("/openapi/"+d.Name+".yaml", func(c *fiber.Ctx) error {
 			c.Set(fiber.HeaderContentType, "application/yaml; charset=utf-8")
 			return c.Send(d.YAML)
 		})
-		var html bytes.Buffer
-		if err := page.Execute(&html, map[string]any{"Current": d.Name, "Names": names}); err != nil {
-			panic("openapi: " + err.Error()) // template and data are both part of the program
-		}
 		show := func(c *fiber.Ctx) error {
 			c.Set(fiber.HeaderContentSecurityPolicy, policy)
 			c.Set(fiber.HeaderContentType, fiber.MIMETextHTMLCharsetUTF8)
-			return c.Send(html.Bytes())
+			return c.Send(shown[i])
 		}
 		s.Page("/docs/"+d.Name, show)
 		if i == 0 {
@@ -48,3 +41,20 @@ func Mount(s *api.Server) {
 		return c.Send(viewer)
 	})
 }
+
+// pages are the pages to try the documents at, one for each, in their order.
+var pages = sync.OnceValue(func() [][]byte {
+	var names []string
+	for _, d := range documents() {
+		names = append(names, d.Name)
+	}
+	all := make([][]byte, len(names))
+	for i, name := range names {
+		var html bytes.Buffer
+		if err := page.Execute(&html, map[string]any{"Current": name, "Names": names}); err != nil {
+			panic("openapi: " + err.Error()) // template and data are both part of the program
+		}
+		all[i] = html.Bytes()
+	}
+	return all
+})
