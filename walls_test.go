@@ -92,7 +92,7 @@ var rooms = slices.Concat([]room{
 	{name: "internal/aead", ours: none, never: []string{temporal, fiber, sqlx, pgx}},
 	{name: "internal/password", ours: none, never: []string{temporal, fiber, sqlx, pgx}},
 	{name: "internal/watch", ours: none, never: []string{temporal, fiber, sqlx, pgx}},
-	{name: "internal/waitingtest", ours: none, never: []string{temporal, fiber, sqlx, pgx}},
+	{name: "internal/testmain", ours: none, never: []string{temporal, fiber, sqlx, pgx}},
 	{name: "migrations", ours: none, never: []string{temporal, fiber}},
 	{name: "worker", never: []string{"store", "migrations", "api", "console", "cmd", fiber, sqlx, pgx}},
 	{name: "api", ours: append([]string{"desk", "diagram", "internal/framing", "internal/watch", "ratelimit"}, rules...), never: behind, testsToo: true},
@@ -117,7 +117,7 @@ func handlers() (names []string) {
 }
 
 // everywhere is what nothing in the module gets, except in tests: what only development needs.
-var everywhere = []string{temporalMain, sqlite, "store/postgrestest", "store/storetest", "desk/desktest", "activities/mailtest", "activities/outboxtest", "activities/trusttest", "api/apitest", "internal/waitingtest"}
+var everywhere = []string{temporalMain, sqlite, "store/postgrestest", "store/storetest", "desk/desktest", "activities/mailtest", "activities/outboxtest", "activities/trusttest", "api/apitest", "internal/testmain"}
 
 var none = []string{}
 

@@ -20,11 +20,11 @@ import (
 
 	"signalbox/activities"
 	"signalbox/activities/outboxtest"
-	"signalbox/internal/waitingtest"
+	"signalbox/internal/testmain"
 	"signalbox/notice"
 )
 
-func TestMain(m *testing.M) { waitingtest.Main(m) }
+func TestMain(m *testing.M) { testmain.Waiting(m) }
 
 // lanes remembers what was to be started.
 type lanes struct {

@@ -2,6 +2,7 @@ package flow
 
 import (
 	"fmt"
+	"slices"
 
 	"pgregory.net/rapid"
 )
@@ -244,22 +245,45 @@ func (g *grower) approval(id, next string, backs []string) Node {
 	return n
 }
 
-// late takes away what no longer fits: an approval is not asked again where none comes before it, and nobody is skipped where nothing would wait.
+// late adds what fits only where something else comes before or behind: an approval is not asked again where none comes before it, and nobody is skipped where nothing would wait.
+// What does not fit is found for all nodes at once, by the places that faults name, because a definition takes long to check.
 func (g *grower) late() {
-	for i := range g.def.Nodes {
-		n := &g.def.Nodes[i]
-		try := func(set func()) {
-			was := *n
-			if set(); len(Check(g.def)) > 0 {
-				*n = was
-			}
-		}
+	type addition struct {
+		node   int
+		member string
+		set    func(n *Node, is bool)
+	}
+	var added []addition
+	for i, n := range g.def.Nodes {
 		if n.Type == Approval && g.chance("skip if voted", 40) {
-			try(func() { n.SkipIfVoted = true })
+			added = append(added, addition{i, "skip_if_voted", func(n *Node, is bool) { n.SkipIfVoted = is }})
 		}
 		if (n.Type == Approval || n.Type == Task) && g.chance("if nobody", 20) {
-			try(func() { n.IfNobody = SkipIfNobody })
+			added = append(added, addition{i, "if_nobody", func(n *Node, is bool) {
+				if n.IfNobody = ""; is {
+					n.IfNobody = SkipIfNobody
+				}
+			}})
 		}
+	}
+	for _, a := range added {
+		a.set(&g.def.Nodes[a.node], true)
+	}
+	for faults := Check(g.def); len(faults) > 0 && len(added) > 0; faults = Check(g.def) {
+		named := func(a addition) bool {
+			return slices.ContainsFunc(faults, func(f Fault) bool { return f.Path == fmt.Sprintf("nodes[%d].%s", a.node, a.member) })
+		}
+		if !slices.ContainsFunc(added, named) { // the fault is told of another place
+			last := added[len(added)-1]
+			named = func(a addition) bool { return a.node == last.node && a.member == last.member }
+		}
+		added = slices.DeleteFunc(added, func(a addition) bool {
+			if !named(a) {
+				return false
+			}
+			a.set(&g.def.Nodes[a.node], false)
+			return true
+		})
 	}
 }
 

@@ -19,7 +19,7 @@ import (
 	"signalbox/api/service"
 	"signalbox/api/subscription"
 	"signalbox/desk"
-	"signalbox/internal/waitingtest"
+	"signalbox/internal/testmain"
 	"signalbox/notice"
 	"signalbox/store"
 	"signalbox/store/outbox"
@@ -68,7 +68,7 @@ func (c *clock) set(t time.Time) {
 	c.now = t
 }
 
-func TestMain(m *testing.M) { waitingtest.Main(m) }
+func TestMain(m *testing.M) { testmain.Waiting(m) }
 
 // bench is one database with a store on it.
 type bench struct {
@@ -256,8 +256,9 @@ func (b *bench) those(sub string, ids []string) (list []notice.Delivery) {
 		}
 	}
 	for _, id := range ids {
-		require.Contains(b.t, found, id)
-		list = append(list, found[id])
+		d, there := found[id]
+		require.True(b.t, there, id) // require.Contains would list all keys each time
+		list = append(list, d)
 	}
 	return list
 }

@@ -65,7 +65,7 @@ func NewCluster(settings ...string) (*Cluster, error) {
 
 // NewDurableCluster is NewCluster for measuring: the cluster is on disk and waits for it with every commit, as one in production does.
 func NewDurableCluster() (*Cluster, error) {
-	settings := []string{"fsync=on", "full_page_writes=on", "wal_level=replica", "shared_buffers=512MB", "max_wal_size=4GB"}
+	settings := []string{"fsync=on", "full_page_writes=on", "wal_level=replica", "autovacuum=on", "shared_buffers=512MB", "max_wal_size=4GB"}
 	return newCluster(&Cluster{password: password(), settings: settings, durable: true}, (*Cluster).beginAs)
 }
 
@@ -213,7 +213,7 @@ func (c *Cluster) Start() error {
 	// synchronous_commit stays on: without fsync it costs next to nothing, and without it Stop would lose what was committed.
 	args := []string{"-D", c.data(), "-p", strconv.Itoa(c.port)}
 	for _, setting := range slices.Concat([]string{"listen_addresses=127.0.0.1", "unix_socket_directories=", "fsync=off", "full_page_writes=off",
-		"wal_level=minimal", "max_wal_senders=0", "max_connections=300", "shared_buffers=32MB", "max_wal_size=128MB", "timezone=UTC", "log_timezone=UTC"},
+		"wal_level=minimal", "max_wal_senders=0", "autovacuum=off", "max_connections=300", "shared_buffers=32MB", "max_wal_size=128MB", "timezone=UTC", "log_timezone=UTC"},
 		c.settings) { // the last one counts
 		args = append(args, "-c", setting)
 	}

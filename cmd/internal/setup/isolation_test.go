@@ -331,17 +331,8 @@ func bodyOf(x exhibit, method, path string) any {
 func (p product) rows() map[string][]string {
 	p.Helper()
 	all := map[string][]string{}
-	names, err := p.raw.Query(`SELECT name FROM sqlite_master WHERE type = 'table' AND name NOT LIKE 'sqlite_%' AND name NOT LIKE 'goose%'`)
-	require.NoError(p, err)
-	var tables []string
-	for names.Next() {
-		var name string
-		require.NoError(p, names.Scan(&name))
-		tables = append(tables, name)
-	}
-	require.NoError(p, names.Close())
-	for _, table := range tables {
-		rows, err := p.raw.Query(`SELECT * FROM ` + table)
+	for _, table := range p.tables() {
+		rows, err := table.all.Query()
 		require.NoError(p, err)
 		columns, err := rows.Columns()
 		require.NoError(p, err)
@@ -358,7 +349,7 @@ func (p product) rows() map[string][]string {
 				}
 				fmt.Fprintf(&text, "%s=%v|", columns[i], value)
 			}
-			all[table] = append(all[table], text.String())
+			all[table.name] = append(all[table.name], text.String())
 		}
 		require.NoError(p, rows.Close())
 	}

@@ -5,7 +5,6 @@ import (
 	"database/sql"
 	"errors"
 	"log/slog"
-	"os"
 	"path/filepath"
 	"testing"
 
@@ -50,6 +49,8 @@ type product struct {
 	server    *api.Server
 	engine    *desktest.Engine
 	raw       *sql.DB
+	change    []func(*APISettings)
+	read      *[]sqlTable // see tables
 }
 
 func newProduct(t *testing.T, config api.Config, change ...func(*APISettings)) product {
@@ -60,41 +61,94 @@ func newProduct(t *testing.T, config api.Config, change ...func(*APISettings)) p
 // productOn is the front desk over a database that is there, and what the engine of its tickets knows.
 func productOn(t *testing.T, config api.Config, dsn string, engine *desktest.Engine, change ...func(*APISettings)) product {
 	t.Helper()
-	key, log := []byte(storetest.MasterKey), slog.New(slog.DiscardHandler)
-	s, err := store.Open(t.Context(), dsn, store.Options{MasterKey: key, Log: log})
+	s, err := store.Open(t.Context(), dsn, store.Options{MasterKey: []byte(storetest.MasterKey), Log: slog.New(slog.DiscardHandler)})
 	require.NoError(t, err)
 	t.Cleanup(func() { require.NoError(t, s.Close()) })
+	return product{T: t, config: config, raw: storetest.Raw(t, dsn), change: change, read: new([]sqlTable)}.over(s, engine)
+}
+
+// over is the product with all that stands over a store made anew.
+func (p product) over(s *store.Store, engine *desktest.Engine) product {
+	p.Helper()
+	key, log := []byte(storetest.MasterKey), slog.New(slog.DiscardHandler)
 	engine.Project = s.Ledger().Project
 	payloads := &workflows.Codec{Encrypt: true, Keys: func(ctx context.Context) ([]aead.Key, error) { return payloadKeys(ctx, s) }}
-	installation, err := s.Installation(t.Context())
-	require.NoError(t, err)
-	container := &Container{
+	installation, err := s.Installation(p.Context())
+	require.NoError(p, err)
+	p.engine = engine
+	p.container = &Container{
 		Installation: installation,
 		Store:        s, Client: absent{}, Engine: &workflows.Engine{Namespace: "default", Codec: payloads}, key: key,
 		Desk: desk.New(s.Ledger(), engine, desk.Options{People: s, Log: log}),
 	}
-	settings := APISettings{Config: config, Access: codec.Access{CodecApps: []string{"north", "admin"}, CodecOrigins: api.Origins{temporalUI}}}
-	for _, f := range change {
+	settings := APISettings{Config: p.config, Access: codec.Access{CodecApps: []string{"north", "admin"}, CodecOrigins: api.Origins{temporalUI}}}
+	for _, f := range p.change {
 		f(&settings)
 	}
-	server, err := container.API(settings, prometheus.NewRegistry(), log)
-	require.NoError(t, err)
-	return product{t, config, container, server, engine, storetest.Raw(t, dsn)}
+	p.server, err = p.container.API(settings, prometheus.NewRegistry(), log)
+	require.NoError(p, err)
+	return p
 }
 
-// copies gives a function that makes products which hold what this one does now, and share nothing with it or each other.
+// copies gives a function that puts everything back to what this product holds now, in the same database, and gives the product anew: its server and its engine remember
+// nothing of what was done since. A database of its own for each would take three times as long, because SQLite reads the schema for each connection.
 func (p product) copies() func(t *testing.T) product {
 	p.Helper()
 	file := filepath.Join(p.TempDir(), "original.db")
-	_, err := p.raw.Exec(`VACUUM INTO ?`, file)
-	require.NoError(p, err)
-	content, err := os.ReadFile(file)
-	require.NoError(p, err)
+	p.raw.SetMaxOpenConns(1) // what is attached and prepared is so for one connection
+	for _, statement := range []string{`VACUUM INTO '` + file + `'`, `ATTACH '` + file + `' AS original`, `PRAGMA synchronous = OFF`} {
+		_, err := p.raw.Exec(statement)
+		require.NoError(p, err)
+	}
+	var back []*sql.Stmt
+	for _, table := range p.tables() {
+		for _, text := range []string{`DELETE FROM main.` + table.name, `INSERT INTO main.` + table.name + ` SELECT * FROM original.` + table.name} {
+			statement, err := p.raw.Prepare(text)
+			require.NoError(p, err)
+			back = append(back, statement)
+		}
+	}
 	engine := p.engine.Copy()
 	return func(t *testing.T) product {
 		t.Helper()
-		file := filepath.Join(t.TempDir(), "copy.db")
-		require.NoError(t, os.WriteFile(file, content, 0o600))
-		return productOn(t, p.config, "sqlite:"+file, engine.Copy())
+		tx, err := p.raw.Begin() // without foreign keys, which its connection does not ask for
+		require.NoError(t, err)
+		for _, statement := range back {
+			_, err := tx.Stmt(statement).Exec()
+			require.NoError(t, err)
+		}
+		require.NoError(t, tx.Commit())
+		p := p
+		p.T = t
+		return p.over(p.container.Store, engine.Copy())
 	}
+}
+
+// sqlTable is a table of the database, with its rows.
+type sqlTable struct {
+	name string
+	all  *sql.Stmt
+}
+
+// tables are all but those of SQLite and of migrations.
+func (p product) tables() (all []sqlTable) {
+	p.Helper()
+	if len(*p.read) > 0 {
+		return *p.read
+	}
+	var names []string
+	rows, err := p.raw.Query(`SELECT name FROM sqlite_master WHERE type = 'table' AND name NOT LIKE 'sqlite_%' AND name NOT LIKE 'goose%'`)
+	require.NoError(p, err)
+	for rows.Next() {
+		var name string
+		require.NoError(p, rows.Scan(&name))
+		names = append(names, name)
+	}
+	require.NoError(p, rows.Close())
+	for _, name := range names {
+		statement, err := p.raw.Prepare(`SELECT * FROM ` + name)
+		require.NoError(p, err)
+		*p.read = append(*p.read, sqlTable{name, statement})
+	}
+	return *p.read
 }

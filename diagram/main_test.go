@@ -1,0 +1,9 @@
+package diagram
+
+import (
+	"testing"
+
+	"signalbox/internal/testmain"
+)
+
+func TestMain(m *testing.M) { testmain.Computing(m) }
