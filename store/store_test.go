@@ -214,21 +214,36 @@ func (b *bench) lanes(part int, busy []notice.Lane, limit int) (list []notice.Wo
 	b.t.Helper()
 	works, err := b.outbox.Pending(b.t.Context(), part, busy, limit)
 	require.NoError(b.t, err)
-	for _, w := range works {
+	return b.behind(works)
+}
+
+// behind gives all that is pending in the lanes of which it is given the next delivery, lane by lane. What a subscription has is read once for all of its lanes.
+func (b *bench) behind(works []notice.Work) (list []notice.Work) {
+	b.t.Helper()
+	lanes, ids := make([][]string, len(works)), map[string][]string{}
+	for i, w := range works {
 		rows, err := b.raw().QueryContext(b.t.Context(), `SELECT id FROM deliveries WHERE subscription_id = '`+w.Subscription.ID+`' AND ticket_id = `+
 			fmt.Sprint(w.Delivery.Lane.TicketID)+` AND state = 'pending' ORDER BY at, seq`)
 		require.NoError(b.t, err)
-		var ids []string
 		for rows.Next() {
 			var id string
 			require.NoError(b.t, rows.Scan(&id))
-			ids = append(ids, id)
+			lanes[i] = append(lanes[i], id)
 		}
 		require.NoError(b.t, rows.Err())
-		require.Equal(b.t, w.Delivery.ID, ids[0], "of each lane the next")
+		require.Equal(b.t, w.Delivery.ID, lanes[i][0], "of each lane the next")
+		ids[w.Subscription.ID] = append(ids[w.Subscription.ID], lanes[i][1:]...)
+	}
+	found := map[string]notice.Delivery{}
+	for subscription, ids := range ids {
+		for _, d := range b.those(subscription, ids) {
+			found[d.ID] = d
+		}
+	}
+	for i, w := range works {
 		list = append(list, w)
-		for _, d := range b.those(w.Subscription.ID, ids[1:]) {
-			list = append(list, notice.Work{Delivery: d, Subscription: w.Subscription})
+		for _, id := range lanes[i][1:] {
+			list = append(list, notice.Work{Delivery: found[id], Subscription: w.Subscription})
 		}
 	}
 	return list

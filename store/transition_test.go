@@ -47,12 +47,15 @@ func (b *bench) goOnWith(id string) notice.Redelivery {
 }
 
 // sendable is what a drain finds; unlike pending, it does not mind a partition that has nothing for it.
-func (b *bench) sendable() (list []notice.Work) {
+func (b *bench) sendable() []notice.Work {
 	b.t.Helper()
+	var next []notice.Work
 	for part := range 16 {
-		list = append(list, b.lanes(part, nil, 1000)...)
+		works, err := b.outbox.Pending(b.t.Context(), part, nil, 1000)
+		require.NoError(b.t, err)
+		next = append(next, works...)
 	}
-	return list
+	return b.behind(next)
 }
 
 // send has all that is pending arrive, and gives the bodies by lane.
