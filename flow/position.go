@@ -106,7 +106,12 @@ func (p Position) Find(node string) (NodeState, bool) {
 }
 
 func (p Position) index(node string) int {
-	return slices.IndexFunc(p.Nodes, func(s NodeState) bool { return s.Node == node })
+	for i := range p.Nodes {
+		if p.Nodes[i].Node == node {
+			return i
+		}
+	}
+	return -1
 }
 
 // Running reports whether any node is open: the process has begun and is not over.
@@ -121,7 +126,16 @@ func (p Position) Paused() bool {
 
 // Apply gives the position with the changed states in it. It cannot refuse, and the position it is given stays as it was.
 func Apply(p Position, changed []NodeState) Position {
-	out := Position{Nodes: slices.Clone(p.Nodes), SLA: p.SLA}
+	added := 0
+	for i := range changed {
+		if p.index(changed[i].Node) < 0 {
+			added++
+		}
+	}
+	out := Position{SLA: p.SLA}
+	if len(p.Nodes)+added > 0 {
+		out.Nodes = append(make([]NodeState, 0, len(p.Nodes)+added), p.Nodes...)
+	}
 	for _, s := range changed {
 		if i := out.index(s.Node); i >= 0 {
 			out.Nodes[i] = s.clone()

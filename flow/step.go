@@ -137,13 +137,9 @@ func (p *Process) Step(pos Position, env Env, in Input) (Outcome, error) {
 		act.Fields = loosened(act.Fields)
 		in = act
 	}
-	env.Fields = maps.Clone(env.known())
-	if env.Fields == nil {
-		env.Fields = map[string]any{}
-	}
-	r := &run{p: p, env: env, touched: map[string]bool{}}
-	// Room for every node: pointers into the list stay good while nodes are added.
-	r.pos.Nodes = append(make([]NodeState, 0, len(pos.Nodes)+len(p.def.Nodes)), pos.Nodes...)
+	env.Fields = env.known()
+	r := &run{p: p, env: env}
+	r.pos.Nodes = append(make([]NodeState, 0, p.room(pos)), pos.Nodes...)
 	r.pos.SLA = slices.Clone(pos.SLA)
 	err := in.apply(r)
 	if err == nil {
@@ -156,24 +152,37 @@ func (p *Process) Step(pos Position, env Env, in Input) (Outcome, error) {
 		return Outcome{}, err
 	}
 	r.keepTime(in)
-	for _, id := range r.order {
-		s, _ := r.pos.Find(id)
-		r.out.States = append(r.out.States, s)
+	if len(r.order) > 0 {
+		r.out.States = make([]NodeState, len(r.order))
+	}
+	for i, id := range r.order {
+		r.out.States[i] = r.pos.Nodes[r.pos.index(id)]
 	}
 	return r.out, nil
 }
 
+// room is how many nodes a position can come to have in a step: pointers into its list stay good while nodes are added.
+func (p *Process) room(pos Position) int {
+	n := len(p.def.Nodes)
+	for _, s := range pos.Nodes {
+		if p.nodes[s.Node] == nil { // of another definition
+			n++
+		}
+	}
+	return n
+}
+
 // run is one step under way. It works on a copy of the position.
 type run struct {
-	p       *Process
-	env     Env
-	pos     Position
-	touched map[string]bool
-	order   []string // touched nodes, in order
-	agenda  []move   // tokens under way
-	proxy   Hand     // who acts in the place of whom
-	led     *Led     // by whose act, once it is known that they may
-	spent   budget   // by expressions
+	p      *Process
+	env    Env
+	pos    Position
+	order  []string // touched nodes, in order
+	own    bool     // the fields are a copy, which may be written to
+	agenda []move   // tokens under way
+	proxy  Hand     // who acts in the place of whom
+	led    *Led     // by whose act, once it is known that they may
+	spent  budget   // by expressions
 
 	groups, managers []string   // that have to be looked up
 	found            []LogEntry // who was, and has not been told of yet
@@ -187,8 +196,7 @@ func (r *run) touch(n *node) *NodeState {
 		i = len(r.pos.Nodes)
 		r.pos.Nodes = append(r.pos.Nodes, NodeState{Node: n.ID, Type: n.Type})
 	}
-	if !r.touched[n.ID] {
-		r.touched[n.ID] = true
+	if !slices.Contains(r.order, n.ID) {
 		r.order = append(r.order, n.ID)
 		r.pos.Nodes[i] = r.pos.Nodes[i].clone()
 	}
@@ -200,6 +208,9 @@ func (r *run) say(kind string, s *NodeState, h LogEntry) {
 	h.Kind, h.Node, h.Round = kind, s.Node, s.Round
 	if h.Who != "" && h.Who == r.proxy.For && h.For == "" {
 		h.Who, h.For = r.proxy.Who, r.proxy.For
+	}
+	if r.out.ProcessLog == nil {
+		r.out.ProcessLog = make([]LogEntry, 0, 4)
 	}
 	r.out.ProcessLog = append(r.out.ProcessLog, h)
 }
@@ -213,6 +224,11 @@ func (r *run) set(values map[string]any) {
 		r.out.Fields = map[string]any{}
 	}
 	maps.Copy(r.out.Fields, values)
+	if !r.own {
+		if r.env.Fields, r.own = maps.Clone(r.env.Fields), true; r.env.Fields == nil {
+			r.env.Fields = map[string]any{}
+		}
+	}
 	maps.Copy(r.env.Fields, values)
 }
 

@@ -200,22 +200,33 @@ func (t Ticket) advance(in flow.Input, says Type, at time.Time) (*Event, error) 
 
 // carries refuses a change that would make the ticket too large to be carried through a roll-over.
 func (t Ticket) carries(c Change) error {
-	position := flow.ApplySLA(flow.Apply(t.Position, c.States), c.SLA)
-	if most, known := jsonsize.AtMost(&position); !known || most > MaxPosition {
-		raw, err := json.Marshal(position)
-		if err != nil {
-			return fmt.Errorf("write a position: %w", err)
-		}
-		if len(raw) > MaxPosition {
-			return Refuse(Conflict, fmt.Sprintf("the votes and people of the ticket's process have reached the limit of %d bytes as JSON", MaxPosition))
-		}
-	}
-	if len(c.Fields) == 0 {
-		return nil
+	if err := t.carriesStates(c); err != nil || len(c.Fields) == 0 {
+		return err
 	}
 	var f Faults
 	f.fields(merged(t.Fields, c.Fields))
 	return f.Err()
+}
+
+func (t Ticket) carriesStates(c Change) error {
+	// What is changed is counted with what it replaces, which tells enough of most.
+	was, _ := jsonsize.AtMost(&t.Position)
+	more, _ := jsonsize.AtMost(&flow.Position{Nodes: c.States, SLA: c.SLA})
+	if was+more <= MaxPosition {
+		return nil
+	}
+	position := flow.ApplySLA(flow.Apply(t.Position, c.States), c.SLA)
+	if most, known := jsonsize.AtMost(&position); known && most <= MaxPosition {
+		return nil
+	}
+	raw, err := json.Marshal(position)
+	if err != nil {
+		return fmt.Errorf("write a position: %w", err)
+	}
+	if len(raw) > MaxPosition {
+		return Refuse(Conflict, fmt.Sprintf("the votes and people of the ticket's process have reached the limit of %d bytes as JSON", MaxPosition))
+	}
+	return nil
 }
 
 // stop puts away, in an ending by something else than the ticket's process, what is open there.

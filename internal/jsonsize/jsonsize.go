@@ -13,7 +13,11 @@ import (
 // AtMost gives a number of bytes that encoding/json needs no more than for the value. It does not know of every value: not of numbers that are texts or
 // floating, of maps with keys other than strings, and of types with an encoding of their own but time.Time. Of a value that it knows, json.Marshal gives no error.
 func AtMost(v any) (bytes int, known bool) {
-	bytes = most(reflect.ValueOf(v))
+	if v == nil {
+		return null, true
+	}
+	value := reflect.ValueOf(v)
+	bytes = planOf(value.Type()).most(value)
 	return bytes, bytes < unknown
 }
 
@@ -37,87 +41,121 @@ var (
 	marshalers = []reflect.Type{reflect.TypeFor[json.Marshaler](), reflect.TypeFor[encoding.TextMarshaler]()}
 )
 
-func most(v reflect.Value) int {
-	if !v.IsValid() {
-		return null
+// plan is what holds of every value of a type.
+type plan struct {
+	kind   reflect.Kind
+	fixed  int     // what every value takes; unknown: the type writes itself, or cannot be known
+	fields []field // of a struct: those that are written
+	of     *plan   // of what a list or map has, or a pointer leads to
+}
+
+type field struct {
+	index int
+	*plan
+}
+
+func (p *plan) most(v reflect.Value) int {
+	if p.fixed >= unknown {
+		return unknown
 	}
-	t := v.Type()
-	switch v.Kind() {
+	switch p.kind {
+	case reflect.String:
+		return p.fixed + perByte*v.Len()
 	case reflect.Struct:
-		if t == timeType {
-			return timeText
-		}
-		p := planOf(t)
 		sum := p.fixed
-		for _, i := range p.fields {
-			sum += most(v.Field(i))
+		for _, f := range p.fields {
+			sum += f.most(v.Field(f.index))
 		}
 		return min(sum, unknown)
-	case reflect.Pointer, reflect.Interface:
+	case reflect.Pointer:
 		if v.IsNil() {
 			return null
 		}
-		return most(v.Elem())
-	}
-	if planOf(t).fixed >= unknown {
-		return unknown
-	}
-	switch v.Kind() {
-	case reflect.String:
-		return quotes + perByte*v.Len()
-	case reflect.Bool:
-		return boolean
-	case reflect.Int, reflect.Int8, reflect.Int16, reflect.Int32, reflect.Int64, reflect.Uint, reflect.Uint8, reflect.Uint16, reflect.Uint32, reflect.Uint64:
-		return integer
+		return p.of.most(v.Elem())
+	case reflect.Interface:
+		if v.IsNil() {
+			return null
+		}
+		v = v.Elem()
+		return planOf(v.Type()).most(v)
 	case reflect.Slice, reflect.Array:
-		sum := null
+		sum := p.fixed
 		for i := range v.Len() {
-			sum += most(v.Index(i)) + 1
+			sum += p.of.most(v.Index(i)) + 1
 		}
 		return min(sum, unknown)
 	case reflect.Map:
-		sum := null
+		if v.Len() == 0 {
+			return p.fixed
+		}
+		sum := p.fixed
 		for each := v.MapRange(); each.Next(); {
-			sum += perField + perByte*each.Key().Len() + most(each.Value())
+			sum += perField + perByte*each.Key().Len() + p.of.most(each.Value())
 		}
 		return min(sum, unknown)
 	}
-	return unknown
+	return p.fixed
 }
 
-// plan is what holds of every value of a type.
-type plan struct {
-	fields []int // of a struct: those that are written
-	fixed  int   // what the names of its fields take; unknown: the type writes itself, or cannot be known
-}
-
-// plans keeps what was found out about types, by reflect.Type. What is found does not depend on who asks first.
+// plans keeps what was found out about types, by reflect.Type, each with all that it has in it. What is found does not depend on who asks first.
 var plans sync.Map
 
-func planOf(t reflect.Type) plan {
+func planOf(t reflect.Type) *plan {
 	if p, ok := plans.Load(t); ok {
-		return p.(plan)
+		return p.(*plan)
 	}
-	p := plan{fixed: quotes}
+	p := makePlan(t, map[reflect.Type]*plan{})
+	plans.Store(t, p)
+	return p
+}
+
+// makePlan makes a plan; known are those under way, since a type may have itself in it.
+func makePlan(t reflect.Type, known map[reflect.Type]*plan) *plan {
+	if p := known[t]; p != nil {
+		return p
+	}
+	p := &plan{kind: t.Kind(), fixed: null}
+	known[t] = p
+	if t == timeType {
+		p.kind, p.fixed = reflect.Invalid, timeText
+		return p
+	}
 	for _, m := range marshalers {
-		if t.Implements(m) || reflect.PointerTo(t).Implements(m) {
+		// A pointer to what writes itself writes as that does.
+		if t.Kind() != reflect.Pointer && t.Kind() != reflect.Interface && (t.Implements(m) || reflect.PointerTo(t).Implements(m)) {
 			p.fixed = unknown
+			return p
 		}
 	}
-	if t == numberType || t.Kind() == reflect.Map && t.Key().Kind() != reflect.String {
-		p.fixed = unknown
-	}
-	if t.Kind() == reflect.Struct && p.fixed < unknown {
+	switch t.Kind() {
+	case reflect.String:
+		if p.fixed = quotes; t == numberType {
+			p.fixed = unknown
+		}
+	case reflect.Bool:
+		p.fixed = boolean
+	case reflect.Int, reflect.Int8, reflect.Int16, reflect.Int32, reflect.Int64, reflect.Uint, reflect.Uint8, reflect.Uint16, reflect.Uint32, reflect.Uint64:
+		p.fixed = integer
+	case reflect.Pointer, reflect.Slice, reflect.Array:
+		p.of = makePlan(t.Elem(), known)
+	case reflect.Map:
+		if p.of = makePlan(t.Elem(), known); t.Key().Kind() != reflect.String {
+			p.fixed = unknown
+		}
+	case reflect.Interface:
+	case reflect.Struct:
+		p.fixed = quotes
 		for i := range t.NumField() {
 			f := t.Field(i)
 			tag, _, _ := strings.Cut(f.Tag.Get("json"), ",")
 			if f.PkgPath != "" && !f.Anonymous || f.Tag.Get("json") == "-" {
 				continue
 			}
-			p.fields = append(p.fields, i)
+			p.fields = append(p.fields, field{i, makePlan(f.Type, known)})
 			p.fixed += perField + perByte*max(len(f.Name), len(tag))
 		}
+	default:
+		p.fixed = unknown
 	}
-	plans.Store(t, p)
 	return p
 }
