@@ -138,7 +138,7 @@ func (p *Process) Step(pos Position, env Env, in Input) (Outcome, error) {
 		in = act
 	}
 	env.Fields = env.known()
-	r := &run{p: p, env: env}
+	r := &run{p: p, env: env, order: make([]string, 0, 4)}
 	r.pos.Nodes = append(make([]NodeState, 0, p.room(pos)), pos.Nodes...)
 	r.pos.SLA = slices.Clone(pos.SLA)
 	err := in.apply(r)

@@ -40,6 +40,8 @@ func (r *run) complete(n *node, s *NodeState, a Act) error {
 // that says no, and a rejection with any field, had to fill in all that is required.
 func (r *run) filled(n *node, a Act, pass bool) (map[string]any, error) {
 	switch {
+	case len(n.Fields) == 0 && len(a.Fields) == 0:
+		return nil, nil
 	case pass, r.env.Rules < RulesWeighed && (n.Type == Task || len(a.Fields) > 0):
 		return r.env.Rules.fill(n.Fields, a.Fields)
 	}

@@ -321,7 +321,8 @@ func (t Ticket) relate(r Relation) (*Event, error) {
 	if i >= 0 {
 		e.Before.Relation = &Relation{Type: r.Type}
 	}
-	return e, e.fits("content")
+	_, err := e.fits("content")
+	return e, err
 }
 
 func (t Ticket) say(c Command) (*Event, error) {
@@ -367,7 +368,7 @@ func (t Ticket) move(c Command, at time.Time) (*Event, error) {
 		if t.Rules < flow.RulesWeighed {
 			called.Status = 0
 		}
-		e, err = t.advance(called, says[c.Action], at)
+		e, _, err = t.advance(called, says[c.Action], at)
 	}
 	if err != nil || e == nil {
 		return nil, err

@@ -200,7 +200,7 @@ func (e Event) begin(at time.Time, facts flow.Facts) ([]Event, error) {
 		e.After.Assignee = began.After.Assignee
 	}
 	e.After.States, e.After.Fields, e.After.SLA, e.ProcessLog = began.After.States, began.After.Fields, began.After.SLA, began.ProcessLog
-	if err := e.fits("relations"); err != nil {
+	if _, err := e.fits("relations"); err != nil {
 		return nil, err
 	}
 	if ended == "" {

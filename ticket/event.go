@@ -211,18 +211,19 @@ func (m Message) Summary() MessageSummary {
 }
 
 // fits refuses an event that could not be carried as one payload; field is where its bulk comes from.
-func (e Event) fits(field string) error {
-	if most, known := jsonsize.AtMost(&e); known && most <= MaxEvent {
-		return nil
+func (e *Event) fits(field string) (most int, err error) {
+	most, known := jsonsize.AtMost(e)
+	if known && most <= MaxEvent {
+		return most, nil
 	}
 	raw, err := json.Marshal(e)
 	if err != nil {
-		return RefuseField(Invalid, field, "must be plain JSON")
+		return most, RefuseField(Invalid, field, "must be plain JSON")
 	}
 	if len(raw) > MaxEvent {
-		return RefuseField(Invalid, field, "is too large: all together "+Over(MaxEvent, "bytes as JSON", len(raw)))
+		return most, RefuseField(Invalid, field, "is too large: all together "+Over(MaxEvent, "bytes as JSON", len(raw)))
 	}
-	return nil
+	return most, nil
 }
 
 // digest tells two texts apart without keeping them. JSON keeps the bounds between the parts.

@@ -136,7 +136,8 @@ func (t Ticket) migrate(c Command, at time.Time) (*Event, error) {
 	if there.Rules > t.Rules {
 		e.After.Rules = there.Rules
 	}
-	return e, e.fits("version")
+	_, err = e.fits("version")
+	return e, err
 }
 
 // recalendared reports whether a definition has other versions of its calendars than the ticket counts by.

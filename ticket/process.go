@@ -163,27 +163,27 @@ func (t *Ticket) latest() flow.Rules {
 
 // step lets the process decide. No event and no error mean that the input came too late to matter.
 func (t Ticket) step(in flow.Input, says Type, at time.Time) (*Event, error) {
-	e, err := t.advance(in, says, at)
+	e, most, err := t.advance(in, says, at)
 	if err != nil || e == nil {
 		return nil, err
 	}
-	return e, t.carries(e.After)
+	return e, t.carries(e.After, most)
 }
 
-// advance is step without regard to how large the ticket becomes.
-func (t Ticket) advance(in flow.Input, says Type, at time.Time) (*Event, error) {
+// advance is step without regard to how large the ticket becomes. It gives a number of bytes that the event takes no more than.
+func (t Ticket) advance(in flow.Input, says Type, at time.Time) (e *Event, most int, err error) {
 	process, err := t.Process()
 	if err != nil {
-		return nil, err
+		return nil, 0, err
 	}
 	out, err := process.Step(t.Position, t.env(at), in)
 	if err != nil {
-		return nil, err
+		return nil, 0, err
 	}
 	if len(out.States) == 0 && len(out.SLA) == 0 {
-		return nil, nil
+		return nil, 0, nil
 	}
-	e := &Event{Type: says, ProcessLog: out.ProcessLog}
+	e = &Event{Type: says, ProcessLog: out.ProcessLog}
 	e.After.States, e.After.Fields, e.After.SLA = out.States, out.Fields, out.SLA
 	if to := Status(out.Status); to != "" && to != t.Status {
 		e.Before.Status, e.After.Status = t.Status, to
@@ -195,12 +195,13 @@ func (t Ticket) advance(in flow.Input, says Type, at time.Time) (*Event, error) 
 		e.Before.Status, e.After.Status = t.Status, Status(out.Ending.Status)
 		t.judge(e, out.Ending.ApproveResult, out.Ending.Why)
 	}
-	return e, e.fits("fields")
+	most, err = e.fits("fields")
+	return e, most, err
 }
 
-// carries refuses a change that would make the ticket too large to be carried through a roll-over.
-func (t Ticket) carries(c Change) error {
-	if err := t.carriesStates(c); err != nil || len(c.Fields) == 0 {
+// carries refuses a change that would make the ticket too large to be carried through a roll-over; most is what the change takes no more than.
+func (t Ticket) carries(c Change, most int) error {
+	if err := t.carriesStates(c, most); err != nil || len(c.Fields) == 0 {
 		return err
 	}
 	var f Faults
@@ -208,11 +209,9 @@ func (t Ticket) carries(c Change) error {
 	return f.Err()
 }
 
-func (t Ticket) carriesStates(c Change) error {
-	// What is changed is counted with what it replaces, which tells enough of most.
-	was, _ := jsonsize.AtMost(&t.Position)
-	more, _ := jsonsize.AtMost(&flow.Position{Nodes: c.States, SLA: c.SLA})
-	if was+more <= MaxPosition {
+func (t Ticket) carriesStates(c Change, most int) error {
+	// What is changed is counted with what it replaces, which tells enough of most tickets.
+	if was, _ := jsonsize.AtMost(&t.Position); was+most <= MaxPosition {
 		return nil
 	}
 	position := flow.ApplySLA(flow.Apply(t.Position, c.States), c.SLA)

@@ -45,7 +45,8 @@ var (
 type plan struct {
 	kind   reflect.Kind
 	fixed  int     // what every value takes; unknown: the type writes itself, or cannot be known
-	fields []field // of a struct: those that are written
+	varies bool    // not all values take the same
+	fields []field // of a struct: those that are written and vary
 	of     *plan   // of what a list or map has, or a pointer leads to
 }
 
@@ -55,8 +56,8 @@ type field struct {
 }
 
 func (p *plan) most(v reflect.Value) int {
-	if p.fixed >= unknown {
-		return unknown
+	if !p.varies {
+		return p.fixed
 	}
 	switch p.kind {
 	case reflect.String:
@@ -114,34 +115,42 @@ func makePlan(t reflect.Type, known map[reflect.Type]*plan) *plan {
 	if p := known[t]; p != nil {
 		return p
 	}
-	p := &plan{kind: t.Kind(), fixed: null}
+	p := &plan{kind: t.Kind(), fixed: null, varies: true}
 	known[t] = p
-	if t == timeType {
-		p.kind, p.fixed = reflect.Invalid, timeText
+	constant := func(bytes int) *plan {
+		p.fixed, p.varies = bytes, false
 		return p
 	}
+	if t == timeType {
+		return constant(timeText)
+	}
 	for _, m := range marshalers {
-		// A pointer to what writes itself writes as that does.
+		// What a pointer leads to is looked at by itself.
 		if t.Kind() != reflect.Pointer && t.Kind() != reflect.Interface && (t.Implements(m) || reflect.PointerTo(t).Implements(m)) {
-			p.fixed = unknown
-			return p
+			return constant(unknown)
 		}
 	}
 	switch t.Kind() {
 	case reflect.String:
 		if p.fixed = quotes; t == numberType {
-			p.fixed = unknown
+			return constant(unknown)
 		}
 	case reflect.Bool:
-		p.fixed = boolean
+		return constant(boolean)
 	case reflect.Int, reflect.Int8, reflect.Int16, reflect.Int32, reflect.Int64, reflect.Uint, reflect.Uint8, reflect.Uint16, reflect.Uint32, reflect.Uint64:
-		p.fixed = integer
-	case reflect.Pointer, reflect.Slice, reflect.Array:
+		return constant(integer)
+	case reflect.Pointer:
+		// That there is none takes less than most of what there can be.
+		if p.of = makePlan(t.Elem(), known); !p.of.varies && p.of.fixed < unknown {
+			return constant(max(null, p.of.fixed))
+		}
+	case reflect.Slice, reflect.Array:
 		p.of = makePlan(t.Elem(), known)
 	case reflect.Map:
-		if p.of = makePlan(t.Elem(), known); t.Key().Kind() != reflect.String {
-			p.fixed = unknown
+		if t.Key().Kind() != reflect.String {
+			return constant(unknown)
 		}
+		p.of = makePlan(t.Elem(), known)
 	case reflect.Interface:
 	case reflect.Struct:
 		p.fixed = quotes
@@ -151,11 +160,16 @@ func makePlan(t reflect.Type, known map[reflect.Type]*plan) *plan {
 			if f.PkgPath != "" && !f.Anonymous || f.Tag.Get("json") == "-" {
 				continue
 			}
-			p.fields = append(p.fields, field{i, makePlan(f.Type, known)})
 			p.fixed += perField + perByte*max(len(f.Name), len(tag))
+			if of := makePlan(f.Type, known); of.varies {
+				p.fields = append(p.fields, field{i, of})
+			} else {
+				p.fixed = min(p.fixed+of.fixed, unknown)
+			}
 		}
+		p.varies = len(p.fields) > 0 && p.fixed < unknown
 	default:
-		p.fixed = unknown
+		return constant(unknown)
 	}
 	return p
 }
