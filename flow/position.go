@@ -179,8 +179,9 @@ func copied[T any](p *T) *T {
 // fits reports what is wrong with a position of this process, or "". A position that Step made always fits; one from elsewhere, or from
 // another definition, may not. Every branch of a running parallel holds exactly one token: it has arrived, or it rests in one open node.
 func (p *Process) fits(pos Position) string {
-	var open []NodeState
-	for i, s := range pos.Nodes {
+	var open []*NodeState
+	for i := range pos.Nodes {
+		s := &pos.Nodes[i]
 		n := p.nodes[s.Node]
 		switch {
 		case pos.index(s.Node) < i:
@@ -202,7 +203,7 @@ func (p *Process) fits(pos Position) string {
 }
 
 // holds counts the open nodes that belong to a branch: the one that has its token and, when that is a join, all in the branches it waits for.
-func (p *Process) holds(open []NodeState, in scope) (held int, why string) {
+func (p *Process) holds(open []*NodeState, in scope) (held int, why string) {
 	var at *node
 	var met []string
 	for _, s := range open {

@@ -189,7 +189,8 @@ func (t Ticket) advance(in flow.Input, says Type, at time.Time) (e *Event, most 
 		e.Before.Status, e.After.Status = t.Status, to
 	}
 	if out.Assignee != nil && *out.Assignee != t.Assignee {
-		e.Before.Assignee, e.After.Assignee = &t.Assignee, out.Assignee
+		was := t.Assignee // a pointer into the ticket would have all of it copied to be kept
+		e.Before.Assignee, e.After.Assignee = &was, out.Assignee
 	}
 	if out.Ending != nil {
 		e.Before.Status, e.After.Status = t.Status, Status(out.Ending.Status)
@@ -211,7 +212,7 @@ func (t Ticket) carries(c Change, most int) error {
 
 func (t Ticket) carriesStates(c Change, most int) error {
 	// What is changed is counted with what it replaces, which tells enough of most tickets.
-	if was, _ := jsonsize.AtMost(&t.Position); was+most <= MaxPosition {
+	if was, _ := jsonsize.AtMost(t.Position); was+most <= MaxPosition {
 		return nil
 	}
 	position := flow.ApplySLA(flow.Apply(t.Position, c.States), c.SLA)

@@ -21,11 +21,15 @@ type side struct {
 type measured struct {
 	done      int
 	took      time.Duration
+	follows   time.Duration   // how long what it left behind was worked off after that
 	latencies []time.Duration // sorted
 	cost      used
 }
 
 func (m measured) rate() float64 { return float64(m.done) / m.took.Seconds() }
+
+// lasting is the rate that can be kept up: what follows of it counts as time too.
+func (m measured) lasting() float64 { return float64(m.done) / (m.took + m.follows).Seconds() }
 
 func (m measured) quantile(q float64) time.Duration {
 	if len(m.latencies) == 0 {
@@ -71,7 +75,7 @@ func (b *bench) load(s side, callers, n int) (out measured) {
 	group.Wait()
 	out.took = time.Since(began)
 	require.False(b, b.Failed(), "%s", s.name)
-	b.drain()
+	out.follows = b.drain()
 	out.cost = b.machine.used(b).since(before)
 	slices.Sort(out.latencies)
 	return out
@@ -79,7 +83,7 @@ func (b *bench) load(s side, callers, n int) (out measured) {
 
 // pair measures two sides by turns, a different one first in each round, and notes a line of the report. ratio gives what counts, from ours and the other.
 func (b *bench) pair(what, goal string, callers, n int, ours, other side, ratio func(ours, other measured) float64) {
-	r := row{what: what, goal: goal}
+	r := row{what: what, goal: goal, load: n == 0}
 	for round := range b.rounds {
 		spin, sync, err := noise(b.dir)
 		require.NoError(b, err)

@@ -173,10 +173,11 @@ func (u used) since(before used) used {
 // quietBelow is how many commits a second everything makes while nobody asks for anything: timers, polls, heartbeats.
 const quietBelow = 25
 
-// drain waits until what was begun has been worked off, and what was written is on disk: otherwise whoever is measured next pays for it.
-func (b *bench) drain() {
+// drain waits until what was begun has been worked off, and what was written is on disk: otherwise whoever is measured next pays for it. It tells for how long there was something to
+// work off, to the second.
+func (b *bench) drain() (busy time.Duration) {
 	if b.smoke {
-		return
+		return 0
 	}
 	t, m := b.TB, b.machine
 	t.Helper()
@@ -185,11 +186,12 @@ func (b *bench) drain() {
 		return n
 	}
 	before, calm := total(), 0
+	began := time.Now()
 	for range 60 {
 		time.Sleep(time.Second) // a rate needs its time
 		now := total()
 		if calm++; now-before > quietBelow {
-			calm = 0
+			calm, busy = 0, time.Since(began)
 		}
 		if before = now; calm == 3 {
 			break
@@ -197,4 +199,5 @@ func (b *bench) drain() {
 	}
 	_, err := m.admin.ExecContext(t.Context(), "CHECKPOINT")
 	require.NoError(t, err)
+	return busy
 }
