@@ -206,6 +206,9 @@ func (t Ticket) decide(c Command, at time.Time) (*Event, error) {
 	if err := t.placed(c); err != nil {
 		return nil, err
 	}
+	if err := t.beside(c); err != nil {
+		return nil, err
+	}
 	switch c.Action {
 	case Close:
 		if t.Ended() {
@@ -221,7 +224,8 @@ func (t Ticket) decide(c Command, at time.Time) (*Event, error) {
 		}
 		return t.end(c, Terminated, Stopped, at)
 	case Withdraw:
-		if t.Opener != "" && c.Operator != t.Opener && !c.may() {
+		// Where nobody is named as the opener, whoever an app vouches for may withdraw it; for who acts on the pages no app does.
+		if c.Operator != t.Opener && !c.may() && (t.Opener != "" || c.Channel == ChannelPages) {
 			return nil, RefuseField(Forbidden, "operator", "only the opener can withdraw a ticket")
 		}
 		return t.end(c, Revoked, Withdrawn, at)
@@ -417,6 +421,26 @@ func (t Ticket) personally(c Command) error {
 		return RefuseField(Forbidden, "operator", "only those whom the ticket asks can do that")
 	}
 	return nil
+}
+
+// beside refuses a person who does beside the process what is not theirs to do: close, reopen and relate are for whoever opened the ticket, has it or is asked. Everybody may
+// say something, as themselves; what was said is not rewritten, because the ticket does not keep who said it.
+func (t Ticket) beside(c Command) error {
+	if !c.Personal {
+		return nil
+	}
+	who := c.Operator
+	switch {
+	case who == "":
+		return RefuseField(Forbidden, "operator", "is required: a person acts as themselves")
+	case c.Action == Say && c.Message.Author != who:
+		return RefuseField(Forbidden, "author", "must be the person who says it")
+	case c.Action == Revise, c.Action == Report:
+		return RefuseField(Forbidden, "operator", "no person can do that as themselves")
+	case c.Action != Close && c.Action != Reopen && c.Action != Relate, who == t.Opener, who == t.Assignee, t.asks(who):
+		return nil
+	}
+	return RefuseField(Forbidden, "operator", "only its opener, its assignee and those whom the ticket asks can do that")
 }
 
 func (t Ticket) changed(says Type, to Status) *Event {

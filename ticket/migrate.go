@@ -98,7 +98,7 @@ func (m Migration) renamed(named map[string][]string) map[string][]string {
 func (t Ticket) migrate(c Command, at time.Time) (*Event, error) {
 	m := *c.Migration
 	switch {
-	case !c.Admin:
+	case !c.may():
 		return nil, RefuseField(Forbidden, "operator", "only an admin can move a ticket to another version")
 	case t.Ended():
 		return nil, t.over()
