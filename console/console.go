@@ -16,13 +16,15 @@ import (
 	"signalbox/console/settings"
 	"signalbox/console/signin"
 	"signalbox/console/tickets"
+	"signalbox/desk"
 	"signalbox/notice"
 )
 
 // Config is what the pages stand on. Apps, Desk, Reader, Key and Now are needed.
 type Config struct {
 	Apps    signin.Apps
-	Desk    api.Desk // by which everything that changes something is done
+	Desk    api.Desk      // by which everything that changes something is done
+	People  signin.People // nil: nobody signs in as a person
 	Reader  tickets.Reader
 	Key     []byte           // the master key, at least 32 bytes; the key of the sessions is derived from it
 	Now     func() time.Time //
@@ -38,6 +40,15 @@ type Config struct {
 	// Address tells where a request comes from, for the throttle of sign-ins; nil means the address that Fiber finds. Behind a proxy that
 	// Fiber was not told of, everybody comes from the proxy, and one who guesses keeps all others from signing in for a while.
 	Address func(c *fiber.Ctx) string
+
+	// AdminGroup is the group whose members are admins.
+	AdminGroup string
+	// Provider is the identity provider that people sign in by, ProviderTenant whose they are, and ProviderLabel what its button says. Nil: there is none.
+	Provider       signin.Provider
+	ProviderTenant string
+	ProviderLabel  string
+	// PublicURL is where people find the pages.
+	PublicURL string
 
 	// Mailbox gives the mails that were handed in, oldest first, where a development system shows them in place of sending them; nil: there is no such page.
 	Mailbox func() []mailbox.Mail
@@ -65,7 +76,11 @@ func New(config Config) (*Console, error) {
 	if err != nil {
 		return nil, fmt.Errorf("console: %w", err)
 	}
-	entrance := signin.New(config.Apps, config.Now)
+	if config.Provider != nil && config.People == nil {
+		return nil, fmt.Errorf("console: Provider needs People")
+	}
+	entrance := signin.New(signin.Config{Apps: config.Apps, People: config.People, Desk: config.Desk, Now: config.Now, AdminGroup: config.AdminGroup,
+		Provider: config.Provider, Tenant: config.ProviderTenant, Label: config.ProviderLabel, PublicURL: config.PublicURL})
 	site, err := page.New(page.Config{Key: config.Key, Now: config.Now, Log: config.Log, Timeout: config.Timeout, Secure: config.Secure, Address: config.Address, Who: entrance.Who})
 	if err != nil {
 		return nil, fmt.Errorf("console: %w", err)
@@ -86,8 +101,8 @@ func New(config Config) (*Console, error) {
 // They answer in HTML whatever happens; no error reaches the application's own handler.
 func (s *Console) Mount(app *fiber.App) { s.site.Mount(app, s.areas...) }
 
-// SignedIn tells who a request's cookie says has signed in: the app's code, which may be disabled by now, and a name. For doors beside the pages.
+// SignedIn tells who a request's cookie says has signed in as an app: its code, which may be disabled by now, and a name. For doors beside the pages.
 func (s *Console) SignedIn(c *fiber.Ctx) (app, operator string, ok bool) {
 	in := s.site.Session(c)
-	return in.App, in.Person, in.SignedIn()
+	return in.App, in.Person, in.SignedIn() && in.App != desk.PagesApp
 }

@@ -25,6 +25,7 @@ import (
 	"signalbox/cmd/internal/setup"
 	"signalbox/console/mailbox"
 	"signalbox/desk"
+	"signalbox/store"
 	"signalbox/workflows"
 )
 
@@ -50,6 +51,33 @@ func (s *settings) Check() error {
 var apps = []struct{ code, secret, tenant string }{
 	{"demo", "demo-secret", "demo"},
 	{"other", "other-secret", "other"},
+}
+
+// persons are who can sign in to the pages of the first app's tenant, whoever a manager is first.
+var persons = []setup.Person{
+	{ID: "chen", Name: "Chen Wei", Groups: []string{"support"}},
+	{ID: "ann", Name: "Ann Lee", Manager: "chen", Groups: []string{"support"}},
+	{ID: "bob", Name: "Bob Stone", Manager: "chen", Groups: []string{"support"}},
+	{ID: "admin", Name: "Admin", Admin: true},
+}
+
+// password is everybody's.
+const password = "signalbox-demo"
+
+// seedPersons makes those who are not there: what has been changed since the first start stays.
+func seedPersons(ctx context.Context, s *store.Store, adminGroup string) error {
+	for _, p := range persons {
+		p.Tenant, p.Password = apps[0].tenant, password
+		switch there, err := s.Account(ctx, p.Tenant, p.ID); {
+		case err != nil:
+			return err
+		case !there.Known:
+			if err := setup.EnsurePerson(ctx, s, apps[0].code, adminGroup, p); err != nil {
+				return fmt.Errorf("person %s: %w", p.ID, err)
+			}
+		}
+	}
+	return nil
 }
 
 // loopback may be called in dev mode; a receiver to try things with runs on the same machine.
@@ -118,6 +146,9 @@ func run(ctx context.Context, s settings, out io.Writer) (err error) {
 		}
 	}
 	if err := house.EnsureBootstrap(ctx, s.BootstrapApp); err != nil {
+		return err
+	}
+	if err := seedPersons(ctx, house.Store, s.AdminGroup); err != nil {
 		return err
 	}
 
@@ -210,9 +241,9 @@ func welcome(out io.Writer, api, ui, temporal, data string, took time.Duration) 
 	fmt.Fprintf(out, `Signalbox is ready after %.1f s.
 
   API          %s      try it at %s/docs
-  Pages        %s/tickets      (app demo, secret demo-secret, any operator name)
+  Pages        %s/tickets      sign in as ann, bob, chen (their manager) or admin, password %s
   Mailbox      %s/mailbox      what people would have been mailed
-`, took.Seconds(), api, api, api, api)
+`, took.Seconds(), api, api, api, password, api)
 	if ui != "" {
 		fmt.Fprintf(out, "  Temporal UI  %s\n", ui)
 	}

@@ -25,8 +25,12 @@ const (
 	fieldKey   = "key"
 )
 
-// SignInPath is where strangers are led.
-const SignInPath = "/login"
+// Where people sign in and out, and change their password.
+const (
+	SignInPath   = "/login"
+	SignOutPath  = "/logout"
+	PasswordPath = "/settings/password"
+)
 
 // Home is the page that one comes to who asked for none.
 const Home = "/tickets"
@@ -81,6 +85,9 @@ func (s *Site) guarded(right Right, h Handler) Handler {
 			return unavailable{err}
 		}
 		v.Who = who
+		if who.MustChange && right != Anyone {
+			return v.To(PasswordPath)
+		}
 		if !who.May(right) {
 			return errRight
 		}
@@ -135,7 +142,7 @@ func LocalPath(raw string) string {
 		strings.ContainsRune(raw, '\\') || u.Host != "" || u.Scheme != "" {
 		return Home
 	}
-	if path := strings.TrimRight(u.Path, "/"); path == SignInPath || strings.HasPrefix(path, SignInPath+"/") || path == "/logout" || path == "" {
+	if path := strings.TrimRight(u.Path, "/"); path == SignInPath || strings.HasPrefix(path, SignInPath+"/") || path == SignOutPath || path == "" {
 		return Home
 	}
 	return u.RequestURI()
@@ -178,6 +185,13 @@ func (v *Visit) DeskRequest() desk.Request {
 	sum := hex.EncodeToString(digest.Sum(nil))
 	return desk.Request{App: v.Who.App, Channel: ticket.ChannelPages, Key: v.Form.Key(), Method: v.Method(), Path: v.Path(), Route: v.Method() + " " + v.Path(), Fingerprint: sum,
 		BodyDigest: sum, RequestID: v.RequestID(), Address: v.Address(), Operator: v.Who.Person}
+}
+
+// SecretRequest is DeskRequest for a form with something secret in it: no digest of it is kept, and so it cannot be known again.
+func (v *Visit) SecretRequest() desk.Request {
+	r := v.DeskRequest()
+	r.Key, r.Fingerprint, r.BodyDigest = "", "", ""
+	return r
 }
 
 func sorted(values url.Values) []string {

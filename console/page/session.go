@@ -26,6 +26,13 @@ type Session struct {
 	Person  string    `json:"o,omitempty"` // whom they act as
 	CSRF    string    `json:"c"`           // what forms must bring along, masked
 	Expires time.Time `json:"e"`
+
+	// Of persons who act as themselves, by desk.PagesApp.
+	Tenant     string `json:"t,omitempty"`
+	PasswordAt int64  `json:"p,omitempty"` // when the password was set that they signed in with, in microseconds of Unix time
+	Provider   bool   `json:"i,omitempty"` // the identity provider says who they are
+	Name       string `json:"n,omitempty"` // and what they are called
+	Admin      bool   `json:"d,omitempty"` // and that they are an admin
 }
 
 // SignedIn reports whether somebody has signed in.
@@ -131,14 +138,48 @@ func (v *Visit) Kept(name string, out any) bool {
 // Forget has the browser forget it.
 func (v *Visit) Forget(name string) { v.setCookie(name, "", -1) }
 
+// KeepAt is Keep for what only the calls of one path of ours need; it is not sent with others.
+func (v *Visit) KeepAt(path, name string, in any, during time.Duration) error {
+	value, err := v.site.cookies.write(name, in)
+	if err != nil {
+		return err
+	}
+	v.setCookieAt(path, name, value, int(during/time.Second))
+	return nil
+}
+
+// ForgetAt has the browser forget what KeepAt kept.
+func (v *Visit) ForgetAt(path, name string) { v.setCookieAt(path, name, "", -1) }
+
+// KeptAt reads what KeepAt kept.
+func (v *Visit) KeptAt(name string, out any) bool {
+	return v.site.cookies.read(name, v.Cookies(v.cookieAt(name)), out)
+}
+
+// cookieAt is the name of a cookie that is for one path: "__Host-" would be for all.
+func (v *Visit) cookieAt(name string) string {
+	if v.secure() {
+		return "__Secure-signalbox-" + name
+	}
+	return "signalbox-" + name
+}
+
+func (v *Visit) setCookieAt(path, name, value string, seconds int) {
+	v.put(fiber.Cookie{Name: v.cookieAt(name), Value: value, Path: path, MaxAge: seconds})
+}
+
 // setCookie sets a cookie for so many seconds; below 0 it takes it away. Lax rather than Strict: a link to a ticket that somebody follows
 // from a message must find them signed in, and following a link changes nothing.
 func (v *Visit) setCookie(name, value string, seconds int) {
-	c := &fiber.Cookie{Name: v.cookie(name), Value: value, Path: "/", MaxAge: seconds, Secure: v.secure(), HTTPOnly: true, SameSite: fiber.CookieSameSiteLaxMode}
-	if seconds < 0 {
+	v.put(fiber.Cookie{Name: v.cookie(name), Value: value, Path: "/", MaxAge: seconds})
+}
+
+func (v *Visit) put(c fiber.Cookie) {
+	c.Secure, c.HTTPOnly, c.SameSite = v.secure(), true, fiber.CookieSameSiteLaxMode
+	if c.MaxAge < 0 {
 		c.Expires = time.Unix(1, 0) // Fiber leaves a negative age out
 	}
-	v.Cookie(c)
+	v.Cookie(&c)
 }
 
 // guard is the secret of the session's forms as one page has it: under a mask that is another each time, so that compressed pages tell nothing of it

@@ -40,6 +40,10 @@ type Who struct {
 	Person string   // the id that they act under
 	Name   string   // as they are greeted; Person unless there is another
 	Own    bool     // they have shown that they are this person, so that they act as themselves alone; not set: they act with the rights of the app
+
+	Groups     []string // of the directory that they are in, also through others
+	Password   bool     // they have signed in with a password of their own
+	MustChange bool     // which they have to change before anything else
 }
 
 // Right is what somebody must be allowed for a page.

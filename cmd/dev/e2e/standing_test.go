@@ -59,7 +59,7 @@ func TestAGroupApprovalAcrossAWeekend(t *testing.T) {
 	idp := provider{admin, t, map[string]string{}}
 	idp.user("boss", "")
 	var members []any
-	for _, name := range []string{"ann", "olga", "bob"} {
+	for _, name := range []string{"anna", "olga", "bert"} {
 		idp.user(name, "boss")
 		members = append(members, map[string]any{"value": idp.ids[name]})
 	}
@@ -67,7 +67,7 @@ func TestAGroupApprovalAcrossAWeekend(t *testing.T) {
 	admin.must(t, "PUT", "/api/person/boss", map[string]any{"email": "boss@example.com", "language": "zh-Hans",
 		"chats": []any{map[string]any{"network": "feishu", "address": "ou_1", "webhook": robots.URL("/feishu")}}})
 	idp.ask("POST", "/Groups", http.StatusCreated, map[string]any{"schemas": []string{"urn:ietf:params:scim:schemas:core:2.0:Group"}, "displayName": "finance", "members": members})
-	admin.must(t, "POST", "/api/absence", map[string]any{"person": "ann", "from": "2020-01-01", "deputy": "deb", "operator": "ann"})
+	admin.must(t, "POST", "/api/absence", map[string]any{"person": "anna", "from": "2020-01-01", "deputy": "deb", "operator": "anna"})
 
 	// It is about noon where the office is, on a day on which it does not open any more.
 	zone, ahead := atNoon(time.Now())
@@ -99,8 +99,8 @@ func TestAGroupApprovalAcrossAWeekend(t *testing.T) {
 		return v
 	}
 	v := read().CurrentNodes[0]
-	require.Equal(t, []string{"ann", "bob", "deb"}, v.Pending, "olga opened it, and deb is asked beside ann at once")
-	require.Equal(t, "ann", v.Standing[0].For)
+	require.Equal(t, []string{"anna", "bert", "deb"}, v.Pending, "olga opened it, and deb is asked beside anna at once")
+	require.Equal(t, "anna", v.Standing[0].For)
 	opens := time.Date(local.Year(), local.Month(), local.Day()+4, 9, 0, 0, 0, time.UTC).Add(-time.Duration(ahead) * time.Hour)
 	require.Equal(t, opens.Add(90*time.Minute), v.Due.UTC(), "after two free days and a holiday")
 
@@ -113,15 +113,15 @@ func TestAGroupApprovalAcrossAWeekend(t *testing.T) {
 	}
 	require.Contains(t, act("olga").body, "olga opened the ticket")
 	require.Equal(t, 200, act("deb").status)
-	require.Contains(t, act("ann").body, "ann has voted already")
-	require.Contains(t, act("deb").body, "deb has acted for ann already")
+	require.Contains(t, act("anna").body, "anna has voted already")
+	require.Contains(t, act("deb").body, "deb has acted for anna already")
 	v = read().CurrentNodes[0]
-	require.Equal(t, "ann", v.Votes[0].Who)
+	require.Equal(t, "anna", v.Votes[0].Who)
 	require.Equal(t, "deb", v.Votes[0].By)
 
-	idp.ask("PATCH", "/Users/"+idp.ids["bob"], http.StatusOK, map[string]any{"schemas": []string{"urn:ietf:params:scim:api:messages:2.0:PatchOp"},
+	idp.ask("PATCH", "/Users/"+idp.ids["bert"], http.StatusOK, map[string]any{"schemas": []string{"urn:ietf:params:scim:api:messages:2.0:PatchOp"},
 		"Operations": []any{map[string]any{"op": "replace", "value": map[string]any{"active": false}}}})
-	harness.Until(t, "bob's manager has taken over", time.Minute, func() error {
+	harness.Until(t, "bert's manager has taken over", time.Minute, func() error {
 		if pending := read().CurrentNodes[0].Pending; len(pending) != 1 || pending[0] != "boss" {
 			return fmt.Errorf("it asks %v", pending)
 		}
@@ -136,7 +136,7 @@ func TestAGroupApprovalAcrossAWeekend(t *testing.T) {
 	exposes(t, d.api, `signalbox_standing_total{what="taken_over"} 1`)
 	harness.Until(t, "the timeline says who acted for whom", time.Minute, func() error {
 		a := admin.must(t, "GET", "/api/issue/"+number+"/timeline?limit=200", nil)
-		for _, words := range []string{`"kind":"voted"`, `"who":"deb"`, `"for":"ann"`, `"kind":"succeeded"`, `"kind":"barred"`} {
+		for _, words := range []string{`"kind":"voted"`, `"who":"deb"`, `"for":"anna"`, `"kind":"succeeded"`, `"kind":"barred"`} {
 			if !strings.Contains(strings.ReplaceAll(a.body, " ", ""), words) {
 				return errors.New(words + " is not in it: " + a.body)
 			}
@@ -158,8 +158,8 @@ func TestAGroupApprovalAcrossAWeekend(t *testing.T) {
 	})
 	asks := []string{"You are asked to approve or reject: Vote – to be paid [" + number + "]"}
 	require.Equal(t, map[string][]string{
-		"ann@example.com":  asks,
-		"bob@example.com":  asks,
+		"anna@example.com": asks,
+		"bert@example.com": asks,
 		"deb@example.com":  asks,
 		"boss@example.com": {"请您审批：Vote – to be paid [" + number + "]"},
 	}, mails, "and not olga, who may not vote")

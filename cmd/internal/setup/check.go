@@ -47,7 +47,7 @@ func (s APISettings) Check() error {
 	if (s.TLSCert == "") != (s.TLSKey == "") {
 		certificate = wrong("TLS_KEY", "goes together with "+key("TLS_CERT")+": set both or none")
 	}
-	return errors.Join(anonymous, certificate, s.Admins.Check(),
+	return errors.Join(anonymous, certificate, s.Admins.Check(), s.OIDC.Check(),
 		AtLeastOne("BODY_LIMIT", s.BodyLimit),
 		AtLeastOne("HEADER_LIMIT", s.HeaderLimit),
 		AtLeastOne("CONCURRENT_REQUESTS", s.ConcurrentRequests),

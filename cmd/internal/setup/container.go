@@ -32,6 +32,7 @@ type Container struct {
 
 	key      Key
 	zone     *time.Location
+	public   PublicURL
 	temporal *watch.Watch
 	meter    *meter
 	sdk      *sdkMetrics
@@ -56,7 +57,7 @@ func (b Base) openStore(ctx context.Context, watch bool, log *slog.Logger) (*sto
 // Open opens the store, makes the Temporal client and puts the desk on top of both. A database that is away, or not migrated yet, is waited for where the
 // process is patient; a wrong setting is not.
 func (b Base) Open(ctx context.Context, log *slog.Logger) (*Container, error) {
-	c := &Container{key: b.MasterKey, zone: b.TimeZone.Location, mail: b.Mail.server(), meter: newMeter(), sdk: newSDKMetrics()}
+	c := &Container{key: b.MasterKey, zone: b.TimeZone.Location, public: b.PublicURL, mail: b.Mail.server(), meter: newMeter(), sdk: newSDKMetrics()}
 	codec := &workflows.Codec{Encrypt: b.EncryptPayloads, Keys: func(ctx context.Context) ([]aead.Key, error) { return payloadKeys(ctx, c.Store) }}
 	// This connects to nothing yet, so a wrong setting is found out even while the database is away.
 	var err error

@@ -72,6 +72,7 @@ type APISettings struct {
 	itsm.Settings
 	codec.Access
 	Admins
+	OIDC
 }
 
 // openTenant is the tenant that anonymous callers publish into; empty: there are none.
@@ -136,10 +137,11 @@ func (c *Container) API(s APISettings, metrics *prometheus.Registry, log *slog.L
 	subscriptions := &subscription.Handler{Desk: c.Desk, Subscriptions: c.Store, Allow: config.Reach(), Begin: begin, Hasten: hasten}
 	tickets := &itsm.Handler{Desk: c.Desk, Tickets: c.Store, Services: c.Store, People: c.Store, Apps: c.Store, Types: config.IncidentTypes, Allow: config.Reach(),
 		Profile: string(s.ITSMCallbackProfile), Zone: c.zone}
-	front, err := console.New(console.Config{
-		Apps: c.Store, Desk: c.Desk, Reader: c.Store, Types: config.IncidentTypes, Key: c.key, Now: time.Now, Log: log, Secure: s.SecureCookies, Address: api.Address, Reach: config.Reach(), Mailbox: s.Mailbox,
+	front, err := console.New(s.OIDC.pages(console.Config{
+		Apps: c.Store, People: c.Store, AdminGroup: s.AdminGroup, PublicURL: string(c.public), Desk: c.Desk, Reader: c.Store, Types: config.IncidentTypes, Key: c.key, Now: time.Now, Log: log,
+		Secure: s.SecureCookies, Address: api.Address, Reach: config.Reach(), Mailbox: s.Mailbox,
 		TemporalUI: s.TemporalUI, Namespace: c.Engine.Namespace, TicketWorkflow: workflows.TicketID, LaneWorkflow: workflows.LaneID,
-	})
+	}))
 	if err != nil {
 		return nil, err
 	}

@@ -15,23 +15,30 @@ import (
 // Rules of what belongs to no family.
 const (
 	anyone   = "anyone"   // the same for everybody, and tells of no tenant
-	operator = "operator" // who has signed in on the pages, with an app that may read; its tenant's tickets alone
+	operator = "operator" // who has signed in on the pages, as a person or with an app that may read; the tenant's tickets alone
 )
 
 // beside are the rules of all that is served beside the families, by the longest prefix that ends in "*" or the path itself.
 var beside = map[string]string{
-	"GET /healthz":          anyone,
-	"GET /readyz":           anyone,
-	"GET /metrics":          anyone,
-	"GET /docs*":            anyone,
-	"GET /openapi/*":        anyone,
-	"GET /":                 anyone, // leads to /tickets
-	"GET /login":            anyone,
-	"POST /login":           anyone, // the sign-in, throttled and guarded by its form
-	"POST /logout":          anyone, // ends what the form's session is
-	"GET /console/assets/*": anyone,
-	"GET /tickets*":         operator,
-	"GET /ticket/*":         operator,
+	"GET /healthz":           anyone,
+	"GET /readyz":            anyone,
+	"GET /metrics":           anyone,
+	"GET /docs*":             anyone,
+	"GET /openapi/*":         anyone,
+	"GET /":                  anyone, // leads to /tickets
+	"GET /login":             anyone,
+	"GET /login/oidc*":       anyone, // the way to the identity provider and back
+	"GET /login/*":           operator,
+	"GET /logout/*":          operator,
+	"POST /login":            anyone, // the sign-in, throttled and guarded by its form
+	"POST /logout":           anyone, // ends what the form's session is
+	"GET /settings":          anyone, // the visitor's own
+	"GET /settings/*":        operator,
+	"GET /settings/password": anyone, // asks strangers in
+	"POST /settings*":        anyone,
+	"GET /console/assets/*":  anyone,
+	"GET /tickets*":          operator,
+	"GET /ticket/*":          operator,
 }
 
 func ruleBeside(route string) (rule string, ok bool) {
