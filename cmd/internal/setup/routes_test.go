@@ -38,6 +38,8 @@ var beside = map[string]string{
 	"POST /settings*":        anyone,
 	"GET /console/assets/*":  anyone,
 	"GET /tickets*":          operator,
+	"POST /tickets*":         operator,
+	"POST /ticket/*":         operator,
 	"GET /ticket/*":          operator,
 }
 
