@@ -5,7 +5,6 @@ import (
 	"errors"
 	"net/http"
 	"net/url"
-	"signalbox/api"
 	"strings"
 	"sync"
 	"testing"
@@ -13,6 +12,7 @@ import (
 
 	"github.com/stretchr/testify/require"
 
+	"signalbox/api"
 	"signalbox/console"
 	"signalbox/console/oidc"
 	"signalbox/desk"
@@ -109,8 +109,8 @@ func (c *crowd) SetPassword(ctx context.Context, tenant, app string, k people.Ke
 
 // counter is a desk that writes nothing down but what it was asked.
 type counter struct {
-	api.Desk // nothing else of it is asked
-	asked    []desk.Request
+	api.Desk
+	asked []desk.Request
 }
 
 type inDesk struct{}

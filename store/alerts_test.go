@@ -104,6 +104,18 @@ func TestAGivenUpDeliveryIsInTheTimelineAndTheStream(t *testing.T) {
 		require.Empty(t, b.deliveries(stranger))
 		require.Equal(t, 2, b.count(`SELECT COUNT(*) FROM stream WHERE tenant = 'a' AND source = 'signalbox' AND topic = 'delivery'`))
 		require.Len(t, b.pending(), 3, "and is sent like everything else")
+
+		// People are shown one entry for both, and none for what concerns who follows all tickets.
+		every := b.follow(notice.Filter{})
+		b.project(s, s.relate("manifest", "3")...)
+		of := b.of(every, b.pending())
+		i := slices.IndexFunc(of, func(w notice.Work) bool { return w.Delivery.Lane.TicketID == s.ticket.ID })
+		require.GreaterOrEqual(t, i, 0)
+		b.record(b.tried(of[i], notice.Failed))
+		require.Len(t, b.timeline(s, 100), 8)
+		n, err := b.CountEntries(t.Context(), s.ticket.ID)
+		require.NoError(t, err)
+		require.Equal(t, 6, n)
 	})
 }
 

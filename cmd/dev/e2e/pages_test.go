@@ -18,7 +18,7 @@ func (v *tab) asApp(operator string) {
 }
 
 // asPerson signs in as one of the development system's persons.
-func (v *visitor) asPerson(id string) {
+func (v *tab) asPerson(id string) {
 	v.t.Helper()
 	v.open("/login")
 	v.fill("#person", id)

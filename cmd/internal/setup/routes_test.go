@@ -25,7 +25,7 @@ var beside = map[string]string{
 	"GET /metrics":           anyone,
 	"GET /docs*":             anyone,
 	"GET /openapi/*":         anyone,
-	"GET /":                  anyone, // leads to /tickets
+	"GET /":                  operator, // the inbox
 	"GET /login":             anyone,
 	"GET /login/oidc*":       anyone, // the way to the identity provider and back
 	"GET /login/*":           operator,
@@ -37,8 +37,30 @@ var beside = map[string]string{
 	"GET /settings/password": anyone, // asks strangers in
 	"POST /settings*":        anyone,
 	"GET /console/assets/*":  anyone,
+	"GET /directory*":        operator,
+	"POST /directory*":       operator,
+	"POST /":                 operator,
 	"GET /tickets*":          operator,
+	"POST /tickets*":         operator,
+	"POST /ticket/*":         operator,
 	"GET /ticket/*":          operator,
+	"GET /services*":         operator,
+	"POST /services*":        operator,
+	"GET /calendars*":        operator,
+	"POST /calendars*":       operator,
+	"GET /people*":           operator,
+	"POST /people*":          operator,
+	"GET /groups*":           operator,
+	"POST /groups*":          operator,
+	"GET /absences*":         operator,
+	"POST /absences*":        operator,
+	"GET /subscriptions*":    operator,
+	"POST /subscriptions*":   operator,
+	"GET /apps*":             operator,
+	"POST /apps*":            operator,
+	"GET /audit*":            operator,
+	"GET /views*":            operator,
+	"POST /views*":           operator,
 }
 
 func ruleBeside(route string) (rule string, ok bool) {
