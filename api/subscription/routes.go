@@ -64,8 +64,8 @@ func (h *Handler) Family() api.Family {
 	}
 }
 
-func (h *Handler) subscribe(c *fiber.Ctx, in members) error {
-	sub, err := in.subscription(h.Allow)
+func (h *Handler) subscribe(c *fiber.Ctx, in houseapi.Lasting) error {
+	sub, err := in.Subscription(h.Allow)
 	if err != nil {
 		return err
 	}
@@ -114,15 +114,15 @@ func (h *Handler) change(c *fiber.Ctx) error {
 	if err != nil {
 		return err
 	}
-	var in changing
+	var in houseapi.LastingChange
 	if err := api.Decode(c, &in); err != nil {
 		return err
 	}
-	if err := in.check(h.Allow); err != nil {
+	if err := in.Check(h.Allow); err != nil {
 		return err
 	}
 	return houseapi.Transact(c, h.Desk, false, func(ctx context.Context) (any, error) {
-		changed, err := h.Subscriptions.Amend(ctx, api.Caller(c).Tenant, id, in.apply)
+		changed, err := h.Subscriptions.Amend(ctx, api.Caller(c).Tenant, id, in.Apply)
 		if err != nil {
 			return nil, err
 		}
