@@ -33,7 +33,7 @@ func newSite(t testing.TB, change ...func(*console.Config)) *site {
 	t.Helper()
 	h := &site{records: newRecords(t), apps: newApps(), now: began.Add(24 * time.Hour)}
 	config := console.Config{
-		Apps: h.apps, Desk: h.records, Reader: h.records, Key: bytes.Repeat([]byte{7}, 32), Now: func() time.Time { return h.now },
+		Apps: h.apps, Desk: h.records, Reader: h.records, Subscriptions: h.records, Callers: h.records, Audit: h.records, Key: bytes.Repeat([]byte{7}, 32), Now: func() time.Time { return h.now },
 		Log:     slog.New(slog.NewTextHandler(&h.log, nil)),
 		Address: func(c *fiber.Ctx) string { return c.Get("X-Test-Address", "192.0.2.1") },
 	}
@@ -174,6 +174,81 @@ func (a answer) form(action string) url.Values {
 	}
 	require.Fail(a.t, "there is no form to "+action, a.Body)
 	return nil
+}
+
+// filled gives what the form that goes to an address would send: as form does, but of selects and text areas too, and of boxes only where they are ticked.
+func (a answer) filled(action string) url.Values {
+	a.t.Helper()
+	out := url.Values{}
+	for _, form := range a.tags("form") {
+		if attr(form, "action") != action || attr(form, "method") != "post" {
+			continue
+		}
+		for n := range form.Descendants() {
+			name := attr(n, "name")
+			switch {
+			case name == "":
+			case n.Data == "input" && attr(n, "type") == "checkbox":
+				if hasAttr(n, "checked") {
+					out.Add(name, attr(n, "value"))
+				}
+			case n.Data == "input":
+				out.Add(name, attr(n, "value"))
+			case n.Data == "textarea":
+				out.Add(name, raw(n))
+			case n.Data == "select":
+				var options []*html.Node
+				for o := range n.Descendants() {
+					if o.Data == "option" {
+						options = append(options, o)
+					}
+				}
+				chosen := options[0]
+				for _, o := range options {
+					if hasAttr(o, "selected") {
+						chosen = o
+					}
+				}
+				if hasAttr(chosen, "value") {
+					out.Add(name, attr(chosen, "value"))
+				} else {
+					out.Add(name, words(chosen))
+				}
+			}
+		}
+		return out
+	}
+	require.Fail(a.t, "there is no form to "+action, a.Body)
+	return nil
+}
+
+// forms gives the addresses that a page's forms are sent to.
+func (a answer) forms() (actions []string) {
+	for _, form := range a.tags("form") {
+		if attr(form, "method") == "post" {
+			actions = append(actions, attr(form, "action"))
+		}
+	}
+	return actions
+}
+
+func hasAttr(n *html.Node, name string) bool {
+	for _, a := range n.Attr {
+		if a.Key == name {
+			return true
+		}
+	}
+	return false
+}
+
+// raw gives the text of an element as it stands.
+func raw(n *html.Node) (out string) {
+	for d := range n.Descendants() {
+		if d.Type == html.TextNode {
+			out += d.Data
+		}
+	}
+	return out
 }
 
 func attr(n *html.Node, name string) string {

@@ -11,10 +11,13 @@ import (
 	"github.com/gofiber/fiber/v2"
 
 	"signalbox/api"
+	"signalbox/console/apps"
+	"signalbox/console/audit"
 	"signalbox/console/mailbox"
 	"signalbox/console/page"
 	"signalbox/console/settings"
 	"signalbox/console/signin"
+	"signalbox/console/subscriptions"
 	"signalbox/console/tickets"
 	"signalbox/desk"
 	"signalbox/notice"
@@ -32,7 +35,12 @@ type Config struct {
 	Timeout time.Duration    // how long a page may take; 10 s unless set
 	Types   []string         // the words taken for the type of a solution; none: any
 
-	Reach notice.Reach // where addresses that are told of tickets may lead
+	// What areas of their own are about; nil: there is no such area.
+	Subscriptions subscriptions.Subscriptions
+	Callers       apps.Apps
+	Audit         audit.Reader
+
+	Reach notice.Reach // where addresses may lead that are told of something
 
 	// Secure keeps the session cookie to https even where a request does not look like it. A request that does (TLS, or X-Forwarded-Proto
 	// from a proxy that the application trusts) gets a secure cookie anyway.
@@ -91,6 +99,15 @@ func New(config Config) (*Console, error) {
 		(&settings.Room{}).Area(),
 		(&tickets.Room{Reader: config.Reader, Desk: config.Desk, Types: config.Types, Reach: config.Reach, Temporal: temporal, TicketWorkflow: config.TicketWorkflow, LaneWorkflow: config.LaneWorkflow}).Area(),
 	}}
+	if config.Subscriptions != nil {
+		c.areas = append(c.areas, (&subscriptions.Room{Desk: config.Desk, Subscriptions: config.Subscriptions, Allow: config.Reach}).Area())
+	}
+	if config.Callers != nil {
+		c.areas = append(c.areas, (&apps.Room{Desk: config.Desk, Apps: config.Callers}).Area())
+	}
+	if config.Audit != nil {
+		c.areas = append(c.areas, (&audit.Room{Reader: config.Audit}).Area())
+	}
 	if config.Mailbox != nil {
 		c.areas = append(c.areas, (&mailbox.Room{Mails: config.Mailbox}).Area())
 	}

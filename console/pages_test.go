@@ -456,6 +456,7 @@ func TestConfigIsChecked(t *testing.T) {
 	require.NoError(t, err)
 	for name, change := range map[string]func(*console.Config){
 		"Apps": func(c *console.Config) { c.Apps = nil }, "Reader": func(c *console.Config) { c.Reader = nil }, "Now": func(c *console.Config) { c.Now = nil },
+		"Desk":     func(c *console.Config) { c.Desk = nil },
 		"32 bytes": func(c *console.Config) { c.Key = make([]byte, 31) }, "Temporal UI": func(c *console.Config) { c.TemporalUI = "javascript:alert(1)" },
 	} {
 		bad := good

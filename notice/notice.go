@@ -177,3 +177,20 @@ type DeliveryRecord struct {
 	Delivery
 	Attempts []Attempt
 }
+
+// LastingFilter chooses lasting subscriptions. What is empty matches everything.
+type LastingFilter struct {
+	State   SubscriptionState
+	Address string // that its address contains, in small letters or capital ones
+}
+
+// CountedTo is how far lists count what there may be very much of: a count that is as high may stand for more.
+const CountedTo = 1_000
+
+// LastingRecord is a lasting subscription with what of it did not arrive, each counted up to CountedTo.
+type LastingRecord struct {
+	Subscription
+	Waiting int // for their first try, or for another
+	Held    int
+	Failed  int
+}

@@ -60,3 +60,10 @@ type Redelivery struct {
 	CreatedAt    time.Time       `json:"created_at"`
 	EndedAt      *time.Time      `json:"ended_at,omitempty"`
 }
+
+// Together is how far redeliveries are that were asked for at once.
+type Together struct {
+	N, Running, Stopped int // of redeliveries
+	Total, Done         int // of deliveries: as Redelivery has them
+	CreatedAt           time.Time
+}

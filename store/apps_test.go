@@ -244,3 +244,54 @@ func TestWhatAStoreDoesNotOpenWith(t *testing.T) {
 		require.NotContains(t, err.Error(), "u:p@", name)
 	}
 }
+
+// Whoever looks after apps sees which are used, to ten minutes, and which secrets work.
+func TestItIsSeenThatAnAppIsUsed(t *testing.T) {
+	both(t, func(t *testing.T, b *bench) {
+		secret, err := b.CreateApp(t.Context(), demo("one"))
+		require.NoError(t, err)
+		app := demo("two")
+		app.Tenant = "b"
+		_, err = b.CreateApp(t.Context(), app)
+		require.NoError(t, err)
+		made := b.clock.Now()
+		r, err := b.AppRecord(t.Context(), "a", "one")
+		require.NoError(t, err)
+		require.Equal(t, desk.AppRecord{App: demo("one"), CreatedAt: made, UpdatedAt: made, Secrets: []desk.AppSecret{{CreatedAt: made}}}, r)
+		used := func() time.Time {
+			t.Helper()
+			list, err := b.AppRecords(t.Context(), "a")
+			require.NoError(t, err)
+			require.Len(t, list, 1)
+			require.NotNil(t, list[0].UsedAt)
+			return *list[0].UsedAt
+		}
+		for _, use := range []func() error{
+			func() error { _, err := b.BySecret(t.Context(), secret); return err },
+			func() error { _, err := b.App(t.Context(), "one"); return err },
+			func() error { _, _, err := b.Secrets(t.Context(), "one"); return err },
+		} {
+			require.NoError(t, use())
+			first := b.clock.Now()
+			require.Equal(t, first, used())
+			b.clock.pass(desk.UsedEvery - time.Second)
+			require.NoError(t, use())
+			require.Equal(t, first, used(), "it was written down a moment ago")
+			b.clock.pass(time.Second)
+		}
+		end := b.clock.Now().Add(time.Hour)
+		_, err = b.RotateSecret(t.Context(), "one", time.Hour)
+		require.NoError(t, err)
+		r, err = b.AppRecord(t.Context(), "a", "one")
+		require.NoError(t, err)
+		require.Equal(t, []desk.AppSecret{{CreatedAt: b.clock.Now()}, {CreatedAt: made, ExpiresAt: &end}}, r.Secrets)
+		b.clock.pass(time.Hour)
+		r, err = b.AppRecord(t.Context(), "a", "one")
+		require.NoError(t, err)
+		require.Len(t, r.Secrets, 1)
+		for _, c := range [][2]string{{"b", "one"}, {"a", "two"}, {"a", "\x00"}} {
+			_, err = b.AppRecord(t.Context(), c[0], c[1])
+			require.True(t, ticket.Is(err, ticket.NotFound))
+		}
+	})
+}

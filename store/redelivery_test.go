@@ -320,3 +320,33 @@ func TestAHostWithVeryManyLanesHidesNobody(t *testing.T) {
 		require.ElementsMatch(t, []string{"http://a.example:8080/1", "http://a.example.com/1"}, urls, "one host by either scheme, as for its share of tries")
 	})
 }
+
+// Redeliveries that were asked for at once are watched as one.
+func TestRedeliveriesAreWatchedTogether(t *testing.T) {
+	both(t, func(t *testing.T, b *bench) {
+		s, sub, works := b.owing(3)
+		for _, w := range works {
+			b.record(b.tried(w, notice.Failed))
+		}
+		other, sub2, works2 := b.owing(2)
+		for _, w := range works2 {
+			b.record(b.tried(w, notice.Failed))
+		}
+		_, err := b.Together(t.Context(), "a", "x")
+		require.True(t, ticket.Is(err, ticket.NotFound))
+		begun := b.clock.Now()
+		one, two := b.again(s, sub, notice.Selection{State: notice.Failed}), b.again(other, sub2, notice.Selection{State: notice.Failed})
+		require.NoError(t, b.WatchTogether(t.Context(), "x", []string{one.ID, two.ID}))
+		got, err := b.Together(t.Context(), "a", "x")
+		require.NoError(t, err)
+		require.Equal(t, notice.Together{N: 2, Running: 2, Total: one.Total + two.Total, CreatedAt: begun}, got)
+		b.goOn(one, 100, 100)
+		got, err = b.Together(t.Context(), "a", "x")
+		require.NoError(t, err)
+		require.Equal(t, []int{2, 1, 0, one.Total}, []int{got.N, got.Running, got.Stopped, got.Done})
+		for _, c := range [][2]string{{"b", "x"}, {"a", ""}, {"a", "y"}, {"a", "\x00"}} {
+			_, err = b.Together(t.Context(), c[0], c[1])
+			require.True(t, ticket.Is(err, ticket.NotFound), "%q", c)
+		}
+	})
+}

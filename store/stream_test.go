@@ -241,6 +241,47 @@ func TestLastingSubscriptionsAreListedInPages(t *testing.T) {
 	})
 }
 
+func TestLastingSubscriptionsAreListedWithWhatDidNotArrive(t *testing.T) {
+	both(t, func(t *testing.T, b *bench) {
+		sub := b.follow(notice.Filter{Topic: "gs"})
+		b.clock.pass(time.Second)
+		other := b.follow(notice.Filter{Topic: "nothing"})
+		b.amend(other, notice.Paused)
+		p := seed()
+		p.Topic = "gs"
+		for range 3 {
+			b.publish(p)
+		}
+		list, next, err := b.Lasting(t.Context(), "a", notice.LastingFilter{}, "", 0)
+		require.NoError(t, err)
+		require.Empty(t, next)
+		require.Len(t, list, 2)
+		require.Equal(t, []any{other.ID, 0}, []any{list[0].ID, list[0].Waiting})
+		require.Equal(t, []any{sub.ID, 3, 0, 0}, []any{list[1].ID, list[1].Waiting, list[1].Held, list[1].Failed})
+		ids := b.deliveries(sub)
+		_, err = b.raw().ExecContext(t.Context(), `UPDATE deliveries SET state = 'failed' WHERE id = '`+ids[0].ID+`'`)
+		require.NoError(t, err)
+		_, err = b.raw().ExecContext(t.Context(), `UPDATE deliveries SET state = 'held' WHERE id = '`+ids[1].ID+`'`)
+		require.NoError(t, err)
+		list, _, err = b.Lasting(t.Context(), "a", notice.LastingFilter{State: notice.Active}, "", 0)
+		require.NoError(t, err)
+		require.Equal(t, []any{1, sub.ID, 1, 1, 1}, []any{len(list), list[0].ID, list[0].Waiting, list[0].Held, list[0].Failed})
+		first, next, err := b.Lasting(t.Context(), "a", notice.LastingFilter{}, "", 1)
+		require.NoError(t, err)
+		second, last, err := b.Lasting(t.Context(), "a", notice.LastingFilter{}, next, 1)
+		require.NoError(t, err)
+		require.Equal(t, []string{other.ID, sub.ID, ""}, []string{first[0].ID, second[0].ID, last})
+		for part, n := range map[string]int{strings.ToUpper(sub.URL[8:14]): 2, "%": 0, "_": 0, "!": 0, "\x00": 2, "no such": 0} {
+			list, _, err = b.Lasting(t.Context(), "a", notice.LastingFilter{Address: part}, "", 0)
+			require.NoError(t, err)
+			require.Len(t, list, n, part)
+		}
+		list, _, err = b.Lasting(t.Context(), "b", notice.LastingFilter{}, "", 0)
+		require.NoError(t, err)
+		require.Empty(t, list)
+	})
+}
+
 func TestATenantHasOnlySoManySubscriptions(t *testing.T) {
 	both(t, func(t *testing.T, b *bench) {
 		_, err := b.raw().Exec(fmt.Sprintf(`WITH RECURSIVE n (i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < %d)

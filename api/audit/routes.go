@@ -39,11 +39,7 @@ func (h *Handler) list(c *fiber.Ctx) error {
 	if err != nil {
 		return err
 	}
-	var f desk.EntryFilter
-	f.Limit, f.Cursor = q.Page()
-	f.App, f.Operator, f.Number = q.Name("app", 0, ticket.MaxName), q.Name("operator", 0, ticket.MaxName), q.Name("number", 0, ticket.MaxName)
-	f.Outcome = desk.OperationState(q.Choice("outcome", string(desk.Done), string(desk.Refused), string(desk.Running), string(desk.Void)))
-	f.From, f.To = q.Time("from"), q.Time("to")
+	f := houseapi.ReadEntries(q, q.Time)
 	if err := q.Err(); err != nil {
 		return err
 	}

@@ -22,10 +22,11 @@ type Reaching struct {
 	Timeout *int `json:"timeout"` // seconds
 	// Headers are sent along with every delivery. They are told nobody, since any of them may be a secret.
 	Headers *map[string]string `json:"headers"`
-	TLS     *reachingTLS       `json:"tls"`
+	TLS     *ReachingTLS       `json:"tls"`
 }
 
-type reachingTLS struct {
+// ReachingTLS is whom an address is trusted by and what it is shown, in PEM.
+type ReachingTLS struct {
 	CA          *string `json:"ca"`
 	Certificate *string `json:"certificate"`
 	Key         *string `json:"key"`
@@ -94,7 +95,7 @@ func Note(f *ticket.Faults, err error) {
 }
 
 // read gives what is kept and what is shown, and tells everything that is wrong, each by its member.
-func (in reachingTLS) read(f *ticket.Faults, now time.Time) (own notice.TLS, trust notice.Trust) {
+func (in ReachingTLS) read(f *ticket.Faults, now time.Time) (own notice.TLS, trust notice.Trust) {
 	own = notice.TLS{CA: api.Value(in.CA), Certificate: api.Value(in.Certificate), Key: api.Value(in.Key)}
 	for _, c := range readCertificates(f, "tls.ca", in.CA, now, func(int) bool { return true }) {
 		trust.CA = append(trust.CA, shown(c))

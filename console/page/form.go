@@ -22,7 +22,7 @@ const MaxForm = 2 << 20
 // The fields that every form has besides its own; {{template "guard"}} writes them.
 const (
 	fieldGuard = "csrf"
-	fieldKey   = "key"
+	fieldKey   = "form_key" // no field of an area is called so
 )
 
 // Where people sign in and out, and change their password.

@@ -22,9 +22,11 @@ type appRow struct {
 	Disabled bool   `db:"disabled"`
 	Rate     int    `db:"rate"`
 	Burst    int    `db:"burst"`
+
+	UsedAt *db.Timestamp `db:"used_at"`
 }
 
-const appColumns = `a.code, a.tenant, a.scopes, a.disabled, a.rate, a.burst`
+const appColumns = `a.code, a.tenant, a.scopes, a.disabled, a.rate, a.burst, a.used_at`
 
 func (r appRow) app() (desk.App, error) {
 	a := desk.App{Code: r.Code, Tenant: r.Tenant, Disabled: r.Disabled, Rate: r.Rate, Burst: r.Burst}

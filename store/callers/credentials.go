@@ -43,6 +43,7 @@ func (d *Directory) BySecret(ctx context.Context, secret string) (desk.App, erro
 		return desk.App{}, err
 	}
 	d.apps.put(hash, a, d.db.Now(), row.ExpiresAt.Pointer())
+	d.used(ctx, row.appRow)
 	return a, nil
 }
 
@@ -57,8 +58,8 @@ func (d *Directory) ByCode(ctx context.Context, code, secret string) (desk.App, 
 
 // App finds an enabled app by its code alone, for somebody who has shown its secret before; Unauthorized when there is none.
 func (d *Directory) App(ctx context.Context, code string) (a desk.App, err error) {
+	var row appRow
 	err = d.db.Read(ctx, func(q *db.Tx) error {
-		var row appRow
 		found, err := q.Find(ctx, &row, `SELECT `+appColumns+` FROM apps a WHERE a.code = ?`, db.CleanText(code))
 		switch {
 		case err != nil:
@@ -69,17 +70,20 @@ func (d *Directory) App(ctx context.Context, code string) (a desk.App, err error
 		a, err = row.app()
 		return err
 	})
+	if err == nil {
+		d.used(ctx, row)
+	}
 	return a, err
 }
 
 // Secrets finds an enabled app by its code and gives the plain secrets that are valid now, newest first, for checking a signature.
 // Unauthorized when there is no such app or no secret of it can be read.
 func (d *Directory) Secrets(ctx context.Context, code string) (a desk.App, secrets []string, err error) {
+	var rows []struct {
+		appRow
+		Sealed string `db:"sealed"`
+	}
 	err = d.db.Read(ctx, func(q *db.Tx) error {
-		var rows []struct {
-			appRow
-			Sealed string `db:"sealed"`
-		}
 		err := q.All(ctx, &rows, `SELECT `+appColumns+`, s.sealed FROM app_secrets s JOIN apps a ON a.code = s.app
 			WHERE s.app = ? AND (s.expires_at IS NULL OR s.expires_at > ?) ORDER BY s.created_at DESC, s.hash`, db.CleanText(code), db.At(q.Now()))
 		if err != nil {
@@ -107,6 +111,7 @@ func (d *Directory) Secrets(ctx context.Context, code string) (a desk.App, secre
 	if err != nil {
 		return desk.App{}, nil, err
 	}
+	d.used(ctx, rows[0].appRow)
 	return a, secrets, nil
 }
 

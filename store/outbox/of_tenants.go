@@ -3,6 +3,7 @@ package outbox
 import (
 	"context"
 	"fmt"
+	"strings"
 	"time"
 
 	"signalbox/notice"
@@ -32,22 +33,64 @@ func (o *Outbox) Subscribe(ctx context.Context, sub notice.Subscription) (notice
 // Subscriptions lists a tenant's lasting subscriptions that are not deleted, newest first; state, if not empty, chooses among them. cursor is
 // empty or next of the page before; anything else is Invalid, field "cursor". limit is 1 to ticket.MaxPage; 0 is ticket.DefaultPage.
 func (o *Outbox) Subscriptions(ctx context.Context, tenant string, state notice.SubscriptionState, cursor string, limit int) (items []notice.Subscription, next string, err error) {
+	err = o.db.Read(ctx, func(q *db.Tx) error {
+		items, next, err = o.lasting(ctx, q, tenant, notice.LastingFilter{State: state}, cursor, limit)
+		return err
+	})
+	return items, next, err
+}
+
+// lasting reads a page of a tenant's lasting subscriptions.
+func (o *Outbox) lasting(ctx context.Context, q *db.Tx, tenant string, f notice.LastingFilter, cursor string, limit int) (items []notice.Subscription, next string, err error) {
 	var w db.Where
 	own := ofTenant(tenant)
 	w.And(own.where, own.args...)
-	w.AndIf(state != "", `state = ?`, string(state))
+	w.AndIf(f.State != "", `state = ?`, string(f.State))
+	w.AndIf(f.Address != "", `LOWER(url) LIKE ? ESCAPE '!'`, "%"+likeAsIs.Replace(strings.ToLower(db.CleanText(f.Address)))+"%")
 	if err := w.After(cursor, `created_at, id`, func(c db.Cursor) []any { return []any{db.At(c.At), c.ID} }); err != nil {
 		return nil, "", err
 	}
+	var rows []subscriptionRow
+	rows, next, err = db.ReadPage(ctx, q, limit, `SELECT `+subscriptionColumns+` FROM subscriptions WHERE `+w.String()+` ORDER BY created_at DESC, id DESC LIMIT ?`, w.Args(),
+		func(r subscriptionRow) db.Cursor { return db.Cursor{At: r.CreatedAt.Time, N: 1, ID: r.ID} })
+	if err != nil {
+		return nil, "", db.Wrap("list subscriptions", err)
+	}
+	items, err = db.Convert(rows, subscriptionRow.subscription)
+	return items, next, err
+}
+
+// likeAsIs has LIKE take a text as it is, where it is told that the escape is an exclamation mark.
+var likeAsIs = strings.NewReplacer(`!`, `!!`, `%`, `!%`, `_`, `!_`)
+
+// Lasting lists a tenant's lasting subscriptions like Subscriptions, with what of each did not arrive.
+func (o *Outbox) Lasting(ctx context.Context, tenant string, f notice.LastingFilter, cursor string, limit int) (items []notice.LastingRecord, next string, err error) {
 	err = o.db.Read(ctx, func(q *db.Tx) error {
-		var rows []subscriptionRow
-		rows, next, err = db.ReadPage(ctx, q, limit, `SELECT `+subscriptionColumns+` FROM subscriptions WHERE `+w.String()+` ORDER BY created_at DESC, id DESC LIMIT ?`, w.Args(),
-			func(r subscriptionRow) db.Cursor { return db.Cursor{At: r.CreatedAt.Time, N: 1, ID: r.ID} })
-		if err != nil {
-			return db.Wrap("list subscriptions", err)
+		var subs []notice.Subscription
+		if subs, next, err = o.lasting(ctx, q, tenant, f, cursor, limit); err != nil || len(subs) == 0 {
+			return err
 		}
-		items, err = db.Convert(rows, subscriptionRow.subscription)
-		return err
+		ids, index := make([]string, len(subs)), map[string]int{}
+		for i, sub := range subs {
+			ids[i], index[sub.ID] = sub.ID, i
+			items = append(items, notice.LastingRecord{Subscription: sub})
+		}
+		var rows []struct {
+			ID      string `db:"id"`
+			Waiting int    `db:"waiting"`
+			Held    int    `db:"held"`
+			Failed  int    `db:"failed"`
+		}
+		counted := func(condition string) string {
+			return fmt.Sprintf(`(SELECT COUNT(*) FROM (SELECT 1 FROM deliveries d WHERE d.subscription_id = s.id AND d.%s LIMIT %d) x)`, condition, notice.CountedTo)
+		}
+		err := q.AllIn(ctx, &rows, `SELECT s.id, `+counted(`state IN ('pending', 'parked')`)+` AS waiting, `+counted(`state = 'held'`)+` AS held, `+counted(`state = 'failed'`)+` AS failed
+			FROM subscriptions s WHERE s.id IN (?)`, ids)
+		for _, r := range rows {
+			at := &items[index[r.ID]]
+			at.Waiting, at.Held, at.Failed = r.Waiting, r.Held, r.Failed
+		}
+		return db.Wrap("count deliveries", err)
 	})
 	return items, next, err
 }
