@@ -104,6 +104,7 @@ func crowd(db *sql.DB, size int) error {
 		`INSERT INTO stream_lanes SELECT -i, 1, ` + at + ` FROM ` + n,
 		`INSERT INTO subscriptions (id, tenant, ticket_id, url, format, profile, secret, state, reason, created_at, shape, selector) SELECT 'lasting-' || i, CASE WHEN i % 50 = 0 THEN 'a' ELSE 'b' END, 0,
 			'https://example.com', 'event', 'standard', '', CASE WHEN i % 3 = 0 THEN 'dropped' ELSE 'active' END, '', ` + at + `, 1 + i % 7, 'selector' || i FROM ` + n,
+		`UPDATE subscriptions SET host = CASE WHEN length(id) % 7 = 0 THEN 'two.example.com' ELSE 'one.example.com' END`,
 		create,
 		`ANALYZE`,
 	} {
