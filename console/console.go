@@ -3,6 +3,7 @@
 package console
 
 import (
+	"context"
 	"fmt"
 	"log/slog"
 	"net/http"
@@ -13,6 +14,7 @@ import (
 	"signalbox/api"
 	"signalbox/console/apps"
 	"signalbox/console/audit"
+	"signalbox/console/deliveries"
 	"signalbox/console/mailbox"
 	"signalbox/console/page"
 	"signalbox/console/settings"
@@ -39,8 +41,11 @@ type Config struct {
 	Subscriptions subscriptions.Subscriptions
 	Callers       apps.Apps
 	Audit         audit.Reader
+	Deliveries    deliveries.Deliveries
 
-	Reach notice.Reach // where addresses may lead that are told of something
+	Reach  notice.Reach                                 // where addresses may lead that are told of something
+	Begin  func(ctx context.Context, redelivery string) // has a redelivery begun at once; nil: the sweep begins it
+	Hasten func(ctx context.Context, lane notice.Lane)  // has what is next in a lane looked at now; nil: it is when that was planned
 
 	// Secure keeps the session cookie to https even where a request does not look like it. A request that does (TLS, or X-Forwarded-Proto
 	// from a proxy that the application trusts) gets a secure cookie anyway.
@@ -101,6 +106,9 @@ func New(config Config) (*Console, error) {
 	}}
 	if config.Subscriptions != nil {
 		c.areas = append(c.areas, (&subscriptions.Room{Desk: config.Desk, Subscriptions: config.Subscriptions, Allow: config.Reach}).Area())
+	}
+	if config.Deliveries != nil {
+		c.areas = append(c.areas, (&deliveries.Room{Desk: config.Desk, Deliveries: config.Deliveries, Begin: config.Begin, Hasten: config.Hasten, Temporal: temporal, LaneWorkflow: config.LaneWorkflow}).Area())
 	}
 	if config.Callers != nil {
 		c.areas = append(c.areas, (&apps.Room{Desk: config.Desk, Apps: config.Callers}).Area())
