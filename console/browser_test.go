@@ -33,8 +33,8 @@ func newSite(t testing.TB, change ...func(*console.Config)) *site {
 	t.Helper()
 	h := &site{records: newRecords(t), apps: newApps(), now: began.Add(24 * time.Hour)}
 	config := console.Config{
-		Apps: h.apps, Desk: h.records, Reader: h.records, Services: h.records, Directory: h.records, Calendars: h.records, Subscriptions: h.records, Callers: h.records, Audit: h.records,
-		Key: bytes.Repeat([]byte{7}, 32), Now: func() time.Time { return h.now },
+		Apps: h.apps, Desk: h.records, Reader: h.records, Services: h.records, Directory: h.records, Calendars: h.records, Subscriptions: h.records, Deliveries: h.records, Callers: h.records,
+		Audit: h.records, Key: bytes.Repeat([]byte{7}, 32), Now: func() time.Time { return h.now },
 		Log:     slog.New(slog.NewTextHandler(&h.log, nil)),
 		Address: func(c *fiber.Ctx) string { return c.Get("X-Test-Address", "192.0.2.1") },
 	}

@@ -3,6 +3,7 @@
 package console
 
 import (
+	"context"
 	"fmt"
 	"log/slog"
 	"time"
@@ -13,6 +14,7 @@ import (
 	"signalbox/console/apps"
 	"signalbox/console/audit"
 	"signalbox/console/calendars"
+	"signalbox/console/deliveries"
 	"signalbox/console/inbox"
 	"signalbox/console/list"
 	"signalbox/console/mailbox"
@@ -47,13 +49,16 @@ type Config struct {
 	Subscriptions subscriptions.Subscriptions
 	Callers       apps.Apps
 	Audit         audit.Reader
+	Deliveries    deliveries.Deliveries
 	Key           []byte           // the master key, at least 32 bytes; the key of the sessions is derived from it
 	Now           func() time.Time //
 	Log           *slog.Logger     // slog.Default unless set
 	Timeout       time.Duration    // how long a page may take; 10 s unless set
 	Types         []string         // the words taken for the type of a solution; none: any
 
-	Reach notice.Reach // where addresses may lead
+	Reach  notice.Reach                                 // where addresses may lead that are told of something
+	Begin  func(ctx context.Context, redelivery string) // has a redelivery begun at once; nil: the sweep begins it
+	Hasten func(ctx context.Context, lane notice.Lane)  // has what is next in a lane looked at now; nil: it is when that was planned
 
 	// Secure keeps the session cookie to https even where a request does not look like it. A request that does (TLS, or X-Forwarded-Proto
 	// from a proxy that the application trusts) gets a secure cookie anyway.
@@ -91,7 +96,7 @@ type Console struct {
 // New makes the pages, or tells what is wrong with the config.
 func New(config Config) (*Console, error) {
 	for name, missing := range map[string]bool{"Apps": config.Apps == nil, "Desk": config.Desk == nil, "Reader": config.Reader == nil, "Services": config.Services == nil, "Directory": config.Directory == nil,
-		"Calendars": config.Calendars == nil, "Subscriptions": config.Subscriptions == nil, "Callers": config.Callers == nil, "Audit": config.Audit == nil, "Now": config.Now == nil} {
+		"Calendars": config.Calendars == nil, "Subscriptions": config.Subscriptions == nil, "Callers": config.Callers == nil, "Audit": config.Audit == nil, "Deliveries": config.Deliveries == nil, "Now": config.Now == nil} {
 		if missing {
 			return nil, fmt.Errorf("console: %s is needed", name)
 		}
@@ -119,6 +124,7 @@ func New(config Config) (*Console, error) {
 		(&calendars.Room{Desk: config.Desk, Records: config.Calendars, Now: config.Now}).Area(),
 		(&people.Room{Desk: config.Desk, Directory: config.Directory, Allow: config.Reach, Now: config.Now}).Area(),
 		(&subscriptions.Room{Desk: config.Desk, Subscriptions: config.Subscriptions, Allow: config.Reach}).Area(),
+		(&deliveries.Room{Desk: config.Desk, Deliveries: config.Deliveries, Begin: config.Begin, Hasten: config.Hasten, Temporal: temporal, LaneWorkflow: config.LaneWorkflow}).Area(),
 		(&apps.Room{Desk: config.Desk, Apps: config.Callers}).Area(),
 		(&audit.Room{Reader: config.Audit}).Area(),
 	}}

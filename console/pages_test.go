@@ -419,13 +419,14 @@ func TestAPanicIsAPage(t *testing.T) {
 
 func TestConfigIsChecked(t *testing.T) {
 	back := newRecords(t)
-	good := console.Config{Apps: newApps(), Desk: back, Reader: back, Services: back, Directory: back, Calendars: back, Subscriptions: back, Callers: back, Audit: back, Key: make([]byte, 32), Now: newSite(t).clock}
+	good := console.Config{Apps: newApps(), Desk: back, Reader: back, Services: back, Directory: back, Calendars: back, Subscriptions: back, Callers: back, Audit: back, Deliveries: back, Key: make([]byte, 32), Now: newSite(t).clock}
 	_, err := console.New(good)
 	require.NoError(t, err)
 	for name, change := range map[string]func(*console.Config){
 		"Apps": func(c *console.Config) { c.Apps = nil }, "Reader": func(c *console.Config) { c.Reader = nil }, "Desk": func(c *console.Config) { c.Desk = nil }, "Services": func(c *console.Config) { c.Services = nil },
 		"Directory": func(c *console.Config) { c.Directory = nil }, "Calendars": func(c *console.Config) { c.Calendars = nil }, "Now": func(c *console.Config) { c.Now = nil },
 		"Subscriptions": func(c *console.Config) { c.Subscriptions = nil }, "Callers": func(c *console.Config) { c.Callers = nil }, "Audit": func(c *console.Config) { c.Audit = nil },
+		"Deliveries": func(c *console.Config) { c.Deliveries = nil },
 		"32 bytes": func(c *console.Config) { c.Key = make([]byte, 31) }, "Temporal UI": func(c *console.Config) { c.TemporalUI = "javascript:alert(1)" },
 	} {
 		bad := good

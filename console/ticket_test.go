@@ -462,7 +462,7 @@ func TestMessagesAreSaidAndChanged(t *testing.T) {
 	form = p.of(at(k) + "/say")
 	require.Contains(t, form.Get("content"), "Ask @bob,")
 	form.Set("content", "Ask @joe")
-	theirs := url.Values{"message": form["message"], "content": {"Mine now"}, "key": {"x"}, "csrf": {bob.get(at(k)).of(at(k) + "/say").Get("csrf")}}
+	theirs := url.Values{"message": form["message"], "content": {"Mine now"}, "form_key": {"x"}, "csrf": {bob.get(at(k)).of(at(k) + "/say").Get("csrf")}}
 	require.Equal(t, http.StatusForbidden, bob.post(at(k)+"/say", theirs).Status)
 	require.Equal(t, http.StatusSeeOther, ann.post(at(k)+"/say", form).Status)
 	p = ann.get(at(k) + "/timeline?show=messages")
@@ -532,13 +532,13 @@ func TestAddressesAreToldAgain(t *testing.T) {
 		for _, d := range list {
 			if d.State == notice.Failed {
 				failed = at(k) + "/deliveries/" + r.ID + "/redeliver"
-				form := url.Values{"delivery": {d.ID}, "key": {"again"}, "csrf": {p.of(at(k) + "/say").Get("csrf")}}
+				form := url.Values{"delivery": {d.ID}, "form_key": {"again"}, "csrf": {p.of(at(k) + "/say").Get("csrf")}}
 				require.Equal(t, http.StatusSeeOther, ann.post(failed, form).Status)
 				require.Equal(t, http.StatusSeeOther, ann.post(failed, form).Status, "a second click is the same")
 				now, err := h.records.Delivery(t.Context(), r.ID, d.ID)
 				require.NoError(t, err)
 				require.NotEqual(t, notice.Failed, now.State)
-				form.Set("key", "once more")
+				form.Set("form_key", "once more")
 				refused := ann.post(failed, form)
 				require.Equal(t, http.StatusConflict, refused.Status)
 				require.Contains(t, refused.section("now"), "This was not done:")

@@ -244,6 +244,7 @@ func TestLastingSubscriptionsAreListedInPages(t *testing.T) {
 func TestLastingSubscriptionsAreListedWithWhatDidNotArrive(t *testing.T) {
 	both(t, func(t *testing.T, b *bench) {
 		sub := b.follow(notice.Filter{Topic: "gs"})
+		b.clock.pass(time.Second)
 		other := b.follow(notice.Filter{Topic: "nothing"})
 		b.amend(other, notice.Paused)
 		p := seed()

@@ -14,7 +14,16 @@ import (
 // Transact has the desk do what touches the database alone, under the key of the form that was sent, and gives what effect gave: the same again where the form was sent
 // before. What effect writes joins the transaction that its context carries. secret tells that what it gives is to be kept encrypted.
 func Transact[T any](v *Visit, d api.Desk, secret bool, effect func(ctx context.Context) (T, error)) (out T, err error) {
-	reply, err := d.Transact(v.Until, v.DeskRequest(), func(ctx context.Context) (desk.Answer, error) {
+	return TransactOne(v, d, "", secret, effect)
+}
+
+// TransactOne is Transact for one of several things that a form asks for, each of which is done or refused by itself; which tells them apart.
+func TransactOne[T any](v *Visit, d api.Desk, which string, secret bool, effect func(ctx context.Context) (T, error)) (out T, err error) {
+	r := v.DeskRequest()
+	if which != "" && r.Key != "" {
+		r.Key += " " + which
+	}
+	reply, err := d.Transact(v.Until, r, func(ctx context.Context) (desk.Answer, error) {
 		given, err := effect(ctx)
 		if err != nil {
 			return desk.Answer{}, err

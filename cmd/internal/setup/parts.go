@@ -138,9 +138,9 @@ func (c *Container) API(s APISettings, metrics *prometheus.Registry, log *slog.L
 	tickets := &itsm.Handler{Desk: c.Desk, Tickets: c.Store, Services: c.Store, People: c.Store, Apps: c.Store, Types: config.IncidentTypes, Allow: config.Reach(),
 		Profile: string(s.ITSMCallbackProfile), Zone: c.zone}
 	front, err := console.New(s.OIDC.pages(console.Config{
-		Apps: c.Store, People: c.Store, Desk: c.Desk, AdminGroup: s.AdminGroup, PublicURL: string(c.public), Reader: c.Store, Services: c.Store, Directory: c.Store, Calendars: c.Store,
-		Subscriptions: c.Store, Callers: c.Store, Audit: c.Store, Types: config.IncidentTypes, Key: c.key, Now: time.Now, Log: log, Secure: s.SecureCookies, Address: api.Address,
-		Reach: config.Reach(), Mailbox: s.Mailbox,
+		Apps: c.Store, People: c.Store, AdminGroup: s.AdminGroup, PublicURL: string(c.public), Desk: c.Desk, Reader: c.Store, Services: c.Store, Directory: c.Store, Calendars: c.Store,
+		Subscriptions: c.Store, Deliveries: c.Store, Begin: begin, Hasten: hasten, Callers: c.Store, Audit: c.Store, Types: config.IncidentTypes, Key: c.key, Now: time.Now, Log: log,
+		Secure: s.SecureCookies, Address: api.Address, Reach: config.Reach(), Mailbox: s.Mailbox,
 		TemporalUI: s.TemporalUI, Namespace: c.Engine.Namespace, TicketWorkflow: workflows.TicketID, LaneWorkflow: workflows.LaneID,
 	}))
 	if err != nil {

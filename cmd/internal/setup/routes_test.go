@@ -16,6 +16,7 @@ import (
 const (
 	anyone   = "anyone"   // the same for everybody, and tells of no tenant
 	operator = "operator" // who has signed in on the pages, as a person or with an app that may read; the tenant's tickets alone
+	admins   = "admin who has signed in"
 )
 
 // beside are the rules of all that is served beside the families, by the longest prefix that ends in "*" or the path itself.
@@ -54,13 +55,15 @@ var beside = map[string]string{
 	"POST /groups*":          operator,
 	"GET /absences*":         operator,
 	"POST /absences*":        operator,
-	"GET /subscriptions*":    operator,
-	"POST /subscriptions*":   operator,
-	"GET /apps*":             operator,
-	"POST /apps*":            operator,
-	"GET /audit*":            operator,
 	"GET /views*":            operator,
 	"POST /views*":           operator,
+	"GET /subscriptions*":    operator,
+	"POST /subscriptions*":   operator,
+	"GET /deliveries*":       operator,
+	"POST /deliveries*":      operator,
+	"GET /apps*":             admins,
+	"POST /apps*":            admins,
+	"GET /audit*":            admins,
 }
 
 func ruleBeside(route string) (rule string, ok bool) {
