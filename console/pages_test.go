@@ -427,7 +427,7 @@ func TestConfigIsChecked(t *testing.T) {
 		"Directory": func(c *console.Config) { c.Directory = nil }, "Calendars": func(c *console.Config) { c.Calendars = nil }, "Now": func(c *console.Config) { c.Now = nil },
 		"Subscriptions": func(c *console.Config) { c.Subscriptions = nil }, "Callers": func(c *console.Config) { c.Callers = nil }, "Audit": func(c *console.Config) { c.Audit = nil },
 		"Deliveries": func(c *console.Config) { c.Deliveries = nil },
-		"32 bytes": func(c *console.Config) { c.Key = make([]byte, 31) }, "Temporal UI": func(c *console.Config) { c.TemporalUI = "javascript:alert(1)" },
+		"32 bytes":   func(c *console.Config) { c.Key = make([]byte, 31) }, "Temporal UI": func(c *console.Config) { c.TemporalUI = "javascript:alert(1)" },
 	} {
 		bad := good
 		change(&bad)
