@@ -29,6 +29,7 @@ func populous(t *testing.T, db *sql.DB) {
 		`INSERT INTO directory_absences SELECT ` + tenant + `, 'absence' || i, ` + person + `, timestamptz '2026-01-01' + i * interval '5 minutes', timestamptz '2026-01-08' + i * interval '5 minutes', 'person' || i % 100 + 1, '[]', 'hr', now()
 			FROM generate_series(1, 100000) i`,
 		`INSERT INTO directory_changes SELECT ` + tenant + `, i, 'deactivated', ` + person + `, '', timestamptz '2026-01-01' + i * interval '5 minutes', 'hr' FROM generate_series(1, 100000) i`,
+		`INSERT INTO directory_passwords SELECT tenant, uid, '$argon2id$', FALSE, now() FROM directory_persons`,
 		`ANALYZE`,
 	} {
 		_, err := db.Exec(statement)
