@@ -27,30 +27,29 @@ import (
 // screenshots, set to a folder, has every page that is looked at kept there as a picture.
 const screenshots = "SIGNALBOX_SCREENSHOTS"
 
-// chromium is a headless browser that tests share, and the accessibility rules that pages are judged by.
-var chromium struct {
+// judges is what pages are looked at with: the browser's program, and the accessibility rules that they are judged by.
+var judges struct {
 	sync.Mutex
-	browser context.Context
+	program string
 	rules   string // axe-core
-	why     string // there is none
+	why     string // there are none
 }
 
-// browser starts Chromium, once. Where it, or npm, is missing the test is skipped, and fails where CI is set.
-func browser(t testing.TB) (context.Context, string) {
+// judged finds Chromium and has the rules installed, once. Where it, or npm, is missing the test is skipped, and fails where CI is set.
+func judged(t testing.TB) (program, rules string) {
 	t.Helper()
-	chromium.Lock()
-	defer chromium.Unlock()
-	if chromium.browser == nil && chromium.why == "" {
-		chromium.why = startChromium(t)
+	judges.Lock()
+	defer judges.Unlock()
+	if judges.rules == "" && judges.why == "" {
+		judges.program, judges.rules, judges.why = findJudges(t)
 	}
-	if chromium.why != "" {
-		workshop{t: t}.missing("%s", chromium.why)
+	if judges.why != "" {
+		workshop{t: t}.missing("%s", judges.why)
 	}
-	return chromium.browser, chromium.rules
+	return judges.program, judges.rules
 }
 
-func startChromium(t testing.TB) (why string) {
-	var program string
+func findJudges(t testing.TB) (program, rules, why string) {
 	for _, name := range []string{"chromium", "chromium-browser", "google-chrome"} {
 		if path, err := exec.LookPath(name); err == nil {
 			program = path
@@ -58,32 +57,18 @@ func startChromium(t testing.TB) (why string) {
 		}
 	}
 	if program == "" {
-		return "no Chromium"
+		return "", "", "no Chromium"
 	}
-	forAll := harness.ForPackage(t)
-	dir := forAll.TempDir()
+	dir := t.TempDir()
 	text, err := os.ReadFile("pages/package.json")
 	require.NoError(t, err)
 	require.NoError(t, os.WriteFile(filepath.Join(dir, "package.json"), text, 0o600))
 	if out, err := (workshop{t, dir}).run("npm", "install", "--no-package-lock", "--no-audit", "--no-fund", "--ignore-scripts", "--prefer-offline"); err != nil {
-		return fmt.Sprintf("what package.json names cannot be installed: %v\n%s", err, out)
+		return "", "", fmt.Sprintf("what package.json names cannot be installed: %v\n%s", err, out)
 	}
-	rules, err := os.ReadFile(filepath.Join(dir, "node_modules", "axe-core", "axe.min.js"))
+	raw, err := os.ReadFile(filepath.Join(dir, "node_modules", "axe-core", "axe.min.js"))
 	require.NoError(t, err)
-	chromium.rules = string(rules)
-
-	options := append(chromedp.DefaultExecAllocatorOptions[:], chromedp.ExecPath(program), chromedp.Flag("disable-dev-shm-usage", true), chromedp.UserDataDir(filepath.Join(dir, "profile")))
-	if os.Geteuid() == 0 {
-		options = append(options, chromedp.NoSandbox)
-	}
-	allocated, endProcess := chromedp.NewExecAllocator(context.Background(), options...)
-	started, end := chromedp.NewContext(allocated)
-	forAll.Cleanup(func() { end(); endProcess() })
-	if err := chromedp.Run(started); err != nil {
-		return fmt.Sprintf("%s does not start: %v", program, err)
-	}
-	chromium.browser = started
-	return ""
+	return program, string(raw), ""
 }
 
 // look is how somebody looks at pages.
@@ -104,7 +89,7 @@ func (l look) String() string {
 	return fmt.Sprintf("%d-%s-%s", l.width, map[bool]string{false: "light", true: "dark"}[l.dark], l.language[:2])
 }
 
-// tab is a browser window with cookies of its own.
+// tab is a browser of its own, with its cookies.
 type tab struct {
 	t     testing.TB
 	ctx   context.Context
@@ -121,9 +106,18 @@ const tabPatience = time.Minute
 
 func newTab(t testing.TB, base string, l look) *tab {
 	t.Helper()
-	parent, rules := browser(t)
-	ctx, end := chromedp.NewContext(parent, chromedp.WithNewBrowserContext())
-	t.Cleanup(end)
+	program, rules := judged(t)
+	options := append(chromedp.DefaultExecAllocatorOptions[:], chromedp.ExecPath(program), chromedp.Flag("disable-dev-shm-usage", true), chromedp.UserDataDir(filepath.Join(t.TempDir(), "profile")))
+	if os.Geteuid() == 0 {
+		options = append(options, chromedp.NoSandbox)
+	}
+	allocated, endProcess := chromedp.NewExecAllocator(context.Background(), options...)
+	ctx, end := chromedp.NewContext(allocated)
+	t.Cleanup(func() {
+		end()
+		endProcess()
+	})
+	require.NoError(t, chromedp.Run(ctx), "%s does not start", program)
 	v := &tab{t: t, ctx: ctx, base: base, rules: rules, look: l}
 	chromedp.ListenTarget(ctx, v.hear)
 	scheme := "light"

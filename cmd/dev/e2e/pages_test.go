@@ -37,7 +37,7 @@ func TestPagesAreSound(t *testing.T) {
 	d.caller().publish(t, leaveOnPages("sound_leave"))
 	paths := []string{"/", "/tickets", "/tickets?view=open", "/tickets?stuck=any", "/tickets/new", "/tickets/new?service=sound_leave", "/ticket/" + number, "/ticket/" + number + "/timeline", "/settings",
 		"/settings/password", "/mailbox", "/services", "/services/sound_leave", "/services/sound_leave/edit", "/services/new", "/people", "/people/ann", "/groups", "/groups/support", "/absences", "/calendars",
-		"/calendars/new", "/subscriptions", "/subscriptions/new", "/deliveries", "/apps", "/apps/new", "/audit", "/docs"}
+		"/calendars/new", "/subscriptions", "/subscriptions/new", "/deliveries", "/apps", "/apps/new", "/audit"}
 	for _, l := range looks {
 		t.Run(l.String(), func(t *testing.T) {
 			v := newTab(t, d.api, l)
@@ -90,7 +90,9 @@ func TestPeopleWorkOnThePages(t *testing.T) {
 				number, _, _ := strings.Cut(strings.TrimPrefix(ann.path(), "/ticket/"), "?")
 				return number
 			}
-			waits := func(number string) string { return fmt.Sprintf(`form:has(button[value="approve"]) input[value^="%s"]`, number) }
+			waits := func(number string) string {
+				return fmt.Sprintf(`form:has(button[value="approve"]) input[value^="%s"]`, number)
+			}
 
 			yes := asks("Leave granted " + l.String())
 			bob.open("/")
