@@ -89,14 +89,14 @@ func TestPeopleWorkOnThePages(t *testing.T) {
 				return number
 			}
 			waits := func(number string) string {
-				return fmt.Sprintf(`form:has(button[value="approve"]) input[value^="%s"]`, number)
+				return fmt.Sprintf(`form:has(button[value="approve"]) input[value*="%s"]`, number)
 			}
 
 			yes := asks("Leave granted " + l.String())
 			bob.open("/")
 			require.True(t, bob.has(waits(yes)), "it waits for bob")
 			bob.sound("/ with what waits")
-			require.EqualValues(t, 200, bob.press(fmt.Sprintf(`form:has(input[value^="%s"]) button[value="approve"]`, yes)))
+			require.EqualValues(t, 200, bob.press(fmt.Sprintf(`form:has(input[value*="%s"]) button[value="approve"]`, yes)))
 			require.False(t, bob.has(waits(yes)), "it waits no more")
 			require.Equal(t, "completed", d.caller().issue(t, yes).Phase)
 
