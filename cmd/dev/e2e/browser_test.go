@@ -107,7 +107,9 @@ const tabPatience = time.Minute
 func newTab(t testing.TB, base string, l look) *tab {
 	t.Helper()
 	program, rules := judged(t)
-	options := append(chromedp.DefaultExecAllocatorOptions[:], chromedp.ExecPath(program), chromedp.Flag("disable-dev-shm-usage", true), chromedp.UserDataDir(filepath.Join(t.TempDir(), "profile")))
+	profile, err := os.MkdirTemp("", "browser-*") // not the test's own folder: what is left of Chromium may write into it for a moment after its end
+	require.NoError(t, err)
+	options := append(chromedp.DefaultExecAllocatorOptions[:], chromedp.ExecPath(program), chromedp.Flag("disable-dev-shm-usage", true), chromedp.UserDataDir(profile))
 	if os.Geteuid() == 0 {
 		options = append(options, chromedp.NoSandbox)
 	}
@@ -116,6 +118,7 @@ func newTab(t testing.TB, base string, l look) *tab {
 	t.Cleanup(func() {
 		end()
 		endProcess()
+		_ = os.RemoveAll(profile)
 	})
 	require.NoError(t, chromedp.Run(ctx), "%s does not start", program)
 	v := &tab{t: t, ctx: ctx, base: base, rules: rules, look: l}
