@@ -1,0 +1,7 @@
+-- +goose Up
+
+-- Likewise of calendars.
+ALTER TABLE calendar_versions ADD COLUMN source text;
+
+-- +goose Down
+ALTER TABLE calendar_versions DROP COLUMN source;
