@@ -1,7 +1,7 @@
 # What a newcomer needs: Go, git, make. "make help" tells the rest.
 
 GO            ?= go
-MODULES       := . cmd/dev cmd/dev/clients
+MODULES       := . cmd/dev cmd/dev/clients deploy/check deploy/release
 GOVULNCHECK   := golang.org/x/vuln/cmd/govulncheck@v1.9.0
 WORKFLOWCHECK := go.temporal.io/sdk/contrib/tools/workflowcheck@v0.6.0
 
@@ -39,26 +39,48 @@ help: ## Show this list
 run: build ## Build and start the whole system: embedded Temporal, API, workers, pages
 	exec bin/dev
 
+.PHONY: demo
+demo: export SIGNALBOX_DEMO := true
+demo: build ## The same, with persons, services and tickets to look at
+	exec bin/dev
+
 .PHONY: build
-build: ## Build bin/api, bin/worker, bin/migrate and bin/dev
+build: ## Build bin/api, bin/worker, bin/migrate, bin/signalbox and bin/dev
 	@mkdir -p bin
 	$(GO) build -o bin/ ./cmd/api ./cmd/worker ./cmd/migrate
+	@$(MAKE) --no-print-directory client
 	@echo "building bin/dev; the first time compiles a whole Temporal server, which takes some minutes"
 	$(call patiently,still building bin/dev,cd cmd/dev && exec $(GO) build -o ../../bin/dev .)
 
-.PHONY: test
-test: test-main test-dev ## Run all tests, those against a real Temporal server and a real PostgreSQL too
+.PHONY: client
+client: ## Build bin/signalbox, the command line
+	@mkdir -p bin
+	CGO_ENABLED=0 $(GO) build -trimpath -ldflags='-s -w' -o bin/ ./cmd/signalbox
 
-# Linking some forty test programs is a fifth of what these tests cost, and a quarter of that is collecting garbage that goes with the linker anyway.
+.PHONY: generate
+generate: ## Write the generated part of client anew, from the documents in api/openapi
+	$(GO) run ./cmd/internal/generate
+
+.PHONY: test
+test: test-main test-deploy test-dev ## Run all tests, those against a real Temporal server and a real PostgreSQL too
+
+# Linking some fifty test programs is a quarter of what these tests cost, and much of that is tables for debuggers (which -s -w leave out; stacks of panics are
+# as they were) and collecting garbage that goes with the linker anyway.
 .PHONY: test-main
 test-main: export GOGC ?= 400
 test-main:
 	@$(GO) test -count=1 -run '^TestMachineHasPostgreSQL$$' -v ./store/postgrestest | grep -a '\*\*\*' || true
-	$(GO) test -timeout $(TEST_TIMEOUT) ./...
+	$(GO) test -ldflags='-s -w' -timeout $(TEST_TIMEOUT) ./...
 
 .PHONY: test-dev
 test-dev:
-	$(call patiently,still testing cmd/dev,cd cmd/dev && exec $(GO) test -parallel $(DEV_PARALLEL) -timeout $(DEV_TIMEOUT) ./...)
+	$(call patiently,still testing cmd/dev,cd cmd/dev && exec $(GO) test -ldflags='-s -w' -parallel $(DEV_PARALLEL) -timeout $(DEV_TIMEOUT) ./...)
+
+# Never from the cache: what it reads lies outside of its module.
+.PHONY: test-deploy
+test-deploy: ## Test the Helm chart, the alerts, the dashboards and how a release is made (the first time compiles parts of Helm, Kubernetes and Prometheus)
+	$(call patiently,still testing deploy/check,cd deploy/check && exec $(GO) test -count=1 -timeout $(TEST_TIMEOUT) ./...)
+	$(call patiently,still testing deploy/release,cd deploy/release && exec $(GO) test -count=1 -timeout $(TEST_TIMEOUT) ./...)
 
 .PHONY: quick
 quick: ## Test the packages that differ from main (BASE=…) and those that import them, without what takes long
@@ -66,7 +88,7 @@ quick: ## Test the packages that differ from main (BASE=…) and those that impo
 
 .PHONY: slow-test
 slow-test: ## Run the tests that take minutes of real time, such as ten minutes of retries
-	$(call patiently,still running the slow tests,cd cmd/dev && SIGNALBOX_SLOW_TESTS=1 exec $(GO) test -count=1 -v -timeout $(DEV_TIMEOUT) -run '^TestSlow' ./e2e)
+	$(call patiently,still running the slow tests,export SIGNALBOX_SLOW_TESTS=1; $(GO) test -count=1 -v -timeout $(DEV_TIMEOUT) -run '^TestSlow' ./store && cd cmd/dev && exec $(GO) test -count=1 -v -timeout $(DEV_TIMEOUT) -run '^TestSlow' ./e2e)
 
 .PHONY: race
 race: ## Run all tests with the race detector (needs a C compiler and patience)
@@ -82,8 +104,12 @@ bench: ## Measure beside the bare engine, and write docs/performance.md's table 
 bench-deliveries: ## Measure deliveries on the whole system, and kill it throughout (some minutes)
 	$(call patiently,still measuring,cd cmd/dev && exec env SIGNALBOX_BENCH=1 $(GO) test -count=1 -timeout $(DEV_TIMEOUT) -run '^TestBench' -v ./e2e)
 
+.PHONY: release
+release: ## Make what is handed out of a version in dist/ (VERSION=v1.2.3): programs for each platform, images, the chart, bills of materials, checksums; half an hour
+	$(call patiently,still making the release,cd deploy/release && exec $(GO) run . -version "$(VERSION)" -out "$(CURDIR)/dist")
+
 .PHONY: check
-check: check-format check-vet check-workflows check-walls check-modules check-vulnerabilities ## Prove format, vet, walls, tidy modules, deterministic workflows and no known vulnerability
+check: check-format check-vet check-workflows check-walls check-generated check-modules check-vulnerabilities ## Prove format, vet, walls, generated code, tidy modules, deterministic workflows and no known vulnerability
 
 .PHONY: check-format
 check-format:
@@ -93,6 +119,7 @@ check-format:
 check-vet:
 	$(GO) vet ./...
 	$(call patiently,still vetting cmd/dev,cd cmd/dev && exec $(GO) vet ./...)
+	$(call patiently,still vetting deploy/check,cd deploy/check && $(GO) vet ./... && cd ../release && exec $(GO) vet ./...)
 
 .PHONY: check-workflows
 check-workflows:
@@ -103,6 +130,10 @@ check-workflows:
 check-walls:
 	$(GO) test -count=1 -run '^TestWalls' .
 
+.PHONY: check-generated
+check-generated:
+	$(GO) run ./cmd/internal/generate -check
+
 .PHONY: check-modules
 check-modules:
 	@for module in $(MODULES); do echo "$$module: go mod tidy -diff"; ( cd "$$module" && $(GO) mod tidy -diff ) || exit 1; done
@@ -111,7 +142,7 @@ check-modules:
 .PHONY: check-vulnerabilities
 check-vulnerabilities:
 	@mkdir -p bin; GOBIN=$(CURDIR)/bin $(GO) install $(GOVULNCHECK) && \
-	out=$$(bin/govulncheck -db $(VULNDB) ./cmd/api ./cmd/worker ./cmd/migrate 2>&1); code=$$?; \
+	out=$$(bin/govulncheck -db $(VULNDB) ./cmd/api ./cmd/worker ./cmd/migrate ./cmd/signalbox ./client/... 2>&1); code=$$?; \
 	case "$$code:$$out" in \
 	0:*) echo "no known vulnerability is called" ;; \
 	*"fetching vulnerabilities"*) echo "*** vulnerabilities were NOT looked for: $(VULNDB) cannot be reached" ;; \
@@ -128,11 +159,15 @@ fuzz: ## Send whatever comes to mind to every call and decoder, FUZZ_TIME each
 	done
 
 .PHONY: golden
-golden: ## Write every golden file anew: routes, settings in the README, drawings, texts of faults
+golden: ## Write every golden file anew: routes, the table of settings, drawings, texts of faults, the rendered chart
 	@grep -rl --include='*_test.go' --exclude-dir=dev 'Getenv("SIGNALBOX_WRITE")' . | sort | while read -r file; do \
 		tests=$$(awk '/^func / { name = $$2; sub(/\(.*/, "", name) } /Getenv\("SIGNALBOX_WRITE"\)/ { print name }' "$$file" | sort -u | paste -sd'|' -); \
-		SIGNALBOX_WRITE=1 $(GO) test -count=1 -run "^($$tests)\$$" "$$(dirname "$$file")" || exit 1; \
+		( cd "$$(dirname "$$file")" && SIGNALBOX_WRITE=1 $(GO) test -count=1 -run "^($$tests)\$$" . ) || exit 1; \
 	done
+
+.PHONY: screenshots
+screenshots: ## Take the pictures of docs/pages.md anew (needs Chromium)
+	$(call patiently,still taking pictures,cd cmd/dev && exec env SIGNALBOX_PICTURES=$(CURDIR)/docs/screenshots $(GO) test -count=1 -run '^TestPicturesOfTheDocumentation$$' ./e2e)
 
 .PHONY: histories
 histories: ## Record the workflows of this build into workflows/testdata/histories/FOLDER, a new one (some minutes)

@@ -32,6 +32,7 @@ const (
 	fiber        = "github.com/gofiber/fiber"
 	sqlx         = "github.com/jmoiron/sqlx"
 	pgx          = "github.com/jackc/pgx"
+	otelSDK      = "go.opentelemetry.io/otel/sdk" // how spans are sent is for the mains
 )
 
 // room is a part of the module: a package and those below it that are not a room of their own.
@@ -45,6 +46,8 @@ type room struct {
 	pure bool
 	// testsToo holds the tests of the room to what it never gets, as far as they import it themselves.
 	testsToo bool
+	// beside the standard library are the only libraries that it gets, even through others, by prefix; nil: any.
+	beside []string
 }
 
 var (
@@ -67,8 +70,9 @@ var floors = []room{
 	{name: "store/services", ours: []string{"store/db", "store/vault", "calendar", "flow", "ticket"}},
 	{name: "store/people", ours: []string{"store/db", "store/vault", "internal/password", "people", "ticket"}},
 	{name: "store/views", ours: []string{"store/db", "ticket"}},
-	{name: "store/outbox", ours: []string{"store/db", "store/vault", "store/chain", "notice", "people", "ticket"}},
-	{name: "store/tickets", ours: []string{"store/db", "store/vault", "store/chain", "store/outbox", "desk", "notice", "ticket"}},
+	{name: "store/tallies", ours: []string{"store/db", "ticket"}},
+	{name: "store/outbox", ours: []string{"store/db", "store/vault", "store/chain", "store/tallies", "internal/tracing", "notice", "people", "ticket"}},
+	{name: "store/tickets", ours: []string{"store/db", "store/vault", "store/chain", "store/tallies", "store/outbox", "desk", "internal/tracing", "notice", "ticket"}},
 	{name: "store/verify", ours: []string{"store/db", "store/vault", "store/chain", "store/tickets", "desk", "ticket"}},
 }
 
@@ -83,7 +87,7 @@ var rooms = slices.Concat([]room{
 	{name: "diagram", pure: true, ours: []string{"flow"}},
 	{name: "people", pure: true, ours: []string{"flow"}},
 	{name: "ratelimit", pure: true, ours: none},
-	{name: "desk", ours: append([]string{"internal/watch"}, rules...), never: []string{temporal, fiber, sqlx, pgx}},
+	{name: "desk", ours: append([]string{"internal/tracing", "internal/watch"}, rules...), never: []string{temporal, fiber, sqlx, pgx, otelSDK}},
 	{name: "workflows", never: []string{"store", "migrations", "api", "console", "worker", "cmd", fiber, sqlx, pgx}},
 	{name: "activities", never: []string{"store", "migrations", "workflows", "api", "console", "worker", "cmd", fiber, sqlx, pgx}},
 	{name: "store", never: beyondStore},
@@ -93,9 +97,14 @@ var rooms = slices.Concat([]room{
 	{name: "internal/password", ours: none, never: []string{temporal, fiber, sqlx, pgx}},
 	{name: "internal/watch", ours: none, never: []string{temporal, fiber, sqlx, pgx}},
 	{name: "internal/testmain", ours: none, never: []string{temporal, fiber, sqlx, pgx}},
+	{name: "internal/version", ours: none, never: []string{temporal, fiber, sqlx, pgx}},
+	{name: "internal/tracing", ours: none, never: []string{temporal, fiber, sqlx, pgx, otelSDK}},
+	{name: "internal/tracing/interceptor", ours: []string{"internal/tracing"}, never: []string{fiber, sqlx, pgx, otelSDK}},
+	{name: "internal/housetest", never: []string{"workflows", "activities", "console", "worker", "cmd", temporal}},
+	{name: "client", ours: none, never: []string{temporal, fiber, sqlx, pgx}, beside: []string{"github.com/oapi-codegen/runtime", "github.com/apapsch/go-jsonmerge", "github.com/google/uuid"}},
 	{name: "migrations", ours: none, never: []string{temporal, fiber}},
 	{name: "worker", never: []string{"store", "migrations", "api", "console", "cmd", fiber, sqlx, pgx}},
-	{name: "api", ours: append([]string{"desk", "diagram", "internal/framing", "internal/watch", "ratelimit"}, rules...), never: behind, testsToo: true},
+	{name: "api", ours: append([]string{"desk", "diagram", "internal/framing", "internal/tracing", "internal/watch", "ratelimit"}, rules...), never: behind, testsToo: true},
 	{name: "api/apitest", ours: append([]string{"api", "desk", "store"}, rules...), never: []string{"workflows", "activities", "console", "worker", "cmd", temporal}},
 	{name: "console", ours: append([]string{"desk", "api", "diagram", "ratelimit", "internal/aead"}, rules...), never: behind},
 }, each(handlers(), func(name string) room {
@@ -117,7 +126,7 @@ func handlers() (names []string) {
 }
 
 // everywhere is what nothing in the module gets, except in tests: what only development needs.
-var everywhere = []string{temporalMain, sqlite, "store/postgrestest", "store/storetest", "desk/desktest", "activities/mailtest", "activities/outboxtest", "activities/trusttest", "api/apitest", "internal/testmain"}
+var everywhere = []string{temporalMain, sqlite, "helm.sh", "k8s.io", "sigs.k8s.io", "github.com/prometheus/prometheus", "store/postgrestest", "store/storetest", "desk/desktest", "activities/mailtest", "activities/outboxtest", "activities/trusttest", "api/apitest", "internal/housetest", "internal/testmain"}
 
 var none = []string{}
 
@@ -228,6 +237,9 @@ func (r room) breaches(p pack, packs map[string]pack) []string {
 		if under(path, r.never) {
 			breach("depends on %s; %s never may%s", path, r.name, through(p, path, packs))
 		}
+		if first, _, _ := strings.Cut(path, "/"); r.beside != nil && strings.Contains(first, ".") && !packs[path].Standard && !under(path, r.beside) {
+			breach("depends on %s; beside the standard library %s gets only %q%s", path, r.name, r.beside, through(p, path, packs))
+		}
 		if d := packs[path]; r.pure && !d.Standard && !slices.Contains(vouched, path) {
 			for _, far := range d.Imports {
 				if _, ours := inside(path); !ours && slices.Contains(outward, far) {
@@ -275,6 +287,104 @@ func houseBreaches(p pack) []string {
 		}
 	}
 	return out
+}
+
+// TestWallsOfModules: what holds the chart and the alerts against their consumers stays in deploy/check, and what makes images in deploy/release, both out of what the others link.
+func TestWallsOfModules(t *testing.T) {
+	for file, modules := range map[string][]string{
+		"go.mod":         {"helm.sh/", "k8s.io/", "github.com/prometheus/prometheus ", "github.com/google/go-containerregistry "},
+		"cmd/dev/go.mod": {"helm.sh/", "github.com/prometheus/prometheus ", "github.com/google/go-containerregistry "}, // some of Kubernetes comes with Temporal's server
+	} {
+		text, err := os.ReadFile(file)
+		require.NoError(t, err)
+		for _, module := range modules {
+			require.NotContains(t, string(text), module, file)
+		}
+	}
+	for file, module := range map[string]string{"deploy/check/go.mod": "helm.sh/helm/v3 ", "deploy/release/go.mod": "github.com/google/go-containerregistry "} {
+		text, err := os.ReadFile(file)
+		require.NoError(t, err)
+		require.Contains(t, string(text), module)
+		require.NotRegexp(t, `(?m)^\s*(replace|signalbox)\b`, string(text), "it reads what we have, and links nothing of ours")
+	}
+}
+
+// A line that is written for a request says which trace it belongs to, by the context: who has one gives it to the log.
+func TestLinesOfTheLogAreWrittenWithTheirContext(t *testing.T) {
+	var lines []string
+	err := filepath.WalkDir(".", func(path string, d os.DirEntry, err error) error {
+		switch {
+		case err != nil:
+			return err
+		case d.IsDir() && path != "." && (strings.HasPrefix(d.Name(), ".") || d.Name() == "testdata" || path == "cmd/dev" || path == "deploy"):
+			return filepath.SkipDir
+		case d.IsDir() || !strings.HasSuffix(path, ".go") || strings.HasSuffix(path, "_test.go"):
+			return nil
+		}
+		found, err := linesWithoutContext(path, nil)
+		lines = append(lines, found...)
+		return err
+	})
+	require.NoError(t, err)
+	require.Empty(t, lines)
+	found, err := linesWithoutContext("x.go", `package x
+func a(ctx context.Context) { log.Warn("a"); log.WarnContext(ctx, "a"); workflow.GetLogger(ctx).Warn("a"); go func() { d.s.log().Error("b") }() }
+func b() { log.Warn("a"); f(func(ctx context.Context) { log.Info("c") }) }
+func c(ctx workflow.Context) { log.Warn("a") }`)
+	require.NoError(t, err)
+	require.Equal(t, []string{`Warn at x.go:2:31`, `Error at x.go:2:120`, `Info at x.go:3:57`}, found)
+}
+
+// linesWithoutContext lists where a function of a file that has a context writes to the log without it.
+func linesWithoutContext(path string, source any) (out []string, err error) {
+	set := token.NewFileSet()
+	file, err := parser.ParseFile(set, path, source, parser.SkipObjectResolution)
+	if err != nil {
+		return nil, err
+	}
+	has := func(f *ast.FuncType) bool {
+		return slices.ContainsFunc(f.Params.List, func(p *ast.Field) bool {
+			of, is := p.Type.(*ast.SelectorExpr)
+			if !is {
+				return false
+			}
+			from, is := of.X.(*ast.Ident)
+			return is && from.Name == "context" && of.Sel.Name == "Context"
+		})
+	}
+	var look func(n ast.Node, within bool)
+	look = func(n ast.Node, within bool) {
+		ast.Inspect(n, func(in ast.Node) bool {
+			switch in := in.(type) {
+			case *ast.FuncLit:
+				if in != n {
+					look(in.Body, within || has(in.Type))
+					return false
+				}
+			case *ast.CallExpr:
+				called, is := in.Fun.(*ast.SelectorExpr)
+				if !is || !within || len(in.Args) == 0 || !slices.Contains([]string{"Debug", "Info", "Warn", "Error"}, called.Sel.Name) {
+					return true
+				}
+				if text, is := in.Args[0].(*ast.BasicLit); !is || text.Kind != token.STRING {
+					return true
+				}
+				if by, is := called.X.(*ast.CallExpr); is {
+					if by, is := by.Fun.(*ast.SelectorExpr); is && by.Sel.Name == "GetLogger" {
+						return true // Temporal's knows it
+					}
+				}
+				out = append(out, fmt.Sprintf("%s at %s", called.Sel.Name, set.Position(called.Pos())))
+			}
+			return true
+		})
+	}
+	for _, d := range file.Decls {
+		if f, is := d.(*ast.FuncDecl); is && f.Body != nil {
+			look(f.Body, has(f.Type))
+		}
+	}
+	return out, nil
 }
 
 // impureUses lists the uses of impure functions in a file.
@@ -435,6 +545,9 @@ func TestWallsCanBreak(t *testing.T) {
 		{"api/apitest", pack{Imports: []string{"signalbox/store"}, Deps: []string{sqlx, "signalbox/store"}}, ""},
 		{"api/apitest", pack{Imports: []string{"signalbox/api/issue"}}, "imports signalbox/api/issue"},
 		{"api/apitest", pack{Deps: []string{"signalbox/workflows"}}, "depends on signalbox/workflows"},
+		{"client", pack{Imports: []string{"strings", "signalbox/client/issue"}, Deps: []string{"os", "github.com/oapi-codegen/runtime/types"}}, ""},
+		{"client", pack{Imports: []string{"signalbox/flow"}}, "imports signalbox/flow"},
+		{"client", pack{Deps: []string{"example.com/reader"}}, "depends on example.com/reader; beside the standard library"},
 		{"store", pack{Deps: []string{"signalbox/api"}}, "depends on signalbox/api"},
 		{"store", pack{Imports: []string{"signalbox/store/db", "signalbox/store/verify"}}, ""},
 		{"store/db", pack{Imports: []string{"signalbox/store/vault"}}, "imports signalbox/store/vault; store/db may import of ours only"},
@@ -465,6 +578,7 @@ func TestWallsCanBreak(t *testing.T) {
 	require.Len(t, houseBreaches(pack{ImportPath: "signalbox/cmd/api", Deps: []string{sqlite, temporalMain + "/temporal", "signalbox/store/postgrestest", "strings"}}), 3)
 	require.Len(t, houseBreaches(pack{ImportPath: "signalbox/store", TestImports: []string{sqlite, temporalMain + "/temporal"}}), 1)
 	require.Empty(t, houseBreaches(pack{ImportPath: "example.com/reader", Deps: []string{sqlite}}))
+	require.Len(t, houseBreaches(pack{ImportPath: "signalbox/cmd/api", Deps: []string{"helm.sh/helm/v3/pkg/engine", "k8s.io/api/core/v1", "github.com/prometheus/client_golang/prometheus"}}), 2)
 
 	uses, err := impureUses("x.go", "package x\nimport (\n\tclock \"time\"\n\t\"fmt\"\n\t\"net/http\"\n)\nvar a = clock.Now\nfunc f(time struct{ Now int }) string { _ = time.Now; fmt.Println(); _ = http.StatusOK; _ = http.Get; return fmt.Sprint(clock.Second) }")
 	require.NoError(t, err)

@@ -85,7 +85,7 @@ func (a *Attendant) Attend(ctx context.Context, before Attended) (out Attended, 
 			}
 			if err != nil {
 				came.Failed = 1
-				a.log.Warn("ticket.attend", "ticket", id.Number, "error", err)
+				a.log.WarnContext(ctx, "ticket.attend", "ticket", id.Number, "error", err)
 			}
 			out.After = id.ID
 			out.Sum.Add(came)
@@ -97,7 +97,7 @@ func (a *Attendant) Attend(ctx context.Context, before Attended) (out Attended, 
 		}
 	}
 	if out.Sum != (desk.Attendance{}) {
-		a.log.Info("tickets.attended", "told", out.Sum.Told, "stand_in", out.Sum.StandIn, "stand_down", out.Sum.StandDown, "taken_over", out.Sum.TakenOver, "nobody", out.Sum.Nobody, "failed", out.Sum.Failed)
+		a.log.InfoContext(ctx, "tickets.attended", "told", out.Sum.Told, "stand_in", out.Sum.StandIn, "stand_down", out.Sum.StandDown, "taken_over", out.Sum.TakenOver, "nobody", out.Sum.Nobody, "failed", out.Sum.Failed)
 	}
 	return out, nil
 }

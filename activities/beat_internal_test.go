@@ -13,6 +13,7 @@ import (
 
 // An activity hears of its cancellation only with a sign of life.
 func TestAnAttemptGivesSignsOfLife(t *testing.T) {
+	t.Parallel()
 	env := (&testsuite.WorkflowTestSuite{}).NewTestActivityEnvironment()
 	heard := make(chan struct{}, 10)
 	env.SetOnActivityHeartbeatListener(func(*activity.Info, converter.EncodedValues) {

@@ -17,6 +17,7 @@ import (
 	"go.temporal.io/sdk/temporal"
 
 	"signalbox/flow"
+	"signalbox/internal/tracing"
 	"signalbox/notice"
 	"signalbox/ticket"
 )
@@ -192,7 +193,14 @@ func (s *Sender) call(ctx context.Context, in CallInput, signed map[string]strin
 		request.Header.Set(name, value)
 	}
 	request.Header.Set(notice.LoopHeader, notice.LoopInfo(s.installation, in.Hops))
-	return s.clients.exchange(request, flow.MaxAnswer+1)
+	request, span := traced(request)
+	span.Text(tracing.Ticket, in.Ticket.Number)
+	span.Text(tracing.Node, in.Call.Node)
+	span.Number(tracing.Round, int64(in.Call.Round))
+	s.tracer.Send(request.Context(), request.Header.Set)
+	r, err := s.clients.exchange(request, flow.MaxAnswer+1)
+	endTraced(span, r.Status, err)
+	return r, err
 }
 
 // LostCall is what was wrong with an attempt of which nothing was heard.

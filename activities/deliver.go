@@ -13,6 +13,7 @@ import (
 	"go.temporal.io/sdk/activity"
 	"go.temporal.io/sdk/temporal"
 
+	"signalbox/internal/tracing"
 	"signalbox/notice"
 )
 
@@ -31,9 +32,10 @@ type Deliveries struct {
 	Poll        time.Duration   // how often a drain looks for work that no notification told of; default 5 s
 	Shift       time.Duration   // how long one drain goes on before another worker may take over; see overrun; default 10 min
 	Now         func() time.Time
-	Patience    time.Duration  // how long a drain may show no sign of life before it is given up; default 1 min
-	Log         *slog.Logger   // default: slog's
-	Jitter      func() float64 // between -1 and 1; default: random
+	Patience    time.Duration   // how long a drain may show no sign of life before it is given up; default 1 min
+	Log         *slog.Logger    // default: slog's
+	Jitter      func() float64  // between -1 and 1; default: random
+	Tracer      *tracing.Tracer // nil: nothing is traced
 
 	once sync.Once // guards Hosts
 }
@@ -165,6 +167,7 @@ func (d *Deliveries) deliver(ctx context.Context, in DeliverInput) (Delivered, e
 	}
 	try, found := earlier(ctx, noted{Delivery: w.Delivery.ID, Made: w.Delivery.Tries, Due: round})
 	opened := false
+	var span tracing.Span
 	switch {
 	case found && !try.Over:
 		try.Answer.Attempt = notice.Lost(w.Delivery.ID, try.Answer.Attempt.StartedAt, d.Now())
@@ -182,9 +185,12 @@ func (d *Deliveries) deliver(ctx context.Context, in DeliverInput) (Delivered, e
 		if end, ok := ctx.Deadline(); ok { // its time-out may have become longer since the lane's workflow heard of it
 			w.Subscription.Timeout = min(w.Subscription.Timeout, time.Until(end)-notice.TryLimit+SendTimeout)
 		}
+		ctx, span = d.follow(ctx, w, "retry")
+		defer span.End()
 		try.Answer, opened = d.attempt(ctx, w, permit, try.Answer.Attempt.StartedAt)
 	}
-	result := d.conclude(w, try.Answer)
+	result := d.conclude(ctx, w, try.Answer)
+	span.Text(tracing.Then, string(result.Then))
 	result.BreakerOpened = opened
 	saving, cancel := savingContext(ctx)
 	defer cancel()
@@ -256,12 +262,12 @@ func (d *Deliveries) saveResult(ctx context.Context, r notice.Result) error {
 	err := retry.Do(ctx, faultBackoff(), func(ctx context.Context) error {
 		err := d.Outbox.SaveResults(ctx, []notice.Result{r})
 		if err != nil {
-			d.log().Warn("delivery.outbox_failed", "delivery", r.Work.Delivery.ID, "error", err)
+			d.log().WarnContext(ctx, "delivery.outbox_failed", "delivery", r.Work.Delivery.ID, "error", err)
 		}
 		return retry.RetryableError(err)
 	})
 	if err == nil {
-		d.tell(r)
+		d.tell(ctx, r)
 	}
 	return err
 }
@@ -303,18 +309,32 @@ func (d *Deliveries) attempt(ctx context.Context, w notice.Work, p *permit, now 
 }
 
 // conclude decides by the delivery's profile what follows from a try.
-func (d *Deliveries) conclude(w notice.Work, answer Answer) notice.Result {
+func (d *Deliveries) conclude(ctx context.Context, w notice.Work, answer Answer) notice.Result {
 	profile := d.profile(w)
 	a := profile.Grade(answer.Attempt)
 	decision := profile.DecideRetry(notice.Try{Made: w.Delivery.Tries, FirstTry: w.Delivery.FirstTry, FailingSince: w.Subscription.FailingSince,
 		Attempt: a, RetryAfter: answer.RetryAfter, Jitter: d.jitter()})
 	due := w.DueAt()
 	a.ScheduledAt, a.NextTry = &due, decision.NextTry
-	d.log().Info("delivery.attempted", "delivery", w.Delivery.ID, "subscription", w.Subscription.ID, "tenant", w.Delivery.Tenant,
+	d.log().InfoContext(ctx, "delivery.attempted", "delivery", w.Delivery.ID, "subscription", w.Subscription.ID, "tenant", w.Delivery.Tenant,
 		"ticket_id", w.Delivery.Lane.TicketID, "event", w.Delivery.Seq, "kind", w.Delivery.Type, "host", host(w), "profile", profile.Name,
 		"try", w.Delivery.Tries+1, "status", a.Status, "class", a.Class, "error", a.Error, "ms", a.FinishedAt.Sub(a.StartedAt).Milliseconds(),
 		"then", decision.Then, "next_try", decision.NextTry, "drop", decision.Drop)
 	return notice.Result{Work: w, Attempt: a, Then: decision.Then, NextTry: decision.NextTry, Drop: decision.Drop}
+}
+
+// follow begins the span of a try with all that belongs to it, in the trace of what the delivery is made because of.
+func (d *Deliveries) follow(ctx context.Context, w notice.Work, name string) (context.Context, tracing.Span) {
+	ctx, span := d.Tracer.Follow(ctx, w.Delivery.Trace, name, tracing.Queued)
+	if span.Recording() {
+		span.Text(tracing.Delivery, w.Delivery.ID)
+		span.Text(tracing.Subscription, w.Subscription.ID)
+		span.Text(tracing.Tenant, w.Delivery.Tenant)
+		span.Text(tracing.Kind, w.Delivery.Type)
+		span.Number(tracing.TicketID, w.Delivery.Lane.TicketID)
+		span.Number(tracing.Try, int64(w.Delivery.Tries+1))
+	}
+	return ctx, span
 }
 
 // putOff is the result of a first try that is not made because its host answers nobody. Its lane's workflow makes it.
@@ -324,15 +344,15 @@ func (d *Deliveries) putOff(w notice.Work, until time.Time) notice.Result {
 }
 
 // tell says in log and metrics what somebody may want to do something about, once it is written down.
-func (d *Deliveries) tell(r notice.Result) {
+func (d *Deliveries) tell(ctx context.Context, r notice.Result) {
 	d.Meter.count(r)
 	w := r.Work
 	if r.Then == notice.Failed {
-		d.log().Warn("delivery.failed", "delivery", w.Delivery.ID, "subscription", w.Subscription.ID, "tenant", w.Delivery.Tenant, "host", host(w),
+		d.log().WarnContext(ctx, "delivery.failed", "delivery", w.Delivery.ID, "subscription", w.Subscription.ID, "tenant", w.Delivery.Tenant, "host", host(w),
 			"class", r.Attempt.Class, "error", r.Attempt.Error)
 	}
 	if r.Drop != "" {
-		d.log().Warn("address.dropped", "subscription", w.Subscription.ID, "tenant", w.Delivery.Tenant, "host", host(w), "reason", r.Drop)
+		d.log().WarnContext(ctx, "address.dropped", "subscription", w.Subscription.ID, "tenant", w.Delivery.Tenant, "host", host(w), "reason", r.Drop)
 	}
 }
 

@@ -9,6 +9,7 @@ import (
 	"github.com/sethvargo/go-retry"
 	"go.temporal.io/sdk/activity"
 
+	"signalbox/internal/tracing"
 	"signalbox/notice"
 )
 
@@ -71,7 +72,7 @@ func (d *Deliveries) Drain(ctx context.Context, in DrainInput) error {
 		}
 	}()
 	s := &shift{Deliveries: d, partition: in.Partition, busy: map[notice.Lane]bool{}, deferred: map[notice.Lane]string{}, capacity: newWaiter(),
-		inFlight: map[*flight]bool{}, landings: make(chan landing, overflow*d.concurrency()), late: make(chan *flight), done: make(chan struct{}),
+		inFlight: map[*flight]bool{}, spans: map[notice.Lane]tracing.Span{}, landings: make(chan landing, overflow*d.concurrency()), late: make(chan *flight), done: make(chan struct{}),
 		starts: make(chan struct{}, startsOnce), backoff: faultBackoff(), began: began, careful: careful}
 	defer d.hosts().forget(s.capacity)
 	defer close(s.done)
@@ -97,9 +98,10 @@ type shift struct {
 	inFlight map[*flight]bool       // tries under way
 	slow     int                    // of them, slow ones
 	landings chan landing
-	late     chan *flight    // became slow
-	done     chan struct{}   // closed at the end
-	batch    []notice.Result // made or put off, not written down
+	late     chan *flight                 // became slow
+	done     chan struct{}                // closed at the end
+	batch    []notice.Result              // made or put off, not written down
+	spans    map[notice.Lane]tracing.Span // of those that are traced
 
 	look    bool             // there may be something pending that was not read yet
 	over    bool             // the shift is over; it ends at the first moment at which nothing is under way
@@ -117,6 +119,7 @@ type shift struct {
 
 func (s *shift) run(ctx context.Context, stop <-chan struct{}) error {
 	defer s.starting.Wait()
+	defer s.endSpans()
 	over := time.NewTimer(s.shiftLength())
 	defer over.Stop()
 	poll := time.NewTicker(s.pollInterval())
@@ -186,7 +189,10 @@ func (s *shift) write(ctx context.Context) bool {
 	for _, r := range s.batch {
 		lane := r.Work.Delivery.Lane
 		delete(s.busy, lane)
-		s.tell(r)
+		span := s.spans[lane]
+		delete(s.spans, lane)
+		s.tell(span.In(ctx), r)
+		span.End()
 		if r.Then == notice.Retrying {
 			s.startLane(ctx, lane, r.NextTry.Sub(s.Now()))
 		}
@@ -204,16 +210,24 @@ func (s *shift) startLane(ctx context.Context, lane notice.Lane, wait time.Durat
 		ctx, cancel := context.WithTimeout(ctx, startLimit)
 		defer cancel()
 		if err := s.Lanes.Start(ctx, lane, wait); err != nil {
-			s.log().Warn("lane.start_failed", "subscription", lane.Subscription, "ticket_id", lane.TicketID, "error", err)
+			s.log().WarnContext(ctx, "lane.start_failed", "subscription", lane.Subscription, "ticket_id", lane.TicketID, "error", err)
 		}
 	})
+}
+
+// endSpans ends those of tries that could not be written down.
+func (s *shift) endSpans() {
+	for _, span := range s.spans {
+		span.Fail("unsaved")
+		span.End()
+	}
 }
 
 func (s *shift) fault(ctx context.Context, err error) {
 	if ctx.Err() != nil {
 		return
 	}
-	s.log().Warn("delivery.outbox_failed", "partition", s.partition, "unwritten", len(s.batch), "error", err)
+	s.log().WarnContext(ctx, "delivery.outbox_failed", "partition", s.partition, "unwritten", len(s.batch), "error", err)
 	wait, _ := s.backoff.Next() // never stops
 	s.again = time.After(wait)
 }
@@ -233,7 +247,7 @@ func (s *shift) abandon(ctx context.Context) error {
 		select {
 		case <-s.again:
 		case <-last.Done():
-			s.log().Error("delivery.results_lost", "partition", s.partition, "results", len(s.batch))
+			s.log().ErrorContext(ctx, "delivery.results_lost", "partition", s.partition, "results", len(s.batch))
 			return ctx.Err()
 		}
 	}

@@ -163,6 +163,7 @@ func (r *receiver) all() []string {
 func ok(string) int { return http.StatusOK }
 
 func TestEveryLaneIsToldInOrderAndOneAtATime(t *testing.T) {
+	t.Parallel()
 	b := newBench(t, 10*time.Second)
 	var mu sync.Mutex
 	under := map[string]bool{}
@@ -447,6 +448,7 @@ func TestAShiftEndsSoThatOthersCanTakeOver(t *testing.T) {
 }
 
 func TestAReceiverThatHangsDoesNotKeepAPartitionFromItsOthersAtTheEndOfAShift(t *testing.T) {
+	t.Parallel()
 	b := newBench(t, time.Minute)
 	b.Shift = 200 * time.Millisecond
 	release := make(chan struct{})

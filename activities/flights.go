@@ -6,6 +6,7 @@ import (
 	"slices"
 	"time"
 
+	"signalbox/internal/tracing"
 	"signalbox/notice"
 )
 
@@ -18,6 +19,7 @@ type flight struct {
 // landing is a try that came back.
 type landing struct {
 	*flight
+	span   tracing.Span // of the try, until it is written down
 	result notice.Result
 	none   bool  // no try was made
 	err    error // why not; nil: it is pending no more
@@ -91,7 +93,7 @@ func (s *shift) begin(ctx context.Context, w notice.Work) {
 	}
 	if w.Delivery.FirstTry != nil { // begun by a drain that was lost
 		s.busy[f.lane] = true
-		s.batch = append(s.batch, s.conclude(w, Answer{Attempt: notice.Lost(w.Delivery.ID, *w.Delivery.FirstTry, s.Now())}))
+		s.batch = append(s.batch, s.conclude(ctx, w, Answer{Attempt: notice.Lost(w.Delivery.ID, *w.Delivery.FirstTry, s.Now())}))
 		return
 	}
 	p, a, until := s.hosts().admit(host(w), false, s.capacity)
@@ -135,10 +137,12 @@ func (s *shift) fly(ctx context.Context, f *flight, w notice.Work, p *permit) la
 			return landing{flight: f, none: true, err: err}
 		}
 	}
+	ctx, span := s.follow(ctx, w, "drain")
 	answer, opened := s.attempt(ctx, w, p, now)
-	result := s.conclude(w, answer)
+	result := s.conclude(ctx, w, answer)
 	result.BreakerOpened = opened
-	return landing{flight: f, result: result}
+	span.Text(tracing.Then, string(result.Then))
+	return landing{flight: f, result: result, span: span}
 }
 
 func (s *shift) land(ctx context.Context, l landing) {
@@ -153,6 +157,9 @@ func (s *shift) land(ctx context.Context, l landing) {
 			s.fault(ctx, l.err)
 		}
 		return
+	}
+	if l.span.Recording() {
+		s.spans[l.lane] = l.span
 	}
 	s.batch = append(s.batch, l.result)
 }

@@ -337,6 +337,7 @@ func TestADrainThatHasNothingToDoIsNotGivenUp(t *testing.T) {
 }
 
 func TestALaneThatMakesNoProgressIsGivenUp(t *testing.T) {
+	t.Parallel()
 	b := newBench(t, 20*time.Second)
 	registry := prometheus.NewRegistry()
 	b.Meter = activities.NewMeter(registry, nil, nil)

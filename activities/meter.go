@@ -21,11 +21,17 @@ type Meter struct {
 	stalls   *prometheus.CounterVec
 }
 
-// Backlog is what waits to be delivered, as the metrics show it.
+// Backlog is what waits to be delivered, as the metrics show it: by how long it has waited, one number for each of BacklogAges, and one for what has waited longer.
 type Backlog struct {
-	Pending  int // deliveries whose first try is still to come
-	Retrying int // lanes that failed and go on by themselves
+	Pending  []int // deliveries whose first try is still to come
+	Retrying []int // lanes that failed and go on by themselves
 }
+
+// BacklogAges are the ages that a backlog is counted by.
+var BacklogAges = []time.Duration{10 * time.Second, time.Minute, 10 * time.Minute, time.Hour, 6 * time.Hour}
+
+// ageNames are how the metrics call them, and what is older than all.
+var ageNames = []string{"10s", "1m", "10m", "1h", "6h", "older"}
 
 const backlogLimit = 2 * time.Second
 
@@ -59,7 +65,9 @@ func NewMeter(registry prometheus.Registerer, hosts *Hosts, backlog func(context
 	if backlog != nil {
 		registry.MustRegister(waiting{backlog,
 			prometheus.NewDesc("signalbox_deliveries_pending", "Deliveries whose first try is still to come, in all.", nil, nil),
-			prometheus.NewDesc("signalbox_lanes_parked", "Lanes that failed and go on by themselves, in all.", nil, nil)})
+			prometheus.NewDesc("signalbox_lanes_parked", "Lanes that failed and go on by themselves, in all.", nil, nil),
+			prometheus.NewDesc("signalbox_delivery_backlog", "What waits to be delivered, by how long it has waited at most: deliveries whose first try is to come (pending), and lanes that failed (retrying).",
+				[]string{"state", "age"}, nil)})
 	}
 	return m
 }
@@ -108,14 +116,15 @@ func (m *Meter) Opened() {
 
 // waiting asks for the backlog when the metrics are read. When it cannot be had, they say nothing of it rather than something old.
 type waiting struct {
-	ask               func(context.Context) (Backlog, error)
-	pending, retrying *prometheus.Desc
+	ask                      func(context.Context) (Backlog, error)
+	pending, retrying, byAge *prometheus.Desc
 }
 
 // Describe implements prometheus.Collector.
 func (w waiting) Describe(out chan<- *prometheus.Desc) {
 	out <- w.pending
 	out <- w.retrying
+	out <- w.byAge
 }
 
 // Collect implements prometheus.Collector.
@@ -126,6 +135,16 @@ func (w waiting) Collect(out chan<- prometheus.Metric) {
 	if err != nil {
 		return
 	}
-	out <- prometheus.MustNewConstMetric(w.pending, prometheus.GaugeValue, float64(b.Pending))
-	out <- prometheus.MustNewConstMetric(w.retrying, prometheus.GaugeValue, float64(b.Retrying))
+	for _, of := range []struct {
+		all    *prometheus.Desc
+		state  string
+		counts []int
+	}{{w.pending, "pending", b.Pending}, {w.retrying, "retrying", b.Retrying}} {
+		sum := 0
+		for i, n := range of.counts {
+			sum += n
+			out <- prometheus.MustNewConstMetric(w.byAge, prometheus.GaugeValue, float64(n), of.state, ageNames[i])
+		}
+		out <- prometheus.MustNewConstMetric(of.all, prometheus.GaugeValue, float64(sum))
+	}
 }

@@ -314,7 +314,7 @@ func TestNothingHoldsADrain(t *testing.T) {
 	m := newMisbehaving(t)
 	for name, sender := range map[string]*activities.Sender{"holding": m.holding, "failing": m.failing} {
 		b := newBench(t, 0)
-		b.Sender, b.Concurrency, b.Hosts = sender, 2, &activities.Hosts{} // fewer slots than receivers that hold them
+		b.Sender, b.Concurrency, b.Hosts = sender, 4, &activities.Hosts{} // fewer slots than receivers that hold them
 		healthy := newReceiver(t, ok)
 		n := 0
 		for i, s := range m.stages {

@@ -106,7 +106,7 @@ func (k *Retention) Prune(ctx context.Context) (sum Pruned, err error) {
 		}
 		kinds = left
 	}
-	cmp.Or(k.Log, slog.Default()).Info("records.pruned", "deliveries", sum.Deliveries, "subscriptions", sum.Subscriptions, "events", sum.Events, "operations", sum.Operations, "audit", sum.Audit, "directory", sum.Directory, "more", sum.More)
+	cmp.Or(k.Log, slog.Default()).InfoContext(ctx, "records.pruned", "deliveries", sum.Deliveries, "subscriptions", sum.Subscriptions, "events", sum.Events, "operations", sum.Operations, "audit", sum.Audit, "directory", sum.Directory, "more", sum.More)
 	return sum, nil
 }
 

@@ -17,6 +17,7 @@ import (
 	"time"
 	"unicode"
 
+	"signalbox/internal/tracing"
 	"signalbox/notice"
 )
 
@@ -31,6 +32,7 @@ type SenderOptions struct {
 
 	Installation string // what this installation calls itself to others; see notice.LoopHeader
 	Mail         MailServer
+	Tracer       *tracing.Tracer // nil: receivers are told of no trace
 }
 
 // Sender makes one try at a delivery: one POST, never redirected, TLS verified; or one mail handed in.
@@ -42,6 +44,7 @@ type Sender struct {
 
 	installation string
 	mail         mailer
+	tracer       *tracing.Tracer
 }
 
 // SendTimeout bounds a whole try at a delivery whose address has no time-out of its own, from the name look-up to the last byte read (contracts, section 5). See docs/deadlines.md for what
@@ -67,6 +70,7 @@ func NewSender(o SenderOptions) *Sender {
 		now:     o.Now,
 
 		installation: o.Installation,
+		tracer:       o.Tracer,
 		mail:         mailer{MailServer: o.Mail, roots: o.RootCAs, connect: new(net.Dialer).DialContext},
 	}
 }
@@ -140,7 +144,45 @@ func (s *Sender) post(ctx context.Context, w notice.Work, a *notice.Attempt) (ht
 			return nil, unsendable(err.Error())
 		}
 	}
-	return s.exchange(through, request, w.Subscription.Headers, a)
+	request, span := traced(request)
+	if w.Delivery.Tries > 0 {
+		span.Number(tracing.Resend, int64(w.Delivery.Tries))
+	}
+	s.tracer.Send(request.Context(), request.Header.Set)
+	header, err := s.exchange(through, request, w.Subscription.Headers, a)
+	endTraced(span, a.Status, err)
+	return header, err
+}
+
+// traced begins the span of a request, and gives the request as it is within that. What is asked for is left out of it: addresses may be secret but for their host.
+func traced(request *http.Request) (*http.Request, tracing.Span) {
+	ctx, span := tracing.StartCall(request.Context(), request.Method)
+	if !span.Recording() {
+		return request, span
+	}
+	port, _ := strconv.Atoi(cmp.Or(request.URL.Port(), map[string]string{"http": "80", "https": "443"}[request.URL.Scheme]))
+	span.Text(tracing.Method, request.Method)
+	span.Text(tracing.Scheme, request.URL.Scheme)
+	span.Text(tracing.Server, request.URL.Hostname())
+	span.Number(tracing.ServerPort, int64(port))
+	return request.WithContext(ctx), span
+}
+
+// endTraced ends it with what came of the request.
+func endTraced(span tracing.Span, status int, err error) {
+	if !span.Recording() {
+		return
+	}
+	if status > 0 {
+		span.Number(tracing.Status, int64(status))
+	}
+	switch {
+	case err != nil:
+		span.Fail(string(classify(err)))
+	case status >= http.StatusBadRequest:
+		span.Fail(strconv.Itoa(status))
+	}
+	span.End()
 }
 
 // letter sends what a person is told, by mail or to the webhook of a network, rendered for it and signed at this moment.
@@ -150,7 +192,15 @@ func (s *Sender) letter(ctx context.Context, w notice.Work, a *notice.Attempt) (
 		return nil, unsendable("the letter cannot be read")
 	}
 	if w.Subscription.Format == notice.FormatMail {
-		return nil, s.mail.send(ctx, w, l, a)
+		ctx, span := tracing.StartCall(ctx, "send mail")
+		span.Text(tracing.Server, s.mail.Host)
+		span.Number(tracing.ServerPort, int64(s.mail.Port))
+		err := s.mail.send(ctx, w, l, a)
+		if class := a.Class; err != nil || class != notice.ErrorNone {
+			span.Fail(string(cmp.Or(class, classify(err))))
+		}
+		span.End()
+		return nil, err
 	}
 	address, body, err := l.Post(w.Subscription.Format, w.Contact, a.StartedAt)
 	if err != nil {
@@ -162,7 +212,10 @@ func (s *Sender) letter(ctx context.Context, w notice.Work, a *notice.Attempt) (
 	}
 	request.Header.Set("Content-Type", "application/json; charset=utf-8")
 	request.Header.Set(notice.LoopHeader, notice.LoopInfo(s.installation, w.Delivery.Hops))
-	return s.exchange(s.clients, request, nil, a)
+	request, span := traced(request)
+	header, err := s.exchange(s.clients, request, nil, a)
+	endTraced(span, a.Status, err)
+	return header, err
 }
 
 // exchange makes a request and notes in the attempt what was sent and what came back; owners are the headers that the owner of the address had us add.

@@ -53,6 +53,7 @@ func examples(t *testing.T) map[string]string {
 
 // Receivers in three languages take what our sender makes, deliveries and requests of processes, and nothing else.
 func TestReceiversCanVerifyWhatWeSend(t *testing.T) {
+	t.Parallel()
 	const other = "whsec_b3RoZXIgc2VjcmV0IG9mIHRoaXJ0eS10d28gYnl0ZXM="
 	slow := func(o *activities.SenderOptions) { o.Timeout, o.Connect = 10*time.Second, 5*time.Second }
 	at := func(d time.Duration) func(*activities.SenderOptions) {

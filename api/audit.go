@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"context"
 	"encoding/json"
+	"fmt"
 	"time"
 
 	"github.com/gofiber/fiber/v2"
@@ -21,29 +22,60 @@ type Audit interface {
 }
 
 const (
-	// refusedRate is how many refusals a minute of one app are written down by a process. One that is refused more often, because it goes on
+	// refusedRate is how many refusals a minute of one app, or of one person on the pages, are written down by a process. One that is refused more often, because it goes on
 	// beyond its limit or guesses, cannot fill the database: the rest is in the log, and counted.
 	refusedRate = 600
 	// refusedWithin bounds how long the answer waits for it.
 	refusedWithin = 2 * time.Second
 )
 
-// refusals writes refusals down.
-type refusals struct {
-	audit Audit
-	now   func() time.Time
-	apps  *ratelimit.Keyed // what is left to each app
+// Refusals writes refusals down: of each app, and of each person who acts as themselves, no more than so many a minute.
+type Refusals struct {
+	// Lost is told the channel of each that is not written down, before anything is; nil: nobody is.
+	Lost    func(ticket.Channel)
+	audit   Audit
+	now     func() time.Time
+	callers *ratelimit.Keyed // what is left to each
+}
+
+// NewRefusals makes one.
+func NewRefusals(audit Audit) *Refusals {
+	return &Refusals{audit: audit, now: time.Now, callers: ratelimit.NewKeyed(keptLogins)}
+}
+
+// Write writes one down, also where ctx ends meanwhile. False: it is one too many of its caller, or could not be written, which the error tells. One that names its operation is
+// never too many.
+func (r *Refusals) Write(ctx context.Context, e desk.Entry) (written bool, err error) {
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), refusedWithin)
+	defer cancel()
+	if e.ID != "" || r.admit(callerOf(e)) {
+		err = r.audit.Refused(ctx, e)
+		written = err == nil
+	}
+	if !written && r.Lost != nil {
+		r.Lost(e.Channel)
+	}
+	return written, err
+}
+
+// callerOf is whom a refusal counts against: an app, whatever names it gives those for whom it asks; or a person who has shown who they are, as all of them act by one app.
+func callerOf(e desk.Entry) string {
+	if e.App != desk.PagesApp {
+		return e.App
+	}
+	return fmt.Sprintf("%s %q %q", e.App, e.Tenant, e.Operator) // no app's code has a blank
 }
 
 // AuditRefusals has written down what is refused to callers who are known, where the call would have changed something. What is refused to others is in
 // the log alone: anybody could fill the database with it. It must be called before serving.
 func (s *Server) AuditRefusals(audit Audit) {
-	s.refusals = &refusals{audit: audit, now: time.Now, apps: ratelimit.NewKeyed(keptLogins)}
+	s.refusals = NewRefusals(audit)
+	s.refusals.Lost = s.Unwritten
 }
 
-// admit reports whether one more refusal of an app is written down.
-func (r *refusals) admit(app string) bool {
-	taken, _ := r.apps.Take(app, ratelimit.Bucket{Rate: refusedRate, Burst: refusedRate}, 1, 0, r.now())
+// admit reports whether one more refusal of a caller is written down.
+func (r *Refusals) admit(caller string) bool {
+	taken, _ := r.callers.Take(caller, ratelimit.Bucket{Rate: refusedRate, Burst: refusedRate}, 1, 0, r.now())
 	return taken == 1
 }
 
@@ -68,15 +100,8 @@ func (s *Server) auditRefusal(c *fiber.Ctx, rc *requestContext, began time.Time)
 		Method: c.Method(), Path: c.Path(), Number: subject.Number, Status: c.Response().StatusCode(), Code: rc.refused,
 		Why: refusal.Error.Error(), Outcome: desk.Refused,
 	}
-	ctx, cancel := context.WithTimeout(context.WithoutCancel(c.UserContext()), refusedWithin)
-	defer cancel()
-	if e.ID == "" && !s.refusals.admit(rc.app.Code) {
-		s.meter.unwritten(rc)
-		return
-	}
-	if err := s.refusals.audit.Refused(ctx, e); err != nil {
-		s.meter.unwritten(rc)
-		s.log.ErrorContext(ctx, "audit.refused", "request_id", rc.id, "error", err)
+	if _, err := s.refusals.Write(c.UserContext(), e); err != nil {
+		s.log.ErrorContext(c.UserContext(), "audit.refused", "request_id", rc.id, "error", err)
 	}
 }
 

@@ -128,6 +128,28 @@ func TestRefusalsCannotFillTheDatabase(t *testing.T) {
 	require.Equal(t, 403, s.As(apitest.Reader).Do("PUT", "/issue/IM7", nil).Status)
 	require.Len(t, a.take(), 1, "others are not crowded out")
 
+	people := api.NewRefusals(a)
+	lost := map[ticket.Channel]int{}
+	people.Lost = func(c ticket.Channel) { lost[c]++ }
+	refuse := func(app, tenant, person string) (written int) {
+		for range asked {
+			ok, err := people.Write(t.Context(), desk.Entry{App: app, Tenant: tenant, Operator: person, Channel: ticket.ChannelPages})
+			require.NoError(t, err)
+			if ok {
+				written++
+			}
+		}
+		return written
+	}
+	first := refuse(desk.PagesApp, "north", "ann")
+	require.InDelta(t, 600, first, 90)
+	require.Equal(t, asked-first, lost[ticket.ChannelPages])
+	require.InDelta(t, 600, refuse(desk.PagesApp, "north", "bob"), 90, "each person on the pages has a limit of their own")
+	require.InDelta(t, 600, refuse(desk.PagesApp, "south", "ann"), 90, "also one of the same id elsewhere")
+	require.InDelta(t, 600, refuse("shop", "north", "ann"), 90)
+	require.Less(t, refuse("shop", "north", "bob"), 90, "an app has one, whatever names it gives")
+	a.take()
+
 	a.err = errors.New("the database is away")
 	require.Equal(t, 403, s.As(apitest.Reader).Do("PUT", "/issue/IM7", nil).Status, "the answer stands")
 	require.Contains(t, s.log.buf.String(), "the database is away")

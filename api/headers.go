@@ -7,6 +7,8 @@ import (
 
 	"github.com/gofiber/fiber/v2"
 	"github.com/gofiber/fiber/v2/middleware/cors"
+
+	"signalbox/internal/tracing"
 )
 
 // securityHeaders sets headers that keep a browser from doing more with an answer than it should. Pages that need more say so themselves.
@@ -54,7 +56,7 @@ func (s *Server) cors() fiber.Handler {
 		AllowOrigins: strings.Join(s.config.CORSOrigins, ","),
 		AllowMethods: "GET,HEAD,POST,PUT,PATCH,DELETE",
 		AllowHeaders: strings.Join(append(headers, fiber.HeaderAuthorization, fiber.HeaderContentType, HeaderToken, HeaderKey, HeaderXKey,
-			fiber.HeaderXRequestID, fiber.HeaderIfNoneMatch, fiber.HeaderIfMatch), ","),
+			fiber.HeaderXRequestID, fiber.HeaderIfNoneMatch, fiber.HeaderIfMatch, tracing.ParentHeader, tracing.StateHeader), ","),
 		ExposeHeaders: strings.Join([]string{fiber.HeaderXRequestID, HeaderReplayed, fiber.HeaderRetryAfter, fiber.HeaderETag, HeaderRateLimit, HeaderRateRemaining,
 			HeaderRateReset}, ","),
 		MaxAge: 600,

@@ -8,6 +8,8 @@ import (
 	"github.com/gofiber/fiber/v2/middleware/adaptor"
 	"github.com/prometheus/client_golang/prometheus"
 	"github.com/prometheus/client_golang/prometheus/promhttp"
+
+	"signalbox/ticket"
 )
 
 // meter counts requests. Its labels take few values: routes as they are declared, never paths.
@@ -61,10 +63,10 @@ func (m *meter) count(c *fiber.Ctx, rc *requestContext, took time.Duration) {
 	m.seconds.WithLabelValues(family, c.Method(), rc.route).Observe(took.Seconds())
 }
 
-// unwritten notes a refusal that is not in the audit.
-func (m *meter) unwritten(rc *requestContext) {
-	if m != nil {
-		m.lost.WithLabelValues(rc.channel()).Inc()
+// Unwritten counts a refusal of a channel that is not in the audit.
+func (s *Server) Unwritten(channel ticket.Channel) {
+	if s.meter != nil {
+		s.meter.lost.WithLabelValues(string(channel)).Inc()
 	}
 }
 

@@ -22,6 +22,7 @@ var safeRequestID = regexp.MustCompile(`^[A-Za-z0-9._:/+=-]{1,128}$`)
 func (s *Server) middleware(c *fiber.Ctx) error {
 	began := time.Now()
 	rc := s.begin(c)
+	s.beginSpan(c, rc)
 	err := s.readBody(c)
 	if err == nil {
 		err = s.next(c)
@@ -37,6 +38,7 @@ func (s *Server) middleware(c *fiber.Ctx) error {
 		c.Context().SetConnectionClose()
 	}
 	s.auditRefusal(c, rc, began)
+	s.endSpan(c, rc)
 	took := time.Since(began)
 	s.meter.count(c, rc, took)
 	s.logAccess(c, rc, took)
@@ -63,7 +65,7 @@ func (s *Server) next(c *fiber.Ctx) (err error) {
 	defer func() {
 		if p := recover(); p != nil {
 			err = fmt.Errorf("panic: %v", p)
-			s.log.Error("http.panic", "request_id", RequestID(c), "panic", p, "stack", string(debug.Stack()))
+			s.log.ErrorContext(c.UserContext(), "http.panic", "request_id", RequestID(c), "panic", p, "stack", string(debug.Stack()))
 		}
 	}()
 	return c.Next()

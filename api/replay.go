@@ -137,6 +137,6 @@ func (s *Server) returnSignature(c *fiber.Ctx, err error) {
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(c.UserContext()), maxReturn)
 	defer cancel()
 	if err := s.shared.ReturnSignature(ctx, rc.signature.digest); err != nil {
-		s.log.Warn("signature.return", "error", err)
+		s.log.WarnContext(ctx, "signature.return", "error", err)
 	}
 }

@@ -12,6 +12,7 @@ import (
 	"github.com/gofiber/fiber/v2"
 
 	"signalbox/desk"
+	"signalbox/internal/tracing"
 	"signalbox/ticket"
 )
 
@@ -33,6 +34,7 @@ type requestContext struct {
 	refused   ticket.Code
 	cause     error
 	trail     *desk.Trail // nil: nobody was asked yet
+	span      tracing.Span
 
 	logins *logins // nil: the server has not seen the request yet
 	login  login

@@ -17,6 +17,7 @@ import (
 
 	"signalbox/desk"
 	"signalbox/internal/framing"
+	"signalbox/internal/tracing"
 	"signalbox/ratelimit"
 	"signalbox/ticket"
 )
@@ -33,9 +34,12 @@ type Server struct {
 	log      *slog.Logger
 	families []Family
 	app      *fiber.App
-	meter    *meter // nil: nothing is counted
+	meter    *meter          // nil: nothing is counted
+	tracer   *tracing.Tracer // nil: nothing is traced
+	untraced []string        // prefixes of paths
+	nothing  fiber.Handler   // answers browsers where there is nothing; nil: they are answered as callers are
 	shared   Shared
-	refusals *refusals // nil: they are in the log alone
+	refusals *Refusals // nil: they are in the log alone
 	desk     Desk      // nil: answers to reading are not kept
 	limiter  *limiter
 	logins   *logins
@@ -101,8 +105,20 @@ func New(config Config, apps Apps, ready func(ctx context.Context) error, log *s
 // App is the Fiber application, for tests and for pages beside the families.
 func (s *Server) App() *fiber.App { return s.app }
 
-// Page serves something that is the same for everybody, without a credential: health, documents. It is no part of any family.
-func (s *Server) Page(path string, handler fiber.Handler) { s.app.Get(path, handler) }
+// Page serves something that is the same for everybody, without a credential: health, documents. It is no part of any family, and not traced.
+func (s *Server) Page(path string, handler fiber.Handler) {
+	s.app.Get(path, handler)
+	s.untraced = append(s.untraced, path)
+}
+
+// Browsers has a handler answer browsers at paths at which there is nothing and that belong to no family. Callers, and whoever asks below the paths of a family, are refused in
+// the words of one. It must be called before serving.
+func (s *Server) Browsers(nothing fiber.Handler) { s.nothing = nothing }
+
+// browses reports whether a page is asked for: text/html before JSON, as browsers do where somebody follows a link.
+func browses(c *fiber.Ctx) bool {
+	return (c.Method() == http.MethodGet || c.Method() == http.MethodHead) && c.Accepts(fiber.MIMEApplicationJSON, fiber.MIMETextHTML) == fiber.MIMETextHTML
+}
 
 // Families lists what the server was made of.
 func (s *Server) Families() []Family { return s.families }
@@ -216,6 +232,9 @@ func (s *Server) refuse(c *fiber.Ctx, err error) error {
 		drain(c.Context().Conn())
 	}
 	family := rc.family
+	if family == nil && r.Code == NoRoute && s.nothing != nil && s.ownerOf(c.Path()) == nil && browses(c) {
+		return s.nothing(c)
+	}
 	if family == nil {
 		family = s.familyOf(c.Path())
 	}

@@ -105,10 +105,10 @@ func (p *keyPair) watch(ctx context.Context, hangup chan os.Signal) {
 		}
 		// Two files cannot be replaced at once: while they do not fit together, the next look finds the rest.
 		if err := p.load(); err != nil {
-			p.log.Warn("tls.reload", "error", err)
+			p.log.WarnContext(ctx, "tls.reload", "error", err)
 			continue
 		}
-		p.log.Info("tls.reloaded", "certificate", p.cert)
+		p.log.InfoContext(ctx, "tls.reloaded", "certificate", p.cert)
 	}
 }
 

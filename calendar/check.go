@@ -205,9 +205,9 @@ func (b *builder) offsets(list []Offset) {
 }
 
 // OffsetsOf gives the offsets of a zone from FirstYear to LastYear, as the zone's data have them: what a publisher puts into a calendar. No zone changes its clocks
-// twice within six hours. (time.Time.ZoneBounds would tell, but for the last day of a leap year it gives an end that has passed.)
+// twice within a day. (time.Time.ZoneBounds would tell, but for the last day of a leap year it gives an end that has passed.)
 func OffsetsOf(zone *time.Location) []Offset {
-	const step = 6 * 60 * 60
+	const step = 24 * 60 * 60
 	offset := func(at int64) int64 {
 		_, seconds := time.Unix(at, 0).In(zone).Zone()
 		return int64(seconds)

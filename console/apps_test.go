@@ -208,6 +208,13 @@ func TestTheAuditIsRead(t *testing.T) {
 	require.Contains(t, lines[1], `,other,"'=HYPERLINK(""x"")<b>",`)
 	require.NotContains(t, file.Body, "/secret")
 
+	require.NoError(t, h.records.Refused(t.Context(), desk.Entry{Tenant: "north", App: "one", Path: "/x", Method: "POST", At: h.records.now, Channel: ticket.ChannelIssue, Why: "the form was not taken as it was filled in"}))
+	b.headers["Accept-Language"] = "zh"
+	told := words(b.get("/audit?app=one").one("main"))
+	require.Contains(t, told, "issue 接口")
+	require.Contains(t, told, "表单填写有误，未被接受")
+	require.Contains(t, b.get("/audit?app=one").Body, "星期", "and the exact time under the pointer")
+	delete(b.headers, "Accept-Language")
 	for i := range 60 {
 		require.NoError(t, h.records.Refused(t.Context(), desk.Entry{Tenant: "north", App: "many", Path: "/x", Method: "POST", At: h.records.now.Add(time.Duration(i) * time.Second)}))
 	}

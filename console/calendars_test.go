@@ -28,7 +28,7 @@ func TestACalendarIsWrittenPublishedAndShown(t *testing.T) {
 	h := newSite(t)
 	b := h.admin(t)
 	require.Contains(t, b.get("/calendars").Body, "There are no calendars yet.")
-	require.Contains(t, b.told(b.publish("/calendars/new", office)), "Version 1 is published.")
+	require.Contains(t, b.told(b.publish("/editor/calendar", office)), "Version 1 is published.")
 	require.Contains(t, words(b.get("/calendars").root), "办公时间 office Europe/Berlin 1 enabled")
 
 	p := b.get("/calendars/office?month=2026-03")
@@ -64,14 +64,14 @@ func TestACalendarIsWrittenPublishedAndShown(t *testing.T) {
 	require.Equal(t, http.StatusConflict, late.Status)
 	require.Contains(t, late.source(), "上班")
 	require.Contains(t, late.Body, `href="/calendars/office?from=1"`)
-	require.Equal(t, http.StatusConflict, b.publish("/calendars/new", strings.Replace(office, "元宵", "元旦", 1)).Status)
-	require.Contains(t, b.publish("/calendars/office/edit", strings.Replace(office, "key: office", "key: other", 1)).Body, "The key of this calendar is office")
+	require.Equal(t, http.StatusConflict, b.publish("/editor/calendar", strings.Replace(office, "元宵", "元旦", 1)).Status)
+	require.Contains(t, b.publish("/calendars/office/edit", strings.Replace(office, "key: office", "key: other", 1)).Body, "The key is office")
 
 	bad := b.publish("/calendars/office/edit", strings.Replace(office, "13:00-17:00", "11:00-17:00", 1))
 	require.Equal(t, http.StatusBadRequest, bad.Status)
 	require.Contains(t, words(bad.one("found")), "Line 5")
 	form.Set("source", office)
-	require.Contains(t, words(b.post("/calendars/draft", form).one("found")), "Nothing is wrong")
+	require.Contains(t, words(b.post("/editor/calendar/draft", form).one("found")), "Nothing is wrong")
 
 	const enable = "/calendars/office/enable"
 	require.Contains(t, b.told(b.fill("/calendars/office", enable)), "may not name the calendar any more")
@@ -79,7 +79,7 @@ func TestACalendarIsWrittenPublishedAndShown(t *testing.T) {
 	require.Contains(t, b.told(b.fill("/calendars/office", enable)), "may name the calendar again")
 
 	// A service that counts by it leads there.
-	b.told(b.publish("/services/new", strings.Replace(leaving(t), "service_type: request", "service_type: request\ncalendar: office", 1)))
+	b.told(b.publish("/editor/service", strings.Replace(leaving(t), "service_type: request", "service_type: request\ncalendar: office", 1)))
 	require.Contains(t, b.get("/services/leave_request").Body, `href="/calendars/office"`)
 }
 
@@ -96,7 +96,7 @@ func dated(n *html.Node, date string) bool {
 func TestHolidaysAreImported(t *testing.T) {
 	h := newSite(t)
 	b := h.admin(t)
-	b.told(b.publish("/calendars/new", office))
+	b.told(b.publish("/editor/calendar", office))
 	event := func(date, name string) string {
 		return "BEGIN:VEVENT\r\nUID:" + date + "\r\nDTSTART" + date + "\r\nSUMMARY:" + name + "\r\nEND:VEVENT\r\n"
 	}
@@ -125,13 +125,13 @@ func TestHolidaysAreImported(t *testing.T) {
 func TestCalendarsAreForTheirTenantAndChangedByAdmins(t *testing.T) {
 	h := newSite(t)
 	b := h.admin(t)
-	b.told(b.publish("/calendars/new", office))
+	b.told(b.publish("/editor/calendar", office))
 	form := b.get("/calendars/office/edit").whole("/calendars/office/edit")
 	reader, stranger := h.visitor(t, "shop"), h.visitor(t, "other")
 	require.Equal(t, http.StatusOK, reader.get("/calendars/office").Status)
 	require.NotContains(t, reader.get("/calendars/office").Body, "/edit")
 	form.Set("csrf", reader.get("/settings").whole("/settings").Get("csrf"))
-	for _, path := range []string{"/calendars/new", "/calendars/office/edit", "/calendars/office/import"} {
+	for _, path := range []string{"/editor/calendar", "/calendars/office/edit", "/calendars/office/import"} {
 		require.Equal(t, http.StatusForbidden, reader.get(path).Status, path)
 		require.Equal(t, http.StatusForbidden, reader.post(path, form).Status, path)
 	}
@@ -150,7 +150,7 @@ func TestACalendarOutToGetUs(t *testing.T) {
 	b := h.admin(t)
 	const script = `<script>alert(1)</script>`
 	evil := fmt.Sprintf("key: evil\nname: %q\ndescription: %q\nzone: Asia/Shanghai\nweek: {monday: [09:00-12:00]}\nholidays: [{date: \"2026-11-24\", name: %q}]\nworking_days: [{date: \"2026-11-28\", hours: [09:00-10:00], name: %q}]\n", script, script, script, script)
-	b.told(b.publish("/calendars/new", evil))
+	b.told(b.publish("/editor/calendar", evil))
 	for _, path := range []string{"/calendars", "/calendars/evil?month=2026-11", "/calendars/evil/edit", "/calendars/evil/import"} {
 		p := b.get(path)
 		require.Equal(t, http.StatusOK, p.Status, path)

@@ -15,9 +15,11 @@ import (
 	"signalbox/console/audit"
 	"signalbox/console/calendars"
 	"signalbox/console/deliveries"
+	"signalbox/console/docs"
 	"signalbox/console/inbox"
 	"signalbox/console/list"
 	"signalbox/console/mailbox"
+	"signalbox/console/overview"
 	"signalbox/console/page"
 	"signalbox/console/people"
 	"signalbox/console/services"
@@ -35,7 +37,11 @@ type Reader interface {
 	inbox.Reader
 	list.Reader
 	list.Views
+	overview.Reader
 }
+
+// AssetsPath is where the scripts, styles and pictures of the pages are, which are the same for everybody.
+const AssetsPath = page.AssetsPath
 
 // Config is what the pages stand on. Apps, Desk, Key, Now and all that the areas read are needed.
 type Config struct {
@@ -49,9 +55,11 @@ type Config struct {
 	Subscriptions subscriptions.Subscriptions
 	Callers       apps.Apps
 	Audit         audit.Reader
+	Refusals      page.Audit // what was refused to somebody who is known is written down there; nil: it is not
 	Deliveries    deliveries.Deliveries
 	Key           []byte           // the master key, at least 32 bytes; the key of the sessions is derived from it
 	Now           func() time.Time //
+	Zone          *time.Location   // in which the days of the overview are counted; UTC unless set
 	Log           *slog.Logger     // slog.Default unless set
 	Timeout       time.Duration    // how long a page may take; 10 s unless set
 	Types         []string         // the words taken for the type of a solution; none: any
@@ -110,19 +118,21 @@ func New(config Config) (*Console, error) {
 	}
 	entrance := signin.New(signin.Config{Apps: config.Apps, People: config.People, Desk: config.Desk, Now: config.Now, AdminGroup: config.AdminGroup,
 		Provider: config.Provider, Tenant: config.ProviderTenant, Label: config.ProviderLabel, PublicURL: config.PublicURL})
-	site, err := page.New(page.Config{Key: config.Key, Now: config.Now, Log: config.Log, Timeout: config.Timeout, Secure: config.Secure, Address: config.Address, Who: entrance.Who})
+	site, err := page.New(page.Config{Key: config.Key, Now: config.Now, Log: config.Log, Timeout: config.Timeout, Secure: config.Secure, Address: config.Address, Audit: config.Refusals, Who: entrance.Who, Names: config.Directory.PersonNames})
 	if err != nil {
 		return nil, fmt.Errorf("console: %w", err)
 	}
 	c := &Console{site: site, areas: []page.Area{
 		(&inbox.Room{Reader: config.Reader, Desk: config.Desk}).Area(),
 		(&list.Room{Reader: config.Reader, Views: config.Reader, Desk: config.Desk}).Area(),
+		(&overview.Room{Reader: config.Reader, Services: config.Services, Zone: config.Zone}).Area(),
 		entrance.Area(),
 		(&settings.Room{}).Area(),
-		(&tickets.Room{Reader: config.Reader, Desk: config.Desk, Types: config.Types, Reach: config.Reach, Temporal: temporal, TicketWorkflow: config.TicketWorkflow, LaneWorkflow: config.LaneWorkflow}).Area(),
+		(&docs.Room{PublicURL: config.PublicURL}).Area(),
+		(&tickets.Room{Reader: config.Reader, Desk: config.Desk, Directory: config.Directory, Types: config.Types, Reach: config.Reach, Begin: config.Begin, Temporal: temporal, TicketWorkflow: config.TicketWorkflow, LaneWorkflow: config.LaneWorkflow}).Area(),
 		(&services.Room{Desk: config.Desk, Records: config.Services, Tickets: config.Reader, Now: config.Now}).Area(),
 		(&calendars.Room{Desk: config.Desk, Records: config.Calendars, Now: config.Now}).Area(),
-		(&people.Room{Desk: config.Desk, Directory: config.Directory, Allow: config.Reach, Now: config.Now}).Area(),
+		(&people.Room{Desk: config.Desk, Directory: config.Directory, Allow: config.Reach, Now: config.Now, Passwords: config.People, Forget: entrance.Forget}).Area(),
 		(&subscriptions.Room{Desk: config.Desk, Subscriptions: config.Subscriptions, Allow: config.Reach}).Area(),
 		(&deliveries.Room{Desk: config.Desk, Deliveries: config.Deliveries, Begin: config.Begin, Hasten: config.Hasten, Temporal: temporal, LaneWorkflow: config.LaneWorkflow}).Area(),
 		(&apps.Room{Desk: config.Desk, Apps: config.Callers}).Area(),
@@ -137,6 +147,9 @@ func New(config Config) (*Console, error) {
 // Mount serves the pages on an application, whose strings must be Immutable.
 // They answer in HTML whatever happens; no error reaches the application's own handler.
 func (s *Console) Mount(app *fiber.App) { s.site.Mount(app, s.areas...) }
+
+// Nothing answers with the page that says that nothing is there, for paths outside of those that are mounted.
+func (s *Console) Nothing() fiber.Handler { return s.site.Nothing() }
 
 // SignedIn tells who a request's cookie says has signed in as an app: its code, which may be disabled by now, and a name. For doors beside the pages.
 func (s *Console) SignedIn(c *fiber.Ctx) (app, operator string, ok bool) {

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"net/http"
 	"net/url"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -96,6 +97,26 @@ func TestDeliveriesOfATenantAreListed(t *testing.T) {
 	require.Less(t, len(p.Body), 100_000)
 	b.headers["Accept-Language"] = "zh"
 	require.Contains(t, words(b.get("/deliveries").root), "状态码不符 503 第 2 次")
+}
+
+// The list of a subscription's deliveries, and each of them, lead to its page, whosever it is, also where none of those is listed that are asked for.
+func TestDeliveriesLeadToTheirSubscription(t *testing.T) {
+	h := newSite(t)
+	b := h.visitor(t, "shop")
+	k, own, sub := troubled(t, h)
+	for id, path := range map[string]string{own: "/ticket/" + k.ticket.Number + "/deliveries/" + own, sub.ID: "/subscriptions/" + sub.ID} {
+		require.Equal(t, http.StatusOK, b.get(path).Status)
+		pages := []string{"/deliveries?subscription=" + id, "/deliveries?state=all&subscription=" + id, "/deliveries?state=held&subscription=" + id}
+		for _, delivery := range rowsOf(b.get(pages[1])) {
+			pages = append(pages, "/deliveries/"+delivery)
+		}
+		for _, from := range pages {
+			require.Contains(t, b.get(from).Body, `href="`+path+`"><code>`+id, from)
+		}
+	}
+	require.NotContains(t, b.get("/deliveries?subscription=sub_none").Body, `sub_none"><code>`)
+	stranger := h.visitor(t, "other")
+	require.NotContains(t, stranger.get("/deliveries?subscription="+own).Body, k.ticket.Number, "of others nothing is told")
 }
 
 // One delivery shows what was sent beside what was answered, and a command that sends it without what is secret.
@@ -237,8 +258,16 @@ func TestWhatCannotBeDeliveredAgainIsNamed(t *testing.T) {
 	b.led(b.does("/subscriptions/"+sub.ID, "/subscriptions/"+sub.ID+"/pause", nil))
 	p := b.get("/deliveries/again?state=failed")
 	sound(t, "/deliveries/again", p)
-	require.Contains(t, words(p.root), "1 deliveries to 1 address")
+	require.Contains(t, words(p.root), "1 delivery to 1 address")
 	require.Contains(t, words(p.root), "These cannot be told again now "+sub.ID+" the subscription is paused")
+	require.Contains(t, p.Body, `<a href="/subscriptions/`+sub.ID+`"><code>`)
+	k, _ := told(t, h.records)
+	registered, _, err := h.records.Registered(t.Context(), k.ticket.ID, "", ticket.MaxPage)
+	require.NoError(t, err)
+	i := slices.IndexFunc(registered, func(r notice.Registration) bool { return r.State == notice.Dropped })
+	path := at(k) + "/deliveries/" + registered[i].ID
+	require.Contains(t, b.get("/deliveries/again?state=failed").Body, `<a href="`+path+`"><code>`, "an address of a ticket is on the ticket's page")
+	require.Equal(t, http.StatusOK, b.get(path).Status)
 	require.Contains(t, words(b.get("/deliveries?state=failed&subscription="+sub.ID).one("results")), "paused")
 }
 

@@ -162,7 +162,9 @@ func TestSomebodyActsInTheRow(t *testing.T) {
 	form.Set("action", "approve")
 	sent := b.post("/", form)
 	require.Equal(t, http.StatusSeeOther, sent.Status, sent.Body)
-	require.Contains(t, words(b.get(sent.Header.Get("Location")).one("notice")), "Done: "+yes.ticket.Number+".")
+	notice := b.get(sent.Header.Get("Location")).one("notice")
+	require.Contains(t, words(notice), "Done: "+yes.ticket.Number+" "+yes.ticket.Title)
+	require.Equal(t, "/ticket/"+yes.ticket.Number, attr((answer{root: notice, t: t}).tags("a")[0], "href"))
 	h.again(t, yes, yes.ticket.Number)
 	votes := yes.ticket.Position.Nodes[0].Votes
 	require.Len(t, votes, 1)
@@ -217,7 +219,7 @@ func TestSeveralAreActedOnAtOnce(t *testing.T) {
 	sent := b.post("/", form)
 	require.Equal(t, http.StatusOK, sent.Status)
 	sound(t, "/", sent)
-	require.Equal(t, "3 of 4 done "+all[2].ticket.Number+` : node: the ticket is terminated: "Line manager" is already cancelled`, sent.section("outcome"))
+	require.Equal(t, "3 of 4 done "+all[2].ticket.Number+` : the ticket is terminated: "Line manager" is already cancelled`, sent.section("outcome"))
 	for i, k := range all {
 		h.again(t, k, k.ticket.Number)
 		require.Len(t, k.ticket.Position.Nodes[0].Votes, map[bool]int{true: 0, false: 1}[i == 2], i)
@@ -247,10 +249,10 @@ func TestSeveralAreActedOnAtOnce(t *testing.T) {
 	bad = b.post("/", form)
 	require.Equal(t, http.StatusBadRequest, bad.Status)
 	require.Contains(t, words(bad.one("note-problem")), "Say why")
-	require.Len(t, bad.all(func(n *html.Node) bool { return attr(n, "type") == "checkbox" && hasAttr(n, "checked") }), 50, "what was ticked still is")
+	require.Len(t, bad.all(func(n *html.Node) bool { return attr(n, "type") == "checkbox" && hasAttr(n, "checked") }), 40, "what was ticked still is")
 	next := attr(p.all(func(n *html.Node) bool { return attr(n, "rel") == "next" })[0], "href")
 	second := b.get(next)
-	require.Len(t, second.ticks(), 10)
+	require.Len(t, second.ticks(), 20)
 	form["at"] = append(p.ticks(), second.ticks()...)
 	form.Set("note", "No")
 	bad = b.post("/", form)
@@ -318,4 +320,18 @@ nodes:
 	}
 	require.Equal(t, []string{"reject"}, offered, "who says no need not fill in the form")
 	require.Contains(t, p.section("waiting"), "Open")
+}
+
+// What is due says by what: by what was promised of the ticket, or at the step where it waits.
+func TestTheInboxSaysByWhatSomethingIsDue(t *testing.T) {
+	h := newSite(t)
+	h.records.now = h.now
+	b := h.visitor(t, "shop")
+	h.askedFor(t, leave, "Promised")
+	h.askedFor(t, strings.Replace(leave, "rule: all,", "rule: all, deadline: [{after: 1h, do: remind}],", 1), "At the step")
+	waiting := words(b.get("/").one("waiting").Parent)
+	at := func(hours int) string { return h.now.Add(time.Duration(hours) * time.Hour).Format(time.DateTime) }
+	require.Contains(t, waiting, "due in 4 h SLA "+at(4))
+	require.Contains(t, waiting, "due in 1 h this step "+at(1))
+	require.Contains(t, words(b.get("/tickets").one("rows")), "SLA due")
 }

@@ -67,6 +67,9 @@ func TestEveryLinkLeadsToASoundPage(t *testing.T) {
 			queue = append(queue, to)
 			continue
 		}
+		if strings.HasPrefix(path, "/openapi/") {
+			continue // the API serves them
+		}
 		if strings.Contains(path, "/live?") || strings.Contains(path, "seen=") {
 			require.Equal(t, http.StatusNoContent, p.Status, "%s: nothing has changed", path)
 			continue
@@ -88,7 +91,7 @@ func TestEveryLinkLeadsToASoundPage(t *testing.T) {
 		}
 		queue = append(queue, sound(t, path, p)...)
 	}
-	for _, part := range []string{"cursor=", "/timeline?before=", "/timeline", "/conversation", "/relations?", "/deliveries/", "/mailbox", "/diagram.svg", "console.css", "htmx.min.js"} {
+	for _, part := range []string{"cursor=", "/timeline?before=", "/timeline", "/conversation", "/relations?", "/deliveries/", "/mailbox", "/diagram.svg", "/docs/itsm/", "console.css", "htmx.min.js"} {
 		require.True(t, func() bool {
 			for path := range seen {
 				if strings.Contains(path, part) {
@@ -133,6 +136,7 @@ func sound(t *testing.T, path string, p answer) (links []string) {
 				switch {
 				case strings.HasPrefix(a.Val, temporal), strings.HasPrefix(a.Val, "data:image/svg+xml;base64,"):
 				case strings.HasPrefix(a.Val, "#"):
+				case strings.HasPrefix(path, "/docs/") && attr(n, "rel") == "noreferrer": // what the documents refer to
 				default:
 					require.Regexp(t, `^/([a-z]|$)`, a.Val, "%s: %s leads away", path, a.Key)
 					if n.Data != "form" || attr(n, "method") != "post" {
@@ -219,17 +223,20 @@ func TestTicketPage(t *testing.T) {
 	for _, other := range []string{at(inc) + "/", "/ticket/" + inc.ticket.UUID} {
 		require.Equal(t, words(p.one("main")), words(b.get(other).one("main")))
 	}
-	top := words(p.class("ticket")[0])
-	for _, part := range []string{inc.ticket.Number, "State acknowledged", "Open in Temporal", "支付网关超时", "Service Incident version 1", "Origin monitoring.east-2",
-		"Opener wang.xiaoming through app shop", "Assignee li.lei", "Opened 2026-11-24 09:15:04", "Followers zhou.yu , lu.su", "Taken up again 2 times", "Reason No, it was not", "区域-华东", inc.ticket.UUID} {
+	top, about := words(p.class("ticket")[0]), p.section("about")
+	for _, part := range []string{inc.ticket.Number, "acknowledged", "Open in Temporal", "支付网关超时", "Incident", "Opener wang.xiaoming", "Assignee li.lei"} {
 		require.Contains(t, top, part)
+	}
+	for _, part := range []string{"Service Incident version 1", "Origin monitoring.east-2", "Opener wang.xiaoming through app shop", "Opened 2026-11-24 09:15:04", "Followers lu.su , zhou.yu",
+		"Taken up again 2 times", "Reason No, it was not", "区域-华东", inc.ticket.UUID} {
+		require.Contains(t, about, part)
 	}
 	require.Equal(t, temporal+"namespaces/a%20b/workflows/ticket:"+inc.ticket.Number+"%2F2", attr(p.class("outside")[0], "href"))
 
 	require.Regexp(t, `^Process Full size Solve current task, round 3 Asked li.lei , anybody Since 2026-11-24`, p.section("process"))
 	require.Regexp(t, `Began 2026-\d\d-\d\d \d\d:\d\d:\d\d Recovered 2026-`, p.section("solution"))
 	require.Contains(t, p.section("solution"), "Cause 连接池上限 200，晚高峰需要 640。 Solution 连接池提升到 800，并在网关侧加入熔断。 passed 恢复正常，确认关闭。")
-	require.Regexp(t, `^Further fields affected_orders 18342 contact \{ "name": "李雷", "phone": "\+86 21 0000 0000" \} empty empty is_service_interrupt true region cn-east-2 影响范围 华东二区全部商户$`,
+	require.Regexp(t, `^Further fields affected_orders 18342 contact \{ "name": "李雷", "phone": "\+86 21 0000 0000" \} empty empty is_service_interrupt Yes region cn-east-2 影响范围 华东二区全部商户$`,
 		p.section("later"))
 	require.Contains(t, p.section("outside"), "JIRA PAY-4711 Says acknowledged Due 2026-11-26 09:15:04 As of")
 	require.Contains(t, p.section("description"), "1308 characters")
@@ -341,14 +348,14 @@ func TestNotificationsShowEveryTry(t *testing.T) {
 	b := h.visitor(t, "shop")
 	section := b.get(at(k)).section("told")
 	for _, part := range []string{
-		"Notifications 4 addresses https://shop.example.com/hooks/signalbox active as the issue API has it, tried every minute for ten minutes, since 2026-11-24 09:15:04 12 sent sent relations of event #13, 1 try",
+		"Notifications 4 addresses Send everything again that did not arrive https://shop.example.com/hooks/signalbox active as the issue API has it, tried every minute for ten minutes, since 2026-11-24 09:15:04 12 sent sent relations of event #13, 1 try",
 		"All its deliveries", "Open its retries in Temporal 2 retrying 1 given up",
 		"Next try 2026-11-24 10:45:04",
-		"1 2026-11-24 09:16:04 1.24 s 503 status the receiver answered 503 Service Unavailable Answer <html><body><h1>503</h1><script>alert(1)</script></body></html>",
-		"2 2026-11-24 09:17:04 10s no answer timeout no answer within 10 s", "3 2026-11-24 09:18:04 310 ms no answer tls the certificate has expired",
+		"1 2026-11-24 09:16:04 1.24 s 503 wrong status the receiver answered 503 Service Unavailable Answer <html><body><h1>503</h1><script>alert(1)</script></body></html>",
+		"2 2026-11-24 09:17:04 10s no answer too slow no answer within 10 s", "3 2026-11-24 09:18:04 310 ms no answer TLS the certificate has expired",
 		"… 2048 of 4000 bytes",
 		"dropped as the issue API has it, tried every minute for ten minutes, since 2026-11-24 09:24:13 until 2026-11-24 10:50:04 still failing ten minutes after the first try Register it again 1 given up 2 held",
-		"blocked 10.0.0.9 is a private address", "https://quiet.example.com/ active", "Nothing has been sent to it yet.",
+		"not allowed 10.0.0.9 is a private address", "https://quiet.example.com/ active", "Nothing has been sent to it yet.",
 		`Body {"id":"` + k.ticket.Number + `","type":"relations","details":`,
 	} {
 		require.Contains(t, section, part)

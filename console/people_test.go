@@ -78,7 +78,7 @@ func TestPersonsAreKeptOnThePages(t *testing.T) {
 	require.Contains(t, words(b.get("/people").one("results")), "Nobody is in the directory yet.")
 	b.somebody("li.lei", "李雷", "email", "li@example.com", "letters.minutes", "30", "letters.when", "digest")
 	b.somebody("a/b c", "Ann", "manager", "li.lei", "slack.address", "U1", "slack.webhook", "https://hooks.slack.com/services/T/B/secret")
-	require.Contains(t, words(b.get("/people?q=ann").one("results")), "Ann a/b c — li.lei active")
+	require.Contains(t, words(b.get("/people?q=ann").one("results")), "Ann a/b c — 李雷 active")
 	require.NotContains(t, words(b.get("/people?q=ann").one("results")), "李雷 li.lei")
 	require.NotContains(t, words(b.get("/people?active=false").one("results")), "Ann")
 
@@ -139,8 +139,10 @@ func TestAbsencesAreSaidAndEnded(t *testing.T) {
 	require.Equal(t, []string{"leave", "采购"}, found[0].Services)
 	require.Equal(t, 24.0, found[0].To.Sub(found[0].From).Hours(), "the last day is a whole one")
 	require.Equal(t, 16, found[0].From.UTC().Hour(), "of the person's time zone")
-	require.Contains(t, b.get(li).section("absences"), "han leave , 采购 away")
-	require.Contains(t, words(b.get("/absences?deputy=han").one("results")), "li.lei")
+	tomorrow := h.now.AddDate(0, 0, 1).Format("2006-01-02")
+	require.Contains(t, b.get(li).section("absences"), today+" "+tomorrow+" 韩梅梅 leave , 采购 away", "what was said in days is told in days")
+	require.Contains(t, words(b.get("/absences?deputy=han").one("results")), "李雷 "+today+" "+tomorrow)
+	require.Contains(t, words(b.get("/absences?deputy=han").one("results")), "李雷")
 	require.Contains(t, words(b.get("/absences?at=2020-01-01").one("results")), "Nobody is absent so.")
 
 	for field, value := range map[string]string{"to": "2020-01-01", "deputy": "nobody", "from": "soon"} {
@@ -256,5 +258,69 @@ func TestPersonsComeInPages(t *testing.T) {
 			}
 		}
 		require.Equal(t, 120, seen, path)
+	}
+}
+
+// Persons are taken along as a file and taken in from one: what it would do is shown first, what is wrong stands at its line, and all of it is kept or nothing.
+func TestPersonsAreTakenInAndAlong(t *testing.T) {
+	h := newSite(t)
+	b := h.admin(t)
+	b.somebody("bob", "Bob")
+	b.somebody("zoe", "=cmd()", "email", "zoe@example.com")
+	const path = "/directory/import"
+	p := b.get(path)
+	sound(t, path, p)
+	send := func(do, csv string) answer {
+		form := p.whole(path)
+		form.Set("csv", csv)
+		form.Set("do", do)
+		return b.post(path, form)
+	}
+	for csv, says := range map[string]string{
+		"": "is required", "name\nAnn": "Line 1: the column id is missing", "id,shoe\nann,7": "Line 1: there is no such column, or it is there twice: shoe",
+		"id,name\nann,Ann,7": "Line 2: there are 3 cells in place of 2", "id,email\nann,ann@example.com\nben,nowhere": "Line 3: email: is not an e-mail address",
+		"id,active\nann,perhaps": "Line 2: active: must be true or false", "id\nann\nANN": "Line 3: ANN stands in line 2 already", "id,manager\nann,nobody": "Line 2: manager: nobody knows nobody",
+		"id,name\nann,\"Ann\n": "a quotation mark is not closed", "id\n" + strings.Repeat("x\n", 501): "must have at most 500", "id\n" + strings.Repeat("x", 256<<10): "must have at most 262144 bytes",
+		"id,name\n,Ann": "Line 2: id: is required",
+	} {
+		for _, do := range []string{"try", "keep"} {
+			refused := send(do, csv)
+			require.Equal(t, http.StatusBadRequest, refused.Status, csv)
+			require.Contains(t, refused.section("given"), says)
+		}
+	}
+	// Whoever stands further below may be the manager of somebody above, and what the file does not name stays.
+	const csv = "\ufeffid;manager;name\r\nann;amy;Ann\r\namy;bob;Amy\r\nbob;;Bob\r\nzoe;bob;'=cmd()\r\n"
+	tried := send("try", csv)
+	require.Equal(t, http.StatusOK, tried.Status, tried.Body)
+	sound(t, path, tried)
+	require.Contains(t, tried.section("would"), "2 new, 1 changed, 1 as they are. Nothing is kept yet.")
+	require.Contains(t, tried.section("would"), "zoe manager: bob")
+	require.Equal(t, http.StatusNotFound, b.get("/people/ann").Status)
+	form := tried.whole(path)
+	form.Set("do", "keep")
+	require.Contains(t, b.told(b.post(path, form)), "4 persons are kept.")
+	require.Equal(t, http.StatusSeeOther, b.post(path, form).Status, "sent twice it is one thing")
+	require.Contains(t, words(b.get("/people/ann").one("person").Parent), "Manager Amy")
+	require.Contains(t, words(b.get("/people/zoe").one("person").Parent), "zoe@example.com")
+
+	file := b.get("/directory/persons.csv")
+	require.Equal(t, "text/csv; charset=utf-8", file.Header.Get("Content-Type"))
+	require.Contains(t, file.Header.Get("Content-Disposition"), "people.csv")
+	require.Equal(t, "\ufeffid,name,email,manager,language,time_zone,active\r\namy,Amy,,bob,,,true\r\nann,Ann,,amy,,,true\r\nbob,Bob,,,,,true\r\nzoe,'=cmd(),zoe@example.com,bob,,,true\r\n", file.Body)
+	require.Contains(t, send("try", file.Body).section("would"), "0 new, 0 changed, 4 as they are")
+	require.NotContains(t, b.get("/directory/persons.csv?q=am").Body, "zoe")
+	require.Contains(t, b.get("/people?q=am").Body, `href="/directory/persons.csv?q=am"`)
+	// A whole file is read and kept by a few statements a person, whatever it says; who are above each other are refused as they are one by one.
+	whole := "id,manager\n"
+	for i := range 500 {
+		whole += fmt.Sprintf("p%03d,p%03d\n", i, min(i+1, 499)) // each below the next one
+	}
+	whole = strings.Replace(whole, "p499,p499", "p499,bob", 1)
+	require.Contains(t, b.told(send("keep", whole)), "500 persons are kept.")
+	require.Contains(t, words(b.get("/people/p007").one("person").Parent), "p008")
+	reader := h.visitor(t, "shop")
+	for _, path := range []string{path, "/directory/persons.csv"} {
+		require.Equal(t, http.StatusForbidden, reader.get(path).Status, path)
 	}
 }

@@ -100,6 +100,7 @@ type apps struct {
 func newApps() *apps {
 	return &apps{all: map[string]desk.App{
 		"shop":   {Code: "shop", Tenant: "north", Scopes: []desk.Scope{desk.Read, desk.Write}},
+		"eye":    {Code: "eye", Tenant: "north", Scopes: []desk.Scope{desk.Read}},
 		"other":  {Code: "other", Tenant: "south", Scopes: []desk.Scope{desk.Read}},
 		"nobody": {Code: "nobody", Tenant: "north"},
 		"gone":   {Code: "gone", Tenant: "north", Scopes: []desk.Scope{desk.Read}, Disabled: true},

@@ -10,6 +10,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"signalbox/console"
+	"signalbox/console/page"
 	"signalbox/desk"
 	"signalbox/ticket"
 )
@@ -142,7 +143,7 @@ func TestCookie(t *testing.T) {
 	require.False(t, c.Secure)
 	require.Equal(t, http.SameSiteLaxMode, c.SameSite)
 	require.Equal(t, "/", c.Path)
-	require.Equal(t, 12*60*60, c.MaxAge)
+	require.Equal(t, 36*60*60, c.MaxAge, "a day longer than it is worth anything, so that a form that comes late is known")
 	require.NotContains(t, c.Value, "shop")
 
 	b.headers["X-Forwarded-Proto"] = "https"
@@ -210,23 +211,6 @@ func TestAppsAreLookedAtEachTime(t *testing.T) {
 	require.Equal(t, http.StatusSeeOther, b.get("/tickets").Status, "the app may not read any more")
 }
 
-func TestPartsOfPagesLeadToTheSignInAsAWhole(t *testing.T) {
-	h := newSite(t)
-	b := h.browser(t)
-	b.headers["HX-Request"] = "true"
-	for current, back := range map[string]string{
-		"https://signalbox.example.com/ticket/IM1?x=1": "/ticket/IM1?x=1",
-		"https://evil.example.com//evil":               "/",
-		"::":                                           "/",
-	} {
-		b.headers["HX-Current-URL"] = current
-		p := b.get("/ticket/IM1/timeline?before=3")
-		require.Equal(t, http.StatusUnauthorized, p.Status)
-		require.Equal(t, "/login?return="+url.QueryEscape(back), p.Header.Get("HX-Redirect"))
-		require.Empty(t, p.Body)
-	}
-}
-
 func TestGuessingIsSlow(t *testing.T) {
 	h := newSite(t)
 	try := func(address, code, secret string) int {
@@ -252,4 +236,59 @@ func TestGuessingIsSlow(t *testing.T) {
 	for range 30 {
 		require.Equal(t, http.StatusSeeOther, try("192.0.2.1", "shop", "shop-secret"), "what succeeds is not counted")
 	}
+}
+
+// What somebody sends when their session is over is not lost: it is shown once they have signed in again as the same, and sent when they say so.
+func TestAFormThatCameTooLateIsKept(t *testing.T) {
+	h := newSite(t)
+	k := h.asked(t, ticket.Draft{Title: "Disk full"})
+	path := "/ticket/" + k.ticket.Number
+	again := func(b *browser, person string) answer {
+		t.Helper()
+		form := b.get("/login").form("/login")
+		form.Set("code", "shop")
+		form.Set("secret", "shop-secret")
+		form.Set("operator", person)
+		return b.post("/login", form)
+	}
+	late := func(change func(url.Values)) *browser {
+		t.Helper()
+		b := h.as(t, "shop", "li")
+		form := b.get(path).form(path + "/say")
+		form.Set("content", "Long was I writing this")
+		change(form)
+		h.now = h.now.Add(page.SessionFor + time.Minute)
+		p := b.post(path+"/say", form)
+		require.Equal(t, http.StatusSeeOther, p.Status)
+		require.Contains(t, p.Header.Get("Location"), "/login?over=")
+		return b
+	}
+	b := late(func(url.Values) {})
+	require.Equal(t, "/login/held", again(b, "li").Header.Get("Location"))
+	p := b.get("/login/held")
+	require.Contains(t, p.Body, "Long was I writing this")
+	sound(t, "held", p)
+	require.Contains(t, b.get("/login/held").Body, "Long was I writing this", "to look at it does not use it up")
+	require.Empty(t, h.read(t, k).Messages, "nothing is done by itself")
+	form := p.form(path + "/say")
+	require.Equal(t, http.StatusSeeOther, b.post(path+"/say", form).Status)
+	require.Len(t, h.read(t, k).Messages, 1)
+	require.Equal(t, http.StatusSeeOther, b.post(path+"/say", form).Status)
+	require.Len(t, h.read(t, k).Messages, 1, "it is one thing, however often it is sent")
+	require.NotContains(t, b.get("/login/held").Body, "Long was I writing this", "once")
+
+	require.NotEqual(t, "/login/held", again(late(func(url.Values) {}), "wang").Header.Get("Location"), "it is li's")
+	require.NotEqual(t, "/login/held", again(late(func(f url.Values) { f.Set("csrf", "none of ours") }), "li").Header.Get("Location"), "from a page of somebody else")
+	chinese := late(func(f url.Values) { f.Set("content", strings.Repeat("长", 700)); f.Set("days", "3") })
+	require.Equal(t, "/login/held", again(chinese, "li").Header.Get("Location"), "it counts as it is kept, not as it was sent")
+	p = chinese.get("/login/held")
+	require.Contains(t, p.section("held"), "days 3", "whatever was filled in is shown")
+	require.NotContains(t, p.section("held"), "form_key")
+	require.Less(t, len(chinese.cookies["signalbox-held"]), 4000, "browsers keep no more")
+	require.Equal(t, "/", chinese.post("/login/held", p.form("/login/held")).Header.Get("Location"))
+	require.NotContains(t, chinese.get("/login/held").Body, "长长", "they have left it")
+	for _, secret := range []string{"new", "teams.webhook", "teams.secret"} {
+		require.NotEqual(t, "/login/held", again(late(func(f url.Values) { f.Set(secret, "x") }), "li").Header.Get("Location"), "%s is never sent back", secret)
+	}
+	require.Len(t, h.read(t, k).Messages, 1)
 }

@@ -164,6 +164,7 @@ func TestWhatIsWrongWithASubscriptionIsToldBesideItsField(t *testing.T) {
 			at = field
 		}
 		require.NotEmpty(t, words(p.one(at+"-wrong")), field)
+		require.NotContains(t, words(p.one(at+"-wrong")), field+": ", "beside the field, its name says nothing")
 		require.Equal(t, "true", attr(p.one(at), "aria-invalid"))
 		require.Equal(t, hostile, attr(p.one("topic"), "value"))
 		sound(t, "/subscriptions", p)

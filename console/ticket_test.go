@@ -1,16 +1,21 @@
 package console_test
 
 import (
+	"context"
 	"encoding/json"
+	"fmt"
 	"net/http"
 	"net/url"
 	"strings"
 	"testing"
 	"time"
 
+	"github.com/google/uuid"
 	"github.com/stretchr/testify/require"
 	"golang.org/x/net/html"
 
+	"signalbox/api"
+	"signalbox/console"
 	"signalbox/desk"
 	"signalbox/flow"
 	"signalbox/notice"
@@ -366,8 +371,15 @@ func TestATicketIsOpenedByTheFormOfItsService(t *testing.T) {
 	require.Contains(t, words(p.one("main")), "Leave Another service Days off Title required Kind of leave required – Annual Sick How many days required From")
 	form := p.opening()
 	require.Equal(t, "s", form.Get("f.kind"), "the default")
-	form.Set("title", "Two weeks")
+	form.Set("title", "")
 	form.Set("f.days", "ten")
+	p = joe.post("/tickets/new", form)
+	require.Len(t, p.class("problem-of"), 2, "each stands beside its field")
+	require.Contains(t, words(p.class("problem-of")[0].Parent), "Title required")
+	require.Contains(t, words(p.class("problem-of")[1].Parent), "How many days required")
+	require.NotContains(t, words(p.one("main")), "fields.", "and needs no name")
+	form = p.opening()
+	form.Set("title", "Two weeks")
 	form["f.extras"] = []string{"l", "p"}
 	form.Set("f.from", "2026-12-01T09:00")
 	form.Set("f.who", "ann， bob")
@@ -396,7 +408,7 @@ func TestATicketIsOpenedByTheFormOfItsService(t *testing.T) {
 	p = joe.get(to)
 	sound(t, to, p)
 	require.Contains(t, words(p.one("notice")), k.ticket.Number+" is open.")
-	require.Equal(t, "Form Kind of leave Sick How many days 10 From 2026-12-01 09:00:00 Extras Laptop, Phone Paid Yes Stands in ann, bob", p.section("fields"),
+	require.Equal(t, "Form Kind of leave Sick How many days 10 From 2026-12-01 09:00:00 Extras Laptop, Phone Paid Yes Stands in ann , bob", p.section("fields"),
 		"in the order of the form, by the names of fields and choices")
 	require.Less(t, strings.Index(p.Body, `id="now"`), strings.Index(p.Body, `id="fields"`))
 	require.Less(t, strings.Index(p.Body, `id="fields"`), strings.Index(p.Body, `id="process"`))
@@ -469,7 +481,7 @@ func TestMessagesAreSaidAndChanged(t *testing.T) {
 	sound(t, edit, p)
 	require.Len(t, p.class("event"), 2)
 	require.Contains(t, p.section("timeline"), "2 entries, newest first Conversation Message edited")
-	require.Contains(t, p.section("timeline"), "Earlier text Ask @bob,")
+	require.Contains(t, p.section("timeline"), "Earlier text Ask @bob , please")
 	p = ann.get(at(k) + "/timeline?show=decisions")
 	require.Len(t, p.class("event"), 1)
 	require.Empty(t, ann.get(at(k)+"/timeline?show=deliveries").class("event"))
@@ -567,7 +579,7 @@ func TestAPageIsKeptUpToDate(t *testing.T) {
 	require.Equal(t, http.StatusSeeOther, bob.post(at(k)+"/act", bob.get(at(k)).act("accept")).Status)
 	part := ann.get(poll)
 	require.Equal(t, http.StatusOK, part.Status)
-	for _, id := range []string{"live", "state", "changed", "stands", "entries"} {
+	for _, id := range []string{"live", "state", "facts", "changed", "stands", "entries"} {
 		require.Empty(t, (answer{root: p.one(id), t: t}).tags("form"), "%s: a form would be emptied while somebody types", id)
 		part.one(id)
 	}
@@ -609,7 +621,227 @@ func TestATicketIsShownInChinese(t *testing.T) {
 	}
 	p := b.get(at(inc))
 	require.Contains(t, p.section("now"), "当前")
-	require.Contains(t, words(p.one("state")), "创建时间 2026-11-24 17:15:04")
+	require.Contains(t, words(p.one("facts")), "创建时间 2026-11-24 17:15:04")
 	require.Contains(t, p.section("timeline"), "受理")
 	require.Contains(t, words(b.get("/tickets/new").one("main")), "新建工单")
+}
+
+// Somebody follows a ticket from its page, and it is in their inbox until they follow it no more.
+func TestATicketIsFollowed(t *testing.T) {
+	h := newSite(t)
+	k := h.asked(t, ticket.Draft{Title: "Worth a look", Followers: []string{"zhou"}})
+	path := "/ticket/" + k.ticket.Number
+	b, eye := h.as(t, "shop", "li"), h.as(t, "eye", "li")
+	p := eye.get(path)
+	require.Contains(t, words(p.one("facts")), "Followers zhou")
+	require.NotContains(t, p.Body, path+"/follow")
+	require.Equal(t, http.StatusForbidden, eye.post(path+"/follow", url.Values{"csrf": p.form("/logout")["csrf"], "form_key": {"a-key"}, "on": {"1"}}).Status, "an app that may only look says for nobody that they follow")
+	p = b.get(path)
+	require.Equal(t, http.StatusSeeOther, b.post(path+"/follow", p.form(path+"/follow")).Status)
+	p = b.get(path)
+	require.Contains(t, words(p.one("facts")), "Followers li , zhou")
+	require.Contains(t, b.get("/").Body, "Worth a look")
+	require.Equal(t, http.StatusSeeOther, b.post(path+"/follow", p.form(path+"/follow")).Status)
+	require.NotContains(t, words(b.get(path).one("facts")), "li ,")
+	require.NotContains(t, b.get("/").Body, "Worth a look")
+	for i := range ticket.MaxFollowing - 1 {
+		require.NoError(t, h.records.Follow(t.Context(), h.read(t, k), fmt.Sprint("p", i), true))
+	}
+	require.Contains(t, b.post(path+"/follow", b.get(path).form(path+"/follow")).Body, "the ticket is followed by 200 people already, and by no more")
+}
+
+// What a form is refused is in the audit as what calls of the API are refused is, whether or not an operation was begun for it.
+func TestWhatAFormIsRefusedIsInTheAudit(t *testing.T) {
+	var h *site
+	h = newSite(t, func(c *console.Config) { c.Refusals = api.NewRefusals(later{&h}) })
+	k := h.asked(t, ticket.Draft{})
+	path := "/ticket/" + k.ticket.Number
+	shop, eye := h.as(t, "shop", "li"), h.as(t, "eye", "wang")
+	old := shop.get(path).form(path + "/say")
+	send := func(b *browser, to string, change url.Values) int {
+		t.Helper()
+		form := url.Values{"csrf": b.get(path).form("/logout")["csrf"], "form_key": {"k" + to + change.Encode()}}
+		for name, values := range change {
+			form[name] = values
+		}
+		return b.post(to, form).Status
+	}
+	require.Equal(t, http.StatusBadRequest, send(shop, path+"/act", url.Values{"action": {"dance"}}), "before there is an operation")
+	require.Equal(t, http.StatusConflict, send(shop, path+"/act", url.Values{"action": {"confirm"}, "virtual_confirm_result": {"true"}, "virtual_confirm_comment": {"x"}}), "by the rules")
+	require.Equal(t, http.StatusForbidden, send(eye, path+"/act", url.Values{"action": {"accept"}}), "without the right")
+	require.Equal(t, http.StatusNotFound, send(shop, "/ticket/IM999/act", url.Values{"action": {"accept"}}), "no such ticket")
+	require.Equal(t, http.StatusBadRequest, send(shop, "/", url.Values{"action": {"approve"}}), "nothing was chosen")
+	old.Set("csrf", "none of ours")
+	require.Equal(t, http.StatusForbidden, shop.post(path+"/say", old).Status, "not from a page of theirs")
+	require.Equal(t, http.StatusOK, shop.get("/ticket/"+k.ticket.Number).Status)
+
+	entries, _, err := h.records.Audit(t.Context(), "north", desk.EntryFilter{Outcome: desk.Refused})
+	require.NoError(t, err)
+	var got []string
+	for _, e := range entries {
+		require.Equal(t, ticket.ChannelPages, e.Channel)
+		require.NotEmpty(t, e.RequestID)
+		require.NotEmpty(t, e.Why, e)
+		got = append(got, fmt.Sprint(e.App, " ", e.Operator, " ", e.Path, " ", e.Number, " ", e.Status, " ", e.Code))
+	}
+	require.ElementsMatch(t, []string{
+		"shop li " + path + "/act " + k.ticket.Number + " 400 invalid", "shop li " + path + "/act " + k.ticket.Number + " 409 conflict", "eye wang " + path + "/act " + k.ticket.Number + " 403 forbidden",
+		"shop li /ticket/IM999/act IM999 404 not_found", "shop li /  400 invalid", "shop li " + path + "/say " + k.ticket.Number + " 403 forbidden",
+	}, got)
+}
+
+// What is only tried out is refused to nobody: what is wrong with it stands on the page alone. Once it is to be kept, it is refused.
+func TestWhatIsOnlyTriedIsNotInTheAudit(t *testing.T) {
+	var h *site
+	h = newSite(t, func(c *console.Config) { c.Refusals = api.NewRefusals(later{&h}) })
+	b := h.admin(t)
+	require.Equal(t, http.StatusSeeOther, b.publish("/editor/service", leaving(t)).Status)
+	csrf := b.get("/").form("/logout")["csrf"]
+	send := func(to string, fields ...string) {
+		t.Helper()
+		form := url.Values{"csrf": csrf, "form_key": {uuid.NewString()}}
+		for i := 0; i < len(fields); i += 2 {
+			form.Set(fields[i], fields[i+1])
+		}
+		require.Equal(t, http.StatusBadRequest, b.post(to, form).Status, to)
+	}
+	refused := func() (paths []string) {
+		entries, _, err := h.records.Audit(t.Context(), "north", desk.EntryFilter{Outcome: desk.Refused})
+		require.NoError(t, err)
+		for _, e := range entries {
+			paths = append(paths, e.Path)
+		}
+		return paths
+	}
+	send("/services/leave_request/simulate", "do", "open", "opener", "ann", "f.days", "many")
+	send("/editor/service", "source", "key: x", "do", "simulate")
+	send("/directory/import", "do", "try", "csv", "id\nx\nx")
+	require.Empty(t, refused())
+	send("/directory/import", "do", "keep", "csv", "id\nx\nx")
+	send("/editor/service", "source", "key: x", "do", "publish")
+	require.ElementsMatch(t, []string{"/directory/import", "/editor/service"}, refused())
+}
+
+// What addresses of a ticket missed is sent again from the list of those that are stuck: one that was dropped is registered again before.
+func TestWhatDidNotArriveIsSentAgain(t *testing.T) {
+	var begun []string
+	h := newSite(t, func(c *console.Config) { c.Begin = func(_ context.Context, id string) { begun = append(begun, id) } })
+	k, _ := told(t, h.records)
+	ann, eye := h.as(t, "shop", "ann"), h.as(t, "eye", "eve")
+	const list = "/tickets?stuck=undelivered"
+	p := ann.get(list)
+	sound(t, list, p)
+	require.Equal(t, []string{"Told of"}, p.names())
+	form := p.form(at(k) + "/resend")
+	require.NotContains(t, eye.get(list).Body, "/resend")
+	require.NotContains(t, eye.get(at(k)).Body, "/resend")
+	none := url.Values{"csrf": eye.get(list).form("/logout")["csrf"], "form_key": {"x"}}
+	require.Equal(t, http.StatusForbidden, eye.post(at(k)+"/resend", none).Status)
+
+	done := ann.post(at(k)+"/resend", form)
+	require.Equal(t, list, done.Header.Get("Location"))
+	require.Contains(t, words(ann.led(done).one("notice")), k.ticket.Number+": 4 deliveries are sent again.")
+	require.Len(t, begun, 3, "of two addresses: what was given up and what is held")
+	require.Equal(t, http.StatusSeeOther, ann.post(at(k)+"/resend", form).Status)
+	all, err := h.records.Redeliveries(t.Context(), 10)
+	require.NoError(t, err)
+	require.Len(t, all, 3, "a second click is the same")
+	for _, id := range all {
+		_, err := h.records.RedeliverSome(t.Context(), id, 100, 100)
+		require.NoError(t, err)
+	}
+	require.Empty(t, ann.get(list).names(), "nothing is held or given up any more")
+	require.Contains(t, ann.get(at(k)).section("told"), "http://10.0.0.9/hook active")
+	require.NotContains(t, ann.get(at(k)).Body, "/resend")
+	form.Set("form_key", "another")
+	form.Del("back")
+	nothing := ann.post(at(k)+"/resend", form)
+	require.Equal(t, at(k)+"#told", nothing.Header.Get("Location"))
+	require.Contains(t, words(ann.get(at(k)).one("notice")), "there is nothing any more that did not arrive")
+}
+
+// An address of a ticket is given another secret, which is shown once, and told nothing any more.
+func TestAnAddressIsKeptOnThePageOfItsTicket(t *testing.T) {
+	h := newSite(t)
+	k, good := told(t, h.records)
+	ann, eye := h.as(t, "shop", "ann"), h.as(t, "eye", "eve")
+	one := at(k) + "/deliveries/" + good
+	p := ann.get(at(k))
+	shown := ann.post(one+"/rotate", p.form(one+"/rotate"))
+	require.Equal(t, http.StatusOK, shown.Status)
+	sound(t, one+"/rotate", shown)
+	require.Regexp(t, `^whsec_`, words(shown.one("the-secret")))
+	require.Contains(t, shown.section("secret"), "https://shop.example.com/hooks/signalbox")
+	stop := p.form(one + "/stop")
+	require.NotContains(t, eye.get(at(k)).Body, one+"/stop")
+	require.Equal(t, at(k)+"#told", ann.post(one+"/stop", stop).Header.Get("Location"))
+	require.Contains(t, words(ann.get(at(k)).one("notice")), "told nothing of this ticket any more")
+	require.NotContains(t, ann.get(at(k)).section("told"), "https://shop.example.com/hooks/signalbox")
+	require.Equal(t, http.StatusSeeOther, ann.post(one+"/stop", stop).Status, "a second click is the same")
+}
+
+// later is where the refusals of a site go that is yet to be made.
+type later struct{ site **site }
+
+func (h later) Refused(ctx context.Context, e desk.Entry) error {
+	return (*h.site).records.Refused(ctx, e)
+}
+
+const several = `
+key: several
+name: Several
+fields: [{key: amount, name: Amount, type: INT, required: true}, {key: when, name: When, type: DATE}, {key: why, name: Why, type: STRING, required: true}]
+nodes:
+  - {id: ask, name: Apply, type: task, action: submit, processors: {opener: true}, terminable: true, next: over, fields: [{key: count, name: Count, type: INT, required: true}, {key: sure, name: Sure, type: BOOL, required: true}, {key: note, name: Note, type: STRING}]}
+  - {id: over, name: Over, type: end}
+`
+
+// All that is wrong with a form is told at once, each beside its field.
+func TestEveryFieldAtFaultIsTold(t *testing.T) {
+	h := newSite(t)
+	b := h.admin(t)
+	b.told(b.publish("/editor/service", several))
+	joe := h.as(t, "shop", "joe")
+	form := joe.get("/tickets/new?service=several").filled("/tickets/new")
+	form.Set("title", "One")
+	form.Set("f.amount", "much")
+	form.Set("f.when", "soon")
+	p := joe.post("/tickets/new", form)
+	require.Equal(t, http.StatusBadRequest, p.Status)
+	require.Len(t, p.class("problem-of"), 3)
+	for field, why := range map[string]string{"f.amount": "must be a whole number", "f.when": "must be a time such as", "f.why": "is required"} {
+		require.Contains(t, p.beside(field), why)
+	}
+	sound(t, "/tickets/new", p)
+
+	k := h.asked(t, ticket.Draft{Service: "several", Definition: defined(t, several), Opener: "joe", Form: flow.Values{"amount": 1, "why": "x"}})
+	form = joe.get(at(k)).act("submit")
+	form.Set("f.count", "many")
+	p = joe.post(at(k)+"/act", form)
+	require.Equal(t, http.StatusBadRequest, p.Status)
+	require.Len(t, p.class("problem-of"), 2)
+	require.Contains(t, p.beside("f.count"), "must be a whole number")
+	require.Contains(t, p.section("now"), "Sure required – Yes No is required")
+}
+
+// What comes to the same stands once: who may end the whole ticket is not offered to end it from the node where they are asked as well.
+func TestTerminateStandsOnce(t *testing.T) {
+	h := newSite(t)
+	k := h.asked(t, ticket.Draft{Service: "several", Definition: defined(t, several), Opener: "joe", Form: flow.Values{"amount": 1, "why": "x"}})
+	count := func(b *browser) (can, cannot int) {
+		t.Helper()
+		p := b.get(at(k))
+		for _, n := range p.tags("button") {
+			switch {
+			case words(n) == "Terminate" && has(n, "disabled"):
+				cannot++
+			case words(n) == "Terminate":
+				can++
+			}
+		}
+		return can, cannot
+	}
+	joe := h.as(t, "shop", "joe")
+	can, cannot := count(joe)
+	require.Equal(t, []int{1, 0}, []int{can, cannot})
 }

@@ -9,6 +9,7 @@ import (
 
 	"github.com/stretchr/testify/require"
 
+	"signalbox/flow"
 	"signalbox/notice"
 	"signalbox/ticket"
 )
@@ -32,7 +33,7 @@ func TestTimelineTellsEverything(t *testing.T) {
 	}
 	require.Len(t, entries, 35, "every entry on one of the pages, once")
 	for seq, want := range map[string][]string{
-		"1": {"Opened by wang.xiaoming incident API, app shop", "State triggered", "Assignee on-call", "Rules version 2", "Origin monitoring.east-2",
+		"1": {"Opened by wang.xiaoming incident API, app shop", "State triggered", "Assignee on-call", "Origin monitoring.east-2",
 			"Relations order (240) , runbook (1) , host (0)", "Notifications https://shop.example.com/hooks/signalbox", "Accept entered → on-call"},
 		"2":  {"State triggered → acknowledged", "Assignee on-call → li.lei", "Accept done (Accept)", "Solve entered → li.lei"},
 		"3":  {"Message by li.lei", "华东二区支付网关"},
@@ -155,4 +156,67 @@ func TestTheTimelineTellsOfDoubts(t *testing.T) {
 	require.Contains(t, p.section("timeline"), "Ticket in doubt Signalbox itself")
 	require.Contains(t, p.section("timeline"), "its workflow has <b>another</b> event 1 than the database It takes no changes from here on until it is reconciled, with its number, by "+
 		"migrate reconcile -ticket")
+}
+
+// What became of the promises of a ticket is told in words.
+func TestTheTimelineTellsOfSLAs(t *testing.T) {
+	h := newSite(t)
+	h.records.now = h.now
+	k := h.askedFor(t, leave, "One")
+	b := h.visitor(t, "shop")
+	require.Contains(t, b.get(at(k)).section("timeline"), "SLA answered Due "+h.now.Add(4*time.Hour).Format(time.DateTime))
+	for _, who := range []string{"ann", me} {
+		h.records.do(t, k, ticket.Command{Action: ticket.Approve, Operator: who})
+	}
+	require.Contains(t, b.get(at(k)).section("timeline"), "SLA answered kept")
+
+	late := h.askedFor(t, leave, "Two")
+	h.records.now = h.now.Add(5 * time.Hour)
+	for _, who := range []string{"ann", me} {
+		h.records.do(t, late, ticket.Command{Action: ticket.Approve, Operator: who})
+	}
+	told := b.get(at(late)).section("timeline")
+	require.Contains(t, told, "SLA answered missed")
+	require.NotContains(t, told, "target", "and not as it is stored")
+}
+
+// What a service is called stands where a ticket was opened, and the version of its rules nowhere: it is for those who run programs.
+func TestTheTimelineTellsOfTheService(t *testing.T) {
+	h := newSite(t)
+	h.records.now = h.now
+	k := h.askedFor(t, leave, "One")
+	require.NotZero(t, h.read(t, k).Rules)
+	def := definition(t, leave)
+	def.Version = 2
+	old := k.ticket
+	old.Rules = 0
+	h.records.do(t, &kept{old}, ticket.Command{Action: ticket.Migrate, Operator: "boss", Admin: true, Migration: &ticket.Migration{Definition: def, Rules: flow.RulesNow}})
+	p := h.visitor(t, "shop").get(at(k))
+	var told []string
+	for _, e := range p.class("event") {
+		told = append(told, words(e))
+	}
+	require.Len(t, told, 2)
+	require.Contains(t, told[0], "Version 0 → 2")
+	require.NotContains(t, strings.ToLower(told[0]), "rules")
+	require.Contains(t, told[1], "Service Leave version 0")
+	zh := h.visitor(t, "shop")
+	zh.cookies["signalbox-look"] = "lang:zh"
+	incident := h.askedFor(t, leave, "Two", func(d *ticket.Draft) { d.Service, d.Definition = "incident", nil })
+	require.Contains(t, zh.get(at(incident)).section("timeline"), "服务 事件", "what is built in by its Chinese name")
+}
+
+// What was filled in is told as the form calls it.
+func TestTheTimelineTellsOfFieldsByTheirNames(t *testing.T) {
+	h := newSite(t)
+	h.records.now = h.now
+	k := h.askedFor(t, `
+key: look
+name: Look
+nodes:
+  - {id: say, name: Say it, type: task, processors: {persons: [ann]}, next: over, fields: [{key: right, name: What is right, type: STRING}, {key: sure, name: Sure, type: BOOL}]}
+  - {id: over, name: Over, type: end}
+`, "One")
+	h.records.do(t, k, ticket.Command{Action: ticket.Submit, Operator: "ann", Fields: map[string]any{"right": "the bank", "sure": true}})
+	require.Contains(t, h.visitor(t, "shop").get(at(k)).section("timeline"), "What is right the bank Sure Yes")
 }

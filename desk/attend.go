@@ -77,7 +77,7 @@ func (d *Desk) Attend(ctx context.Context, id ticket.Identity) (out Attendance, 
 			}
 		}
 	}
-	d.opts.Log.Info("ticket.attended", "ticket", t.Number, "stand_in", out.StandIn, "stand_down", out.StandDown, "taken_over", out.TakenOver, "nobody", out.Nobody)
+	d.opts.Log.InfoContext(ctx, "ticket.attended", "ticket", t.Number, "stand_in", out.StandIn, "stand_down", out.StandDown, "taken_over", out.TakenOver, "nobody", out.Nobody)
 	return out, nil
 }
 

@@ -16,6 +16,7 @@ import (
 	"github.com/google/uuid"
 	"github.com/sethvargo/go-retry"
 
+	"signalbox/internal/tracing"
 	"signalbox/internal/watch"
 	"signalbox/ticket"
 )
@@ -217,7 +218,7 @@ func (d *Desk) unlessOpened(id ticket.Identity, next Gate) Gate {
 		if err := d.catchUp(ctx, ticket.Ticket{}, found, generation); err != nil {
 			return step("bring in the ticket of the case", err)
 		}
-		d.opts.Log.Warn("ticket.taken_in", "ticket", found.Number)
+		d.opts.Log.WarnContext(ctx, "ticket.taken_in", "ticket", found.Number)
 		return openedBefore{found}
 	}
 }
@@ -250,6 +251,7 @@ func (d *Desk) Handle(ctx context.Context, r Request, h Handling) (Reply, error)
 			return Reply{}, err
 		}
 	}
+	ctx = WithMemory(ctx)
 	t, err := d.ledger.Ticket(ctx, r.App.Tenant, h.Ticket)
 	inDoubt := errors.Is(err, ErrInDoubt) // who repeats a request hears what was answered before, and nobody else anything
 	if err != nil && !inDoubt {
@@ -280,7 +282,9 @@ func (d *Desk) Handle(ctx context.Context, r Request, h Handling) (Reply, error)
 
 // Transact does what touches the database alone. The effect, its answer and the operation are one transaction, which effect's context carries.
 func (d *Desk) Transact(ctx context.Context, r Request, effect func(ctx context.Context) (Answer, error)) (Reply, error) {
+	ctx, span := tracing.Start(ctx, "desk transact")
 	op, fresh, err := d.ledger.Transact(ctx, d.operation(r, KindTransact), effect)
+	endSpan(span, op.ID, err)
 	if err != nil {
 		return Reply{}, refusal(step("write it down", err))
 	}
@@ -304,7 +308,9 @@ func (d *Desk) carry(ctx context.Context, op Operation, gate Gate, t ticket.Tick
 	}
 	for {
 		op.Lease = d.opts.Now().Add(d.opts.Lease) // settling may have taken its time
-		claimed, fresh, err := d.ledger.Claim(ctx, op, ready)
+		within, span := tracing.Start(ctx, "desk claim")
+		claimed, fresh, err := d.ledger.Claim(within, op, ready)
+		endSpan(span, claimed.ID, err)
 		switch {
 		case errors.Is(err, ErrCounters):
 			if err := d.advance(ctx); err != nil {
@@ -328,7 +334,9 @@ func (d *Desk) carry(ctx context.Context, op Operation, gate Gate, t ticket.Tick
 			return Reply{Answer: claimed.Answer, Replayed: true}, nil
 		}
 		// Its claimant is gone: find out what became of it, then ask again.
-		settled, err := d.settle(ctx, claimed)
+		within, span = tracing.Start(ctx, "desk settle")
+		settled, err := d.settle(within, claimed)
+		endSpan(span, claimed.ID, err)
 		if err != nil {
 			return Reply{}, err
 		}
@@ -344,7 +352,7 @@ func (d *Desk) giveBack(ctx context.Context, operation string, lease time.Time) 
 	tidy, cancel := context.WithTimeout(context.WithoutCancel(ctx), d.opts.Tidying)
 	defer cancel()
 	if err := d.ledger.Expire(tidy, operation, lease); err != nil {
-		d.opts.Log.Warn("operation.expire", "operation", operation, "error", err)
+		d.opts.Log.WarnContext(ctx, "operation.expire", "operation", operation, "error", err)
 	}
 }
 
@@ -367,7 +375,7 @@ func (d *Desk) advance(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	d.opts.Log.Info("counters.advance", "since", since, "id", drawn.ID, "counters", len(drawn.Counters))
+	d.opts.Log.InfoContext(ctx, "counters.advance", "since", since, "id", drawn.ID, "counters", len(drawn.Counters))
 	return d.ledger.Advance(ctx, drawn)
 }
 
@@ -391,7 +399,9 @@ func (d *Desk) do(ctx context.Context, op Operation, gate Gate, t ticket.Ticket,
 	case idle && (why == nil || why.Code == ticket.Unavailable):
 		err = unavailable(err)
 	case !idle:
-		events, err = d.perform(working, op, t, again)
+		within, span := tracing.Start(working, "desk perform")
+		events, err = d.perform(within, op, t, again)
+		endSpan(span, op.ID, err)
 	}
 	stop()
 	// What is known now must be written down even if the caller has gone or its time is up.
@@ -399,13 +409,13 @@ func (d *Desk) do(ctx context.Context, op Operation, gate Gate, t ticket.Ticket,
 	defer cancel()
 	if op.Kind == KindOpen && errors.Is(err, ErrGone) {
 		if err := d.ledger.Close(tidy, op.ID, Refused, "its number was another ticket's"); err == nil {
-			d.opts.Log.Warn("number.taken", "operation", op.ID, "number", op.Ticket.Number)
+			d.opts.Log.WarnContext(ctx, "number.taken", "operation", op.ID, "number", op.Ticket.Number)
 			return Reply{}, errNumberTaken
 		}
 	}
 	if why, refusal := err, ticket.AsError(err); refusal != nil && (idle || refusal.Code != ticket.Unavailable) {
 		if err := d.ledger.Close(tidy, op.ID, Refused, refusal.Error()); err != nil {
-			d.opts.Log.Warn("operation.close", "operation", op.ID, "error", err)
+			d.opts.Log.WarnContext(ctx, "operation.close", "operation", op.ID, "error", err)
 		} else {
 			over = true
 			refused(ctx, op.ID)
@@ -417,7 +427,7 @@ func (d *Desk) do(ctx context.Context, op Operation, gate Gate, t ticket.Ticket,
 	}
 	if err != nil {
 		// It may or may not have happened. Whoever asks next with the same key, or the sweep, settles it.
-		d.opts.Log.Warn("operation.open", "operation", op.ID, "ticket", op.Ticket.Number, "error", err)
+		d.opts.Log.WarnContext(ctx, "operation.open", "operation", op.ID, "ticket", op.Ticket.Number, "error", err)
 		return Reply{}, unavailable(err)
 	}
 	over = true
@@ -485,7 +495,7 @@ func (d *Desk) attempt(ctx context.Context, op Operation, t ticket.Ticket, again
 	case errors.As(err, &at) && at.Seq > t.Seq:
 		// What it is refused for is to be seen by whoever looks why; a refusal it stays.
 		if err := d.catchUp(ctx, t, t.Identity, t.Generation); err != nil {
-			d.opts.Log.Warn("ticket.catch_up", "ticket", t.Number, "error", err)
+			d.opts.Log.WarnContext(ctx, "ticket.catch_up", "ticket", t.Number, "error", err)
 		}
 	case again && err == nil && len(events) == 0:
 		// An earlier run did it. What it caused is in the read model, unless that was put back since.
@@ -529,8 +539,10 @@ func (d *Desk) behind(ctx context.Context, t ticket.Ticket, generation int) erro
 }
 
 // finish writes events and answer down; where the read model lacks earlier events it brings those first.
-func (d *Desk) finish(ctx context.Context, op Operation, events []ticket.Event) error {
-	err := d.ledger.Finish(ctx, op, events)
+func (d *Desk) finish(ctx context.Context, op Operation, events []ticket.Event) (err error) {
+	ctx, span := tracing.Start(ctx, "desk finish")
+	defer func() { endSpan(span, op.ID, err) }()
+	err = d.ledger.Finish(ctx, op, events)
 	if errors.Is(err, ErrGap) {
 		if err := d.CatchUp(ctx, op.Ticket, events[0].Generation); err != nil {
 			return fmt.Errorf("catch up: %w", err)
@@ -603,6 +615,22 @@ func (d *Desk) bring(ctx context.Context, row ticket.Ticket, id ticket.Identity,
 	}
 }
 
+// endSpan ends the span of a step. What a caller is refused is no fault.
+func endSpan(span tracing.Span, operation string, err error) {
+	if !span.Recording() {
+		return
+	}
+	span.Text(tracing.Operation, operation)
+	switch why := ticket.AsError(err); {
+	case err == nil:
+	case why != nil && why.Code != ticket.Unavailable:
+		span.Text(tracing.Refused, string(why.Code))
+	default:
+		span.Fail(string(ticket.Unavailable))
+	}
+	span.End()
+}
+
 // step says in which step something came up that is no caller's business. It is the log that is told: whoever looks for the cause must not take the last
 // thing that was touched for it. A refusal of a caller stays as it is.
 func step(doing string, err error) error {
@@ -642,7 +670,7 @@ func (d *Desk) diverged(ctx context.Context, id ticket.Identity, err error) erro
 
 // doubt marks a ticket as in doubt, and says so.
 func (d *Desk) doubt(ctx context.Context, id ticket.Identity, why string) error {
-	d.opts.Log.Error("ticket.in_doubt", "ticket", id.Number, "why", why)
+	d.opts.Log.ErrorContext(ctx, "ticket.in_doubt", "ticket", id.Number, "why", why)
 	return errors.Join(fmt.Errorf("%w: %s", ErrInDoubt, why), d.ledger.Doubt(ctx, id, why))
 }
 

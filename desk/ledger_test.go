@@ -40,6 +40,7 @@ type database struct {
 	rows     map[string]ticket.Ticket
 	events   map[string][]ticket.Event // of the read model
 	doubts   map[string]string         // why tickets are in doubt, by number
+	ailing   map[int64]ticket.Cause    // why workflows do not go on
 }
 
 func newWorld() *world {
@@ -57,7 +58,7 @@ func newWorld() *world {
 
 // copy gives the database as it is now, to go back to.
 func (d database) copy() database {
-	return database{maps.Clone(d.ops), slices.Clone(d.order), maps.Clone(d.scopes), maps.Clone(d.owners), maps.Clone(d.counters), maps.Clone(d.rows), maps.Clone(d.events), maps.Clone(d.doubts)}
+	return database{maps.Clone(d.ops), slices.Clone(d.order), maps.Clone(d.scopes), maps.Clone(d.owners), maps.Clone(d.counters), maps.Clone(d.rows), maps.Clone(d.events), maps.Clone(d.doubts), maps.Clone(d.ailing)}
 }
 
 func (w *world) clock() time.Time {

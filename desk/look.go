@@ -16,6 +16,7 @@ type Looked struct {
 	TakenIn  int   `json:"taken_in,omitempty"` // tickets that there was no row of
 	InDoubt  int   `json:"in_doubt,omitempty"` // tickets that were marked so
 	Astray   int   `json:"astray,omitempty"`   // workflows that run although their ticket is over, or in a later generation
+	Ailing   int   `json:"ailing,omitempty"`   // open tickets whose workflow is lost or fails
 	Failed   int   `json:"failed,omitempty"`   // that could not be compared
 	After    int64 `json:"after,omitempty"`    // where the next comparison goes on; 0: from the start
 }
@@ -44,22 +45,39 @@ func (r *Reconciler) Look(ctx context.Context, o LookOptions) (Looked, error) {
 	if err != nil {
 		return sum, err
 	}
+	tell := func(number string, err error) {
+		r.Desk.opts.Log.WarnContext(ctx, "ticket.compare", "ticket", number, "error", err)
+	}
 	// One must not keep the others; but where many cannot be asked, nobody answers.
 	failed := func(number string, err error) error {
 		if err == nil {
 			return nil
 		}
-		r.Desk.opts.Log.Warn("ticket.compare", "ticket", number, "error", err)
+		tell(number, err)
 		if sum.Failed++; sum.Failed < failuresBearable {
 			return nil
 		}
 		return fmt.Errorf("ticket %s: %w", number, err)
 	}
+	ailing, err := r.Books.Ailing(ctx)
+	if err != nil {
+		return sum, err
+	}
 	for _, row := range rows {
+		if err := row.unread(); err != nil { // which says nothing of who answers
+			tell(row.Number, err)
+			sum.Failed++
+			continue
+		}
+		row := row.Ticket
 		if err := o.Wait(ctx); err != nil {
 			return sum, err
 		}
-		if err := failed(row.Number, r.look(ctx, row, row.Generation, &sum)); err != nil {
+		ails, err := r.ails(ctx, row, ailing[row.ID], &sum)
+		if err == nil && ails != ticket.CauseFailing { // one that fails answers no question
+			err = r.look(ctx, row, row.Generation, &sum)
+		}
+		if err := failed(row.Number, err); err != nil {
 			return sum, err
 		}
 	}
@@ -94,13 +112,41 @@ func (r *Reconciler) Look(ctx context.Context, o LookOptions) (Looked, error) {
 	return sum, r.Desk.advance(ctx) // their ids were drawn, whatever the counter says
 }
 
+// ails has it written down whether a ticket's workflow goes on, where that is not known yet. known is what is written down.
+func (r *Reconciler) ails(ctx context.Context, row ticket.Ticket, known ticket.Cause, sum *Looked) (ticket.Cause, error) {
+	if row.Ended() {
+		return "", nil
+	}
+	cause, err := r.Workflows.Ails(ctx, row.Number, row.Generation)
+	if err != nil {
+		return "", err
+	}
+	if cause != "" {
+		if now, err := r.Books.Known(ctx, []string{row.Number}); err != nil || !SeenOf(row).Is(now[row.Number].Ticket) {
+			return "", err // it moved meanwhile
+		}
+		sum.Ailing++
+	}
+	if cause == known {
+		return cause, nil
+	}
+	if cause != "" {
+		r.Desk.opts.Log.WarnContext(ctx, "ticket.ails", "ticket", row.Number, "cause", string(cause))
+	}
+	return cause, r.Books.Ail(ctx, row.Identity, cause)
+}
+
 // lookAt looks at a workflow that the database contradicts, as far as lists tell.
 func (r *Reconciler) lookAt(ctx context.Context, w Listed, sum *Looked) error {
 	rows, err := r.Books.Known(ctx, []string{w.Number})
 	if err != nil {
 		return err
 	}
-	row, known := rows[w.Number]
+	if rows[w.Number].Unread != nil {
+		return rows[w.Number].unread()
+	}
+	stored, known := rows[w.Number]
+	row := stored.Ticket
 	if !known || w.Generation > row.Generation {
 		row.Number = w.Number
 		return r.look(ctx, row, w.Generation, sum)
@@ -110,7 +156,7 @@ func (r *Reconciler) lookAt(ctx context.Context, w Listed, sum *Looked) error {
 	}
 	p, err := r.Workflows.Peek(ctx, row.Identity, w.Generation, row.Seq)
 	if err == nil && !p.Ticket.Ended() {
-		r.Desk.opts.Log.Warn("ticket.astray", "ticket", w.Number, "generation", w.Generation)
+		r.Desk.opts.Log.WarnContext(ctx, "ticket.astray", "ticket", w.Number, "generation", w.Generation)
 		sum.Astray++
 	}
 	return err
@@ -118,49 +164,76 @@ func (r *Reconciler) lookAt(ctx context.Context, w Listed, sum *Looked) error {
 
 // look looks at a ticket's row, whose identity may be no more than its number, and a generation of its workflow.
 func (r *Reconciler) look(ctx context.Context, row ticket.Ticket, generation int, sum *Looked) error {
+	m, err := r.mend(ctx, row, generation, driftAfter, false)
+	switch {
+	case m.doubt != "":
+		sum.InDoubt++
+	case err != nil:
+	case m.takenIn:
+		sum.TakenIn++
+	case m.events > 0:
+		sum.Drift++
+	}
+	if m.events > 0 {
+		r.Desk.opts.Log.WarnContext(ctx, "ticket.drift", "ticket", m.Number, "from", row.Seq, "to", row.Seq+m.events)
+	}
+	return err
+}
+
+// mended is what was done about a ticket.
+type mended struct {
+	ticket.Identity
+	takenIn bool   // there was no row of it
+	events  int64  // that were brought in
+	doubt   string // why it was marked as in doubt; empty: it was not
+}
+
+// mend compares a ticket's row, whose identity may be no more than its number, with a generation of its workflow, and does what is safe beside everything else: it brings the row up, or marks the
+// ticket as in doubt. patience is how long an event may wait to be written down by whoever caused it. A ticket that moved meanwhile is left alone, and so is one that is in doubt. A dry run only
+// tells.
+func (r *Reconciler) mend(ctx context.Context, row ticket.Ticket, generation int, patience time.Duration, dry bool) (m mended, err error) {
+	m.Identity = row.Identity
 	known := row.ID != 0
 	p, why, err := r.compared(ctx, row, generation)
 	if err != nil || why == "" && p.Ticket.Seq <= row.Seq {
-		return err
+		return m, err
 	}
-	id := p.Ticket.Identity
-	if known {
-		id = row.Identity
+	if !known {
+		m.Identity = p.Ticket.Identity
 	}
-	now, err := r.Books.Ticket(ctx, id.Tenant, id.Number)
+	now, err := r.Books.Ticket(ctx, m.Tenant, m.Number)
 	switch {
 	case ticket.Is(err, ticket.NotFound) && !known:
 	case errors.Is(err, ErrInDoubt): // it waits for somebody
-		return nil
+		return m, nil
 	case err != nil:
-		return err
+		return m, err
 	case !known || !SeenOf(row).Is(now): // it moved meanwhile
-		return nil
+		return m, nil
 	}
 	switch {
 	case why != "":
 		// Asked again, since the row is known to have stood still in between.
 		if _, why, err = r.compared(ctx, now, generation); err != nil || why == "" {
-			return err
+			return m, err
 		}
-		sum.InDoubt++
-		if err := r.Desk.doubt(ctx, id, why); !errors.Is(err, ErrInDoubt) {
-			return err
+		if m.doubt = why; dry {
+			return m, nil
 		}
-		return nil
-	case len(p.Events) == 0, r.Desk.opts.Now().Sub(missing(p.Events, row.Seq).At) < driftAfter:
-		return nil // somebody is about to write it down
+		if err := r.Desk.doubt(ctx, m.Identity, why); !errors.Is(err, ErrInDoubt) {
+			return m, err
+		}
+		return m, nil
+	case len(p.Events) == 0, r.Desk.opts.Now().Sub(missing(p.Events, row.Seq).At) < patience:
+		return m, nil // somebody is about to write it down
 	}
-	if err := r.Desk.catchUp(ctx, now, id, generation); err != nil {
-		return err
+	if !dry {
+		if err := r.Desk.catchUp(ctx, now, m.Identity, generation); err != nil {
+			return m, err
+		}
 	}
-	if known {
-		sum.Drift++
-	} else {
-		sum.TakenIn++
-	}
-	r.Desk.opts.Log.Warn("ticket.drift", "ticket", id.Number, "from", row.Seq, "to", p.Ticket.Seq)
-	return nil
+	m.takenIn, m.events = !known, p.Ticket.Seq-row.Seq
+	return m, nil
 }
 
 // missing gives the first event behind a sequence number, or else the last one.

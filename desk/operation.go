@@ -158,6 +158,31 @@ type Ledger interface {
 	Ticket(ctx context.Context, tenant, key string) (ticket.Ticket, error)
 }
 
+// memory is what a ledger keeps of one request, from one call to the next.
+type memory struct{ of any }
+
+type memoryKey struct{}
+
+// WithMemory gives a context under which a ledger remembers, from when it reads a ticket until it finishes what is done to it. It is for one request at a time.
+func WithMemory(ctx context.Context) context.Context {
+	return context.WithValue(ctx, memoryKey{}, &memory{})
+}
+
+// Remember keeps something for what the same request asks of the ledger later, in the place of what was kept before; where there is no request, nothing.
+func Remember(ctx context.Context, what any) {
+	if m, ok := ctx.Value(memoryKey{}).(*memory); ok {
+		m.of = what
+	}
+}
+
+// Remembered gives what was kept last; nil: nothing. Time has passed since: it is not to be relied on without being looked at.
+func Remembered(ctx context.Context) any {
+	if m, ok := ctx.Value(memoryKey{}).(*memory); ok {
+		return m.of
+	}
+	return nil
+}
+
 var (
 	// ErrGap tells that events are missing between those the read model has and those it was given.
 	ErrGap = errors.New("desk: events are missing in between")

@@ -14,19 +14,40 @@ import (
 type Books interface {
 	Ledger
 	// Standing lists tickets by id, behind one: those that are open, and those in doubt. Their workflow has to run, or something is wrong.
-	Standing(ctx context.Context, after int64, limit int) ([]ticket.Ticket, error)
+	Standing(ctx context.Context, after int64, limit int) ([]Row, error)
 	// CountStanding says how many there are, and the highest id of any ticket.
 	CountStanding(ctx context.Context) (n int, last int64, err error)
 	// Known gives those of some tickets that there are rows of, by number.
-	Known(ctx context.Context, numbers []string) (map[string]ticket.Ticket, error)
+	Known(ctx context.Context, numbers []string) (map[string]Row, error)
 	// Timeline gives at most limit events of a ticket after a sequence number, oldest first.
 	Timeline(ctx context.Context, ticketID int64, after int64, limit int) ([]ticket.Event, error)
 	// Unclaimed gives those of some operations that nothing is kept of.
 	Unclaimed(ctx context.Context, operations []string) ([]string, error)
 	// Resolve projects events and takes it back that the ticket is in doubt, in one transaction. It fails like Project otherwise.
 	Resolve(ctx context.Context, id ticket.Identity, events []ticket.Event) error
+	// Ailing gives the open tickets that are written down as stuck since their workflow is lost or fails, and takes that back of those that are over.
+	Ailing(ctx context.Context) (map[int64]ticket.Cause, error)
+	// Ail writes down that an open ticket is stuck for one of these causes, and for no other of them; empty: for none.
+	Ail(ctx context.Context, id ticket.Identity, cause ticket.Cause) error
 	// ClearVoids takes back, of ids that were said to have no ticket, that those have none which have one now.
 	ClearVoids(ctx context.Context) error
+	// Alone runs do while nobody else runs anything by it, in any process. It fails, with who that is and since when, where somebody is at work already. The context of do is over as soon as that is not
+	// sure any more, and nothing that is written with it is kept then. what is what others are told.
+	Alone(ctx context.Context, what string, do func(ctx context.Context) error) error
+}
+
+// Row is a ticket as the read model has it.
+type Row struct {
+	ticket.Ticket
+	Unread error // why its row cannot be read; it has its number, ids and tenant alone then
+}
+
+// unread tells that a row cannot be read, which keeps its ticket from being compared, and no other.
+func (r Row) unread() error {
+	if r.Unread == nil {
+		return nil
+	}
+	return fmt.Errorf("its row cannot be read, and migrate rebuild makes it anew: %w", r.Unread)
 }
 
 // Listed is the workflow of a generation of a ticket, as a list shows it. Lists may be a moment behind.
@@ -46,6 +67,8 @@ type Workflows interface {
 	CountWorkflows(ctx context.Context) (int, error)
 	// Running reports whether a generation's workflow runs. ErrGone: there is none, running or over.
 	Running(ctx context.Context, number string, generation int) (bool, error)
+	// Ails tells why a generation's workflow does not go on, ticket.CauseLost or ticket.CauseFailing; empty: it does.
+	Ails(ctx context.Context, number string, generation int) (ticket.Cause, error)
 	// Stop ends the workflow of a generation, if it runs, without the ticket having ended.
 	Stop(ctx context.Context, number string, generation int, why string) error
 	// Served refuses where nobody answers for workflows: no worker serves them.
@@ -108,8 +131,23 @@ const (
 )
 
 // Reconcile compares all tickets, reports each that did not agree, and mends it unless it is a dry run. It may be interrupted and repeated, and what goes on
-// meanwhile is not disturbed: whatever is to be begun again is marked as in doubt first, so that nobody writes on it.
-func (r *Reconciler) Reconcile(ctx context.Context, o ReconcileOptions, report func(Finding)) (Sum, error) {
+// meanwhile is not disturbed: whatever is to be begun again is marked as in doubt first, so that nobody writes on it. Unless it is a dry run, nobody else reconciles or rebuilds meanwhile: see Books.Alone.
+func (r *Reconciler) Reconcile(ctx context.Context, o ReconcileOptions, report func(Finding)) (sum Sum, err error) {
+	if o.DryRun {
+		return r.reconcile(ctx, o, report)
+	}
+	what := "migrate reconcile"
+	if o.Lost {
+		what = "migrate revive"
+	}
+	err = r.Books.Alone(ctx, what, func(ctx context.Context) (err error) {
+		sum, err = r.reconcile(ctx, o, report)
+		return err
+	})
+	return sum, err
+}
+
+func (r *Reconciler) reconcile(ctx context.Context, o ReconcileOptions, report func(Finding)) (Sum, error) {
 	sum := Sum{Verdicts: map[Verdict]int{}}
 	if o.Progress == nil {
 		o.Progress = func(string, int, int, int64) {}
@@ -181,7 +219,10 @@ func (r *Reconciler) rows(ctx context.Context, o ReconcileOptions, see func(Find
 }
 
 // row compares a ticket that must have a workflow.
-func (r *Reconciler) row(ctx context.Context, row ticket.Ticket, o ReconcileOptions) (Finding, error) {
+func (r *Reconciler) row(ctx context.Context, row Row, o ReconcileOptions) (Finding, error) {
+	if err := row.unread(); err != nil {
+		return Finding{Identity: row.Identity}, err
+	}
 	if o.Lost {
 		runs, err := r.Workflows.Running(ctx, row.Number, row.Generation)
 		if runs || err != nil && !errors.Is(err, ErrGone) {
@@ -227,7 +268,7 @@ func (r *Reconciler) listed(ctx context.Context, o ReconcileOptions, see func(Fi
 	}
 }
 
-// strange gives those workflows of a page that the database contradicts, as far as lists tell.
+// strange gives those workflows of a page that the database contradicts, as far as lists tell. A row that cannot be read contradicts nothing.
 func (r *Reconciler) strange(ctx context.Context, page []Listed) (out []Listed, err error) {
 	numbers := make([]string, len(page))
 	for i, w := range page {
@@ -239,6 +280,9 @@ func (r *Reconciler) strange(ctx context.Context, page []Listed) (out []Listed, 
 	}
 	for _, w := range page {
 		row, known := rows[w.Number]
+		if row.Unread != nil {
+			continue
+		}
 		over := w.Generation < row.Generation || w.Generation == row.Generation && row.Ended()
 		if !known || w.Generation > row.Generation || over && w.Running {
 			out = append(out, w)
@@ -254,7 +298,11 @@ func (r *Reconciler) one(ctx context.Context, number string, generation int, dry
 	if err != nil {
 		return f, err
 	}
-	row, inDoubt := rows[number], false
+	if err := rows[number].unread(); err != nil {
+		f.Identity = rows[number].Identity
+		return f, err
+	}
+	row, inDoubt := rows[number].Ticket, false
 	if row.Number != "" {
 		f.Identity = row.Identity
 		_, err := r.Books.Ticket(ctx, row.Tenant, row.Number)
@@ -300,7 +348,7 @@ func (r *Reconciler) one(ctx context.Context, number string, generation int, dry
 			if rows, err = r.Books.Known(ctx, []string{number}); err != nil {
 				return f, err
 			}
-			row = rows[number]
+			row = rows[number].Ticket
 		}
 		return r.beginAgain(ctx, f, row, Peeked{}, top, false, "its workflow was ended without the ticket having ended", dry)
 	}

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"maps"
 	"testing"
 	"time"
 
@@ -17,13 +18,13 @@ import (
 // books is the database of a world as a reconciler sees it.
 type books struct{ ledger }
 
-func (b books) Standing(_ context.Context, after int64, limit int) (out []ticket.Ticket, err error) {
+func (b books) Standing(_ context.Context, after int64, limit int) (out []desk.Row, err error) {
 	b.p().mu.Lock()
 	defer b.p().mu.Unlock()
 	for id := after + 1; id <= 1000 && len(out) < limit; id++ {
 		for _, row := range b.p().rows {
 			if row.ID == id && (!row.Ended() || b.p().doubts[row.Number] != "") {
-				out = append(out, clone(row))
+				out = append(out, desk.Row{Ticket: clone(row)})
 			}
 		}
 	}
@@ -40,13 +41,13 @@ func (b books) CountStanding(ctx context.Context) (n int, last int64, err error)
 	return len(all), last, err
 }
 
-func (b books) Known(_ context.Context, numbers []string) (map[string]ticket.Ticket, error) {
+func (b books) Known(_ context.Context, numbers []string) (map[string]desk.Row, error) {
 	b.p().mu.Lock()
 	defer b.p().mu.Unlock()
-	out := map[string]ticket.Ticket{}
+	out := map[string]desk.Row{}
 	for _, n := range numbers {
 		if row, is := b.p().rows[n]; is {
-			out[n] = clone(row)
+			out[n] = desk.Row{Ticket: clone(row)}
 		}
 	}
 	return out, nil
@@ -88,7 +89,29 @@ func (b books) Resolve(_ context.Context, id ticket.Identity, events []ticket.Ev
 	return err
 }
 
+func (b books) Ailing(context.Context) (map[int64]ticket.Cause, error) {
+	b.p().mu.Lock()
+	defer b.p().mu.Unlock()
+	return maps.Clone(b.p().ailing), nil
+}
+
+func (b books) Ail(_ context.Context, id ticket.Identity, cause ticket.Cause) error {
+	b.p().mu.Lock()
+	defer b.p().mu.Unlock()
+	if b.p().ailing == nil {
+		b.p().ailing = map[int64]ticket.Cause{}
+	}
+	if b.p().ailing[id.ID] = cause; cause == "" {
+		delete(b.p().ailing, id.ID)
+	}
+	return nil
+}
+
 func (books) ClearVoids(context.Context) error { return nil }
+
+func (books) Alone(ctx context.Context, _ string, do func(ctx context.Context) error) error {
+	return do(ctx)
+}
 
 // reconcile compares all of a world, and gives what was found by number.
 func (w *world) reconcile(t *testing.T, dry bool) map[string]desk.Finding {
@@ -181,7 +204,7 @@ func TestALookTouchesNothingThatMoves(t *testing.T) {
 	stale := books{ledger{p}}
 	w.must(t, ask("say", number, ticket.Say))
 	// The list was read before the ticket moved, and its workflow is asked by one that has lost what came then.
-	r := &desk.Reconciler{Desk: p.Desk, Books: listed{stale, []ticket.Ticket{ticket.Evolve(row, ticket.Event{Seq: 9, At: w.now})}}, Workflows: w.engine}
+	r := &desk.Reconciler{Desk: p.Desk, Books: listed{stale, []desk.Row{{Ticket: ticket.Evolve(row, ticket.Event{Seq: 9, At: w.now})}}}, Workflows: w.engine}
 	sum, err := r.Look(t.Context(), desk.LookOptions{Limit: 10, Wait: func(context.Context) error { return nil }})
 	require.NoError(t, err)
 	require.Equal(t, desk.Looked{Compared: 1}, sum)
@@ -191,10 +214,10 @@ func TestALookTouchesNothingThatMoves(t *testing.T) {
 // listed lists what was read before.
 type listed struct {
 	books
-	rows []ticket.Ticket
+	rows []desk.Row
 }
 
-func (l listed) Standing(context.Context, int64, int) ([]ticket.Ticket, error) { return l.rows, nil }
+func (l listed) Standing(context.Context, int64, int) ([]desk.Row, error) { return l.rows, nil }
 
 // goesOn takes a ticket on to its end.
 func (w *world) goesOn(t *testing.T, number string) {
@@ -208,6 +231,26 @@ func (w *world) goesOn(t *testing.T, number string) {
 	}
 	require.True(t, w.rows[number].Ended())
 	require.Equal(t, int64(len(w.events[number])), w.rows[number].Seq)
+}
+
+// A ticket whose workflow was ended, or whose tasks fail, is known to be stuck until it goes on.
+func TestALookKnowsWhoseWorkflowDoesNotGoOn(t *testing.T) {
+	w := newWorld()
+	well, ended, failing := w.opened(t, ticket.Accept), w.opened(t, ticket.Accept), w.opened(t, ticket.Accept)
+	_ = well
+	w.look(t, 2)
+	require.Empty(t, w.ailing)
+	w.engine.Generation(ended, 0).Stopped = true
+	w.engine.Generation(failing, 0).Failing = true
+	for range 2 {
+		w.look(t, 2)
+		require.Equal(t, map[int64]ticket.Cause{w.rows[ended].ID: ticket.CauseLost, w.rows[failing].ID: ticket.CauseFailing}, w.ailing)
+	}
+	require.Empty(t, w.doubts)
+	w.engine.Generation(failing, 0).Failing = false
+	require.Equal(t, desk.BegunAgain, w.reconcile(t, false)[ended].Verdict)
+	w.look(t, 2)
+	require.Empty(t, w.ailing)
 }
 
 func TestReconcilingWhatTemporalLost(t *testing.T) {
@@ -374,7 +417,7 @@ type growing struct {
 	looks *int
 }
 
-func (b growing) Standing(ctx context.Context, after int64, limit int) ([]ticket.Ticket, error) {
+func (b growing) Standing(ctx context.Context, after int64, limit int) ([]desk.Row, error) {
 	rows, err := b.books.Standing(ctx, 0, 1)
 	if *b.looks++; *b.looks > 5 {
 		return nil, errors.New("there is no end of it")

@@ -33,7 +33,7 @@ func (d *Desk) Settle(ctx context.Context, limit int) (Settled, error) {
 		case err != nil || state == Running:
 			// One that cannot be settled must not keep the others waiting.
 			sum.Left++
-			d.opts.Log.Warn("operation.unsettled", "operation", op.ID, "ticket", op.Ticket.Number, "error", err)
+			d.opts.Log.WarnContext(ctx, "operation.unsettled", "operation", op.ID, "ticket", op.Ticket.Number, "error", err)
 		case state == Done:
 			sum.Done++
 		default:
@@ -86,7 +86,7 @@ func (d *Desk) settleOne(ctx context.Context, op Operation) (OperationState, err
 			err = d.ledger.Close(ctx, op.ID, state, "did not happen")
 		}
 		if err == nil {
-			d.opts.Log.Info("operation.settled", "operation", op.ID, "ticket", op.Ticket.Number, "state", state)
+			d.opts.Log.InfoContext(ctx, "operation.settled", "operation", op.ID, "ticket", op.Ticket.Number, "state", state)
 			return state, nil
 		}
 	}

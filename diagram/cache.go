@@ -29,8 +29,20 @@ var kept = newCache(16 << 20)
 
 // Draw is SVG for those who ask for the same picture again and again: what looks the same is drawn once, also where many ask for it at the same time, and
 // kept for as long as 16 MiB of pictures hold it.
-func Draw(def flow.Definition, pos *flow.Position) Picture {
-	return kept.picture(flow.Draw(def, pos), func(d flow.Drawing) Picture {
+func Draw(def flow.Definition, pos *flow.Position) Picture { return DrawIn(def, pos, nil) }
+
+// DrawIn is Draw in another language.
+func DrawIn(def flow.Definition, pos *flow.Position, in flow.Phrases) Picture {
+	return drawn(flow.DrawIn(def, pos, in))
+}
+
+// DrawFor is DrawIn for somebody who knows persons by other names than their ids; see flow.DrawFor.
+func DrawFor(def flow.Definition, pos *flow.Position, in flow.Phrases, called func(id string) string) Picture {
+	return drawn(flow.DrawFor(def, pos, in, called))
+}
+
+func drawn(d flow.Drawing) Picture {
+	return kept.picture(d, func(d flow.Drawing) Picture {
 		p := arrange(d)
 		picture := Tagged(p.svg(d))
 		picture.X, picture.Y = p.current()

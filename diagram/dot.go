@@ -30,7 +30,7 @@ func DOT(def flow.Definition, pos *flow.Position) string {
 		if s.Note != "" {
 			label += "\n" + s.Note
 		}
-		fmt.Fprintf(&b, "  %s [shape=%s style=%s fillcolor=%s label=%s tooltip=%s]\n", quoted(s.ID), shape, quoted(style), quoted(fill), quoted(label), quoted(tooltip(s)))
+		fmt.Fprintf(&b, "  %s [shape=%s style=%s fillcolor=%s label=%s tooltip=%s]\n", quoted(s.ID), shape, quoted(style), quoted(fill), quoted(label), quoted(tooltip(s, d.Phrases)))
 	}
 	if len(d.Nodes) > 0 {
 		fmt.Fprintf(&b, "  \" start\" -> %s\n", quoted(d.Nodes[0].ID))
@@ -50,10 +50,10 @@ func DOT(def flow.Definition, pos *flow.Position) string {
 }
 
 // tooltip says all about a node in one line.
-func tooltip(s flow.Shape) string {
-	out := s.Name + " (" + string(s.Type)
+func tooltip(s flow.Shape, in flow.Phrases) string {
+	out := s.Name + " (" + in.Say(string(s.Type))
 	if s.Mark != flow.Untouched {
-		out += ", " + string(s.Mark)
+		out += ", " + in.Say(string(s.Mark))
 	}
 	if out += ")"; s.Note != "" {
 		out += ": " + s.Note

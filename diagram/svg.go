@@ -31,7 +31,7 @@ func (p *plan) svg(d flow.Drawing) []byte {
 		w.draw(&b)
 	}
 	for _, x := range p.boxes {
-		x.draw(&b)
+		x.draw(&b, d.Phrases)
 	}
 	b.WriteString("</svg>\n")
 	return b.Bytes()
@@ -46,19 +46,19 @@ func describe(d flow.Drawing) string {
 	}
 	for _, s := range d.Nodes {
 		if s.Mark == flow.IsCurrent {
-			out.WriteString("Stands at " + s.Name + ". ")
+			out.WriteString(d.Phrases.Say("Stands at %s.", s.Name) + " ")
 		}
 	}
 	for _, s := range d.Nodes {
-		out.WriteString(tooltip(s))
+		out.WriteString(tooltip(s, d.Phrases))
 		for _, l := range ways[s.ID] {
 			switch {
 			case l.Ends:
-				out.WriteString(", rejected: terminated")
+				out.WriteString(", " + d.Phrases.Say("rejected") + ": " + d.Phrases.Say(string(flow.Terminated)))
 			case l.Label != "":
 				out.WriteString(", " + l.Label + ": " + l.To)
 			default:
-				out.WriteString(", then " + l.To)
+				out.WriteString(", " + d.Phrases.Say("then %s", l.To))
 			}
 		}
 		out.WriteString(". ")
@@ -123,21 +123,21 @@ func arrow(b *bytes.Buffer, at point, fromRight bool) {
 	fmt.Fprintf(b, `<path fill="#475569" d="M%.1f,%.1f l-4,-9 h8 z"/>`, at.x, at.y)
 }
 
-func (x *box) draw(b *bytes.Buffer) {
+func (x *box) draw(b *bytes.Buffer, in flow.Phrases) {
 	switch {
 	case x.label != "":
 		fmt.Fprintf(b, `<text class="label" text-anchor="middle" x="%.1f" y="%.1f" font-size="11" fill="#334155" stroke="#ffffff" stroke-width="4" paint-order="stroke">%s</text>`+"\n",
 			x.x, x.y+4, html.EscapeString(x.label))
 	case x.early:
-		fmt.Fprintf(b, `<g class="node end"><title>terminated</title><circle cx="%.1f" cy="%.1f" r="7" fill="#475569"/></g>`+"\n", x.x, x.y)
+		fmt.Fprintf(b, `<g class="node end"><title>%s</title><circle cx="%.1f" cy="%.1f" r="7" fill="#475569"/></g>`+"\n", html.EscapeString(in.Say(string(flow.Terminated))), x.x, x.y)
 	case x.shape != nil:
-		x.node(b)
+		x.node(b, in)
 	case len(x.before) == 0 && x.layer == 0 && x.beside == nil:
-		fmt.Fprintf(b, `<g class="node start"><title>start</title><circle cx="%.1f" cy="%.1f" r="7" fill="#0f172a"/></g>`+"\n", x.x, x.y)
+		fmt.Fprintf(b, `<g class="node start"><title>%s</title><circle cx="%.1f" cy="%.1f" r="7" fill="#0f172a"/></g>`+"\n", html.EscapeString(in.Say("start")), x.x, x.y)
 	}
 }
 
-func (x *box) node(b *bytes.Buffer) {
+func (x *box) node(b *bytes.Buffer, in flow.Phrases) {
 	s := x.shape
 	c := colours[s.Mark]
 	fill, stroke := c.fill, c.stroke
@@ -152,7 +152,7 @@ func (x *box) node(b *bytes.Buffer) {
 	if slices.Contains([]flow.Mark{flow.IsSkipped, flow.IsCancelled}, s.Mark) {
 		style += ` stroke-dasharray="4 3"`
 	}
-	fmt.Fprintf(b, `<g class="%s"><title>%s</title>`, html.EscapeString(class), html.EscapeString(tooltip(*s)))
+	fmt.Fprintf(b, `<g class="%s"><title>%s</title>`, html.EscapeString(class), html.EscapeString(tooltip(*s, in)))
 	l, r, t, m := x.x-x.w/2, x.x+x.w/2, x.y-x.h/2, x.y+x.h/2
 	switch s.Type {
 	case flow.Branch:

@@ -57,9 +57,12 @@ func Read(text []byte) *Reading {
 func (r *Reading) CalendarsNamed() []string { return r.def.CalendarsNamed() }
 
 // GroupsNamed gives the ids of the groups that the definition names, each once, sorted.
-func (r *Reading) GroupsNamed() []string {
+func (r *Reading) GroupsNamed() []string { return r.def.GroupsNamed() }
+
+// GroupsNamed gives the ids of the groups that a definition names, each once, sorted.
+func (d Definition) GroupsNamed() []string {
 	var ids []string
-	r.def.everyProcessors(func(_ string, p *Processors) { ids = append(ids, p.Groups...) })
+	d.everyProcessors(func(_ string, p *Processors) { ids = append(ids, p.Groups...) })
 	slices.Sort(ids)
 	return slices.Compact(ids)
 }

@@ -25,6 +25,18 @@ type Error struct {
 	Code    Code   `json:"code"`
 	Field   string `json:"field,omitempty"`
 	Message string `json:"message"`
+
+	// All are the faults by themselves, where several were found at once; Message tells of all of them, or of the first where it is kept. It is for whoever shows each beside its field, and
+	// goes nowhere else.
+	All []*Error `json:"-"`
+}
+
+// Each gives the faults by themselves.
+func (e *Error) Each() []*Error {
+	if len(e.All) > 0 {
+		return e.All
+	}
+	return []*Error{e}
 }
 
 // Error gives the sentence, with the field in front where there is one.

@@ -29,7 +29,8 @@ func (t FieldType) many() bool { return t == Checkbox || t == Multiselect || t =
 
 // Fill checks what was filled into a form and gives the values in the form in which they are kept: text, true or false, a json.Number with the digits
 // of the number for INT, and a comma list for every type that holds several. Defaults are filled in. It refuses, naming the field, the value and what
-// it must be, an unknown key, a value that does not fit, and a required field that is missing or empty. Nothing is rounded or cut.
+// it must be, an unknown key, a value that does not fit, and a required field that is missing or empty: the first one in its own words, and all of them by themselves (Error.All).
+// Nothing is rounded or cut.
 func Fill(form []Field, given map[string]any) (map[string]any, error) {
 	return RulesNow.fill(form, given)
 }
@@ -41,9 +42,10 @@ func (r Rules) fill(form []Field, given map[string]any) (map[string]any, error) 
 	for _, f := range form {
 		declared[f.Key] = true
 	}
+	var faults []*Error
 	for _, key := range sortedKeys(given) {
 		if !declared[key] {
-			return nil, refuse(Invalid, key, "the form has no such field")
+			faults = append(faults, refuse(Invalid, key, "the form has no such field"))
 		}
 	}
 	for _, f := range form {
@@ -54,16 +56,27 @@ func (r Rules) fill(form []Field, given map[string]any) (map[string]any, error) 
 		if ok && value != nil {
 			kept, err := f.canonical(value, r)
 			if err != nil {
-				return nil, refuse(Invalid, f.Key, "%s", err)
+				faults = append(faults, refuse(Invalid, f.Key, "%s", err))
+				continue
 			}
 			out[f.Key] = kept
 		}
 		if text, empty := out[f.Key].(string); f.Required && (out[f.Key] == nil || empty && strings.TrimSpace(text) == "") {
-			return nil, refuse(Invalid, f.Key, "is required and must not be empty")
+			faults = append(faults, refuse(Invalid, f.Key, "is required and must not be empty"))
 		}
 	}
-	return out, nil
+	if len(faults) == 0 {
+		return out, nil
+	}
+	first := *faults[0] // a refusal is part of a timeline, and its words are what they were
+	if len(faults) > 1 {
+		first.All = faults[:min(len(faults), maxFilled)]
+	}
+	return nil, &first
 }
+
+// maxFilled bounds how many fields of a form one refusal tells of.
+const maxFilled = 20
 
 // canonical gives a value as it is kept, or says in what it does not fit. Empty text fits every type: the field was left empty.
 func (f Field) canonical(value any, rules Rules) (any, error) {

@@ -56,6 +56,32 @@ func TestValuesAreKeptInOneForm(t *testing.T) {
 	}
 }
 
+// What is wrong with a form is told field by field; the refusal that is kept says what it always said, the first.
+func TestAFormTellsOfAllItsFields(t *testing.T) {
+	form := []Field{{Key: "a", Type: Int}, {Key: "b", Type: String, Required: true}, {Key: "c", Type: Date}, {Key: "d", Type: Bool, Required: true}}
+	for rules := RulesFirst; rules <= RulesNow; rules++ {
+		_, err := rules.fill(form, map[string]any{"a": "x", "c": "2026-02-28", "d": true})
+		why := err.(*Error)
+		var told []string
+		for _, one := range why.Each() {
+			told = append(told, one.Error())
+		}
+		require.Len(t, told, 2)
+		require.Equal(t, told[0], why.Error())
+		require.Contains(t, told[0], "a: must be a whole number")
+		require.Equal(t, "b: is required and must not be empty", told[1])
+	}
+	_, err := Fill(form, map[string]any{"b": "x", "d": "true", "e": 1})
+	require.Equal(t, "e: the form has no such field", err.Error())
+	require.Len(t, err.(*Error).Each(), 1)
+	many := map[string]any{}
+	for i := range 100 {
+		many[strings.Repeat("x", i+1)] = 1
+	}
+	_, err = Fill(nil, many)
+	require.Len(t, err.(*Error).Each(), maxFilled)
+}
+
 func TestConditionsSeeTypedValuesAndZeroForWhatIsMissing(t *testing.T) {
 	p := process(t, `
 - {id: b, name: B, type: branch, cases: [{when: opener == "", next: e}], default: e}

@@ -70,13 +70,15 @@ func play(t *testing.T, source string) *player {
 	return &player{t: t, p: process(t, source), env: newEnv()}
 }
 
+// utc has the offsets of UTC, worked out once: that is a look at each day of fifty years.
+var utc = calendar.OffsetsOf(time.UTC)
+
 // calendarsFor are those that tests name: office, which works from nine to five and not on 2026-03-05, and shifts, which works until midnight on every day.
 func calendarsFor(named []string) []calendar.Calendar {
 	if len(named) == 0 {
 		return nil
 	}
 	office, shifts := []string{"09:00-17:00"}, []string{"08:00-24:00"}
-	utc := calendar.OffsetsOf(time.UTC)
 	return []calendar.Calendar{
 		{Key: "office", Name: "Office", Version: 3, Zone: "UTC", Week: calendar.Week{Monday: office, Tuesday: office, Wednesday: office, Thursday: office, Friday: office},
 			Holidays: []calendar.Holiday{{Date: "2026-03-05", Name: "Founders' day"}}, Offsets: utc},

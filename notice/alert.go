@@ -19,7 +19,7 @@ const (
 	TicketInDoubt AlertKind = "ticket_in_doubt"
 )
 
-// alertKinds declares them all, with what heads them on the operators' pages. The incident family's histories and the itsm family's logs are of
+// alertKinds declares them all, with what heads them on the pages. The incident family's histories and the itsm family's logs are of
 // the ticket's own events alone, and tell of none.
 var alertKinds = []struct {
 	kind  AlertKind
@@ -41,7 +41,7 @@ var AlertKinds = func() []AlertKind {
 	return list
 }()
 
-// Title heads the alert on the operators' pages; a kind of a newer build is called by its own name.
+// Title heads the alert on the pages; a kind of a newer build is called by its own name.
 func (k AlertKind) Title() string {
 	for _, d := range alertKinds {
 		if d.kind == k {

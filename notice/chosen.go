@@ -11,7 +11,7 @@ import (
 type DeliveryFilter struct {
 	States       []DeliveryState // any of these
 	Subscription string
-	Host         string    // of the address: see Address
+	Host         string    // of the address: see Address; where States are Sent and Failed alone, that which it had when it was told or given up
 	URL          string    // the address itself
 	TicketID     int64     // about this ticket
 	From, To     time.Time // of the events that they tell of: from then on, and before then
@@ -74,5 +74,7 @@ type FilterRedelivery struct {
 // SkippedRedelivery is a subscription of which nothing can be delivered again as a whole, and why.
 type SkippedRedelivery struct {
 	Subscription string
+	Lasting      bool   // it follows the tenant's tickets
+	Number       string // of the ticket whose address it is; empty: it is lasting, or a way of telling a person
 	Why          *ticket.Error
 }

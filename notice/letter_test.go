@@ -248,17 +248,18 @@ nodes:
 - {id: done, name: Done, type: end}
 `
 
-// tale is a ticket of that service, followed by flo.
+// tale is a ticket of that service, and who follows it.
 type tale struct {
-	t  *testing.T
-	on ticket.Ticket
+	t         *testing.T
+	on        ticket.Ticket
+	followers []string
 }
 
 func (s *tale) open() []notice.Telling {
 	def, faults := flow.Read([]byte(approving)).Check(nil)
 	require.Empty(s.t, faults)
 	events, err := ticket.Open(ticket.Draft{Channel: ticket.ChannelIssue, App: "demo", Service: "leave", Origin: "o", Title: "Leave", Opener: "opa", Definition: &def,
-		Followers: []string{"flo", "ada"}}, ticket.Identity{ID: 1, Number: "IM1", UUID: "u", Tenant: "a"}, "op", epoch)
+		Followers: []string{"opa"}}, ticket.Identity{ID: 1, Number: "IM1", UUID: "u", Tenant: "a"}, "op", epoch)
 	require.NoError(s.t, err)
 	return s.tell(events)
 }
@@ -267,7 +268,7 @@ func (s *tale) tell(events []ticket.Event) (out []notice.Telling) {
 	c := notice.Context{TicketURL: func(number string) string { return "https://box/ticket/" + number }}
 	for _, e := range events {
 		after := ticket.Evolve(s.on, e)
-		out = append(out, notice.Tell(c, s.on, e, after)...)
+		out = append(out, notice.Tell(c, s.on, e, after, s.followers)...)
 		s.on = after
 	}
 	return out
@@ -296,7 +297,7 @@ func who(list []notice.Telling) (out []string) {
 }
 
 func TestWhoIsTold(t *testing.T) {
-	s := &tale{t: t}
+	s := &tale{t: t, followers: []string{"flo", "ada"}} // whom the opening named follows it no more
 	opened := s.open()
 	require.Equal(t, []string{"opa asked"}, who(opened))
 	due := epoch.Add(8 * time.Hour)

@@ -99,8 +99,9 @@ type Delivery struct {
 	Seq       int64  // of the event it tells of
 	Type      string // in the words of its format: relations, status, conversation
 	Body      []byte
-	Alert     bool // it tells of an alert
-	Hops      int  // of what it tells of; it goes one further
+	Alert     bool   // it tells of an alert
+	Hops      int    // of what it tells of; it goes one further
+	Trace     string // of what it is made because of, as internal/tracing carries it; empty: none
 	State     DeliveryState
 	Reason    string     // why it was not made, where its tries do not say so
 	Tries     int        // made in this round; a redelivery starts a new round

@@ -57,9 +57,9 @@ type Telling struct {
 }
 
 // Tell gives who is told of an event as somebody whom the ticket concerns, the most important first: who is in two of them is told the first. Nobody is told that they
-// mentioned themselves, or of what they did to a ticket that they follow. before and after are the ticket around the event.
-func Tell(c Context, before ticket.Ticket, e ticket.Event, after ticket.Ticket) []Telling {
-	t := teller{event: e, after: after}
+// mentioned themselves, or of what they did to a ticket that they follow. before and after are the ticket around the event; followers are who follows it as they are told.
+func Tell(c Context, before ticket.Ticket, e ticket.Event, after ticket.Ticket, followers []string) []Telling {
+	t := teller{event: e, after: after, followers: followers}
 	t.item = Item{Number: after.Number, Title: brief(after.Title, maxQuotedTitle), URL: c.TicketURL(after.Number), At: e.At.UTC()}
 	t.asked()
 	t.sla()
@@ -103,10 +103,11 @@ func Named(events []ticket.Event) (ids []string) {
 }
 
 type teller struct {
-	event ticket.Event
-	after ticket.Ticket
-	item  Item // what all items of the event say
-	out   []Telling
+	event     ticket.Event
+	after     ticket.Ticket
+	followers []string
+	item      Item // what all items of the event say
+	out       []Telling
 }
 
 func (t *teller) tell(item Item, to ...string) { t.out = append(t.out, Telling{To: to, Item: item}) }
@@ -200,7 +201,7 @@ func (t *teller) mentioned() {
 // followed tells those who follow the ticket what the stream is told of it too, and of broken promises. That others are reminded is no news.
 func (t *teller) followed(before ticket.Ticket) {
 	log := t.event.ProcessLog
-	if len(t.after.Followers) == 0 || t.event.Type == ticket.Opened || len(log) > 0 && log[0].Kind == flow.Reminded {
+	if len(t.followers) == 0 || t.event.Type == ticket.Opened || len(log) > 0 && log[0].Kind == flow.Reminded {
 		return
 	}
 	if _, moved := OfTicket(before, t.event, t.after); !moved && t.event.Type != ticket.SLABreached {
@@ -214,7 +215,7 @@ func (t *teller) followed(before ticket.Ticket) {
 	if m := t.event.After.Message; m != nil {
 		item.Text = brief(m.Content, maxQuotedText)
 	}
-	for _, person := range t.after.Followers {
+	for _, person := range t.followers {
 		if person != t.event.Actor {
 			t.tell(item, person)
 		}
@@ -228,6 +229,20 @@ const MaxMentions = 50
 // be are given, the longest first. It ends before a blank at the latest, and never within a word of an alphabet; characters of Chinese, Japanese and Korean are each a
 // word of their own.
 func Mentions(text string) (list [][]string) {
+	for _, m := range MentionsIn(text) {
+		list = append(list, m.IDs)
+	}
+	return list
+}
+
+// Mention is one of them.
+type Mention struct {
+	At  int      // where its @ stands, in octets
+	IDs []string // all that it may be, the longest first; at least one
+}
+
+// MentionsIn is Mentions for whoever shows the text.
+func MentionsIn(text string) (list []Mention) {
 	for at := 0; len(list) < MaxMentions; {
 		i := strings.IndexByte(text[at:], '@')
 		if i < 0 {
@@ -238,7 +253,7 @@ func Mentions(text string) (list [][]string) {
 			continue
 		}
 		if ids := idsAt(text[at:]); len(ids) > 0 {
-			list = append(list, ids)
+			list = append(list, Mention{At: at - 1, IDs: ids})
 			at += len(ids[0])
 		}
 	}

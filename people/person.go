@@ -223,6 +223,10 @@ func (f *Faults) id(field, id string) bool {
 		f.add(field, "must not begin or end with a blank")
 		return false
 	}
+	if id == "." || id == ".." { // whoever asks for them leaves them out (RFC 3986, section 5.2.4)
+		f.add(field, `must not be "." or "..", which cannot stand in an address`)
+		return false
+	}
 	return true
 }
 

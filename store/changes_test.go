@@ -104,13 +104,28 @@ func TestWhoeverFollowsMissesNothing(t *testing.T) {
 		}
 		var writing, following sync.WaitGroup
 		var written atomic.Bool
-		failed := make(chan error, writers+4)
+		const followers = 4
+		failed := make(chan error, writers+followers)
+		// Who has read all that there is looks again once something was written: in a loop it would take the processors from those that write.
+		var turns []chan struct{}
+		for range followers {
+			turns = append(turns, make(chan struct{}, 1))
+		}
+		look := func() {
+			for _, turn := range turns {
+				select {
+				case turn <- struct{}{}:
+				default: // it is to look anyway
+				}
+			}
+		}
 		for w := range writers {
 			writing.Go(func() {
 				s := stores[w%2]
 				for i := range each {
 					mine, other := stories[w*each+i], stories[(w*each+i+each/2)%len(stories)] // which another writer tells of as well
 					err := s.Ledger().Project(background(), mine.ticket.Identity, mine.events[:1])
+					look()
 					if err == nil { // a transaction that is about two tickets, and has its number before it waits for the second
 						err = s.InTransaction(background(), func(ctx context.Context, _ func(vault.Purpose) (vault.DataKey, error)) error {
 							if err := s.Ledger().Project(ctx, mine.ticket.Identity, mine.events[:1+rand.N(len(mine.events))]); err != nil {
@@ -118,9 +133,11 @@ func TestWhoeverFollowsMissesNothing(t *testing.T) {
 							}
 							return s.Ledger().Project(ctx, other.ticket.Identity, other.events[:1])
 						})
+						look()
 					}
 					if err == nil {
 						err = s.Ledger().Project(background(), mine.ticket.Identity, mine.events)
+						look()
 					}
 					if err != nil {
 						failed <- err
@@ -129,19 +146,25 @@ func TestWhoeverFollowsMissesNothing(t *testing.T) {
 				}
 			})
 		}
+		begun := 0
 		follow := func(s *store.Store, tenant string, limit int) (seen *[]string) {
 			seen = &[]string{}
+			turn := turns[begun]
+			begun++
 			following.Go(func() {
 				cursor := ""
-				for {
+				for more := true; ; {
+					if !more {
+						<-turn
+					}
 					last := written.Load()
 					page, err := s.Changes(background(), tenant, cursor, limit)
 					if err != nil {
 						failed <- err
 						return
 					}
-					*seen, cursor = append(*seen, entries(page.Items)...), page.Next
-					if last && !page.More {
+					*seen, cursor, more = append(*seen, entries(page.Items)...), page.Next, page.More
+					if last && !more {
 						return
 					}
 				}
@@ -155,12 +178,13 @@ func TestWhoeverFollowsMissesNothing(t *testing.T) {
 		writing.Wait()
 		b.settled()
 		written.Store(true)
+		look()
 		following.Wait()
 		close(failed)
 		for err := range failed {
 			require.NoError(t, err)
 		}
-		for tenant, followers := range seen {
+		for tenant, lists := range seen {
 			whole, _ := b.changes(tenant, ticket.FeedEarliest)
 			var all []string
 			for _, s := range stories {
@@ -175,7 +199,7 @@ func TestWhoeverFollowsMissesNothing(t *testing.T) {
 				}
 			}
 			require.Len(t, whole, len(all))
-			for _, one := range followers {
+			for _, one := range lists {
 				require.Equal(t, whole, *one)
 			}
 		}
@@ -369,7 +393,7 @@ func TestADumpThatIsLoadedIntoAnotherCluster(t *testing.T) {
 
 func TestTheFeedIsReadByItsIndex(t *testing.T) {
 	t.Parallel()
-	b := crowded(t)
+	b := crowdedToLookAt(t)
 	d, err := db.Open(t.Context(), b.dsn, db.Options{})
 	require.NoError(t, err)
 	t.Cleanup(func() { require.NoError(t, d.Close()) })

@@ -6,6 +6,7 @@
 //	operations  idempotency keys, answers, and the audit
 //	callers     apps with their secrets and limits
 //	services    processes, by version
+//	tallies     the counts that overviews are made of
 //	outbox      subscriptions and what they are owed: deliveries, tries, alerts, redeliveries, the stream
 //	tickets     the read model
 //	verify      finds what was changed by hand

@@ -15,6 +15,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"signalbox/desk"
+	"signalbox/notice"
 	"signalbox/store"
 	"signalbox/store/postgrestest"
 	"signalbox/store/storetest"
@@ -44,6 +45,23 @@ var hot = []struct {
 	{"a list by words", func(t *testing.T, b *bench) { b.listed(ticket.Filter{Terms: "gate 海关"}) }},
 	{"a list by assignee and phase", func(t *testing.T, b *bench) {
 		b.listed(ticket.Filter{Assignee: "person7", Phases: []string{"completed"}})
+	}},
+	{"a list of what is open of somebody who opened all that ended", func(t *testing.T, b *bench) {
+		yes := true // of others, much is open too
+		page, err := b.Tickets(t.Context(), "b", ticket.Filter{Opener: "archivist", Open: &yes, Limit: 10})
+		require.NoError(t, err)
+		require.Empty(t, page.Items)
+	}},
+	{"how many are stuck", func(t *testing.T, b *bench) {
+		f := ticket.Filter{Stuck: ticket.Causes}
+		total, err := b.Count(t.Context(), "a", f, f.Most())
+		require.NoError(t, err)
+		require.GreaterOrEqual(t, total.N, 100)
+	}},
+	{"what failed at a host", func(t *testing.T, b *bench) {
+		page, err := b.TenantDeliveries(t.Context(), "a", notice.DeliveryFilter{Host: "two.example.com", States: []notice.DeliveryState{notice.Failed}, Limit: 5})
+		require.NoError(t, err)
+		require.Len(t, page.Items, 5)
 	}},
 	{"changes", func(t *testing.T, b *bench) {
 		page, err := b.Changes(t.Context(), "a", ticket.FeedEarliest, 20)

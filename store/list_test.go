@@ -53,9 +53,17 @@ func gallery(b *bench, n int) []*story {
 				b.act(s, ticket.Command{Action: ticket.Unsuspend})
 			case 4:
 				b.act(s, ticket.Command{Action: pick4(i)})
+				if i == 5 {
+					b.act(s, ticket.Command{Action: ticket.Reopen})
+				}
 			}
 		}
 		list = append(list, s)
+	}
+	if n > 48 {
+		list[23].at = b.clock.Now()
+		b.act(list[23], ticket.Command{Action: ticket.Reopen})
+		b.act(list[48], ticket.Command{Action: ticket.Close}) // in time
 	}
 	return list
 }
@@ -116,6 +124,9 @@ func matches(s *story, f ticket.Filter) bool {
 		if c.Breached != nil {
 			sla = "breached"
 		}
+		if sla != "breached" && !t.Status.Open() {
+			sla = "kept"
+		}
 		if c.Over == nil && c.Due != nil && (due.IsZero() || c.Due.Before(due)) {
 			due = *c.Due
 		}
@@ -128,8 +139,16 @@ func matches(s *story, f ticket.Filter) bool {
 	ended := t.EndedAt()
 	if !f.EndedAfter.IsZero() && (ended == nil || !ended.After(f.EndedAfter)) || !f.EndedBefore.IsZero() && (ended == nil || !ended.Before(f.EndedBefore)) ||
 		!f.Overdue.IsZero() && (due.IsZero() || !due.Before(f.Overdue) || t.Ended()) || f.Unassigned && (t.Assignee != "" || t.Ended()) ||
-		len(f.Stuck) > 0 && !slices.Contains(f.Stuck, standsStill(t)) || f.Sort == ticket.SortStuck && standsStill(t) == "" || !is(f.Opener, t.Opener) || f.Follower != "" && !slices.Contains(t.Followers, f.Follower) {
+		len(f.Stuck) > 0 && !slices.Contains(f.Stuck, standsStill(t)) || f.Sort == ticket.SortStuck && standsStill(t) == "" || !is(f.Opener, t.Opener) || f.Node != "" && !standsAt(t, f.Node) || f.Follower != "" && !slices.Contains(t.Followers, f.Follower) {
 		return false
+	}
+	if !f.ReopenedAfter.IsZero() || !f.ReopenedBefore.IsZero() {
+		again := slices.ContainsFunc(s.events, func(e ticket.Event) bool {
+			return e.Type == ticket.Reopened && before(e.At, f.ReopenedBefore) && (f.ReopenedAfter.IsZero() || e.At.After(f.ReopenedAfter))
+		})
+		if !again {
+			return false
+		}
 	}
 	return (len(f.SLA) == 0 || slices.Contains(f.SLA, sla)) && (f.DueBefore.IsZero() || !due.IsZero() && due.Before(f.DueBefore)) &&
 		(f.DueAfter.IsZero() || due.After(f.DueAfter)) && (f.Open == nil || *f.Open == t.Status.Open()) && (len(f.Phases) == 0 || slices.Contains(f.Phases, t.Phase())) &&
@@ -138,6 +157,10 @@ func matches(s *story, f ticket.Filter) bool {
 		(f.RelationType == "" || slices.Contains(contents[f.RelationType], f.RelationItem)) && (f.RelationType != "" || f.RelationItem == "" || slices.Contains(items, f.RelationItem)) &&
 		before(t.CreatedAt, f.CreatedBefore) && (f.CreatedAfter.IsZero() || t.CreatedAt.After(f.CreatedAfter)) &&
 		before(t.UpdatedAt, f.UpdatedBefore) && (f.UpdatedAfter.IsZero() || t.UpdatedAt.After(f.UpdatedAfter))
+}
+
+func standsAt(t ticket.Ticket, node string) bool {
+	return !t.Ended() && slices.ContainsFunc(t.Position.Nodes, func(s flow.NodeState) bool { return s.Node == node && s.State.Open() })
 }
 
 // pages reads a whole list, and checks that it is paged as asked.
@@ -286,6 +309,9 @@ func TestEachFilterByItself(t *testing.T) {
 			"ended after": {EndedAfter: middle.CreatedAt}, "ended before": {EndedBefore: middle.CreatedAt}, "updated first": {Sort: ticket.SortUpdated}, "updated last": {Sort: ticket.SortUpdatedLatest},
 			"due first": {Sort: ticket.SortDue},
 			"stuck":     {Stuck: ticket.Causes}, "a call failed": {Stuck: []ticket.Cause{flow.CauseFailed}}, "nobody is asked": {Stuck: []ticket.Cause{flow.CauseNobody}}, "stuck first": {Sort: ticket.SortStuck},
+			"kept": {SLA: []string{"kept"}}, "kept or not": {SLA: []string{"kept", "breached"}, Open: &no},
+			"reopened after": {ReopenedAfter: middle.CreatedAt}, "reopened before": {ReopenedBefore: middle.CreatedAt},
+			"node":       {Service: "calls", Node: "call"},
 			"due before": {DueBefore: middle.CreatedAt.Add(time.Hour)}, "due after": {DueAfter: middle.CreatedAt.Add(time.Hour)},
 		} {
 			want := numbers(inOrder(stories, "a", f))

@@ -75,7 +75,9 @@ func deliveryFilters(one notice.TenantDelivery) map[string]notice.DeliveryFilter
 		"all": {}, "failed": {States: []notice.DeliveryState{notice.Failed}}, "in trouble": {States: notice.InTrouble}, "sent": {States: []notice.DeliveryState{notice.Sent}},
 		"host": {Host: "two.example.com"}, "no such host": {Host: "three.example.com"}, "address": {URL: "https://two.example.com/1"}, "subscription": {Subscription: one.Lane.Subscription},
 		"ticket": {TicketID: one.Lane.TicketID}, "from": {From: one.At}, "to": {To: one.At}, "failed at a host": {States: []notice.DeliveryState{notice.Failed}, Host: "one.example.com"},
-		"failed of a time": {States: []notice.DeliveryState{notice.Failed, notice.Held}, From: one.At.Add(-time.Hour), To: one.At.Add(time.Second)},
+		"sent to a host": {States: []notice.DeliveryState{notice.Sent}, Host: "two.example.com"}, "over at a host": {States: []notice.DeliveryState{notice.Failed, notice.Sent}, Host: "two.example.com"},
+		"in trouble at a host": {States: notice.InTrouble, Host: "two.example.com"},
+		"failed of a time":     {States: []notice.DeliveryState{notice.Failed, notice.Held}, From: one.At.Add(-time.Hour), To: one.At.Add(time.Second)},
 	}
 }
 
@@ -135,6 +137,38 @@ func TestDeliveriesOfATenant(t *testing.T) {
 	})
 }
 
+// What is over is found at the host that it went to, though its address has moved since; what is not over where its address is.
+func TestWhatIsOverIsFoundAtItsHost(t *testing.T) {
+	both(t, func(t *testing.T, b *bench) {
+		all, _ := b.deliveredSome("a")
+		count := func(host string, states ...notice.DeliveryState) int {
+			t.Helper()
+			f := notice.DeliveryFilter{Host: host, States: states}
+			page, err := b.TenantDeliveries(t.Context(), "a", f)
+			require.NoError(t, err)
+			total, err := b.CountDeliveries(t.Context(), "a", f, 100)
+			require.NoError(t, err)
+			require.Len(t, page.Items, total.N)
+			return total.N
+		}
+		failed, sent, rest := count("two.example.com", notice.Failed), count("two.example.com", notice.Sent), count("two.example.com", notice.Waiting...)
+		require.Positive(t, failed*sent)
+		_, err := b.raw().Exec(`UPDATE subscriptions SET url = 'https://three.example.com/a', host = 'three.example.com' WHERE host = 'two.example.com'`)
+		require.NoError(t, err)
+		require.Equal(t, []int{failed, sent, failed + sent, 0}, []int{count("two.example.com", notice.Failed), count("two.example.com", notice.Sent),
+			count("two.example.com", notice.Failed, notice.Sent), count("two.example.com", notice.Waiting...)})
+		require.Equal(t, []int{0, 0, rest}, []int{count("three.example.com", notice.Failed), count("three.example.com", notice.Sent), count("three.example.com", notice.Waiting...)})
+		overview := b.deliveriesTold("a", "moved")
+		for _, h := range overview {
+			require.Equal(t, []int{h.Failed, h.Arrived}, []int{count(h.Host, notice.Failed), count(h.Host, notice.Sent)}, "a number of the overview is that of the list behind it")
+		}
+		require.NotEmpty(t, all)
+		again, err := b.RedeliverFilter(t.Context(), "a", notice.DeliveryFilter{Host: "two.example.com", States: []notice.DeliveryState{notice.Failed}}, true)
+		require.NoError(t, err)
+		require.Equal(t, failed, again.Total)
+	})
+}
+
 // What a filter counts is what is delivered again, whoever it was for.
 func TestAFilterIsDeliveredAgain(t *testing.T) {
 	both(t, func(t *testing.T, b *bench) {
@@ -181,7 +215,7 @@ func TestAFilterIsDeliveredAgain(t *testing.T) {
 
 func TestDeliveriesOfATenantAreFoundByIndexes(t *testing.T) {
 	t.Parallel()
-	b := crowded(t)
+	b := crowdedToLookAt(t)
 	one := notice.TenantDelivery{At: time.Date(2026, 1, 5, 0, 0, 0, 0, time.UTC), DeliveryRecord: notice.DeliveryRecord{Delivery: notice.Delivery{Lane: notice.Lane{Subscription: "sub-77", TicketID: 77}}}}
 	for name, f := range deliveryFilters(one) {
 		for _, tenant := range []string{"a", "c"} {
@@ -189,6 +223,10 @@ func TestDeliveriesOfATenantAreFoundByIndexes(t *testing.T) {
 			require.NoError(t, err)
 			plan := planOf(t, b.raw(), query, append(args, ticket.DefaultPage+1)...)
 			require.NotContains(t, plan, "Seq Scan", "%s\n%s", name, plan)
+			if tenant == "a" && (name == "failed at a host" || name == "sent to a host") {
+				require.Contains(t, plan, "deliveries_at_host", "%s\n%s", name, plan)
+				require.NotContains(t, plan, "Sort", "%s\n%s", name, plan)
+			}
 			_, err = b.TenantDeliveries(t.Context(), tenant, f)
 			require.NoError(t, err)
 			_, err = b.CountDeliveries(t.Context(), tenant, f, ticket.MaxTotal)

@@ -13,6 +13,7 @@ import (
 	"signalbox/store/outbox"
 	"signalbox/store/people"
 	"signalbox/store/services"
+	"signalbox/store/tallies"
 	"signalbox/store/tickets"
 	"signalbox/store/vault"
 	"signalbox/store/verify"
@@ -46,8 +47,9 @@ type Store struct {
 	*verify.Verifier
 	*operations.Log
 
-	db    *db.DB
-	chain *chain.Chain
+	db     *db.DB
+	chain  *chain.Chain
+	counts *tallies.Tallies
 }
 
 // Open connects to a database: "postgres://…" or "sqlite:<file>". It fails when the database does not answer, so that a wrong address stops
@@ -66,38 +68,67 @@ func Open(ctx context.Context, dsn string, o Options) (*Store, error) {
 	}
 	v.Use(d)
 	c := chain.New(d, v)
-	out := outbox.New(d, v, c, outbox.Options{Partitions: o.Partitions, PublicURL: o.PublicURL, Zone: o.Zone, Mail: o.Mail})
+	counts := tallies.New(d, o.Zone)
+	out := outbox.New(d, v, c, counts, outbox.Options{Partitions: o.Partitions, PublicURL: o.PublicURL, Zone: o.Zone, Mail: o.Mail})
+	rows := tickets.New(d, v, c, out, counts)
 	return &Store{
-		Vault: v, Directory: callers.New(d, v), Catalogue: services.New(d, v), Projections: tickets.New(d, v, c, out), Outbox: out,
-		Book: people.New(d, v), Shelf: views.New(d), Verifier: verify.New(d, v, c), Log: operations.New(d, v, c, o.Zone), db: d, chain: c,
+		Vault: v, Directory: callers.New(d, v), Catalogue: services.New(d, v), Projections: rows, Outbox: out,
+		Book: people.New(d, v), Shelf: views.New(d), Verifier: verify.New(d, v, c, rows), Log: operations.New(d, v, c, o.Zone), counts: counts, db: d, chain: c,
 	}, nil
 }
 
 // Close ends all connections and what Notifications listens with.
 func (s *Store) Close() error {
 	s.End()
+	s.counts.End()
 	return s.db.Close()
 }
 
+// Left tells that all was done but for so many rows that cannot be read, which the log names.
+type Left = db.Left
+
+// Held tells that somebody else is at what one alone may do, who that is, and since when.
+type Held = db.Held
+
 // Migrate brings the schema to what this build needs, makes sure of the data keys, fills in what rows of earlier versions lack, and tells how many
-// migrations that took. Several processes may do so at once.
+// migrations that took. Several processes may do so at once, but for counting what earlier versions did not, where there is any: *Held, with all else done. Left: rows that cannot be read lack it still,
+// and nothing else does.
 func (s *Store) Migrate(ctx context.Context) (applied int, err error) {
-	if applied, err = s.db.Migrate(ctx); err == nil {
-		err = s.EnsureDataKeys(ctx)
+	if applied, err = s.db.Migrate(ctx); err != nil {
+		return applied, err
 	}
-	if err == nil {
-		err = s.chain.EnsureCounter(ctx)
+	var left Left
+	for _, fill := range []func(context.Context) error{s.EnsureDataKeys, s.chain.EnsureCounter, s.RespellAddresses, s.PlaceChanges, s.Post, s.LookForStuck, s.MarkEnded, s.countEarlier} {
+		var some Left
+		if err := fill(ctx); errors.As(err, &some) {
+			left += some
+		} else if err != nil {
+			return applied, err
+		}
 	}
-	if err == nil {
-		err = errors.Join(s.RespellAddresses(ctx), s.PlaceChanges(ctx))
+	return applied, left.With(nil)
+}
+
+// countEarlier counts the tickets and deliveries of versions that counted none, if there are any, alone: who rebuilds counts too.
+func (s *Store) countEarlier(ctx context.Context) error {
+	tickets, err := s.Untallied(ctx)
+	if err != nil {
+		return err
 	}
-	if err == nil {
-		err = s.Post(ctx)
+	deliveries, err := s.UntalliedDeliveries(ctx)
+	if err != nil {
+		return err
 	}
-	if err == nil {
-		err = s.LookForStuck(ctx)
+	if !tickets && !deliveries {
+		return s.counts.Fold(ctx)
 	}
-	return applied, err
+	return s.db.Alone(ctx, "migrate", func(ctx context.Context) error {
+		var left Left
+		if err := s.Tally(ctx); err != nil && !errors.As(err, &left) {
+			return err
+		}
+		return left.With(s.TallyDeliveries(ctx))
+	})
 }
 
 // Installation is what this installation calls itself to others: an identifier that is made once and stays, the same in all processes on this database.

@@ -207,7 +207,7 @@ func TestEveryTamperingIsFound(t *testing.T) {
 				require.NotEmpty(t, faults)
 				require.Contains(t, strings.Join(faults, "\n"), c.want)
 
-				if c.want == onceOnly || strings.Contains(c.want, "phase, origin") {
+				if c.want == onceOnly || strings.Contains(c.want, "phase, origin") || strings.HasSuffix(c.want, "ended_at") {
 					return // the next event puts the row right
 				}
 				// What goes on afterwards hides nothing, whether or not it can be done, and taking in is not for what was tampered with.

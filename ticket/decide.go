@@ -12,7 +12,7 @@ import (
 
 // Command is what somebody wants to happen to a ticket.
 type Command struct {
-	Action    Action     `json:"action"`
+	Action    Action     `json:"action,omitempty"`   // never empty but where an update of Temporal is called like it
 	Operator  string     `json:"operator,omitempty"` // the person acting; may be empty where a family names none
 	Channel   Channel    `json:"door"`
 	App       string     `json:"app,omitempty"`

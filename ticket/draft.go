@@ -115,8 +115,9 @@ func (d *CheckedDraft) fill(f *Faults) {
 		return
 	}
 	if d.form, err = flow.Fill(d.process.Definition().Fields, d.draft.Form); err != nil {
-		why := AsError(err)
-		f.Add("fields."+why.Field, why.Message)
+		for _, why := range AsError(err).Each() {
+			f.Add("fields."+why.Field, why.Message)
+		}
 	}
 }
 

@@ -72,5 +72,5 @@ func (f Faults) Err() error {
 	}
 	first := f[0]
 	rest := strings.Join(texts[1:], "; ")
-	return &Error{Code: Invalid, Field: first.Field, Message: first.Message + "; " + rest}
+	return &Error{Code: Invalid, Field: first.Field, Message: first.Message + "; " + rest, All: f}
 }

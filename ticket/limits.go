@@ -22,7 +22,8 @@ const (
 	MaxMessage      = 10_000 //
 	MaxMessages     = 1_000  // of one ticket, so that its state can always be carried through a roll-over
 	MaxCause        = 10_000 // seed 001; the solution likewise, and what an external system says of it
-	MaxFollowers    = 50     //
+	MaxFollowers    = 50     // whom an opening names
+	MaxFollowing    = 200    // who follow a ticket, those whom its opening named among them
 	MaxLinks        = 50     // external issues of one ticket; like MaxMessages
 	MaxComment      = 300    // seed 001: virtual_confirm_comment
 	MaxReason       = 1_000  // why somebody closed, reopened, suspended, withdrew or terminated

@@ -13,12 +13,15 @@ type Filter struct {
 	RelationType, RelationItem  string // an item of a relation; of any, where no type is given
 	CreatedAfter, CreatedBefore time.Time
 	UpdatedAfter, UpdatedBefore time.Time
-	SLA                         []string  // any of SLAStates
+	SLA                         []string  // any of SLAStates, and SLAKept
 	DueAfter, DueBefore         time.Time // of DueAt
 	Overdue                     time.Time // the present moment: open, and DueAt has passed by then
 	Stuck                       []Cause   // any of these; see Causes
+	Node                        string    // of a service's process, which is then asked for too: those that stand at it
 	EndedAfter, EndedBefore     time.Time // of EndedAt
-	Terms                       string    // words that must all occur in number, title, origin, tags or the start of the description
+	ReopenedAfter               time.Time // that was reopened between the two, however often and whatever became of it since
+	ReopenedBefore              time.Time
+	Terms                       string // words that must all occur in number, title, origin, tags or the start of the description
 	Sort                        Sort
 	Limit                       int    // 1 to MaxPage
 	Cursor                      string // of the page before, in the same order; refused as Invalid, field "cursor", when it is none of ours
@@ -50,8 +53,20 @@ type Total struct {
 	More bool
 }
 
-// MaxTotal is up to how many a list is counted.
-const MaxTotal = 1_000
+// MaxTotal is up to how many a list is counted. MaxLookedAt is up to how many pages count of those each of which has to be looked at by itself: whether it still is stuck, or is tied to something by several
+// relations.
+const (
+	MaxTotal    = 1_000
+	MaxLookedAt = 100
+)
+
+// Most is up to how many a page counts those that a filter chooses.
+func (f Filter) Most() int {
+	if len(f.Stuck) > 0 || f.Sort == SortStuck || f.RelationItem != "" && f.RelationType == "" {
+		return MaxLookedAt
+	}
+	return MaxTotal
+}
 
 // FeedEarliest and FeedLatest are cursors of a change feed: before all that is there, and behind all that was there when it was asked for.
 const (

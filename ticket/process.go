@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"maps"
 	"reflect"
+	"slices"
 	"sync"
 	"time"
 
@@ -65,6 +66,10 @@ const (
 var HandleActions = []Action{Accept, CommitSolution, Confirm, Submit, Approve, Reject, Add, Remove, Retract, Claim, Assign, Deliver, Reassign, Retry, Skip,
 	Suspend, Unsuspend, Withdraw, Terminate}
 
+// UpdateActions are the names of Temporal updates that mean the action of the same name: all that a running ticket is asked by somebody. They are only appended to: updates that
+// come before a workflow knows any are handled name by name in this order, and replays must do the same.
+var UpdateActions = append(slices.Clone(HandleActions), Close, Relate, Say, Revise, Report, Migrate, Attend)
+
 // SignalActions are the names of Temporal signals that mean the action of the same name.
 var SignalActions = []Action{Accept, CommitSolution, Confirm, Approve, Reject}
 
@@ -85,6 +90,12 @@ func (t Ticket) Process() (*flow.Process, error) {
 		return t.process, nil
 	}
 	return processOf(t.Service, t.Definition)
+}
+
+// Through gives the ticket as one that runs through a process which differs from its own in nothing but what things are called. It is for showing it, and nothing of it is kept.
+func (t Ticket) Through(process *flow.Process) Ticket {
+	t.process = process
+	return t
 }
 
 func processOf(service string, def *flow.Definition) (*flow.Process, error) {

@@ -9,6 +9,7 @@ const (
 	PartOpener   Part = "opener"
 	PartActor    Part = "actor"    // moved it through its process; the opener is the first
 	PartFollower Part = "follower" // wants to see it
+	PartLeft     Part = "left"     // was named as one who wants to see it, and does not any more
 	PartApprover Part = "approver" // is asked for a vote now
 )
 

@@ -90,6 +90,17 @@ type Simulation struct {
 	// Events are those of the ticket, the opening first; what follows from them is for the caller to work out. The operation of one that an answer led
 	// to is answers[n].
 	Events []Event `json:"-"`
+	Stands Ticket  `json:"-"` // the ticket at last
+	// Of one that was stopped: when something more would happen by itself, nil where nothing would; and the attempts at requests that the script says nothing of.
+	Ahead *time.Time `json:"-"`
+	Open  []Attempt  `json:"-"`
+}
+
+// Attempt is an attempt at a request that is under way.
+type Attempt struct {
+	flow.PendingCall
+	Number int       // from 1
+	At     time.Time // when it was made
 }
 
 // TimedEntry is an entry of the process log and the time it was written.
@@ -112,7 +123,17 @@ const MaxSimulated = 2_000
 // decided by the rules that decide for tickets: what they refuse is refused here, in the same words. The error is an *Error that names what is wrong
 // with the draft, as opening it would, or with the script: script.answers[0].after.
 func Simulate(d Draft, s Script, at time.Time) (Simulation, error) {
-	sim := &simulation{script: s, used: make([]bool, len(s.Answers)), usedCalls: make([]bool, len(s.Calls)), stuck: map[flow.Fired]bool{}}
+	return simulate(d, s, at, nil)
+}
+
+// SimulateFor is Simulate for some time since the opening alone: what would happen later does not. An attempt at a request without an entry in the script is not answered,
+// so that whoever plays a process through says it step by step.
+func SimulateFor(d Draft, s Script, at time.Time, lasts time.Duration) (Simulation, error) {
+	return simulate(d, s, at, &lasts)
+}
+
+func simulate(d Draft, s Script, at time.Time, lasts *time.Duration) (Simulation, error) {
+	sim := &simulation{script: s, stepwise: lasts != nil, used: make([]bool, len(s.Answers)), usedCalls: make([]bool, len(s.Calls)), stuck: map[flow.Fired]bool{}}
 	if err := sim.read(); err != nil {
 		return Simulation{}, err
 	}
@@ -138,6 +159,10 @@ func Simulate(d Draft, s Script, at time.Time) (Simulation, error) {
 		if next.do == nil {
 			return sim.finish(), nil
 		}
+		if lasts != nil && next.at.After(sim.report.Began.Add(*lasts)) {
+			sim.report.Ahead = &next.at
+			return sim.finish(), nil
+		}
 		if more || next.act && next.at.Equal(sim.now) && sim.now.After(sim.report.Began) {
 			sim.report.AtOnce = append(sim.report.AtOnce, next.at)
 		}
@@ -152,6 +177,7 @@ type simulation struct {
 	ticket    Ticket
 	now       time.Time
 	script    Script
+	stepwise  bool      // an attempt that has no entry is left open
 	absences  []absence // those of the script
 	after     []time.Duration
 	callAfter []time.Duration
@@ -169,6 +195,7 @@ type request struct {
 	entry int       // of the script that the last attempt comes to; -1: none
 	took  bool      // that attempt is the first to come to it
 	at    time.Time // when it does; zero between two attempts
+	open  bool      // nobody has said what that attempt comes to; then at is when it was made
 
 	left  time.Duration // between two attempts: what is left of the pause, as of since
 	since time.Time     // zero while the ticket is suspended
@@ -270,6 +297,7 @@ func (s *simulation) next() (first turn, more bool) {
 	}
 	for _, r := range s.requests {
 		switch {
+		case r.open:
 		case !r.at.IsZero():
 			could(turn{r.at, false, func() { s.answered(r) }})
 		case !r.since.IsZero():
@@ -390,7 +418,7 @@ func (s *simulation) breakOff(r *request) {
 		return
 	}
 	r.made--
-	r.at, r.left, r.since = time.Time{}, 0, s.now
+	r.at, r.open, r.left, r.since = time.Time{}, false, 0, s.now
 	if r.took {
 		s.usedCalls[r.entry], r.entry, r.took = false, -1, false
 	}
@@ -408,7 +436,10 @@ func (s *simulation) attempt(r *request) {
 		}
 	}
 	r.at = s.now
-	if r.entry >= 0 {
+	switch {
+	case s.stepwise && !r.took:
+		r.entry, r.open = -1, true
+	case r.entry >= 0:
 		r.at = s.now.Add(s.callAfter[r.entry])
 	}
 }
@@ -486,6 +517,12 @@ func (s *simulation) finish() Simulation {
 	} else if process, err := t.Process(); err == nil {
 		r.Rests = process.Waiting(t.Position)
 	}
+	for _, open := range s.requests {
+		if open.open {
+			r.Open = append(r.Open, Attempt{open.call, open.made, open.at})
+		}
+	}
+	r.Stands = t
 	r.Status, r.Suspended, r.Assignee, r.Fields, r.Position, r.Until = t.Status, t.Suspended, t.Assignee, t.Fields, t.Position, s.now
 	return r
 }

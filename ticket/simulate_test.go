@@ -104,6 +104,43 @@ func TestALeaveRequestIsSimulated(t *testing.T) {
 	require.Equal(t, 8, told)
 }
 
+// Step by step nothing happens after the moment that it is played to, and a request waits until the script says what comes of each attempt. What was played does not
+// change by what comes after it.
+func TestASimulationIsStopped(t *testing.T) {
+	d := example(t, "leave_request", map[string]any{"title": "Holiday", "manager": "mike", "from": "2026-04-01", "days": 3.0})
+	script := ticket.Script{}
+	to := func(lasts time.Duration) ticket.Simulation {
+		r, err := ticket.SimulateFor(d, script, monday, lasts)
+		require.NoError(t, err)
+		return r
+	}
+	r := to(0)
+	require.Equal(t, "0s entered manager to mike\n", path(r))
+	require.Equal(t, monday.Add(48*time.Hour), *r.Ahead)
+	require.Equal(t, ticket.Triggered, r.Stands.Status)
+	require.Len(t, to(48*time.Hour-time.Second).Timers, 0)
+	require.Len(t, to(48*time.Hour).Timers, 1, "what happens at that moment has happened")
+	script.Answers = []ticket.ScriptedAct{{After: "49h", Act: flow.Act{Node: "manager", Action: flow.Approve, Actor: "mike"}}}
+	require.Equal(t, monday.Add(49*time.Hour), *to(48 * time.Hour).Ahead)
+	r = to(49 * time.Hour)
+	require.Nil(t, r.Ahead)
+	require.Len(t, r.Open, 1)
+	require.Equal(t, 1, r.Open[0].Number)
+	require.Equal(t, monday.Add(49*time.Hour), r.Open[0].At)
+	require.Equal(t, r.Open, to(480*time.Hour).Open, "it waits for ever")
+	script.Calls = []ticket.ScriptedCall{{Node: "book", After: "1h", Status: 503}}
+	require.Len(t, to(49*time.Hour).Open, 0)
+	r = to(51 * time.Hour)
+	require.Equal(t, 2, r.Open[0].Number, "each attempt by itself")
+	script.Calls = append(script.Calls, ticket.ScriptedCall{Node: "book", After: "1h", Status: 200})
+	r = to(52 * time.Hour)
+	require.Equal(t, flow.Completed, r.Ending.Status)
+	require.True(t, r.Stands.Ended())
+	whole, err := ticket.Simulate(d, script, monday)
+	require.NoError(t, err)
+	require.Equal(t, whole.Events, r.Events, "played to its end it is what it is without stops")
+}
+
 func TestAChangeWithTwoLevelsIsSimulated(t *testing.T) {
 	fields := map[string]any{"title": "Upgrade", "risk": "high", "start": "2026-03-20 22:00:00", "plan": "P"}
 	yes := func(node, who, after string) ticket.ScriptedAct {

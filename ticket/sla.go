@@ -15,6 +15,18 @@ const (
 // SLAStates lists them.
 var SLAStates = []string{SLAStateWarned, SLAStateBreached}
 
+// SLAKept is how lists find those that ended having promised something, all of which was kept. It is none of SLAStates, of which a caller is told.
+const SLAKept = "kept"
+
+// SLAListed is what lists find a ticket by: its SLAState, or SLAKept.
+func (t Ticket) SLAListed() string {
+	state := t.SLAState()
+	if t.Ended() && len(t.Position.SLA) > 0 && state != SLAStateBreached {
+		return SLAKept
+	}
+	return state
+}
+
 // SLAState is how the ticket stands with its SLAs; empty: well, or it has none.
 func (t Ticket) SLAState() (state string) {
 	for _, c := range t.Position.SLA {

@@ -13,13 +13,15 @@ type Cause = flow.Cause
 
 const (
 	CauseInDoubt     Cause = "in_doubt"    // database and Temporal contradict each other about it
+	CauseLost        Cause = "lost"        // its workflow is over although the ticket is not
+	CauseFailing     Cause = "failing"     // its workflow runs and comes no further, since each of its tasks fails
 	CauseUndelivered Cause = "undelivered" // what an address of its own is owed was given up, or is held because the address was dropped
 )
 
 // ProcessCauses are those that the ticket itself tells; Causes lists them all.
 var (
 	ProcessCauses = flow.Causes
-	Causes        = append(slices.Clone(flow.Causes), CauseInDoubt, CauseUndelivered)
+	Causes        = append(slices.Clone(flow.Causes), CauseInDoubt, CauseLost, CauseFailing, CauseUndelivered)
 )
 
 // Stuck tells why a ticket cannot go on.
@@ -38,6 +40,10 @@ func StuckBeside(cause Cause, since time.Time, reason string) Stuck {
 	switch cause {
 	case CauseInDoubt:
 		s.Problem = "database and Temporal contradict each other about it, and it takes no writes until it is reconciled: " + reason
+	case CauseLost:
+		s.Problem = "its workflow was ended although the ticket is open: an operator has it go on by migrate revive"
+	case CauseFailing:
+		s.Problem = "the tasks of its workflow fail: the log of the workers says why, and it goes on once workers that can replay it run"
 	case CauseUndelivered:
 		s.Problem = "what an address was to be told was given up, or is held because the address was dropped"
 	}

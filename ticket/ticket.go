@@ -1,6 +1,7 @@
 package ticket
 
 import (
+	"slices"
 	"time"
 
 	"signalbox/flow"
@@ -20,6 +21,12 @@ const (
 
 // PhaseSuspended is the phase of a suspended ticket; every other phase is spelled like the status.
 const PhaseSuspended = "suspended"
+
+// Phases are all that there are; OpenPhases are those of tickets that are not over.
+var (
+	OpenPhases = []string{string(Triggered), string(Acknowledged), string(Resolved), PhaseSuspended}
+	Phases     = append(slices.Clone(OpenPhases), string(Completed), string(Terminated), string(Revoked))
+)
 
 // Open reports whether a ticket in this status can still move through its process.
 func (s Status) Open() bool { return s == Triggered || s == Acknowledged || s == Resolved }
@@ -132,7 +139,7 @@ type Ticket struct {
 	UpdatedAt  time.Time `json:"updated_at"` // of the last event
 
 	facts   flow.Facts    // that came with the command that is being decided
-	process *flow.Process // of a simulated ticket: what it runs through, compiled; otherwise nil
+	process *flow.Process // of a simulated ticket, or one that is shown: what it runs through, compiled; otherwise nil
 }
 
 // Phase is the status, or PhaseSuspended.

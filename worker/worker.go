@@ -24,6 +24,7 @@ type Options struct {
 	Retention  *activities.Retention
 	Attendant  *activities.Attendant // nil: nobody tells tickets who is absent here
 	Comparer   *activities.Comparer  // nil: nobody compares the two stores here
+	Pages      workflows.Pages       // that what Temporal shows leads to
 	// Versioning is on when both are set: tickets move to a new build by themselves, lanes stay with the one they began on.
 	DeploymentName, BuildID string
 }
@@ -51,7 +52,11 @@ func New(c client.Client, o Options) (Workers, error) {
 	}
 	var out Workers
 	for _, queue := range o.Queues {
-		options := sdkworker.Options{WorkerStopTimeout: StopTimeout, WorkflowTaskPollerBehavior: pollers, StickyScheduleToStartTimeout: sticky}
+		tuner, err := slots()
+		if err != nil {
+			return nil, err
+		}
+		options := sdkworker.Options{Tuner: tuner, WorkerStopTimeout: StopTimeout, WorkflowTaskPollerBehavior: pollers, StickyScheduleToStartTimeout: sticky}
 		if o.versioned() {
 			options.DeploymentOptions = sdkworker.DeploymentOptions{
 				UseVersioning: true,
@@ -116,7 +121,7 @@ const stopGrace = 5 * time.Second
 // hosts is the one place that registers anything.
 var hosts = map[string]func(sdkworker.Worker, Options){
 	workflows.QueueTickets: func(w sdkworker.Worker, o Options) {
-		w.RegisterWorkflowWithOptions(workflows.Ticket, o.upgrading())
+		w.RegisterWorkflowWithOptions(o.Pages.TicketWorkflow, named(workflows.TypeTicket, o.upgrading()))
 		w.RegisterActivity(o.Activities)
 	},
 	workflows.QueueDeliveries: func(w sdkworker.Worker, o Options) {
@@ -126,7 +131,7 @@ var hosts = map[string]func(sdkworker.Worker, Options){
 		w.RegisterWorkflowWithOptions(workflows.Compare, o.upgrading())
 		w.RegisterWorkflowWithOptions(workflows.Attend, o.upgrading())
 		w.RegisterWorkflowWithOptions(workflows.Redeliver, o.upgrading())
-		w.RegisterWorkflowWithOptions(workflows.Lane, o.behaving(workflow.VersioningBehaviorPinned))
+		w.RegisterWorkflowWithOptions(o.Pages.LaneWorkflow, named(workflows.TypeLane, o.behaving(workflow.VersioningBehaviorPinned)))
 		w.RegisterActivity(o.Activities) // on this queue too: Sweep runs here, and has Settle done where it runs
 		w.RegisterActivity(o.Deliveries)
 		w.RegisterActivityWithOptions(o.Deliveries.Reconcile, activity.RegisterOptions{Name: activities.NameReconcile})
@@ -138,6 +143,11 @@ var hosts = map[string]func(sdkworker.Worker, Options){
 			w.RegisterActivity(o.Attendant)
 		}
 	},
+}
+
+func named(name string, o workflow.RegisterOptions) workflow.RegisterOptions {
+	o.Name = name
+	return o
 }
 
 func (o Options) versioned() bool { return o.DeploymentName != "" && o.BuildID != "" }

@@ -135,7 +135,7 @@ func (r *run) mayTry(ctx workflow.Context, q *requesting) bool {
 				return true
 			}
 			_, err = workflow.AwaitWithOptions(ctx, workflow.AwaitOptions{Timeout: left,
-				TimerOptions: workflow.TimerOptions{Summary: fmt.Sprintf("attempt %d at %s", q.Made+1, q.Key)}},
+				TimerOptions: workflow.TimerOptions{Summary: fmt.Sprintf("attempt %d at %s", q.Made+1, quoted(q.Key))}},
 				func() bool { return !awaited() || r.ticket.Suspended || r.full(ctx) })
 		}
 		if err != nil {
@@ -200,7 +200,7 @@ func callOptions(pending flow.PendingCall) workflow.ActivityOptions {
 	return workflow.ActivityOptions{
 		TaskQueue:           QueueDeliveries, // slow receivers never delay a ticket
 		StartToCloseTimeout: pending.Timeout + callMargin,
-		Summary:             fmt.Sprintf("%s: %s", pending.Name, pending.Method),
+		Summary:             quoted(pending.Name + ": " + pending.Method),
 	}
 }
 

@@ -107,6 +107,33 @@ func (g *Engine) Running(ctx context.Context, number string, generation int) (bo
 	return described.GetWorkflowExecutionInfo().GetStatus() == enumspb.WORKFLOW_EXECUTION_STATUS_RUNNING, nil
 }
 
+// failingFrom is how often a task of a workflow is tried before the workflow counts as failing: a worker that dies, or is replaced, costs one try or two.
+const failingFrom = 5
+
+// Ails asks the server whether a generation's workflow goes on; see desk.Workflows.
+func (g *Engine) Ails(ctx context.Context, number string, generation int) (ticket.Cause, error) {
+	described, err := g.Client.WorkflowService().DescribeWorkflowExecution(ctx, &workflowservice.DescribeWorkflowExecutionRequest{Namespace: g.Namespace,
+		Execution: &commonpb.WorkflowExecution{WorkflowId: TicketID(number, generation)}})
+	if err = gone(err); errors.Is(err, desk.ErrGone) {
+		return "", nil // that is a contradiction, of which more is said
+	}
+	if err != nil {
+		return "", err
+	}
+	switch described.GetWorkflowExecutionInfo().GetStatus() {
+	case enumspb.WORKFLOW_EXECUTION_STATUS_RUNNING:
+		if described.GetPendingWorkflowTask().GetAttempt() >= failingFrom {
+			return ticket.CauseFailing, nil
+		}
+		return "", nil
+	case enumspb.WORKFLOW_EXECUTION_STATUS_CONTINUED_AS_NEW:
+		return "", nil
+	case enumspb.WORKFLOW_EXECUTION_STATUS_COMPLETED: // as every ticket that has ended does, a moment before its row says so
+		return "", nil
+	}
+	return ticket.CauseLost, nil
+}
+
 // Stop terminates a generation's workflow; see desk.Workflows.
 func (g *Engine) Stop(ctx context.Context, number string, generation int, why string) error {
 	err := gone(g.Client.TerminateWorkflow(ctx, TicketID(number, generation), "", why))

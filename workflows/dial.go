@@ -18,8 +18,13 @@ import (
 	"go.temporal.io/api/serviceerror"
 	"go.temporal.io/api/workflowservice/v1"
 	"go.temporal.io/sdk/client"
+	"go.temporal.io/sdk/converter"
+	"go.temporal.io/sdk/interceptor"
 	sdklog "go.temporal.io/sdk/log"
 	"google.golang.org/protobuf/types/known/durationpb"
+
+	"signalbox/internal/tracing"
+	traces "signalbox/internal/tracing/interceptor"
 )
 
 // Connection says where Temporal is and how to be let in: a cluster of one's own, or Temporal Cloud by TLS and API key or certificate.
@@ -34,6 +39,8 @@ type Connection struct {
 	TLSServerName string `split_words:"true" desc:"name to expect in the server's certificate"`
 	// Metrics is what the SDK counts with; nil: nothing is counted.
 	Metrics client.MetricsHandler `ignored:"true"`
+	// Tracer is what traces are taken through Temporal by; nil: none are.
+	Tracer *tracing.Tracer `ignored:"true"`
 }
 
 // Dial makes a client, whose payloads go through the codec, and so do those of workers that use it; nil: they stay as they are. It does not
@@ -44,6 +51,13 @@ func (c Connection) Dial(log *slog.Logger, codec *Codec) (client.Client, error) 
 	options.ConnectionOptions.GrpcCompression = &client.GrpcCompressionNone{}
 	if codec != nil {
 		options.DataConverter, options.FailureConverter = codec.DataConverter(), codec.failures()
+	}
+	if c.Tracer != nil {
+		headers := options.DataConverter
+		if headers == nil {
+			headers = converter.GetDefaultDataConverter()
+		}
+		options.Interceptors = []interceptor.ClientInterceptor{traces.New(c.Tracer, headers, TypeTicket)}
 	}
 	if c.APIKey != "" {
 		options.Credentials = client.NewAPIKeyStaticCredentials(c.APIKey)

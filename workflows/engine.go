@@ -19,6 +19,7 @@ import (
 
 	"signalbox/desk"
 	"signalbox/flow"
+	"signalbox/internal/tracing"
 	"signalbox/ticket"
 )
 
@@ -67,7 +68,7 @@ func (g *Engine) Begin(ctx context.Context, before ticket.Ticket, events []ticke
 		TypedSearchAttributes: temporal.NewSearchAttributes(AttributeTenant.ValueSet(t.Tenant), AttributeService.ValueSet(t.Service),
 			AttributeStatus.ValueSet(t.Status.Word())),
 		Memo:          map[string]any{"title": t.Title, "origin": t.Origin, memoID: t.ID},
-		StaticSummary: summary(t.Title),
+		StaticSummary: quoted(t.Title),
 	}
 	if desk.OpenedOnce(t.UUID) {
 		options.TypedSearchAttributes = temporal.NewSearchAttributes(options.TypedSearchAttributes.Copy(), AttributeCase.ValueSet(t.UUID))
@@ -77,9 +78,15 @@ func (g *Engine) Begin(ctx context.Context, before ticket.Ticket, events []ticke
 	} else {
 		options.StartDelay = startDelay(t, events[len(events)-1].At)
 	}
+	ctx, span := tracing.StartCall(ctx, "StartWorkflow:"+TypeTicket)
+	defer span.End()
+	span.Text(tracing.Workflow, options.ID)
 	_, err := g.Client.ExecuteWorkflow(ctx, options, Ticket, TicketInput{Before: before, Events: events, MoveAfter: g.MoveAfter, AttributesAtEnd: true})
 	var already *serviceerror.WorkflowExecutionAlreadyStarted
 	if !errors.As(err, &already) {
+		if err != nil {
+			span.Fail("failed")
+		}
 		return err
 	}
 	began, err := g.Begun(ctx, t.Identity, t.Generation)
@@ -157,6 +164,25 @@ func (g *Engine) converter() converter.DataConverter {
 
 // Update sends a command; see desk.Engine.
 func (g *Engine) Update(ctx context.Context, id ticket.Identity, generation int, seen desk.Seen, c ticket.Command) ([]ticket.Event, error) {
+	ctx, span := tracing.StartCall(ctx, "UpdateWorkflow:"+string(c.Action))
+	defer span.End()
+	events, err := g.update(ctx, id, generation, seen, c)
+	if span.Recording() {
+		span.Text(tracing.Workflow, TicketID(id.Number, generation))
+		span.Text(tracing.UpdateID, c.Operation)
+		switch why := ticket.AsError(err); {
+		case why != nil:
+			span.Text(tracing.Refused, string(why.Code))
+		case err != nil:
+			span.Fail("failed")
+		}
+	}
+	return events, err
+}
+
+// update sends UpdateHandle, whatever the action: workers of the version before know no other, and could not go on with a ticket whose history has another if this version is taken
+// back. Workers take the actions' own names from this version on, so that the next one can send them.
+func (g *Engine) update(ctx context.Context, id ticket.Identity, generation int, seen desk.Seen, c ticket.Command) ([]ticket.Event, error) {
 	handle, err := g.Client.UpdateWorkflow(ctx, client.UpdateWorkflowOptions{
 		WorkflowID: TicketID(id.Number, generation), UpdateID: c.Operation, UpdateName: UpdateHandle,
 		Args: []any{HandleRequest{Command: c, Seen: seen}}, WaitForStage: client.WorkflowUpdateStageCompleted,
@@ -203,8 +229,10 @@ func (g *Engine) Outcome(ctx context.Context, id ticket.Identity, generation int
 	if err == nil {
 		return desk.Outcome{Known: true, Done: true, Events: result.Events}, nil
 	}
-	if ctx.Err() != nil {
-		return desk.Outcome{}, nil // no worker has taken it up yet
+	// No worker has taken it up yet, when the time is up: this call's, as this side or the server counts it, whichever is first, or that of who sent the update. The SDK's own error for it is
+	// around whatever a poll fails with.
+	if ctx.Err() != nil || errors.As(err, new(*serviceerror.Canceled)) || errors.As(err, new(*serviceerror.DeadlineExceeded)) {
+		return desk.Outcome{}, nil
 	}
 	err = fromWire(err)
 	switch refusal := ticket.AsError(err); {
@@ -336,18 +364,17 @@ func gone(err error) error {
 	return err
 }
 
-// summary fits a title into what the server allows for a summary, in bytes.
-func summary(title string) string {
-	const max = 200
-	if len(title) <= max {
-		return title
+// summary fits a text into what the server allows for a summary, in bytes.
+func summary(text string) string {
+	if len(text) <= maxQuoted {
+		return text
 	}
 	cut := 0
-	for i := range title {
-		if i > max-3 {
+	for i := range text {
+		if i > maxQuoted-len("…") {
 			break
 		}
 		cut = i
 	}
-	return title[:cut] + "…"
+	return text[:cut] + "…"
 }

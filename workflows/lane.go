@@ -42,11 +42,13 @@ const (
 // Lane goes on with a retrying lane, one delivery after the other in order, until nothing is left or its address is dropped. Each delivery is
 // one activity under its profile's retry policy. How many tries were made is known by the outbox alone, so that a try counts once even when
 // a worker is lost.
-func Lane(ctx workflow.Context, in LaneInput) error {
+func Lane(ctx workflow.Context, in LaneInput) error { return runLane(ctx, in, Pages{}) }
+
+func runLane(ctx workflow.Context, in LaneInput, pages Pages) error {
 	if err := workflow.SetUpdateHandler(ctx, UpdateWake, func(workflow.Context) error { return nil }); err != nil {
 		return err
 	}
-	r := &laneRun{lane: in.Lane, retrying: workflow.GetSignalChannel(ctx, SignalRetrying)}
+	r := &laneRun{lane: in.Lane, pages: pages, retrying: workflow.GetSignalChannel(ctx, SignalRetrying)}
 	for n := 0; ; n++ {
 		r.drainSignals()
 		next, err := r.next(ctx)
@@ -72,6 +74,7 @@ func Lane(ctx workflow.Context, in LaneInput) error {
 
 type laneRun struct {
 	lane     notice.Lane
+	pages    Pages
 	retrying workflow.ReceiveChannel
 }
 
@@ -95,20 +98,25 @@ func (r *laneRun) next(ctx workflow.Context) (activities.NextDelivery, error) {
 
 // wait waits until the delivery is due; false: it may not be the next any more.
 func (r *laneRun) wait(ctx workflow.Context, next activities.NextDelivery) (due bool, err error) {
-	what := fmt.Sprintf("%s to %s, try %d of %d", next.Kind, next.Host, next.Made+1, next.Tries)
+	page, to := link("Open the delivery on the pages", r.pages.Delivery, next.Delivery), sending(next)
+	what := fmt.Sprintf("%s, try %d of %d", to, next.Made+1, next.Tries)
 	// Temporal makes the tries from here on, and none of them wakes this workflow: it says what stays true meanwhile.
-	from := fmt.Sprintf("%s to %s, from try %d of %d on: the pending activity has what was wrong with the last, and when the next is", next.Kind, next.Host,
-		next.Made+1, next.Tries)
+	from := page + fmt.Sprintf("%s, from try %d of %d on: the pending activity has what was wrong with the last, and when the next is", to, next.Made+1, next.Tries)
 	if next.NextTry == nil || !next.NextTry.After(workflow.Now(ctx)) {
 		workflow.SetCurrentDetails(ctx, from)
 		return true, nil
 	}
 	defer workflow.SetCurrentDetails(ctx, from)
-	workflow.SetCurrentDetails(ctx, what+" at "+next.NextTry.UTC().Format(time.RFC3339))
+	workflow.SetCurrentDetails(ctx, page+what+" at "+moment(*next.NextTry))
 	waiting, cancel := workflow.WithCancel(ctx)
-	timer := workflow.NewTimerWithOptions(waiting, next.NextTry.Sub(workflow.Now(ctx)), workflow.TimerOptions{Summary: summary(what)})
+	timer := workflow.NewTimerWithOptions(waiting, next.NextTry.Sub(workflow.Now(ctx)), workflow.TimerOptions{Summary: what})
 	err = r.unlessSignalled(ctx, cancel, timer, nil)
 	return err == nil, ctx.Err()
+}
+
+// sending is what is sent where, for Temporal to show. Publishers choose the words for what happens.
+func sending(next activities.NextDelivery) string {
+	return quoted(next.Kind + " to " + next.Host)
 }
 
 // unlessSignalled waits for a future, or cancels it by cancel when SignalRetrying comes. What is under way then is still awaited, so that a lane
@@ -131,7 +139,7 @@ func (r *laneRun) deliver(ctx workflow.Context, next activities.NextDelivery) er
 		RetryPolicy: &temporal.RetryPolicy{
 			InitialInterval: wait, MaximumInterval: wait, BackoffCoefficient: 1, MaximumAttempts: attemptsPerDelivery,
 		},
-		Summary: summary(fmt.Sprintf("%s to %s", next.Kind, next.Host)),
+		Summary: sending(next),
 	}
 	var d *activities.Deliveries
 	var out activities.Delivered

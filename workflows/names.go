@@ -10,6 +10,7 @@ import (
 	"go.temporal.io/sdk/temporal"
 
 	"signalbox/notice"
+	"signalbox/ticket"
 )
 
 // Task queues, one for each kind of work, so that they scale apart and slow receivers never delay a ticket.
@@ -20,9 +21,21 @@ const (
 
 // Names in the conversation with a ticket's workflow.
 const (
-	UpdateHandle = "handle" // takes HandleRequest, gives HandleResult
+	TypeTicket   = "Ticket" // of the workflow
+	TypeLane     = "Lane"   // likewise, of a retrying lane
+	UpdateHandle = "handle" // takes HandleRequest, gives HandleResult; any action
 	QueryTicket  = "ticket" // takes PeekRequest, gives PeekResult
 )
+
+// Updates are the names of all updates of a ticket: UpdateHandle, and each action, by which Temporal shows what was done. All take HandleRequest and give HandleResult, and
+// histories have them: none is ever taken away.
+func Updates() []string {
+	names := []string{UpdateHandle}
+	for _, action := range ticket.UpdateActions {
+		names = append(names, string(action))
+	}
+	return names
+}
 
 // TicketID gives the workflow ID of one generation of a ticket: "ticket:IM…", and "ticket:IM…/2" when it was taken up again twice.
 func TicketID(number string, generation int) string {

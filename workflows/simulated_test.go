@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -185,11 +186,14 @@ func (b *bench) receivers(script ticket.Script, out *ran) {
 		next[c.Node] = append(next[c.Node], c)
 	}
 	takes, comesTo, nodes := map[string]time.Duration{}, map[attempt]ticket.ScriptedCall{}, map[string]string{}
+	var mu sync.Mutex // the listeners are called by the workflow's loop, the requests are made beside it
 	b.SetOnActivityStartedListener(func(info *activity.Info, _ context.Context, args converter.EncodedValues) {
 		var in activities.CallInput
 		if info.ActivityType.Name != "CallService" || args.Get(&in) != nil {
 			return
 		}
+		mu.Lock()
+		defer mu.Unlock()
 		if !slices.ContainsFunc(out.calls, func(c flow.PendingCall) bool {
 			return c.Node == in.Call.Node && c.Round == in.Call.Round && c.Try == in.Call.Try
 		}) {
@@ -206,16 +210,24 @@ func (b *bench) receivers(script ticket.Script, out *ran) {
 		comesTo[attempt{info.ActivityID, info.Attempt}], nodes[info.ActivityID] = entry, in.Call.Node
 	})
 	b.SetOnActivityCanceledListener(func(info *activity.Info) {
+		mu.Lock()
+		defer mu.Unlock()
 		node := nodes[info.ActivityID]
 		next[node] = append([]ticket.ScriptedCall{comesTo[attempt{info.ActivityID, info.Attempt}]}, next[node]...)
 	})
 	var d *activities.Deliveries
 	for node := range next {
 		b.OnActivity(d.CallService, mock.Anything, mock.MatchedBy(func(in activities.CallInput) bool { return in.Call.Node == node })).Maybe().
-			AfterFn(func() time.Duration { return takes[node] }).
+			AfterFn(func() time.Duration {
+				mu.Lock()
+				defer mu.Unlock()
+				return takes[node]
+			}).
 			Return(func(ctx context.Context, in activities.CallInput) (flow.Called, error) {
 				info := activity.GetInfo(ctx)
+				mu.Lock()
 				entry := comesTo[attempt{info.ActivityID, info.Attempt}]
+				mu.Unlock()
 				called := flow.Called{Node: in.Call.Node, Round: in.Call.Round, Try: in.Call.Try}
 				fault := entry.Error
 				if fault == "" {

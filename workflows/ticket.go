@@ -30,7 +30,7 @@ type TicketInput struct {
 	AttributesAtEnd bool `json:"attributes_at_end,omitempty"`
 }
 
-// HandleRequest is the argument of the update "handle". Its update ID is the command's operation: the id of the operation that the desk claimed, which
+// HandleRequest is the argument of the update "handle", and of those that are called like an action, where the command may leave the action out. Its update ID is the command's operation: the id of the operation that the desk claimed, which
 // every event it causes has as Event.Operation, and the stream as request_id. The X-Request-Id of the HTTP request is another one. A command
 // that names no operation did not come by the desk: its update ID is taken for it, and the workflow itself has its events projected.
 type HandleRequest struct {
@@ -77,17 +77,21 @@ const (
 
 // Ticket is the one long-running workflow of a ticket: it takes commands by update and signal, decides them by the rule book, and is the
 // truth that the read model follows. It returns when the ticket has ended.
-func Ticket(ctx workflow.Context, in TicketInput) error {
+func Ticket(ctx workflow.Context, in TicketInput) error { return runTicket(ctx, in, Pages{}) }
+
+func runTicket(ctx workflow.Context, in TicketInput, pages Pages) error {
 	r := &run{ticket: ticket.Fold(in.Before, in.Events), events: in.Events, recent: in.Recent, limit: cmp.Or(in.MoveAfter, moveAfter), attributesAtEnd: in.AttributesAtEnd, calling: map[call]bool{},
-		later: map[flow.Fired]time.Time{}}
+		later: map[flow.Fired]time.Time{}, pages: pages}
 	r.before, r.began = desk.SeenOf(in.Before), r.ticket.Seq
 	if err := workflow.SetQueryHandler(ctx, QueryTicket, r.peek); err != nil {
 		return err
 	}
-	if err := workflow.SetUpdateHandlerWithOptions(ctx, UpdateHandle, r.handle, workflow.UpdateHandlerOptions{Validator: r.validate}); err != nil {
-		return err
+	for _, name := range Updates() {
+		if err := workflow.SetUpdateHandlerWithOptions(ctx, name, r.handle, workflow.UpdateHandlerOptions{Validator: r.validate}); err != nil {
+			return err
+		}
 	}
-	workflow.SetCurrentDetails(ctx, r.details())
+	workflow.SetCurrentDetails(ctx, details(r.ticket, r.pages))
 	for _, request := range in.Requests {
 		r.begin(ctx, request)
 	}
@@ -106,6 +110,7 @@ type run struct {
 	moving  bool // no more commands are taken in this run
 
 	attributesAtEnd bool // see TicketInput
+	pages           Pages
 	// unprojected tells of events that no caller waits for, so that this run must have them projected itself.
 	unprojected bool
 
@@ -190,9 +195,9 @@ func (r *run) due() (next flow.Timer, at time.Time, armed bool) {
 // summaryOf is what the Temporal UI shows of a timer.
 func summaryOf(t flow.Timer) string {
 	if t.Kind == flow.TimerSLA {
-		return t.String()
+		return quoted(t.String())
 	}
-	return fmt.Sprintf("%s of %s", t.Kind, t.Node)
+	return fmt.Sprintf("%s of %s", t.Kind, quoted(t.Node))
 }
 
 func later(a, b time.Time) time.Time {
@@ -269,7 +274,7 @@ func (r *run) lookUp(ctx workflow.Context, need flow.Need) (found flow.Facts, er
 	ctx = workflow.WithActivityOptions(ctx, workflow.ActivityOptions{
 		StartToCloseTimeout: 10 * time.Second,
 		RetryPolicy:         &temporal.RetryPolicy{InitialInterval: time.Second, BackoffCoefficient: 2, MaximumInterval: 30 * time.Second},
-		Summary:             need.Error(),
+		Summary:             quoted(need.Error()),
 	})
 	var a *activities.Activities
 	err = workflow.ExecuteActivity(ctx, a.LookUp, activities.LookUpInput{Ticket: r.ticket.Identity, Service: r.ticket.Service, Need: need}).Get(ctx, &found)
@@ -287,7 +292,7 @@ func (r *run) full(ctx workflow.Context) bool {
 	return r.handled >= r.limit || workflow.GetInfo(ctx).GetContinueAsNewSuggested()
 }
 
-// validate is the validator of the update "handle": what it refuses leaves no trace in history. It must not change anything.
+// validate is the validator of all updates: what it refuses leaves no trace in history. It must not change anything.
 func (r *run) validate(ctx workflow.Context, q HandleRequest) error {
 	c, _ := direct(ctx, q.Command)
 	if r.known(c.Operation) {
@@ -296,8 +301,12 @@ func (r *run) validate(ctx workflow.Context, q HandleRequest) error {
 	if !r.has(q.Seen) {
 		return temporal.NewNonRetryableApplicationError("the ticket is not what the sender saw: its last event here is another one, or an earlier one", typeDiverged, nil)
 	}
-	if id := workflow.GetCurrentUpdateInfo(ctx).ID; c.Operation != id {
+	info := workflow.GetCurrentUpdateInfo(ctx)
+	if c.Operation != info.ID {
 		return toWire(ticket.RefuseField(ticket.Invalid, "operation", "is the ID of the update, or left out"))
+	}
+	if info.Name != UpdateHandle && c.Action != ticket.Action(info.Name) {
+		return toWire(ticket.RefuseField(ticket.Invalid, "action", "is the name of the update, or left out"))
 	}
 	// The ending is the last event of a generation: what comes after it begins the next one.
 	if r.ticket.Ended() {
@@ -344,13 +353,17 @@ func (r *run) handle(ctx workflow.Context, q HandleRequest) (HandleResult, error
 	return HandleResult{Events: events}, nil
 }
 
-// direct completes a command that came in an update of somebody else than the desk, and tells that it did: the desk names the operation that it
-// claimed.
+// direct completes a command by its update: with the action that the update is called like, and where it came from somebody else than the desk, as it tells, with all that the
+// desk would have said. The desk names the operation that it claimed.
 func direct(ctx workflow.Context, c ticket.Command) (completed ticket.Command, foreign bool) {
+	info := workflow.GetCurrentUpdateInfo(ctx)
+	if info.Name != UpdateHandle {
+		c.Action = cmp.Or(c.Action, ticket.Action(info.Name))
+	}
 	if c.Operation != "" {
 		return c, false
 	}
-	c.Operation = workflow.GetCurrentUpdateInfo(ctx).ID
+	c.Operation = info.ID
 	c.Channel = cmp.Or(c.Channel, ticket.ChannelSignal)
 	c.App = cmp.Or(c.App, string(c.Channel))
 	return c, true
@@ -364,7 +377,7 @@ func (r *run) apply(ctx workflow.Context, events []ticket.Event) {
 	phase := r.ticket.Phase()
 	r.ticket = ticket.Fold(r.ticket, events)
 	r.events = append(r.events, events...)
-	workflow.SetCurrentDetails(ctx, r.details())
+	workflow.SetCurrentDetails(ctx, details(r.ticket, r.pages))
 	if r.ticket.Phase() == phase || r.attributesAtEnd && !r.ticket.Ended() {
 		return // each change is a history event and a transaction of the visibility store
 	}
@@ -417,16 +430,6 @@ func (r *run) peek(q PeekRequest) (PeekResult, error) {
 		out.Events = append(out.Events, e)
 	}
 	return out, nil
-}
-
-// details is what the Temporal UI shows of the ticket, in markdown.
-func (r *run) details() string {
-	t := r.ticket
-	text := fmt.Sprintf("**%s** %s\n\n%s, event %d, %s", t.Number, t.Title, t.Phase(), t.Seq, t.UpdatedAt.Format(time.RFC3339))
-	for _, node := range t.Nodes() {
-		text += fmt.Sprintf("\n- waits at %s for %v", node.Name, node.Pending)
-	}
-	return text
 }
 
 // signalled reports whether a signal waits to be read. It must not take one: conditions are asked often.

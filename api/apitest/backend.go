@@ -35,7 +35,7 @@ type Backend struct {
 	t testing.TB
 }
 
-// PublicURL is where people would find the operators' pages.
+// PublicURL is where people would find the pages.
 const PublicURL = "https://box.example"
 
 // NewBackend makes an empty one for the test. Days are counted, and callbacks tell times, in the zone; nil: UTC.

@@ -20,6 +20,9 @@ type Calendars interface {
 	// PublishCalendar makes a calendar without faults the next version of the one of its key, and gives it with its version. One that says what the latest version says
 	// is that version. Conflict: there are too many. Joins the transaction of ctx.
 	PublishCalendar(ctx context.Context, tenant, app string, cal calendar.Calendar) (calendar.Calendar, error)
+	// PublishWrittenCalendar is PublishCalendar for one that was read from a text, which is kept beside the version, and which CalendarText gives; empty: there is none.
+	PublishWrittenCalendar(ctx context.Context, tenant, app string, cal calendar.Calendar, text string) (calendar.Calendar, error)
+	CalendarText(ctx context.Context, tenant, key string, version int) (string, error)
 	// EnableCalendar says whether new versions of services may name a calendar; NotFound. Joins the transaction of ctx.
 	EnableCalendar(ctx context.Context, tenant, key string, enabled bool) error
 }

@@ -57,8 +57,8 @@ func document(c *fiber.Ctx) (calendar.Calendar, flow.Faults, error) {
 // versioned are the calls that calendars share with services.
 func (h *Handler) versioned() houseapi.Versioned[calendar.Calendar] {
 	return houseapi.Versioned[calendar.Calendar]{Desk: h.Desk, Kind: "calendar", Document: "the calendar", Read: document,
-		Put: func(ctx context.Context, tenant, app string, cal calendar.Calendar) (any, error) {
-			cal, err := h.Calendars.PublishCalendar(ctx, tenant, app, cal)
+		Put: func(ctx context.Context, tenant, app string, cal calendar.Calendar, text string) (any, error) {
+			cal, err := h.Calendars.PublishWrittenCalendar(ctx, tenant, app, cal, text)
 			return published{cal.Key, cal.Version}, err
 		},
 		Switch: func(ctx context.Context, tenant, key string, enabled bool) error {
@@ -85,7 +85,9 @@ func (h *Handler) read(c *fiber.Ctx) error {
 		return err
 	}
 	record.Offsets = nil // which are no part of a document
-	return houseapi.Document(c, record.Calendar)
+	return houseapi.DocumentAsWritten(c, record.Calendar, func() (string, error) {
+		return h.Calendars.CalendarText(api.Context(c), api.Caller(c).Tenant, record.Key, record.Version)
+	})
 }
 
 // importHolidays adds the holidays of an iCalendar text to the latest version of a calendar, which makes the next one, or tells what that would do.

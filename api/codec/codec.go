@@ -25,7 +25,7 @@ import (
 // Access says who may decrypt, and from where.
 type Access struct {
 	CodecApps    []string    `split_words:"true" desc:"codes of apps with the scope admin that may decrypt what Temporal holds, of every tenant; none unless set"`
-	CodecOrigins api.Origins `split_words:"true" desc:"where the Temporal web UI is, such as https://temporal.example.com; its pages may then decrypt for who is signed in to the operators' pages"`
+	CodecOrigins api.Origins `split_words:"true" desc:"where the Temporal web UI is, such as https://temporal.example.com; its pages may then decrypt for who is signed in to the pages"`
 }
 
 // headerNamespace is how Temporal's web UI and CLI name the namespace that they ask about.
@@ -36,7 +36,7 @@ type Handler struct {
 	Access
 	// Handler encodes and decodes: POST …/encode and …/decode with payloads as JSON.
 	Handler http.Handler
-	// Session tells who is signed in to the operators' pages: the app's code, and a name.
+	// Session tells who is signed in to the pages: the app's code, and a name.
 	Session func(c *fiber.Ctx) (app, operator string, ok bool)
 	// App finds an enabled app by its code; Unauthorized when there is none.
 	App func(ctx context.Context, code string) (desk.App, error)
@@ -60,7 +60,7 @@ func (h *Handler) Family() api.Family {
 	}
 }
 
-// signedIn knows callers by the cookie of the operators' pages. It counts only with a page of the web UI or of ours, so that no other page can
+// signedIn knows callers by the cookie of the pages. It counts only with a page of the web UI or of ours, so that no other page can
 // make use of somebody who is signed in.
 func (h *Handler) signedIn(c *fiber.Ctx) (desk.App, bool, error) {
 	if c.Get(fiber.HeaderAuthorization) != "" || c.Get(api.HeaderToken) != "" {

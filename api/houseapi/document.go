@@ -32,19 +32,53 @@ func Source(c *fiber.Ctx, what string, max int) ([]byte, error) {
 	return Plainer(c.BodyRaw()), nil
 }
 
-// Document shows a document as it can be published again: as JSON, or as YAML for who asks for that.
-func Document(c *fiber.Ctx, document any) error {
+// Written gives a text as it is kept beside the document that was read from it; empty where that is JSON, which says no more than the document does.
+func Written(source []byte) string {
+	if bytes.HasPrefix(bytes.TrimSpace(source), []byte("{")) {
+		return ""
+	}
+	return string(source)
+}
+
+// DocumentAsWritten is Document for one of which text gives what it was written as, which whoever asks for YAML is given; empty: it is drawn.
+func DocumentAsWritten(c *fiber.Ctx, document any, text func() (string, error)) error {
+	if !asYAML(c) {
+		return Document(c, document)
+	}
+	written, err := text()
+	if err != nil {
+		return err
+	}
+	if written == "" {
+		return Document(c, document)
+	}
+	return sendYAML(c, []byte(written))
+}
+
+func asYAML(c *fiber.Ctx) bool {
 	c.Vary(fiber.HeaderAccept)
 	switch c.Accepts(fiber.MIMEApplicationJSON, mimeYAML, "text/yaml", "application/x-yaml", "text/x-yaml") {
 	case fiber.MIMEApplicationJSON, "":
+		return false
+	}
+	return true
+}
+
+func sendYAML(c *fiber.Ctx, text []byte) error {
+	c.Set(fiber.HeaderContentType, mimeYAML+"; charset=utf-8")
+	return c.Status(http.StatusOK).Send(text)
+}
+
+// Document shows a document as it can be published again: as JSON, or as YAML for who asks for that.
+func Document(c *fiber.Ctx, document any) error {
+	if !asYAML(c) {
 		return api.Respond(c, http.StatusOK, document)
 	}
 	text, err := WriteYAML(document)
 	if err != nil {
 		return err
 	}
-	c.Set(fiber.HeaderContentType, mimeYAML+"; charset=utf-8")
-	return c.Status(http.StatusOK).Send(text)
+	return sendYAML(c, text)
 }
 
 // faultList is the result of a document that is refused.

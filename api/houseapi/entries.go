@@ -13,13 +13,9 @@ var Outcomes = []desk.OperationState{desk.Done, desk.Refused, desk.Running, desk
 
 // ReadEntries reads which entries of the audit are asked for, by the API or on a page; moment reads a time.
 func ReadEntries(q *api.Params, moment func(name string) time.Time) (f desk.EntryFilter) {
-	words := make([]string, len(Outcomes))
-	for i, o := range Outcomes {
-		words[i] = string(o)
-	}
 	f.Limit, f.Cursor = q.Page()
 	f.App, f.Operator, f.Number = q.Name("app", 0, ticket.MaxName), q.Name("operator", 0, ticket.MaxName), q.Name("number", 0, ticket.MaxName)
-	f.Outcome = desk.OperationState(q.Choice("outcome", words...))
+	f.Outcome = desk.OperationState(q.Choice("outcome", words(Outcomes)...))
 	f.From, f.To = moment("from"), moment("to")
 	return f
 }

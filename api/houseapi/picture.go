@@ -16,8 +16,11 @@ const picturePolicy = "default-src 'none'; style-src 'unsafe-inline'; frame-ance
 type Drawn func(c *fiber.Ctx) (def flow.Definition, at *flow.Position, err error)
 
 // Picture serves a process as an SVG.
-func Picture(find Drawn) fiber.Handler {
-	return drawing(find, "image/svg+xml; charset=utf-8", diagram.Draw)
+func Picture(find Drawn) fiber.Handler { return PictureBy(find, diagram.Draw) }
+
+// PictureBy is Picture for whoever draws by themselves, such as in another language.
+func PictureBy(find Drawn, draw func(flow.Definition, *flow.Position) diagram.Picture) fiber.Handler {
+	return drawing(find, "image/svg+xml; charset=utf-8", draw)
 }
 
 // Graph serves a process in the language of Graphviz (DOT), for those who lay out with that.

@@ -21,6 +21,8 @@ type Scene struct {
 	Named            map[string][]string // people by node, as when opening
 	Start            time.Time
 	Script           ticket.Script
+	// For is how long it is played, step by step: see ticket.SimulateFor. Nil: to its end.
+	For *time.Duration
 }
 
 // Played is what a scene came to, and what would be sent meanwhile.
@@ -47,8 +49,15 @@ func Play(def flow.Definition, s Scene) (Played, error) {
 	if err := CanBeNamed(def, s.Named); err != nil {
 		return Played{}, err
 	}
-	simulated, err := ticket.Simulate(ticket.Draft{Channel: ticket.ChannelIssue, App: s.App, Service: def.Key, Definition: &def,
-		Origin: "simulation", Title: "simulation", Opener: s.Opener, Assignee: s.Assignee, Form: s.Form, Named: s.Named}, s.Script, s.Start)
+	draft := ticket.Draft{Channel: ticket.ChannelIssue, App: s.App, Service: def.Key, Definition: &def,
+		Origin: "simulation", Title: "simulation", Opener: s.Opener, Assignee: s.Assignee, Form: s.Form, Named: s.Named}
+	var simulated ticket.Simulation
+	var err error
+	if s.For == nil {
+		simulated, err = ticket.Simulate(draft, s.Script, s.Start)
+	} else {
+		simulated, err = ticket.SimulateFor(draft, s.Script, s.Start, *s.For)
+	}
 	if err != nil {
 		return Played{}, err
 	}

@@ -21,8 +21,8 @@ type Versioned[D any] struct {
 
 	// Read reads the document that a request's body is, and tells what is wrong with it.
 	Read func(c *fiber.Ctx) (document D, faults flow.Faults, err error)
-	// Put publishes a document without faults and gives the result that callers see. Joins the transaction of ctx.
-	Put func(ctx context.Context, tenant, app string, document D) (published any, err error)
+	// Put publishes a document without faults, with the text that it was written as where there is one, and gives the result that callers see. Joins the transaction of ctx.
+	Put func(ctx context.Context, tenant, app string, document D, text string) (published any, err error)
 	// Switch says whether what has the key is enabled; NotFound. Joins the transaction of ctx.
 	Switch func(ctx context.Context, tenant, key string, enabled bool) error
 }
@@ -36,8 +36,8 @@ func (v Versioned[D]) Publish(c *fiber.Ctx) error {
 	if len(faults) > 0 {
 		return Faulty(c, v.Document, faults)
 	}
-	app := api.Caller(c)
-	return Transact(c, v.Desk, false, func(ctx context.Context) (any, error) { return v.Put(ctx, app.Tenant, app.Code, document) })
+	app, text := api.Caller(c), Written(c.BodyRaw())
+	return Transact(c, v.Desk, false, func(ctx context.Context) (any, error) { return v.Put(ctx, app.Tenant, app.Code, document, text) })
 }
 
 // Check tells what is wrong with the document that is sent, and publishes nothing.

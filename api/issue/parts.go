@@ -136,6 +136,52 @@ func (h *Handler) speak(c *fiber.Ctx, action ticket.Action, cid string) error {
 	return h.do(c, desk.Handling{Command: cmd}, houseapi.ID{ID: cid})
 }
 
+// follower is one who follows an issue.
+type follower struct {
+	Person string `json:"person"`
+}
+
+func (h *Handler) followers(c *fiber.Ctx) error {
+	q, err := api.ReadQuery(c)
+	if err != nil {
+		return err
+	}
+	limit, cursor := q.Page()
+	if err := q.Err(); err != nil {
+		return err
+	}
+	t, err := h.ticket(c)
+	if err != nil {
+		return err
+	}
+	list, next, err := h.Tickets.FollowersPage(api.Context(c), t, cursor, limit)
+	if err != nil {
+		return err
+	}
+	return houseapi.Respond(c, houseapi.Items[follower]{Items: api.Each(list, func(person string) follower { return follower{person} }), Next: next})
+}
+
+// follow has the person whom the path names follow the issue, or follow it no more. It is they who do so: an app that acts for people says for whom.
+func (h *Handler) follow(on bool) fiber.Handler {
+	return func(c *fiber.Ctx) error {
+		person, err := api.Param(c, "person")
+		if err != nil {
+			return err
+		}
+		var f ticket.Faults
+		f.Name("person", person, 1, ticket.MaxName)
+		if err := f.Err(); err != nil {
+			return err
+		}
+		api.Note(c, api.Subject{Operator: person})
+		t, err := h.ticket(c)
+		if err != nil {
+			return err
+		}
+		return houseapi.Transact(c, h.Desk, false, func(ctx context.Context) (any, error) { return nil, h.Tickets.Follow(ctx, t, person, on) })
+	}
+}
+
 func (h *Handler) addresses(c *fiber.Ctx) error {
 	q, err := api.ReadQuery(c)
 	if err != nil {

@@ -27,6 +27,10 @@ type Tickets interface {
 	Messages(ctx context.Context, ticketID int64, after, limit int) ([]ticket.MessageRecord, error)
 	// Message gives one message; NotFound.
 	Message(ctx context.Context, ticketID int64, id string) (ticket.MessageRecord, error)
+	// FollowersPage gives a page of those who follow a ticket, in the order of their ids.
+	FollowersPage(ctx context.Context, t ticket.Ticket, cursor string, limit int) (list []string, next string, err error)
+	// Follow has somebody follow a ticket, or follow it no more, whichever it was before. It joins the transaction that ctx carries. TooMany: no more can.
+	Follow(ctx context.Context, t ticket.Ticket, person string, on bool) error
 	// Entries gives the timeline after a place, oldest first: events, with Before completed, and alerts.
 	Entries(ctx context.Context, ticketID int64, after notice.Position, limit int) ([]notice.Entry, error)
 }

@@ -318,5 +318,8 @@ func (in migrating) Subject() api.Subject { return api.Subject{Operator: api.Val
 // subject reads whom a request names that was refused before its body was taken; see api.Family.
 func subject(c *fiber.Ctx) api.Subject {
 	number, _ := api.Param(c, "id")
+	if person, err := api.Param(c, "person"); err == nil && person != "" {
+		return api.Subject{Operator: person, Number: number}
+	}
 	return api.Subject{Operator: api.Named(c, "operator", "author", "opener"), Number: number}
 }

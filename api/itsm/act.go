@@ -258,16 +258,12 @@ func (h *Handler) approve(c *call) error {
 	})
 }
 
-// Limits of a rating (itsm.md 1.11).
-const (
-	maxStars    = 6
-	maxRater    = 16
-	maxComments = 1_000
-)
+// maxRater is how long the name of who rates a ticket may be here (itsm.md 1.11).
+const maxRater = 16
 
 func (h *Handler) comment(c *call) error {
 	sn := c.sn()
-	r := ticket.Rating{Stars: int(c.Needed("stars", 1, maxStars)), Operator: c.operator("operator"), Comments: c.Text("comments", 0, maxComments)}
+	r := ticket.Rating{Stars: int(c.Needed("stars", 1, ticket.MaxStars)), Operator: c.operator("operator"), Comments: c.Text("comments", 0, ticket.MaxRatingComment)}
 	c.Faults.Name("operator", r.Operator, 0, maxRater)
 	if err := c.Err(); err != nil {
 		return err

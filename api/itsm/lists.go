@@ -217,18 +217,22 @@ func (h *Handler) ticketsByUser(c *call) error {
 	if err != nil {
 		return err
 	}
+	followers, err := h.Tickets.FollowersOf(api.Context(c.Ctx), found)
+	if err != nil {
+		return err
+	}
 	items := []userLine{}
 	for i, t := range found {
-		items = append(items, userLineOf(lines[i], t, user))
+		items = append(items, userLineOf(lines[i], t, user, followers[t.ID]))
 	}
 	return c.answer(c.page(number, size, total, items))
 }
 
-func userLineOf(l line, t ticket.Ticket, user string) userLine {
+func userLineOf(l line, t ticket.Ticket, user string, followers []string) userLine {
 	asked := t.WaitingFor()
 	u := userLine{line: l, ServiceName: definitionOf(t).Name, StatusName: statusNames[l.Status], Steps: stepsOf(t), Processors: strings.Join(asked, ","),
-		CanComment: l.Status == notice.ITSMFinished && !l.Commented && t.Opener == user, CanOperate: slices.Contains(asked, user) && !t.Suspended,
-		CanWithdraw: !t.Ended() && t.Opener == user, WaitingApprove: slices.Contains(t.Approvers(), user), Followers: append([]string{}, t.Followers...),
+		CanComment: t.Rateable(user, l.Commented), CanOperate: slices.Contains(asked, user) && !t.Suspended,
+		CanWithdraw: !t.Ended() && t.Opener == user, WaitingApprove: slices.Contains(t.Approvers(), user), Followers: append([]string{}, followers...),
 		SuperviseType: "EMPTY", SLA: []string{}}
 	return u
 }

@@ -20,6 +20,8 @@ type Tickets interface {
 	Timeline(ctx context.Context, ticketID int64, after int64, limit int) ([]ticket.Event, error)
 	// Actors gives, by ticket, everybody who moved it, in order.
 	Actors(ctx context.Context, tickets []int64) (map[int64][]string, error)
+	// FollowersOf gives, by ticket, who follows each, in the order of their ids.
+	FollowersOf(ctx context.Context, list []ticket.Ticket) (map[int64][]string, error)
 	// Ratings gives the ratings of those of the tickets that have one.
 	Ratings(ctx context.Context, tickets []int64) (map[int64]ticket.Rating, error)
 	// Rate keeps a rating. NotFound: there is no such ticket; Conflict: it is not completed (field "status"), or has one already (field

@@ -25,6 +25,11 @@ func complete(text []byte) ([]byte, error) {
 		return nil, fmt.Errorf("no paths")
 	}
 	completePaths("", paths)
+	if hooks := member(whole.Content[0], "webhooks"); hooks != nil {
+		for i := 0; i < len(hooks.Content); i += 2 {
+			completePaths("webhook "+hooks.Content[i].Value, &yaml.Node{Kind: yaml.MappingNode, Content: hooks.Content[i : i+2]})
+		}
+	}
 	var out bytes.Buffer
 	encoder := yaml.NewEncoder(&out)
 	encoder.SetIndent(2)
@@ -34,7 +39,7 @@ func complete(text []byte) ([]byte, error) {
 	return out.Bytes(), nil
 }
 
-// completePaths goes through the operations of paths, and of the callbacks of an operation, whose ids begin with the name of those.
+// completePaths goes through the operations of paths, and of webhooks and the callbacks of an operation, whose ids are made of the name of those.
 func completePaths(name string, paths *yaml.Node) {
 	for i := 0; i < len(paths.Content); i += 2 {
 		path, item := paths.Content[i].Value, paths.Content[i+1]
@@ -42,7 +47,7 @@ func completePaths(name string, paths *yaml.Node) {
 			path = "/" + name
 		}
 		for j := 0; j < len(item.Content); j += 2 {
-			if method := item.Content[j].Value; slices.Contains([]string{"get", "post", "put", "patch", "delete"}, method) {
+			if method := item.Content[j].Value; slices.Contains(methods, method) {
 				completeOperation(method, path, item.Content[j+1])
 			}
 		}

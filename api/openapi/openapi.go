@@ -1,20 +1,20 @@
-// Package openapi has the documents of all calls, one for each family and part of the house API, and a page to read and try them.
+// Package openapi has the documents of all calls, one for each family and part of the house API: as they are served, and as books for pages to show.
 package openapi
 
 import (
+	"cmp"
 	"embed"
-	"html/template"
 	"io/fs"
 	"path"
 	"slices"
 	"strings"
 	"sync"
+
+	"signalbox/ticket"
 )
 
-//go:embed *.yaml assets
+//go:embed *.yaml
 var files embed.FS
-
-var page = template.Must(template.ParseFS(files, "assets/page.html"))
 
 // Document is the OpenAPI 3.1 document of a family, or of a part of the house API.
 type Document struct {
@@ -22,7 +22,7 @@ type Document struct {
 	YAML []byte
 }
 
-// Documents gives all documents as they are served, the issue family's first.
+// Documents gives all documents as they are served: those of the families first, in the order of ticket's list, and those of operators last.
 func Documents() []Document { return slices.Clone(documents()) }
 
 var documents = sync.OnceValue(func() []Document {
@@ -42,13 +42,21 @@ var documents = sync.OnceValue(func() []Document {
 		all = append(all, Document{Name: strings.TrimSuffix(name, path.Ext(name)), YAML: text})
 	}
 	slices.SortStableFunc(all, func(a, b Document) int {
-		switch {
-		case a.Name == "issue":
-			return -1
-		case b.Name == "issue":
-			return 1
-		}
-		return strings.Compare(a.Name, b.Name)
+		return cmp.Or(cmp.Compare(placeOf(a.Name), placeOf(b.Name)), strings.Compare(a.Name, b.Name))
 	})
 	return all
 })
+
+// IsFamily reports whether a document is that of a family.
+func IsFamily(name string) bool { return slices.Contains(ticket.Families(), ticket.Channel(name)) }
+
+// lastOfAll are the documents that only operators ask for.
+var lastOfAll = []string{"audit", "codec"}
+
+// placeOf orders documents.
+func placeOf(name string) int {
+	if i := slices.Index(ticket.Families(), ticket.Channel(name)); i >= 0 {
+		return i - len(ticket.Families())
+	}
+	return slices.Index(lastOfAll, name) + 1
+}

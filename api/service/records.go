@@ -19,10 +19,13 @@ type Services interface {
 	ServiceVersions(ctx context.Context, tenant, key, cursor string, limit int) (list []ticket.ServiceRecord, next string, err error)
 	// ServiceVersion gives one version, which never changes; NotFound when there is none.
 	ServiceVersion(ctx context.Context, tenant, key string, version int) (flow.Definition, error)
-	// PublishService makes a definition without faults the next version of its service, and gives it with its version and integer ids. One that
+	// PublishWritten makes a definition without faults the next version of its service, and gives it with its version and integer ids. One that
 	// says what the latest version says is that version. Conflict: the key is that of a built-in service, or there are too many. Joins the
 	// transaction of ctx.
-	PublishService(ctx context.Context, tenant, app string, def flow.Definition) (flow.Definition, error)
+	//
+	// The text that it was read from is kept beside the version, which ServiceText gives; empty: there is none.
+	PublishWritten(ctx context.Context, tenant, app string, def flow.Definition, text string) (flow.Definition, error)
+	ServiceText(ctx context.Context, tenant, key string, version int) (string, error)
 	// EnableService says whether a service opens new tickets; NotFound, and Conflict where it is built in. Joins the transaction of ctx.
 	EnableService(ctx context.Context, tenant, key string, enabled bool) error
 	houseapi.Surroundings

@@ -51,8 +51,8 @@ func (h *Handler) Family() api.Family {
 // versioned are the calls that services share with calendars.
 func (h *Handler) versioned() houseapi.Versioned[flow.Definition] {
 	return houseapi.Versioned[flow.Definition]{Desk: h.Desk, Kind: "service", Document: "the definition", Read: h.document,
-		Put: func(ctx context.Context, tenant, app string, def flow.Definition) (any, error) {
-			def, err := h.Services.PublishService(ctx, tenant, app, def)
+		Put: func(ctx context.Context, tenant, app string, def flow.Definition, text string) (any, error) {
+			def, err := h.Services.PublishWritten(ctx, tenant, app, def, text)
 			return publishedOf(def), err
 		},
 		Switch: func(ctx context.Context, tenant, key string, enabled bool) error {
@@ -75,7 +75,9 @@ func (h *Handler) read(c *fiber.Ctx) error {
 		return err
 	}
 	def.Calendars = nil // which have versions of their own
-	return houseapi.Document(c, def)
+	return houseapi.DocumentAsWritten(c, def, func() (string, error) {
+		return h.Services.ServiceText(api.Context(c), api.Caller(c).Tenant, def.Key, def.Version)
+	})
 }
 
 // drawn is the process that the path names.

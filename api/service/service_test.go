@@ -152,11 +152,12 @@ func TestADefinitionThatIsShownCanBePublishedAgain(t *testing.T) {
 		shown := b.Do("GET", path, nil, "Accept", "application/yaml")
 		require.Equal(t, 200, shown.Status)
 		require.Equal(t, "application/yaml; charset=utf-8", shown.Header.Get("Content-Type"))
-		require.True(t, strings.HasPrefix(string(shown.Body), "key: "+first.Key+"\n"), "%s", shown.Body)
+		require.Equal(t, source, string(shown.Body), "as it was written")
 		b.Result(b.yaml("POST", "/api/service", string(shown.Body)), &again)
 		require.Equal(t, first, again, "%s", shown.Body)
 		b.Result(b.Do("POST", "/api/service", b.Do("GET", path, nil).Body), &again)
 		require.Equal(t, first, again)
+		require.Equal(t, source, string(b.Do("GET", path+"/versions/1", nil, "Accept", "application/yaml").Body), "JSON takes no text away")
 
 		picture := b.Do("GET", path+"/diagram.svg", nil)
 		require.Equal(t, 200, picture.Status)
@@ -170,6 +171,18 @@ func TestADefinitionThatIsShownCanBePublishedAgain(t *testing.T) {
 		require.True(t, strings.HasPrefix(string(graph.Body), `digraph "`+first.Key+`" {`), "%s", graph.Body)
 		require.Equal(t, graph.Body, b.Do("GET", path+"/versions/1/diagram.dot", nil).Body)
 	}
+}
+
+// What was published as JSON is drawn where somebody asks for YAML.
+func TestADefinitionInJSONIsDrawn(t *testing.T) {
+	b := setup(t)
+	b.Result(b.Do("POST", "/api/service", `{"name":"N","nodes":[{"id":"a","name":"A","type":"end"}],"key":"drawn"}`), nil)
+	shown := b.Do("GET", "/api/service/drawn", nil, "Accept", "application/yaml")
+	require.True(t, strings.HasPrefix(string(shown.Body), "key: drawn\n"), "%s", shown.Body)
+	var again published
+	b.Result(b.yaml("POST", "/api/service", string(shown.Body)), &again)
+	require.Equal(t, 1, again.Version)
+	require.Equal(t, string(shown.Body), string(b.Do("GET", "/api/service/drawn", nil, "Accept", "application/yaml").Body))
 }
 
 func TestJSONThatYAMLReadsDifferently(t *testing.T) {

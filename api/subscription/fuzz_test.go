@@ -15,7 +15,7 @@ func FuzzCalls(f *testing.F) {
 		"secret":"whsec_MDEyMzQ1Njc4OTAxMjM0NTY3ODkwMTIzNDU2Nzg5MDE="}`
 	apitest.Fuzz(f, func(t testing.TB) apitest.Stand {
 		back := apitest.NewBackend(t, nil)
-		handler := &subscription.Handler{Desk: back, Subscriptions: back}
+		handler := &subscription.Handler{Desk: back, Subscriptions: back, Deliveries: back}
 		server := api.New(api.Config{}, apitest.NewApps(), nil, slog.New(slog.DiscardHandler), handler.Family())
 		var v struct{ Result struct{ ID string } }
 		apitest.Client{T: t, App: server.App(), Secret: apitest.Writer}.Do("POST", "/api/subscription", whole).Into(200, &v)

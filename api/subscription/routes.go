@@ -1,5 +1,5 @@
-// Package subscription is lasting subscriptions: addresses that follow a tenant's stream, what callers publish and what happens to tickets. It
-// speaks in the house's own style.
+// Package subscription is lasting subscriptions: addresses that follow a tenant's stream, what callers publish and what happens to tickets; and what all
+// addresses of a tenant are told. It speaks in the house's own style.
 package subscription
 
 import (
@@ -37,6 +37,7 @@ type Subscriptions interface {
 type Handler struct {
 	Desk          api.Desk
 	Subscriptions Subscriptions
+	Deliveries    houseapi.Deliveries
 	Allow         notice.Reach // where addresses may lead; api.Config.Reach
 	// Begin has a redelivery that was asked for begun at once. What it cannot do the sweep does; it may be nil.
 	Begin func(ctx context.Context, redelivery string)
@@ -46,10 +47,10 @@ type Handler struct {
 
 // Family gives the family as the server mounts it.
 func (h *Handler) Family() api.Family {
-	const all, one = "/api/subscription", "/api/subscription/:id"
+	const all, one, deliveries = "/api/subscription", "/api/subscription/:id", "/api/delivery"
 	return api.Family{
 		Channel:  ticket.ChannelPublish,
-		Prefixes: []string{all},
+		Prefixes: []string{all, deliveries},
 		Refuse:   houseapi.Refuse,
 		Exact:    true,
 		Routes: append([]api.Route{
@@ -60,7 +61,7 @@ func (h *Handler) Family() api.Family {
 			{Method: http.MethodPost, Path: one + "/pause", Scope: desk.Write, Handler: h.setState(notice.Paused)},
 			{Method: http.MethodPost, Path: one + "/resume", Scope: desk.Write, Handler: h.setState(notice.Active)},
 			{Method: http.MethodPost, Path: one + "/test", Scope: desk.Write, Handler: h.test},
-		}, h.calls().Routes(one)...),
+		}, append(h.calls().Routes(one), houseapi.DeliveryCalls{Deliveries: h.Deliveries}.Routes(deliveries)...)...),
 	}
 }
 

@@ -28,7 +28,7 @@ func setup(t testing.TB) bench {
 	t.Helper()
 	back := apitest.NewBackend(t, nil)
 	begun := new([]string)
-	handler := &subscription.Handler{Desk: back, Subscriptions: back, Begin: func(_ context.Context, id string) { *begun = append(*begun, id) }}
+	handler := &subscription.Handler{Desk: back, Subscriptions: back, Deliveries: back, Begin: func(_ context.Context, id string) { *begun = append(*begun, id) }}
 	server := api.New(api.Config{}, apitest.NewApps(), nil, slog.New(slog.NewTextHandler(io.Discard, nil)), handler.Family())
 	return bench{apitest.Client{T: t, App: server.App(), Contract: apitest.LoadContract(t, "subscription"), Secret: apitest.Writer}, back, handler, begun}
 }

@@ -15,7 +15,8 @@ func main() {
 		if done, err := setup.Load("api", os.Args[1:], &s, os.Stdout); done || err != nil {
 			return err
 		}
-		log := setup.Log(s.LogLevel, "api")
+		log, traces := setup.StartTraces("api", setup.Log(s.LogLevel, "api"))
+		defer traces.Stop()
 		// At once: where the address is taken, that is all there is to say, and whoever asks meanwhile hears that the process is up.
 		lobby, err := setup.OpenLobby(s.HTTPAddress)
 		if err != nil {
@@ -27,7 +28,7 @@ func main() {
 			return err
 		}
 		defer stop()
-		s.Base.Connections, s.Base.Patient = s.DatabaseConnections, true
+		s.Base.Connections, s.Base.Patient, s.Base.Tracer = s.DatabaseConnections, true, traces.Tracer()
 		container, err := s.Base.Open(ctx, log)
 		if err != nil {
 			return err
@@ -36,7 +37,7 @@ func main() {
 		if err := container.EnsureBootstrap(ctx, s.BootstrapApp); err != nil {
 			return err
 		}
-		metrics := setup.Metrics()
+		metrics := setup.Metrics("api")
 		container.Measure(metrics)
 		server, err := container.API(s.APISettings, metrics, log)
 		if err != nil {
@@ -46,7 +47,7 @@ func main() {
 		if err != nil {
 			return err
 		}
-		log.Info("api.serving", "address", s.HTTPAddress)
+		log.InfoContext(ctx, "api.serving", "address", s.HTTPAddress)
 		if err := setup.Serve(ctx, server, listener, s.StopDelay); err != nil {
 			return fmt.Errorf("serve on %s: %w", s.HTTPAddress, err)
 		}

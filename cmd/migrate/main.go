@@ -4,11 +4,13 @@ package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"io"
 	"os"
 
 	"signalbox/cmd/internal/setup"
+	"signalbox/store"
 	"signalbox/workflows"
 )
 
@@ -30,6 +32,8 @@ migrate verify [-ticket N] [-tenant T]    look for what was changed in or delete
 migrate verify -adopt                     take in what a version wrote that had no chain yet
 migrate reconcile [-dry-run] [-ticket N]  have database and Temporal agree again after one of them was put back to an earlier state
 migrate revive [-dry-run] [-ticket N]     have open tickets go on whose workflow is lost or was ended by hand, from what the database has
+migrate rebuild [-dry-run] [-tenant T]    make the read model anew: tickets' rows, lists, words and counts, from their timelines and workflows
+migrate rebuild -count                    count the tickets, and tell about how long that takes
 
 -help after a command prints its flags.
 `
@@ -47,6 +51,8 @@ func run(ctx context.Context, args []string, out io.Writer) error {
 			return runReconcile(ctx, "reconcile", false, args[1:], out)
 		case "revive":
 			return runReconcile(ctx, "revive", true, args[1:], out)
+		case "rebuild":
+			return runRebuild(ctx, args[1:], out)
 		case "verify":
 			return runVerify(ctx, args[1:], out)
 		}
@@ -59,7 +65,8 @@ func run(ctx context.Context, args []string, out io.Writer) error {
 		return err
 	}
 	log := setup.Log(s.LogLevel, "migrate")
-	if err := s.Migrate(ctx, log); err != nil {
+	var left store.Left // what cannot be read keeps nothing else from being done
+	if err := s.Migrate(ctx, log); err != nil && !errors.As(err, &left) {
 		return fmt.Errorf("database: %w", err)
 	}
 	house, err := s.Base.Open(ctx, log)
@@ -73,6 +80,6 @@ func run(ctx context.Context, args []string, out io.Writer) error {
 	if err := workflows.Prepare(ctx, house.Client, s.Temporal.Namespace, s.TemporalRetention); err != nil {
 		return fmt.Errorf("temporal: %w", err)
 	}
-	log.Info("migrate.done")
-	return nil
+	log.InfoContext(ctx, "migrate.done")
+	return left.With(nil)
 }

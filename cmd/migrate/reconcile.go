@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"io"
 	"os"
@@ -9,8 +10,11 @@ import (
 	"strings"
 	"time"
 
+	"golang.org/x/term"
+
 	"signalbox/cmd/internal/setup"
 	"signalbox/desk"
+	"signalbox/store"
 )
 
 // runReconcile has both stores agree again after one of them was put back to an earlier state, and lists ticket by ticket what was done. With lost it looks only at
@@ -43,6 +47,9 @@ func reconcile(ctx context.Context, r *desk.Reconciler, o desk.ReconcileOptions,
 		tellFinding(out, f, o.DryRun)
 	})
 	p.clear()
+	if errors.As(err, new(*store.Held)) {
+		return err
+	}
 	if err != nil {
 		return fmt.Errorf("%w; what was done stays, and it can be run again, or with -after %d", err, p.after)
 	}
@@ -95,17 +102,21 @@ func tellFinding(out io.Writer, f desk.Finding, dry bool) {
 type progress struct {
 	out      io.Writer
 	terminal bool
+	rate     bool // tell how many a second, and how long the rest takes
 	every    time.Duration
 	last     time.Time
 	after    int64
 	shown    bool
+
+	what  string // since when it is at what, and how much was done then
+	from  int
+	since time.Time
 }
 
 func newProgress(out io.Writer) *progress {
 	p := &progress{out: out, every: 5 * time.Second}
 	if file, is := out.(*os.File); is {
-		info, err := file.Stat()
-		p.terminal = err == nil && info.Mode()&os.ModeCharDevice != 0
+		p.terminal = term.IsTerminal(int(file.Fd()))
 	}
 	if p.terminal {
 		p.every = 200 * time.Millisecond
@@ -117,20 +128,40 @@ const barWidth = 40
 
 func (p *progress) tell(what string, done, of int, after int64) {
 	p.after = after
-	if done > 0 && time.Since(p.last) < p.every {
+	now := time.Now()
+	begins := what != p.what
+	if begins {
+		p.what, p.from, p.since = what, done, now
+	}
+	if done > 0 && !(begins && p.rate) && now.Sub(p.last) < p.every {
 		return
 	}
-	p.last = time.Now()
+	p.last = now
+	speed := p.speed(done, of, now)
 	if !p.terminal {
-		fmt.Fprintf(p.out, "%s: %d of about %d, after %d\n", what, done, of, after)
+		fmt.Fprintf(p.out, "%s: %d of about %d, after %d%s\n", what, done, of, after, speed)
 		return
 	}
 	filled := barWidth
 	if of > 0 {
 		filled = barWidth * done / of
 	}
-	fmt.Fprintf(p.out, "\r\x1b[K%s [%s%s] %d of about %d", what, strings.Repeat("#", filled), strings.Repeat(".", barWidth-filled), done, of)
+	fmt.Fprintf(p.out, "\r\x1b[K%s [%s%s] %d of about %d%s", what, strings.Repeat("#", filled), strings.Repeat(".", barWidth-filled), done, of, speed)
 	p.shown = true
+}
+
+// speed tells how many are done a second, and how long the rest takes.
+func (p *progress) speed(done, of int, now time.Time) string {
+	took := now.Sub(p.since)
+	if !p.rate || done <= p.from || took <= 0 {
+		return ""
+	}
+	each := took / time.Duration(done-p.from)
+	text := fmt.Sprintf(", %.0f/s", float64(time.Second)/float64(max(each, 1)))
+	if of > done {
+		text += ", about " + length(each*time.Duration(of-done)) + " left"
+	}
+	return text
 }
 
 // clear makes room for a line of another kind.

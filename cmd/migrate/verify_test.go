@@ -20,7 +20,7 @@ import (
 func TestHelpNamesTheCommands(t *testing.T) {
 	var out bytes.Buffer
 	require.NoError(t, run(t.Context(), []string{"-help"}, &out))
-	for _, command := range []string{"app create", "person -tenant T", "reseal -check", "verify -adopt", "reconcile [-dry-run]", "revive [-dry-run]"} {
+	for _, command := range []string{"app create", "person -tenant T", "reseal -check", "verify -adopt", "reconcile [-dry-run]", "revive [-dry-run]", "rebuild [-dry-run]", "rebuild -count"} {
 		require.Contains(t, out.String(), "\nmigrate "+command)
 	}
 	out.Reset()

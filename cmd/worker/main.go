@@ -19,7 +19,8 @@ func main() {
 		if done, err := setup.Load("worker", os.Args[1:], &s, os.Stdout); done || err != nil {
 			return err
 		}
-		log := setup.Log(s.LogLevel, "worker")
+		log, traces := setup.StartTraces("worker", setup.Log(s.LogLevel, "worker"))
+		defer traces.Stop()
 		health, err := setup.ServeHealth(s.WorkerHTTPAddress)
 		if err != nil {
 			return err
@@ -30,13 +31,13 @@ func main() {
 			return err
 		}
 		defer stop()
-		s.Base.Connections, s.Base.Patient = s.DatabaseConnections, true
+		s.Base.Connections, s.Base.Patient, s.Base.Tracer = s.DatabaseConnections, true, traces.Tracer()
 		container, err := s.Base.Open(ctx, log)
 		if err != nil {
 			return err
 		}
 		defer container.Close()
-		metrics := setup.Metrics()
+		metrics := setup.Metrics("worker")
 		container.Measure(metrics)
 		health.Handle("GET /metrics", promhttp.HandlerFor(metrics, promhttp.HandlerOpts{}))
 		workers, err := container.Workers(s.WorkerSettings, s.Partitions, metrics, log)
@@ -56,7 +57,7 @@ func main() {
 			}
 		}
 		health.Ready(container.Ready)
-		log.Info("worker.serving", "queues", s.WorkerQueues)
+		log.InfoContext(ctx, "worker.serving", "queues", s.WorkerQueues)
 		<-ctx.Done()
 		health.Drain() // before the queues are left, which takes as long as what is under way
 		return nil

@@ -100,7 +100,7 @@ func (r *Room) list(v *page.Visit) error {
 	l := listView{App: f.App, Operator: f.Operator, Number: f.Number, Outcome: string(f.Outcome), From: v.ChosenMoment(f.From), To: v.ChosenMoment(f.To),
 		Outcomes: houseapi.Outcomes, Chosen: len(query) > 0, Further: f.Cursor != "", First: page.Address(all, query), CSV: page.Address(all+".csv", query), MaxRows: maxRows}
 	for _, e := range entries {
-		l.Rows = append(l.Rows, rowView{e, e.Channel.Title()})
+		l.Rows = append(l.Rows, rowView{e, v.Word("channel", e.Channel)})
 	}
 	if next != "" {
 		query.Set("cursor", next)
@@ -115,22 +115,27 @@ func (r *Room) csv(v *page.Visit) error {
 	if err != nil {
 		return err
 	}
-	rows := [][]string{{"id", "at", "ended_at", "app", "operator", "address", "request_id", "door", "method", "path", "number", "outcome", "status", "code", "why"}}
-	for f.Limit = ticket.MaxPage; ; {
-		entries, next, err := r.Reader.Audit(v.Until, v.Who.App.Tenant, f)
-		if err != nil {
-			return err
-		}
-		for _, e := range entries {
-			ended := ""
-			if e.EndedAt != nil {
-				ended = e.EndedAt.UTC().Format(time.RFC3339Nano)
+	return v.CSV("audit.csv", func(row func(cells ...string)) error {
+		row("id", "at", "ended_at", "app", "operator", "address", "request_id", "door", "method", "path", "number", "outcome", "status", "code", "why")
+		f.Limit = ticket.MaxPage
+		for n := 0; n < maxRows; {
+			entries, next, err := r.Reader.Audit(v.Until, v.Who.App.Tenant, f)
+			if err != nil {
+				return err
 			}
-			rows = append(rows, []string{e.ID, e.At.UTC().Format(time.RFC3339Nano), ended, e.App, e.Operator, e.Address, e.RequestID, string(e.Channel), e.Method, e.Path, e.Number,
-				string(e.Outcome), strconv.Itoa(e.Status), string(e.Code), e.Why})
+			for _, e := range entries[:min(len(entries), maxRows-n)] {
+				n++
+				ended := ""
+				if e.EndedAt != nil {
+					ended = e.EndedAt.UTC().Format(time.RFC3339Nano)
+				}
+				row(e.ID, e.At.UTC().Format(time.RFC3339Nano), ended, e.App, e.Operator, e.Address, e.RequestID, string(e.Channel), e.Method, e.Path, e.Number,
+					string(e.Outcome), strconv.Itoa(e.Status), string(e.Code), e.Why)
+			}
+			if f.Cursor = next; next == "" {
+				break
+			}
 		}
-		if f.Cursor = next; next == "" || len(rows) > maxRows {
-			return v.CSV("audit.csv", rows[:min(len(rows), maxRows+1)])
-		}
-	}
+		return nil
+	})
 }

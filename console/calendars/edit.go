@@ -3,13 +3,13 @@ package calendars
 import (
 	"context"
 	"net/http"
-	"net/url"
 	"strconv"
 	"time"
 
 	"signalbox/api/houseapi"
 	"signalbox/calendar"
 	"signalbox/console/page"
+	"signalbox/console/versions"
 	"signalbox/flow"
 	"signalbox/ticket"
 )
@@ -29,137 +29,48 @@ holidays:
 working_days: []
 `
 
-// editView is the editor: what was written, and what was found in it.
-type editView struct {
-	Key, Path, Back string
-	Based           int // the version that the text began as
-	Source          string
-	Problem, Newer  string
-	Draft           draftView
+// kind is calendars as documents with versions.
+func (r *Room) kind() versions.Kind[ticket.CalendarRecord] {
+	return versions.Kind[ticket.CalendarRecord]{Desk: r.Desk, Path: "/calendars", New: "/editor/calendar", Skeleton: skeleton, Max: ticket.MaxCalendar,
+		List: r.Records.CalendarVersions, Enable: r.Records.EnableCalendar, Read: r.read,
+		Words: func(v *page.Visit) versions.Words {
+			return versions.Words{List: v.T("calendars.title"), New: v.T("calendars.new"), Definition: v.T("calendars.definition"), Enabled: v.T("calendars.done.enabled"),
+				Disabled: v.T("calendars.done.disabled")}
+		},
+		Latest: func(ctx context.Context, tenant, key string) (ticket.CalendarRecord, error) {
+			return r.Records.CalendarRecord(ctx, tenant, key, 0)
+		},
+		Version: func(ctx context.Context, tenant string, latest ticket.CalendarRecord, version int) (ticket.CalendarRecord, error) {
+			return r.Records.CalendarRecord(ctx, tenant, latest.Key, version)
+		},
+		Facts: func(c ticket.CalendarRecord) versions.Facts {
+			return versions.Facts{Key: c.Key, Name: c.Name, Version: c.Version, PublishedAt: c.PublishedAt, PublishedBy: c.PublishedBy}
+		},
+		Source: func(c ticket.CalendarRecord) (string, error) { return sourceOf(c.Calendar) },
+		Text: func(ctx context.Context, tenant string, c ticket.CalendarRecord) (string, error) {
+			return r.Records.CalendarText(ctx, tenant, c.Key, c.Version)
+		},
+		Publish: func(ctx context.Context, tenant, by string, c ticket.CalendarRecord, text string) (string, int, error) {
+			out, err := r.Records.PublishWrittenCalendar(ctx, tenant, by, c.Calendar, text)
+			return out.Key, out.Version, err
+		}}
 }
 
-// draftView is what is found in a draft.
-type draftView struct {
-	Faults []page.FaultLine
-	Month  *monthView // this month; nil: there are faults
-}
-
-func (r *Room) begin(v *page.Visit) error {
-	return r.editor(v, http.StatusOK, editView{Source: skeleton})
-}
-
-// edit shows the editor of a calendar, which begins as its latest version is, or as another one that is asked for.
-func (r *Room) edit(v *page.Visit, f found) error {
-	version, err := v.AskNumber("version", int64(f.Version))
-	if err != nil {
-		return err
-	}
-	record, err := r.Records.CalendarRecord(v.Until, v.Who.App.Tenant, f.Key, int(min(version, 1<<31-1)))
-	if err != nil {
-		return err
-	}
-	source, err := sourceOf(record.Calendar)
-	if err != nil {
-		return err
-	}
-	return r.editor(v, http.StatusOK, editView{Key: f.Key, Based: f.Latest, Source: source})
-}
-
-// editor shows the editor with what is found in its text.
-func (r *Room) editor(v *page.Visit, status int, e editView) error {
-	title := v.T("calendars.new")
-	e.Path, e.Back = "/calendars/new", "/calendars"
-	if e.Key != "" {
-		e.Path, e.Back, title = pathOf(e.Key)+"/edit", pathOf(e.Key), v.T("calendars.editing", "Key", e.Key)
-	}
-	_, e.Draft = r.read(v, e.Key, e.Source)
-	return v.Render(status, "calendars/edit", title, e)
-}
-
-// draft tells what is wrong with a text: the part of the editor that follows the text.
-func (r *Room) draft(v *page.Visit) error {
-	_, found := r.read(v, v.Form.Get("of"), v.Form.Source("source"))
-	return v.Render(http.StatusOK, "calendars/draft", v.T("calendars.found"), found)
-}
-
-// read reads a text of the editor of a calendar, or of a new one.
-func (r *Room) read(v *page.Visit, key, source string) (calendar.Calendar, draftView) {
-	if len(source) > ticket.MaxCalendar {
-		return calendar.Calendar{}, draftView{Faults: []page.FaultLine{{Fault: flow.Fault{Message: ticket.Over(ticket.MaxCalendar, "bytes", len(source))}}}}
-	}
-	cal, faults := flow.ParseCalendar(houseapi.Plainer([]byte(source)), time.LoadLocation)
-	if len(faults) == 0 {
-		faults = page.Kept(source, key, cal.Key, v.T("calendars.other_key", "Key", key))
-	}
-	out := draftView{Faults: page.FaultLines(source, faults)}
-	if hours, wrong := calendar.Compile(cal); len(faults) == 0 && len(wrong) == 0 {
+// read reads a text of the editor, and shows this month as it would be worked.
+func (r *Room) read(v *page.Visit, source string) (c ticket.CalendarRecord, faults flow.Faults, shows versions.Preview, err error) {
+	c.Calendar, faults = flow.ParseCalendar(houseapi.Plainer([]byte(source)), time.LoadLocation)
+	if hours, wrong := calendar.Compile(c.Calendar); len(faults) == 0 && len(wrong) == 0 {
 		now := r.Now().In(v.Zone())
-		month := monthOf(v, hours, time.Date(now.Year(), now.Month(), 1, 0, 0, 0, 0, time.UTC), r.Now())
-		out.Month = &month
+		shows.Month = monthOf(v, hours, time.Date(now.Year(), now.Month(), 1, 0, 0, 0, 0, time.UTC), r.Now())
 	}
-	return cal, out
+	return c, faults, shows, nil
 }
 
-// published is what publishing came to.
+// published is what an import came to.
 type published struct {
 	Key     string `json:"key"`
 	Version int    `json:"version"`
-	Added   int    `json:"added,omitempty"`
-}
-
-// errMeanwhile refuses to publish what was made of a version that is not the latest any more.
-var errMeanwhile = ticket.Refuse(ticket.Conflict, "another version of the calendar was published meanwhile")
-
-// save checks what the editor sends and, where that is asked for, publishes it.
-func (r *Room) save(v *page.Visit) error {
-	key, err := v.Param("key")
-	if err != nil {
-		return err
-	}
-	e := editView{Key: key, Source: v.Form.Source("source")}
-	e.Based, _ = strconv.Atoi(v.Form.Get("based"))
-	cal, found := r.read(v, key, e.Source)
-	switch {
-	case v.Form.Get("do") != "publish":
-		return r.editor(v, http.StatusOK, e)
-	case len(found.Faults) > 0:
-		e.Problem = v.T("calendars.faulty")
-		return r.editor(v, http.StatusBadRequest, e)
-	}
-	done, err := page.Transact(v, r.Desk, false, func(ctx context.Context) (published, error) {
-		out, err := r.Records.PublishCalendar(ctx, v.Who.App.Tenant, v.Who.By(), cal)
-		if err == nil && out.Version > e.Based+1 {
-			err = errMeanwhile // nothing of the transaction is kept
-		}
-		return published{Key: out.Key, Version: out.Version}, err
-	})
-	switch refusal := ticket.AsError(err); {
-	case err == nil && done.Version == e.Based:
-		return v.Done(pathOf(done.Key), v.T("calendars.done.same", "Version", done.Version))
-	case err == nil:
-		return v.Done(pathOf(done.Key), v.T("calendars.done.published", "Version", done.Version))
-	case refusal == nil || refusal.Code != ticket.Conflict && refusal.Code != ticket.Invalid:
-		return err
-	case refusal == errMeanwhile && e.Key == "":
-		e.Problem = v.T("calendars.taken", "Key", cal.Key)
-	case refusal == errMeanwhile:
-		return r.meanwhile(v, e)
-	default:
-		e.Problem = v.Refusal(refusal)
-	}
-	return r.editor(v, http.StatusConflict, e)
-}
-
-// meanwhile shows the editor to somebody who lost a race: what was typed is there, with a link to what the other one changed, and what is published next follows the
-// version that there is now.
-func (r *Room) meanwhile(v *page.Visit, e editView) error {
-	latest, err := r.Records.CalendarRecord(v.Until, v.Who.App.Tenant, e.Key, 0)
-	if err != nil {
-		return err
-	}
-	e.Problem, e.Newer = v.T("calendars.meanwhile"), page.Address(pathOf(e.Key), url.Values{"from": {strconv.Itoa(e.Based)}})
-	e.Based = latest.Version
-	return r.editor(v, http.StatusConflict, e)
+	Added   int    `json:"added"`
 }
 
 // importView is an import of holidays: what was given, and what it would do.
@@ -179,16 +90,20 @@ func (r *Room) importing(v *page.Visit, f found) error {
 }
 
 func (r *Room) importer(v *page.Visit, status int, f found, w importView) error {
-	w.Key, w.Path, w.Back = f.Key, pathOf(f.Key)+"/import", pathOf(f.Key)
-	return v.Render(status, "calendars/import", v.T("calendars.importing", "Key", f.Key), w)
+	w.Key, w.Path, w.Back = f.Shown.Key, pathOf(f.Shown.Key)+"/import", pathOf(f.Shown.Key)
+	return v.Render(status, "calendars/import", v.T("calendars.importing", "Key", f.Shown.Key), w)
 }
 
 // imported tells what an import would do or, where that is asked for, publishes the calendar with the holidays.
 func (r *Room) imported(v *page.Visit, f found) error {
 	w := importView{ICS: v.Form.Get("ics"), From: v.Form.Text("from"), Until: v.Form.Text("until")}
+	tries := v.Form.Get("do") != "publish"
+	if tries {
+		v.Tries()
+	}
 	holidays, err := r.holidays(w)
-	if err == nil && v.Form.Get("do") != "publish" {
-		_, would, err := holidays.Into(f.Calendar)
+	if err == nil && tries {
+		_, would, err := holidays.Into(f.Shown.Calendar)
 		if err == nil {
 			w.Would = &would
 			return r.importer(v, http.StatusOK, f, w)
@@ -198,7 +113,7 @@ func (r *Room) imported(v *page.Visit, f found) error {
 	var done published
 	if err == nil {
 		done, err = page.Transact(v, r.Desk, false, func(ctx context.Context) (published, error) {
-			record, err := r.Records.CalendarRecord(ctx, v.Who.App.Tenant, f.Key, 0)
+			record, err := r.Records.CalendarRecord(ctx, v.Who.App.Tenant, f.Shown.Key, 0)
 			if err != nil {
 				return published{}, err
 			}
@@ -212,7 +127,7 @@ func (r *Room) imported(v *page.Visit, f found) error {
 	if err != nil {
 		return r.unfit(v, f, w, err)
 	}
-	return v.Done(pathOf(f.Key), v.T("calendars.done.imported", "Count", done.Added, "Version", done.Version))
+	return v.Done(pathOf(f.Shown.Key), v.T("calendars.done.imported", "Count", done.Added, "Version", done.Version))
 }
 
 // unfit shows the form of an import with what is wrong with it.

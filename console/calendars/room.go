@@ -6,12 +6,12 @@ import (
 	"context"
 	"net/http"
 	"net/url"
-	"strconv"
 	"time"
 
 	"signalbox/api"
 	"signalbox/calendar"
 	"signalbox/console/page"
+	"signalbox/console/versions"
 	"signalbox/ticket"
 )
 
@@ -26,6 +26,9 @@ type Records interface {
 	// PublishCalendar makes a calendar without faults the next version of the one of its key, and gives it with its version. One that says what the latest version says
 	// is that version. Joins the transaction of ctx.
 	PublishCalendar(ctx context.Context, tenant, by string, cal calendar.Calendar) (calendar.Calendar, error)
+	// PublishWrittenCalendar is PublishCalendar for one that was read from a text, which is kept beside the version, and which CalendarText gives; empty: there is none.
+	PublishWrittenCalendar(ctx context.Context, tenant, by string, cal calendar.Calendar, text string) (calendar.Calendar, error)
+	CalendarText(ctx context.Context, tenant, key string, version int) (string, error)
 	// EnableCalendar says whether new versions of services may name a calendar. Joins the transaction of ctx.
 	EnableCalendar(ctx context.Context, tenant, key string, enabled bool) error
 }
@@ -43,62 +46,26 @@ func (r *Room) Area() page.Area {
 		return page.Route{Method: method, Path: path, Right: right, Do: do}
 	}
 	return page.Area{
-		Routes: []page.Route{
+		Routes: append(r.kind().Routes(), []page.Route{
 			route(http.MethodGet, "/calendars", page.Read, r.list),
-			route(http.MethodGet, "/calendars/new", page.Admin, r.begin),
-			route(http.MethodPost, "/calendars/new", page.Admin, r.save),
-			route(http.MethodPost, "/calendars/draft", page.Read, r.draft),
-			route(http.MethodGet, "/calendars/:key", page.Read, r.of(r.show)),
-			route(http.MethodGet, "/calendars/:key/v/:version", page.Read, r.of(r.show)),
-			route(http.MethodGet, "/calendars/:key/edit", page.Admin, r.of(r.edit)),
-			route(http.MethodPost, "/calendars/:key/edit", page.Admin, r.of(func(v *page.Visit, _ found) error { return r.save(v) })),
-			route(http.MethodPost, "/calendars/:key/enable", page.Admin, r.of(r.enable)),
-			route(http.MethodGet, "/calendars/:key/import", page.Admin, r.of(r.importing)),
-			route(http.MethodPost, "/calendars/:key/import", page.Admin, r.of(r.imported)),
-		},
+			route(http.MethodGet, "/calendars/:key", page.Read, r.kind().Of(r.show)),
+			route(http.MethodGet, "/calendars/:key/v/:version", page.Read, r.kind().Of(r.show)),
+			route(http.MethodGet, "/calendars/:key/import", page.Admin, r.kind().Of(r.importing)),
+			route(http.MethodPost, "/calendars/:key/import", page.Admin, r.kind().Of(r.imported)),
+		}...),
 		Menu: []page.Entry{{Path: "/calendars", Label: "menu.calendars", Right: page.Read}},
 	}
 }
 
 // found is a calendar that a path names, in the version that it names, or else the latest.
-type found struct {
-	ticket.CalendarRecord
-	Latest int
-}
+type found = versions.Found[ticket.CalendarRecord]
 
-// of finds the calendar and the version that the path names.
-func (r *Room) of(h func(*page.Visit, found) error) page.Handler {
-	return func(v *page.Visit) error {
-		key, err := v.Param("key")
-		if err != nil {
-			return err
-		}
-		latest, err := r.Records.CalendarRecord(v.Until, v.Who.App.Tenant, key, 0)
-		if err != nil {
-			return err
-		}
-		f := found{latest, latest.Version}
-		if v.Params("version") != "" {
-			number, err := strconv.ParseInt(v.Params("version"), 10, 32)
-			if err != nil || number < 1 {
-				return page.ErrNoPage
-			}
-			if f.CalendarRecord, err = r.Records.CalendarRecord(v.Until, v.Who.App.Tenant, key, int(number)); err != nil {
-				return err
-			}
-		}
-		return h(v, f)
-	}
-}
-
-// pathOf is the page of a calendar, and versionPath that of a version of it.
-func pathOf(key string) string                   { return "/calendars/" + key }
-func versionPath(key string, version int) string { return pathOf(key) + "/v/" + strconv.Itoa(version) }
+// pathOf is the page of a calendar.
+func pathOf(key string) string { return "/calendars/" + key }
 
 const (
-	listPage    = 50
-	versionPage = 20
-	maxCursor   = 512 // characters
+	listPage  = 50
+	maxCursor = 512 // characters
 )
 
 // listView is a page of the list.

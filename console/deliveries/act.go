@@ -109,6 +109,12 @@ type countView struct {
 	Subscriptions int
 	Back          string
 	States        []notice.DeliveryState
+	Passed        []skippedView // subscriptions of which nothing is delivered again
+}
+
+type skippedView struct {
+	notice.SkippedRedelivery
+	Path string // of the page of the subscription; empty: there is none
 }
 
 // choose reads a filter of which all are to be delivered again.
@@ -145,6 +151,9 @@ func (r *Room) count(v *page.Visit) error {
 		}
 	}
 	w.Subscriptions = len(subs)
+	for _, skipped := range found.Skipped {
+		w.Passed = append(w.Passed, skippedView{skipped, ownerPath(skipped.Subscription, skipped.Lasting, skipped.Number)})
+	}
 	return v.Render(http.StatusOK, "deliveries/count", v.T("delivery.again_all"), w)
 }
 

@@ -14,8 +14,8 @@ import (
 
 const (
 	listPage  = 50
-	maxCursor = 512    // characters
-	countedTo = 10_000 // deliveries
+	maxCursor = 512 // characters
+	countedTo = notice.CountedTo
 	anyState  = "all"
 )
 
@@ -101,6 +101,7 @@ type listView struct {
 	First, Next string // addresses; Next is empty on the last page
 	Chosen      bool   // there is a filter
 	Over        bool   // there are some that can be delivered again
+	Told        string // address of the page of the subscription that is asked for; empty: there is none, or none is asked for
 }
 
 type rowView struct {
@@ -134,6 +135,9 @@ func (r *Room) list(v *page.Visit) error {
 		l.Over = l.Over || row.Over
 		l.Rows = append(l.Rows, row)
 	}
+	if l.Told, err = r.told(v, a.Subscription, found.Items); err != nil {
+		return err
+	}
 	if len(a.repeatable()) > 0 && len(l.Rows) > 0 {
 		l.Again = page.Address(again, a.query)
 	}
@@ -148,6 +152,41 @@ func (r *Room) list(v *page.Visit) error {
 	}
 	l.Here = page.Address(all, here)
 	return v.Render(http.StatusOK, "deliveries/list", v.T("delivery.title"), l)
+}
+
+// told finds the page of a subscription, by any delivery to it: of those that are listed, or else of all. Empty: there is none.
+func (r *Room) told(v *page.Visit, subscription string, listed []notice.TenantDelivery) (string, error) {
+	if subscription == "" {
+		return "", nil
+	}
+	if len(listed) == 0 {
+		found, err := r.Deliveries.TenantDeliveries(v.Until, v.Who.App.Tenant, notice.DeliveryFilter{Subscription: subscription, Limit: 1})
+		if err != nil {
+			return "", err
+		}
+		listed = found.Items
+	}
+	if len(listed) == 0 {
+		return "", nil
+	}
+	return subscriptionPath(listed[0]), nil
+}
+
+// subscriptionPath is the page of the subscription that a delivery went to: a lasting one has one of its own, an address of a ticket, and a way of telling a person, are on the
+// ticket's. Empty: there is none.
+func subscriptionPath(d notice.TenantDelivery) string {
+	return ownerPath(d.Subscription.ID, d.Subscription.TicketID == 0 && d.Subscription.Person == "", d.Number)
+}
+
+func ownerPath(subscription string, lasting bool, number string) string {
+	id := url.PathEscape(subscription)
+	switch {
+	case lasting:
+		return "/subscriptions/" + id
+	case number != "":
+		return "/ticket/" + url.PathEscape(number) + "/deliveries/" + id
+	}
+	return ""
 }
 
 func cloned(query url.Values) url.Values {

@@ -24,6 +24,7 @@ const (
 type showView struct {
 	notice.TenantDelivery
 	Path       string
+	Told       string // address of the page of its subscription; empty: there is none
 	Body       string // its start
 	BodySize   int
 	BodyCut    bool
@@ -67,7 +68,7 @@ func start(body []byte, most int) (text string, cut bool) {
 }
 
 func (r *Room) show(v *page.Visit, d notice.TenantDelivery) error {
-	w := showView{TenantDelivery: d, Path: pathOf(d.ID), BodySize: len(d.Body), TriesInAll: len(d.Attempts), CanRepeat: repeats(d.State),
+	w := showView{TenantDelivery: d, Path: pathOf(d.ID), Told: subscriptionPath(d), BodySize: len(d.Body), TriesInAll: len(d.Attempts), CanRepeat: repeats(d.State),
 		CanTry: d.State == notice.Retrying, CanCancel: d.State == notice.Held || d.State == notice.Pending || d.State == notice.Retrying}
 	w.Body, w.BodyCut = start(d.Body, shownBody)
 	for i, a := range slices.Backward(d.Attempts) {

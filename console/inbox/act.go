@@ -7,10 +7,13 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
+	"net/url"
 	"slices"
 
 	"golang.org/x/sync/errgroup"
 
+	"signalbox/api"
+	"signalbox/console/forms"
 	"signalbox/console/page"
 	"signalbox/desk"
 	"signalbox/ticket"
@@ -21,6 +24,8 @@ const (
 	maxAtOnce = 50
 	// sideBySide is how many of them are seen to at the same time.
 	sideBySide = 6
+	// shownTitle is how much of a title is told with what was done, in characters: it travels in a cookie.
+	shownTitle = 80
 )
 
 // outcome is what came of a form, as it is told where not all of it was done.
@@ -95,7 +100,12 @@ func (r *Room) act(v *page.Visit) error {
 	}
 	if len(undone) == 0 {
 		if came.Done == 1 {
-			return v.Done(page.Home, v.T("inbox.done_one", "Number", came.chosen[0].Number))
+			number := came.chosen[0].Number
+			note := page.Note{Text: v.T("inbox.done_one"), Path: "/ticket/" + url.PathEscape(number), Label: number}
+			if t, err := r.Reader.Ticket(v.Until, v.Who.App.Tenant, number); err == nil { // it is done, whatever it is called
+				note.Label += " " + api.Shortened(t.Title, shownTitle)
+			}
+			return v.DoneTo(page.Home, note)
 		}
 		return v.Done(page.Home, v.T("inbox.done_all", "N", came.Done))
 	}
@@ -111,11 +121,12 @@ func (r *Room) all(v *page.Visit, action ticket.Action, places []place, note str
 	errs := make([]error, len(places))
 	request, command := v.DeskRequest(), ticket.Command{Action: action, Operator: v.Who.Person, Personal: v.Who.Own, Note: note}
 	ctx := v.Until
+	v.EachRefused()
 	var group errgroup.Group
 	group.SetLimit(sideBySide)
 	for i, p := range places {
 		group.Go(func() error {
-			errs[i] = r.one(ctx, request, command, p)
+			errs[i] = r.one(v, ctx, request, command, p)
 			return nil
 		})
 	}
@@ -125,7 +136,7 @@ func (r *Room) all(v *page.Visit, action ticket.Action, places []place, note str
 
 // one does it at one place. The request is known by the form, the place and the action: so the form that is sent again repeats what was not done, and gives what was done its
 // answer, whatever else was chosen with it the second time.
-func (r *Room) one(ctx context.Context, request desk.Request, c ticket.Command, p place) (err error) {
+func (r *Room) one(v *page.Visit, ctx context.Context, request desk.Request, c ticket.Command, p place) (err error) {
 	defer func() {
 		if p := recover(); p != nil { // the frame sees to those of its own goroutine
 			err = fmt.Errorf("panic: %v", p)
@@ -134,6 +145,8 @@ func (r *Room) one(ctx context.Context, request desk.Request, c ticket.Command, 
 	if err := ctx.Err(); err != nil {
 		return err // there is no time left to begin it
 	}
+	ctx, trail := desk.WithTrail(ctx)
+	defer func() { v.RefusedOne(trail, p.Number, err) }()
 	c.Node, c.Round = p.Node, p.Round
 	if request.Key != "" {
 		request.Key = fmt.Sprintf("%s %s %s", request.Key, c.Action, digest(p.At()))
@@ -151,7 +164,7 @@ func (r *Room) why(v *page.Visit, p place, err error) string {
 	case errors.Is(err, context.DeadlineExceeded), errors.Is(err, context.Canceled), ticket.Is(err, ticket.Unavailable), ticket.Is(err, ticket.Busy):
 		return v.T("inbox.again")
 	case refusal != nil:
-		return v.Refusal(refusal)
+		return forms.Told(v, refusal)
 	}
 	v.Site().Log.ErrorContext(v.Until, "console.failed", "request_id", v.RequestID(), "path", v.Path(), "ticket", p.Number, "error", err.Error())
 	return v.T("problem.fault")

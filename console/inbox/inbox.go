@@ -17,7 +17,7 @@ import (
 )
 
 const (
-	waitingPage = 50  // tickets that wait for somebody, on a page
+	waitingPage = 40  // tickets that wait for somebody, on a page
 	ownPage     = 10  // tickets that they opened, or follow
 	maxCursor   = 512 // characters
 )
@@ -28,6 +28,8 @@ type Reader interface {
 	Tickets(ctx context.Context, tenant string, f ticket.Filter) (ticket.Page, error)
 	// Count counts those of a list, up to most.
 	Count(ctx context.Context, tenant string, f ticket.Filter, most int) (ticket.Total, error)
+	// Ticket finds one by its number; NotFound.
+	Ticket(ctx context.Context, tenant, key string) (ticket.Ticket, error)
 }
 
 // Room is the area. Both are needed.
@@ -75,6 +77,7 @@ type row struct {
 	Waiting []string
 	Anyone  bool
 	Due     *time.Time // by its SLA
+	DueBy   string     // sla
 	Overdue bool
 }
 
@@ -85,12 +88,19 @@ type item struct {
 	Asked   flow.Asked
 	For     []string   // whom they stand in for there
 	Due     *time.Time // by its SLA, or at this node, whichever is first
+	DueBy   string     // which of the two: sla or node
 	Overdue bool
 	Quick   []ticket.Action // what can be done from here
 	More    bool            // what brings the ticket on needs its own page
 	Ticked  bool            // it was chosen in the form that comes back
 	Note    string          // what was written beside it
 }
+
+// By what something is due, as the pages name it.
+const (
+	bySLA  = "sla"
+	byNode = "node"
+)
 
 // ServiceName is what the ticket's service is called.
 func (i item) ServiceName() string {
@@ -141,6 +151,9 @@ func itemsOf(t ticket.Ticket, who string, now time.Time) (out []item) {
 			continue
 		}
 		i := item{Ticket: t, Asked: n.Asked, place: place{t.Number, n.Node, n.Round}, Due: earlier(t.DueAt(), n.Due)}
+		if i.DueBy = bySLA; i.Due == n.Due {
+			i.DueBy = byNode
+		}
 		i.Overdue = i.Due != nil && i.Due.Before(now)
 		for _, s := range n.Standing {
 			if s.Deputy == who {
@@ -238,9 +251,11 @@ func (r *Room) show(v *page.Visit, status int, came outcome) error {
 	return v.Render(status, "inbox/inbox", v.T("menu.inbox"), w)
 }
 
-// waitingFor chooses what waits for somebody and goes on when they act; a suspended ticket does not.
+// waitingFor chooses what waits for somebody and goes on when they act; a suspended ticket does not. That it is open follows from its phase, and is said for the sake of the database, which so begins with
+// what waits for them rather than with all that is in these phases.
 func waitingFor(who string) ticket.Filter {
-	return ticket.Filter{WaitingFor: who, Phases: []string{string(ticket.Triggered), string(ticket.Acknowledged), string(ticket.Resolved)}}
+	open := true
+	return ticket.Filter{WaitingFor: who, Open: &open, Phases: []string{string(ticket.Triggered), string(ticket.Acknowledged), string(ticket.Resolved)}}
 }
 
 // count tells how many tickets wait for the visitor.
@@ -249,7 +264,11 @@ func (r *Room) count(v *page.Visit) (ticket.Total, error) {
 }
 
 func (r *Room) list(v *page.Visit, f ticket.Filter) (ticket.Page, error) {
-	return r.Reader.Tickets(v.Until, v.Who.App.Tenant, f)
+	found, err := r.Reader.Tickets(v.Until, v.Who.App.Tenant, f)
+	for i, t := range found.Items {
+		found.Items[i] = v.SpokenTicket(t)
+	}
+	return found, err
 }
 
 // own gives some of somebody's open tickets, those that are due first; query is how the list of all tickets is asked for them.
@@ -261,7 +280,7 @@ func (r *Room) own(v *page.Visit, f ticket.Filter, query url.Values) (out own, e
 	}
 	now := v.Site().Now()
 	for _, t := range found.Items {
-		i := row{Ticket: t, Waiting: t.WaitingFor(), Due: t.DueAt()}
+		i := row{Ticket: t, Waiting: t.WaitingFor(), Due: t.DueAt(), DueBy: bySLA}
 		i.Anyone = slices.ContainsFunc(t.Nodes(), func(n ticket.Node) bool { return n.Anyone })
 		i.Overdue = i.Due != nil && i.Due.Before(now)
 		out.Rows = append(out.Rows, i)

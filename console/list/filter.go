@@ -1,7 +1,6 @@
 package list
 
 import (
-	"fmt"
 	"net/url"
 	"slices"
 	"strings"
@@ -20,10 +19,12 @@ type asked struct {
 	SLA                                                                                string
 	Unassigned, Overdue                                                                string // "1"
 	Stuck                                                                              string // a cause, or any
+	Node                                                                               string // at which they stand, of the service
 	Created, Updated, Ended                                                            string // a period, up to now
 	CreatedFrom, CreatedTo, UpdatedFrom, UpdatedTo, EndedFrom, EndedTo                 string // days
-	DueFrom, DueTo                                                                     string // days
+	DueFrom, DueTo, ReopenedFrom, ReopenedTo                                           string // days
 	Sort                                                                               string
+	Zone                                                                               string // of the days; empty: the visitor's
 
 	cursor string
 }
@@ -66,6 +67,9 @@ func causeWords() (out []string) {
 	return out
 }
 
+// slas are what can be asked for of SLAs.
+var slas = append(slices.Clone(ticket.SLAStates), ticket.SLAKept)
+
 // sorts are the orders that can be chosen, the usual one first.
 var sorts = append([]string{opened}, ticket.Sorts...)
 
@@ -76,6 +80,7 @@ func (a *asked) parameters() []parameter {
 		{"status", &a.Status, 20, []string{ticket.WordOpen, ticket.WordClosed}},
 		{"phase", &a.Phase, 20, phases},
 		{"service", &a.Service, ticket.MaxName, nil},
+		{"node", &a.Node, ticket.MaxName, nil},
 		{"origin", &a.Origin, ticket.MaxName, nil},
 		{"assignee", &a.Assignee, ticket.MaxName, nil},
 		{"unassigned", &a.Unassigned, 1, []string{yes}},
@@ -85,7 +90,7 @@ func (a *asked) parameters() []parameter {
 		{"tag", &a.Tag, ticket.MaxTag, nil},
 		{"related", &a.Related, ticket.MaxName, nil},
 		{"relation_type", &a.RelationType, ticket.MaxRelationType, nil},
-		{"sla", &a.SLA, 20, ticket.SLAStates},
+		{"sla", &a.SLA, 20, slas},
 		{"overdue", &a.Overdue, 1, []string{yes}},
 		{"stuck", &a.Stuck, 20, causes},
 		{"created", &a.Created, 20, periods},
@@ -99,7 +104,10 @@ func (a *asked) parameters() []parameter {
 		{"ended_to", &a.EndedTo, maxDate, nil},
 		{"due_from", &a.DueFrom, maxDate, nil},
 		{"due_to", &a.DueTo, maxDate, nil},
+		{"reopened_from", &a.ReopenedFrom, maxDate, nil},
+		{"reopened_to", &a.ReopenedTo, maxDate, nil},
 		{"sort", &a.Sort, 20, sorts},
+		{"zone", &a.Zone, 63, nil},
 	}
 }
 
@@ -115,6 +123,9 @@ func (a *asked) read(values url.Values) error {
 	}
 	if a.RelationType != "" && a.Related == "" {
 		f.Add("related", "is required beside the type of a relation")
+	}
+	if a.Node != "" && a.Service == "" {
+		f.Add("service", "is required beside a node")
 	}
 	if a.Sort == opened {
 		a.Sort = ""
@@ -133,10 +144,17 @@ func (a asked) query() url.Values {
 	return out
 }
 
-// filter translates it. Days are those of the visitor's zone, the first and the last of them included.
+// filter translates it. Days are those of the zone that the address names, or else of the visitor's, the first and the last of them included.
 func (a asked) filter(now time.Time, zone *time.Location) (ticket.Filter, error) {
 	var faults ticket.Faults
-	f := ticket.Filter{Terms: a.Terms, Service: a.Service, Origin: a.Origin, Assignee: a.Assignee, Opener: a.Opener, Follower: a.Follower, WaitingFor: a.WaitingFor, Tag: a.Tag,
+	if a.Zone != "" {
+		named, err := time.LoadLocation(a.Zone)
+		if err != nil {
+			return ticket.Filter{}, ticket.RefuseField(ticket.Invalid, "zone", "must be the name of a time zone, such as Asia/Shanghai")
+		}
+		zone = named
+	}
+	f := ticket.Filter{Terms: a.Terms, Service: a.Service, Node: a.Node, Origin: a.Origin, Assignee: a.Assignee, Opener: a.Opener, Follower: a.Follower, WaitingFor: a.WaitingFor, Tag: a.Tag,
 		RelationType: a.RelationType, RelationItem: a.Related, Unassigned: a.Unassigned != "", Sort: ticket.Sort(a.Sort), Cursor: a.cursor}
 	if a.Status != "" {
 		open := a.Status == ticket.WordOpen
@@ -166,6 +184,7 @@ func (a asked) filter(now time.Time, zone *time.Location) (ticket.Filter, error)
 		{a.Updated, "updated", a.UpdatedFrom, a.UpdatedTo, &f.UpdatedAfter, &f.UpdatedBefore},
 		{a.Ended, "ended", a.EndedFrom, a.EndedTo, &f.EndedAfter, &f.EndedBefore},
 		{"", "due", a.DueFrom, a.DueTo, &f.DueAfter, &f.DueBefore},
+		{"", "reopened", a.ReopenedFrom, a.ReopenedTo, &f.ReopenedAfter, &f.ReopenedBefore},
 	} {
 		from, fault := dayOf(p.from, 0, zone)
 		if fault {
@@ -242,7 +261,15 @@ var builtIn = []struct {
 	{"closed_this_week", asked{Status: ticket.WordClosed, Ended: week}},
 }
 
+// common reports whether it is one of these.
+func (a asked) common() bool {
+	for _, b := range builtIn {
+		if b.asks.String() == a.String() {
+			return true
+		}
+	}
+	return false
+}
+
 // String is the query as it is kept.
 func (a asked) String() string { return a.query().Encode() }
-
-var _ fmt.Stringer = asked{}

@@ -12,6 +12,7 @@ import (
 
 	"signalbox/api"
 	"signalbox/console/page"
+	"signalbox/flow"
 	"signalbox/ticket"
 )
 
@@ -67,6 +68,7 @@ type view struct {
 	Query                  string      // what is asked for, as a view keeps it
 	Here                   ticket.View // which view that is; without an ID none
 	Keep, Change           keeping
+	Wrong                  page.Fault // with what the address asks for; nothing is listed then
 }
 
 // service is a service as a filter can name it.
@@ -92,7 +94,45 @@ type row struct {
 	Anyone  bool // anybody may act
 	Due     *time.Time
 	Overdue bool
-	Stuck   []ticket.Stuck // why it cannot go on
+	Stuck   []stuckView // why it cannot go on
+}
+
+// stuckView is why a ticket cannot go on, with what helps where that can be done from the list.
+type stuckView struct {
+	ticket.Stuck
+	Fix *fixView
+}
+
+// fixView is what brings a ticket on: an act that needs nothing more to be said than whom it asks.
+type fixView struct {
+	Number, Action, Node string
+	Round                int
+	Whom                 bool // it has to be said whom it asks
+	Admin                bool // it is done by the rights of an admin
+	Back                 string
+	Resend               bool // what did not arrive is sent again, which is no act of the process
+}
+
+// fixOf gives what the visitor can do about it from the list; nil: nothing, or it takes more than that.
+func fixOf(v *page.Visit, t ticket.Ticket, s ticket.Stuck, back string) *fixView {
+	if !v.Who.May(page.Act) {
+		return nil
+	}
+	if s.Cause == ticket.CauseUndelivered {
+		return &fixView{Number: t.Number, Resend: true, Back: back}
+	}
+	action := map[ticket.Cause]flow.Action{flow.CauseFailed: flow.Retry, flow.CauseUnknown: flow.Retry, flow.CauseNobody: flow.Reassign, flow.CauseTooFew: flow.Add}[s.Cause]
+	for _, n := range t.Nodes() {
+		if n.Node != s.Node || action == "" {
+			continue
+		}
+		mine := slices.Contains(n.Actions, action) && (n.Anyone || slices.Contains(n.Pending, v.Who.Person))
+		if !mine && !v.Who.May(page.Admin) {
+			return nil
+		}
+		return &fixView{Number: t.Number, Action: string(action), Node: n.Node, Round: n.Round, Whom: action != flow.Retry, Admin: !mine, Back: back}
+	}
+	return nil
 }
 
 // ServiceName is what the ticket's service is called.
@@ -122,10 +162,25 @@ func (r *Room) read(v *page.Visit) (a asked, err error) {
 // show shows a page of the list.
 func (r *Room) show(v *page.Visit) error {
 	a, err := r.read(v)
+	if err == nil {
+		_, err = a.filter(v.Site().Now(), v.Zone())
+	}
+	if wrong, ok := v.Fault(err); ok {
+		return v.Render(http.StatusBadRequest, "list/list", v.T("menu.tickets"), a.view(v, view{Wrong: wrong, More: true}))
+	}
 	if err != nil {
 		return err
 	}
 	return r.page(v, http.StatusOK, a, view{})
+}
+
+// view adds to a page what its form shows: what is asked for, what can be, and the views that everybody has.
+func (a asked) view(v *page.Visit, w view) view {
+	w.Asked, w.Statuses, w.Phases, w.SLAs, w.Periods, w.Sorts, w.Causes = a, []string{ticket.WordOpen, ticket.WordClosed}, phases, slas, periods, sorts, causes
+	for _, b := range builtIn {
+		w.Views = append(w.Views, link{Path: b.asks.address(), Label: v.Word("view", b.name), Current: b.asks.String() == a.String()})
+	}
+	return w
 }
 
 // page answers with a page of a list; w has what a form on it is to show. A browser that has the page already, and asks whether anything has changed, is told so by no content.
@@ -139,8 +194,11 @@ func (r *Room) page(v *page.Visit, status int, a asked, w view) error {
 	if err != nil {
 		return err
 	}
-	w.Asked, w.Statuses, w.Phases, w.SLAs, w.Periods, w.Sorts, w.Causes = a, []string{ticket.WordOpen, ticket.WordClosed}, phases, ticket.SLAStates, periods, sorts, causes
-	if w.Total, err = r.Reader.Count(v.Until, v.Who.App.Tenant, f, ticket.MaxTotal); err != nil {
+	for i, t := range found.Items {
+		found.Items[i] = v.SpokenTicket(t)
+	}
+	w = a.view(v, w)
+	if w.Total, err = r.Reader.Count(v.Until, v.Who.App.Tenant, f, f.Most()); err != nil {
 		return err
 	}
 	stuck, err := r.Reader.Stuck(v.Until, found.Items)
@@ -152,9 +210,11 @@ func (r *Room) page(v *page.Visit, status int, a asked, w view) error {
 	fmt.Fprint(seen, w.Total)
 	for _, t := range found.Items {
 		i := rowOf(t, now)
-		i.Stuck = stuck[t.ID]
+		for _, s := range stuck[t.ID] {
+			i.Stuck = append(i.Stuck, stuckView{s, fixOf(v, t, s, a.address())})
+		}
 		w.Rows = append(w.Rows, i)
-		fmt.Fprint(seen, " ", t.ID, ".", t.Seq, i.Stuck, i.Overdue)
+		fmt.Fprint(seen, " ", t.ID, ".", t.Seq, stuck[t.ID], i.Overdue)
 		if s := (service{t.Service, row{Ticket: t}.ServiceName()}); !slices.Contains(w.Services, s) {
 			w.Services = append(w.Services, s)
 		}
@@ -169,7 +229,7 @@ func (r *Room) page(v *page.Visit, status int, a asked, w view) error {
 	query := a.query()
 	w.Chosen, w.Further, w.First = len(query) > 0 && !(len(query) == 1 && query.Has("sort")), a.cursor != "", page.Address(path, query)
 	w.File = page.Address(path+".csv", query)
-	w.More = slices.ContainsFunc(a.parameters(), func(p parameter) bool { return *p.to != "" && !slices.Contains(shown, p.name) })
+	w.More = slices.ContainsFunc(a.parameters(), func(p parameter) bool { return *p.to != "" && !slices.Contains(shown, p.name) }) && !a.common()
 	if v.Get("HX-Request") != "" && !v.Request().URI().QueryArgs().Has("seen") {
 		v.Set("HX-Push-Url", w.First) // without what the form leaves empty
 	}
@@ -184,9 +244,6 @@ func (r *Room) page(v *page.Visit, status int, a asked, w view) error {
 		w.Next = page.Address(path, query)
 	}
 	w.Columns = columns(a)
-	for _, b := range builtIn {
-		w.Views = append(w.Views, link{Path: b.asks.address(), Label: v.Word("view", b.name), Current: b.asks.String() == a.String()})
-	}
 	kept, here, err := r.kept(v, a)
 	if err != nil {
 		return err

@@ -10,6 +10,11 @@ import "embed"
 //go:embed */*.toml
 var Files embed.FS
 
+// ChineseDrawings is what pictures of processes say, in Chinese.
+//
+//go:embed drawing.zh.toml
+var ChineseDrawings string
+
 // ChineseRefusals is what the rules refuse, in Chinese.
 //
 //go:embed refusals.zh.toml

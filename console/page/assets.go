@@ -14,7 +14,8 @@ import (
 	"signalbox/console/assets"
 )
 
-const assetsPath = "/console/assets/"
+// AssetsPath is where the assets are, which are the same for everybody.
+const AssetsPath = "/console/assets/"
 
 // files are the assets by name, with a version that changes with their content.
 var files = readAssets()
@@ -79,12 +80,12 @@ func asset(name string) string {
 	if !ok {
 		panic("console: there is no asset " + name)
 	}
-	return assetsPath + name + "?v=" + file.version
+	return AssetsPath + name + "?v=" + file.version
 }
 
 func mountAssets(app *fiber.App) {
 	for name, file := range files {
-		app.Get(assetsPath+name, func(c *fiber.Ctx) error {
+		app.Get(AssetsPath+name, func(c *fiber.Ctx) error {
 			c.Set(fiber.HeaderContentType, file.kind)
 			c.Set(fiber.HeaderXContentTypeOptions, "nosniff")
 			c.Set(fiber.HeaderContentSecurityPolicy, "default-src 'none'; frame-ancestors 'none'")

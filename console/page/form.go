@@ -9,7 +9,6 @@ import (
 	"strings"
 	"time"
 
-	"github.com/gofiber/fiber/v2"
 	"github.com/google/uuid"
 
 	"signalbox/desk"
@@ -30,6 +29,7 @@ const (
 	SignInPath   = "/login"
 	SignOutPath  = "/logout"
 	PasswordPath = "/settings/password"
+	HeldPath     = "/login/held" // shows the form that was sent when the session was over
 )
 
 // Home is the page that one comes to who asked for none.
@@ -46,6 +46,17 @@ func (f Form) Expired() bool { return f.expired }
 
 // Key is made with the form, so that sending it twice is known to be one thing.
 func (f Form) Key() string { return f.Get(fieldKey) }
+
+// Under gives the fields whose names begin with a prefix, without it: a form within the form.
+func (f Form) Under(prefix string) Form {
+	out := Form{Values: url.Values{}}
+	for name, values := range f.Values {
+		if rest, ok := strings.CutPrefix(name, prefix); ok {
+			out.Values[rest] = values
+		}
+	}
+	return out
+}
 
 // Text gives a field without blanks around it.
 func (f Form) Text(name string) string { return strings.TrimSpace(f.Get(name)) }
@@ -82,13 +93,20 @@ func (s *Site) guarded(right Right, h Handler) Handler {
 			v.End()
 			return v.askIn(true)
 		case err != nil:
+			v.handsBack, v.again = true, true
 			return unavailable{err}
 		}
 		v.Who = who
 		if who.MustChange && right != Anyone {
-			return v.To(PasswordPath)
+			b := v.goesBack(Problem{http.StatusForbidden, v.T("signin.password_title"), v.T("held.password")}, true)
+			if b.Path == "" {
+				return v.To(PasswordPath)
+			}
+			b.Do, b.DoText = PasswordPath, v.T("signin.password_title")
+			return v.giveBack(b)
 		}
 		if !who.May(right) {
+			v.handsBack = true
 			return errRight
 		}
 		return h(v)
@@ -107,18 +125,22 @@ func (u unavailable) Unwrap() []error {
 // Unavailable makes an error of a fault behind us that may pass.
 func Unavailable(cause error) error { return unavailable{cause} }
 
-// askIn leads to the sign-in page, and from there back to where the visitor wanted to go. Somebody who was exchanging a part of a page, or has sent a form, comes
-// back to that page. over: they have been signed in before.
+// askIn leads to the sign-in page, and from there back to where the visitor wanted to go. Whoever has sent a form comes back to its page, where a cookie holds it; a larger one goes back to them.
+// Somebody who was exchanging a part of a page stays there, with all that they have typed on it. over: they have been signed in before.
 func (v *Visit) askIn(over bool) error {
 	back := v.OriginalURL()
-	part := v.Get("HX-Request") != ""
-	if from := v.Get("HX-Current-URL"); part || v.Method() != http.MethodGet {
-		if !part {
-			from = v.Get(fiber.HeaderReferer)
-		}
+	part, held := v.Get("HX-Request") != "", false
+	switch {
+	case part:
 		back = Home
-		if u, err := url.Parse(from); err == nil {
+		if u, err := url.Parse(v.Get("HX-Current-URL")); err == nil {
 			back = LocalPath(u.RequestURI())
+		}
+	case v.Method() != http.MethodGet:
+		back = v.referer()
+		var err error
+		if held, err = v.hold(back); err != nil {
+			return err
 		}
 	}
 	query := url.Values{"return": {LocalPath(back)}}
@@ -126,12 +148,14 @@ func (v *Visit) askIn(over bool) error {
 		query.Set("over", "1")
 	}
 	to := Address(SignInPath, query)
+	b := v.goesBack(Problem{http.StatusUnauthorized, v.T("held.out"), v.T("held.out_text")}, true)
 	if part {
-		v.Set("HX-Redirect", to)
-		v.Status(http.StatusUnauthorized)
-		return nil
+		b.Text = v.T("held.out_part")
+	} else if held || b.Path == "" {
+		return v.To(to)
 	}
-	return v.To(to)
+	b.Do, b.DoText = to, v.T("signin.do")
+	return v.giveBack(b)
 }
 
 // LocalPath gives a path on this host as it was asked for, or home. Browsers take "//host" and "/\host" for other hosts, and pass over tabs
@@ -163,6 +187,7 @@ func checked(h Handler) Handler {
 		if !v.session.ours(form.Get(fieldGuard)) {
 			v.Form.expired = true
 			if v.session.SignedIn() {
+				v.handsBack, v.again = true, true
 				return ErrExpired
 			}
 		}
@@ -205,8 +230,10 @@ func sorted(values url.Values) []string {
 
 // Note is something that is told once, on the page that is shown next.
 type Note struct {
-	Text string `json:"t"`
-	Bad  bool   `json:"b,omitempty"`
+	Text  string `json:"t"`
+	Bad   bool   `json:"b,omitempty"`
+	Path  string `json:"p,omitempty"` // of what it is about, which stands behind it as a link
+	Label string `json:"l,omitempty"`
 }
 
 const (
@@ -215,8 +242,11 @@ const (
 )
 
 // Done leads to another page of ours, which tells what was done.
-func (v *Visit) Done(path, text string) error {
-	if err := v.Keep(noteCookie, Note{Text: text}, noteFor); err != nil {
+func (v *Visit) Done(path, text string) error { return v.DoneTo(path, Note{Text: text}) }
+
+// DoneTo is Done with more than a text.
+func (v *Visit) DoneTo(path string, note Note) error {
+	if err := v.Keep(noteCookie, note, noteFor); err != nil {
 		return err
 	}
 	return v.To(path)
@@ -228,6 +258,7 @@ func (v *Visit) Failed(path string, err error) error {
 	if refusal == nil {
 		return err
 	}
+	v.Refused(err)
 	if err := v.Keep(noteCookie, Note{Text: v.Refusal(refusal), Bad: true}, noteFor); err != nil {
 		return err
 	}

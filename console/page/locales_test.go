@@ -8,8 +8,12 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"time"
 
+	"github.com/BurntSushi/toml"
 	"github.com/stretchr/testify/require"
+
+	"signalbox/console/locales"
 )
 
 // sources gives what the pages are made of: templates and Go, without tests.
@@ -28,7 +32,7 @@ func sources(t *testing.T) (all []string) {
 }
 
 var (
-	usedKeys  = regexp.MustCompile("(?:\\bt |\\.T\\(|\\bsay\\(lang, |Label: +)\"([a-z_0-9]+\\.[A-Za-z_0-9.-]+)\"")
+	usedKeys  = regexp.MustCompile("(?:\\bt |\\.T\\(|\\b[Ss]ay\\(lang, |Label: +)\"([a-z_0-9]+\\.[A-Za-z_0-9.-]+)\"")
 	wordKinds = regexp.MustCompile("(?:\\bword |\\.Word\\()\"([a-z_]+)\"")
 )
 
@@ -62,12 +66,39 @@ func TestEveryTextIsThereInEveryLanguage(t *testing.T) {
 	}
 }
 
+// What is counted is said of one as of many: a text with a Count has both.
+func TestWhatIsCountedIsSaidOfOneAndOfMany(t *testing.T) {
+	files, err := fs.Glob(locales.Files, "en/*.toml")
+	require.NoError(t, err)
+	counted := 0
+	for _, file := range files {
+		raw, err := locales.Files.ReadFile(file)
+		require.NoError(t, err)
+		var all map[string]any
+		_, err = toml.Decode(string(raw), &all)
+		require.NoError(t, err)
+		var look func(path string, in map[string]any)
+		look = func(path string, in map[string]any) {
+			for key, value := range in {
+				if within, ok := value.(map[string]any); ok {
+					look(path+"."+key, within)
+				} else if text := value.(string); strings.Contains(text, "{{.Count}}") {
+					counted++
+					require.True(t, in["one"] != nil && in["other"] != nil, "%s: %s.%s says %q of any number; call it N where it has no plural", file, path, key, text)
+				}
+			}
+		}
+		look("", all)
+	}
+	require.Greater(t, counted, 20)
+}
+
 func TestTextsAreInTheLanguageOfTheVisitor(t *testing.T) {
-	require.Equal(t, "3 min ago", say("en", "time.ago", "Span", say("en", "time.minutes", "N", 3)))
-	require.Equal(t, "3 分钟前", say("zh", "time.ago", "Span", say("zh", "time.minutes", "N", 3)))
+	require.Equal(t, "3 min ago", Say("en", "time.ago", "Span", Say("en", "time.minutes", "N", 3)))
+	require.Equal(t, "3 分钟前", Say("zh", "time.ago", "Span", Say("zh", "time.minutes", "N", 3)))
 	require.Equal(t, "待受理", wordIn("zh", "phase", "triggered"))
 	require.Equal(t, "invented", wordIn("zh", "phase", "invented"), "what has no name is shown as it is")
-	require.Equal(t, "no.such.key", say("zh", "no.such.key"))
+	require.Equal(t, "no.such.key", Say("zh", "no.such.key"))
 }
 
 // TestASecretIsMaskedOnEveryPage: what pages show of it differs each time, all of it fits, and nothing else does.
@@ -82,4 +113,10 @@ func TestASecretIsMaskedOnEveryPage(t *testing.T) {
 		require.False(t, s.ours(bad), bad)
 	}
 	require.False(t, Session{}.ours(Session{}.guard()))
+}
+
+func TestAllOfATimeIsToldInEachLanguage(t *testing.T) {
+	at := time.Date(2026, 12, 3, 1, 2, 3, 4000, time.UTC)
+	require.Equal(t, "Thursday, 3 December 2026, 01:02:03.000004 UTC", exact("en", at, time.UTC))
+	require.Equal(t, "2026年12月3日 星期四 01:02:03.000004 UTC", exact("zh", at, time.UTC))
 }

@@ -127,9 +127,10 @@ func readTexts() (map[string]map[string]bool, map[string]*i18n.Localizer) {
 
 // T gives a text in the visitor's language. with are names and values for what is open in it: "Count", 3, "Name", "x". Count also chooses between one and
 // many. A key that there is not is shown as itself, which a test finds.
-func (v *Visit) T(key string, with ...any) string { return say(v.look.Language, key, with...) }
+func (v *Visit) T(key string, with ...any) string { return Say(v.look.Language, key, with...) }
 
-func say(lang, key string, with ...any) string {
+// Say is Visit.T for whoever has no visit, in one of Languages.
+func Say(lang, key string, with ...any) string {
 	data := map[string]any{}
 	for i := 0; i+1 < len(with); i += 2 {
 		data[fmt.Sprint(with[i])] = with[i+1]
@@ -153,15 +154,19 @@ func wordIn(lang, kind string, word any) string {
 	if !texts[lang][key] {
 		return fmt.Sprint(word)
 	}
-	return say(lang, key)
+	return Say(lang, key)
 }
 
 // Clock gives a time to the second, in a zone.
 func Clock(t time.Time, zone *time.Location) string { return t.In(zone).Format(time.DateTime) }
 
-// Exact gives all of a time.
-func Exact(t time.Time, zone *time.Location) string {
-	return t.In(zone).Format("Monday, 2 January 2006, 15:04:05.999999 MST")
+// exact gives all of a time, in one of Languages.
+func exact(lang string, t time.Time, zone *time.Location) string {
+	t = t.In(zone)
+	if lang == "zh" {
+		return t.Format("2006年1月2日") + " 星期" + [...]string{"日", "一", "二", "三", "四", "五", "六"}[t.Weekday()] + t.Format(" 15:04:05.999999 MST")
+	}
+	return t.Format("Monday, 2 January 2006, 15:04:05.999999 MST")
 }
 
 // ago says how far a time is from now, in words: "5 min ago", "in 3 h"; from a week on it is the date.
@@ -175,20 +180,20 @@ func ago(lang string, t, now time.Time, zone *time.Location) string {
 	switch {
 	case d < time.Minute:
 		if future {
-			return say(lang, "time.soon")
+			return Say(lang, "time.soon")
 		}
-		return say(lang, "time.now")
+		return Say(lang, "time.now")
 	case d < time.Hour:
-		text = say(lang, "time.minutes", "N", int(d/time.Minute))
+		text = Say(lang, "time.minutes", "N", int(d/time.Minute))
 	case d < 48*time.Hour:
-		text = say(lang, "time.hours", "N", int(d/time.Hour))
+		text = Say(lang, "time.hours", "N", int(d/time.Hour))
 	case d < 7*24*time.Hour:
-		text = say(lang, "time.days", "N", int(d/(24*time.Hour)))
+		text = Say(lang, "time.days", "N", int(d/(24*time.Hour)))
 	default:
 		return t.In(zone).Format("2006-01-02")
 	}
 	if future {
-		return say(lang, "time.in", "Span", text)
+		return Say(lang, "time.in", "Span", text)
 	}
-	return say(lang, "time.ago", "Span", text)
+	return Say(lang, "time.ago", "Span", text)
 }

@@ -131,12 +131,18 @@ func (r *refusals) one(lang, sentence string) (string, bool) {
 
 // parameter gives what stands in a sentence: another sentence of ours, one of our words, or what is nobody's to translate.
 func (r *refusals) parameter(lang, value string) string {
+	if parts := strings.Split(value, "; "); len(parts) > 1 { // a list of sentences, whose first would take the others for its parameter
+		for i, part := range parts {
+			parts[i] = r.parameter(lang, part)
+		}
+		return strings.Join(parts, "；")
+	}
 	if out, ok := r.one(lang, value); ok {
 		return out
 	}
 	for _, kind := range []string{"phase", "unit", "action"} {
 		if texts[lang][kind+"."+value] {
-			return say(lang, kind+"."+value)
+			return Say(lang, kind+"."+value)
 		}
 	}
 	if name, err := strconv.Unquote(value); err == nil {
@@ -148,6 +154,15 @@ func (r *refusals) parameter(lang, value string) string {
 // Refusal gives the text of a refusal in the visitor's language, with the field in front where one is at fault.
 func (v *Visit) Refusal(e *ticket.Error) string {
 	text := v.Reason(e.Message)
+	if e.Field == "" {
+		return text
+	}
+	return e.Field + ": " + text
+}
+
+// Explain is Refusal for the page that is made, as Why is Reason.
+func (v *Visit) Explain(e *ticket.Error) string {
+	text := v.Why(e.Message)
 	if e.Field == "" {
 		return text
 	}

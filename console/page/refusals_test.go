@@ -5,6 +5,7 @@ import (
 	"go/ast"
 	"go/parser"
 	"go/token"
+	"os"
 	"path/filepath"
 	"regexp"
 	"slices"
@@ -13,10 +14,12 @@ import (
 	"testing"
 
 	"github.com/stretchr/testify/require"
+
+	"signalbox/flow"
 )
 
 // ruleRooms are the packages whose refusals a person can hear.
-var ruleRooms = []string{"ticket", "flow", "notice", "people", "calendar", "desk"}
+var ruleRooms = []string{"ticket", "flow", "notice", "people", "calendar", "desk", "store", "store/*", "api/houseapi", "console/*"}
 
 // noRefusals are files that call functions of the same names for something else: lines of drawings, letters and alerts.
 var noRefusals = []string{"drawing.go", "chat.go", "alert.go"}
@@ -74,7 +77,7 @@ func sentencesOf(t *testing.T, file string) (out []string) {
 			sentence = sentenceOf(call.Args[1])
 		case name == "refuse" && len(call.Args) >= 3:
 			sentence = formatOf(call.Args[2], call.Args[3:])
-		case name == "add" && len(call.Args) >= 2:
+		case (name == "add" || name == "complain") && len(call.Args) >= 2:
 			sentence = formatOf(call.Args[1], call.Args[2:])
 		}
 		if strings.Trim(verb.ReplaceAllString(sentence, ""), " .,:;") != "" {
@@ -154,7 +157,103 @@ func TestRefusalsAreTranslatedWithTheirParameters(t *testing.T) {
 		"is required; url: is no URL":                    "必填；url：不是 URL",
 		"must be from 1 % to 99 %, such as 80 %":         "必须在 1 % 到 99 % 之间，例如 80 %",
 		"something nobody has foreseen":                  "something nobody has foreseen",
+		`every approval was passed: "组长" was approved by wang; "HR" was approved by a deadline`: "所有审批均已通过：“组长” 由 wang 同意；“HR” 由 时限 同意",
+		"unknown field dais (at character 8)":                                                   "没有字段 dais（第 8 个字符）",
+		"invalid operation: > (mismatched types int and string) (at character 10)":              "运算 > 无效：类型 int 与 string 不匹配（第 10 个字符）",
 	} {
 		require.Equal(t, want, chineseRefusals().say("zh", english))
+	}
+}
+
+// reasons are the functions that say why something ended, failed or waits for somebody.
+var reasons = map[string][]string{
+	"flow/judgement.go": {"ending", "account"}, "flow/waiting.go": {"problem"}, "ticket/decide.go": {"end"}, "notice/grade.go": {"Grade"}, "notice/retry.go": {"Lost", "DecideRetry"},
+}
+
+// TestEveryReasonIsThereInEveryLanguage reads the sources for the sentences that tell why.
+func TestEveryReasonIsThereInEveryLanguage(t *testing.T) {
+	found := 0
+	for file, functions := range reasons {
+		parsed, err := parser.ParseFile(token.NewFileSet(), "../../"+file, nil, 0)
+		require.NoError(t, err)
+		for _, d := range parsed.Decls {
+			f, ok := d.(*ast.FuncDecl)
+			if !ok || !slices.Contains(functions, f.Name.Name) {
+				continue
+			}
+			ast.Inspect(f.Body, func(n ast.Node) bool {
+				e, ok := n.(ast.Expr)
+				if !ok {
+					return true
+				}
+				switch e.(type) {
+				case *ast.BasicLit, *ast.BinaryExpr, *ast.CallExpr:
+				default:
+					return true
+				}
+				sentence := sentenceOf(e)
+				if !strings.Contains(strings.TrimSpace(verb.ReplaceAllString(sentence, "")), " ") || strings.Contains(sentence, "%s == %s") {
+					return true
+				}
+				found++
+				plain := filled(sentence)
+				if said := chineseRefusals().say("zh", plain); said == plain {
+					t.Errorf("%s says %q, which locales/refusals.zh.toml has not", file, sentence)
+				}
+				return false
+			})
+		}
+	}
+	require.Greater(t, found, 15)
+}
+
+// TestEveryFaultIsToldInChinese goes through the faults that definitions are refused with, those of the readers of YAML and of expressions included.
+func TestEveryFaultIsToldInChinese(t *testing.T) {
+	raw, err := os.ReadFile("../../flow/testdata/faults.txt")
+	require.NoError(t, err)
+	place := regexp.MustCompile(`^! \d+:\d+ (?:[\pL\d_.\[\]-]+(?: [a-z])?: )?`)
+	han, english := regexp.MustCompile(`\p{Han}`), regexp.MustCompile(`[a-z]{3,} [a-z]{2,} [a-z]{2,}`)
+	found := 0
+	for line := range strings.Lines(string(raw)) {
+		at := place.FindString(line)
+		if at == "" {
+			continue
+		}
+		found++
+		sentence := strings.TrimSuffix(line[len(at):], "\n")
+		said := chineseRefusals().say("zh", sentence)
+		if said == sentence || !han.MatchString(said) || english.MatchString(said) {
+			t.Errorf("locales/refusals.zh.toml has not, or not all of, %q (%q)", sentence, said)
+		}
+	}
+	require.Greater(t, found, 200)
+}
+
+// TestPicturesSpeakChinese reads the sources of pictures for what they say.
+func TestPicturesSpeakChinese(t *testing.T) {
+	said := slices.Clone(flow.Vocabulary["type"])
+	for _, mark := range []flow.Mark{flow.IsDone, flow.IsCurrent, flow.IsSkipped, flow.IsCancelled} {
+		said = append(said, string(mark))
+	}
+	said = append(said, string(flow.AnyOf), string(flow.AllOf), string(flow.Sequence))
+	said = append(said, flow.Vocabulary["status"]...)
+	calls := 0
+	for _, file := range []string{"flow/drawing.go", "diagram/svg.go", "diagram/dot.go"} {
+		parsed, err := parser.ParseFile(token.NewFileSet(), "../../"+file, nil, 0)
+		require.NoError(t, err)
+		ast.Inspect(parsed, func(n ast.Node) bool {
+			if call, ok := n.(*ast.CallExpr); ok && calledName(call) == "Say" {
+				if text, ok := literal(call.Args[0]); ok {
+					said, calls = append(said, text), calls+1
+				}
+			}
+			return true
+		})
+	}
+	require.Greater(t, calls, 12)
+	for _, english := range said {
+		chinese, ok := chineseDrawings()[english]
+		require.True(t, ok, "locales/drawing.zh.toml has not %q", english)
+		require.Equal(t, strings.Count(english, "%"), strings.Count(chinese, "%"), english)
 	}
 }

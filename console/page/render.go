@@ -92,19 +92,22 @@ func newSet() *set {
 func (s *set) functions() template.FuncMap {
 	return template.FuncMap{
 		"t":      func(key string, with ...any) string { return s.visit.T(key, with...) },
-		"reason": func(sentence string) string { return s.visit.Reason(sentence) },
+		"reason": func(sentence string) string { return s.visit.Why(sentence) },
 		"word":   func(kind string, word any) string { return s.visit.Word(kind, word) },
 		"iso":    func(t time.Time) string { return t.UTC().Format(time.RFC3339Nano) },
 		"clock":  func(t time.Time) string { return Clock(t, s.visit.Zone()) },
-		"exact":  func(t time.Time) string { return Exact(t, s.visit.Zone()) },
+		"exact":  func(t time.Time) string { return exact(s.visit.Language(), t, s.visit.Zone()) },
 		"ago":    func(t time.Time) string { return ago(s.visit.Language(), t, s.visit.site.Now(), s.visit.Zone()) },
 		"past":   func(t time.Time) bool { return t.Before(s.visit.site.Now()) },
 		"guard":  func() string { return s.visit.session.guard() },
 		"key":    newKey,
+		"person": func(id any, class ...string) template.HTML { return s.visit.person(id, class...) },
+		"called": func(id any) string { return s.visit.called(id) },
+		"tells":  func(text string) template.HTML { return s.visit.tells(text) },
 		"who":    func() Who { return s.visit.Who },
 		"may":    func(right string) bool { return s.visit.Who.May(Right(right)) },
 		"dict":   dict,
-		"text":   Text, "fold": Fold, "pretty": Pretty, "took": Took, "count": Count, "asset": asset, "opening": Opening,
+		"text":   Text, "fold": Fold, "pretty": Pretty, "took": Took, "asset": asset, "opening": Opening,
 		"millis": func(ms *int64) time.Time { return time.UnixMilli(*ms).UTC() },
 	}
 }

@@ -19,6 +19,9 @@ import (
 // SessionFor is how long somebody stays signed in, whatever they do.
 const SessionFor = 12 * time.Hour
 
+// keptAfter is how much longer the cookie stays, which is worth nothing then but to tell that there was a session, and that a form came from a page of it.
+const keptAfter = 24 * time.Hour
+
 // Session is what the cookie holds. It lives in the browser alone: signing out removes it there, and a copy of it works until it expires
 // or whoever it names may not sign in any more.
 type Session struct {
@@ -111,7 +114,7 @@ func (v *Visit) cookie(name string) string {
 func (v *Visit) Begin(s Session) error {
 	s.CSRF, s.Expires = random(), v.site.Now().Add(SessionFor)
 	v.session = s
-	return v.Keep("", s, SessionFor)
+	return v.Keep("", s, SessionFor+keptAfter)
 }
 
 // End takes the session away from the browser.

@@ -30,6 +30,10 @@ type Config struct {
 	Secure bool
 	// Address tells where a request comes from; nil means the address that Fiber finds.
 	Address func(c *fiber.Ctx) string
+	// Audit is told what was refused to somebody who is known; nil: nobody is.
+	Audit Audit
+	// Names tells what persons of a tenant are called, out of some; who is not known, or has no name, is left out. It is asked once for a page, for all whom the page names. Nil: pages show ids.
+	Names func(ctx context.Context, tenant string, ids []string) (map[string]string, error)
 	// Who tells who has signed in, as things are now: Unauthorized when they may not any more, any other error when it cannot be told.
 	Who func(ctx context.Context, s Session) (Who, error)
 }
@@ -136,6 +140,11 @@ func (s *Site) Mount(app *fiber.App, areas ...Area) {
 	for _, folder := range folders {
 		app.Get("/"+folder+"/*", s.page(s.guarded(Read, func(*Visit) error { return ErrNoPage })))
 	}
+}
+
+// Nothing answers with the page that says that nothing is there, for paths that no area has a folder for.
+func (s *Site) Nothing() fiber.Handler {
+	return s.page(s.guarded(Anyone, func(*Visit) error { return ErrNoPage }))
 }
 
 // address is where a request comes from.

@@ -86,14 +86,6 @@ func Took(d time.Duration) string {
 	return d.Round(100 * time.Millisecond).String()
 }
 
-// Count gives a number of things in words: "1 entry", "2 entries".
-func Count(n int, one, more string) string {
-	if n == 1 {
-		return "1 " + one
-	}
-	return fmt.Sprintf("%d %s", n, more)
-}
-
 // shownBytes is how much of a body or an answer is shown; more of it is kept.
 const shownBytes = 2 << 10
 

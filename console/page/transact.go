@@ -1,10 +1,12 @@
 package page
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"fmt"
 	"net/http"
+	"strings"
 
 	"signalbox/api"
 	"signalbox/desk"
@@ -43,7 +45,9 @@ func TransactOne[T any](v *Visit, d api.Desk, which string, secret bool, effect 
 // Fault is what is wrong with a form that was sent.
 type Fault struct {
 	Field string // the first one at fault, as the form names it; empty: it cannot be said
-	Text  string // in the visitor's language
+	Text  string // what is wrong there, in the visitor's language
+	more  []Fault
+	all   string
 }
 
 // Fault tells what is wrong with a form by the refusal that it met; false: the error is no refusal that whoever sent it could mend. What a refusal names within a field
@@ -53,13 +57,38 @@ func (v *Visit) Fault(err error) (f Fault, ok bool) {
 	if refusal == nil || refusal.Code != ticket.Invalid && refusal.Code != ticket.Conflict && refusal.Code != ticket.TooMany && refusal.Code != ticket.NotFound {
 		return Fault{}, false
 	}
-	return Fault{Field: refusal.Field, Text: v.Refusal(refusal)}, true
+	v.Refused(err)
+	for _, one := range refusal.Each() {
+		f.more = append(f.more, Fault{Field: one.Field, Text: v.Why(one.Message)})
+	}
+	f.Field, f.Text, f.more, f.all = f.more[0].Field, f.more[0].Text, f.more[1:], v.Explain(refusal)
+	return f, true
 }
 
-// At gives the text for a field, which the fault is about; empty: it is about another.
-func (f Fault) At(field string) string {
-	if f.Field == field || len(f.Field) > len(field) && f.Field[:len(field)] == field && (f.Field[len(field)] == '.' || f.Field[len(field)] == '[') {
-		return f.Text
+// Renamed gives the fault with the fields as a form names them.
+func (f Fault) Renamed(name func(field string) string) Fault {
+	out := f
+	out.Field, out.more = name(f.Field), nil
+	for _, one := range f.more {
+		out.more = append(out.more, one.Renamed(name))
 	}
-	return ""
+	return out
+}
+
+// All tells everything that is wrong, with the fields.
+func (f Fault) All() string { return cmp.Or(f.all, f.Text) }
+
+// At tells what is wrong with a field, without its name where it is the whole of it; empty: nothing is.
+func (f Fault) At(field string) string {
+	var out []string
+	for _, one := range append([]Fault{f}, f.more...) {
+		switch inside, ok := strings.CutPrefix(one.Field, field); {
+		case !ok || one.Text == "":
+		case inside == "":
+			out = append(out, one.Text)
+		case inside[0] == '.' || inside[0] == '[':
+			out = append(out, one.Field+": "+one.Text)
+		}
+	}
+	return strings.Join(out, "; ")
 }

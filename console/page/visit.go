@@ -17,6 +17,7 @@ import (
 	"github.com/google/uuid"
 
 	"signalbox/api"
+	"signalbox/desk"
 	"signalbox/ticket"
 )
 
@@ -27,13 +28,21 @@ const policy = "default-src 'none'; script-src 'self'; style-src 'self'; img-src
 // Visit is one request, its deadline, and who makes it.
 type Visit struct {
 	*fiber.Ctx
-	Until   context.Context // ends when the page's time is up
-	Who     Who             // empty: nobody has signed in
-	Form    Form            // what was sent, where something was
-	site    *Site
-	session Session
-	look    look
-	said    *Note // what is told once, on the page that is shown next
+	Until     context.Context // ends when the page's time is up
+	Who       Who             // empty: nobody has signed in
+	Form      Form            // what was sent, where something was
+	site      *Site
+	session   Session
+	look      look
+	said      *Note // what is told once, on the page that is shown next
+	trail     *desk.Trail
+	refusal   *ticket.Error // why what a form asks for was not done
+	proven    bool          // the form that was sent has the secret of a session that is over
+	handsBack bool          // the form that was sent goes back to whoever sent it, since nobody has seen it
+	again     bool          // and may be sent again
+	tries     bool          // it asks for nothing that would change something
+	named     *named        // by the page that is being made
+	several   *desk.Entry   // what is written down of each of several things that it asks for; nil: it asks for one
 }
 
 // Session is the session of the visit; empty where there is none that is valid.
@@ -50,15 +59,20 @@ func (s *Site) page(h Handler) fiber.Handler {
 	return func(c *fiber.Ctx) error {
 		ctx, cancel := context.WithTimeout(c.UserContext(), s.Timeout)
 		defer cancel()
-		v := &Visit{Ctx: c, Until: ctx, site: s}
+		began := s.Now()
+		ctx, trail := desk.WithTrail(ctx)
+		v := &Visit{Ctx: c, Until: ctx, site: s, trail: trail, named: newNamed()}
 		v.headers()
 		v.session = s.Session(c)
 		v.look = v.looks()
 		if err := caught(h, v); err != nil {
+			v.Refused(err)
 			if err := v.fail(err); err != nil {
 				return err
 			}
 		}
+		v.settleHeld()
+		v.audit(began)
 		api.Compress(c) // what is secret in a page is masked
 		return nil
 	}
@@ -137,7 +151,20 @@ func (v *Visit) Render(status int, name, title string, page any) error {
 	if err := set.all.ExecuteTemplate(&out, "layout", f); err != nil {
 		return fmt.Errorf("make the page %s: %w", name, err)
 	}
+	whole := v.name(out.Bytes())
 	v.Status(status)
+	v.Set(fiber.HeaderContentType, fiber.MIMETextHTMLCharsetUTF8)
+	return v.Send(whole)
+}
+
+// Part answers with a part of a page, which a script of ours asks for and puts into one that is there.
+func (v *Visit) Part(name string, part any) error {
+	set := rendering.take(v)
+	defer rendering.give(set)
+	var out bytes.Buffer
+	if err := set.all.ExecuteTemplate(&out, name, part); err != nil {
+		return fmt.Errorf("make the part %s: %w", name, err)
+	}
 	v.Set(fiber.HeaderContentType, fiber.MIMETextHTMLCharsetUTF8)
 	return v.Send(out.Bytes())
 }
@@ -185,6 +212,19 @@ func (v *Visit) fail(err error) error {
 	if p.Status == http.StatusServiceUnavailable {
 		v.Set(fiber.HeaderRetryAfter, "2")
 	}
+	if v.handsBack {
+		b := v.goesBack(p, v.again)
+		if errors.Is(err, ErrExpired) {
+			name := v.Who.Name
+			if !v.Who.Own {
+				name = v.called(v.Who.Person)
+			}
+			b.Heading, b.Text = v.T("held.title"), v.T("held.another", "Name", name)
+		}
+		if b.Path != "" {
+			return v.giveBack(b)
+		}
+	}
 	return v.Render(p.Status, "problem", p.Heading, p)
 }
 
@@ -197,13 +237,13 @@ func (v *Visit) problem(err error) Problem {
 	case refusal.Code == ticket.NotFound:
 		return Problem{http.StatusNotFound, v.T("problem.nothing"), v.T("problem.nothing.text")}
 	case refusal.Code == ticket.Forbidden:
-		return Problem{http.StatusForbidden, v.T("problem.forbidden"), v.Refusal(refusal)}
+		return Problem{http.StatusForbidden, v.T("problem.forbidden"), v.Explain(refusal)}
 	case refusal.Code == ticket.Conflict:
-		return Problem{http.StatusConflict, v.T("problem.conflict"), v.Refusal(refusal)}
+		return Problem{http.StatusConflict, v.T("problem.conflict"), v.Explain(refusal)}
 	case refusal.Code == ticket.TooMany:
-		return Problem{http.StatusTooManyRequests, v.T("problem.too_many"), v.Refusal(refusal)}
+		return Problem{http.StatusTooManyRequests, v.T("problem.too_many"), v.Explain(refusal)}
 	case refusal.Code == ticket.Invalid:
-		return Problem{http.StatusBadRequest, v.T("problem.invalid"), v.Refusal(refusal)}
+		return Problem{http.StatusBadRequest, v.T("problem.invalid"), v.Explain(refusal)}
 	}
 	return Problem{http.StatusInternalServerError, v.T("problem.fault"), v.T("problem.fault.text")}
 }

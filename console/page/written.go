@@ -17,11 +17,12 @@ type FaultLine struct {
 	Text string // of the line
 }
 
-// FaultLines gives faults with their lines.
-func FaultLines(source string, faults flow.Faults) (out []FaultLine) {
+// FaultLines gives faults with their lines, in the visitor's language.
+func (v *Visit) FaultLines(source string, faults flow.Faults) (out []FaultLine) {
 	lines := strings.Split(source, "\n")
 	for _, f := range faults {
 		l := FaultLine{Fault: f}
+		l.Message = v.Reason(f.Message)
 		if f.Line > 0 && f.Line <= len(lines) {
 			l.Text = strings.TrimSpace(lines[f.Line-1])
 		}

@@ -140,7 +140,7 @@ func (r *Room) addGroup(v *page.Visit) error {
 		return err
 	}
 	if w.Fault = wrong; ticket.AsError(err) == errKnown {
-		w.Fault.Text = v.T("groups.known")
+		w.Fault = page.Fault{Field: wrong.Field, Text: v.T("groups.known")}
 	}
 	return v.Render(http.StatusBadRequest, "people/newgroup", v.T("groups.new"), w)
 }

@@ -21,6 +21,7 @@ type listView struct {
 	Rows           []personView
 	First, Next    string
 	Chosen         bool
+	CSV            string // the address of the list as a file
 	Me             string // the visitor's own page; empty: they have none
 }
 
@@ -51,27 +52,15 @@ func (r *Room) list(v *page.Visit) error {
 	default:
 		return v.Render(http.StatusOK, "people/nobody", v.T("people.title"), nil)
 	}
-	var cursor string
-	for _, p := range []struct {
-		name string
-		max  int
-		to   *string
-	}{{"q", people.MaxName, &l.Search}, {"active", 5, &l.Active}, {"cursor", maxCursor, &cursor}} {
-		var err error
-		if *p.to, err = v.Ask(p.name, p.max); err != nil {
-			return err
-		}
+	f, query, err := chosen(v)
+	if err != nil {
+		return err
 	}
-	f := people.PersonFilter{Search: l.Search}
-	query := url.Values{}
-	if l.Search != "" {
-		query.Set("q", l.Search)
+	cursor, err := v.Ask("cursor", maxCursor)
+	if err != nil {
+		return err
 	}
-	if l.Active == "true" || l.Active == "false" {
-		yes := l.Active == "true"
-		f.Active = &yes
-		query.Set("active", l.Active)
-	}
+	l.Search, l.Active, l.CSV = f.Search, query.Get("active"), page.Address("/directory/persons.csv", query)
 	found, next, err := r.Directory.Persons(v.Until, v.Who.App.Tenant, f, cursor, listPage)
 	if err != nil {
 		return err
@@ -84,10 +73,29 @@ func (r *Room) list(v *page.Visit) error {
 	return v.Render(http.StatusOK, "people/list", v.T("people.title"), l)
 }
 
+// chosen reads which persons are asked for, and the query that asks for them again.
+func chosen(v *page.Visit) (f people.PersonFilter, query url.Values, err error) {
+	query = url.Values{}
+	if f.Search, err = v.Ask("q", people.MaxName); err != nil {
+		return f, query, err
+	}
+	if f.Search != "" {
+		query.Set("q", f.Search)
+	}
+	active, err := v.Ask("active", 5)
+	if active == "true" || active == "false" {
+		yes := active == "true"
+		f.Active = &yes
+		query.Set("active", active)
+	}
+	return f, query, err
+}
+
 // showView is a person's page.
 type showView struct {
 	personView
 	Keeps, Mine bool
+	Password    bool // the visitor may give the person one
 	Groups      []groupView
 	Absences    []absenceView
 	Letters     lettersView
@@ -126,6 +134,7 @@ func (r *Room) show(v *page.Visit, p people.PersonRecord) error {
 // person shows a person's page with what its forms hold.
 func (r *Room) person(v *page.Visit, status int, w showView) error {
 	w.Keeps, w.Mine = keeps(v), v.Who.Own && v.Who.Person == w.ID
+	w.Password = r.Passwords != nil && v.Who.May(page.Admin)
 	groups, _, err := r.Directory.Groups(v.Until, v.Who.App.Tenant, people.GroupFilter{Member: people.Member{Person: w.ID}}, "", ticket.MaxPage)
 	if err != nil {
 		return err
@@ -138,7 +147,7 @@ func (r *Room) person(v *page.Visit, status int, w showView) error {
 		return err
 	}
 	for _, a := range absences {
-		w.Absences = append(w.Absences, r.absenceOf(a))
+		w.Absences = append(w.Absences, r.absenceOf(a, zoneOf(w.Person)))
 	}
 	return v.Render(status, "people/person", w.Label(), w)
 }
@@ -278,7 +287,7 @@ func (r *Room) save(v *page.Visit, id string) error {
 	e.Version, e.Fault, e.Letters.Fault, e.Letters.Minutes = version, wrong, wrong, v.Form.Get("letters.minutes")
 	switch ticket.AsError(err) {
 	case errKnown:
-		e.Fault.Text = v.T("people.known")
+		e.Fault = page.Fault{Field: wrong.Field, Text: v.T("people.known")}
 	case errChanged:
 		now, err := r.Directory.Person(v.Until, v.Who.App.Tenant, people.Key{ID: id})
 		if err != nil {
@@ -320,12 +329,20 @@ type absenceView struct {
 	people.AbsenceRecord
 	State                       string // now, ahead or over
 	PersonPath, DeputyPath, End string
+	Days                        bool // it is whole days where the person is: from FirstDay on, and they are back on BackDay, empty where it is endless
+	FirstDay, BackDay           string
 }
 
-func (r *Room) absenceOf(a people.AbsenceRecord) absenceView {
+// absenceOf gives an absence as a list shows it; zone is the person's, by which it was said.
+func (r *Room) absenceOf(a people.AbsenceRecord, zone *time.Location) absenceView {
 	w := absenceView{AbsenceRecord: a, State: "now", PersonPath: pathOf(a.Person), End: pathOf(a.Person) + "/absences/" + url.PathEscape(a.ID) + "/end"}
 	if a.Deputy != "" {
 		w.DeputyPath = pathOf(a.Deputy)
+	}
+	if w.Days = midnight(a.From, zone) && (a.To.IsZero() || midnight(a.To, zone)); w.Days {
+		if w.FirstDay = a.From.In(zone).Format(time.DateOnly); !a.To.IsZero() {
+			w.BackDay = a.To.In(zone).Format(time.DateOnly)
+		}
 	}
 	switch now := r.Now(); {
 	case !a.To.IsZero() && !a.To.After(now):
@@ -334,6 +351,20 @@ func (r *Room) absenceOf(a people.AbsenceRecord) absenceView {
 		w.State = "ahead"
 	}
 	return w
+}
+
+// midnight reports whether a day begins at a moment.
+func midnight(at time.Time, zone *time.Location) bool {
+	y, m, d := at.In(zone).Date()
+	return at.Equal(time.Date(y, m, d, 0, 0, 0, 0, zone))
+}
+
+// zoneOf is the time zone that a person's absences are said in; see houseapi.Away.
+func zoneOf(p people.Person) *time.Location {
+	if zone, err := p.Zone(); err == nil {
+		return zone
+	}
+	return time.UTC
 }
 
 // away keeps that somebody is away.
@@ -417,8 +448,16 @@ func (r *Room) absences(v *page.Visit) error {
 	if err != nil {
 		return err
 	}
+	zones := map[string]*time.Location{}
 	for _, a := range found {
-		l.Rows = append(l.Rows, r.absenceOf(a))
+		if zones[a.Person] == nil {
+			p, err := r.Directory.Person(v.Until, v.Who.App.Tenant, people.Key{ID: a.Person})
+			if err != nil && !ticket.Is(err, ticket.NotFound) {
+				return err
+			}
+			zones[a.Person] = zoneOf(p.Person)
+		}
+		l.Rows = append(l.Rows, r.absenceOf(a, zones[a.Person]))
 	}
 	l.Chosen = len(query) > 0
 	l.First, l.Next = pages("/absences", query, cursor, next)

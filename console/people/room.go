@@ -20,6 +20,12 @@ import (
 type Directory interface {
 	Person(ctx context.Context, tenant string, k people.Key) (people.PersonRecord, error)
 	Persons(ctx context.Context, tenant string, f people.PersonFilter, cursor string, limit int) (list []people.PersonRecord, next string, err error)
+	// PersonsOf gives by id those that there are, out of some.
+	PersonsOf(ctx context.Context, tenant string, ids []string) (map[string]people.PersonRecord, error)
+	// PersonNames gives by id what those persons are called, out of some, who have a name.
+	PersonNames(ctx context.Context, tenant string, ids []string) (map[string]string, error)
+	// ChangePersons changes many, all or none of them; at is the place of the one who is refused.
+	ChangePersons(ctx context.Context, tenant, by string, list []people.Person, change func(i int, had people.PersonRecord, known bool) (people.PersonRecord, error)) (at int, err error)
 	ChangePerson(ctx context.Context, tenant, by string, k people.Key, change func(had people.PersonRecord, known bool) (people.PersonRecord, error)) (people.PersonRecord, error)
 	RemovePerson(ctx context.Context, tenant, by string, k people.Key, allow func(people.PersonRecord) error) error
 
@@ -39,6 +45,9 @@ type Room struct {
 	Directory Directory
 	Allow     notice.Reach // where webhooks may lead; api.Config.Reach
 	Now       func() time.Time
+	Passwords Passwords // nil: nobody signs in with one
+	// Forget has sessions of a person be looked at anew, so that those of an earlier password are over at once; needed with Passwords.
+	Forget func(tenant, person string)
 }
 
 // Area gives its routes. What is new comes under a path of its own, because a person or a group may be called anything.
@@ -56,6 +65,12 @@ func (r *Room) Area() page.Area {
 			route(http.MethodPost, "/people/:id/absences", page.Act, r.own(r.away)),
 			route(http.MethodPost, "/people/:id/absences/:absence/end", page.Act, r.own(r.back)),
 			route(http.MethodPost, "/people/:id/remove", page.Directory, r.own(r.remove)),
+			route(http.MethodGet, "/people/:id/password", page.Admin, r.own(r.password)),
+			route(http.MethodPost, "/people/:id/password", page.Admin, r.own(r.setPassword)),
+			route(http.MethodGet, "/directory/search", page.Act, r.search),
+			route(http.MethodGet, "/directory/persons.csv", page.Directory, r.export),
+			route(http.MethodGet, "/directory/import", page.Directory, r.importing),
+			route(http.MethodPost, "/directory/import", page.Directory, r.imported),
 			route(http.MethodGet, "/directory/person", page.Directory, r.begin),
 			route(http.MethodPost, "/directory/person", page.Directory, func(v *page.Visit) error { return r.save(v, "") }),
 			route(http.MethodGet, "/groups", page.Directory, r.groups),

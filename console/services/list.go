@@ -47,8 +47,8 @@ func (r *Room) list(v *page.Visit) error {
 			return err
 		}
 		for _, s := range records {
-			if matches(s, terms) {
-				l.Rows = append(l.Rows, s)
+			if shown := spoken(v, s); matches(s, terms) || matches(shown, terms) {
+				l.Rows = append(l.Rows, shown)
 			}
 		}
 		if cursor = next; cursor == "" || len(l.Rows) >= listPage {

@@ -53,14 +53,8 @@ type movingView struct {
 
 // target gives the version that tickets are to be moved to: the one that is asked for, or the latest.
 func (r *Room) target(v *page.Visit, f found, asked string) (flow.Definition, error) {
-	if asked == "" {
-		return f.Latest.Definition, nil
-	}
-	number, err := strconv.ParseInt(asked, 10, 32)
-	if err != nil {
-		return flow.Definition{}, page.ErrNoPage
-	}
-	return r.version(v, f.Latest, number)
+	s, err := r.kind().Numbered(v, f.Latest, asked)
+	return s.Definition, err
 }
 
 // open gives some of the open tickets of a service.
@@ -93,7 +87,7 @@ func (r *Room) migration(v *page.Visit, f found) error {
 	if err != nil {
 		return err
 	}
-	w := migrateView{ServiceRecord: f.Latest, Path: pathOf(f.Key), To: def.Version}
+	w := migrateView{ServiceRecord: spoken(v, f.Latest), Path: pathOf(f.Key), To: def.Version}
 	for _, t := range tickets.Items {
 		if t.Version == def.Version {
 			w.There++
@@ -116,7 +110,7 @@ func (r *Room) migration(v *page.Visit, f found) error {
 		query.Set("cursor", tickets.Next)
 		w.Next = page.Address(v.Path(), query)
 	}
-	return v.Render(http.StatusOK, "services/migrate", v.T("services.migrate.title", "Name", f.Latest.Name), w)
+	return v.Render(http.StatusOK, "services/migrate", v.T("services.migrate.title", "Name", w.Name), w)
 }
 
 // migrate moves some of the open tickets of a service to a version, and has the page ask for the next ones until there are no more. What is asked for twice is done once.
@@ -125,7 +119,7 @@ func (r *Room) migrate(v *page.Visit, f found) error {
 	if err != nil {
 		return err
 	}
-	w := movingView{ServiceRecord: f.Latest, Path: pathOf(f.Key) + "/migrate", To: def.Version}
+	w := movingView{ServiceRecord: spoken(v, f.Latest), Path: pathOf(f.Key) + "/migrate", To: def.Version}
 	for name, to := range map[string]*int{"there": &w.There, "not": &w.Not, "seen": &w.Seen} {
 		*to, _ = strconv.Atoi(v.Form.Get(name)) // of a form of ours they are numbers
 	}
@@ -151,7 +145,7 @@ func (r *Room) migrate(v *page.Visit, f found) error {
 		}
 	}
 	if w.Cursor = tickets.Next; w.Cursor != "" {
-		return v.Render(http.StatusOK, "services/moving", v.T("services.migrate.title", "Name", f.Latest.Name), w)
+		return v.Render(http.StatusOK, "services/moving", v.T("services.migrate.title", "Name", w.Name), w)
 	}
 	return v.Done(page.Address(pathOf(f.Key)+"/migrate", url.Values{"to": {strconv.Itoa(def.Version)}}), v.T("services.migrate.done", "There", w.There, "Not", w.Not, "Version", def.Version))
 }

@@ -12,6 +12,7 @@ import (
 	"signalbox/api"
 	"signalbox/api/houseapi"
 	"signalbox/console/page"
+	"signalbox/console/versions"
 	"signalbox/flow"
 	"signalbox/ticket"
 )
@@ -27,11 +28,17 @@ type Records interface {
 	ServiceVersions(ctx context.Context, tenant, key, cursor string, limit int) (list []ticket.ServiceRecord, next string, err error)
 	// ServiceVersion gives one version, which never changes.
 	ServiceVersion(ctx context.Context, tenant, key string, version int) (flow.Definition, error)
-	// PublishService makes a definition without faults the next version of its service, and gives it with its version. One that says what the latest version
+	// PublishWritten makes a definition without faults the next version of its service, and gives it with its version. One that says what the latest version
 	// says is that version. Joins the transaction of ctx.
-	PublishService(ctx context.Context, tenant, by string, def flow.Definition) (flow.Definition, error)
+	// The text that it was read from is kept beside it, which ServiceText gives; empty: there is none.
+	PublishWritten(ctx context.Context, tenant, by string, def flow.Definition, text string) (flow.Definition, error)
+	ServiceText(ctx context.Context, tenant, key string, version int) (string, error)
 	// EnableService says whether a service opens new tickets. Joins the transaction of ctx.
 	EnableService(ctx context.Context, tenant, key string, enabled bool) error
+	// RotateService gives the requests that a service's processes make a new secret to be signed with, and tells it. Conflict: it is built in. Joins the transaction of ctx.
+	RotateService(ctx context.Context, tenant, key string) (secret string, err error)
+	// OpenAtNodes counts the open tickets of a service by the node at which they stand, whatever their version of it; one that stands at several is counted at each.
+	OpenAtNodes(ctx context.Context, tenant, service string) (map[string]int, error)
 }
 
 // Room is the area. All are needed.
@@ -42,26 +49,27 @@ type Room struct {
 	Now     func() time.Time
 }
 
-// Area gives its routes. What is fixed in a path comes before keys, which no service can then be shown by: "new" and "draft" are no keys that make sense.
+// draftPath is where new services are written: none below /services, where any word may be the key of one.
+const draftPath = "/editor/service"
+
+// Area gives its routes.
 func (r *Room) Area() page.Area {
 	route := func(method, path string, right page.Right, do page.Handler) page.Route {
 		return page.Route{Method: method, Path: path, Right: right, Do: do}
 	}
 	return page.Area{
-		Routes: []page.Route{
+		Routes: append(r.kind().Routes(), []page.Route{
 			route(http.MethodGet, "/services", page.Read, r.list),
-			route(http.MethodGet, "/services/new", page.Admin, r.begin),
-			route(http.MethodPost, "/services/new", page.Admin, r.save),
-			route(http.MethodPost, "/services/draft", page.Read, r.draft),
-			route(http.MethodGet, "/services/:key", page.Read, r.of(r.show)),
-			route(http.MethodGet, "/services/:key/v/:version", page.Read, r.of(r.show)),
+			route(http.MethodPost, draftPath+"/simulate", page.Read, r.stepOfDraft),
+			route(http.MethodGet, "/services/:key", page.Read, r.kind().Of(r.show)),
+			route(http.MethodGet, "/services/:key/v/:version", page.Read, r.kind().Of(r.show)),
 			route(http.MethodGet, "/services/:key/v/:version/diagram.svg", page.Read, r.of(r.picture)),
-			route(http.MethodGet, "/services/:key/edit", page.Admin, r.of(r.edit)),
-			route(http.MethodPost, "/services/:key/edit", page.Admin, r.of(func(v *page.Visit, _ found) error { return r.save(v) })),
+			route(http.MethodGet, "/services/:key/simulate", page.Read, r.of(r.simulate)),
+			route(http.MethodPost, "/services/:key/simulate", page.Read, r.of(r.step)),
 			route(http.MethodGet, "/services/:key/migrate", page.Admin, r.of(r.migration)),
 			route(http.MethodPost, "/services/:key/migrate", page.Admin, r.of(r.migrate)),
-			route(http.MethodPost, "/services/:key/enable", page.Admin, r.of(r.enable)),
-		},
+			route(http.MethodPost, "/services/:key/rotate", page.Admin, r.of(r.rotate)),
+		}...),
 		Menu: []page.Entry{{Path: "/services", Label: "menu.services", Right: page.Read}},
 	}
 }
@@ -74,43 +82,31 @@ type found struct {
 
 // of finds the service and the version that the path names.
 func (r *Room) of(h func(*page.Visit, found) error) page.Handler {
-	return func(v *page.Visit) error {
-		key, err := v.Param("key")
-		if err != nil {
-			return err
-		}
-		latest, err := r.Records.ServiceRecord(v.Until, v.Who.App.Tenant, key)
-		if err != nil {
-			return err
-		}
-		f := found{latest, latest.Definition}
-		if v.Params("version") != "" {
-			number, err := strconv.ParseInt(v.Params("version"), 10, 32)
-			if err != nil {
-				return page.ErrNoPage
-			}
-			if f.Definition, err = r.version(v, latest, number); err != nil {
-				return err
-			}
-		}
-		return h(v, f)
-	}
+	return r.kind().Of(func(v *page.Visit, f versions.Found[ticket.ServiceRecord]) error {
+		return h(v, found{f.Latest, f.Shown.Definition})
+	})
 }
 
-// version gives a version of a service by its number.
-func (r *Room) version(v *page.Visit, latest ticket.ServiceRecord, number int64) (flow.Definition, error) {
-	if number == int64(latest.Version) {
-		return latest.Definition, nil
+// rotate gives the requests of a service's processes a new secret, and tells it.
+func (r *Room) rotate(v *page.Visit, f found) error {
+	secret, err := page.Transact(v, r.Desk, true, func(ctx context.Context) (string, error) {
+		return r.Records.RotateService(ctx, v.Who.App.Tenant, f.Key)
+	})
+	if err != nil {
+		return v.Failed(pathOf(f.Key), err)
 	}
-	if number < 1 || number > int64(latest.Version) {
-		return flow.Definition{}, page.ErrNoPage
-	}
-	return r.Records.ServiceVersion(v.Until, v.Who.App.Tenant, latest.Key, int(number))
+	return v.ShowSecret(v.T("subscription.rotated"), f.Key, secret, v.T("services.rotated_text"), pathOf(f.Key))
+}
+
+// spoken gives a service as pages show it.
+func spoken(v *page.Visit, s ticket.ServiceRecord) ticket.ServiceRecord {
+	s.Definition = v.Spoken(s.Definition)
+	return s
 }
 
 // picture serves the process alone.
 func (r *Room) picture(v *page.Visit, f found) error {
-	return houseapi.Picture(func(*fiber.Ctx) (flow.Definition, *flow.Position, error) { return f.Definition, nil, nil })(v.Ctx)
+	return houseapi.PictureBy(func(*fiber.Ctx) (flow.Definition, *flow.Position, error) { return v.Spoken(f.Definition), nil, nil }, v.DrawNamed)(v.Ctx)
 }
 
 // pathOf is the page of a service.

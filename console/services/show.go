@@ -2,112 +2,74 @@ package services
 
 import (
 	"cmp"
-	"context"
+	"maps"
 	"net/http"
 	"net/url"
-	"time"
+	"slices"
 
 	"signalbox/api/houseapi"
 	"signalbox/console/page"
+	"signalbox/console/versions"
 	"signalbox/flow"
 	"signalbox/ticket"
 )
 
 // showView is a service in one of its versions.
 type showView struct {
+	History versions.History
 	ticket.ServiceRecord
-	Path, Picture string
-	IsLatest      bool
-	Latest        int
-	Nodes         []nodeView
-	Versions      []versionView
-	First, Next   string // further versions
-	Source        string // the version as YAML
-	From          int    // the version that this one is compared with; 0: none
-	Change        []page.Hunk
-}
-
-// versionView is a version in the list of them.
-type versionView struct {
-	ticket.ServiceRecord
-	Path    string
-	Current bool // it is what the page shows
-	Before  int  // the version before it; 0: none
+	Picture   string
+	Nodes     []nodeView
+	Asks      bool       // it makes requests, which are signed
+	Elsewhere []standing // open tickets of other versions, at nodes that this one does not have
 }
 
 // nodeView is a node in the list of a process.
 type nodeView struct {
 	flow.Node
-	Asked []string // who is asked, or what is done, in words
-	Ways  []way
+	Persons []string // who is asked by the id
+	Asked   []string // who else is asked, or what is done, in words
+	Ways    []way
+	standing
+}
+
+// standing is how many open tickets stand at a node.
+type standing struct {
+	At, Path string
+	Open     int
+}
+
+func standingAt(key, node string, n int) standing {
+	return standing{node, page.Address("/tickets", url.Values{"service": {key}, "node": {node}}), n}
 }
 
 // way leads from one node to another.
 type way struct{ Label, To string }
 
-// versionPage is how many versions are listed at once.
-const versionPage = 20
-
 // show shows a version of a service, and how it differs from another one.
-func (r *Room) show(v *page.Visit, f found) error {
-	source, err := sourceOf(f.Definition)
+func (r *Room) show(v *page.Visit, f versions.Found[ticket.ServiceRecord]) error {
+	history, err := r.kind().History(v, f)
 	if err != nil {
 		return err
 	}
-	w := showView{ServiceRecord: f.Latest, Path: pathOf(f.Key), Picture: versionPath(f.Key, f.Version) + "/diagram.svg", Latest: f.Latest.Version, Source: source}
-	w.IsLatest = w.Latest == f.Version
-	if w.Definition = f.Definition; !w.IsLatest {
-		w.PublishedAt, w.PublishedBy = time.Time{}, "" // unless the list of versions tells
-	}
+	f.Shown = spoken(v, f.Shown)
+	w := showView{History: history, ServiceRecord: f.Shown, Picture: versionPath(f.Shown.Key, f.Shown.Version) + "/diagram.svg"}
 	w.ServiceType = cmp.Or(w.ServiceType, "request")
-	for _, n := range f.Nodes {
-		w.Nodes = append(w.Nodes, nodeView{n, askedOf(v, n), waysOf(v, n)})
-	}
-	if err := r.versions(v, f, &w); err != nil {
-		return err
-	}
-	from, err := v.AskNumber("from", 0)
+	open, err := r.Records.OpenAtNodes(v.Until, v.Who.App.Tenant, f.Shown.Key)
 	if err != nil {
 		return err
 	}
-	if from > 0 {
-		other, err := r.version(v, f.Latest, from)
-		if err != nil {
-			return err
+	for _, n := range f.Shown.Nodes {
+		w.Nodes = append(w.Nodes, nodeView{n, personsOf(n), askedOf(v, n), waysOf(v, n), standingAt(f.Shown.Key, n.ID, open[n.ID])})
+		w.Asks = w.Asks || n.Call != nil || n.Processors != nil && n.Processors.HTTP != nil
+		delete(open, n.ID)
+	}
+	for _, node := range slices.Sorted(maps.Keys(open)) {
+		if n := open[node]; n > 0 {
+			w.Elsewhere = append(w.Elsewhere, standingAt(f.Shown.Key, node, n))
 		}
-		before, err := sourceOf(other)
-		if err != nil {
-			return err
-		}
-		w.From, w.Change = other.Version, page.Difference(before, source)
 	}
-	return v.Render(http.StatusOK, "services/service", f.Name, w)
-}
-
-// versions fills in the list of versions.
-func (r *Room) versions(v *page.Visit, f found, w *showView) error {
-	cursor, err := v.Ask("cursor", maxCursor)
-	if err != nil {
-		return err
-	}
-	list, next, err := r.Records.ServiceVersions(v.Until, v.Who.App.Tenant, f.Key, cursor, versionPage)
-	if err != nil {
-		return err
-	}
-	for _, record := range list {
-		line := versionView{ServiceRecord: record, Path: versionPath(f.Key, record.Version), Current: record.Version == f.Version, Before: record.Version - 1}
-		if line.Current {
-			w.PublishedAt, w.PublishedBy = record.PublishedAt, record.PublishedBy
-		}
-		w.Versions = append(w.Versions, line)
-	}
-	if cursor != "" {
-		w.First = v.Path()
-	}
-	if next != "" {
-		w.Next = page.Address(v.Path(), url.Values{"cursor": {next}})
-	}
-	return nil
+	return v.Render(http.StatusOK, "services/service", f.Shown.Name, w)
 }
 
 // sourceOf writes a definition as somebody would: without the numbers that are given when it is published, which stay the same by themselves.
@@ -121,7 +83,7 @@ func sourceOf(def flow.Definition) (string, error) {
 	return string(text), err
 }
 
-// askedOf says in words who is asked at a node, or what it does.
+// askedOf says in words who is asked at a node but for persons by their ids, or what it does.
 func askedOf(v *page.Visit, n flow.Node) (out []string) {
 	switch n.Type {
 	case flow.Call:
@@ -140,7 +102,6 @@ func askedOf(v *page.Visit, n flow.Node) (out []string) {
 	if p == nil {
 		return out
 	}
-	out = append(out, p.Persons...)
 	for _, g := range p.Groups {
 		out = append(out, v.T("services.asked.group", "Group", g))
 	}
@@ -161,6 +122,13 @@ func askedOf(v *page.Visit, n flow.Node) (out []string) {
 	return out
 }
 
+func personsOf(n flow.Node) []string {
+	if n.Processors == nil {
+		return nil
+	}
+	return n.Processors.Persons
+}
+
 // waysOf gives where a process can go from a node.
 func waysOf(v *page.Visit, n flow.Node) (out []way) {
 	if n.Next != "" {
@@ -179,19 +147,4 @@ func waysOf(v *page.Visit, n flow.Node) (out []way) {
 		out = append(out, way{v.T("services.way.rejected"), n.Reject.To})
 	}
 	return out
-}
-
-// enable says whether a service opens new tickets.
-func (r *Room) enable(v *page.Visit, f found) error {
-	on := v.Form.On("enabled")
-	_, err := page.Transact(v, r.Desk, false, func(ctx context.Context) (bool, error) {
-		return on, r.Records.EnableService(ctx, v.Who.App.Tenant, f.Key, on)
-	})
-	if err != nil {
-		return v.Failed(pathOf(f.Key), err)
-	}
-	if on {
-		return v.Done(pathOf(f.Key), v.T("services.done.enabled"))
-	}
-	return v.Done(pathOf(f.Key), v.T("services.done.disabled"))
 }

@@ -60,7 +60,7 @@ func (r *Room) changePassword(v *page.Visit) error {
 	r.throttle.forgive(attempt)
 	hash, err := r.People.HashPassword(v.Until, person, wanted)
 	if ticket.Is(err, ticket.Invalid) {
-		return r.passwordForm(v, http.StatusBadRequest, "new", v.T("signin.password_weak", "Min", people.MinPassword, "Max", people.MaxPassword))
+		return r.passwordForm(v, http.StatusBadRequest, "new", v.Reason(ticket.AsError(err).Message))
 	}
 	if err != nil {
 		return err

@@ -47,11 +47,6 @@ type People interface {
 	SetPassword(ctx context.Context, tenant, app string, k people.Key, hash people.PasswordHash, mustChange bool) error
 }
 
-// Desk writes down what is done.
-type Desk interface {
-	Transact(ctx context.Context, r desk.Request, effect func(ctx context.Context) (desk.Answer, error)) (desk.Reply, error)
-}
-
 // Provider is an identity provider; *oidc.Provider is one.
 type Provider interface {
 	Begin(ctx context.Context) (address string, keep oidc.Pending, err error)
@@ -63,7 +58,7 @@ type Provider interface {
 type Config struct {
 	Apps       Apps
 	People     People
-	Desk       Desk // needed with People
+	Desk       api.Desk // needed with People
 	Now        func() time.Time
 	AdminGroup string // whose members are admins
 
@@ -98,6 +93,8 @@ func (r *Room) Area() page.Area {
 	return page.Area{Routes: []page.Route{
 		{Method: http.MethodGet, Path: page.SignInPath, Right: page.Anyone, Do: r.ask},
 		{Method: http.MethodPost, Path: page.SignInPath, Right: page.Anyone, Do: r.signIn},
+		{Method: http.MethodGet, Path: page.HeldPath, Right: page.Read, Do: r.held},
+		{Method: http.MethodPost, Path: page.HeldPath, Right: page.Read, Do: r.leave},
 		{Method: http.MethodGet, Path: providerPath, Right: page.Anyone, Do: r.toProvider},
 		{Method: http.MethodGet, Path: BackPath, Right: page.Anyone, Do: r.fromProvider},
 		{Method: http.MethodPost, Path: page.SignOutPath, Right: page.Anyone, Do: r.signOut},
@@ -281,7 +278,29 @@ func (r *Room) begin(v *page.Visit, f formView, s page.Session, tenant string) e
 		return err
 	}
 	v.Site().Log.InfoContext(v.Until, "console.signed_in", "request_id", v.RequestID(), "tenant", tenant, "app", s.App, "operator", s.Person, "provider", s.Provider, "remote", v.Address())
+	if v.Holds(s) {
+		return v.To(page.HeldPath)
+	}
 	return v.To(f.Return)
+}
+
+type heldView struct {
+	page.Held
+	There bool
+	Typed []page.Typed
+}
+
+// held shows the form that somebody sent when their session was over, which sends it when they say so.
+func (r *Room) held(v *page.Visit) error {
+	h, ok := v.HeldForm()
+	return v.Render(http.StatusOK, "signin/held", v.T("held.title"), heldView{Held: h, There: ok, Typed: page.TypedIn(h.Fields)})
+}
+
+// leave drops that form.
+func (r *Room) leave(v *page.Visit) error {
+	h, _ := v.HeldForm()
+	v.DropHeld()
+	return v.To(page.LocalPath(h.Back))
 }
 
 // signOut ends the session, and that of the identity provider where it has a place for it.

@@ -48,6 +48,9 @@ func (r *Room) person(ctx context.Context, s page.Session) (page.Who, error) {
 	}, nil
 }
 
+// Forget has a person be looked for anew at the next request, instead of some seconds later.
+func (r *Room) Forget(tenant, person string) { r.accounts.forget(tenant, person) }
+
 func (r *Room) isAdmin(groups []string) bool {
 	return r.AdminGroup != "" && slices.Contains(groups, r.AdminGroup)
 }

@@ -139,15 +139,19 @@ func headersOf(text string, f *ticket.Faults) map[string]string {
 // fields are those of the form by the names that refusals have for them.
 var fields = strings.NewReplacer("tls.ca", "ca", "tls.certificate", "certificate", "tls.key", "private")
 
+// inForm names a field as the form does.
+func inForm(field string) string {
+	if field == "tls" {
+		return "ca"
+	}
+	return fields.Replace(field)
+}
+
 // refused shows the form again, beside what was wrong.
 func (f formView) refused(v *page.Visit, err error) error {
 	fault, ok := v.Fault(err)
 	if !ok {
 		return err
 	}
-	fault.Field = fields.Replace(fault.Field)
-	if fault.Field == "tls" {
-		fault.Field = "ca"
-	}
-	return f.typed(v.Form, fault).render(v, http.StatusBadRequest)
+	return f.typed(v.Form, fault.Renamed(inForm)).render(v, http.StatusBadRequest)
 }

@@ -6,6 +6,7 @@ import (
 	"slices"
 	"strconv"
 
+	"signalbox/console/forms"
 	"signalbox/console/page"
 	"signalbox/desk"
 	"signalbox/flow"
@@ -20,6 +21,8 @@ type refused struct {
 	form  page.Form
 	why   *ticket.Error
 	shown bool // its form is on the page again, with what was typed
+
+	anyway []string // ids of persons of which its sender is warned
 }
 
 // as gives a command its doer: the visitor, by the rights that the form says.
@@ -35,80 +38,49 @@ func (s *Room) act(v *page.Visit, h header) error {
 	if !slices.Contains(ticket.HandleActions, action) && action != ticket.Close && action != ticket.Reopen {
 		return ticket.RefuseField(ticket.Invalid, "action", "is none that can be done here")
 	}
-	c := as(v, ticket.Command{Action: action, Node: v.Form.Get("node"), Note: lines(v.Form.Text("comment"))})
+	c := as(v, ticket.Command{Action: action, Node: v.Form.Get("node"), Note: forms.Lines(v.Form.Text("comment"))})
 	c.Round, _ = strconv.Atoi(v.Form.Get("round")) // of a form of ours it is a number
-	if err := s.fill(v, h.Ticket, &c); err != nil {
+	if err := forms.Fill(v, v.Form, h.Ticket, &c); err != nil {
 		return s.again(v, h, err)
+	}
+	if warning, err := s.warned(v, s.inputs(v, h.Ticket, c)); err != nil {
+		return err
+	} else if warning != nil {
+		return s.shown(v, h, *warning)
 	}
 	_, err := s.Desk.Handle(v.Until, v.DeskRequest(), desk.Handling{Ticket: h.Number, Command: c, Types: s.Types, Answer: nothing})
 	if err != nil {
-		return s.again(v, h, err)
+		return s.again(v, h, s.each(v, h.Ticket, c, err))
 	}
-	return v.Done(h.Path, v.T("act.done", "Action", v.Word("action", action)))
+	to := h.Path
+	if back := v.Form.Get("back"); back != "" { // it was done from a list
+		to = page.LocalPath(back)
+	}
+	return v.Done(to, v.T("act.done", "Action", v.Word("action", action)))
 }
 
-// fill reads what the form of an action says beside a comment.
-func (s *Room) fill(v *page.Visit, t ticket.Ticket, c *ticket.Command) error {
+// each tells of every field at fault of a form that the ticket's workflow refused, which brings back the first one: by the same rules.
+func (s *Room) each(v *page.Visit, t ticket.Ticket, c ticket.Command, err error) error {
+	why := ticket.AsError(err)
+	if why == nil || why.Code != ticket.Invalid || len(why.All) > 0 {
+		return err
+	}
+	c.Channel, c.App, c.Admin = ticket.ChannelPages, v.Who.App.Code, v.Who.May(page.Admin)
+	_, again := ticket.DecideChecked(t, c, v.Site().Now())
+	if all := ticket.AsError(again); all != nil && all.Code == why.Code && all.Field == why.Field && len(all.All) > 0 {
+		return all
+	}
+	return err
+}
+
+// inputs are the fields of the form that a command was sent by; none where the ticket has moved on.
+func (s *Room) inputs(v *page.Visit, t ticket.Ticket, c ticket.Command) []forms.Input {
 	for _, n := range t.Nodes() {
 		if n.Node == c.Node && n.Round == c.Round {
-			c.Fields = filled(v, n.Fields)
+			return forms.Act{Ticket: t, Node: n, Action: flow.Action(c.Action), By: v.Who.Person, Types: s.types(t)}.Inputs(v)
 		}
-	}
-	switch c.Action {
-	case ticket.Assign, ticket.Deliver, ticket.Add, ticket.Remove, ticket.Reassign:
-		c.Targets, c.Fields = v.Form.List("targets"), nil
-		if c.Action == ticket.Add {
-			c.Place = flow.Place(v.Form.Get("place"))
-		}
-	case ticket.Approve, ticket.Reject:
-		c.OnBehalf = v.Form.Get("on_behalf")
-	case ticket.Retry:
-		c.Resend, c.Fields = v.Form.On("resend"), nil
-	case ticket.CommitSolution, ticket.Confirm:
-		p, err := parameter(v)
-		if err != nil {
-			return err
-		}
-		if c.Note = ""; c.Action == ticket.CommitSolution {
-			c.Note = lines(v.Form.Text("comment"))
-		}
-		if err := p.Fill(c); err != nil {
-			return err
-		}
-	case ticket.Claim, ticket.Retract, ticket.Terminate:
-		c.Fields = nil
-	}
-	if c.Action == ticket.Reject || c.Action == ticket.Confirm && c.Verdict != nil && !c.Verdict.Passed {
-		c.To = v.Form.Get("to")
-	}
-	if c.OnBehalf == c.Operator {
-		c.OnBehalf = ""
 	}
 	return nil
-}
-
-// parameter reads a solution, or a verdict, from a form, as seed 001 has them.
-func parameter(v *page.Visit) (p ticket.Parameter, err error) {
-	var f ticket.Faults
-	p.Read(func(name string, into any) {
-		text := lines(v.Form.Text(name))
-		switch into := into.(type) {
-		case **string:
-			*into = &text
-		case **ticket.Flag:
-			if text == "true" || text == "false" {
-				flag := ticket.Flag(text == "true")
-				*into = &flag
-			}
-		case **ticket.Millis:
-			ms, ok := millisOf(v, name)
-			if !ok {
-				f.Add(name, "must be a date with its time")
-			}
-			*into = (*ticket.Millis)(ms)
-		}
-	})
-	return p, f.Err()
 }
 
 // refusalStatus are the refusals that somebody can do something about in the form that they sent, and the status of the page that says so.
@@ -121,10 +93,15 @@ func (s *Room) again(v *page.Visit, h header, err error) error {
 	if why == nil || refusalStatus[why.Code] == 0 {
 		return err
 	}
+	return s.shown(v, h, refused{form: v.Form, why: why})
+}
+
+func (s *Room) shown(v *page.Visit, h header, sent refused) error {
+	v.Refused(sent.why)
 	t, err := s.Reader.Ticket(v.Until, v.Who.App.Tenant, h.Number)
 	if err != nil {
 		return err
 	}
-	h.is(t)
-	return s.page(v, h, refusalStatus[why.Code], &refused{form: v.Form, why: why})
+	h.is(v.SpokenTicket(t))
+	return s.page(v, h, refusalStatus[sent.why.Code], &sent)
 }

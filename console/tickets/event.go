@@ -3,10 +3,8 @@ package tickets
 import (
 	"encoding/json"
 	"maps"
-	"regexp"
 	"slices"
 	"strconv"
-	"strings"
 
 	"signalbox/console/page"
 	"signalbox/flow"
@@ -35,6 +33,7 @@ type eventView struct {
 	Relation       *relatedView
 	Message        *messageView
 	Statement      *ticket.Statement
+	SLA            []flow.SLAClock // as the event left them
 	Steps          []stepView
 }
 
@@ -43,13 +42,19 @@ type moveView struct {
 	Label, From, To string
 	Badge           bool // both are phases
 	JSON            bool
+	Person          bool     // both are ids of persons
+	Persons         []string // what To names
 }
+
+// ByApp reports whether no person was named as who did it.
+func (v eventView) ByApp() bool { return v.App != "" && v.Actor == v.App }
 
 type openingView struct {
 	*ticket.Opening
-	Types []typeCount
-	More  int // further types of relations
-	Asked []namedView
+	Called string // the name of the service
+	Types  []typeCount
+	More   int // further types of relations
+	Asked  []namedView
 }
 
 // namedView is whom the opener named for a node.
@@ -81,7 +86,6 @@ func (v itemsView) More() int { return v.Total - len(v.Items) }
 
 type messageView struct {
 	ID, Author    string
-	Parts         []part // of a text that is not folded
 	Edit          string // address of the form by which the visitor changes it; empty: they may not
 	Text          page.Folded
 	Earlier       *page.Folded
@@ -89,13 +93,21 @@ type messageView struct {
 }
 
 // entryOf makes an entry readable; see eventOf.
-func entryOf(v tongue, e notice.Entry, names func(string) string) eventView {
+func entryOf(v tongue, e notice.Entry, names func(string) string, fields func(string) flow.Field) eventView {
 	a := e.Alert
 	if a == nil {
-		return eventOf(v, *e.Event, names)
+		return eventOf(v, *e.Event, names, fields)
 	}
 	return eventView{Alert: a, Title: v.Word("alert", a.Kind), Channel: v.Word("channel", ticket.ChannelSystem),
 		Event: ticket.Event{Seq: a.Position.Seq, At: a.At, Type: ticket.Type(a.Kind), Actor: notice.OurSource, Channel: ticket.ChannelSystem, Note: a.Reason}}
+}
+
+// called has an opening name the service of its ticket.
+func (v eventView) called(name string) eventView {
+	if v.Opening != nil {
+		v.Opening.Called = name
+	}
+	return v
 }
 
 // Position is where the entry stands, as its page and others name it.
@@ -109,12 +121,12 @@ func (v eventView) Position() string {
 // InDoubt tells that the ticket takes nothing from here on until somebody has reconciled it.
 func (v eventView) InDoubt() bool { return v.Alert != nil && v.Alert.Kind == notice.TicketInDoubt }
 
-// eventOf makes an event readable. names tells what the nodes of the process are called.
-func eventOf(v tongue, e ticket.Event, names func(string) string) eventView {
-	out := eventView{Event: e, Title: titleOf(v, e), Channel: v.Word("channel", e.Channel), Verdict: e.After.Verdict, Statement: e.After.Statement, Steps: stepsOf(v, e, names)}
-	out.moves(v, names)
+// eventOf makes an event readable. names tells what the nodes of the process are called, fields what the fields of its forms are.
+func eventOf(v tongue, e ticket.Event, names func(string) string, fields func(string) flow.Field) eventView {
+	out := eventView{Event: e, Title: titleOf(v, e), Channel: v.Word("channel", e.Channel), Verdict: e.After.Verdict, Statement: e.After.Statement, SLA: e.After.SLA, Steps: stepsOf(v, e, names)}
+	out.moves(v, fields)
 	if o := e.After.Opening; o != nil {
-		out.Opening = &openingView{Opening: o}
+		out.Opening = &openingView{Opening: o, Called: o.Service}
 		for _, r := range o.Relations[:min(len(o.Relations), shownOpenings)] {
 			out.Opening.Types = append(out.Opening.Types, typeCount{r.Type, len(r.Content)})
 		}
@@ -147,7 +159,7 @@ func titleOf(v tongue, e ticket.Event) string {
 }
 
 // moves lists what has one value before and one after.
-func (v *eventView) moves(in tongue, names func(string) string) {
+func (v *eventView) moves(in tongue, fields func(string) flow.Field) {
 	before, after := v.Before, v.After
 	yes := func(b bool) string {
 		if b {
@@ -158,11 +170,11 @@ func (v *eventView) moves(in tongue, names func(string) string) {
 	if after.Status != "" && after.Status != before.Status {
 		v.Moves = append(v.Moves, moveView{Label: in.T("moved.status"), From: string(before.Status), To: string(after.Status), Badge: true})
 	}
-	move := func(label string, from, to *string) {
+	move := func(label string, from, to *string, person bool) {
 		if to == nil {
 			return
 		}
-		m := moveView{Label: label, To: *to}
+		m := moveView{Label: label, To: *to, Person: person}
 		if from != nil {
 			m.From = *from
 		}
@@ -170,10 +182,10 @@ func (v *eventView) moves(in tongue, names func(string) string) {
 			v.Moves = append(v.Moves, m)
 		}
 	}
-	move(in.T("moved.assignee"), before.Assignee, after.Assignee)
+	move(in.T("moved.assignee"), before.Assignee, after.Assignee, true)
 	// A reason that was given with the event is its note; what it replaces was the note of an earlier one.
 	if after.Reason != nil && *after.Reason != v.Note {
-		move(in.T("moved.reason"), before.Reason, after.Reason)
+		move(in.T("moved.reason"), before.Reason, after.Reason, false)
 	}
 	if after.Suspended != nil && v.Type != ticket.Suspended && v.Type != ticket.Resumed {
 		v.Moves = append(v.Moves, moveView{Label: in.T("moved.suspended"), From: yes(!*after.Suspended), To: yes(*after.Suspended)})
@@ -184,24 +196,19 @@ func (v *eventView) moves(in tongue, names func(string) string) {
 	if after.Pinned != nil && before.Pinned != nil {
 		v.Moves = append(v.Moves, moveView{Label: in.T("moved.version"), From: strconv.Itoa(before.Pinned.Version), To: strconv.Itoa(after.Pinned.Version)})
 	}
-	if after.Rules != 0 {
-		v.Moves = append(v.Moves, moveView{Label: in.T("moved.rules"), To: in.T("moved.rules_version", "N", int(after.Rules))})
-	}
 	if after.ApproveResult != nil {
-		v.Moves = append(v.Moves, moveView{Label: in.T("moved.approved"), To: yes(*after.ApproveResult) + ": " + v.Why})
+		v.Moves = append(v.Moves, moveView{Label: in.T("moved.approved"), To: yes(*after.ApproveResult) + ": " + in.Why(v.Why)})
 	}
 	for _, name := range slices.Sorted(maps.Keys(after.Fields)) {
-		_, later := fieldsOf(in, ticket.Ticket{Fields: flow.Values{name: after.Fields[name]}})
-		for _, f := range later {
-			v.Moves = append(v.Moves, moveView{Label: f.Name, To: f.Value.Whole, JSON: f.JSON})
-		}
+		f := fieldOf(in, fields(name), after.Fields[name])
+		v.Moves = append(v.Moves, moveView{Label: f.Name, To: f.Value.Whole, JSON: f.JSON, Persons: f.Persons})
 	}
 	v.others()
 }
 
 // shownMembers are the members of a change that have a form of their own here. What states have become, the process log tells.
 var shownMembers = []string{"states", "fields", "pinned", "opening", "status", "suspended", "assignee", "reason", "solution", "verdict", "relation", "message", "statement", "link",
-	"rules", "approve_result"}
+	"sla", "rules", "approve_result"}
 
 // others lists every other member of a change as it stands, so that nothing of an event is ever hidden.
 func (v *eventView) others() {
@@ -270,9 +277,6 @@ func start(items []string) itemsView {
 
 func messageOf(before *ticket.Message, after ticket.Message) *messageView {
 	v := &messageView{ID: after.ID, Author: after.Author, Text: page.Fold(after.Content)}
-	if v.Text.Start == "" {
-		v.Parts = partsOf(after.Content)
-	}
 	if before == nil {
 		return v
 	}
@@ -284,29 +288,4 @@ func messageOf(before *ticket.Message, after ticket.Message) *messageView {
 		v.EarlierAuthor = before.Author
 	}
 	return v
-}
-
-// part is a piece of a message.
-type part struct {
-	Text    string
-	Mention bool // it names a person: @id
-}
-
-var mention = regexp.MustCompile(`(^|[^\p{L}\p{N}@._-])(@[\p{L}\p{N}][\p{L}\p{N}._-]*)`)
-
-// partsOf finds who is mentioned in a message.
-func partsOf(text string) (out []part) {
-	at := 0
-	for _, m := range mention.FindAllStringSubmatchIndex(text, -1) {
-		if m[4] > at {
-			out = append(out, part{Text: text[at:m[4]]})
-		}
-		name := strings.TrimRight(text[m[4]:m[5]], "._-")
-		out = append(out, part{Text: name, Mention: true})
-		at = m[4] + len(name)
-	}
-	if at < len(text) {
-		out = append(out, part{Text: text[at:]})
-	}
-	return out
 }

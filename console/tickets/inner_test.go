@@ -20,8 +20,14 @@ import (
 
 func called(id string) string { return id }
 
+func keyed(key string) flow.Field { return flow.Field{Key: key} }
+
 // words is a language in which everything is called by its key, but for what is in it.
 type words map[string]bool
+
+func (w words) Reason(sentence string) string { return sentence }
+
+func (w words) Why(sentence string) string { return sentence }
 
 func (w words) T(key string, _ ...any) string { return key }
 
@@ -100,15 +106,10 @@ func TestEverythingOfATicketIsNamedInEveryLanguage(t *testing.T) {
 		require.Equal(t, "event.elapsed.reminded", titleOf(has, ticket.Event{Type: ticket.Elapsed, ProcessLog: []flow.LogEntry{{Kind: flow.Reminded}}}))
 		require.Equal(t, "event.called", titleOf(has, ticket.Event{Type: ticket.Called, ProcessLog: []flow.LogEntry{{Kind: flow.CallDone}}}))
 	}
-	require.Equal(t, "invented", eventOf(words{}, ticket.Event{Type: "invented"}, called).Title, "a newer build's event is shown under its own word")
-	require.Equal(t, "backdoor", eventOf(words{}, ticket.Event{Channel: "backdoor"}, called).Channel)
+	require.Equal(t, "invented", eventOf(words{}, ticket.Event{Type: "invented"}, called, keyed).Title, "a newer build's event is shown under its own word")
+	require.Equal(t, "backdoor", eventOf(words{}, ticket.Event{Channel: "backdoor"}, called, keyed).Channel)
 	steps := stepsOf(words{}, ticket.Event{ProcessLog: []flow.LogEntry{{Kind: "invented", Node: "n"}}}, called)
 	require.Equal(t, []stepView{{Node: "n", Text: "invented"}}, steps)
-}
-
-func TestMentionsAreFound(t *testing.T) {
-	require.Equal(t, []part{{"Ask ", false}, {"@wang.xiaoming", true}, {", or ", false}, {"@李雷", true}, {". Not a@b.com", false}}, partsOf("Ask @wang.xiaoming, or @李雷. Not a@b.com"))
-	require.Empty(t, partsOf(""))
 }
 
 // What is coloured by its type is an entry that there is; the others are plain.
@@ -132,7 +133,7 @@ func TestNothingOfAnEventIsHidden(t *testing.T) {
 	all := shownMembers
 	t.Cleanup(func() { shownMembers = all })
 	shownMembers = slices.DeleteFunc(slices.Clone(all), func(name string) bool { return name == "verdict" || name == "message" })
-	v := eventOf(words{}, ticket.Event{Before: ticket.Change{Message: &ticket.Message{ID: "m"}}, After: ticket.Change{Verdict: &ticket.Verdict{Passed: true}}}, called)
+	v := eventOf(words{}, ticket.Event{Before: ticket.Change{Message: &ticket.Message{ID: "m"}}, After: ticket.Change{Verdict: &ticket.Verdict{Passed: true}}}, called, keyed)
 	require.Len(t, v.Moves, 2)
 	require.Equal(t, "message", v.Moves[0].Label)
 	require.Contains(t, v.Moves[0].From, `"id": "m"`)

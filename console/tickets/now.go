@@ -3,10 +3,12 @@ package tickets
 import (
 	"cmp"
 	"errors"
+	"net/url"
 	"slices"
 	"strconv"
 	"time"
 
+	"signalbox/console/forms"
 	"signalbox/console/page"
 	"signalbox/desk"
 	"signalbox/flow"
@@ -20,6 +22,7 @@ type nowView struct {
 	SLA    []slaView
 	Bars   []barView // what of that is not possible, and why
 	Looks  bool      // the visitor may look and do nothing
+	Move   string    // the page that moves it to another version of its service; empty: the visitor may not, or there is none
 	// What was sent a moment ago and has no form any more, since the ticket has moved on.
 	Gone, Typed string
 }
@@ -48,8 +51,9 @@ type formView struct {
 	Round        int
 	Admin        bool // it is done by the rights of an admin
 	Open         bool // it is the one to be looked at
-	Inputs       []inputView
+	Inputs       []forms.Input
 	Problem      string
+	Anyway       []string // ids of persons that are sent with it, since whoever sends it was warned of them
 }
 
 // barView is one thing that cannot be done.
@@ -89,13 +93,31 @@ func (s *Room) now(v *page.Visit, t ticket.Ticket, sent *refused) (out nowView) 
 			switch f, why := s.whole(v, t, action, sent); {
 			case f != nil:
 				out.Whole = append(out.Whole, *f)
-			case why != "":
+			case why != "" && !(action == ticket.Terminate && out.terminates()):
 				out.Bars = append(out.Bars, barView{string(action), why})
 			}
 		}
 	}
+	if v.Who.May(page.Admin) && !t.Ended() && (t.Definition != nil || t.Rules < flow.RulesNow) { // what is built in has one version
+		out.Move = "/ticket/" + url.PathEscape(t.Number) + "/migrate"
+	}
 	if sent != nil && !sent.shown {
-		out.Gone, out.Typed = told(v, sent.why), cmp.Or(sent.form.Get("comment"), sent.form.Get("content"), sent.form.Get("virtual_confirm_comment"))
+		out.Gone, out.Typed = forms.Told(v, sent.why), cmp.Or(sent.form.Get("comment"), sent.form.Get("content"), sent.form.Get("virtual_confirm_comment"))
+	}
+	return out
+}
+
+// terminates reports whether the visitor can end the ticket from a node.
+func (n nowView) terminates() bool {
+	return slices.ContainsFunc(n.forms(), func(f *formView) bool { return f.Action == string(ticket.Terminate) })
+}
+
+// forms gives the forms of the nodes.
+func (n nowView) forms() (out []*formView) {
+	for _, p := range n.Places {
+		for i := range p.Forms {
+			out = append(out, &p.Forms[i])
+		}
 	}
 	return out
 }
@@ -108,15 +130,15 @@ func (s *Room) whole(v *page.Visit, t ticket.Ticket, action ticket.Action, sent 
 	}
 	admin, why := s.tried(v, t, ticket.Command{Action: action})
 	if why != nil {
-		return nil, told(v, why)
+		return nil, forms.Told(v, why)
 	}
-	f := formView{ID: "do-" + string(action), Action: string(action), Admin: admin, Inputs: []inputView{comment(v, false)}}
+	f := formView{ID: "do-" + string(action), Action: string(action), Admin: admin, Inputs: []forms.Input{forms.Comment(v, false)}}
 	f.finish(v, sent)
 	return &f, ""
 }
 
 // forms gives a form for everything that the visitor can do at a node, and why they cannot do the rest of what can be done there.
-func (s *Room) forms(v *page.Visit, t ticket.Ticket, n ticket.Node, state flow.NodeState, prefix string, sent *refused) (forms []formView, bars []barView) {
+func (s *Room) forms(v *page.Visit, t ticket.Ticket, n ticket.Node, state flow.NodeState, prefix string, sent *refused) (out []formView, bars []barView) {
 	for _, word := range flow.Actions {
 		listed := slices.Contains(n.Actions, word)
 		if !listed && word != flow.Reassign && word != flow.Deliver && word != flow.Add { // which an admin can do besides
@@ -126,13 +148,13 @@ func (s *Room) forms(v *page.Visit, t ticket.Ticket, n ticket.Node, state flow.N
 		c := ticket.Command{Action: action, Node: n.Node, Round: n.Round}
 		var admin bool
 		var why *ticket.Error
-		var of []choiceView // in whose name, or whom
+		var of []forms.Choice // in whose name, or whom
 		switch word {
 		case flow.Remove:
 			for _, added := range state.Added {
 				c.Targets = []string{added.Who}
 				if admin, why = s.tried(v, t, c); why == nil {
-					of = append(of, choiceView{Key: added.Who, Name: added.Who})
+					of = append(of, forms.Choice{Key: added.Who, Person: true})
 				}
 			}
 			if len(of) > 0 {
@@ -142,32 +164,39 @@ func (s *Room) forms(v *page.Visit, t ticket.Ticket, n ticket.Node, state flow.N
 			admin, why = s.tried(v, t, c)
 			if own := why == nil; v.Who.May(page.Admin) {
 				if own {
-					of = append(of, choiceView{Key: "", Name: v.T("act.as_myself")})
+					of = append(of, forms.Choice{Key: "", Name: v.T("act.as_myself")})
 				}
 				for _, who := range n.Pending[:min(len(n.Pending), shownVoters)] {
 					if c.OnBehalf = who; who == v.Who.Person {
 						continue
 					}
 					if as, not := s.tried(v, t, c); not == nil {
-						of = append(of, choiceView{Key: who, Name: who})
+						of = append(of, forms.Choice{Key: who, Person: true})
 						admin, why = as || admin && own, nil
 					}
 				}
 			}
+		case flow.Terminate:
+			if _, not := s.tried(v, t, ticket.Command{Action: ticket.Terminate}); not == nil {
+				continue // it comes to the same as that of the whole ticket
+			}
+			admin, why = s.tried(v, t, c)
 		default:
 			admin, why = s.tried(v, t, c)
 		}
 		switch {
 		case why == nil:
-			f := formView{ID: prefix + "-" + string(word), Action: string(word), Node: n.Node, Round: n.Round, Admin: admin, Inputs: s.inputs(v, t, n, word, of)}
-			f.Open = len(forms) == 0 && (n.Anyone || slices.Contains(n.Pending, v.Who.Person) || n.Problem != "")
+			f := formView{ID: prefix + "-" + string(word), Action: string(word), Node: n.Node, Round: n.Round, Admin: admin,
+				Inputs: forms.Act{Ticket: t, Node: n, Action: word, By: v.Who.Person, Of: of, Types: s.types(t)}.Inputs(v)}
+			f.Open = len(out) == 0 && (n.Anyone || slices.Contains(n.Pending, v.Who.Person) || n.Problem != "")
 			f.finish(v, sent)
-			forms = append(forms, f)
+			out = append(out, f)
+		case word == flow.Terminate: // why not is said of the whole ticket
 		case listed || word == flow.Reassign && n.Problem != "":
-			bars = append(bars, barView{string(word), told(v, why)})
+			bars = append(bars, barView{string(word), forms.Told(v, why)})
 		}
 	}
-	return forms, bars
+	return out, bars
 }
 
 // shownVoters is in how many people's names an admin is offered to vote.
@@ -175,111 +204,16 @@ const shownVoters = 50
 
 // finish numbers the fields of a form, and shows what was sent by it and why it was refused.
 func (f *formView) finish(v *page.Visit, sent *refused) {
-	number(f.ID, f.Inputs)
+	forms.Numbered(f.ID, f.Inputs)
 	if sent == nil || sent.shown || sent.form.Get("action") != f.Action || sent.form.Get("node") != f.Node || f.Round > 0 && sent.form.Get("round") != strconv.Itoa(f.Round) {
 		return
 	}
 	sent.shown, f.Open = true, true
+	f.Anyway = slices.Concat(sent.form.Values[anyway], sent.anyway)
 	for i := range f.Inputs {
-		f.Inputs[i].refill(sent.form.Values)
+		f.Inputs[i].Refill(sent.form.Values)
 	}
-	if !blame(f.Inputs, sent.why.Field, v.Refusal(alone(sent.why))) {
-		f.Problem = told(v, sent.why)
-	}
-}
-
-// comment is the field for a reason or remark.
-func comment(v *page.Visit, required bool) inputView {
-	return inputView{Name: "comment", Label: v.T("act.comment"), Kind: kindText, Required: required, Max: ticket.MaxReason}
-}
-
-// inputs gives the fields of the form for an action at a node. of are in whose names one can vote, or whom one can remove.
-func (s *Room) inputs(v *page.Visit, t ticket.Ticket, n ticket.Node, action flow.Action, of []choiceView) (out []inputView) {
-	form := func() {
-		for _, f := range n.Fields {
-			out = append(out, inputOf(v, f))
-		}
-	}
-	targets := func() {
-		out = append(out, inputView{Name: "targets", Label: v.T("act.targets"), Kind: kindLine, Required: true, Hint: v.T("form.persons")})
-	}
-	back := func() {
-		if len(n.Back) == 0 {
-			return
-		}
-		names, to := namesOf(t), inputView{Name: "to", Label: v.T("act.to"), Kind: kindSelect}
-		for _, node := range n.Back {
-			to.Choices = append(to.Choices, choiceView{Key: node, Name: names(node)})
-		}
-		out = append(out, to)
-	}
-	behalf := func() {
-		if len(of) > 1 || len(of) == 1 && of[0].Key != "" {
-			out = append(out, inputView{Name: "on_behalf", Label: v.T("act.on_behalf"), Kind: kindSelect, Required: of[0].Key != "", Choices: of})
-		}
-	}
-	last := comment(v, action == flow.Terminate || action == flow.Deliver)
-	switch action {
-	case flow.CommitSolution:
-		out = s.solution(v, t)
-		form()
-	case flow.Confirm:
-		out = append(out, inputView{Name: "virtual_confirm_result", Label: v.T("act.verdict"), Kind: kindSelect, Required: true,
-			Choices: []choiceView{{Key: "true", Name: v.T("act.verdict_yes")}, {Key: "false", Name: v.T("act.verdict_no")}}})
-		form()
-		back()
-		last.Name, last.Required, last.Max = "virtual_confirm_comment", true, ticket.MaxComment
-	case flow.Approve:
-		form()
-		behalf()
-	case flow.Reject:
-		for _, f := range n.Fields { // who says no need not fill in the form
-			f.Required, f.Default = false, nil
-			out = append(out, inputOf(v, f))
-		}
-		back()
-		behalf()
-	case flow.Accept, flow.Submit, flow.Skip:
-		form()
-	case flow.Assign, flow.Deliver, flow.Reassign:
-		targets()
-	case flow.Add:
-		targets()
-		place := inputView{Name: "place", Label: v.T("act.place"), Kind: kindSelect}
-		for _, p := range flow.Places {
-			if p == flow.Beside || slices.Contains(n.Pending, v.Who.Person) {
-				place.Choices = append(place.Choices, choiceView{Key: string(p), Name: v.Word("place", p)})
-			}
-		}
-		if place.Value = string(flow.Beside); len(place.Choices) > 1 {
-			out = append(out, place)
-		}
-	case flow.Remove:
-		out = append(out, inputView{Name: "targets", Label: v.T("act.removed"), Kind: kindChecks, Choices: of})
-	case flow.Retry:
-		if state, _ := t.Position.Find(n.Node); state.Kept != nil {
-			out = append(out, inputView{Name: "resend", Label: v.T("act.resend"), Kind: kindTick})
-		}
-	}
-	return append(out, last)
-}
-
-// solution gives the fields of a solution.
-func (s *Room) solution(v *page.Visit, t ticket.Ticket) []inputView {
-	kind := inputView{Name: "mtm_type", Label: v.T("solution.type"), Kind: kindLine, Required: true, Max: ticket.MaxName}
-	for _, word := range s.types(t) {
-		kind.Kind = kindSelect
-		kind.Choices = append(kind.Choices, choiceView{Key: word, Name: word})
-	}
-	yes := []choiceView{{Key: "true", Name: v.T("form.yes")}, {Key: "false", Name: v.T("form.no")}}
-	zone := v.T("form.zone", "Zone", v.Zone().String())
-	return []inputView{kind,
-		{Name: "is_service_interrupt", Label: v.T("solution.interrupted"), Kind: kindSelect, Required: true, Choices: yes},
-		{Name: "start_time", Label: v.T("solution.began"), Kind: kindMoment, Hint: zone},
-		{Name: "fault_recovery_time", Label: v.T("solution.recovered"), Kind: kindMoment, Hint: zone},
-		{Name: "cause", Label: v.T("solution.cause"), Kind: kindText, Required: true, Max: ticket.MaxCause},
-		{Name: "solution", Label: v.T("solution.text"), Kind: kindText, Required: true, Max: ticket.MaxCause},
-	}
+	f.Problem = forms.Blame(v, f.Inputs, sent.why)
 }
 
 // types are the words taken for a solution's type; none: any.
@@ -288,14 +222,6 @@ func (s *Room) types(t ticket.Ticket) []string {
 		return t.Types
 	}
 	return s.Types
-}
-
-// told gives a refusal to somebody who did not fill in the field that it names: who they are, and where they act, is the page's to say.
-func told(v *page.Visit, e *ticket.Error) string {
-	if slices.Contains([]string{"operator", "node", "round", "action"}, e.Field) {
-		e = alone(e)
-	}
-	return v.Refusal(e)
 }
 
 // tried asks the rule book whether the visitor can do something to a ticket as it was read, and tells why they cannot; nil: they can. What a form has yet to say is
@@ -345,26 +271,29 @@ func (s *Room) trial(t ticket.Ticket, c ticket.Command, at time.Time) *ticket.Er
 
 // problemOf tells why a node cannot go on by itself, and what helps; empty: it can.
 func problemOf(v *page.Visit, t ticket.Ticket, n ticket.Node, s flow.NodeState) (cause, next string) {
-	nobody := !n.Anyone && len(n.Pending) == 0
-	switch {
-	case n.Problem == "" || t.Suspended:
+	why := n.Stuck
+	if why == nil || t.Suspended {
 		return "", ""
-	case s.State == flow.Failed && n.Type == flow.Call:
-		if next = v.T("problem_of.call_next"); nobody {
+	}
+	switch why.Cause {
+	case flow.CauseFailed:
+		if n.Type == flow.Branch {
+			return v.T("problem_of.branch", "Reason", v.Why(why.Reason)), v.T("problem_of.branch_next")
+		}
+		if next = v.T("problem_of.call_next"); why.Nobody {
 			next = v.T("problem_of.call_next_admin")
 		}
 		if s.Status > 0 {
-			return v.T("problem_of.call_status", "Status", s.Status, "Reason", s.Reason), next
+			return v.T("problem_of.call_status", "Status", s.Status, "Reason", v.Why(why.Reason)), next
 		}
-		return v.T("problem_of.call", "Reason", s.Reason), next
-	case s.State == flow.Failed && n.Type == flow.Branch:
-		return v.T("problem_of.branch", "Reason", s.Reason), v.T("problem_of.branch_next")
-	case s.State == flow.Failed:
-		return v.T("problem_of.people", "Reason", s.Reason), v.T("problem_of.people_next")
-	case nobody && s.Reason != "":
-		return v.T("problem_of.nobody_for", "Reason", s.Reason), v.T("problem_of.nobody_next")
-	case nobody && len(s.Votes) == 0:
-		return v.T("problem_of.nobody"), v.T("problem_of.nobody_next")
+		return v.T("problem_of.call", "Reason", v.Why(why.Reason)), next
+	case flow.CauseUnknown:
+		return v.T("problem_of.people", "Reason", v.Why(why.Reason)), v.T("problem_of.people_next")
+	case flow.CauseTooFew:
+		return v.T("problem_of.too_few", "Needed", why.Needed, "Voices", why.Voices), v.T("problem_of.too_few_next")
 	}
-	return v.T("problem_of.too_few", "Problem", n.Problem), v.T("problem_of.too_few_next")
+	if why.Reason != "" {
+		return v.T("problem_of.nobody_for", "Reason", v.Why(why.Reason)), v.T("problem_of.nobody_next")
+	}
+	return v.T("problem_of.nobody"), v.T("problem_of.nobody_next")
 }

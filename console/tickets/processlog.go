@@ -2,6 +2,7 @@ package tickets
 
 import (
 	"strings"
+	"time"
 
 	"signalbox/flow"
 	"signalbox/ticket"
@@ -11,8 +12,28 @@ import (
 type stepView struct {
 	Node, Text string
 	Who, For   string
-	To         []string
+	To         []string // persons
+	Nodes      []string // where it went
 	Note       string
+	Until      *time.Time // when it is over
+}
+
+// noteOf gives the note of an entry: what somebody has written and what others have called as it is, what the process says in the visitor's language.
+func noteOf(in tongue, h flow.LogEntry) string {
+	switch {
+	case h.Who != "", h.Kind == flow.Finished, h.Kind == flow.Left, h.Kind == flow.Carried: // a comment; what an end, a case or a node is called
+		return h.Note
+	case h.Kind == flow.SLAWarned:
+		name, rest, _ := strings.Cut(h.Note, ": ")
+		if used, target, ok := strings.Cut(rest, " of "); ok {
+			return in.T("ticket.sla_used", "SLA", name, "Used", used, "Target", in.Reason(target))
+		}
+	case h.Kind == flow.SLABreached:
+		if name, target, ok := strings.Cut(h.Note, ": "); ok {
+			return name + ": " + in.Reason(target)
+		}
+	}
+	return in.Why(h.Note)
 }
 
 // stepsOf lists what went on in the process at an event, but for what goes without saying: that a node which was done was left, that the end
@@ -51,15 +72,19 @@ func stepsOf(in tongue, e ticket.Event, names func(string) string) []stepView {
 			v.Who = h.Who
 		}
 		if h.Note != e.Note && h.Note != v.Node {
-			v.Note = h.Note
+			v.Note = noteOf(in, h)
 		}
 		switch h.Kind {
 		case flow.Finished:
 			v.Node = ""
+		case flow.StandsIn:
+			if at, err := time.Parse(time.RFC3339, strings.TrimPrefix(h.Note, "until ")); err == nil {
+				v.Note, v.Until = "", &at
+			}
 		case flow.WentBack:
 			v.To = nil
 			for _, node := range h.To {
-				v.To = append(v.To, names(node))
+				v.Nodes = append(v.Nodes, names(node))
 			}
 		}
 		out = append(out, v)

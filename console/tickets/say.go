@@ -1,6 +1,7 @@
 package tickets
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"net/http"
@@ -10,6 +11,7 @@ import (
 
 	"github.com/google/uuid"
 
+	"signalbox/console/forms"
 	"signalbox/console/page"
 	"signalbox/desk"
 	"signalbox/flow"
@@ -26,17 +28,17 @@ const (
 
 // saying is the form for a message.
 func saying(v *page.Visit, sent *refused) formView {
-	f := formView{ID: formSay, Action: formSay, Inputs: []inputView{{Name: "content", Label: v.T("say.message"), Kind: kindText, Required: true, Max: ticket.MaxMessage, Hint: v.T("say.mention")}}}
+	f := formView{ID: formSay, Action: formSay, Inputs: []forms.Input{{Name: "content", Label: v.T("say.message"), Kind: forms.Text, Required: true, Max: ticket.MaxMessage, Hint: v.T("say.mention")}}}
 	f.finish(v, sent)
 	return f
 }
 
 // relating is the form for what a ticket is tied to.
 func relating(v *page.Visit, sent *refused) formView {
-	f := formView{ID: formRelate, Action: formRelate, Inputs: []inputView{
-		{Name: "type", Label: v.T("relate.type"), Kind: kindLine, Required: true, Max: ticket.MaxRelationType, Hint: v.T("relate.type_hint")},
-		{Name: "content", Label: v.T("relate.items"), Kind: kindText, Hint: v.T("relate.items_hint")},
-		{Name: "mode", Label: v.T("relate.mode"), Kind: kindSelect, Value: "add", Choices: []choiceView{{Key: "add", Name: v.T("relate.add")}, {Key: "set", Name: v.T("relate.set")}}},
+	f := formView{ID: formRelate, Action: formRelate, Inputs: []forms.Input{
+		{Name: "type", Label: v.T("relate.type"), Kind: forms.Line, Required: true, Max: ticket.MaxRelationType, Hint: v.T("relate.type_hint")},
+		{Name: "content", Label: v.T("relate.items"), Kind: forms.Text, Hint: v.T("relate.items_hint")},
+		{Name: "mode", Label: v.T("relate.mode"), Kind: forms.Select, Value: "add", Choices: []forms.Choice{{Key: "add", Name: v.T("relate.add")}, {Key: "set", Name: v.T("relate.set")}}},
 	}}
 	f.finish(v, sent)
 	return f
@@ -44,7 +46,7 @@ func relating(v *page.Visit, sent *refused) formView {
 
 // registering is the form for an address that is to be told of a ticket.
 func registering(v *page.Visit, sent *refused) formView {
-	f := formView{ID: formRegister, Action: formRegister, Inputs: []inputView{{Name: "url", Label: v.T("told.url"), Kind: kindURL, Required: true, Max: ticket.MaxURL}}}
+	f := formView{ID: formRegister, Action: formRegister, Inputs: []forms.Input{{Name: "url", Label: v.T("told.url"), Kind: forms.URL, Required: true, Max: ticket.MaxURL}}}
 	f.finish(v, sent)
 	return f
 }
@@ -60,7 +62,7 @@ func (s *Room) handle(v *page.Visit, h header, what desk.Handling, to, done stri
 
 // say adds a message to the conversation, or changes one of the visitor's own.
 func (s *Room) say(v *page.Visit, h header) error {
-	m := ticket.Message{ID: v.Form.Get("message"), Author: v.Who.Person, Content: lines(v.Form.Text("content"))}
+	m := ticket.Message{ID: v.Form.Get("message"), Author: v.Who.Person, Content: forms.Lines(v.Form.Text("content"))}
 	c := as(v, ticket.Command{Action: ticket.Revise, Message: &m})
 	if m.ID == "" {
 		c.Action, m.ID = ticket.Say, uuid.NewString()
@@ -142,6 +144,21 @@ func (s *Room) register(v *page.Visit, h header) error {
 	})
 }
 
+// follow has the visitor follow the ticket, or follow it no more.
+func (s *Room) follow(v *page.Visit, h header) error {
+	on, done := v.Form.On("on"), v.T("follow.off")
+	if on {
+		done = v.T("follow.on")
+	}
+	_, err := s.Desk.Transact(v.Until, v.DeskRequest(), func(ctx context.Context) (desk.Answer, error) {
+		return nothing, s.Reader.Follow(ctx, h.Ticket, v.Who.Person, on)
+	})
+	if err != nil {
+		return s.again(v, h, err)
+	}
+	return v.Done(h.Path, done)
+}
+
 // redeliver has one delivery of an address sent again.
 func (s *Room) redeliver(v *page.Visit, h header) error {
 	id, err := v.Param("subscription")
@@ -151,6 +168,35 @@ func (s *Room) redeliver(v *page.Visit, h header) error {
 	return s.transact(v, h, v.T("told.again"), func(ctx context.Context) error {
 		return s.Reader.Redeliver(ctx, notice.Owner{Tenant: h.Ticket.Tenant, TicketID: h.ID}, id, v.Form.Get("delivery"))
 	})
+}
+
+// stop has an address told nothing of the ticket any more.
+func (s *Room) stop(v *page.Visit, h header) error {
+	id, err := v.Param("subscription")
+	if err != nil {
+		return err
+	}
+	return s.transact(v, h, v.T("told.stopped"), func(ctx context.Context) error {
+		return s.Reader.Unsubscribe(ctx, notice.Owner{Tenant: h.Ticket.Tenant, TicketID: h.ID}, id)
+	})
+}
+
+// rotate gives an address of the ticket a new secret, and tells it.
+func (s *Room) rotate(v *page.Visit, h header) error {
+	id, err := v.Param("subscription")
+	if err != nil {
+		return err
+	}
+	of := notice.Owner{Tenant: h.Ticket.Tenant, TicketID: h.ID}
+	address, err := s.Reader.Registration(v.Until, of, id)
+	if err != nil {
+		return err
+	}
+	secret, err := page.Transact(v, s.Desk, true, func(ctx context.Context) (string, error) { return s.Reader.Rotate(ctx, of, id) })
+	if err != nil {
+		return s.again(v, h, err)
+	}
+	return v.ShowSecret(v.T("subscription.rotated"), address.URL, secret, v.T("subscription.rotated_text"), h.Path+"#told")
 }
 
 // transact does something with the addresses of a ticket that touches the database alone.
@@ -164,12 +210,13 @@ func (s *Room) transact(v *page.Visit, h header, done string, effect func(ctx co
 
 // draftView is the form by which a ticket is opened.
 type draftView struct {
-	Services []choiceView
+	Services []forms.Choice
 	Service  string
 	Called   string
 	About    string
 	Closed   bool // the service opens nothing new
 	Form     formView
+	Persons  []forms.Choice // whom it suggests
 }
 
 // draft shows the services, or the form of the one that is asked for.
@@ -189,7 +236,7 @@ func (s *Room) drafted(v *page.Visit, status int, key string, sent *refused) err
 	p := draftView{Service: key, Form: formView{ID: "new", Action: "open", Open: true}}
 	for _, r := range services {
 		if r.Enabled || r.Key == key {
-			p.Services = append(p.Services, choiceView{Key: r.Key, Name: r.Name, On: r.Key == key})
+			p.Services = append(p.Services, forms.Choice{Key: r.Key, Name: v.Spoken(r.Definition).Name, On: r.Key == key})
 		}
 	}
 	if key != "" {
@@ -197,41 +244,27 @@ func (s *Room) drafted(v *page.Visit, status int, key string, sent *refused) err
 		if err != nil {
 			return err
 		}
-		p.Called, p.About, p.Closed = r.Name, r.Description, !r.Enabled
-		p.Form.Inputs = openingInputs(v, r)
+		def := v.Spoken(r.Definition)
+		p.Called, p.About, p.Closed = def.Name, def.Description, !r.Enabled
+		p.Form.Inputs = openingInputs(v, def)
 		p.Form.finish(v, sent)
+		if p.Persons, err = s.suggest(v, &p.Form); err != nil {
+			return err
+		}
 	}
 	return v.Render(status, "tickets/new", v.T("new.title"), p)
 }
 
-// titleKey is a field of an opening form that says what the ticket is called.
-const titleKey = "title"
-
-func titles(f flow.Field) bool { return f.Key == titleKey && f.Type == flow.String }
-
-// namedPrefix tells the fields that name people for a node.
-const namedPrefix = "at."
-
-// openingInputs are the fields of a service's opening form: what every ticket has, what the service asks for, and whom to ask at the nodes where the opener says so.
-func openingInputs(v *page.Visit, r ticket.ServiceRecord) (out []inputView) {
-	titled := slices.ContainsFunc(r.Fields, titles)
+// openingInputs are the fields of a service's opening form, with what every ticket has.
+func openingInputs(v *page.Visit, def flow.Definition) []forms.Input {
+	out, titled := forms.Opening(v, def)
 	if !titled {
-		out = append(out, inputView{Name: "title", Label: v.T("new.called"), Kind: kindLine, Required: true, Max: ticket.MaxTitle})
-	}
-	for _, f := range r.Fields {
-		in := inputOf(v, f)
-		in.Required = in.Required || titles(f)
-		out = append(out, in)
-	}
-	for _, n := range r.Nodes {
-		if n.Processors != nil && n.Processors.Caller {
-			out = append(out, inputView{Name: namedPrefix + n.ID, Label: v.T("new.asked_at", "Node", n.Name), Kind: kindLine, Hint: v.T("form.persons")})
-		}
+		out = slices.Insert(out, 0, forms.Input{Name: "title", Label: v.T("new.called"), Kind: forms.Line, Required: true, Max: ticket.MaxTitle})
 	}
 	return append(out,
-		inputView{Name: "description", Label: v.T("ticket.description_of"), Kind: kindText, Max: ticket.MaxDescription},
-		inputView{Name: "assignee", Label: v.T("ticket.assignee"), Kind: kindLine, Max: ticket.MaxName, Hint: v.T("form.person")},
-		inputView{Name: "tag", Label: v.T("ticket.tags"), Kind: kindLine, Hint: v.T("new.tags")})
+		forms.Input{Name: "description", Label: v.T("ticket.description_of"), Kind: forms.Text, Max: ticket.MaxDescription},
+		forms.Input{Name: "assignee", Label: v.T("ticket.assignee"), Kind: forms.Line, Persons: true, Max: ticket.MaxName, Hint: v.T("form.person")},
+		forms.Input{Name: "tag", Label: v.T("ticket.tags"), Kind: forms.Line, Hint: v.T("new.tags")})
 }
 
 // open opens a ticket by the form of a service, and leads to it.
@@ -241,15 +274,14 @@ func (s *Room) open(v *page.Visit) error {
 	if err != nil {
 		return err
 	}
-	d := ticket.Draft{Channel: ticket.ChannelPages, App: v.Who.App.Code, Service: key, Origin: string(ticket.ChannelPages), Title: v.Form.Text("title"), Description: lines(v.Form.Text("description")),
-		Tags: v.Form.List("tag"), Opener: v.Who.Person, Assignee: v.Form.Text("assignee"), Form: filled(v, record.Fields), Types: s.Types, Named: map[string][]string{}}
-	if slices.ContainsFunc(record.Fields, titles) {
-		d.Title = v.Form.Text(fieldPrefix + titleKey)
-	}
-	for _, n := range record.Nodes {
-		if who := v.Form.List(namedPrefix + n.ID); len(who) > 0 && n.Processors != nil && n.Processors.Caller {
-			d.Named[n.ID] = who
-		}
+	opened := forms.Open(v, v.Form, record.Definition)
+	d := ticket.Draft{Channel: ticket.ChannelPages, App: v.Who.App.Code, Service: key, Origin: string(ticket.ChannelPages), Title: cmp.Or(opened.Title, v.Form.Text("title")),
+		Description: forms.Lines(v.Form.Text("description")), Tags: v.Form.List("tag"), Opener: v.Who.Person, Assignee: v.Form.Text("assignee"), Form: opened.Form, Types: s.Types,
+		Named: opened.Named}
+	if warning, err := s.warned(v, openingInputs(v, record.Definition)); err != nil {
+		return err
+	} else if warning != nil {
+		return s.drafted(v, http.StatusBadRequest, key, warning)
 	}
 	reply, err := s.Desk.Open(v.Until, v.DeskRequest(), desk.Opening{Series: ticket.SeriesIM, Draft: d, Service: &record, Answer: func(id ticket.Identity) desk.Answer {
 		raw, _ := json.Marshal(id.Number) // a text always marshals
@@ -257,10 +289,8 @@ func (s *Room) open(v *page.Visit) error {
 	}})
 	var number string
 	if why := ticket.AsError(err); why != nil && refusalStatus[why.Code] != 0 {
-		if why.Field == "state_processors" || strings.HasPrefix(why.Field, "state_processors.") {
-			why = ticket.RefuseField(why.Code, namedPrefix+strings.TrimPrefix(why.Field, "state_processors."), why.Message)
-		}
-		return s.drafted(v, refusalStatus[why.Code], key, &refused{form: v.Form, why: why})
+		v.Refused(why)
+		return s.drafted(v, refusalStatus[why.Code], key, &refused{form: v.Form, why: forms.Misnamed(why)})
 	} else if err != nil {
 		return err
 	}

@@ -13,8 +13,8 @@ import (
 	"github.com/gofiber/fiber/v2"
 
 	"signalbox/api/houseapi"
+	"signalbox/console/forms"
 	"signalbox/console/page"
-	"signalbox/diagram"
 	"signalbox/flow"
 	"signalbox/notice"
 	"signalbox/ticket"
@@ -26,6 +26,7 @@ const (
 	shownDeliveries = 5  // deliveries of each
 	pageMessages    = 50
 	pageDeliveries  = 25
+	shownFollowers  = 50  // who follow the ticket
 	maxCursor       = 512 // characters
 )
 
@@ -37,6 +38,10 @@ type header struct {
 	Path     string // of the ticket's page
 	Workflow string // address in the Temporal UI; empty: no link
 	Acts     bool   // the visitor may act
+	// Who follows the ticket, the visitor first where they do; where there are more than are shown it says so.
+	Watchers     []string
+	MoreWatchers bool
+	Follows      bool // the visitor does
 }
 
 func (s *Room) header(v *page.Visit) (header, error) {
@@ -49,7 +54,14 @@ func (s *Room) header(v *page.Visit) (header, error) {
 		return header{}, err
 	}
 	h := header{Path: "/ticket/" + url.PathEscape(t.Number), Acts: v.Who.May(page.Act)}
-	h.is(t)
+	h.is(v.SpokenTicket(t))
+	if h.Watchers, err = s.Reader.Followers(v.Until, t, v.Who.Person, shownFollowers+1); err != nil {
+		return header{}, err
+	}
+	h.Follows = slices.Contains(h.Watchers, v.Who.Person)
+	if h.MoreWatchers = len(h.Watchers) > shownFollowers; h.MoreWatchers {
+		h.Watchers = h.Watchers[:shownFollowers]
+	}
 	if s.TicketWorkflow != nil {
 		h.Workflow = s.Temporal.Workflow(s.TicketWorkflow(t.Number, t.Generation))
 	}
@@ -78,6 +90,9 @@ type ticketView struct {
 	Relate    formView
 	Addresses []addressView
 	Register  formView
+	Persons   []forms.Choice // whom its forms suggest
+	Rated     ratedView
+	Missed    bool // something did not arrive that the visitor may have sent again
 	// MoreAddresses says that there are more than are shown.
 	MoreAddresses bool
 }
@@ -93,10 +108,13 @@ func (s *Room) show(v *page.Visit, h header) error { return s.page(v, h, http.St
 
 // page answers with a ticket's page. sent is a form that was just sent from it and refused, nil where none was.
 func (s *Room) page(v *page.Visit, h header, status int, sent *refused) (err error) {
-	p := ticketView{header: h, Nodes: nodesOf(h.Ticket), Picture: pictureOf(h)}
+	p := ticketView{header: h, Nodes: nodesOf(h.Ticket), Picture: pictureOf(v, h)}
 	p.Form, p.Later = fieldsOf(v, h.Ticket)
 	p.Say, p.Relate, p.Register = saying(v, sent), relating(v, sent), registering(v, sent)
 	if p.Events, err = s.events(v, h, "", notice.Position{}); err != nil {
+		return err
+	}
+	if p.Rated, err = s.rated(v, h, sent); err != nil {
 		return err
 	}
 	relations, err := s.Reader.Relations(v.Until, h.Ticket)
@@ -119,19 +137,23 @@ func (s *Room) page(v *page.Visit, h header, status int, sent *refused) (err err
 		if !a.Listed || a.Next != "" {
 			a.All, a.Next = a.Path, ""
 		}
+		p.Missed = p.Missed || h.Acts && misses(r)
 		p.Addresses = append(p.Addresses, a)
 	}
 	p.Now = s.now(v, h.Ticket, sent) // last: it tells of what no form has shown
+	if p.Persons, err = s.suggest(v, p.Now.forms()...); err != nil {
+		return err
+	}
 	return v.Render(status, "tickets/ticket", h.Number+" "+h.Title, p)
 }
 
 // pictureOf tells where the picture of a ticket's process is. A process that this build does not know has none.
-func pictureOf(h header) (out pictureView) {
+func pictureOf(v *page.Visit, h header) (out pictureView) {
 	process, err := h.Process()
 	if err != nil {
 		return out
 	}
-	drawn := diagram.Draw(process.Definition(), &h.Position)
+	drawn := v.Draw(process.Definition(), &h.Position)
 	return pictureView{Path: h.Path + "/diagram.svg", X: drawn.X, Y: drawn.Y}
 }
 
@@ -141,17 +163,18 @@ func (s *Room) diagram(v *page.Visit, h header) error {
 	if err != nil {
 		return page.ErrNoPage
 	}
-	return houseapi.Picture(func(*fiber.Ctx) (flow.Definition, *flow.Position, error) {
+	return houseapi.PictureBy(func(*fiber.Ctx) (flow.Definition, *flow.Position, error) {
 		return process.Definition(), &h.Position, nil
-	})(v.Ctx)
+	}, v.DrawNamed)(v.Ctx)
 }
 
 // fieldView is a value of a form.
 type fieldView struct {
-	Name  string
-	Value page.Folded
-	At    *time.Time // it is a moment
-	JSON  bool
+	Name    string
+	Value   page.Folded
+	Persons []string   // whom it names, by their ids
+	At      *time.Time // it is a moment
+	JSON    bool
 }
 
 // fieldsOf gives the values of a ticket's fields: those of its opening form in the order of the form, then those of the forms of its nodes and what else there is, by name.
@@ -181,6 +204,29 @@ func fieldsOf(v tongue, t ticket.Ticket) (opening, later []fieldView) {
 	return opening, later
 }
 
+// formsOf tells of the fields of a ticket's process, in whichever of its forms they are; one that is in none is called by its key.
+func formsOf(t ticket.Ticket) func(string) flow.Field {
+	fields := map[string]flow.Field{}
+	if process, err := t.Process(); err == nil {
+		def := process.Definition()
+		all := def.Fields
+		for _, n := range def.Nodes {
+			all = slices.Concat(all, n.Fields)
+		}
+		for _, f := range all {
+			if _, there := fields[f.Key]; !there {
+				fields[f.Key] = f
+			}
+		}
+	}
+	return func(key string) flow.Field {
+		if f, ok := fields[key]; ok {
+			return f
+		}
+		return flow.Field{Key: key}
+	}
+}
+
 // fieldOf gives one value as people read it: choices by their names, moments as times.
 func fieldOf(v tongue, f flow.Field, value any) fieldView {
 	out := fieldView{Name: cmp.Or(f.Name, f.Key)}
@@ -189,7 +235,7 @@ func fieldOf(v tongue, f flow.Field, value any) fieldView {
 	case map[string]any, []any:
 		out.JSON = true
 	case bool:
-		if f.Type == flow.Bool {
+		if f.Type == flow.Bool || f.Type == "" {
 			text = v.T("form.no")
 			if value {
 				text = v.T("form.yes")
@@ -210,8 +256,9 @@ func fieldOf(v tongue, f flow.Field, value any) fieldView {
 				}
 			}
 			text = strings.Join(items, ", ")
-		} else if f.Type == flow.Members {
-			text = strings.Join(strings.Split(value, ","), ", ")
+		} else if f.Type == flow.Members || f.Type == flow.Member {
+			out.Persons = slices.DeleteFunc(strings.Split(value, ","), func(id string) bool { return id == "" })
+			text = strings.Join(out.Persons, ", ")
 		}
 	}
 	out.Value = page.Fold(text)
@@ -222,6 +269,8 @@ func fieldOf(v tongue, f flow.Field, value any) fieldView {
 type tongue interface {
 	T(key string, with ...any) string
 	Word(kind string, word any) string
+	Reason(sentence string) string
+	Why(sentence string) string
 }
 
 // messagesView is a part of a conversation, oldest first.
@@ -270,6 +319,7 @@ type addressView struct {
 	Ticket     string // of the ticket's page
 	Acts       bool   // the visitor may have deliveries sent again
 	Again      bool   // it was dropped, and the visitor may register it again
+	Keeps      bool   // it is an address of the ticket's own, and the visitor may give it a new secret or have it told nothing any more
 	Lane       string // address of the lane's workflow, if there is one
 	Counts     []stateCount
 	Deliveries []notice.DeliveryRecord
@@ -287,6 +337,7 @@ var deliveryStates = []notice.DeliveryState{notice.Pending, notice.Retrying, not
 
 func (s *Room) addressOf(h header, r notice.Registration) addressView {
 	a := addressView{Registration: r, Path: h.Path + "/deliveries/" + url.PathEscape(r.ID), Ticket: h.Path, Acts: h.Acts}
+	a.Keeps = h.Acts && r.Person == ""
 	a.Again = h.Acts && r.State == notice.Dropped && r.Person == ""
 	for _, state := range deliveryStates {
 		if n := r.Counts[state]; n > 0 {

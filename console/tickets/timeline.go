@@ -74,7 +74,7 @@ func (s *Room) events(v *page.Visit, h header, show string, before notice.Positi
 	if show == showMessages && len(h.Ticket.Messages) > 0 {
 		out.Talk = h.Path + "/conversation"
 	}
-	names, lasting := namesOf(h.Ticket), map[string]bool{}
+	names, fields, lasting := namesOf(h.Ticket), formsOf(h.Ticket), map[string]bool{}
 	at, more := before, true
 	limit := pageEvents + 1
 	if show != "" {
@@ -87,7 +87,11 @@ func (s *Room) events(v *page.Visit, h header, show string, before notice.Positi
 		}
 		more = len(entries) == limit
 		for _, e := range slices.Backward(entries) {
-			item := entryOf(v, e, names)
+			if e.Event != nil {
+				event := v.SpokenEvent(h.Ticket, *e.Event)
+				e.Event = &event
+			}
+			item := entryOf(v, e, names, fields).called(h.Called)
 			if a := e.Alert; a != nil && a.Subscription != "" {
 				if item.Lasting, err = s.lasting(v, h, a.Subscription, lasting); err != nil {
 					return out, err
@@ -223,7 +227,7 @@ func (s *Room) live(v *page.Visit, h header) error {
 		v.Status(http.StatusNoContent)
 		return nil
 	}
-	p := liveView{header: h, Nodes: nodesOf(h.Ticket), Picture: pictureOf(h), Changed: true}
+	p := liveView{header: h, Nodes: nodesOf(h.Ticket), Picture: pictureOf(v, h), Changed: true}
 	if p.Events, err = s.events(v, h, "", notice.Position{}); err != nil {
 		return err
 	}

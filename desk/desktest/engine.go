@@ -42,6 +42,7 @@ type Generation struct {
 	// Faults.
 	Moving  int           // how many more updates hear ErrMoving; the last of them begins the next run
 	Stopped bool          // somebody ended its workflow by hand
+	Failing bool          // its tasks fail
 	Tie     bool          // the next update is let in, and then loses to the ending within one workflow task
 	Refuse  *ticket.Error // updates are let in, and then refused so
 
@@ -237,7 +238,9 @@ func (e *Engine) update(ctx context.Context, g *Generation, seen desk.Seen, c ti
 		return nil, need
 	}
 	if err != nil {
-		return nil, &desk.RefusedAt{Refusal: ticket.AsError(err), Seq: g.Ticket.Seq} // as from a validator: nothing remembers it
+		refusal := *ticket.AsError(err)
+		refusal.All = nil                                                 // Temporal brings back the code, the field and the words
+		return nil, &desk.RefusedAt{Refusal: &refusal, Seq: g.Ticket.Seq} // as from a validator: nothing remembers it
 	}
 	g.apply(events)
 	g.results[c.Operation] = result{events: clone(events)}
@@ -401,6 +404,21 @@ func (e *Engine) Running(_ context.Context, number string, generation int) (bool
 	defer e.mu.Unlock()
 	g, err := e.find(number, generation)
 	return err == nil && g.runs(), err
+}
+
+// Ails implements desk.Workflows.
+func (e *Engine) Ails(_ context.Context, number string, generation int) (ticket.Cause, error) {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	switch g, err := e.find(number, generation); {
+	case err != nil:
+		return "", nil // which is a doubt
+	case g.Stopped:
+		return ticket.CauseLost, nil
+	case g.Failing:
+		return ticket.CauseFailing, nil
+	}
+	return "", nil
 }
 
 func (g *Generation) runs() bool { return !g.Stopped && !g.Ticket.Ended() }

@@ -1,11 +1,11 @@
 package watch_test
 
 import (
-	"bytes"
 	"context"
 	"errors"
 	"log/slog"
 	"strings"
+	"sync"
 	"sync/atomic"
 	"testing"
 	"testing/synctest"
@@ -40,8 +40,26 @@ func (w *watched) probe(ctx context.Context) error {
 	return nil
 }
 
-func start(t *testing.T) (*watch.Watch, *watched, *bytes.Buffer) {
-	var out bytes.Buffer
+// lines are what was logged, by whatever goroutine.
+type lines struct {
+	mu   sync.Mutex
+	text strings.Builder
+}
+
+func (l *lines) Write(p []byte) (int, error) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.text.Write(p)
+}
+
+func (l *lines) String() string {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.text.String()
+}
+
+func start(t *testing.T) (*watch.Watch, *watched, *lines) {
+	var out lines
 	s := &watched{}
 	w := watch.Start(watch.Options{Name: "database", Probe: s.probe, Log: slog.New(slog.NewTextHandler(&out, nil))})
 	t.Cleanup(w.Stop)

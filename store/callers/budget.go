@@ -54,6 +54,6 @@ func (d *Directory) tidyBudgets(ctx context.Context, now time.Time) {
 		return err
 	})
 	if err != nil {
-		d.db.Log.Warn("budgets.tidy", "error", err)
+		d.db.Log.WarnContext(ctx, "budgets.tidy", "error", err)
 	}
 }

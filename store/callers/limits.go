@@ -83,6 +83,6 @@ func (d *Directory) tidySignatures(ctx context.Context) {
 		return err
 	})
 	if err != nil {
-		d.db.Log.Warn("signatures.tidy", "error", err)
+		d.db.Log.WarnContext(ctx, "signatures.tidy", "error", err)
 	}
 }

@@ -1,4 +1,4 @@
-// Package chain makes the digests that a change by hand is found by. Of the tables it writes unopened, the counter of tickets in counters, and the columns
+// Package chain makes the digests that a change by hand is found by. Its table is unopened; it writes the counter of tickets in counters as well, and the columns
 // hash (events, alerts) and chain (tickets), for the packages that insert those rows; it reads events and alerts.
 //
 // It promises that each row of a timeline follows from the one before it, that each id has a ticket, an opening under way or a row in unopened, and that

@@ -30,26 +30,50 @@ func (c CounterRow) Parts() []string { return []string{"counter", number(c.Base)
 // ReadCounter is the query of a CounterRow.
 const ReadCounter = `SELECT value, base, mark, seal FROM counters WHERE name = '` + db.TicketCounter + `'`
 
+// lockedCounter is the query of a CounterRow that is locked.
+func lockedCounter(q *db.Tx) string {
+	return q.Locking(`SELECT value, base, mark, seal, epoch, `+q.Epoch()+` AS now FROM counters WHERE name = ?`, db.Exclusive)
+}
+
+// Counter is the counter of tickets as it was locked before it was drawn from; the zero one was not.
+type Counter struct{ rows []CounterRow }
+
+// LockNext locks the counter in the round trip of the next statement, behind it.
+func (c *Counter) LockNext(ctx context.Context, q *db.Tx) error {
+	return q.AllNext(ctx, &c.rows, lockedCounter(q), db.TicketCounter)
+}
+
+// take gives what was locked, once.
+func (c *Counter) take() (row CounterRow, locked bool) {
+	if len(c.rows) == 0 {
+		return row, false
+	}
+	row, c.rows = c.rows[0], nil
+	return row, true
+}
+
 // lockCounter reads and locks the counter of tickets; false: there is none yet.
 func lockCounter(ctx context.Context, q *db.Tx) (c CounterRow, found bool, err error) {
-	found, err = q.Find(ctx, &c, q.Locking(`SELECT value, base, mark, seal, epoch, `+q.Epoch()+` AS now FROM counters WHERE name = ?`, db.Exclusive), db.TicketCounter)
+	found, err = q.Find(ctx, &c, lockedCounter(q), db.TicketCounter)
 	if err == nil && !found {
 		err = q.Get(ctx, &c.Now, `SELECT `+q.Epoch())
 	}
 	return c, found, db.Wrap("read the counter of tickets", err)
 }
 
-// DrawTicket gives the next id of a ticket. desk.ErrCounters: the server is not the one that the counter was last compared with Temporal on, so that it may
+// DrawTicket gives the next id of a ticket, from the counter as it may be locked already. desk.ErrCounters: the server is not the one that the counter was last compared with Temporal on, so that it may
 // have been put back; see Advance.
-func (c *Chain) DrawTicket(ctx context.Context, q *db.Tx) (int64, error) {
+func (c *Chain) DrawTicket(ctx context.Context, q *db.Tx, locked *Counter) (int64, error) {
 	a, err := c.Keyring(ctx, q)
 	if err != nil {
 		return 0, err
 	}
 	for {
-		drawn, found, err := lockCounter(ctx, q)
-		if err != nil {
-			return 0, err
+		drawn, found := locked.take()
+		if !found {
+			if drawn, found, err = lockCounter(ctx, q); err != nil {
+				return 0, err
+			}
 		}
 		if !found {
 			first := CounterRow{Value: 1, Mark: 1, Epoch: drawn.Now}
@@ -93,7 +117,7 @@ func beginCounter(ctx context.Context, q *db.Tx, c CounterRow) (begun bool, err 
 }
 
 func writeCounter(ctx context.Context, q *db.Tx, c CounterRow) error {
-	_, err := q.Exec(ctx, `UPDATE counters SET value = ?, base = ?, mark = ?, seal = ?, epoch = ? WHERE name = ?`, c.Value, c.Base, c.Mark, c.MAC, c.Epoch, db.TicketCounter)
+	err := q.Later(ctx, `UPDATE counters SET value = ?, base = ?, mark = ?, seal = ?, epoch = ? WHERE name = ?`, c.Value, c.Base, c.Mark, c.MAC, c.Epoch, db.TicketCounter)
 	return db.Wrap("draw a ticket's id", err)
 }
 

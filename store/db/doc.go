@@ -1,5 +1,5 @@
-// Package db is the database as the rest of the store uses it. It has no tables of its own, but knows of some what two packages must agree on: the
-// order in which rows are locked (locks.go), counters (counters.go) and the state of a subscription (fragments.go).
+// Package db is the database as the rest of the store uses it. Its tables are installation, upkeep, change_feed and counters; of others it knows what two packages
+// must agree on: the order in which rows are locked (locks.go) and the state of a subscription (fragments.go).
 //
 // It promises that a transaction that the database rolls back for the sake of others is run again; that nothing waits longer than its context says; that
 // errors which leave (TranslateError) tell what may be repeated from what may not; and that times, cursors and texts mean the same in PostgreSQL and SQLite.

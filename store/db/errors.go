@@ -41,6 +41,22 @@ func TranslateError(err error) error {
 	return fmt.Errorf("%w: %w", ticket.Refuse(ticket.Unavailable, "the database does not answer now; the request may be repeated"), err)
 }
 
+// Left tells that all was done but for so many rows that cannot be read, which the log names (event.unread, ticket.unread). Doing it again meets none of them, or the same.
+type Left int
+
+// Error implements error.
+func (l Left) Error() string {
+	return fmt.Sprintf("%d rows cannot be read and were passed over; all else was done, and the log names them (unread)", int(l))
+}
+
+// With gives what went wrong, or else what was left; nil: neither.
+func (l Left) With(err error) error {
+	if err == nil && l > 0 {
+		return l
+	}
+	return err
+}
+
 // refusedTLS is what pgx says where the server speaks no TLS and the address asks for it. It has no type for it.
 const refusedTLS = "server refused TLS connection"
 

@@ -44,7 +44,7 @@ func (d *DB) readCluster(ctx context.Context) (id string, err error) {
 	}
 	err = d.reads.GetContext(ctx, &id, `SELECT system_identifier::text FROM pg_control_system()`)
 	if postgresState(err) == "42501" { // insufficient privilege
-		d.Log.Warn("store.cluster", "error", err)
+		d.Log.WarnContext(ctx, "store.cluster", "error", err)
 		return "", nil
 	}
 	return id, Wrap("identify the cluster", err)

@@ -42,6 +42,19 @@ func (q *Tx) InsertMissing(ctx context.Context, into string, rows [][]any) error
 	})
 }
 
+// InsertNew adds one row, with a statement that ends behind the row, and reports whether it was added: where it is there already it is not. In a transaction on PostgreSQL that is not waited for:
+// it counts as added, and otherwise the transaction fails with what Conflict knows.
+func (q *Tx) InsertNew(ctx context.Context, statement string, args ...any) (added bool, err error) {
+	if q.talk != nil {
+		return true, q.Later(ctx, statement, args...)
+	}
+	n, err := q.Exec(ctx, statement+" ON CONFLICT DO NOTHING", args...)
+	return n == 1, err
+}
+
+// Conflict reports whether a transaction failed because something is there already that it would have added; see InsertNew.
+func Conflict(err error) bool { return postgresState(err) == "23505" }
+
 // Upsert is Insert that does to a row which is there already what conflict says: "(columns) DO UPDATE SET …".
 func (q *Tx) Upsert(ctx context.Context, into string, rows [][]any, conflict string) error {
 	return q.insert(ctx, into, rows, func(ctx context.Context, statement string, args ...any) error {

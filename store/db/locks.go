@@ -19,7 +19,9 @@ import (
 // Whoever creates deliveries of a ticket, or moves a whole lane, holds the ticket's row. For what is published, the row in stream_lanes is what a
 // ticket's row is for a ticket, and its id is below zero. A redelivery's own row comes before all of them.
 //
-// The row of a tenant's directory comes first of all: whoever changes persons, groups or absences holds it, and locks nothing else of what is named here but the
+// The row of who works alone (upkeep, see Alone) comes before everything, and is held by those alone who do.
+//
+// The row of a tenant's directory comes first of all others: whoever changes persons, groups or absences holds it, and locks nothing else of what is named here but the
 // subscriptions that are ways of telling the person who is changed.
 // Who only reads them holds nothing.
 
@@ -61,7 +63,7 @@ func (q *Tx) LockDirectory(ctx context.Context, tenant string) (row LockedDirect
 	return row, Wrap("lock a directory", q.Get(ctx, &row, query, tenant))
 }
 
-// LockedTicket is a ticket whose row is locked.
+// LockedTicket is a ticket whose row is locked, or was read by who may write it later.
 type LockedTicket struct {
 	ticket.Ticket
 	Chain string // where the chain of its timeline ends
@@ -69,20 +71,32 @@ type LockedTicket struct {
 	Stuck string // why it cannot go on in its process, as it is written down; empty: it is not
 }
 
+// WrittenTicket is a ticket's row, as far as whoever writes it has to know it; WrittenColumns are its columns.
+type WrittenTicket struct {
+	State string `db:"state"`
+	Chain string `db:"chain"`
+	Doubt string `db:"doubt"`
+	Stuck string `db:"stuck"`
+}
+
+// WrittenColumns are those of a WrittenTicket.
+var WrittenColumns = `state, chain, ` + DoubtOf("tickets") + ` AS doubt, ` + StuckOf("tickets") + ` AS stuck`
+
+// Ticket gives the ticket.
+func (r WrittenTicket) Ticket() (t LockedTicket, err error) {
+	t.Chain, t.Doubt, t.Stuck = r.Chain, r.Doubt, r.Stuck
+	t.Ticket, err = DecodeTicket(r.State)
+	return t, err
+}
+
 // LockTicket locks a ticket's row and reads it.
 func (q *Tx) LockTicket(ctx context.Context, id int64) (t LockedTicket, known bool, err error) {
-	var row struct {
-		State string `db:"state"`
-		Chain string `db:"chain"`
-		Doubt string `db:"doubt"`
-		Stuck string `db:"stuck"`
-	}
-	known, err = q.Find(ctx, &row, q.Locking(`SELECT state, chain, `+DoubtOf("tickets")+` AS doubt, `+StuckOf("tickets")+` AS stuck FROM tickets WHERE id = ?`, Exclusive), id)
+	var row WrittenTicket
+	known, err = q.Find(ctx, &row, q.Locking(`SELECT `+WrittenColumns+` FROM tickets WHERE id = ?`, Exclusive), id)
 	if err != nil || !known {
 		return t, false, Wrap("lock a ticket", err)
 	}
-	t.Chain, t.Doubt, t.Stuck = row.Chain, row.Doubt, row.Stuck
-	t.Ticket, err = DecodeTicket(row.State)
+	t, err = row.Ticket()
 	return t, true, err
 }
 
@@ -91,9 +105,12 @@ func DoubtOf(tickets string) string {
 	return `COALESCE((SELECT reason FROM doubts WHERE doubts.ticket_id = ` + tickets + `.id), '')`
 }
 
+// causesBeside are those that the state of a ticket does not tell, as a list of SQL.
+const causesBeside = `'` + string(ticket.CauseInDoubt) + `', '` + string(ticket.CauseLost) + `', '` + string(ticket.CauseFailing) + `', '` + string(ticket.CauseUndelivered) + `'`
+
 // StuckOf gives, as an expression, why a row of tickets cannot go on in its process; the empty text: it can. There is at most one such cause.
 func StuckOf(tickets string) string {
-	return `COALESCE((SELECT cause FROM stuck WHERE stuck.ticket_id = ` + tickets + `.id AND stuck.cause NOT IN ('` + string(ticket.CauseInDoubt) + `', '` + string(ticket.CauseUndelivered) + `')), '')`
+	return `COALESCE((SELECT cause FROM stuck WHERE stuck.ticket_id = ` + tickets + `.id AND stuck.cause NOT IN (` + causesBeside + `)), '')`
 }
 
 // FindTicket reads columns of a tenant's ticket, by number or UUID, and locks its row.
@@ -115,6 +132,7 @@ func TicketKey(key string) (column, value string) {
 type TicketHead struct {
 	ID     int64  `db:"id"`
 	Number string `db:"number"`
+	Tenant string `db:"tenant"`
 	Seq    int64  `db:"seq"`
 }
 
@@ -123,7 +141,7 @@ func (q *Tx) LockTickets(ctx context.Context, ids []int64) (heads []TicketHead, 
 	if len(ids) == 0 {
 		return nil, nil
 	}
-	err = q.AllIn(ctx, &heads, q.Locking(`SELECT id, number, seq FROM tickets WHERE id IN (?) ORDER BY id`, Exclusive), Distinct(ids))
+	err = q.AllIn(ctx, &heads, q.Locking(`SELECT id, number, tenant, seq FROM tickets WHERE id IN (?) ORDER BY id`, Exclusive), Distinct(ids))
 	return heads, Wrap("lock tickets", err)
 }
 

@@ -84,7 +84,7 @@ func (h *notifier) listen(ctx context.Context) {
 		if ctx.Err() != nil {
 			return
 		}
-		h.db.Log.Warn("store.listen", "error", err)
+		h.db.Log.WarnContext(ctx, "store.listen", "error", err)
 		if heard {
 			pause = pauses()
 		}

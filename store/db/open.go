@@ -147,7 +147,10 @@ func (d *DB) Migrate(ctx context.Context) (applied int, err error) {
 		}
 		defer pool.Close()
 	}
-	if applied, err = migrations.Up(ctx, pool, d.dialect); err == nil {
+	waiting := func(version int64) {
+		d.Log.WarnContext(ctx, "migration.waits", "version", version, "cause", "somebody has been at work on a table that it changes for longer than others can wait; it is tried again")
+	}
+	if applied, err = migrations.Up(ctx, pool, d.dialect, waiting); err == nil {
 		err = d.adoptCluster(ctx)
 	}
 	return applied, TranslateError(err)

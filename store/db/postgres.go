@@ -8,6 +8,7 @@ import (
 	"errors"
 	"fmt"
 	"reflect"
+	"slices"
 	"strings"
 	"sync/atomic"
 	"time"
@@ -148,11 +149,12 @@ type onceKey struct{}
 func Once(ctx context.Context) context.Context { return context.WithValue(ctx, onceKey{}, true) }
 
 // conversation is a transaction on a connection to PostgreSQL. What needs no answer of its own is sent with what comes next, so that a transaction
-// takes as many round trips as it reads.
+// takes as many round trips as it reads, and one more.
 type conversation struct {
 	*sqlx.Conn
 	waiting    *pgx.Batch
 	behind     []question // what is asked after the next statement, in the same round trip
+	begun      bool       // by a BEGIN, because something was read; what is sent all at once is a transaction anyway
 	committing bool       // it cannot be told any more whether it happened
 }
 
@@ -162,9 +164,7 @@ func (d *DB) converse(ctx context.Context) (*conversation, error) {
 	if err != nil {
 		return nil, err
 	}
-	c := &conversation{Conn: conn, waiting: &pgx.Batch{}}
-	c.waiting.Queue("BEGIN")
-	return c, nil
+	return &conversation{Conn: conn, waiting: &pgx.Batch{}}, nil
 }
 
 // question is a query whose answer is read into something.
@@ -181,6 +181,12 @@ func (c *conversation) later(query string, args []any) { c.waiting.Queue(query, 
 func (c *conversation) send(ctx context.Context, read func(answers pgx.BatchResults) error) error {
 	batch, behind := c.waiting, c.behind
 	c.waiting, c.behind = &pgx.Batch{}, nil
+	if !c.begun && !c.committing {
+		c.begun = true
+		var begin pgx.Batch
+		begin.Queue("BEGIN")
+		batch.QueuedQueries = slices.Insert(batch.QueuedQueries, 0, begin.QueuedQueries...)
+	}
 	before := batch.Len() - 1
 	for _, b := range behind {
 		batch.Queue(b.query, b.args...)
@@ -297,13 +303,19 @@ var (
 	instant = reflect.TypeFor[time.Time]()
 )
 
-// commit sends what waits and commits, in one round trip.
+// commit sends what waits and commits, in one round trip. Where that is all there is, it is a transaction without being called one: PostgreSQL commits at the end of what it is sent at
+// once, or nothing of it (PostgreSQL, "Pipelining").
 func (c *conversation) commit(ctx context.Context) error {
 	c.committing = true
-	c.waiting.Queue("COMMIT")
+	switch {
+	case c.begun:
+		c.waiting.Queue("COMMIT")
+	case c.waiting.Len() == 0:
+		return nil
+	}
 	return c.send(ctx, func(answers pgx.BatchResults) error {
 		tag, err := answers.Exec()
-		if err == nil && tag.String() != "COMMIT" { // which is how it answers for a transaction that had failed
+		if err == nil && c.begun && tag.String() != "COMMIT" { // which is how it answers for a transaction that had failed
 			err = fmt.Errorf("the server answered %s", tag)
 		}
 		return err

@@ -4,6 +4,8 @@ import (
 	"database/sql/driver"
 	"fmt"
 	"time"
+
+	"github.com/jackc/pgx/v5/pgtype"
 )
 
 // timestampLayout writes times with one width, so that SQLite, which compares them as text, orders them as PostgreSQL does.
@@ -48,6 +50,11 @@ func (m *Timestamp) Pointer() *time.Time {
 
 // Text writes it as SQLite keeps it, and as digests have it.
 func (m Timestamp) Text() string { return At(m.Time).Format(timestampLayout) }
+
+// TimestamptzValue implements pgtype.TimestamptzValuer: PostgreSQL is given the number that it keeps, where Value has it read a text.
+func (m Timestamp) TimestamptzValue() (pgtype.Timestamptz, error) {
+	return pgtype.Timestamptz{Time: At(m.Time).Time, Valid: true}, nil
+}
 
 // Value implements driver.Valuer.
 func (m Timestamp) Value() (driver.Value, error) { return m.Text(), nil }

@@ -83,6 +83,22 @@ func conflictBackoff() retry.Backoff {
 	}))
 }
 
+// Relying gives a condition that always holds: where another one does not, there is no answer, and the transaction fails with it. So whoever is nearly sure of something need not ask for it first.
+// That other one is looked at for the rows that all else before it in the statement holds of. It is for PostgreSQL.
+func Relying(condition string) string { return `1 / CASE WHEN ` + condition + ` THEN 1 ELSE 0 END = 1` }
+
+// Outright runs f in a transaction of its own, as Write does, which f expects to need one round trip: it relies on what it has not looked for (Relying), and adds what it takes not to be there.
+// done: it has happened. Otherwise it has not, or that cannot be told, and the same is to be done by Write, by looking; so too where a transaction is carried already, and on SQLite,
+// where no trip is saved.
+func (d *DB) Outright(ctx context.Context, f func(ctx context.Context, q *Tx) error) (done bool) {
+	if d.dialect != migrations.PostgreSQL || d.Carried(ctx) != nil || d.watch.Allow() != nil {
+		return false
+	}
+	err := d.transactOnPostgres(ctx, f)
+	d.saw(err)
+	return err == nil
+}
+
 // errLost tells that the connection broke while a transaction could not have happened yet.
 var errLost = errors.New("the connection was lost")
 
@@ -96,7 +112,7 @@ func (d *DB) transact(ctx context.Context, f func(ctx context.Context, q *Tx) er
 	}
 	defer tx.Rollback()
 	q := &Tx{DB: d, on: tx, pending: map[int]bool{}, marks: map[any]bool{}}
-	if err := f(context.WithValue(ctx, txKey{d}, q), q); err != nil {
+	if err := q.run(ctx, f); err != nil {
 		return err
 	}
 	if err := tx.Commit(); err != nil {
@@ -109,6 +125,14 @@ func (d *DB) transact(ctx context.Context, f func(ctx context.Context, q *Tx) er
 	return nil
 }
 
+// run runs f in the transaction.
+func (q *Tx) run(ctx context.Context, f func(ctx context.Context, q *Tx) error) error {
+	if err := q.checkAlone(ctx); err != nil {
+		return err
+	}
+	return f(context.WithValue(ctx, txKey{q.DB}, q), q)
+}
+
 func (d *DB) transactOnPostgres(ctx context.Context, f func(ctx context.Context, q *Tx) error) error {
 	c, err := d.converse(ctx)
 	if err != nil {
@@ -116,7 +140,7 @@ func (d *DB) transactOnPostgres(ctx context.Context, f func(ctx context.Context,
 	}
 	defer c.end(ctx)
 	q := &Tx{DB: d, on: c.Conn, talk: c, pending: map[int]bool{}, marks: map[any]bool{}}
-	if err = f(context.WithValue(ctx, txKey{d}, q), q); err == nil {
+	if err = q.run(ctx, f); err == nil {
 		q.sendNotifications()
 		if err = Wrap("commit", c.commit(ctx)); err == nil {
 			q.committed()
@@ -137,6 +161,25 @@ func (d *DB) Read(ctx context.Context, f func(q *Tx) error) error {
 		return TranslateError(err)
 	}
 	err := f(d.Reader())
+	d.saw(err)
+	return TranslateError(err)
+}
+
+// Snapshot runs f with reads that all see one moment, however long that takes and whatever is written meanwhile. It holds no row, so nobody waits for it; but what others delete
+// keeps its place until it is over.
+func (d *DB) Snapshot(ctx context.Context, f func(q *Tx) error) error {
+	if err := d.allowRead(); err != nil {
+		return TranslateError(err)
+	}
+	var how *sql.TxOptions // SQLite's readers see one moment anyway
+	if d.dialect == migrations.PostgreSQL {
+		how = &sql.TxOptions{Isolation: sql.LevelRepeatableRead, ReadOnly: true}
+	}
+	tx, err := d.reads.BeginTxx(ctx, how)
+	if err == nil {
+		defer tx.Rollback()
+		err = f(&Tx{DB: d, on: tx})
+	}
 	d.saw(err)
 	return TranslateError(err)
 }

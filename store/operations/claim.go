@@ -7,6 +7,7 @@ import (
 	"slices"
 
 	"signalbox/desk"
+	"signalbox/store/chain"
 	"signalbox/store/db"
 	"signalbox/ticket"
 )
@@ -19,7 +20,7 @@ var errTaken = errors.New("store: the key was taken meanwhile")
 func (l *Log) untilTaken(ctx context.Context, f func(ctx context.Context, q *db.Tx) error) error {
 	for {
 		err := l.db.Write(ctx, f)
-		if !errors.Is(err, errTaken) {
+		if !errors.Is(err, errTaken) && !db.Conflict(err) {
 			return err
 		}
 		if ctx.Err() != nil {
@@ -57,11 +58,17 @@ func (l *Log) claimNew(ctx context.Context, op desk.Operation, prepare func(*des
 }
 
 func (l *Log) claim(ctx context.Context, q *db.Tx, op desk.Operation, prepare func(*desk.Operation) error) (desk.Operation, bool, error) {
+	var counter chain.Counter
+	if op.Kind == desk.KindOpen && op.Request.Key != "" { // in the round trip of looking for the key
+		if err := counter.LockNext(ctx, q); err != nil {
+			return desk.Operation{}, false, err
+		}
+	}
 	if taken, fresh, err := l.taken(ctx, q, op); err != nil || taken != nil {
 		return orZero(taken), fresh, err
 	}
 	if op.Kind == desk.KindOpen {
-		if err := l.assignIdentity(ctx, q, &op); err != nil {
+		if err := l.assignIdentity(ctx, q, &counter, &op); err != nil {
 			return desk.Operation{}, false, err
 		}
 	}
@@ -71,11 +78,15 @@ func (l *Log) claim(ctx context.Context, q *db.Tx, op desk.Operation, prepare fu
 	if err := l.vault.EncryptOpening(ctx, q, op.Opening); err != nil {
 		return desk.Operation{}, false, err
 	}
-	added, err := l.insert(ctx, q, op)
+	statement, args, err := l.insertion(ctx, q, op)
+	if err != nil {
+		return desk.Operation{}, false, err
+	}
+	added, err := q.InsertNew(ctx, statement, args...)
 	if err == nil && !added {
 		err = errTaken
 	}
-	return op, added, err
+	return op, added, db.Wrap("insert operation", err)
 }
 
 func orZero(op *desk.Operation) desk.Operation {
@@ -153,8 +164,8 @@ func (l *Log) resolveConflict(ctx context.Context, q *db.Tx, stored, op desk.Ope
 }
 
 // assignIdentity gives an opening its identity. Counters are rows that all openings wait for in turn, so this comes as late as it can.
-func (l *Log) assignIdentity(ctx context.Context, q *db.Tx, op *desk.Operation) (err error) {
-	if op.Ticket.ID, err = l.chain.DrawTicket(ctx, q); err != nil {
+func (l *Log) assignIdentity(ctx context.Context, q *db.Tx, locked *chain.Counter, op *desk.Operation) (err error) {
+	if op.Ticket.ID, err = l.chain.DrawTicket(ctx, q, locked); err != nil {
 		return err
 	}
 	n, opened := op.Ticket.ID, op.CreatedAt

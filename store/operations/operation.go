@@ -117,29 +117,34 @@ func (r operationRow) same(as desk.Request) bool {
 	return r.RequestFingerprint == as.Fingerprint
 }
 
-// insert inserts an operation; false: another one has its scope.
+// insert inserts an operation at once; false: another one has its scope.
 func (l *Log) insert(ctx context.Context, q *db.Tx, op desk.Operation) (bool, error) {
-	r, err := rowOf(op)
+	statement, args, err := l.insertion(ctx, q, op)
 	if err != nil {
 		return false, err
+	}
+	n, err := q.Exec(ctx, statement+` ON CONFLICT DO NOTHING`, args...)
+	return n == 1, db.Wrap("insert operation", err)
+}
+
+// insertion gives the statement that inserts an operation.
+func (l *Log) insertion(ctx context.Context, q *db.Tx, op desk.Operation) (statement string, args []any, err error) {
+	r, err := rowOf(op)
+	if err != nil {
+		return "", nil, err
 	}
 	mac := ""
 	if op.Kind == desk.KindOpen {
 		a, err := l.chain.Keyring(ctx, q)
 		if err != nil {
-			return false, err
+			return "", nil, err
 		}
 		mac = a.Digest(chain.ClaimParts(op.ID, op.Ticket.ID)...)
 	}
-	n, err := q.Exec(ctx, `INSERT INTO operations (`+operationColumns+`, operator, seal, why)
-		VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, '')
-		ON CONFLICT DO NOTHING`,
-		r.ID, r.Scope, r.Fingerprint, r.Kind, r.State, r.Tenant, r.App, r.Channel, r.Method, r.Path, r.RequestID, r.Address, r.Number, r.Content,
-		r.Status, r.Body, r.CreatedAt, r.Lease, r.RequestScope, r.RequestFingerprint, operatorOf(op), mac)
-	if err != nil {
-		return false, fmt.Errorf("insert operation: %w", err)
-	}
-	return n == 1, nil
+	return `INSERT INTO operations (` + operationColumns + `, operator, seal, why)
+		VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, '')`, []any{
+			r.ID, r.Scope, r.Fingerprint, r.Kind, r.State, r.Tenant, r.App, r.Channel, r.Method, r.Path, r.RequestID, r.Address, r.Number, r.Content,
+			r.Status, r.Body, r.CreatedAt, r.Lease, r.RequestScope, r.RequestFingerprint, operatorOf(op), mac}, nil
 }
 
 // operatorOf gives whom the audit names as acting.

@@ -12,6 +12,7 @@ import (
 
 	"github.com/google/uuid"
 
+	"signalbox/internal/tracing"
 	"signalbox/notice"
 	"signalbox/store/db"
 	"signalbox/store/vault"
@@ -32,6 +33,7 @@ type deliveryRow struct {
 	Hops         int           `db:"hops"`
 	Alone        bool          `db:"alone"`
 	Letter       bool          `db:"letter"`
+	Trace        *string       `db:"trace"`
 	Reason       string        `db:"reason"`
 	State        string        `db:"state"`
 	Tries        int           `db:"tries"`
@@ -42,7 +44,7 @@ type deliveryRow struct {
 }
 
 // deliveryColumns are those of deliveries d.
-const deliveryColumns = `d.id, d.tenant, d.subscription_id, d.ticket_id, d.part, d.at, d.seq, d.type, d.body, d.alert, d.hops, d.alone, d.letter, d.reason, d.state, d.tries, d.first_try,
+const deliveryColumns = `d.id, d.tenant, d.subscription_id, d.ticket_id, d.part, d.at, d.seq, d.type, d.body, d.alert, d.hops, d.alone, d.letter, d.trace, d.reason, d.state, d.tries, d.first_try,
 	d.next_try, d.created_at, d.ended_at`
 
 func (r deliveryRow) lane() notice.Lane {
@@ -54,11 +56,23 @@ func (r deliveryRow) lane() notice.Lane {
 }
 
 func (r deliveryRow) delivery() notice.Delivery {
-	return notice.Delivery{
+	d := notice.Delivery{
 		ID: r.ID, Tenant: r.Tenant, Lane: r.lane(), Partition: r.Part, Seq: r.Seq, Type: r.Type, Body: []byte(r.Body), Alert: r.Alert, Hops: r.Hops,
 		State: notice.DeliveryState(r.State), Reason: r.Reason, Tries: r.Tries, FirstTry: r.FirstTry.Pointer(), NextTry: r.NextTry.Pointer(),
 		CreatedAt: r.CreatedAt.Time, EndedAt: r.EndedAt.Pointer(),
 	}
+	if r.Trace != nil {
+		d.Trace = *r.Trace
+	}
+	return d
+}
+
+// traceOf is what the column trace holds of what is delivered because of what ctx is about; nil where that is in no trace.
+func traceOf(ctx context.Context) *string {
+	if trace := tracing.Carry(ctx); trace != "" {
+		return &trace
+	}
+	return nil
 }
 
 type follower struct {
@@ -72,13 +86,35 @@ type follower struct {
 
 // Audience is who may have to be told of what happens to a ticket.
 type Audience struct {
-	followers []follower // of the ticket
-	shapes    []shape    // of the filters of what follows the tenant's stream
-	looked    []string   // ids of people who were looked for
-	persons   []personRow
+	rows    []audienceRow
+	looked  []string // ids of people who were looked for
+	persons []personRow
 }
 
-// Audience asks who may have to be told of what happens to a ticket, in the round trip of the next statement, which locks the ticket's row: who registers
+// audienceRow is a subscription of the ticket, a shape of the filters of what follows the tenant's stream, or somebody who follows the ticket (State is isPerson).
+type audienceRow struct {
+	follower
+	Shape *shape `db:"shape"`
+}
+
+const isPerson = "person"
+
+// split gives the subscriptions of the ticket, the shapes, and the ids of the people who follow it.
+func (a *Audience) split() (followers []follower, shapes []shape, persons []string) {
+	for _, r := range a.rows {
+		switch {
+		case r.Shape != nil:
+			shapes = append(shapes, *r.Shape)
+		case r.State == isPerson:
+			persons = append(persons, r.ID)
+		default:
+			followers = append(followers, r.follower)
+		}
+	}
+	return followers, shapes, persons
+}
+
+// Audience asks who may have to be told of what happens to a ticket, in the round trip of the next statement, which locks the ticket's row: who registers, follows or follows no more
 // waits for it, or was there before. names are the ids of people whom the events name.
 func (o *Outbox) Audience(ctx context.Context, q *db.Tx, tenant string, ticketID int64, names []string) (*Audience, error) {
 	a, err := audience(ctx, q.AllNext, tenant, ticketID)
@@ -88,13 +124,37 @@ func (o *Outbox) Audience(ctx context.Context, q *db.Tx, tenant string, ticketID
 	return a, err
 }
 
+// AudienceQuery finds all of them in one statement.
+const AudienceQuery = shapesOf + `SELECT id, format, state, shape FROM (SELECT id, format, ` + db.EffectiveState + ` AS state, CAST(NULL AS bigint) AS shape, created_at FROM subscriptions
+	WHERE tenant = ? AND ticket_id = ? AND ` + db.Owed + ` UNION ALL SELECT '', '', '', shape, NULL FROM s WHERE shape IS NOT NULL
+	UNION ALL SELECT person, '', '` + isPerson + `', NULL, NULL FROM people WHERE ticket_id = ? AND part = 'follower') a ORDER BY created_at, id`
+
+// Nobody relies on there being nobody who has to be told of a projection's steps, and has it looked at with the ticket's row held, in the round trip of what comes next: see db.Relying. What it
+// gives is the audience then.
+func (o *Outbox) Nobody(ctx context.Context, q *db.Tx, steps []Step) (*Audience, error) {
+	last := steps[len(steps)-1].After
+	render, done := o.renderContext(ctx, q, last)
+	followers := followersOf(steps, nil)
+	var ids []string
+	for _, s := range steps {
+		for _, t := range notice.Tell(render, s.Before, s.Event, s.After, followers) {
+			ids = append(ids, t.To...)
+		}
+	}
+	if err := done(); err != nil {
+		return nil, err
+	}
+	a := &Audience{looked: cleaned(ids)}
+	query, args := `SELECT 1 WHERE `+db.Relying(`NOT EXISTS (`+AudienceQuery+`)`), []any{last.Tenant, last.Tenant, last.Tenant, last.ID, last.ID}
+	if len(a.looked) > 0 {
+		query, args = query+` AND `+db.Relying(`NOT EXISTS (`+findPersons+`)`), append(args, last.Tenant, a.looked)
+	}
+	return a, q.LaterIn(ctx, query, args...)
+}
+
 func audience(ctx context.Context, all func(ctx context.Context, to any, query string, args ...any) error, tenant string, ticketID int64) (*Audience, error) {
 	a := &Audience{}
-	err := all(ctx, &a.followers, `SELECT id, format, `+db.EffectiveState+` AS state FROM subscriptions WHERE tenant = ? AND ticket_id = ? AND `+db.Owed+`
-		ORDER BY created_at, id`, tenant, ticketID)
-	if err == nil {
-		err = all(ctx, &a.shapes, ShapesQuery, tenant, tenant)
-	}
+	err := all(ctx, &a.rows, AudienceQuery, tenant, tenant, tenant, ticketID, ticketID)
 	return a, db.Wrap("list subscriptions", err)
 }
 
@@ -109,7 +169,7 @@ func (o *Outbox) Enqueue(ctx context.Context, q *db.Tx, steps []Step, to *Audien
 			return err
 		}
 	}
-	followers := to.followers
+	followers, shapes, people := to.split()
 	pending := map[string][]deliveryRow{}
 	render, done := o.renderContext(ctx, q, last)
 	for _, s := range steps {
@@ -123,11 +183,11 @@ func (o *Outbox) Enqueue(ctx context.Context, q *db.Tx, steps []Step, to *Audien
 	if err := done(); err != nil {
 		return err
 	}
-	lasting, err := o.enqueueStream(ctx, q, steps, to.shapes, pending)
+	lasting, err := o.enqueueStream(ctx, q, steps, shapes, pending)
 	if err != nil {
 		return err
 	}
-	ways, err := o.enqueueLetters(ctx, q, steps, to, render, pending)
+	ways, err := o.enqueueLetters(ctx, q, steps, to, people, render, pending)
 	if err != nil || len(pending) == 0 {
 		return err
 	}
@@ -183,7 +243,7 @@ func (o *Outbox) insertDeliveries(ctx context.Context, q *db.Tx, tenant string, 
 	if err != nil {
 		return err
 	}
-	part, now := notice.Partition(lane, o.partitions), db.At(q.Now())
+	part, now, trace := notice.Partition(lane, o.partitions), db.At(q.Now()), traceOf(ctx)
 	var rows [][]any
 	for _, f := range followers {
 		for _, d := range pending[f.ID] {
@@ -205,10 +265,10 @@ func (o *Outbox) insertDeliveries(ctx context.Context, q *db.Tx, tenant string, 
 				}
 				body = vault.EncryptedMark + body
 			}
-			rows = append(rows, []any{name, tenant, f.ID, lane, part, d.At, d.Seq, d.Type, body, d.Alert, d.Hops, f.Unordered, d.Letter, string(state), 0, itsm, d.NextTry, now, ended})
+			rows = append(rows, []any{name, tenant, f.ID, lane, part, d.At, d.Seq, d.Type, body, d.Alert, d.Hops, f.Unordered, d.Letter, trace, string(state), 0, itsm, d.NextTry, now, ended})
 		}
 	}
-	return q.Insert(ctx, `deliveries (id, tenant, subscription_id, ticket_id, part, at, seq, type, body, alert, hops, alone, letter, state, tries, listed, next_try, created_at, ended_at)`, rows)
+	return q.Insert(ctx, `deliveries (id, tenant, subscription_id, ticket_id, part, at, seq, type, body, alert, hops, alone, letter, trace, state, tries, listed, next_try, created_at, ended_at)`, rows)
 }
 
 // retrying gives the subscriptions whose lane with the ticket is retrying.

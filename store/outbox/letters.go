@@ -59,12 +59,12 @@ func wayID(tenant, uid, way string) string {
 
 var wayNamespace = uuid.MustParse("6f7f2a58-5a1d-4f0e-9f5c-0b0f3f3d9a41")
 
-// enqueueLetters adds what people are to be told of a projection's steps, and gives the ways in which, each once.
-func (o *Outbox) enqueueLetters(ctx context.Context, q *db.Tx, steps []Step, to *Audience, render notice.Context, pending map[string][]deliveryRow) (ways []follower, err error) {
-	tellings := make([][]notice.Telling, len(steps))
+// enqueueLetters adds what people are to be told of a projection's steps, those who follow the ticket among them, and gives the ways in which, each once.
+func (o *Outbox) enqueueLetters(ctx context.Context, q *db.Tx, steps []Step, to *Audience, following []string, render notice.Context, pending map[string][]deliveryRow) (ways []follower, err error) {
+	tellings, followers := make([][]notice.Telling, len(steps)), followersOf(steps, following)
 	var ids []string
 	for i, s := range steps {
-		tellings[i] = notice.Tell(render, s.Before, s.Event, s.After)
+		tellings[i] = notice.Tell(render, s.Before, s.Event, s.After, followers)
 		for _, t := range tellings[i] {
 			ids = append(ids, t.To...)
 		}
@@ -138,6 +138,14 @@ func cleaned(ids []string) []string {
 }
 
 const findPersons = `SELECT ` + personColumns + ` FROM directory_persons WHERE tenant = ? AND active AND id IN (?)`
+
+// followersOf gives who follows the ticket as steps of it are projected: whoever does now, and whom an opening among the steps names, which is not written down yet where they were asked for.
+func followersOf(steps []Step, now []string) []string {
+	if o := steps[0].Event.After.Opening; o != nil {
+		return cleaned(slices.Concat(now, o.Followers))
+	}
+	return now
+}
 
 // activePersons finds active persons by their ids, among those who were looked for already and elsewhere.
 func (o *Outbox) activePersons(ctx context.Context, q *db.Tx, tenant string, ids []string, already *Audience) (map[string]known, error) {

@@ -11,13 +11,19 @@ import (
 )
 
 // filterWhere gives the condition for deliveries d, of subscriptions s, that a filter chooses. Each of its queries is answered by an index: newest first by that of the tenant, of what is in
-// trouble by that alone, of a subscription by its own; and where few subscriptions are at a host, by way of these.
+// trouble by that alone, of a subscription by its own, of what is over at a host by the host that it is counted at; and where few subscriptions are at a host, by way of these.
 func filterWhere(tenant string, f notice.DeliveryFilter) *db.Where {
 	w := &db.Where{}
 	w.And(`d.tenant = ?`, tenant)
 	w.AndIn(`d.state`, texts(f.States))
-	if len(f.States) > 0 && !slices.ContainsFunc(f.States, func(s notice.DeliveryState) bool { return !slices.Contains(notice.InTrouble, s) }) {
+	among := func(states []notice.DeliveryState) bool {
+		return len(f.States) > 0 && !ofCounted(f) && !slices.ContainsFunc(f.States, func(s notice.DeliveryState) bool { return !slices.Contains(states, s) })
+	}
+	if among(notice.InTrouble) {
 		w.And(`d.state IN ('failed', 'held', 'parked')`) // as the index says it
+	}
+	if among(notice.Waiting) {
+		w.And(`d.` + backlogStates)
 	}
 	w.AndIf(f.Subscription != "", `d.subscription_id = ?`, db.CleanText(f.Subscription))
 	w.AndIf(f.TicketID != 0, `d.ticket_id = ?`, f.TicketID)
@@ -25,12 +31,20 @@ func filterWhere(tenant string, f notice.DeliveryFilter) *db.Where {
 		address := notice.AddressOf(f.URL)
 		w.And(`s.tenant = ? AND s.host = ? AND s.url = ?`, tenant, address.Host, address.URL)
 	}
-	if f.Host != "" {
+	switch {
+	case ofCounted(f):
+		w.And(`d.counted = ? AND d.counted <> ''`, db.CleanText(f.Host)) // as the index says it
+	case f.Host != "":
 		w.And(`s.tenant = ? AND s.host = ?`, tenant, db.CleanText(f.Host))
 	}
 	w.AndIf(!f.From.IsZero(), `d.at >= ?`, db.At(f.From))
 	w.AndIf(!f.To.IsZero(), `d.at < ?`, db.At(f.To))
 	return w
+}
+
+// ofCounted reports whether a filter asks for what is over at a host alone. These are found by the host that they went to, as they are counted; any others by where their address is now.
+func ofCounted(f notice.DeliveryFilter) bool {
+	return f.Host != "" && len(f.States) > 0 && !slices.ContainsFunc(f.States, func(s notice.DeliveryState) bool { return tallyOf(s) == "" })
 }
 
 // ofFilter is what deliveries are chosen from.
@@ -149,7 +163,11 @@ func (o *Outbox) CountDeliveries(ctx context.Context, tenant string, f notice.De
 	}
 	w := filterWhere(tenant, f)
 	err = o.db.Read(ctx, func(q *db.Tx) error {
-		return db.Wrap("count deliveries", q.Get(db.Once(ctx), &total.N, `SELECT COUNT(*) FROM (SELECT 1`+ofFilter+`WHERE `+w.String()+` LIMIT ?) c`, w.Args(most+1)...))
+		from := ` FROM deliveries d ` // a subscription each is looked up only where it is asked about
+		if f.URL != "" || f.Host != "" && !ofCounted(f) {
+			from = ofFilter
+		}
+		return db.Wrap("count deliveries", q.Get(db.Once(ctx), &total.N, `SELECT COUNT(*) FROM (SELECT 1`+from+`WHERE `+w.String()+` LIMIT ?) c`, w.Args(most+1)...))
 	})
 	if total.More = total.N > most; total.More {
 		total.N = most
@@ -193,7 +211,8 @@ func (o *Outbox) DeliveryStats(ctx context.Context, subscription string, since t
 const filterAtOnce = 200
 
 // RedeliverFilter has all those deliveries delivered again that a filter chooses, in whatever page, as BeginRedelivery has those of one subscription: one redelivery for each subscription and state.
-// The filter names states of those in which a delivery is over: failed, held, sent. dry: they are only counted, by the same condition. What subscriptions cannot be told again as a whole is
+// The filter names states of those in which a delivery is over: failed, held, sent. dry: they are only counted, by the same condition. Of an address that has moved to another host those go along that ended
+// at the other. What subscriptions cannot be told again as a whole is
 // skipped, with the reason. Invalid: the filter; a ticket cannot be asked for.
 func (o *Outbox) RedeliverFilter(ctx context.Context, tenant string, f notice.DeliveryFilter, dry bool) (out notice.FilterRedelivery, err error) {
 	if err := f.Check(); err != nil {
@@ -230,7 +249,13 @@ func (o *Outbox) RedeliverFilter(ctx context.Context, tenant string, f notice.De
 			}
 			r, err := o.BeginRedelivery(ctx, notice.Owner{Tenant: tenant, TicketID: max(0, row.Ticket)}, row.ID, sel, dry)
 			if refusal := ticket.AsError(err); refusal != nil && refusal.Code != ticket.Unavailable {
-				out.Skipped = append(out.Skipped, notice.SkippedRedelivery{Subscription: row.ID, Why: refusal})
+				skipped := notice.SkippedRedelivery{Subscription: row.ID, Lasting: row.Ticket == 0, Why: refusal}
+				if row.Ticket > 0 {
+					if skipped.Number, err = o.numberOf(ctx, row.Ticket); err != nil {
+						return out, err
+					}
+				}
+				out.Skipped = append(out.Skipped, skipped)
 				break
 			}
 			if err != nil {
@@ -243,4 +268,13 @@ func (o *Outbox) RedeliverFilter(ctx context.Context, tenant string, f notice.De
 		}
 	}
 	return out, nil
+}
+
+// numberOf gives the number of a ticket; empty: there is none.
+func (o *Outbox) numberOf(ctx context.Context, ticketID int64) (number string, err error) {
+	err = o.db.Read(ctx, func(q *db.Tx) error {
+		_, err := q.Find(ctx, &number, `SELECT number FROM tickets WHERE id = ?`, ticketID)
+		return db.Wrap("find the number of a ticket", err)
+	})
+	return number, err
 }

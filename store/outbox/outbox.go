@@ -7,6 +7,7 @@ import (
 
 	"signalbox/store/chain"
 	"signalbox/store/db"
+	"signalbox/store/tallies"
 	"signalbox/store/vault"
 )
 
@@ -23,6 +24,7 @@ type Outbox struct {
 	db         *db.DB
 	vault      *vault.Vault
 	chain      *chain.Chain
+	counts     *tallies.Tallies
 	partitions int
 	publicURL  string // without a slash at the end
 	zone       *time.Location
@@ -30,11 +32,11 @@ type Outbox struct {
 }
 
 // New gives the outbox of a database.
-func New(d *db.DB, v *vault.Vault, c *chain.Chain, o Options) *Outbox {
+func New(d *db.DB, v *vault.Vault, c *chain.Chain, counts *tallies.Tallies, o Options) *Outbox {
 	if o.Partitions <= 0 {
 		o.Partitions = 16
 	}
-	return &Outbox{db: d, vault: v, chain: c, partitions: o.Partitions, publicURL: strings.TrimSuffix(o.PublicURL, "/"), zone: o.Zone, mail: o.Mail}
+	return &Outbox{db: d, vault: v, chain: c, counts: counts, partitions: o.Partitions, publicURL: strings.TrimSuffix(o.PublicURL, "/"), zone: o.Zone, mail: o.Mail}
 }
 
 // Notifications gives a channel that receives whenever deliveries became pending in the partition, in this process or another, until ctx is over. A

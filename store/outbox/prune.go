@@ -34,6 +34,13 @@ func (o *Outbox) PruneDeliveries(ctx context.Context, before time.Time, limit in
 		if len(ids) == 0 {
 			return nil
 		}
+		counted, err := countedOf(ctx, q, ids)
+		if err != nil {
+			return err
+		}
+		if err := o.uncount(ctx, q, counted); err != nil {
+			return err
+		}
 		if _, err := q.ExecIn(ctx, `DELETE FROM attempts WHERE delivery_id IN (?)`, ids); err != nil {
 			return db.Wrap("delete old attempts", err)
 		}

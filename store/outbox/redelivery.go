@@ -3,7 +3,9 @@ package outbox
 import (
 	"cmp"
 	"context"
+	"fmt"
 	"strings"
+	"time"
 
 	"github.com/google/uuid"
 
@@ -210,11 +212,43 @@ func (o *Outbox) redeliver(ctx context.Context, q *db.Tx, row *redeliveryRow, li
 
 // Backlog counts what waits to be delivered: deliveries whose first try is still to come, and retrying lanes.
 func (o *Outbox) Backlog(ctx context.Context) (pending, retrying int, err error) {
+	p, r, err := o.BacklogByAge(ctx, nil)
+	if err != nil {
+		return 0, 0, err
+	}
+	return p[0], r[0], nil
+}
+
+// BacklogByAge counts likewise, by how long it has waited: pending deliveries since what they tell of happened, lanes since they are retrying. ages rise; the first number is of
+// what has waited no longer than the first of them, the last of what has waited longer than all.
+func (o *Outbox) BacklogByAge(ctx context.Context, ages []time.Duration) (pending, retrying []int, err error) {
 	err = o.db.Read(ctx, func(q *db.Tx) error {
-		if err := q.Get(ctx, &pending, `SELECT COUNT(*) FROM deliveries WHERE state = 'pending'`); err != nil {
-			return db.Wrap("count pending deliveries", err)
+		now := q.Now()
+		count := func(what, since, from string) ([]int, error) {
+			var rows []struct {
+				Class int `db:"class"`
+				N     int `db:"n"`
+			}
+			class, args := "0", []any(nil)
+			if len(ages) > 0 {
+				class = "CASE"
+				for i, age := range ages {
+					class += fmt.Sprintf(" WHEN %s >= ? THEN %d", since, i)
+					args = append(args, db.At(now.Add(-age)))
+				}
+				class += fmt.Sprintf(" ELSE %d END", len(ages))
+			}
+			err := q.All(ctx, &rows, `SELECT class, COUNT(*) AS n FROM (SELECT `+class+` AS class FROM `+from+`) x GROUP BY class`, args...)
+			out := make([]int, len(ages)+1)
+			for _, r := range rows {
+				out[r.Class] = r.N
+			}
+			return out, db.Wrap("count "+what, err)
 		}
-		return db.Wrap("count retrying lanes", q.Get(ctx, &retrying, `SELECT COUNT(*) FROM lanes`))
+		if pending, err = count("pending deliveries", "at", `deliveries WHERE state = 'pending'`); err == nil {
+			retrying, err = count("retrying lanes", "parked_at", "lanes")
+		}
+		return err
 	})
 	return pending, retrying, err
 }

@@ -10,6 +10,7 @@ import (
 
 	"signalbox/notice"
 	"signalbox/store/db"
+	"signalbox/store/tallies"
 	"signalbox/store/vault"
 )
 
@@ -37,13 +38,13 @@ func (o *Outbox) work(ctx context.Context, q *db.Tx, r workRow, persons map[stri
 		}
 		w.Subscription.Person = person.ID
 		if err = errors.Join(err, readErr, o.address(&w, r.Sub.Format, person)); err != nil {
-			q.Log.Error("delivery.unsendable", "delivery", r.ID, "subscription", r.Sub.ID, "error", err)
+			q.Log.ErrorContext(ctx, "delivery.unsendable", "delivery", r.ID, "subscription", r.Sub.ID, "error", err)
 			w.Unsendable = unreadable
 		}
 		return w
 	}
 	if err = errors.Join(err, readErr, o.decryptSubscription(r.Sub, &w.Subscription)); err != nil {
-		q.Log.Error("delivery.unsendable", "delivery", r.ID, "subscription", r.Sub.ID, "error", err)
+		q.Log.ErrorContext(ctx, "delivery.unsendable", "delivery", r.ID, "subscription", r.Sub.ID, "error", err)
 		w.Unsendable = unreadable
 	}
 	return w
@@ -109,7 +110,7 @@ func (o *Outbox) Pending(ctx context.Context, partition int, busy []notice.Lane,
 		subs[i] = row.Sub
 	}
 	if err := o.respell(ctx, subs); err != nil { // the next time then
-		o.db.Log.Warn("address.respell_failed", "error", err)
+		o.db.Log.WarnContext(ctx, "address.respell_failed", "error", err)
 	}
 	return list, nil
 }
@@ -215,64 +216,72 @@ func byDelivery(outcomes []*outcome) (parts [][]*outcome) {
 
 // recordTries stores tries, one of each delivery, and what follows from them. What arrived is most of it, and costs as many statements as one delivery alone.
 func (o *Outbox) recordTries(ctx context.Context, q *db.Tx, outcomes []*outcome) error {
-	made, err := o.lockTried(ctx, q, outcomes)
+	tried, err := o.lockTried(ctx, q, outcomes)
 	if err != nil {
 		return err
 	}
-	added, err := o.insertAttempts(ctx, q, outcomes, made)
+	added, err := o.insertAttempts(ctx, q, outcomes, tried)
 	if err != nil {
 		return err
 	}
 	sent := map[int][]string{} // by the number of the try
+	var counts []tallies.Sum
 	for _, r := range outcomes {
-		id := r.Work.Delivery.ID
+		id, moved := r.Work.Delivery.ID, false
 		switch {
 		case r.PutOff:
 			err = o.recordDeferral(ctx, q, r)
 		case added[id] == 0: // it is stored already
 		case r.Then == notice.Sent && r.Drop == "":
 			sent[added[id]] = append(sent[added[id]], id)
+			moved = slices.Contains(notice.Waiting, notice.DeliveryState(tried[id].State))
 		default:
-			err = o.moveOn(ctx, q, r)
+			moved, err = o.moveOn(ctx, q, r, tried[id].Counted)
 		}
 		if err != nil {
 			return fmt.Errorf("record a try at %s: %w", id, err)
 		}
+		if moved {
+			counts = append(counts, o.tallyAs(tried[id].countedRow, r.Then, 1))
+		}
 	}
 	for n, ids := range sent {
 		// What did arrive before its address was dropped has arrived.
-		err := q.LaterIn(ctx, `UPDATE deliveries SET state = 'sent', tries = tries + 1, first_try = COALESCE(first_try, a.started_at), next_try = NULL, ended_at = a.finished_at
-			FROM attempts a WHERE a.delivery_id IN (?) AND a.n = ? AND deliveries.id = a.delivery_id AND deliveries.state IN ('pending', 'parked', 'held')`, ids, n)
+		err := q.LaterIn(ctx, `UPDATE deliveries SET state = 'sent', tries = tries + 1, first_try = COALESCE(first_try, a.started_at), next_try = NULL, ended_at = a.finished_at,
+			counted = COALESCE((SELECT NULLIF(s.host, '') FROM subscriptions s WHERE s.id = deliveries.subscription_id), '-') FROM attempts a WHERE a.delivery_id IN (?) AND a.n = ? AND deliveries.id = a.delivery_id AND deliveries.state IN ('pending', 'parked', 'held')`, ids, n)
 		if err != nil {
 			return db.Wrap("move deliveries on", err)
 		}
 	}
-	return nil
+	return o.count(ctx, q, counts)
 }
 
-// lockTried locks the deliveries of outcomes, so that tries at one are numbered one after the other, and tells how many are stored of each. Where it had to wait
+// triedRow is a delivery that was tried.
+type triedRow struct {
+	countedRow     // counted is the host at which it will be
+	Made       int `db:"made"`
+}
+
+// lockTried locks the deliveries of outcomes, so that tries at one are numbered one after the other, and tells how they stand and how many are stored of each. Where it had to wait
 // for another who stored one, that one is not among them.
-func (o *Outbox) lockTried(ctx context.Context, q *db.Tx, outcomes []*outcome) (made map[string]int, err error) {
+func (o *Outbox) lockTried(ctx context.Context, q *db.Tx, outcomes []*outcome) (tried map[string]triedRow, err error) {
 	ids := make([]string, len(outcomes))
 	for i, r := range outcomes {
 		ids[i] = r.Work.Delivery.ID
 	}
-	var rows []struct {
-		ID   string `db:"id"`
-		Made int    `db:"made"`
-	}
-	err = q.AllIn(ctx, &rows, q.Locking(`SELECT d.id, COALESCE((SELECT MAX(a.n) FROM attempts a WHERE a.delivery_id = d.id), 0) AS made FROM deliveries d
-		WHERE d.id IN (?) ORDER BY d.id`, db.Exclusive), ids)
-	made = map[string]int{}
+	var rows []triedRow
+	err = q.AllIn(ctx, &rows, q.Locking(`SELECT d.id, d.tenant, d.at, d.state, COALESCE((SELECT NULLIF(s.host, '') FROM subscriptions s WHERE s.id = d.subscription_id), '-') AS counted,
+		COALESCE((SELECT MAX(a.n) FROM attempts a WHERE a.delivery_id = d.id), 0) AS made FROM deliveries d WHERE d.id IN (?) ORDER BY d.id`, db.Exclusive), ids)
+	tried = map[string]triedRow{}
 	for _, r := range rows {
-		made[r.ID] = r.Made
+		tried[r.ID] = r
 	}
-	return made, db.Wrap("lock deliveries", err)
+	return tried, db.Wrap("lock deliveries", err)
 }
 
-// insertAttempts stores the tries of outcomes, and gives the number of each that was not stored already, by delivery. made tells how many there are of each, or
+// insertAttempts stores the tries of outcomes, and gives the number of each that was not stored already, by delivery. tried tells how many there are of each, or
 // were before somebody else stored one.
-func (o *Outbox) insertAttempts(ctx context.Context, q *db.Tx, outcomes []*outcome, made map[string]int) (added map[string]int, err error) {
+func (o *Outbox) insertAttempts(ctx context.Context, q *db.Tx, outcomes []*outcome, tried map[string]triedRow) (added map[string]int, err error) {
 	var rows [][]any
 	for _, r := range outcomes {
 		if r.PutOff {
@@ -288,7 +297,7 @@ func (o *Outbox) insertAttempts(ctx context.Context, q *db.Tx, outcomes []*outco
 			return nil, err
 		}
 		answer := append([]byte{}, a.Answer[:min(len(a.Answer), notice.MaxAnswer)]...) // never nil, which would be null
-		rows = append(rows, []any{d.ID, made[d.ID] + 1, db.AtOrNil(a.ScheduledAt), db.At(a.StartedAt), db.At(a.FinishedAt), sent, a.Status, header, string(a.Class),
+		rows = append(rows, []any{d.ID, tried[d.ID].Made + 1, db.AtOrNil(a.ScheduledAt), db.At(a.StartedAt), db.At(a.FinishedAt), sent, a.Status, header, string(a.Class),
 			db.CleanText(a.Error), answer, a.Succeeded, db.AtOrNil(a.NextTry)})
 	}
 	const into = `attempts (delivery_id, n, scheduled_at, started_at, finished_at, sent, status, header, class, error, answer, succeeded, next_try)`
@@ -298,7 +307,7 @@ func (o *Outbox) insertAttempts(ctx context.Context, q *db.Tx, outcomes []*outco
 	}
 	added = map[string]int{}
 	for _, id := range ids {
-		added[id] = made[id] + 1
+		added[id] = tried[id].Made + 1
 	}
 	for _, row := range rows {
 		id := row[0].(string)
@@ -321,8 +330,8 @@ func (o *Outbox) insertAttempts(ctx context.Context, q *db.Tx, outcomes []*outco
 	return added, nil
 }
 
-// moveOn moves the delivery of a try on, and where that is to be tried again has its lane retrying.
-func (o *Outbox) moveOn(ctx context.Context, q *db.Tx, r *outcome) error {
+// moveOn moves the delivery of a try on, reports whether it did, and where that is to be tried again has its lane retrying. One that is over by it is counted at a host.
+func (o *Outbox) moveOn(ctx context.Context, q *db.Tx, r *outcome, host string) (moved bool, err error) {
 	d, a := r.Work.Delivery, r.Attempt
 	// A delivery that was cancelled or held meanwhile stays so, unless it did arrive before its address was dropped.
 	from := `('pending', 'parked')`
@@ -333,18 +342,22 @@ func (o *Outbox) moveOn(ctx context.Context, q *db.Tx, r *outcome) error {
 	if r.Then.Over() {
 		ended = db.AtOrNil(&a.FinishedAt)
 	}
-	n, err := q.Exec(ctx, `UPDATE deliveries SET state = ?, tries = tries + 1, first_try = COALESCE(first_try, ?), next_try = ?, ended_at = ?
-		WHERE id = ? AND state IN `+from, string(r.Then), db.At(a.StartedAt), db.AtOrNil(r.NextTry), ended, d.ID)
-	r.did[notice.DeliveryFailed] = n > 0
+	if tallyOf(r.Then) == "" {
+		host = ""
+	}
+	n, err := q.Exec(ctx, `UPDATE deliveries SET state = ?, tries = tries + 1, first_try = COALESCE(first_try, ?), next_try = ?, ended_at = ?, counted = ?
+		WHERE id = ? AND state IN `+from, string(r.Then), db.At(a.StartedAt), db.AtOrNil(r.NextTry), ended, host, d.ID)
+	moved = n > 0
+	r.did[notice.DeliveryFailed] = moved
 	switch {
 	case err != nil:
-		return db.Wrap("move the delivery on", err)
+		return false, db.Wrap("move the delivery on", err)
 	case r.did[notice.AddressDropped]:
-		return o.beginTransition(ctx, q, r.Work.Subscription.ID)
+		err = o.beginTransition(ctx, q, r.Work.Subscription.ID)
 	case r.Then == notice.Retrying:
-		return o.startRetrying(ctx, q, d.Lane)
+		err = o.startRetrying(ctx, q, d.Lane)
 	}
-	return nil
+	return moved, err
 }
 
 // recordDeferral has a delivery that was put off, unsent, wait for its next try, and its lane retrying.

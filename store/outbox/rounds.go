@@ -2,6 +2,7 @@ package outbox
 
 import (
 	"context"
+	"slices"
 
 	"signalbox/notice"
 	"signalbox/store/db"
@@ -89,7 +90,7 @@ func (o *Outbox) target(ctx context.Context, q *db.Tx, own owner, id string, dry
 	return list[0].ID, nil
 }
 
-// startRounds starts a new round of tries of deliveries that are over, and says of how many: each keeps its ID, goes to target, and waits for its
+// startRounds starts a new round of tries of deliveries that are over, and says of how many: each keeps its ID, becomes part of the trace of who asks for it if that is in one, goes to target, and waits for its
 // first try, or in a retrying lane until that comes to it. Left out is what is in none of the states from any more, and an event that the target was
 // sent itself, having been registered before the other was dropped. Held are the rows that the lanes belong to, or exclusively the target's, so that
 // no lane begins or ends retrying meanwhile.
@@ -105,12 +106,37 @@ func (o *Outbox) startRounds(ctx context.Context, q *db.Tx, target string, batch
 	if err := q.LockDeliveries(ctx, ids); err != nil {
 		return 0, err
 	}
-	n, err := q.ExecIn(ctx, `UPDATE deliveries SET subscription_id = ?, tries = 0, first_try = NULL, next_try = ?, ended_at = NULL, reason = '', state = CASE
+	counted, err := countedOf(ctx, q, ids)
+	if err != nil {
+		return 0, err
+	}
+	n, err := q.ExecIn(ctx, `UPDATE deliveries SET subscription_id = ?, trace = COALESCE(?, trace), tries = 0, first_try = NULL, next_try = ?, ended_at = NULL, reason = '', counted = '', state = CASE
 		WHEN NOT alone AND EXISTS (SELECT 1 FROM lanes l WHERE l.subscription_id = ? AND l.ticket_id = deliveries.ticket_id) THEN 'parked' ELSE 'pending' END
 		WHERE id IN (?) AND state IN (?) AND (subscription_id = ? OR NOT EXISTS (
 		SELECT 1 FROM deliveries o WHERE o.subscription_id = ? AND o.ticket_id = deliveries.ticket_id AND o.seq = deliveries.seq))`,
-		target, db.At(q.Now()), target, ids, texts(from), target, target)
-	return int(n), db.Wrap("start new rounds", err)
+		target, traceOf(ctx), db.At(q.Now()), target, ids, texts(from), target, target)
+	if err != nil {
+		return 0, db.Wrap("start new rounds", err)
+	}
+	return int(n), o.uncountBegun(ctx, q, counted)
+}
+
+// uncountBegun takes those out of the counts that were in them, and have begun anew.
+func (o *Outbox) uncountBegun(ctx context.Context, q *db.Tx, counted []countedRow) error {
+	if len(counted) == 0 {
+		return nil
+	}
+	ids := make([]string, len(counted))
+	for i, r := range counted {
+		ids[i] = r.ID
+	}
+	still, err := countedOf(ctx, q, ids)
+	if err != nil {
+		return err
+	}
+	return o.uncount(ctx, q, slices.DeleteFunc(counted, func(r countedRow) bool {
+		return slices.ContainsFunc(still, func(s countedRow) bool { return s.ID == r.ID })
+	}))
 }
 
 func texts[T ~string](list []T) []string {

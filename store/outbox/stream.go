@@ -161,11 +161,13 @@ func (o *Outbox) followersBy(ctx context.Context, q *db.Tx, tenant string, shape
 }
 
 // ShapesQuery takes one step through the index for each shape.
-const ShapesQuery = `WITH RECURSIVE s (shape) AS (
+const ShapesQuery = shapesOf + `SELECT shape FROM s WHERE shape IS NOT NULL`
+
+const shapesOf = `WITH RECURSIVE s (shape) AS (
 	SELECT MIN(shape) FROM subscriptions WHERE tenant = ? AND ` + db.Following + `
 	UNION ALL
 	SELECT (SELECT MIN(shape) FROM subscriptions WHERE tenant = ? AND ` + db.Following + ` AND shape > s.shape) FROM s WHERE s.shape IS NOT NULL
-) SELECT shape FROM s WHERE shape IS NOT NULL`
+) `
 
 // FollowersQuery finds the subscriptions with one of some selectors.
 const FollowersQuery = `SELECT id, format, selector, unordered FROM subscriptions WHERE tenant = ? AND selector IN (?) AND ` + db.Following +

@@ -23,11 +23,12 @@ type Book struct {
 	db        *db.DB
 	vault     *vault.Vault
 	passwords *password.Hasher
+	empty     *empty
 }
 
 // New gives the directories of a database.
 func New(d *db.DB, v *vault.Vault) *Book {
-	return &Book{db: d, vault: v, passwords: password.NewHasher(hashedAtOnce)}
+	return &Book{db: d, vault: v, passwords: password.NewHasher(hashedAtOnce), empty: newEmpty()}
 }
 
 // refusal makes a refusal of faults; nil where there are none.
@@ -56,6 +57,7 @@ type edit struct {
 
 // change runs f with the tenant's directory held. It joins the transaction that ctx carries.
 func (b *Book) change(ctx context.Context, tenant, app string, f func(ctx context.Context, s *edit) error) error {
+	b.empty.changes(tenant, b.db.Now())
 	return b.db.Write(ctx, func(ctx context.Context, q *db.Tx) error {
 		row, err := q.LockDirectory(ctx, tenant)
 		if err != nil {

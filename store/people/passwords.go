@@ -95,7 +95,7 @@ func (b *Book) CheckPassword(ctx context.Context, tenant, id, plain string) (dir
 	}
 	if stale {
 		if err := b.hashAnew(ctx, tenant, row.UID, row.Hash, plain); err != nil {
-			b.db.Log.Warn("password.stale", "error", err)
+			b.db.Log.WarnContext(ctx, "password.stale", "error", err)
 		}
 	}
 	account, err := b.Account(ctx, tenant, row.ID)

@@ -85,6 +85,32 @@ func by(k directory.Key) (column, value string) {
 	return "id", db.CleanText(k.ID)
 }
 
+// PersonsOf gives by id those of a tenant's persons that there are, out of some.
+func (b *Book) PersonsOf(ctx context.Context, tenant string, ids []string) (map[string]directory.PersonRecord, error) {
+	clean := make([]string, len(ids))
+	for i, id := range ids {
+		clean[i] = db.CleanText(id)
+	}
+	out := map[string]directory.PersonRecord{}
+	err := b.db.Read(ctx, func(q *db.Tx) error {
+		for chunk := range slices.Chunk(db.Distinct(clean), db.MaxParameters/2) {
+			var rows []personRow
+			if err := q.AllIn(ctx, &rows, `SELECT `+personColumns+` FROM directory_persons WHERE tenant = ? AND id IN (?)`, tenant, chunk); err != nil {
+				return db.Wrap("read persons", err)
+			}
+			for _, row := range rows {
+				rec, err := row.record()
+				if err != nil {
+					return err
+				}
+				out[rec.ID] = rec
+			}
+		}
+		return nil
+	})
+	return out, err
+}
+
 // Persons lists those that a filter chooses, in the order of their ids. A limit of 0 is ticket.DefaultPage.
 func (b *Book) Persons(ctx context.Context, tenant string, f directory.PersonFilter, cursor string, limit int) (list []directory.PersonRecord, next string, err error) {
 	w := personsWhere(tenant, f)
@@ -390,6 +416,47 @@ func (b *Book) ImportPersons(ctx context.Context, tenant, app string, persons []
 		return nil
 	})
 	return recs, errs, err
+}
+
+// ChangePersons keeps what change makes of many persons, of each as ChangePerson does, and all of it or nothing. change is told the place of the person in the list, which says of each the id, and
+// the manager who may be another one of it. at is the place of the one who is refused.
+func (b *Book) ChangePersons(ctx context.Context, tenant, app string, list []directory.Person,
+	change func(i int, had directory.PersonRecord, known bool) (directory.PersonRecord, error)) (at int, err error) {
+	listed, kept := map[string]bool{}, map[string]bool{}
+	for _, p := range list {
+		listed[p.ID] = true
+	}
+	err = b.change(ctx, tenant, app, func(ctx context.Context, s *edit) error {
+		var later []int // who are above each other: first each without a manager
+		one := func(i int, alone bool) error {
+			at = i
+			_, err := s.changePerson(ctx, directory.Key{ID: list[i].ID}, func(had directory.PersonRecord, known bool) (directory.PersonRecord, error) {
+				rec, err := change(i, had, known)
+				if alone {
+					rec.Manager = ""
+				}
+				return rec, err
+			})
+			return err
+		}
+		for _, i := range managersFirst(list) {
+			alone := listed[list[i].Manager] && !kept[list[i].Manager]
+			if alone {
+				later = append(later, i)
+			}
+			if err := one(i, alone); err != nil {
+				return err
+			}
+			kept[list[i].ID] = true
+		}
+		for _, i := range later {
+			if err := one(i, false); err != nil {
+				return err
+			}
+		}
+		return nil
+	})
+	return at, err
 }
 
 // managersFirst gives the places of persons in such an order that nobody comes before a manager who is among them. Where they are above each other, that

@@ -63,9 +63,10 @@ func NewCluster(settings ...string) (*Cluster, error) {
 	return newCluster(&Cluster{password: password(), settings: settings}, (*Cluster).beginAs)
 }
 
-// NewDurableCluster is NewCluster for measuring: the cluster is on disk and waits for it with every commit, as one in production does.
-func NewDurableCluster() (*Cluster, error) {
-	settings := []string{"fsync=on", "full_page_writes=on", "wal_level=replica", "autovacuum=on", "shared_buffers=512MB", "max_wal_size=4GB"}
+// NewDurableCluster is NewCluster for measuring: the cluster is on disk and waits for it with every commit, and looks after its tables and their statistics, as one in
+// production does. Given settings go before these.
+func NewDurableCluster(settings ...string) (*Cluster, error) {
+	settings = append([]string{"fsync=on", "full_page_writes=on", "wal_level=replica", "autovacuum=on", "shared_buffers=512MB", "max_wal_size=4GB"}, settings...)
 	return newCluster(&Cluster{password: password(), settings: settings, durable: true}, (*Cluster).beginAs)
 }
 

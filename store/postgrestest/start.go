@@ -28,10 +28,35 @@ type Template struct {
 	once sync.Once
 	name string
 	err  error
+
+	sharing sync.Once
+	common  string // the address of the copy that Shared gives
+	failed  error  // to make it
 }
 
 // Copy is Start for a database that holds already what the template does.
 func (f *Template) Copy(t testing.TB) string {
+	t.Helper()
+	f.make(t)
+	return database(t, f.name)
+}
+
+// Shared is Copy for tests that change nothing, which all have one copy. It goes with the cluster.
+func (f *Template) Shared(t testing.TB) string {
+	t.Helper()
+	f.make(t)
+	f.sharing.Do(func() {
+		var c *Cluster
+		if c, f.failed = shared(); f.failed == nil {
+			f.common, f.failed = c.copy(context.Background(), f.name)
+		}
+	})
+	Require(t, f.failed)
+	return f.common
+}
+
+// make fills the template, once.
+func (f *Template) make(t testing.TB) {
 	t.Helper()
 	f.once.Do(func() {
 		var c *Cluster
@@ -44,7 +69,6 @@ func (f *Template) Copy(t testing.TB) string {
 		}
 	})
 	Require(t, f.err)
-	return database(t, f.name)
 }
 
 func database(t testing.TB, template string) string {
@@ -84,7 +108,9 @@ func Require(t testing.TB, err error) {
 var shared = sync.OnceValues(func() (*Cluster, error) {
 	c, err := NewCluster()
 	if err == nil {
-		c.admin, err = sql.Open("pgx", c.dsn("postgres"))
+		if c.admin, err = sql.Open("pgx", c.dsn("postgres")); err == nil {
+			c.admin.SetMaxIdleConns(16) // as many tests as run at once: a connection costs about as much as a database
+		}
 	}
 	return c, err
 })

@@ -163,20 +163,6 @@ func (c *Catalogue) ServiceVersion(ctx context.Context, tenant, key string, vers
 	return record.Definition, err
 }
 
-// PublishService makes the definition the next version of the tenant's service of its key, and gives it back with its version and its integer
-// ids. A definition that says what the latest version says is that version. The definition must have been checked. It joins the transaction
-// that ctx carries. Conflict: the key is that of a built-in service, or the tenant has ticket.MaxServices; Invalid: it is too large.
-func (c *Catalogue) PublishService(ctx context.Context, tenant, app string, def flow.Definition) (published flow.Definition, err error) {
-	if _, ok := builtIn(def.Key); ok {
-		return published, ticket.RefuseField(ticket.Conflict, "key", "is that of a built-in service")
-	}
-	err = c.db.Write(ctx, func(ctx context.Context, q *db.Tx) error {
-		published, err = c.publishVersion(ctx, q, tenant, app, def)
-		return err
-	})
-	return published, err
-}
-
 func (c *Catalogue) publishVersion(ctx context.Context, q *db.Tx, tenant, app string, def flow.Definition) (flow.Definition, error) {
 	def.Calendars = nil // tickets are given them on the day on which they are opened
 	had, err := c.publishing(ctx, q, tenant, def.Key)

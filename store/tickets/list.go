@@ -117,6 +117,12 @@ func listQueryOf(tenant string, f ticket.Filter) (*listQuery, error) {
 	if f.WaitingFor != "" {
 		l.join("waiting", "$.tenant = ? AND $.person = ?", tenant, f.WaitingFor)
 	}
+	if f.Node != "" {
+		if f.Service == "" {
+			return nil, ticket.RefuseField(ticket.Invalid, "service", "is required beside a node")
+		}
+		l.join("ticket_nodes", "$.tenant = ? AND $.service = ? AND $.node = ?", tenant, f.Service, db.CleanText(f.Node))
+	}
 	if f.Unassigned {
 		l.And("t.open AND t.assignee = ''")
 	}
@@ -125,7 +131,11 @@ func listQueryOf(tenant string, f ticket.Filter) (*listQuery, error) {
 		person string
 	}{{ticket.PartOpener, f.Opener}, {ticket.PartFollower, f.Follower}} {
 		if p.person != "" {
-			l.join("people", "$.tenant = ? AND $.person = ? AND $.part = ?", tenant, db.CleanText(p.person), string(p.part))
+			condition := "$.tenant = ? AND $.person = ? AND $.part = ?"
+			if f.Open != nil && *f.Open {
+				condition += " AND NOT $.ended AND $.part IN ('opener', 'follower')" // as the index says it: what is open is little beside all that was ever theirs
+			}
+			l.join("people", condition, tenant, db.CleanText(p.person), string(p.part))
 		}
 	}
 	switch {
@@ -156,6 +166,13 @@ func listQueryOf(tenant string, f ticket.Filter) (*listQuery, error) {
 	}
 	l.AndIf(!f.EndedAfter.IsZero(), "t.ended_at > ?", db.At(f.EndedAfter))
 	l.AndIf(!f.EndedBefore.IsZero(), "t.ended_at < ?", db.At(f.EndedBefore))
+	if !f.ReopenedAfter.IsZero() || !f.ReopenedBefore.IsZero() {
+		var reopened db.Where
+		reopened.And("e.tenant = ? AND e.type = 'reopened'", tenant) // as the index has it
+		reopened.AndIf(!f.ReopenedAfter.IsZero(), "e.at > ?", db.At(f.ReopenedAfter))
+		reopened.AndIf(!f.ReopenedBefore.IsZero(), "e.at < ?", db.At(f.ReopenedBefore))
+		l.And("t.id IN (SELECT e.ticket_id FROM events e WHERE "+reopened.String()+")", reopened.Args()...)
+	}
 	l.times(f)
 	l.order.by, l.dated = f.Sort, !f.DueAfter.IsZero() || !f.DueBefore.IsZero() || !f.Overdue.IsZero()
 	return l, l.after(f.Cursor)

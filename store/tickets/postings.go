@@ -107,20 +107,37 @@ func (p *Projections) postSoon() {
 }
 
 // Post moves the terms of tickets that wait into the postings, and those of tickets that a version without postings wrote. It may be repeated, and interrupted, and several
-// may do so at once; a ticket is found before, meanwhile and afterwards.
+// may do so at once; a ticket is found before, meanwhile and afterwards. db.Left: rows of some of the latter cannot be read; all others were posted.
 func (p *Projections) Post(ctx context.Context) error {
-	for _, some := range []func(context.Context, *db.Tx) (int, error){p.postEarlier, p.postWaiting} {
-		for n := postBatch; n == postBatch; {
-			err := p.db.Write(ctx, func(ctx context.Context, q *db.Tx) (err error) {
-				n, err = some(ctx, q)
-				return err
-			})
-			if err != nil {
-				return db.Wrap("post the words of tickets", err)
+	var left db.Left
+	after := int64(math.MinInt64)
+	for n := postBatch; n == postBatch; {
+		var unread []unreadRow
+		err := p.db.Write(ctx, func(ctx context.Context, q *db.Tx) error {
+			rows, err := earlierRows(ctx, q, after)
+			if err == nil {
+				unread, err = postEarlier(ctx, q, rows)
 			}
+			if n = len(rows); n > 0 {
+				after = rows[n-1].ID
+			}
+			return err
+		})
+		if err != nil {
+			return db.Wrap("post the words of tickets", err)
+		}
+		left += p.tellUnread(ctx, unread, "words")
+	}
+	for n := postBatch; n == postBatch; {
+		err := p.db.Write(ctx, func(ctx context.Context, q *db.Tx) (err error) {
+			n, err = p.postWaiting(ctx, q)
+			return err
+		})
+		if err != nil {
+			return db.Wrap("post the words of tickets", err)
 		}
 	}
-	return nil
+	return left.With(nil)
 }
 
 // postWaiting posts tickets that wait. What others hold is waited for: they post it, and then it is gone.
@@ -144,29 +161,27 @@ func (p *Projections) postWaiting(ctx context.Context, q *db.Tx) (n int, err err
 	return len(rows), q.LaterIn(ctx, `DELETE FROM unposted WHERE ticket_id IN (?)`, ids)
 }
 
-// postEarlier posts tickets of the version before.
-func (p *Projections) postEarlier(ctx context.Context, q *db.Tx) (n int, err error) {
-	var rows []struct {
-		ID     int64  `db:"id"`
-		Tenant string `db:"tenant"`
-		State  string `db:"state"`
+// earlierRows lists tickets of the version before, behind an id, and holds them.
+func earlierRows(ctx context.Context, q *db.Tx, after int64) (rows []stateRow, err error) {
+	err = q.All(ctx, &rows, q.Locking(`SELECT id, number, tenant, state FROM tickets WHERE NOT posted AND id > ? ORDER BY id LIMIT ?`, db.Exclusive), after, postBatch)
+	return rows, err
+}
+
+// postEarlier posts them, and gives those that cannot be read.
+func postEarlier(ctx context.Context, q *db.Tx, rows []stateRow) ([]unreadRow, error) {
+	list, unread := readStates(rows)
+	if len(list) == 0 {
+		return unread, nil
 	}
-	if err := q.All(ctx, &rows, q.Locking(`SELECT id, tenant, state FROM tickets WHERE NOT posted ORDER BY id LIMIT ?`, db.Exclusive), postBatch); err != nil || len(rows) == 0 {
-		return 0, err
-	}
-	ids, found := make([]int64, len(rows)), posting{}
-	for i, row := range rows {
-		t, err := db.DecodeTicket(row.State)
-		if err != nil {
-			return 0, err
-		}
-		ids[i] = row.ID
-		found.add(row.Tenant, row.ID, Terms(t))
+	ids, found := make([]int64, len(list)), posting{}
+	for i, t := range list {
+		ids[i] = t.ID
+		found.add(t.Tenant, t.ID, Terms(t))
 	}
 	if err := found.write(ctx, q); err != nil {
-		return 0, err
+		return nil, err
 	}
-	return len(rows), q.LaterIn(ctx, `UPDATE tickets SET posted = true WHERE id IN (?)`, ids)
+	return unread, q.LaterIn(ctx, `UPDATE tickets SET posted = true WHERE id IN (?)`, ids)
 }
 
 // place is where a posting stands.

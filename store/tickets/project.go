@@ -5,8 +5,11 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"slices"
+	"time"
 
 	"signalbox/desk"
+	"signalbox/internal/tracing"
 	"signalbox/notice"
 	"signalbox/store/chain"
 	"signalbox/store/db"
@@ -45,6 +48,18 @@ func (p *Projections) ProjectIn(ctx context.Context, q *db.Tx, id ticket.Identit
 	if len(events) == 0 {
 		return nil
 	}
+	ctx, span := tracing.Start(ctx, "project")
+	defer span.End()
+	span.Text(tracing.Ticket, id.Number)
+	span.Number(tracing.Events, int64(len(events)))
+	err := p.project(ctx, q, id, events)
+	if err != nil {
+		span.Fail("failed")
+	}
+	return err
+}
+
+func (p *Projections) project(ctx context.Context, q *db.Tx, id ticket.Identity, events []ticket.Event) error {
 	audience, err := p.outbox.Audience(ctx, q, id.Tenant, id.ID, notice.Named(events))
 	if err != nil {
 		return err
@@ -116,75 +131,156 @@ func storedEvents(ctx context.Context, q *db.Tx, id, from, to int64) (map[int64]
 
 // add adds the events that a locked ticket does not have, which fit.
 func (p *Projections) add(ctx context.Context, q *db.Tx, t db.LockedTicket, known bool, id ticket.Identity, events []ticket.Event, audience *outbox.Audience) error {
-	tip := t.Chain
-	steps, err := follow(t.Ticket, events)
-	if err != nil || len(steps) == 0 {
+	n, err := p.newsOf(ctx, q, t, id, events)
+	if err != nil || len(n.steps) == 0 {
 		return db.Wrap("ticket "+id.Number, err)
 	}
-	after := steps[len(steps)-1].After
-	if after.Identity != id {
-		return fmt.Errorf("ticket %s: the events are those of %s", id.Number, after.Number)
-	}
-	if err := p.fillBefore(ctx, q, steps); err != nil {
-		return fmt.Errorf("ticket %s: %w", id.Number, err)
-	}
-	rows, tip, err := p.chainEvents(ctx, q, tip, steps)
-	if err != nil {
-		return fmt.Errorf("ticket %s: %w", id.Number, err)
-	}
 	if known {
-		err = p.updateTicket(ctx, q, after, tip)
+		err = p.updateTicket(ctx, q, n.after(), n.tip, "")
 	} else {
 		var inserted bool
-		if inserted, err = p.insertTicket(ctx, q, after, tip); err == nil && !inserted {
+		if inserted, err = p.insertTicket(ctx, q, n.after(), n.tip); err == nil && !inserted {
 			// Somebody projected the opening meanwhile; now there is a row to lock.
 			if _, known, err = q.LockTicket(ctx, id.ID); known {
-				return p.ProjectIn(ctx, q, id, events)
+				return p.project(ctx, q, id, events)
 			}
 			if err == nil {
 				err = errors.New("its number or its UUID is another's")
 			}
 		}
 	}
-	if err != nil {
-		return fmt.Errorf("ticket %s: %w", id.Number, err)
+	if err == nil {
+		err = p.write(ctx, q, n, audience)
 	}
-	place := q.FeedPlace(after.Tenant, after.ID, steps[0].Event.Seq-1)
-	for i := range rows {
-		rows[i] = append(rows[i], after.Tenant, place)
+	return db.Wrap("ticket "+id.Number, err)
+}
+
+// Outright gives what projects events without having looked before, in a transaction of db.Outright: it relies on the ticket being as this request has read it, or not being there where they
+// open it, and on there being nobody who is to be told. nil: not of these events, or not for some time of that tenant's.
+func (p *Projections) Outright(ctx context.Context, id ticket.Identity, events []ticket.Event) func(ctx context.Context, q *db.Tx) error {
+	if len(events) == 0 || p.looking(id.Tenant) || slices.ContainsFunc(events, replaces) {
+		return nil
 	}
-	if err := q.Insert(ctx, `events (`+chain.EventColumns+`, tenant, place)`, rows); err != nil {
-		return fmt.Errorf("ticket %s: %w", id.Number, err)
+	read, known := desk.Remembered(ctx).(db.LockedTicket)
+	opened := events[0].After.Opening
+	switch {
+	case opened != nil && opened.Callback == nil && events[0].Seq == 1:
+		read, known = db.LockedTicket{}, false
+	case !known || opened != nil || read.Identity != id || read.Doubt != "" || read.Seq+1 != events[0].Seq:
+		return nil
 	}
-	for _, step := range steps {
+	return func(ctx context.Context, q *db.Tx) error {
+		n, err := p.newsOf(ctx, q, read, id, events)
+		if err != nil {
+			return err
+		}
+		if known {
+			err = p.updateTicket(ctx, q, n.after(), n.tip, db.Relying(`seq = ? AND chain = ?`), read.Seq, read.Chain)
+		} else {
+			err = p.insertNewTicket(ctx, q, n.after(), n.tip, q.Later)
+		}
+		if err != nil {
+			return err
+		}
+		nobody, err := p.outbox.Nobody(ctx, q, n.steps)
+		if err != nil {
+			return err
+		}
+		return p.write(ctx, q, n, nobody)
+	}
+}
+
+// lookFirst is for how long it is looked first in a tenant where something was not as it was relied on: that somebody is told there is told of most tickets.
+const lookFirst = 10 * time.Second
+
+// Looked notes that something in a tenant was not as it was relied on.
+func (p *Projections) Looked(tenant string) { p.looked.Store(tenant, p.db.Now().Add(lookFirst)) }
+
+// looking reports whether it is looked first in a tenant.
+func (p *Projections) looking(tenant string) bool {
+	until, noted := p.looked.Load(tenant)
+	return noted && p.db.Now().Before(until.(time.Time))
+}
+
+// replaces reports whether an event replaces what has to be read for it; see fillBefore.
+func replaces(e ticket.Event) bool { return e.Before.Relation != nil || e.Before.Message != nil }
+
+// news are events that a ticket's row does not have.
+type news struct {
+	steps []outbox.Step // where there are none, the rest is empty
+	rows  [][]any       // of events, but for their place in the change feed
+	tip   string        // where the chain ends with them
+	stuck ticket.Cause  // what is written down of the ticket before them
+}
+
+// after gives the ticket with them.
+func (n news) after() ticket.Ticket { return n.steps[len(n.steps)-1].After }
+
+// newsOf works out what of some events is new to a ticket's row.
+func (p *Projections) newsOf(ctx context.Context, q *db.Tx, t db.LockedTicket, id ticket.Identity, events []ticket.Event) (n news, err error) {
+	n.stuck = ticket.Cause(t.Stuck)
+	if n.steps, err = follow(t.Ticket, events); err != nil || len(n.steps) == 0 {
+		return n, err
+	}
+	if n.after().Identity != id {
+		return n, fmt.Errorf("the events are those of %s", n.after().Number)
+	}
+	if err := p.fillBefore(ctx, q, n.steps); err != nil {
+		return n, err
+	}
+	n.rows, n.tip, err = p.chainEvents(ctx, q, t.Chain, n.steps)
+	return n, err
+}
+
+// write writes all but the ticket's row, which is held.
+func (p *Projections) write(ctx context.Context, q *db.Tx, n news, audience *outbox.Audience) error {
+	after := n.after()
+	place := q.FeedPlace(after.Tenant, after.ID, n.steps[0].Event.Seq-1)
+	for i := range n.rows {
+		n.rows[i] = append(n.rows[i], after.Tenant, place)
+	}
+	if err := q.Insert(ctx, `events (`+chain.EventColumns+`, tenant, place)`, n.rows); err != nil {
+		return err
+	}
+	for _, step := range n.steps {
+		if phase := step.After.Phase(); phase != step.Before.Phase() {
+			q.Committed(p.moves.WithLabelValues(phase).Inc)
+		}
 		if what, lapsed := lapses[step.Event.Type]; lapsed {
 			q.Committed(p.slas.WithLabelValues(what).Inc)
 		}
 	}
-	if err := p.updateProjections(ctx, q, steps, ticket.Cause(t.Stuck)); err != nil {
-		return fmt.Errorf("ticket %s: %w", id.Number, err)
+	if err := p.updateProjections(ctx, q, n.steps, n.stuck); err != nil {
+		return err
 	}
-	if o := steps[0].Event.After.Opening; o != nil && o.Callback != nil {
+	if o := n.steps[0].Event.After.Opening; o != nil && o.Callback != nil {
 		audience = nil // there is a subscription since it was asked
 	}
-	if err := p.outbox.Enqueue(ctx, q, steps, audience); err != nil {
-		return fmt.Errorf("ticket %s: %w", id.Number, err)
-	}
-	return nil
+	return p.outbox.Enqueue(ctx, q, n.steps, audience)
 }
 
 // insertTicket inserts a ticket's row; false: it is there already, or another with its number or UUID is. No index is named for the conflict: of
 // two who insert the same row at once, PostgreSQL would let the second fail at the indexes that are not.
-func (p *Projections) insertTicket(ctx context.Context, q *db.Tx, t ticket.Ticket, tip string) (bool, error) {
+func (p *Projections) insertTicket(ctx context.Context, q *db.Tx, t ticket.Ticket, tip string) (inserted bool, err error) {
+	err = p.insertNewTicket(ctx, q, t, tip, func(ctx context.Context, query string, args ...any) error {
+		n, err := q.Exec(ctx, query+` ON CONFLICT DO NOTHING`, args...)
+		inserted = n == 1
+		return err
+	})
+	return inserted, err
+}
+
+// insertNewTicket inserts the row of a ticket that has none.
+func (p *Projections) insertNewTicket(ctx context.Context, q *db.Tx, t ticket.Ticket, tip string, run func(ctx context.Context, query string, args ...any) error) error {
 	state, err := json.Marshal(t)
 	if err != nil {
-		return false, fmt.Errorf("write a ticket: %w", err)
+		return fmt.Errorf("write a ticket: %w", err)
 	}
-	n, err := q.Exec(ctx, `INSERT INTO tickets (id, tenant, number, uuid, open, phase, origin, service, assignee, created_at, updated_at, sla, due_at, seq, state,
-		chain, folded, posted) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, true, true) ON CONFLICT DO NOTHING`,
-		t.ID, t.Tenant, t.Number, t.UUID, t.Status.Open(), t.Phase(), t.Origin, t.Service, t.Assignee, db.At(t.CreatedAt), db.At(t.UpdatedAt), t.SLAState(), dueAt(t), t.Seq,
+	err = run(ctx, `INSERT INTO tickets (id, tenant, number, uuid, open, phase, origin, service, assignee, created_at, updated_at, ended_at, sla, due_at, seq, state,
+		chain, folded, posted) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, true, true)`,
+		t.ID, t.Tenant, t.Number, t.UUID, t.Status.Open(), t.Phase(), t.Origin, t.Service, t.Assignee, db.At(t.CreatedAt), db.At(t.UpdatedAt), db.AtOrNil(t.EndedAt()), t.SLAListed(), dueAt(t), t.Seq,
 		string(state), tip)
-	return n == 1, db.Wrap("insert the row", err)
+	return db.Wrap("insert the row", err)
 }
 
 // dueAt is what the column of that name holds.
@@ -197,15 +293,18 @@ func dueAt(t ticket.Ticket) *db.Timestamp {
 	return &at
 }
 
-// updateTicket brings a locked row up to date.
-func (p *Projections) updateTicket(ctx context.Context, q *db.Tx, t ticket.Ticket, tip string) error {
+// updateTicket brings a row up to date, which is locked or of which a condition is relied on (db.Relying; empty: none).
+func (p *Projections) updateTicket(ctx context.Context, q *db.Tx, t ticket.Ticket, tip string, relying string, args ...any) error {
 	state, err := json.Marshal(t)
 	if err != nil {
 		return fmt.Errorf("write a ticket: %w", err)
 	}
-	err = q.Later(ctx, `UPDATE tickets SET open = ?, phase = ?, origin = ?, service = ?, assignee = ?, updated_at = ?, sla = ?, due_at = ?, seq = ?, state = ?,
-		chain = ? WHERE id = ?`,
-		t.Status.Open(), t.Phase(), t.Origin, t.Service, t.Assignee, db.At(t.UpdatedAt), t.SLAState(), dueAt(t), t.Seq, string(state), tip, t.ID)
+	if relying != "" {
+		relying = ` AND ` + relying
+	}
+	err = q.Later(ctx, `UPDATE tickets SET open = ?, phase = ?, origin = ?, service = ?, assignee = ?, updated_at = ?, ended_at = ?, sla = ?, due_at = ?, seq = ?, state = ?,
+		chain = ? WHERE id = ?`+relying, append([]any{
+		t.Status.Open(), t.Phase(), t.Origin, t.Service, t.Assignee, db.At(t.UpdatedAt), db.AtOrNil(t.EndedAt()), t.SLAListed(), dueAt(t), t.Seq, string(state), tip, t.ID}, args...)...)
 	return db.Wrap("update the row", err)
 }
 

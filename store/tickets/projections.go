@@ -58,7 +58,7 @@ func nonNil(list []string) []string {
 }
 
 // updateProjections writes what the steps change in the tables that are read beside the ticket's row: tags, words and the callback when it opens, then
-// messages, people, its end, relations, why it cannot go on and who is waited for. The ticket's row is held. stuck is why it cannot go on as it is written down.
+// messages, people, relations, what is counted of it, where it stands, why it cannot go on and who is waited for. The ticket's row is held. stuck is why it cannot go on as it is written down.
 func (p *Projections) updateProjections(ctx context.Context, q *db.Tx, steps []outbox.Step, stuck ticket.Cause) error {
 	relations := map[string][]string{}
 	for _, s := range steps {
@@ -83,10 +83,16 @@ func (p *Projections) updateProjections(ctx context.Context, q *db.Tx, steps []o
 	if err := p.updatePeople(ctx, q, steps); err != nil {
 		return err
 	}
-	if err := p.updateEndedAt(ctx, q, steps[0].Before, last); err != nil {
+	if err := p.updateEnded(ctx, q, steps[0].Before, last); err != nil {
 		return err
 	}
 	if err := p.replaceRelations(ctx, q, steps[0].Before, last, relations); err != nil {
+		return err
+	}
+	if err := p.tally(ctx, q, steps); err != nil {
+		return err
+	}
+	if err := p.updateNodes(ctx, q, steps[0].Before, last); err != nil {
 		return err
 	}
 	if err := p.updateStuck(ctx, q, steps[0].Before, last, stuck); err != nil {

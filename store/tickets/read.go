@@ -164,3 +164,40 @@ func (p *Projections) Message(ctx context.Context, ticketID int64, id string) (m
 	})
 	return m, err
 }
+
+// stateRow is the row of a ticket, as far as one has to be named that cannot be read.
+type stateRow struct {
+	ID     int64  `db:"id"`
+	Number string `db:"number"`
+	Tenant string `db:"tenant"`
+	UUID   string `db:"uuid"` // where it is asked for
+	State  string `db:"state"`
+}
+
+// unreadRow is one of them that cannot be read, and why.
+type unreadRow struct {
+	stateRow
+	why error
+}
+
+// readStates gives the tickets of rows, and those rows that cannot be read.
+func readStates(rows []stateRow) (list []ticket.Ticket, unread []unreadRow) {
+	for _, r := range rows {
+		t, err := db.DecodeTicket(r.State)
+		if err != nil {
+			unread = append(unread, unreadRow{r, err})
+			continue
+		}
+		t.ID, t.Tenant = r.ID, r.Tenant
+		list = append(list, t)
+	}
+	return list, unread
+}
+
+// tellUnread has the log name rows that cannot be read, and what they are left out of, and tells how many there are.
+func (p *Projections) tellUnread(ctx context.Context, rows []unreadRow, what string) db.Left {
+	for _, r := range rows {
+		p.db.Log.ErrorContext(ctx, "ticket.unread", "ticket", r.Number, "tenant", r.Tenant, "left_out_of", what, "error", r.why)
+	}
+	return db.Left(len(rows))
+}

@@ -115,47 +115,54 @@ func (p *Projections) CountStuck(ctx context.Context) (list []StuckCount, err er
 // lookAtOnce is how many tickets of earlier versions are looked at in one transaction.
 const lookAtOnce = 500
 
-// LookForStuck looks at the open tickets of versions that did not say who is stuck, those with the highest ids first. It goes on where it, or another process, stopped.
+// LookForStuck looks at the open tickets of versions that did not say who is stuck, those with the highest ids first. It goes on where it, or another process, stopped. db.Left: rows of some cannot
+// be read; all others were looked at.
 func (p *Projections) LookForStuck(ctx context.Context) error {
+	var left db.Left
 	for more := true; more; {
-		err := p.db.Write(ctx, func(ctx context.Context, q *db.Tx) error {
-			var upTo int64
-			if err := q.Get(ctx, &upTo, q.Locking(`SELECT up_to FROM unlooked`, db.Exclusive)); err != nil {
-				return err
-			}
-			var rows []string
-			if more = upTo > 0; !more {
-				return nil
-			}
-			if err := q.All(ctx, &rows, q.Locking(`SELECT state FROM tickets WHERE open AND id <= ? ORDER BY id DESC LIMIT ?`, db.Exclusive), upTo, lookAtOnce); err != nil {
-				return err
-			}
-			upTo = 0
-			for _, row := range rows {
-				t, err := db.DecodeTicket(row)
-				if err != nil {
-					return err
-				}
-				if cause, since := stuckOf(t); cause != "" {
-					if err := q.InsertMissing(ctx, `stuck (ticket_id, cause, tenant, since)`, [][]any{{t.ID, string(cause), t.Tenant, since}}); err != nil {
-						return err
-					}
-				}
-				upTo = t.ID - 1
-			}
-			if len(rows) < lookAtOnce {
-				upTo = 0
-				if err := q.Later(ctx, `INSERT INTO stuck (ticket_id, cause, tenant, since) SELECT d.ticket_id, ?, t.tenant, d.at FROM doubts d JOIN tickets t ON t.id = d.ticket_id ON CONFLICT DO NOTHING`,
-					string(ticket.CauseInDoubt)); err != nil {
-					return err
-				}
-			}
-			_, err := q.Exec(ctx, `UPDATE unlooked SET up_to = ?`, upTo)
+		var unread []unreadRow
+		err := p.db.Write(ctx, func(ctx context.Context, q *db.Tx) (err error) {
+			unread, more, err = lookForSome(ctx, q)
 			return err
 		})
 		if err != nil {
 			return db.Wrap("look for tickets that are stuck", err)
 		}
+		left += p.tellUnread(ctx, unread, "stuck")
 	}
-	return nil
+	return left.With(nil)
+}
+
+func lookForSome(ctx context.Context, q *db.Tx) (unread []unreadRow, more bool, err error) {
+	var upTo int64
+	if err := q.Get(ctx, &upTo, q.Locking(`SELECT up_to FROM unlooked`, db.Exclusive)); err != nil || upTo <= 0 {
+		return nil, false, err
+	}
+	var ids []int64
+	if err := q.All(ctx, &ids, `SELECT id FROM tickets WHERE open AND id <= ? ORDER BY id DESC LIMIT ?`, upTo, lookAtOnce); err != nil {
+		return nil, false, err
+	}
+	if _, err := q.LockTickets(ctx, ids); err != nil {
+		return nil, false, err
+	}
+	var rows []stateRow
+	if err := q.AllIn(ctx, &rows, `SELECT id, number, tenant, state FROM tickets WHERE id IN (?)`, ids); err != nil {
+		return nil, false, err
+	}
+	list, unread := readStates(rows)
+	for _, t := range list {
+		if cause, since := stuckOf(t); cause != "" {
+			if err := q.InsertMissing(ctx, `stuck (ticket_id, cause, tenant, since)`, [][]any{{t.ID, string(cause), t.Tenant, since}}); err != nil {
+				return nil, false, err
+			}
+		}
+	}
+	if upTo = 0; len(ids) == lookAtOnce {
+		upTo = ids[len(ids)-1] - 1
+	} else if err := q.Later(ctx, `INSERT INTO stuck (ticket_id, cause, tenant, since) SELECT d.ticket_id, ?, t.tenant, d.at FROM doubts d JOIN tickets t ON t.id = d.ticket_id ON CONFLICT DO NOTHING`,
+		string(ticket.CauseInDoubt)); err != nil {
+		return nil, false, err
+	}
+	_, err = q.Exec(ctx, `UPDATE unlooked SET up_to = ?`, upTo)
+	return unread, upTo > 0, err
 }

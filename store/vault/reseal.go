@@ -81,18 +81,23 @@ type Sealed struct {
 	N       int
 }
 
+// Unreadable stands for the key of what is damaged, so that it cannot be told.
+const Unreadable = "cannot be read"
+
 // SealedUnder counts what is encrypted under which master key, by what it is. Nothing is opened, so no key has to be here.
 func (v *Vault) SealedUnder(ctx context.Context) ([]Sealed, error) {
 	var out []Sealed
 	for _, p := range sealedColumns {
 		counts := map[string]int{}
 		err := v.walk(ctx, p, func(_ []string, text string) error {
-			_, err := p.each(text, func(encrypted string) (string, error) {
+			if _, err := p.each(text, func(encrypted string) (string, error) {
 				id, _, _ := strings.Cut(encrypted, ".")
 				counts[id]++
 				return encrypted, nil
-			})
-			return db.Wrap("read a row of "+p.table, err)
+			}); err != nil {
+				counts[Unreadable]++
+			}
+			return nil
 		})
 		if err != nil {
 			return nil, fmt.Errorf("count %s: %w", p.what, err)
@@ -152,8 +157,9 @@ func (v *Vault) reseal(ctx context.Context, p sealedColumn, row []string, text s
 		n++
 		return v.master.encrypt(plain, owner), nil
 	})
-	if err != nil {
-		return 0, failed, false, fmt.Errorf("read a row of %s: %w", p.table, err)
+	if err != nil { // damaged, which must not keep the others
+		v.db.Log.ErrorContext(ctx, "reseal.failed", "what", p.what, "table", p.table, "row", strings.Join(key, "/"), "error", err)
+		return 0, 1, false, nil
 	}
 	if n == 0 {
 		return 0, failed, false, nil

@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
+	"maps"
 	"slices"
 	"strings"
 	"time"
@@ -34,12 +35,12 @@ type ticketRow struct {
 	State     string        `db:"state"`
 	Chain     string        `db:"chain"`
 	Posted    bool          `db:"posted"`
+	Folded    bool          `db:"folded"`
 	Doubt     string        `db:"doubt"`
-	Stuck     string        `db:"stuck"`
 }
 
-var ticketColumns = `id, tenant, number, uuid, open, phase, origin, service, assignee, created_at, updated_at, ended_at, sla, due_at, seq, state, chain, posted, ` +
-	db.DoubtOf("tickets") + ` AS doubt, ` + db.StuckOf("tickets") + ` AS stuck`
+var ticketColumns = `id, tenant, number, uuid, open, phase, origin, service, assignee, created_at, updated_at, ended_at, sla, due_at, seq, state, chain, posted, folded, ` +
+	db.DoubtOf("tickets") + ` AS doubt`
 
 // inspection is what was seen of one ticket.
 type inspection struct {
@@ -55,14 +56,24 @@ type inspection struct {
 	state    ticket.Ticket
 	messages map[string]messageTimes // its messages, by id
 	opened   ticket.Ticket           // as it was opened
-	parts    map[part]int64          // who has which part, and with which event it came; approvers are the state's
+	parts    map[part]int64          // who has which part, and with which event it came
+	asked    []string                // who is asked to approve
 	blind    bool                    // what the state should be cannot be told
+	sound    bool                    // its timeline is what was written there, all of it, and can be read
+	stale    []string                // what no fault is, as versions before may have left it so, and is made anew all the same
 }
 
 // messageTimes is where and when a message was said, and last revised.
 type messageTimes struct {
 	seq           int64
 	said, revised db.Timestamp
+}
+
+// told adds what is wrong with it beside its timeline.
+func (i *inspection) told() {
+	if i.row.Doubt != "" {
+		i.fault("it is in doubt, until migrate reconcile has seen to it: %s", i.row.Doubt)
+	}
 }
 
 func (i *inspection) clean() bool { return len(i.faults) == 0 && i.unchained == 0 }
@@ -96,9 +107,6 @@ func (v *verification) inspect(ctx context.Context, q *db.Tx, id int64, hold boo
 			}
 			v.block, err = i.compareWords(ctx, q, v.block)
 		}
-	}
-	if i.row.Doubt != "" {
-		i.fault("it is in doubt, until migrate reconcile has seen to it: %s", i.row.Doubt)
 	}
 	return i, true, err
 }
@@ -159,6 +167,13 @@ func (i *inspection) fold(content string) bool {
 		}
 	}
 	i.join(e.Acted(), ticket.PartActor, e.Seq)
+	if asked := i.state.Approvers(); !slices.Equal(asked, i.asked) {
+		maps.DeleteFunc(i.parts, func(p part, _ int64) bool { return p.Part == ticket.PartApprover })
+		for _, person := range asked {
+			i.join(person, ticket.PartApprover, e.Seq)
+		}
+		i.asked = asked
+	}
 	if m := e.After.Message; m != nil {
 		h, again := i.messages[m.ID]
 		if !again {
@@ -176,6 +191,14 @@ type part struct {
 	Part   ticket.Part `db:"part"`
 }
 
+// partRow is a part as it is written down.
+type partRow struct {
+	part
+	Tenant string `db:"tenant"`
+	Seq    int64  `db:"seq"`
+	Ended  bool   `db:"ended"`
+}
+
 // join gives somebody a part; who has it already keeps the place that comes with it.
 func (i *inspection) join(person string, as ticket.Part, seq int64) {
 	p := part{db.CleanText(person), as}
@@ -188,7 +211,11 @@ func (i *inspection) join(person string, as ticket.Part, seq int64) {
 func (i *inspection) end(a chain.Keyring) {
 	h, _ := chain.ParseTip(i.row.Chain)
 	i.backfilled = h.Backfilled
-	if i.next <= i.row.Seq {
+	i.sound = len(i.faults) == 0 && !i.blind && i.next > 1 && a.Intact(i.row.ID, i.row.Chain) && h.Last == i.last && h.Rows == i.chained
+	switch {
+	case i.next <= i.row.Seq && i.sound:
+		i.fault("its row ends with event %d, and its timeline with event %d", i.row.Seq, i.next-1)
+	case i.next <= i.row.Seq:
 		i.missing(i.next, i.row.Seq)
 	}
 	switch {
@@ -219,13 +246,17 @@ func (i *inspection) compare() {
 		{"tenant", r.Tenant == t.Tenant}, {"number", r.Number == t.Number}, {"uuid", r.UUID == t.UUID}, {"id", r.ID == t.ID}, {"open", r.Open == t.Status.Open()},
 		{"phase", r.Phase == string(t.Phase())}, {"origin", r.Origin == t.Origin}, {"service", r.Service == t.Service}, {"assignee", r.Assignee == t.Assignee},
 		{"created_at", db.At(r.CreatedAt.Time) == db.At(t.CreatedAt)}, {"updated_at", db.At(r.UpdatedAt.Time) == db.At(t.UpdatedAt)}, {"seq", r.Seq == t.Seq},
-		{"sla", r.SLA == t.SLAState()}, {"due_at", sameTime(r.DueAt, t.DueAt())},
+		// A process of a version before writes SLAState.
+		{"sla", r.SLA == t.SLAListed() || r.SLA == t.SLAState()}, {"due_at", sameTime(r.DueAt, t.DueAt())},
 	} {
 		if !column.same {
 			wrong = append(wrong, column.name)
 		}
 	}
-	if !i.old() && !sameTime(r.EndedAt, t.EndedAt()) {
+	switch same := sameTime(r.EndedAt, t.EndedAt()); {
+	case !same && i.old():
+		i.stale = append(i.stale, "when it ended is not written down")
+	case !same:
 		wrong = append(wrong, "ended_at")
 	}
 	if len(wrong) > 0 {
@@ -251,21 +282,37 @@ func (i *inspection) compareSides(ctx context.Context, q *db.Tx) error {
 	return nil
 }
 
-// compareStuck holds why it cannot go on, and since when.
+// compareStuck holds why it cannot go on, and since when. What is undelivered, and that its workflow does not go on, no event tells.
 func (i *inspection) compareStuck(ctx context.Context, q *db.Tx) error {
-	var row struct {
+	var rows []struct {
+		Cause  ticket.Cause `db:"cause"`
 		Tenant string       `db:"tenant"`
 		Since  db.Timestamp `db:"since"`
 	}
-	want, stuck := i.state.Stuck()
-	found, err := q.Find(ctx, &row, `SELECT tenant, since FROM stuck WHERE ticket_id = ? AND cause = ?`, i.row.ID, i.row.Stuck)
-	if err != nil {
+	if err := q.All(ctx, &rows, `SELECT cause, tenant, since FROM stuck WHERE ticket_id = ?`, i.row.ID); err != nil {
 		return db.Wrap("look for why a ticket is stuck", err)
 	}
-	if string(want.Cause) != i.row.Stuck || stuck && (!found || row.Tenant != i.state.Tenant || row.Since != db.At(want.Since)) {
+	want, stuck := i.state.Stuck()
+	same, doubted := true, false
+	for _, r := range rows {
+		same = same && r.Tenant == i.state.Tenant
+		switch r.Cause {
+		case ticket.CauseUndelivered, ticket.CauseLost, ticket.CauseFailing:
+		case ticket.CauseInDoubt:
+			doubted = true
+		default:
+			same = same && stuck && r.Cause == want.Cause && r.Since == db.At(want.Since)
+			stuck = false // it was found
+		}
+	}
+	if !same || stuck || doubted != (i.row.Doubt != "") {
 		i.fault("why it is listed as stuck, or since when, is not what its timeline says")
 	}
-	return nil
+	well, err := tickets.UndeliveredWell(ctx, q, i.row.ID)
+	if err == nil && !well {
+		i.stale = append(i.stale, "that something of its own was given up is not listed as its timeline tells it")
+	}
+	return err
 }
 
 // compareLists holds tags, and whom it asks to act.
@@ -275,19 +322,25 @@ func (i *inspection) compareLists(ctx context.Context, q *db.Tx) error {
 		want                 []string
 	}{
 		{"ticket_tags", "tag", "the tags that it is found by are not its own", i.opened.Tags},
+		{"ticket_nodes", "node", "the nodes at which it is listed are not those at which it stands", i.state.StandsAt()},
 		{"waiting", "person", "whom it is listed as waiting for is not whom it asks", i.state.WaitingFor()},
 	} {
 		var rows []struct {
-			Tenant string `db:"tenant"`
-			Value  string `db:"value"`
+			Tenant  string `db:"tenant"`
+			Value   string `db:"value"`
+			Service string `db:"service"`
 		}
-		if err := q.All(ctx, &rows, `SELECT tenant, `+side.column+` AS value FROM `+side.table+` WHERE ticket_id = ?`, i.row.ID); err != nil {
+		service := `CAST(? AS text)`
+		if side.table == "ticket_nodes" {
+			service = `COALESCE(service, ?)`
+		}
+		if err := q.All(ctx, &rows, `SELECT tenant, `+side.column+` AS value, `+service+` AS service FROM `+side.table+` WHERE ticket_id = ?`, i.state.Service, i.row.ID); err != nil {
 			return db.Wrap("list "+side.table, err)
 		}
 		strange := false
 		have := make([]string, len(rows))
 		for n, r := range rows {
-			have[n], strange = r.Value, strange || r.Tenant != i.state.Tenant
+			have[n], strange = r.Value, strange || r.Tenant != i.state.Tenant || r.Service != i.state.Service
 		}
 		if strange || !sameSet(have, side.want) {
 			i.fault("%s", side.fault)
@@ -301,6 +354,9 @@ func sameSet(a, b []string) bool { return slices.Equal(db.Distinct(a), db.Distin
 
 // compareWords holds the words that the ticket is found by. block is that of the ticket before, which may be this one's too; nil: it is read.
 func (i *inspection) compareWords(ctx context.Context, q *db.Tx, block *tickets.Block) (*tickets.Block, error) {
+	if !i.row.Posted || !i.row.Folded {
+		i.stale = append(i.stale, "its words are written as versions before wrote them")
+	}
 	if !i.row.Posted { // it is found where the version before looks, until it is posted
 		return block, nil
 	}
@@ -322,31 +378,47 @@ func (i *inspection) compareWords(ctx context.Context, q *db.Tx, block *tickets.
 	return block, nil
 }
 
-// comparePeople holds who has which part. The place of an approver is not compared: it depends on how many events were projected at once.
+// comparePeople holds who has which part. The place of an approver is no fault: in earlier versions it depended on how many events were projected at once.
 func (i *inspection) comparePeople(ctx context.Context, q *db.Tx) error {
-	if i.old() {
-		return nil
-	}
-	var rows []struct {
-		part
-		Tenant string `db:"tenant"`
-		Seq    int64  `db:"seq"`
-	}
-	if err := q.All(ctx, &rows, `SELECT tenant, person, part, seq FROM people WHERE ticket_id = ?`, i.row.ID); err != nil {
+	var rows []partRow
+	if err := q.All(ctx, &rows, `SELECT tenant, person, part, seq, ended FROM people WHERE ticket_id = ?`, i.row.ID); err != nil {
 		return db.Wrap("list people", err)
 	}
-	for _, person := range i.state.Approvers() {
-		i.join(person, ticket.PartApprover, 0)
-	}
-	same := len(rows) == len(i.parts)
+	strange := slices.ContainsFunc(rows, func(r partRow) bool { return r.Tenant != i.state.Tenant })
+	i.compareEnded(rows)
+	rows = slices.DeleteFunc(rows, func(r partRow) bool { return r.Part == ticket.PartFollower && r.Seq == 0 }) // they followed it later, of which no event tells
+	same, placed := len(rows) == len(i.parts) && !strange, true
 	for _, r := range rows {
+		if r.Part == ticket.PartLeft {
+			r.Part = ticket.PartFollower
+		}
 		seq, has := i.parts[r.part]
-		same = same && has && r.Tenant == i.state.Tenant && (r.Seq == seq || r.Part == ticket.PartApprover)
+		same = same && has && (r.Seq == seq || r.Part == ticket.PartApprover)
+		placed = placed && r.Seq == seq
 	}
-	if !same {
+	switch {
+	case !same && !i.old():
 		i.fault("its people, or their parts, are not those of its timeline")
+	case !same || !placed:
+		i.stale = append(i.stale, "its people, or since when they are, are written as versions before wrote them")
 	}
 	return nil
+}
+
+// compareEnded holds whether it has ended, as it is kept with those who opened and follow it. Of those who came later, of which no event tells, it may be missing.
+func (i *inspection) compareEnded(rows []partRow) {
+	missing, wrong := false, false
+	for _, r := range rows {
+		ended := i.state.Ended() && slices.Contains([]ticket.Part{ticket.PartOpener, ticket.PartFollower, ticket.PartLeft}, r.Part)
+		wrong = wrong || r.Ended && !ended
+		missing = missing || !r.Ended && ended && r.Seq > 0
+	}
+	if wrong {
+		i.fault("somebody who opened or follows it does not find it among what is open")
+	}
+	if missing {
+		i.stale = append(i.stale, "that it has ended is not kept with who opened or follows it, as versions before leave it")
+	}
 }
 
 // compareMessages holds what is shown of the conversation against what the ticket remembers of it.
@@ -387,18 +459,22 @@ func (i *inspection) compareRelations(ctx context.Context, q *db.Tx) error {
 	var rows []struct {
 		tickets.RelationRow
 		Tenant string `db:"tenant"`
+		Place  int    `db:"place"`
 	}
-	if err := q.All(ctx, &rows, `SELECT type, content, tenant FROM relations WHERE ticket_id = ? ORDER BY type, place`, i.row.ID); err != nil {
+	if err := q.All(ctx, &rows, `SELECT type, content, tenant, place FROM relations WHERE ticket_id = ? ORDER BY type, place`, i.row.ID); err != nil {
 		return db.Wrap("list relations", err)
 	}
 	related := map[string][]string{}
-	strange := false
+	strange, moved := false, false
 	for _, r := range rows {
+		strange, moved = strange || r.Tenant != i.state.Tenant, moved || r.Place != len(related[r.Type])
 		related[r.Type] = append(related[r.Type], r.Content)
-		strange = strange || r.Tenant != i.state.Tenant
 	}
 	if strange {
 		i.fault("it has relations of another tenant")
+	}
+	if moved {
+		i.fault("its relations are not in the places in which they were written")
 	}
 	for _, head := range i.state.Relations {
 		if r := related[head.Type]; len(r) != head.Count || len(r) > 0 && (ticket.Relation{Type: head.Type, Content: r}).Summary() != head {

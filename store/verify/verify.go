@@ -45,8 +45,8 @@ const verifyAtOnce = 500
 // something else than its timeline, and of each ticket that is missing altogether; the last with all tickets in sight alone. It may run beside
 // everything else, and takes the same memory however many rows there are. NotFound: there is no such ticket.
 //
-// Of a ticket's row it compares every column, and of the tables beside it messages, relations, ticket_tags, postings, waiting, stuck (by its process) and people, but for the
-// place of an approver, which depends on how many events were projected at once. Of a ticket with rows from before the chain it does not compare
+// Of a ticket's row it compares every column, and of the tables beside it messages, relations, ticket_tags, ticket_nodes, postings, waiting, stuck (as far as events and doubts tell it) and people, but for the
+// place of an approver, which earlier versions had depend on how many events were projected at once. Of a ticket with rows from before the chain it does not compare
 // ended_at and people, which earlier versions did not keep. It does not look at what no event tells: ratings, subscriptions and what they are owed,
 // operations, services and apps.
 //
@@ -169,9 +169,13 @@ func (v *verification) ticket(ctx context.Context, id int64) error {
 	if err != nil || !known { // deleted since it was listed: the gap is found next time
 		return err
 	}
+	i.told()
 	if !i.clean() {
 		err = v.store.db.Write(ctx, func(ctx context.Context, q *db.Tx) (err error) {
-			if i, known, err = v.inspect(ctx, q, id, true); err == nil && known && v.options.Backfill {
+			if i, known, err = v.inspect(ctx, q, id, true); err != nil || !known {
+				return err
+			}
+			if i.told(); v.options.Backfill {
 				err = v.backfill(ctx, q, i)
 			}
 			return err

@@ -1,4 +1,3 @@
-// Package views keeps lists that somebody wants to see again: views, a person's own and those that everybody of a tenant has.
 package views
 
 import (

@@ -6,6 +6,8 @@ import (
 	"database/sql"
 	"encoding/base64"
 	"fmt"
+	"net/http"
+	_ "net/http/pprof"
 	"os"
 	"os/signal"
 	"strconv"
@@ -32,6 +34,7 @@ const (
 	portVariable     = "BENCH_PORT"
 	postgresVariable = "BENCH_POSTGRES"
 	temporalVariable = "BENCH_TEMPORAL"
+	profileVariable  = "BENCH_PROFILE_PORT" // where one of the programs shows profiles
 	namespace        = "default"
 	secret           = "bench-secret"
 	// root is the product's module, as seen from here.
@@ -62,6 +65,7 @@ func (b *bench) stopDeliveries() { require.Zero(b, b.deliver.Terminate(time.Minu
 func serveTemporal() error {
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	defer stop()
+	showProfiles()
 	port, err := strconv.Atoi(os.Getenv(portVariable))
 	if err != nil {
 		return err
@@ -72,6 +76,18 @@ func serveTemporal() error {
 	}
 	<-ctx.Done()
 	return server.Close()
+}
+
+// showProfiles shows profiles of this process for as long as it lasts, on the port that the environment names.
+func showProfiles() {
+	go func() { _ = http.ListenAndServe("127.0.0.1:"+os.Getenv(profileVariable), nil) }()
+}
+
+// profiled gives the setting with which one of this binary's programs shows profiles.
+func (m *machine) profiled(t testing.TB, program string) string {
+	port := strconv.Itoa(harness.FreePort(t))
+	m.profiles[program] = "127.0.0.1:" + port
+	return profileVariable + "=" + port
 }
 
 // startMachine starts everything, with settings as production has them.
@@ -92,7 +108,7 @@ func startMachine(t testing.TB) *machine {
 	require.NoError(t, err)
 	port := harness.FreePort(t)
 	m.temporal = fmt.Sprintf("127.0.0.1:%d", port)
-	m.server = harness.Start(t, harness.Command{Path: self, Env: []string{roleVariable + "=temporal", portVariable + "=" + strconv.Itoa(port), postgresVariable + "=" + address}})
+	m.server = harness.Start(t, harness.Command{Path: self, Env: []string{roleVariable + "=temporal", portVariable + "=" + strconv.Itoa(port), postgresVariable + "=" + address, m.profiled(t, "temporal")}})
 	m.engine, err = client.NewLazyClient(client.Options{HostPort: m.temporal, Namespace: namespace, Logger: quiet{}})
 	require.NoError(t, err)
 	t.Cleanup(m.engine.Close)
@@ -128,7 +144,7 @@ func startMachine(t testing.TB) *machine {
 	}
 	m.tickets = m.worker("tickets")
 	m.startDeliveries()
-	m.plain = harness.Start(t, harness.Command{Path: self, Env: []string{roleVariable + "=plain", temporalVariable + "=" + m.temporal}})
+	m.plain = harness.Start(t, harness.Command{Path: self, Env: []string{roleVariable + "=plain", temporalVariable + "=" + m.temporal, m.profiled(t, "plain")}})
 	return m
 }
 

@@ -78,6 +78,7 @@ func tell(ctx context.Context, address string) error {
 func servePlain() error {
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	defer stop()
+	showProfiles()
 	c, err := client.Dial(client.Options{HostPort: os.Getenv(temporalVariable), Namespace: namespace, Logger: quiet{}})
 	if err != nil {
 		return err

@@ -31,12 +31,19 @@ import (
 	"signalbox/workflows"
 )
 
-// These measure, and take minutes: make bench runs them.
-func measured(t *testing.T) {
+// measured is the database of a test that measures and takes minutes, which is skipped unless make bench-deliveries runs it. The server is one as in production: without
+// statistics of its tables PostgreSQL reads more the more rows there are, which is no doing of ours. They are made every five seconds, as tables here grow from nothing.
+func measured(t *testing.T) (dsn string) {
 	t.Helper()
 	if os.Getenv("SIGNALBOX_BENCH") == "" {
-		t.Skip("make bench runs this")
+		t.Skip("make bench-deliveries runs this")
 	}
+	cluster, err := postgrestest.NewDurableCluster("autovacuum_naptime=5s")
+	postgrestest.Require(t, err)
+	t.Cleanup(func() { require.NoError(t, cluster.Close()) })
+	dsn, err = cluster.CreateDatabase(t.Context())
+	require.NoError(t, err)
+	return dsn
 }
 
 // crowd is many receivers, each a host of its own, that remember in which order they were first told what.
@@ -176,8 +183,7 @@ func effort(t *testing.T, c client.Client) (transitions, events int64, count int
 // TestBenchHealthyDeliveries measures how many deliveries a second one worker makes to healthy receivers, and shows that they cost Temporal
 // nothing: ten times as many deliveries are as many state transitions.
 func TestBenchHealthyDeliveries(t *testing.T) {
-	measured(t)
-	dsn := postgrestest.Start(t)
+	dsn := measured(t)
 	p := startProduction(t, dsn)
 	d := openDebtor(t, p, dsn)
 	temporal := dialTemporal(t, p.temporal.address, p.namespace)
@@ -226,9 +232,8 @@ func TestBenchHealthyDeliveries(t *testing.T) {
 
 // TestBenchDeadReceivers shows that dead receivers delay nobody else, that what they are owed is not lost, and that every order is kept.
 func TestBenchDeadReceivers(t *testing.T) {
-	measured(t)
+	dsn := measured(t)
 	const receivers, dead, ticketsEach, each = 200, 20, 5, 10
-	dsn := postgrestest.Start(t)
 	p := startProduction(t, dsn, "SIGNALBOX_PROFILE_INTERVALS=minutely:20s")
 	d := openDebtor(t, p, dsn)
 	run := func(withDead bool) time.Duration {
@@ -340,9 +345,8 @@ func rude(t *testing.T, each int) (addresses []string) {
 // TestBenchAfterMisbehavingReceivers shows that receivers that misbehave leave nothing behind with us: after a thousand deliveries to them the others are told
 // as fast as before, by the same worker.
 func TestBenchAfterMisbehavingReceivers(t *testing.T) {
-	measured(t)
+	dsn := measured(t)
 	const receivers, ticketsEach, each, bad = 100, 5, 10, 1000
-	dsn := postgrestest.Start(t)
 	p := startProduction(t, dsn)
 	d := openDebtor(t, p, dsn)
 	p.startWorker(t, "deliveries")
@@ -405,8 +409,7 @@ func (d *debtor) checkOrder(t *testing.T, r *crowd, lanes, each int) {
 
 // TestBenchKilledThroughout kills the worker that delivers and the API by turns while callers are at it: every delivery arrives under one id.
 func TestBenchKilledThroughout(t *testing.T) {
-	measured(t)
-	p := startProduction(t, postgrestest.Start(t))
+	p := startProduction(t, measured(t))
 	p.startWorker(t, "tickets")
 	deliveries := p.startWorker(t, "deliveries")
 	l := startLoad(t, harness.NewReceiver(t), 8, p.caller())

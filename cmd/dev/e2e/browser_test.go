@@ -79,10 +79,12 @@ type look struct {
 }
 
 var (
-	desk1280 = look{1280, 900, false, "en"}
-	phone390 = look{390, 844, true, "zh-CN"}
+	desk1280  = look{1280, 900, false, "en"}
+	phone390  = look{390, 844, true, "zh-CN"}
+	nightDesk = look{1280, 900, true, "zh-CN"}
+	dayPhone  = look{390, 844, false, "en"}
 	// looks are every pair of width, colours and language at least once.
-	looks = []look{desk1280, phone390, {1280, 900, true, "zh-CN"}, {390, 844, false, "en"}}
+	looks = []look{desk1280, phone390, nightDesk, dayPhone}
 )
 
 func (l look) String() string {
@@ -211,6 +213,12 @@ func (v *tab) press(selector string) int64 {
 	}))
 }
 
+// click clicks what a selector finds, which leads to no other page.
+func (v *tab) click(selector string) {
+	v.t.Helper()
+	v.do(chromedp.WaitReady(selector, chromedp.ByQuery), chromedp.Evaluate(`document.querySelector(`+quoted(selector)+`).click()`, nil))
+}
+
 // fill types a text into a field, in place of what is there; into a choice, it chooses.
 func (v *tab) fill(selector, text string) {
 	v.t.Helper()
@@ -289,9 +297,45 @@ func (v *tab) sound(name string) {
 		v.t.Errorf("%s (%s) came with %d octets of %d: not compressed", name, v.look, seen.Sent, seen.Size)
 	}
 	v.accessible(name)
+	v.speaks(name)
 	for _, fault := range v.heard() {
 		v.t.Errorf("%s (%s): the console says %s", name, v.look, fault)
 	}
+}
+
+// unspoken are words that are the same in Chinese: names of products, formats and protocols, and keys that people write as they stand.
+var unspoken = strings.Fields(`Signalbox Temporal CSV YAML JSON HTTP HTTPS URL API SLA TLS UTC English webhook Slack Teams OpenID UUID Webhook POST Authorization Bearer issue itsm ITSM event publish name email manager language active true false`)
+
+// speaks holds a page in Chinese against words of another language, but for what others have written or called so: what stands in elements for texts of others, in fields, or is a
+// language of its own. The documents of the API are in English.
+func (v *tab) speaks(name string) {
+	v.t.Helper()
+	if !strings.HasPrefix(v.look.language, "zh") || strings.HasPrefix(v.path(), "/docs") {
+		return
+	}
+	var said []string
+	v.do(chromedp.Evaluate(fmt.Sprintf(`(() => {
+		const known = new Set(%s), found = [], others = 'bdi, code, pre, textarea, time, script, style, svg, datalist, [dir=auto], [lang=en], [translate=no]';
+		const hear = (text, from) => {
+			const words = ((text || '').replace(/“[^”]*”/g, '').match(/[^\s，。、；：（）“”…!！?？,;()\[\]"]+/g) || []).map((w) => w.replace(/[.:]+$/, '')).filter((w) => /^[A-Za-z][A-Za-z'’]{2,}$/.test(w) && !known.has(w));
+			if (words.length > 2 || words.length > 0 && !/\p{Script=Han}/u.test(text)) found.push(words.join(' ') + ' in "' + text.trim().slice(0, 80) + '" of ' + from); // a word or two among others are an example
+		};
+		const walker = document.createTreeWalker(document.body, NodeFilter.SHOW_TEXT);
+		for (let n; (n = walker.nextNode());) if (!n.parentElement.closest(others)) hear(n.data, n.parentElement.tagName);
+		for (const e of document.querySelectorAll('body *')) for (const a of ['title', 'aria-label', 'placeholder', 'alt']) if (!e.closest('[lang=en], [translate=no], bdi')) hear(e.getAttribute(a), a);
+		return [...new Set(found)];
+	})()`, mustJSON(unspoken)), &said))
+	for _, words := range said {
+		v.t.Errorf("%s (%s) says %s", name, v.look, words)
+	}
+}
+
+func mustJSON(of any) string {
+	raw, err := json.Marshal(of)
+	if err != nil {
+		panic(err)
+	}
+	return string(raw)
 }
 
 // accessible holds the page against axe-core's rules, of which none that is serious may be broken.

@@ -18,6 +18,7 @@ import (
 type dev struct {
 	dir               string
 	api, ui, temporal string
+	receiver          string
 	env               []string
 	process           *harness.Process
 }
@@ -25,11 +26,11 @@ type dev struct {
 // startDev starts bin/dev and waits until it is ready.
 func startDev(t testing.TB, env ...string) *dev {
 	t.Helper()
-	api, ui, temporal := harness.FreePort(t), harness.FreePort(t), harness.FreePort(t)
+	api, ui, temporal, receiver := harness.FreePort(t), harness.FreePort(t), harness.FreePort(t), harness.FreePort(t)
 	d := &dev{dir: t.TempDir(), api: fmt.Sprintf("http://127.0.0.1:%d", api), ui: fmt.Sprintf("http://127.0.0.1:%d", ui),
-		temporal: fmt.Sprintf("127.0.0.1:%d", temporal)}
+		temporal: fmt.Sprintf("127.0.0.1:%d", temporal), receiver: fmt.Sprintf("http://127.0.0.1:%d", receiver)}
 	d.env = append([]string{fmt.Sprintf("SIGNALBOX_HTTP_ADDRESS=127.0.0.1:%d", api), fmt.Sprintf("SIGNALBOX_UI_PORT=%d", ui),
-		fmt.Sprintf("SIGNALBOX_TEMPORAL_PORT=%d", temporal)}, env...)
+		fmt.Sprintf("SIGNALBOX_TEMPORAL_PORT=%d", temporal), fmt.Sprintf("SIGNALBOX_RECEIVER_PORT=%d", receiver)}, env...)
 	d.start(t)
 	return d
 }

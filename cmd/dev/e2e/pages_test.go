@@ -2,31 +2,22 @@ package e2e
 
 import (
 	"fmt"
+	"regexp"
 	"strings"
 	"testing"
 
 	"github.com/chromedp/chromedp"
 	"github.com/stretchr/testify/require"
-)
 
-// asApp signs in with the development system's own app.
-func (v *tab) asApp(operator string) {
-	v.t.Helper()
-	v.open("/login")
-	v.fill("#code", "demo")
-	v.fill("#secret", "demo-secret")
-	v.fill("#operator", operator)
-	require.EqualValues(v.t, 200, v.press(".as-app button"))
-}
+	"signalbox/api/openapi"
+	"signalbox/cmd/dev/e2e/harness"
+)
 
 // asPerson signs in as one of the development system's persons.
 func (v *tab) asPerson(id string) {
 	v.t.Helper()
 	v.open("/login")
-	v.fill("#person", id)
-	v.fill("#password", "signalbox-demo")
-	require.EqualValues(v.t, 200, v.press("form:has(#person) button"))
-	require.True(v.t, v.has(".who"), "%s is not signed in", id)
+	require.EqualValues(v.t, 200, v.signsIn(id, demoPassword), "%s is not signed in", id)
 }
 
 // TestPagesAreSound looks at every page as people do: wide and narrow, light and dark, in both languages.
@@ -35,9 +26,13 @@ func TestPagesAreSound(t *testing.T) {
 	d := sharedDev(t)
 	number := d.caller().open(t)
 	d.caller().publish(t, leaveOnPages("sound_leave"))
-	paths := []string{"/", "/tickets", "/tickets?view=open", "/tickets?stuck=any", "/tickets/new", "/tickets/new?service=sound_leave", "/ticket/" + number, "/ticket/" + number + "/timeline", "/settings",
-		"/settings/password", "/mailbox", "/services", "/services/sound_leave", "/services/sound_leave/edit", "/services/new", "/people", "/people/ann", "/groups", "/groups/support", "/absences", "/calendars",
-		"/calendars/new", "/subscriptions", "/subscriptions/new", "/deliveries", "/apps", "/apps/new", "/audit"}
+	paths := []string{"/", "/tickets", "/tickets?view=open", "/tickets?stuck=any", "/tickets/new", "/tickets/new?service=sound_leave", "/ticket/" + number, "/ticket/" + number + "/timeline", "/ticket/" + number + "/migrate", "/settings",
+		"/settings/password", "/mailbox", "/services", "/services/sound_leave", "/services/sound_leave/edit", "/services/sound_leave/simulate", "/editor/service", "/people", "/people/ann", "/people/ann/password", "/directory/import", "/groups", "/groups/support", "/absences", "/calendars",
+		"/editor/calendar", "/subscriptions", "/subscriptions/new", "/deliveries", "/overview", "/overview?days=90&service=sound_leave", "/apps", "/apps/new", "/audit",
+		"/docs", "/docs?q=callback", "/docs/issue/openIssue", "/docs/issue/listIssues", "/docs/itsm/postApiCCompapiV2ItsmCreateTicket", "/docs/issue/postWebhookChanged"}
+	for _, book := range openapi.Books() {
+		paths = append(paths, "/docs/"+book.Name)
+	}
 	for _, l := range looks {
 		t.Run(l.String(), func(t *testing.T) {
 			v := newTab(t, d.api, l)
@@ -68,49 +63,113 @@ nodes:
 `, key)
 }
 
-// TestPeopleWorkOnThePages does what people do, each as themselves: ask, find what waits, approve, reject with a comment, and look for it.
-func TestPeopleWorkOnThePages(t *testing.T) {
+// TestProcessesAreWrittenAndTriedOut writes a process of more lines than the editor shows, whose numbers follow them, mends a fault at its line, and plays it through.
+func TestProcessesAreWrittenAndTriedOut(t *testing.T) {
 	t.Parallel()
 	d := sharedDev(t)
-	for i, l := range []look{desk1280, phone390} {
+	var source strings.Builder
+	source.WriteString("key: long_way\nname: A long way\nnodes:\n")
+	for i := range 40 {
+		fmt.Fprintf(&source, "  - {id: n%d, name: Approval %d, type: approval,\n     processors: {persons: [bob]}, next: n%d}\n", i, i, i+1)
+	}
+	source.WriteString("  - {id: n40, name: Over, type: end}\n")
+	for _, l := range []look{desk1280, phone390} {
 		t.Run(l.String(), func(t *testing.T) {
-			key := fmt.Sprintf("pages_leave_%d", i)
-			d.caller().publish(t, leaveOnPages(key))
-			ann, bob := newTab(t, d.api, l), newTab(t, d.api, l)
-			ann.asPerson("ann")
-			bob.asPerson("bob")
-			asks := func(title string) string {
-				ann.open("/tickets/new?service=" + key)
-				ann.fill(`[name="title"]`, title)
-				ann.fill(`[name="f.days"]`, "3")
-				require.EqualValues(t, 200, ann.press(`form[action="/tickets/new"] button`))
-				require.Contains(t, ann.path(), "/ticket/")
-				number, _, _ := strings.Cut(strings.TrimPrefix(ann.path(), "/ticket/"), "?")
-				return number
-			}
-			waits := func(number string) string {
-				return fmt.Sprintf(`form:has(button[value="approve"]) input[value*="%s"]`, number)
-			}
+			v := newTab(t, d.api, l)
+			v.asPerson("admin")
+			v.open("/editor/service")
+			v.fill("#source", strings.Replace(source.String(), "next: n7}", "next: nowhere}", 1))
+			var marked string
+			harness.Until(t, "the fault to be marked", tabPatience, func() error {
+				v.do(chromedp.Evaluate(`(document.querySelector('.gutter b') || {}).textContent || ''`, &marked))
+				if marked != "17" {
+					return fmt.Errorf("line %q is", marked)
+				}
+				return nil
+			})
+			v.sound("/editor with a fault")
+			v.fill("#source", source.String())
+			harness.Until(t, "nothing to be wrong", tabPatience, func() error {
+				if !v.has("#found .good") {
+					return fmt.Errorf("%s", v.text("#found"))
+				}
+				return nil
+			})
+			var seen struct{ Gutter, Area, Lines, Down, GutterDown float64 }
+			harness.Until(t, "the numbers to follow", tabPatience, func() error {
+				v.do(chromedp.Evaluate(`(() => {
+					const g = document.querySelector('.gutter'), a = document.querySelector('#source');
+					a.scrollTop = a.scrollHeight;
+					return {Gutter: g.clientHeight, Area: a.clientHeight, Lines: g.textContent.trim().split('\n').length, Down: a.scrollTop, GutterDown: g.scrollTop};
+				})()`, &seen))
+				if seen.Down == 0 || seen.Down != seen.GutterDown {
+					return fmt.Errorf("%+v", seen)
+				}
+				return nil
+			})
+			require.GreaterOrEqual(t, seen.Gutter, seen.Area, "numbers stand beside all lines that are shown")
+			require.EqualValues(t, 85, seen.Lines)
+			v.sound("/editor with 85 lines")
 
-			yes := asks("Leave granted " + l.String())
-			bob.open("/")
-			require.True(t, bob.has(waits(yes)), "it waits for bob")
-			bob.sound("/ with what waits")
-			require.EqualValues(t, 200, bob.press(fmt.Sprintf(`form:has(input[value*="%s"]) button[value="approve"]`, yes)))
-			require.False(t, bob.has(waits(yes)), "it waits no more")
-			require.Equal(t, "completed", d.caller().issue(t, yes).Phase)
+			require.EqualValues(t, 200, v.press(`button[value="simulate"]`))
+			v.fill(`[name="opener"]`, "ann")
+			require.EqualValues(t, 200, v.press(`button[value="open"]`))
+			require.EqualValues(t, 200, v.press(`button[value="n0.approve"]`))
+			require.Contains(t, v.text("#main"), "Approval 1")
+			require.True(t, v.has(`button[value="undo"]`))
+			v.sound("/simulate")
+			require.EqualValues(t, 200, v.press(`button[value="edit"]`))
+			var back string
+			v.do(chromedp.Evaluate(`document.querySelector('#source').value`, &back))
+			require.Equal(t, source.String(), back)
+			require.Empty(t, v.heard())
+		})
+	}
+}
 
-			no := asks("Leave refused " + l.String())
-			bob.open("/ticket/" + no)
-			bob.sound("/ticket with what can be done")
-			bob.fill(`form:has(button.do-reject) textarea`, "Not now")
-			require.EqualValues(t, 200, bob.press("button.do-reject"))
-			require.Equal(t, "completed", d.caller().issue(t, no).Phase, "the process goes on after a no, as it says")
-			ann.open("/ticket/" + no)
-			require.Contains(t, ann.text("main"), "Not now")
-			ann.open("/tickets?q=refused")
-			require.Contains(t, ann.text("#results"), no)
-			require.Empty(t, bob.heard())
+// TestCallsAreTriedAtTheDocs: somebody finds a call by words, types the bare secret of an app once and has it answered; another document, and a call with a body, need it no more,
+// until it is forgotten.
+func TestCallsAreTriedAtTheDocs(t *testing.T) {
+	t.Parallel()
+	d := sharedDev(t)
+	for _, l := range []look{desk1280, phone390} {
+		t.Run(l.String(), func(t *testing.T) {
+			v := newTab(t, d.api, l)
+			v.open("/docs")
+			v.fill("#q", "open an issue")
+			require.EqualValues(t, 200, v.press("form[role=search] button"))
+			require.EqualValues(t, 200, v.press(`.card .entries a[href="/docs/issue/openIssue"]`))
+			v.fill("#key", " demo-secret ")
+			v.fill("#body", `{"origin": "docs", "title": "tried at the docs"}`)
+			v.click("#try [data-acts] button")
+			v.shows("#outcome", "200")
+			number := regexp.MustCompile(`"result": ?"(IM\w+)"`).FindStringSubmatch(v.text("#shown"))
+			require.Len(t, number, 2, v.text("#shown"))
+			require.Contains(t, d.caller().must(t, "GET", "/api/issue/"+number[1], nil).body, "tried at the docs")
+			v.sound("/docs with an answer")
+
+			v.open("/docs/incident/readIncident")
+			v.click("#try [data-acts] button")
+			v.shows("#outcome", "incident_num") // it says what is missing, and asks nobody
+			v.fill(`[data-name="incident_num"]`, number[1])
+			v.click("#try [data-acts] button")
+			v.shows("#outcome", "200")
+			require.Contains(t, v.text("#shown"), number[1])
+
+			v.open("/docs/issue/handleIssue")
+			v.fill("#example", "example-0")
+			v.fill(`[data-name="id"]`, number[1])
+			v.click("#try [data-acts] button")
+			v.shows("#outcome", "200")
+			require.Equal(t, "acknowledged", d.caller().issue(t, number[1]).Phase)
+			require.Empty(t, v.heard())
+
+			v.click("[data-key] button")
+			v.open("/docs/issue/readIssue")
+			v.fill(`[data-name="id"]`, number[1])
+			v.click("#try [data-acts] button")
+			v.shows("#outcome", "401")
+			v.heard() // browsers tell of every 401
 		})
 	}
 }

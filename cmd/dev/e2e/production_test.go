@@ -25,6 +25,7 @@ type production struct {
 	namespace string
 	api       string // base of the API
 	apis      *harness.Process
+	program   func(t testing.TB, name string) string // the binaries that are started: of this version, or of another
 }
 
 const bootstrapSecret = "a secret: with a colon"
@@ -40,17 +41,23 @@ func startProduction(t testing.TB, dsn string, more ...string) *production {
 // startProductionOn is startProduction on a Temporal server, which the test may kill where it is the test's own.
 func startProductionOn(t testing.TB, temporal *temporalProcess, namespace, dsn string, more ...string) *production {
 	t.Helper()
+	return startProductionOf(t, binary, temporal, namespace, dsn, more...)
+}
+
+// startProductionOf is startProductionOn with the binaries of a version.
+func startProductionOf(t testing.TB, program func(t testing.TB, name string) string, temporal *temporalProcess, namespace, dsn string, more ...string) *production {
+	t.Helper()
 	key := make([]byte, 32)
 	_, err := rand.Read(key)
 	require.NoError(t, err)
-	p := &production{temporal: temporal, namespace: namespace}
+	p := &production{temporal: temporal, namespace: namespace, program: program}
 	p.env = append([]string{
 		"SIGNALBOX_DATABASE_URL=" + dsn, "SIGNALBOX_MASTER_KEY=" + base64.StdEncoding.EncodeToString(key),
 		"SIGNALBOX_TEMPORAL_ADDRESS=" + temporal.address, "SIGNALBOX_TEMPORAL_NAMESPACE=" + namespace,
 		"SIGNALBOX_CALLBACK_ALLOW=127.0.0.0/8", "SIGNALBOX_LOG_LEVEL=info",
 	}, more...)
 	for range 2 { // it may be repeated
-		migrate := harness.Start(t, harness.Command{Path: binary(t, "migrate"), Env: append(p.env, "SIGNALBOX_BOOTSTRAP_APP=admin:"+bootstrapSecret)})
+		migrate := harness.Start(t, harness.Command{Path: p.program(t, "migrate"), Env: append(p.env, "SIGNALBOX_BOOTSTRAP_APP=admin:"+bootstrapSecret)})
 		require.Zero(t, migrate.Wait(60*time.Second), migrate.Logs())
 	}
 	p.api = fmt.Sprintf("http://127.0.0.1:%d", harness.FreePort(t))
@@ -127,7 +134,7 @@ func sharedTemporal(t testing.TB) (shared *temporalProcess, used int) {
 
 func (p *production) startAPI(t testing.TB) {
 	t.Helper()
-	p.apis = harness.Start(t, harness.Command{Path: binary(t, "api"), Env: append(p.env, "SIGNALBOX_HTTP_ADDRESS="+p.api[len("http://"):])})
+	p.apis = harness.Start(t, harness.Command{Path: p.program(t, "api"), Env: append(p.env, "SIGNALBOX_HTTP_ADDRESS="+p.api[len("http://"):])})
 	harness.UntilOK(t, p.api+"/readyz", time.Minute)
 }
 
@@ -142,7 +149,7 @@ func (p *production) startWorker(t testing.TB, queue string) *harness.Process {
 func (p *production) startWorkerAt(t testing.TB, queue string) (w *harness.Process, base string) {
 	t.Helper()
 	address := fmt.Sprintf("127.0.0.1:%d", harness.FreePort(t))
-	w = harness.Start(t, harness.Command{Path: binary(t, "worker"),
+	w = harness.Start(t, harness.Command{Path: p.program(t, "worker"),
 		Env: append(p.env, "SIGNALBOX_WORKER_QUEUES="+queue, "SIGNALBOX_WORKER_HTTP_ADDRESS="+address)})
 	harness.UntilOK(t, "http://"+address+"/readyz", time.Minute)
 	return w, "http://" + address

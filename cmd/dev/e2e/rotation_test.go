@@ -32,7 +32,7 @@ func (p *production) setKeys(master string, others ...string) {
 // migrate runs the program with a command, and gives its exit code and what it wrote.
 func (p *production) migrate(t testing.TB, args ...string) (int, string) {
 	t.Helper()
-	m := harness.Start(t, harness.Command{Path: binary(t, "migrate"), Args: args, Env: p.env})
+	m := harness.Start(t, harness.Command{Path: p.program(t, "migrate"), Args: args, Env: p.env})
 	code := m.Wait(60 * time.Second)
 	return code, m.Logs()
 }

@@ -177,7 +177,7 @@ func (p *impatient) end(t *testing.T) {
 // startOneAPI starts an API of the production at an address of its own, or again there.
 func (p *production) startOneAPI(t testing.TB, address string) *harness.Process {
 	t.Helper()
-	api := harness.Start(t, harness.Command{Path: binary(t, "api"), Env: append(p.env, "SIGNALBOX_HTTP_ADDRESS="+address)})
+	api := harness.Start(t, harness.Command{Path: p.program(t, "api"), Env: append(p.env, "SIGNALBOX_HTTP_ADDRESS="+address)})
 	harness.UntilOK(t, "http://"+address+"/readyz", time.Minute)
 	return api
 }

@@ -12,6 +12,8 @@ import (
 	"time"
 
 	"github.com/stretchr/testify/require"
+	enumspb "go.temporal.io/api/enums/v1"
+	sdkpb "go.temporal.io/api/sdk/v1"
 	"go.temporal.io/api/workflowservice/v1"
 	"go.temporal.io/sdk/client"
 
@@ -88,7 +90,7 @@ func TestTheSecondDoor(t *testing.T) {
 				require.Len(t, out.Events, 1)
 				require.Equal(t, options.UpdateID, out.Events[0].Operation)
 			}
-			became(updated, after[string(q.Command.Action)])
+			became(updated, after[cmp.Or(string(q.Command.Action), e.name)])
 		case "query":
 			value, err := temporal.QueryWorkflow(t.Context(), workflows.TicketID(updated, 0), "", e.name, json.RawMessage(e.text))
 			require.NoError(t, err)
@@ -101,7 +103,7 @@ func TestTheSecondDoor(t *testing.T) {
 			require.NoError(t, err, e.text)
 		}
 	}
-	require.Equal(t, map[string]int{"signal": 5, "update": 4, "query": 1, "list": 6}, seen, "a kind of example that the page no longer has")
+	require.Equal(t, map[string]int{"signal": 5, "update": 4, "query": 1, "list": 9}, seen, "a kind of example that the page no longer has")
 
 	// The first two lists find what there is.
 	for _, list := range []string{examples[slices.IndexFunc(examples, func(e shown) bool { return e.kind == "list" })].text, `SignalboxStatus = 'OPEN' AND SignalboxService = 'incident'`} {
@@ -127,4 +129,43 @@ func TestTheSecondDoor(t *testing.T) {
 		return nil
 	})
 	require.Equal(t, "triggered", c.issue(t, waiting).Phase)
+}
+
+// TestWhatTemporalShows: Temporal shows each action under its own name, and in the ticket's details where it stands, for whom it waits, and the way to its page; what people typed is
+// no link there.
+func TestWhatTemporalShows(t *testing.T) {
+	t.Parallel()
+	d := sharedDev(t)
+	c := d.caller()
+	temporal := dialTemporal(t, d.temporal, "default")
+	c.must(t, "POST", "/api/service", []byte(`{"key":"shown","name":"Shown","nodes":[
+		{"id":"decide","name":"Decide","type":"approval","rule":"all","processors":{"persons":["boss","li"]},"deadline":[{"after":"1h","do":"remind"}],"next":"over"},{"id":"over","name":"Over","type":"end"}]}`))
+	number := result[string](t, c.must(t, "POST", "/api/issue", map[string]any{"origin": "e2e", "title": "[pay](https://evil.example)", "service": "shown"}))
+	details := func() string {
+		value, err := temporal.QueryWorkflow(t.Context(), workflows.TicketID(number, 0), "", "__temporal_workflow_metadata")
+		require.NoError(t, err)
+		var metadata sdkpb.WorkflowMetadata
+		require.NoError(t, value.Get(&metadata))
+		return metadata.GetCurrentDetails()
+	}
+	c.must(t, "POST", "/api/issue/"+number+"/handle", map[string]any{"action": "approve", "operator": "boss"})
+	now := details()
+	require.Contains(t, now, "[Open "+number+" on the pages](<"+d.api+"/ticket/"+number+">)")
+	require.Contains(t, now, "`[pay](https://evil.example)`")
+	require.Regexp(t, "at `Decide` it waits for `li`, until [0-9-]+ [0-9:]+ UTC", now)
+	c.must(t, "POST", "/api/issue/"+number+"/handle", map[string]any{"action": "suspend", "operator": "li", "parameter": map[string]any{"reason": "a *break*"}})
+	require.Contains(t, details(), "its deadlines stand still: `a *break*`")
+
+	var names []string
+	for iterator := temporal.GetWorkflowHistory(t.Context(), workflows.TicketID(number, 0), "", false, enumspb.HISTORY_EVENT_FILTER_TYPE_ALL_EVENT); iterator.HasNext(); {
+		event, err := iterator.Next()
+		require.NoError(t, err)
+		if accepted := event.GetWorkflowExecutionUpdateAcceptedEventAttributes(); accepted != nil {
+			names = append(names, accepted.AcceptedRequest.Input.Name)
+		}
+		if started := event.GetWorkflowExecutionStartedEventAttributes(); started != nil {
+			require.Equal(t, "\"`[pay](https://evil.example)`\"", string(event.GetUserMetadata().GetSummary().GetData()))
+		}
+	}
+	require.Equal(t, []string{"handle", "handle"}, names, "which workers of the version before know")
 }

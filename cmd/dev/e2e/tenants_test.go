@@ -38,6 +38,7 @@ func TestAnotherTenantsTicketDoesNotExist(t *testing.T) {
 		"POST /api/issue/:id/handle":                                      `{"action":"accept","operator":"li"}`,
 		"POST /api/issue/:id/migrate":                                     `{"service":"incident","version":1,"operator":"li"}`,
 		"PUT /api/issue/:id/relations/:type":                              `{"content":["stolen"]}`,
+		"PUT /api/issue/:id/follower/:person":                             `{"operator":"li"}`,
 		"POST /api/issue/:id/conversation":                                `{"author":"li","content":"hello"}`,
 		"PUT /api/issue/:id/conversation/:cid":                            `{"author":"li","content":"changed"}`,
 		"POST /api/issue/:id/notification":                                `{"url":"` + r.URL("/stolen") + `"}`,
@@ -70,7 +71,7 @@ func TestAnotherTenantsTicketDoesNotExist(t *testing.T) {
 				if strings.Contains(call, "list-histories") {
 					kind = "incident"
 				}
-				path := strings.NewReplacer(":id", number, ":type", kind, ":cid", cid, ":nid", nid, ":did", did, ":rid", nobodyUUID).Replace(strings.SplitN(call, " ", 2)[1])
+				path := strings.NewReplacer(":id", number, ":type", kind, ":cid", cid, ":nid", nid, ":did", did, ":rid", nobodyUUID, ":person", "li").Replace(strings.SplitN(call, " ", 2)[1])
 				var raw any
 				if has {
 					raw = []byte(strings.ReplaceAll(body, "NUMBER", number))

@@ -61,7 +61,7 @@ func TestTheAuditsDocumentNamesEveryChannel(t *testing.T) {
 // TestTheReadmeListsEveryFamily holds the README's table of families against the calls that are served: a row for each family, under whose
 // paths all of its calls are.
 func TestTheReadmeListsEveryFamily(t *testing.T) {
-	text, err := os.ReadFile(readme)
+	text, err := os.ReadFile("../../../README.md")
 	require.NoError(t, err)
 	_, table, found := strings.Cut(string(text), "| family | paths | credential |\n|---|---|---|\n")
 	require.True(t, found, "the README has no table of families")

@@ -13,6 +13,7 @@ import (
 	"signalbox/activities"
 	"signalbox/desk"
 	"signalbox/internal/aead"
+	"signalbox/internal/tracing"
 	"signalbox/internal/watch"
 	"signalbox/store"
 	"signalbox/store/vault"
@@ -37,6 +38,7 @@ type Container struct {
 	meter    *meter
 	sdk      *sdkMetrics
 	mail     activities.MailServer
+	tracer   *tracing.Tracer
 }
 
 // OpenStore opens the database alone.
@@ -57,11 +59,11 @@ func (b Base) openStore(ctx context.Context, watch bool, log *slog.Logger) (*sto
 // Open opens the store, makes the Temporal client and puts the desk on top of both. A database that is away, or not migrated yet, is waited for where the
 // process is patient; a wrong setting is not.
 func (b Base) Open(ctx context.Context, log *slog.Logger) (*Container, error) {
-	c := &Container{key: b.MasterKey, zone: b.TimeZone.Location, public: b.PublicURL, mail: b.Mail.server(), meter: newMeter(), sdk: newSDKMetrics()}
+	c := &Container{key: b.MasterKey, zone: b.TimeZone.Location, public: b.PublicURL, mail: b.Mail.server(), meter: newMeter(), sdk: newSDKMetrics(), tracer: b.Tracer}
 	codec := &workflows.Codec{Encrypt: b.EncryptPayloads, Keys: func(ctx context.Context) ([]aead.Key, error) { return payloadKeys(ctx, c.Store) }}
 	// This connects to nothing yet, so a wrong setting is found out even while the database is away.
 	var err error
-	b.Temporal.Metrics = c.sdk.Handler()
+	b.Temporal.Metrics, b.Temporal.Tracer = c.sdk.Handler(), b.Tracer
 	if c.Client, err = b.Temporal.Dial(log, codec); err != nil {
 		return nil, fmt.Errorf("temporal: %w", err)
 	}
@@ -126,7 +128,7 @@ func payloadKeys(ctx context.Context, s *store.Store) ([]aead.Key, error) {
 	return out, err
 }
 
-// Migrate brings the database's schema to what this build needs.
+// Migrate brings the database's schema to what this build needs. store.Left: some rows could not be read; all else was done.
 func (b Base) Migrate(ctx context.Context, log *slog.Logger) error {
 	s, err := b.OpenStore(ctx, log)
 	if err != nil {
@@ -134,7 +136,7 @@ func (b Base) Migrate(ctx context.Context, log *slog.Logger) error {
 	}
 	applied, err := s.Migrate(ctx)
 	if err == nil && applied > 0 {
-		log.Info("database.migrated", "applied", applied)
+		log.InfoContext(ctx, "database.migrated", "applied", applied)
 	}
 	return errors.Join(err, s.Close())
 }
@@ -156,6 +158,11 @@ func (c *Container) Ready(ctx context.Context) error {
 // Reconciler compares both halves.
 func (c *Container) Reconciler() *desk.Reconciler {
 	return &desk.Reconciler{Desk: c.Desk, Books: c.Store.Ledger(), Workflows: c.Engine}
+}
+
+// Rebuilder makes the read model anew.
+func (c *Container) Rebuilder() *desk.Rebuilder {
+	return &desk.Rebuilder{Reconciler: c.Reconciler(), Model: c.Store.ReadModel()}
 }
 
 // ReadyToRead reports whether the database answers: nothing else is needed to read.

@@ -3,6 +3,7 @@ package setup
 import (
 	"context"
 	"math"
+	"sync"
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
@@ -63,5 +64,43 @@ func (s standstills) Collect(out chan<- prometheus.Metric) {
 		}
 		out <- prometheus.MustNewConstMetric(stuckTickets, prometheus.GaugeValue, float64(c.N), string(cause))
 		out <- prometheus.MustNewConstMetric(oldestStuck, prometheus.GaugeValue, age, string(cause))
+	}
+}
+
+// openTickets shows how many open tickets there are in each phase, of the whole system. The counts of all days and services have to be read for it, so that is done twice a minute at most, however
+// often it is asked for. Where it cannot be told, there is nothing.
+type openTickets struct {
+	count func(context.Context) (map[string]int, error)
+	now   func() time.Time
+
+	mu    sync.Mutex
+	asked time.Time
+	found map[string]int
+	err   error
+}
+
+// countAgain is how old a count of the open tickets may be.
+const countAgain = 30 * time.Second
+
+var ticketsOpen = prometheus.NewDesc("signalbox_tickets_open", "Open tickets by phase, as counted within the last half minute.", []string{"phase"}, nil)
+
+// Describe implements prometheus.Collector.
+func (o *openTickets) Describe(out chan<- *prometheus.Desc) { out <- ticketsOpen }
+
+// Collect implements prometheus.Collector.
+func (o *openTickets) Collect(out chan<- prometheus.Metric) {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	if now := o.now(); o.asked.IsZero() || now.Sub(o.asked) >= countAgain {
+		ctx, cancel := context.WithTimeout(context.Background(), countLimit)
+		defer cancel()
+		o.asked = now
+		o.found, o.err = o.count(ctx)
+	}
+	if o.err != nil {
+		return
+	}
+	for _, phase := range ticket.OpenPhases {
+		out <- prometheus.MustNewConstMetric(ticketsOpen, prometheus.GaugeValue, float64(o.found[phase]), phase)
 	}
 }

@@ -18,6 +18,9 @@ var preparations = map[string]func(p product, x *exhibit, secret string){
 	"POST /api/subscription/:id/resume": func(p product, x *exhibit, secret string) {
 		p.must(p.call("POST", "/api/subscription/"+x.subscription+"/pause", secret, nil))
 	},
+	"DELETE /api/issue/:id/follower/:person": func(p product, x *exhibit, secret string) {
+		p.must(p.call("PUT", "/api/issue/"+x.number+"/follower/"+x.person, secret, nil))
+	},
 	"GET /api/issue/:id/notification/:nid/redeliver/:rid": func(p product, x *exhibit, secret string) {
 		x.redelivery = p.redelivery("/api/issue/"+x.number+"/notification/"+x.address, secret)
 	},

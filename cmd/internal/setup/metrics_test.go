@@ -2,8 +2,11 @@ package setup
 
 import (
 	"context"
+	"errors"
 	"log/slog"
 	"os"
+	"os/exec"
+	"path/filepath"
 	"regexp"
 	"slices"
 	"strings"
@@ -72,6 +75,7 @@ func TestTheDocsListEveryMetric(t *testing.T) {
 	require.NoError(t, err)
 	t.Cleanup(func() { require.NoError(t, c.Close()) })
 	r := &registrar{found: map[string]string{}}
+	require.NoError(t, r.Register(buildInfo("api")))
 	c.Measure(r)
 	settings, err := workerSettings(t)
 	require.NoError(t, err)
@@ -82,14 +86,100 @@ func TestTheDocsListEveryMetric(t *testing.T) {
 	require.NoError(t, err)
 	server.MeasureInto(r)
 
+	ours, theirs := documentedMetrics(t)
+	require.Equal(t, r.found, ours)
+	require.NotEmpty(t, theirs)
+}
+
+// documentedMetrics reads docs/metrics.md: labels by name, of what we count, and of what Temporal's SDK, Go and the operating system do.
+func documentedMetrics(t *testing.T) (ours, theirs map[string]string) {
 	text, err := os.ReadFile("../../../docs/metrics.md")
 	require.NoError(t, err)
-	documented := map[string]string{}
+	ours, theirs = map[string]string{}, map[string]string{}
 	for _, m := range regexp.MustCompile("(?m)^\\| `([a-z_]+)` \\| ([^|]*) \\|").FindAllStringSubmatch(string(text), -1) {
-		documented[m[1]] = strings.ReplaceAll(m[2], "`", "")
+		if strings.HasPrefix(m[1], "temporal_") || strings.HasPrefix(m[1], "process_") || strings.HasPrefix(m[1], "go_") && !strings.HasPrefix(m[1], "go_sql_") {
+			theirs[m[1]] = strings.ReplaceAll(m[2], "`", "")
+		} else {
+			ours[m[1]] = strings.ReplaceAll(m[2], "`", "")
+		}
 	}
-	delete(documented, "metric")
-	require.Equal(t, r.found, documented)
+	return ours, theirs
+}
+
+// TestTheDocsNameMetricsOfOthersAsTheyAre holds what docs/metrics.md says of Temporal's SDK against the SDK's own list of names, which it keeps to itself, and the rest against what a
+// process exposes.
+func TestTheDocsNameMetricsOfOthersAsTheyAre(t *testing.T) {
+	folder, err := exec.CommandContext(t.Context(), "go", "list", "-m", "-f", "{{.Dir}}", "go.temporal.io/sdk").Output()
+	require.NoError(t, err)
+	text, err := os.ReadFile(filepath.Join(strings.TrimSpace(string(folder)), "internal", "common", "metrics", "constants.go"))
+	require.NoError(t, err)
+	names := map[string]bool{}
+	for _, m := range regexp.MustCompile(`TemporalMetricsPrefix \+ "([a-z_]+)"`).FindAllStringSubmatch(string(text), -1) {
+		names["temporal_"+m[1]] = true
+	}
+	for _, m := range regexp.MustCompile(`= Temporal(Long)?Request \+ "([a-z_]+)"`).FindAllStringSubmatch(string(text), -1) {
+		names["temporal_"+strings.ToLower(strings.Replace(m[1], "Long", "long_", 1))+"request"+m[2]] = true
+	}
+	require.Greater(t, len(names), 40, "the SDK's list is read")
+	exposed := map[string]string{}
+	families, err := Metrics("api").Gather()
+	require.NoError(t, err)
+	for _, f := range families {
+		var labels []string
+		for _, l := range f.Metric[0].Label {
+			labels = append(labels, l.GetName())
+		}
+		exposed[f.GetName()] = strings.Join(labels, ", ")
+	}
+	_, theirs := documentedMetrics(t)
+	for name, labels := range theirs {
+		if !strings.HasPrefix(name, "temporal_") {
+			require.Contains(t, exposed, name)
+			require.Equal(t, exposed[name], labels, name)
+			continue
+		}
+		kind := strings.TrimSuffix(strings.TrimSuffix(name, "_total"), "_seconds")
+		require.True(t, names[kind], "the SDK has no %s", kind)
+		require.Equal(t, strings.HasSuffix(kind, "_latency"), strings.HasSuffix(name, "_seconds"), "%s: timers end in _seconds", name)
+		for _, label := range strings.Split(labels, ", ") {
+			require.True(t, label == "" && !strings.Contains(labels, ",") || slices.Contains(sdkLabels, label), "%s: no label %s", name, label)
+		}
+	}
+}
+
+// TestOpenTicketsAreCountedNowAndThen asks often, and has the database asked when half a minute is over.
+func TestOpenTicketsAreCountedNowAndThen(t *testing.T) {
+	at, asked := time.Now(), 0
+	var fails error
+	registry := prometheus.NewRegistry()
+	registry.MustRegister(&openTickets{now: func() time.Time { return at }, count: func(context.Context) (map[string]int, error) {
+		asked++
+		return map[string]int{"triggered": 2, "suspended": asked}, fails
+	}})
+	shown := func() map[string]float64 {
+		families, err := registry.Gather()
+		require.NoError(t, err)
+		out := map[string]float64{}
+		for _, f := range families {
+			for _, m := range f.Metric {
+				out[m.Label[0].GetValue()] = valueOf(m)
+			}
+		}
+		return out
+	}
+	first := map[string]float64{"triggered": 2, "acknowledged": 0, "resolved": 0, "suspended": 1}
+	require.Equal(t, first, shown())
+	at = at.Add(29 * time.Second)
+	require.Equal(t, first, shown())
+	require.Equal(t, 1, asked)
+	at = at.Add(time.Second)
+	fails = errors.New("away")
+	require.Empty(t, shown(), "rather nothing than something old")
+	require.Empty(t, shown())
+	require.Equal(t, 2, asked)
+	at = at.Add(countAgain)
+	fails = nil
+	require.Equal(t, 3.0, shown()["suspended"])
 }
 
 // TestTheMetricsOfTheStoresMove has things happen, and looks.

@@ -8,11 +8,14 @@ import (
 	"net"
 	"net/http"
 	"os"
+	"runtime"
 	"sync/atomic"
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
 	"github.com/prometheus/client_golang/prometheus/collectors"
+
+	"signalbox/internal/version"
 )
 
 // Log makes the process's log: JSON lines on standard error.
@@ -22,11 +25,18 @@ func Log(level slog.Level, process string) *slog.Logger {
 	return log
 }
 
-// Metrics makes a registry with what Go and the operating system tell of this process.
-func Metrics() *prometheus.Registry {
+// Metrics makes a registry with what Go and the operating system tell of this process, and what it is: a program of ours, of some version.
+func Metrics(program string) *prometheus.Registry {
 	registry := prometheus.NewRegistry()
-	registry.MustRegister(collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
+	registry.MustRegister(collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}), buildInfo(program))
 	return registry
+}
+
+// buildInfo is always 1: what it says is in its labels.
+func buildInfo(program string) prometheus.Collector {
+	g := prometheus.NewGaugeVec(prometheus.GaugeOpts{Name: "signalbox_build_info", Help: "1: the program that this process runs, its version, and the version of Go it was built with."}, []string{"program", "version", "go"})
+	g.WithLabelValues(program, version.Number(), runtime.Version()).Set(1)
+	return g
 }
 
 // Health serves /healthz and /readyz for a process that has no API of its own. It is not ready before it is told what to ask, nor after Drain.

@@ -15,7 +15,7 @@ import (
 
 // Outside is how places and times are named towards others. It must be the same in every process.
 type Outside struct {
-	PublicURL PublicURL `split_words:"true" default:"http://localhost:8080" desc:"where people find the operators' pages, for links in callbacks; the same in every process"`
+	PublicURL PublicURL `split_words:"true" default:"http://localhost:8080" desc:"where people find the pages, for links in callbacks; the same in every process"`
 	TimeZone  Zone      `split_words:"true" default:"Asia/Shanghai" desc:"time zone of the itsm family's times, and of the day that its numbers are counted by; the same in every process"`
 	Mail
 }

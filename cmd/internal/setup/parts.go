@@ -60,10 +60,10 @@ type (
 // APISettings are the settings of a process that serves the families.
 type APISettings struct {
 	BootstrapApp  Bootstrap `split_words:"true" desc:"code:secret of an admin app, of the tenant default, that the start makes sure of"`
-	TemporalUI    string    `envconfig:"TEMPORAL_UI" desc:"address of the Temporal web UI, for links on the operators' pages"`
-	SecureCookies bool      `split_words:"true" desc:"keep the sessions of the operators' pages to https although the proxy in front does not say that it speaks https"`
+	TemporalUI    string    `envconfig:"TEMPORAL_UI" desc:"address of the Temporal web UI, for links on the pages"`
+	SecureCookies bool      `split_words:"true" desc:"keep the sessions of the pages to https although the proxy in front does not say that it speaks https"`
 
-	// Mailbox has the operators' pages show what was mailed; only development has one.
+	// Mailbox has the pages show what was mailed; only development has one.
 	Mailbox func() []mailbox.Mail `ignored:"true"`
 
 	PublishAnonymous bool   `split_words:"true" desc:"let callers without a credential publish events (/api/publish), into the tenant set beside it"`
@@ -134,12 +134,13 @@ func (c *Container) API(s APISettings, metrics *prometheus.Registry, log *slog.L
 	calendars := &calendar.Handler{Desk: c.Desk, Calendars: c.Store, Now: time.Now}
 	provisioned := &scim.Handler{Desk: c.Desk, People: c.Store}
 	publishes := &publish.Handler{Desk: c.Desk, Stream: c.Store, Apps: c.Store, Now: time.Now, Open: s.openTenant()}
-	subscriptions := &subscription.Handler{Desk: c.Desk, Subscriptions: c.Store, Allow: config.Reach(), Begin: begin, Hasten: hasten}
+	subscriptions := &subscription.Handler{Desk: c.Desk, Subscriptions: c.Store, Deliveries: c.Store, Allow: config.Reach(), Begin: begin, Hasten: hasten}
 	tickets := &itsm.Handler{Desk: c.Desk, Tickets: c.Store, Services: c.Store, People: c.Store, Apps: c.Store, Types: config.IncidentTypes, Allow: config.Reach(),
 		Profile: string(s.ITSMCallbackProfile), Zone: c.zone}
+	refusals := api.NewRefusals(c.Store)
 	front, err := console.New(s.OIDC.pages(console.Config{
 		Apps: c.Store, People: c.Store, AdminGroup: s.AdminGroup, PublicURL: string(c.public), Desk: c.Desk, Reader: c.Store, Services: c.Store, Directory: c.Store, Calendars: c.Store,
-		Subscriptions: c.Store, Deliveries: c.Store, Begin: begin, Hasten: hasten, Callers: c.Store, Audit: c.Store, Types: config.IncidentTypes, Key: c.key, Now: time.Now, Log: log,
+		Subscriptions: c.Store, Deliveries: c.Store, Begin: begin, Hasten: hasten, Callers: c.Store, Audit: c.Store, Refusals: refusals, Types: config.IncidentTypes, Key: c.key, Zone: c.zone, Now: time.Now, Log: log,
 		Secure: s.SecureCookies, Address: api.Address, Reach: config.Reach(), Mailbox: s.Mailbox,
 		TemporalUI: s.TemporalUI, Namespace: c.Engine.Namespace, TicketWorkflow: workflows.TicketID, LaneWorkflow: workflows.LaneID,
 	}))
@@ -152,9 +153,12 @@ func (c *Container) API(s APISettings, metrics *prometheus.Registry, log *slog.L
 	server.ReadyToRead(c.ReadyToRead)
 	server.Share(c.Store)
 	server.AuditRefusals(c.Store)
+	refusals.Lost = server.Unwritten
 	server.CacheReads(c.Desk)
 	openapi.Mount(server)
 	server.Measure(metrics)
+	server.Trace(c.tracer, console.AssetsPath)
 	front.Mount(server.App())
+	server.Browsers(front.Nothing())
 	return server, nil
 }

@@ -5,6 +5,8 @@ import (
 	"errors"
 	"net"
 	"net/http"
+	"runtime"
+	"runtime/debug"
 	"testing"
 	"time"
 
@@ -46,4 +48,21 @@ func (s stubborn) Shutdown(context.Context) error {
 	ctx, cancel := context.WithDeadline(context.Background(), time.Time{})
 	defer cancel()
 	return errors.Join(s.Server.Shutdown(ctx), ctx.Err())
+}
+
+// A process that serves holds little, and is not collected for every few megabytes that its requests allocate.
+func TestAProcessThatServesIsCollectedSeldom(t *testing.T) {
+	defer debug.SetGCPercent(debug.SetGCPercent(100))
+	var held [][]byte
+	require.NoError(t, UntilEnded(func(context.Context) error {
+		runtime.GC()
+		var before, after runtime.MemStats
+		runtime.ReadMemStats(&before)
+		for range (heapFloor - 1<<20) / (64 << 10) {
+			held = append(held[:0], make([]byte, 64<<10))
+		}
+		runtime.ReadMemStats(&after)
+		require.Equal(t, before.NumGC, after.NumGC)
+		return nil
+	})(t.Context()))
 }

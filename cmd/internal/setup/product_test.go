@@ -4,6 +4,7 @@ import (
 	"context"
 	"database/sql"
 	"errors"
+	"fmt"
 	"log/slog"
 	"path/filepath"
 	"testing"
@@ -50,7 +51,7 @@ type product struct {
 	engine    *desktest.Engine
 	raw       *sql.DB
 	change    []func(*APISettings)
-	read      *[]sqlTable // see tables
+	seen      *seen
 }
 
 func newProduct(t *testing.T, config api.Config, change ...func(*APISettings)) product {
@@ -64,7 +65,7 @@ func productOn(t *testing.T, config api.Config, dsn string, engine *desktest.Eng
 	s, err := store.Open(t.Context(), dsn, store.Options{MasterKey: []byte(storetest.MasterKey), Log: slog.New(slog.DiscardHandler)})
 	require.NoError(t, err)
 	t.Cleanup(func() { require.NoError(t, s.Close()) })
-	return product{T: t, config: config, raw: storetest.Raw(t, dsn), change: change, read: new([]sqlTable)}.over(s, engine)
+	return product{T: t, config: config, raw: storetest.Raw(t, dsn), change: change, seen: &seen{rows: map[string][]string{}}}.over(s, engine)
 }
 
 // over is the product with all that stands over a store made anew.
@@ -94,18 +95,19 @@ func (p product) over(s *store.Store, engine *desktest.Engine) product {
 // nothing of what was done since. A database of its own for each would take three times as long, because SQLite reads the schema for each connection.
 func (p product) copies() func(t *testing.T) product {
 	p.Helper()
+	tables := p.tables()
 	file := filepath.Join(p.TempDir(), "original.db")
 	p.raw.SetMaxOpenConns(1) // what is attached and prepared is so for one connection
-	for _, statement := range []string{`VACUUM INTO '` + file + `'`, `ATTACH '` + file + `' AS original`, `PRAGMA synchronous = OFF`} {
+	for _, statement := range []string{`VACUUM INTO '` + file + `'`, `ATTACH '` + file + `' AS original`, `PRAGMA synchronous = OFF`, `UPDATE main.written SET changed = FALSE`} {
 		_, err := p.raw.Exec(statement)
 		require.NoError(p, err)
 	}
-	var back []*sql.Stmt
-	for _, table := range p.tables() {
+	back := map[string][]*sql.Stmt{}
+	for _, table := range tables {
 		for _, text := range []string{`DELETE FROM main.` + table.name, `INSERT INTO main.` + table.name + ` SELECT * FROM original.` + table.name} {
 			statement, err := p.raw.Prepare(text)
 			require.NoError(p, err)
-			back = append(back, statement)
+			back[table.name] = append(back[table.name], statement)
 		}
 	}
 	engine := p.engine.Copy()
@@ -113,15 +115,24 @@ func (p product) copies() func(t *testing.T) product {
 		t.Helper()
 		tx, err := p.raw.Begin() // without foreign keys, which its connection does not ask for
 		require.NoError(t, err)
-		for _, statement := range back {
-			_, err := tx.Stmt(statement).Exec()
-			require.NoError(t, err)
+		for _, table := range written(t, tx, "changed") {
+			for _, statement := range back[table] {
+				_, err := tx.Stmt(statement).Exec()
+				require.NoError(t, err)
+			}
 		}
+		written(t, tx, "changed") // by what was put back
 		require.NoError(t, tx.Commit())
 		p := p
 		p.T = t
 		return p.over(p.container.Store, engine.Copy())
 	}
+}
+
+// seen is the database as a test has seen it.
+type seen struct {
+	tables []sqlTable
+	rows   map[string][]string // of each table, as it was read last
 }
 
 // sqlTable is a table of the database, with its rows.
@@ -130,11 +141,11 @@ type sqlTable struct {
 	all  *sql.Stmt
 }
 
-// tables are all but those of SQLite and of migrations.
-func (p product) tables() (all []sqlTable) {
+// tables are all but those of SQLite and of migrations. From then on triggers note in the table written which of them were.
+func (p product) tables() []sqlTable {
 	p.Helper()
-	if len(*p.read) > 0 {
-		return *p.read
+	if len(p.seen.tables) > 0 {
+		return p.seen.tables
 	}
 	var names []string
 	rows, err := p.raw.Query(`SELECT name FROM sqlite_master WHERE type = 'table' AND name NOT LIKE 'sqlite_%' AND name NOT LIKE 'goose%'`)
@@ -145,10 +156,34 @@ func (p product) tables() (all []sqlTable) {
 		names = append(names, name)
 	}
 	require.NoError(p, rows.Close())
+	note := `BEGIN; CREATE TABLE written (name TEXT PRIMARY KEY, unread BOOLEAN NOT NULL, changed BOOLEAN NOT NULL);`
+	for _, name := range names {
+		note += fmt.Sprintf(`INSERT INTO written VALUES ('%s', TRUE, FALSE);`, name)
+		for _, event := range []string{"INSERT", "UPDATE", "DELETE"} {
+			note += fmt.Sprintf(`CREATE TRIGGER written_%[1]s_%[2]s AFTER %[2]s ON %[1]s BEGIN UPDATE written SET unread = TRUE, changed = TRUE WHERE name = '%[1]s' AND NOT (unread AND changed); END;`, name, event)
+		}
+	}
+	_, err = p.raw.Exec(note + `COMMIT`)
+	require.NoError(p, err)
 	for _, name := range names {
 		statement, err := p.raw.Prepare(`SELECT * FROM ` + name)
 		require.NoError(p, err)
-		*p.read = append(*p.read, sqlTable{name, statement})
+		p.seen.tables = append(p.seen.tables, sqlTable{name, statement})
 	}
-	return *p.read
+	return p.seen.tables
+}
+
+// written gives the tables that are noted in a column of the table written, and takes the notes away.
+func written(t *testing.T, tx *sql.Tx, column string) (names []string) {
+	t.Helper()
+	rows, err := tx.Query(`UPDATE written SET ` + column + ` = FALSE WHERE ` + column + ` RETURNING name`)
+	require.NoError(t, err)
+	for rows.Next() {
+		var name string
+		require.NoError(t, rows.Scan(&name))
+		names = append(names, name)
+	}
+	require.NoError(t, rows.Err())
+	require.NoError(t, rows.Close())
+	return names
 }

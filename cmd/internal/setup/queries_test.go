@@ -106,6 +106,7 @@ func TestEveryListGoesOnByItsCursor(t *testing.T) {
 		p.must(p.call("PUT", "/api/issue/"+x.number+"/relations/manifest", secret, object{"content": []string{fmt.Sprint(i)}}))
 		p.must(p.call("POST", "/api/subscription", secret, object{"url": "https://hooks.example.com/", "topic": fmt.Sprint(i)}))
 		p.must(p.call("POST", "/api/issue/"+x.number+"/notification", secret, object{"url": fmt.Sprint("https://hooks.example.com/", i)}))
+		p.must(p.call("PUT", fmt.Sprintf("/api/issue/%s/follower/%d", x.number, i), secret, nil))
 		p.must(p.call("POST", "/api/subscription/"+x.subscription+"/test", secret, nil))
 		p.must(p.call("PUT", fmt.Sprint("/api/person/", i), secret, object{}))
 		p.must(p.call("PUT", fmt.Sprint("/api/group/", i), secret, object{}))

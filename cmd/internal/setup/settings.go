@@ -12,6 +12,7 @@ import (
 
 	"github.com/kelseyhightower/envconfig"
 
+	"signalbox/internal/tracing"
 	"signalbox/workflows"
 )
 
@@ -28,8 +29,9 @@ type Base struct {
 	EncryptPayloads bool `split_words:"true" desc:"give Temporal ciphertext of tickets and deliveries; what is encrypted already is read either way"`
 	Partitions      int  `default:"16" desc:"how many partitions deliveries are spread over; the same in every process"`
 	Outside
-	Patient     bool `ignored:"true"` // a process that serves: it waits at the start for a store that is away
-	Connections int  `ignored:"true"` // most connections to PostgreSQL at once, as each program has it; 0: the store's own default
+	Tracer      *tracing.Tracer `ignored:"true"` // nil: nothing is traced
+	Patient     bool            `ignored:"true"` // a process that serves: it waits at the start for a store that is away
+	Connections int             `ignored:"true"` // most connections to PostgreSQL at once, as each program has it; 0: the store's own default
 }
 
 // Key is a 32-byte key, written in base64.

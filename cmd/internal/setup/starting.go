@@ -30,12 +30,12 @@ func await[T any](ctx context.Context, log *slog.Logger, what string, away func(
 		}
 		if time.Since(said) >= sayAgain {
 			said = time.Now()
-			log.Warn("waiting", "what", what, "for", time.Since(began).Round(time.Second), "cause", err)
+			log.WarnContext(ctx, "waiting", "what", what, "for", time.Since(began).Round(time.Second), "cause", err)
 		}
 		return value, retry.RetryableError(err)
 	})
 	if err == nil && !said.IsZero() {
-		log.Info("waited", "what", what, "for", time.Since(began).Round(time.Millisecond))
+		log.InfoContext(ctx, "waited", "what", what, "for", time.Since(began).Round(time.Millisecond))
 	}
 	return value, err
 }

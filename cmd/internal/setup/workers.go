@@ -73,7 +73,7 @@ func (c *Container) Workers(s WorkerSettings, partitions int, metrics prometheus
 	if slices.Contains(s.WorkerQueues, workflows.QueueDeliveries) {
 		meter := activities.NewMeter(metrics, deliveries.Hosts, c.backlog)
 		deliveries.Meter = meter
-		metrics.MustRegister(inDoubt(c.Store.InDoubt), standstills{c.Store.CountStuck})
+		metrics.MustRegister(inDoubt(c.Store.InDoubt), standstills{c.Store.CountStuck}, &openTickets{count: c.Store.CountOpen, now: time.Now})
 		deliveries.Hosts.Changed = func(host string, open bool) {
 			if open {
 				meter.Opened()
@@ -90,6 +90,8 @@ func (c *Container) Workers(s WorkerSettings, partitions int, metrics prometheus
 		attendant = activities.NewAttendant(c.Desk, c.Store, time.Now, log, metrics)
 	}
 	return worker.New(c.Client, worker.Options{
+		Pages: workflows.Pages{Ticket: c.Store.Outbox.TicketURL,
+			Delivery: func(id string) string { return string(c.public) + "/deliveries/" + url.PathEscape(id) }},
 		Comparer:       comparer,
 		Attendant:      attendant,
 		Queues:         s.WorkerQueues,
@@ -105,7 +107,7 @@ func (c *Container) deliveries(s WorkerSettings, partitions int, log *slog.Logge
 	profiles, err := s.profiles()
 	return &activities.Deliveries{
 		Outbox:      c.Store.Outbox,
-		Sender:      activities.NewSender(activities.SenderOptions{Reach: s.Reach(), Proxy: s.CallbackProxy.URL, Now: time.Now, Installation: c.Installation, Mail: c.mail}),
+		Sender:      activities.NewSender(activities.SenderOptions{Reach: s.Reach(), Proxy: s.CallbackProxy.URL, Now: time.Now, Installation: c.Installation, Mail: c.mail, Tracer: c.tracer}),
 		Secrets:     c.Store,
 		Lanes:       c.lanes(),
 		Profiles:    profiles,
@@ -114,6 +116,7 @@ func (c *Container) deliveries(s WorkerSettings, partitions int, log *slog.Logge
 		Hosts:       &activities.Hosts{Limit: s.DeliveryPerHost, Now: time.Now},
 		Now:         time.Now,
 		Log:         log,
+		Tracer:      c.tracer,
 	}, err
 }
 
@@ -123,7 +126,7 @@ func (c *Container) lanes() workflows.Lanes {
 }
 
 func (c *Container) backlog(ctx context.Context) (b activities.Backlog, err error) {
-	b.Pending, b.Retrying, err = c.Store.Outbox.Backlog(ctx)
+	b.Pending, b.Retrying, err = c.Store.Outbox.BacklogByAge(ctx, activities.BacklogAges)
 	return b, err
 }
 
@@ -142,7 +145,7 @@ func (c *Container) EnsureSchedules(ctx context.Context, s WorkerSettings, log *
 			err = workflows.EnsureAttend(ctx, c.Client, s.AttendEvery)
 		}
 		if err != nil && ctx.Err() == nil {
-			log.Warn("schedules.ensure", "error", err)
+			log.WarnContext(ctx, "schedules.ensure", "error", err)
 		}
 		return retry.RetryableError(err)
 	})

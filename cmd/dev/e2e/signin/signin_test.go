@@ -73,7 +73,7 @@ func open(t *testing.T) house {
 	settings := setup.APISettings{Admins: setup.Admins{AdminGroup: "signalbox-admins"}, OIDC: setup.OIDC{OIDCIssuer: h.issuer, OIDCClientID: "signalbox", OIDCClientSecret: "a client's secret",
 		OIDCScopes: []string{"openid", "profile", "email"}, OIDCClaimID: "preferred_username", OIDCClaimName: "name", OIDCClaimGroups: "groups", OIDCTenant: "acme", OIDCLabel: "Sign in with Acme"}}
 	require.NoError(t, settings.OIDC.Check())
-	server, err := h.API(settings, setup.Metrics(), quiet)
+	server, err := h.API(settings, setup.Metrics("api"), quiet)
 	require.NoError(t, err)
 	ended := make(chan error, 1)
 	go func() { ended <- server.Serve(listener) }()
