@@ -17,6 +17,16 @@ import (
 	"signalbox/workflows"
 )
 
+// arrive waits until receivers have counted at least n requests.
+func (b *bench) arrive(counted *atomic.Int64, n int64) {
+	harness.Until(b, "every delivery arrives", 10*time.Minute, func() error {
+		if got := counted.Load(); got < n {
+			return fmt.Errorf("%d of %d", got, n)
+		}
+		return nil
+	})
+}
+
 // deliveries compares sending what is due to many receivers, by one worker, with sending as many requests and nothing else.
 func (b *bench) deliveries() {
 	receivers, events, keys := 50, 400, 40
@@ -40,14 +50,6 @@ func (b *bench) deliveries() {
 		_, err := b.call(b.Context(), "POST", "/api/subscription", map[string]any{"url": address + "/told", "source": "bench"})
 		require.NoError(b, err)
 	}
-	await := func(n int64) {
-		harness.Until(b, "all arrive", 10*time.Minute, func() error {
-			if got := arrived.Load(); got < n {
-				return fmt.Errorf("%d of %d", got, n)
-			}
-			return nil
-		})
-	}
 	r := row{what: fmt.Sprintf("%d deliveries due over %d receivers, one worker, against as many bare requests", due, receivers), goal: "1.5 times what it was"}
 	var transitions []float64
 	for round := range b.rounds {
@@ -65,7 +67,7 @@ func (b *bench) deliveries() {
 		effort, before := b.effort(), b.machine.used(b)
 		arrived.Store(0)
 		b.startDeliveries()
-		await(int64(due))
+		b.arrive(&arrived, int64(due))
 		mine := measured{done: due, took: time.Since(time.Unix(0, first.Load()))} // what starting takes is left out
 		b.drain()
 		mine.cost = b.machine.used(b).since(before)

@@ -16,8 +16,6 @@ import (
 	"time"
 
 	"github.com/stretchr/testify/require"
-
-	"signalbox/cmd/dev/e2e/harness"
 )
 
 // lifecycle compares a ticket's life over HTTP with the same number of calls to the bare engine.
@@ -57,12 +55,7 @@ func (b *bench) told() {
 	}}
 	bare := side{name: "start, 4 updates, 2 activities", do: func(ctx context.Context) error { return b.plainTold(ctx, receiver.URL) }}
 	b.pair("the same with one subscriber, two deliveries each, against plain Temporal with two activities (start, 4 updates), 16 callers", "≥ 1.0", 16, 0, ours, bare, byRate)
-	harness.Until(b, "every delivery arrives", time.Minute, func() error {
-		if got, want := arrived.Load(), 2*lives.Load(); got < want {
-			return fmt.Errorf("%d of %d", got, want)
-		}
-		return nil
-	})
+	b.arrive(&arrived, 2*lives.Load())
 }
 
 // stock is a supply of things that were made before, each used once.
