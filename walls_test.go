@@ -97,6 +97,7 @@ var rooms = slices.Concat([]room{
 	{name: "internal/password", ours: none, never: []string{temporal, fiber, sqlx, pgx}},
 	{name: "internal/watch", ours: none, never: []string{temporal, fiber, sqlx, pgx}},
 	{name: "internal/testmain", ours: none, never: []string{temporal, fiber, sqlx, pgx}},
+	{name: "internal/logtest", ours: none, never: []string{temporal, fiber, sqlx, pgx}},
 	{name: "internal/version", ours: none, never: []string{temporal, fiber, sqlx, pgx}},
 	{name: "internal/tracing", ours: none, never: []string{temporal, fiber, sqlx, pgx, otelSDK}},
 	{name: "internal/tracing/interceptor", ours: []string{"internal/tracing"}, never: []string{fiber, sqlx, pgx, otelSDK}},
@@ -126,7 +127,7 @@ func handlers() (names []string) {
 }
 
 // everywhere is what nothing in the module gets, except in tests: what only development needs.
-var everywhere = []string{temporalMain, sqlite, "helm.sh", "k8s.io", "sigs.k8s.io", "github.com/prometheus/prometheus", "store/postgrestest", "store/storetest", "desk/desktest", "activities/mailtest", "activities/outboxtest", "activities/trusttest", "api/apitest", "internal/housetest", "internal/testmain"}
+var everywhere = []string{temporalMain, sqlite, "helm.sh", "k8s.io", "sigs.k8s.io", "github.com/prometheus/prometheus", "store/postgrestest", "store/storetest", "desk/desktest", "activities/mailtest", "activities/outboxtest", "activities/trusttest", "api/apitest", "internal/housetest", "internal/logtest", "internal/testmain"}
 
 var none = []string{}
 

@@ -110,7 +110,7 @@ func TestWhatIsNoRefusalOfAnActionIsNotWrittenDown(t *testing.T) {
 		require.Equal(t, 409, s.Do("POST", "/issue/again", nil).Status)
 	}
 	require.Empty(t, a.take(), "nor who asks again and again how far the first request is, which is in the audit itself")
-	require.Len(t, s.log.all(t), 11, "it is in the log")
+	require.Len(t, s.logged(t), 11, "it is in the log")
 	counted := counters(t, registry, "signalbox_http_refused_total", "code")
 	require.Equal(t, map[string]float64{"unauthorized": 3, "invalid": 1, "unavailable": 1, "internal": 1, "no_route": 1, "busy": 3}, counted)
 }
@@ -152,7 +152,7 @@ func TestRefusalsCannotFillTheDatabase(t *testing.T) {
 
 	a.err = errors.New("the database is away")
 	require.Equal(t, 403, s.As(apitest.Reader).Do("PUT", "/issue/IM7", nil).Status, "the answer stands")
-	require.Contains(t, s.log.buf.String(), "the database is away")
+	require.Contains(t, s.log.String(), "the database is away")
 }
 
 // TestARefusedOperationIsCompleted: what the desk has written down itself is not written down twice.

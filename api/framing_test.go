@@ -405,7 +405,7 @@ func TestWhatIsMalformedHearsItInItsFamilysWords(t *testing.T) {
 		"an unknown method":  {"BREW /incident/1 HTTP/1.1\r\nHost: a\r\n\r\n", 405},
 	} {
 		for _, before := range []string{"", "GET /issue/1 HTTP/1.1\r\nHost: a\r\n\r\n"} {
-			seen := len(s.log.all(t))
+			seen := len(s.logged(t))
 			conn, err := net.Dial("tcp", address)
 			require.NoError(t, err)
 			defer conn.Close()
@@ -417,7 +417,7 @@ func TestWhatIsMalformedHearsItInItsFamilysWords(t *testing.T) {
 			require.NotEmpty(t, statuses, name)
 			require.Equal(t, c.status, statuses[len(statuses)-1], name)
 			require.Contains(t, bodies[len(bodies)-1], `"door":"incident"`, name)
-			logged := s.log.all(t)
+			logged := s.logged(t)
 			require.Len(t, logged, seen+len(statuses), name)
 			require.Equal(t, "/incident/1", logged[len(logged)-1]["path"], name)
 			require.NotEmpty(t, logged[len(logged)-1]["refused"], name)

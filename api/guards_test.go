@@ -187,7 +187,7 @@ func TestWhatARefusalLeavesInTheLog(t *testing.T) {
 	s.As("nonsense").Do("PUT", "/issue?operator=jim", `no JSON`, "X-Request-Id", "r3")
 	s.Do("GET", "/issue/a/b", nil, "X-Request-Id", "r4")
 	s.Do("POST", "/issue", `{"operator":"li.lei"}`, "X-Request-Id", "r5")
-	logged := s.log.all(t)
+	logged := s.logged(t)
 	require.Len(t, logged, 5)
 	for i, want := range []map[string]any{
 		{"request_id": "r1", "app": "writer", "operator": "li.lei", "refused": "forbidden", "why": "the app lacks the scope admin", "status": 403.0},

@@ -15,7 +15,6 @@ import (
 	"net"
 	"net/http"
 	"strings"
-	"sync"
 	"testing"
 	"time"
 
@@ -27,6 +26,7 @@ import (
 	"signalbox/api/apitest"
 	"signalbox/api/bkapi"
 	"signalbox/desk"
+	"signalbox/internal/logtest"
 	"signalbox/internal/watch"
 	"signalbox/ticket"
 )
@@ -35,26 +35,13 @@ import (
 type stand struct {
 	apitest.Client
 	server *api.Server
-	log    *lines
+	log    *logtest.Buffer
 }
 
-// lines keeps what is logged.
-type lines struct {
-	mu  sync.Mutex
-	buf bytes.Buffer
-}
-
-func (l *lines) Write(p []byte) (int, error) {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	return l.buf.Write(p)
-}
-
-func (l *lines) all(t *testing.T) []map[string]any {
-	l.mu.Lock()
-	defer l.mu.Unlock()
+// logged gives the lines of the log.
+func (s *stand) logged(t *testing.T) []map[string]any {
 	var out []map[string]any
-	for line := range strings.Lines(l.buf.String()) {
+	for line := range strings.Lines(s.log.String()) {
 		var m map[string]any
 		require.NoError(t, json.Unmarshal([]byte(line), &m))
 		out = append(out, m)
@@ -97,7 +84,7 @@ func setup(t *testing.T, config api.Config, routes ...api.Route) stand {
 		}
 		return desk.App{}, true, ticket.Refuse(ticket.Unauthorized, "the seal is broken")
 	}}
-	log := &lines{}
+	log := &logtest.Buffer{}
 	server := api.New(config, apitest.NewApps(), nil, slog.New(slog.NewJSONHandler(log, nil)), incidents, issues)
 	return stand{apitest.Client{T: t, App: server.App(), Secret: apitest.Writer}, server, log}
 }
@@ -196,7 +183,7 @@ func TestAPanicEndsOneRequest(t *testing.T) {
 	require.Equal(t, refusal{"issue", "internal", "internal error"}, s.refused(answer, 500))
 	require.NotContains(t, string(answer.Body), "hunter2")
 	require.Equal(t, 200, s.Do("GET", "/issue/1", nil).Status)
-	logged := s.log.all(t)
+	logged := s.logged(t)
 	require.Equal(t, "http.panic", logged[0]["msg"])
 	require.Contains(t, logged[0]["stack"], "server_test.go")
 	require.Contains(t, logged[1]["why"], "hunter2")
@@ -243,14 +230,14 @@ func TestOneLineForEachRequest(t *testing.T) {
 	s.Do("POST", "/issue", `{"a":1}`, "X-Request-Id", "r-9", "Idempotency-Key", "k")
 	s.Do("GET", "/issue/1?token=hunter2", nil, "Authorization", "Bearer nonsense")
 	s.Do("GET", "/healthz", nil)
-	logged := s.log.all(t)
+	logged := s.logged(t)
 	require.Len(t, logged, 2)
 	require.Equal(t, []any{"http.request", "INFO", "r-9", "POST", "/issue", float64(200), "north", "writer", "issue", "k", "false", float64(7)},
 		[]any{logged[0]["msg"], logged[0]["level"], logged[0]["request_id"], logged[0]["method"], logged[0]["route"], logged[0]["status"],
 			logged[0]["tenant"], logged[0]["app"], logged[0]["family"], logged[0]["key"], logged[0]["replayed"], logged[0]["bytes_in"]})
 	require.Equal(t, []any{"unauthorized", float64(401), "/issue/:id"}, []any{logged[1]["refused"], logged[1]["status"], logged[1]["route"]})
-	require.NotContains(t, s.log.buf.String(), "hunter2", "queries may carry secrets")
-	require.NotContains(t, s.log.buf.String(), "nonsense")
+	require.NotContains(t, s.log.String(), "hunter2", "queries may carry secrets")
+	require.NotContains(t, s.log.String(), "nonsense")
 }
 
 func TestHealth(t *testing.T) {
@@ -337,7 +324,7 @@ func TestAnOutageIsNotALineOfErrorsForEachRequest(t *testing.T) {
 	}{{errors.New("connection reset"), "WARN"}, {&watch.Away{Name: "database", Cause: errors.New("connection reset")}, "INFO"}} {
 		cause = c.cause
 		require.Equal(t, 503, s.Do("GET", "/issue", nil).Status)
-		logged := s.log.all(t)
+		logged := s.logged(t)
 		require.Equal(t, c.level, logged[len(logged)-1]["level"])
 		require.Contains(t, logged[len(logged)-1]["why"], "connection reset")
 	}

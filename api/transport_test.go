@@ -142,7 +142,7 @@ func slowReaders(t *testing.T, limit time.Duration, large api.Route) bool {
 		require.NoError(t, err)
 		conns = append(conns, conn)
 	}
-	require.Eventually(t, func() bool { return len(s.log.all(t)) == slow }, time.Minute, time.Millisecond, "all have been answered")
+	require.Eventually(t, func() bool { return len(s.logged(t)) == slow }, time.Minute, time.Millisecond, "all have been answered")
 	for range 50 {
 		r, err := http.NewRequest("GET", "http://"+address+"/issue/1", nil)
 		require.NoError(t, err)

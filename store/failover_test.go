@@ -1,7 +1,6 @@
 package store_test
 
 import (
-	"bytes"
 	"context"
 	"database/sql"
 	"fmt"
@@ -18,6 +17,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"signalbox/desk"
+	"signalbox/internal/logtest"
 	"signalbox/store"
 	"signalbox/store/postgrestest"
 	"signalbox/ticket"
@@ -64,28 +64,10 @@ func (n *name) dsn(dsn string) string {
 	return dsn[:at] + n.listener.Addr().String() + dsn[at+strings.Index(dsn[at:], "/"):]
 }
 
-// lines is a log that tests read.
-type lines struct {
-	mu  sync.Mutex
-	out bytes.Buffer
-}
-
-func (l *lines) Write(p []byte) (int, error) {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	return l.out.Write(p)
-}
-
-func (l *lines) count(what string) int {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	return strings.Count(l.out.String(), what)
-}
-
 // watched opens a store as the programs do.
-func watched(t *testing.T, dsn string, connections int) (*store.Store, *lines) {
+func watched(t *testing.T, dsn string, connections int) (*store.Store, *logtest.Buffer) {
 	t.Helper()
-	out := &lines{}
+	out := &logtest.Buffer{}
 	s, err := store.Open(t.Context(), dsn, store.Options{MasterKey: masterKey, Connections: connections, Watch: true, Log: slog.New(slog.NewTextHandler(out, nil))})
 	require.NoError(t, err)
 	t.Cleanup(func() { _ = s.Close() })
@@ -166,7 +148,7 @@ func TestAStandbyIsNotStuckTo(t *testing.T) {
 	for range 50 {
 		require.NoError(t, write(t.Context(), s, "third"), "by every connection")
 	}
-	require.Equal(t, []int{1, 1}, []int{out.count("msg=away "), out.count("msg=back ")})
+	require.Equal(t, []int{1, 1}, []int{strings.Count(out.String(), "msg=away "), strings.Count(out.String(), "msg=back ")})
 }
 
 // TestAFailOverIsGotOver kills the primary and promotes its standby, with both named in the address, and with one name that moves.
@@ -302,8 +284,8 @@ func TestAFrozenDatabaseCostsTheFirstCallersAlone(t *testing.T) {
 		require.NoError(t, cluster.Thaw())
 		until(t, "it is back", func() error { return write(t.Context(), s, "one") })
 	}
-	require.Equal(t, []int{2, 2}, []int{out.count("msg=away "), out.count("msg=back ")})
-	require.Equal(t, 2, out.count(" refused="))
+	require.Equal(t, []int{2, 2}, []int{strings.Count(out.String(), "msg=away "), strings.Count(out.String(), "msg=back ")})
+	require.Equal(t, 2, strings.Count(out.String(), " refused="))
 }
 
 // TestNothingIsCompiled: PostgreSQL takes longer to compile a statement of ours than to run it.

@@ -5,7 +5,6 @@ import (
 	"errors"
 
 	"signalbox/desk"
-	"signalbox/internal/tracing"
 	"signalbox/store/db"
 	"signalbox/store/operations"
 	"signalbox/store/tickets"
@@ -30,9 +29,7 @@ func (s *Store) Ledger() Ledger { return Ledger{Log: s.Log, Projections: s.Proje
 // so, and otherwise by looking first.
 func (l Ledger) Finish(ctx context.Context, op desk.Operation, events []ticket.Event) error {
 	if outright := l.Outright(ctx, op.Ticket, events); outright != nil {
-		ctx, span := tracing.Start(ctx, "project")
-		span.Text(tracing.Ticket, op.Ticket.Number)
-		span.Number(tracing.Events, int64(len(events)))
+		ctx, span := tickets.StartProjection(ctx, op.Ticket, events)
 		done := l.db.Outright(ctx, func(ctx context.Context, q *db.Tx) error {
 			return errors.Join(outright(ctx, q), l.MarkDone(ctx, q, op))
 		})

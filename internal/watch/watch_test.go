@@ -5,7 +5,6 @@ import (
 	"errors"
 	"log/slog"
 	"strings"
-	"sync"
 	"sync/atomic"
 	"testing"
 	"testing/synctest"
@@ -13,6 +12,7 @@ import (
 
 	"github.com/stretchr/testify/require"
 
+	"signalbox/internal/logtest"
 	"signalbox/internal/watch"
 )
 
@@ -40,26 +40,8 @@ func (w *watched) probe(ctx context.Context) error {
 	return nil
 }
 
-// lines are what was logged, by whatever goroutine.
-type lines struct {
-	mu   sync.Mutex
-	text strings.Builder
-}
-
-func (l *lines) Write(p []byte) (int, error) {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	return l.text.Write(p)
-}
-
-func (l *lines) String() string {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	return l.text.String()
-}
-
-func start(t *testing.T) (*watch.Watch, *watched, *lines) {
-	var out lines
+func start(t *testing.T) (*watch.Watch, *watched, *logtest.Buffer) {
+	var out logtest.Buffer
 	s := &watched{}
 	w := watch.Start(watch.Options{Name: "database", Probe: s.probe, Log: slog.New(slog.NewTextHandler(&out, nil))})
 	t.Cleanup(w.Stop)

@@ -36,6 +36,14 @@ func follow(t ticket.Ticket, events []ticket.Event) ([]outbox.Step, error) {
 	return steps, nil
 }
 
+// StartProjection begins the span in which events of a ticket are projected. It has to be ended where they were; one that is not ended is never told of.
+func StartProjection(ctx context.Context, id ticket.Identity, events []ticket.Event) (context.Context, tracing.Span) {
+	ctx, span := tracing.Start(ctx, "project")
+	span.Text(tracing.Ticket, id.Number)
+	span.Number(tracing.Events, int64(len(events)))
+	return ctx, span
+}
+
 // Project folds the events into the ticket's row and writes what they owe, in one transaction. Events that the row has are passed over, if they are the same.
 // desk.ErrGap: events before these are missing, or their type is not known to this build; desk.ErrDiverged: the row has another event in the place of one of
 // these; desk.ErrInDoubt: the ticket takes nothing. Nothing has changed then.
@@ -48,10 +56,8 @@ func (p *Projections) ProjectIn(ctx context.Context, q *db.Tx, id ticket.Identit
 	if len(events) == 0 {
 		return nil
 	}
-	ctx, span := tracing.Start(ctx, "project")
+	ctx, span := StartProjection(ctx, id, events)
 	defer span.End()
-	span.Text(tracing.Ticket, id.Number)
-	span.Number(tracing.Events, int64(len(events)))
 	err := p.project(ctx, q, id, events)
 	if err != nil {
 		span.Fail("failed")
