@@ -169,11 +169,8 @@ func (r *run) await(ctx workflow.Context) error {
 	if !armed {
 		return workflow.Await(ctx, ready)
 	}
-	left := at.Sub(workflow.Now(ctx))
-	if left <= 0 {
-		return nil
-	}
-	_, err := workflow.AwaitWithOptions(ctx, workflow.AwaitOptions{Timeout: left,
+	// Also of a timer that is due already it is heard by the end of a wait, which makes no event then.
+	_, err := workflow.AwaitWithOptions(ctx, workflow.AwaitOptions{Timeout: at.Sub(workflow.Now(ctx)),
 		TimerOptions: workflow.TimerOptions{Summary: summaryOf(due)}}, ready)
 	return err
 }

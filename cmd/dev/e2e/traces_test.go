@@ -68,6 +68,7 @@ func TestOneTraceThroughEveryProcess(t *testing.T) {
 		trace, opener, actor = "0af7651916cd43dd8448eb211c80319c", "1111111111111111", "2222222222222222"
 		untraced             = "deadbeefdeadbeefdeadbeefdeadbeef"
 		title                = "TITLEMARKER"
+		reminded             = 2 * time.Second // after the ticket has come to the step, by its service
 	)
 	collector := harness.NewCollector(t)
 	dsn := postgrestest.Start(t)
@@ -80,8 +81,28 @@ func TestOneTraceThroughEveryProcess(t *testing.T) {
 	c.must(t, "PUT", "/api/person/ada", map[string]any{"name": "Ada", "chats": []any{map[string]any{"network": "wecom", "address": "ada.l", "webhook": r.URL("/robot?key=KEYMARKER")}}})
 	c.publish(t, strings.Replace(tracedService, "PAY", r.URL("/pay?key=KEYMARKER"), 1))
 	opening := map[string]any{"origin": "e2e", "title": title, "service": "traced"}
+	database, err := sql.Open("pgx", dsn)
+	require.NoError(t, err)
+	defer database.Close()
 	story := func(traceparent func(parent string) string) string {
+		answers := make(chan struct{})
+		r.Answer("/pay", harness.Response{Until: answers})
 		number := result[string](t, c.traced(t, traceparent(opener), "POST", "/api/issue", opening))
+		// The reminder is due before the answer that it comes after is projected, and is nobody's all the same.
+		row, err := database.Begin()
+		require.NoError(t, err)
+		_, err = row.Exec(`SELECT 1 FROM tickets WHERE number = $1 FOR UPDATE`, number)
+		require.NoError(t, err)
+		close(answers)
+		harness.Until(t, "the projection waits", time.Minute, func() error {
+			var waiting int
+			if err := database.QueryRow(`SELECT count(*) FROM pg_locks WHERE NOT granted`).Scan(&waiting); err != nil || waiting == 0 {
+				return fmt.Errorf("%d wait, %v", waiting, err)
+			}
+			return nil
+		})
+		<-time.After(reminded)
+		require.NoError(t, row.Rollback())
 		harness.Until(t, "the reminder", time.Minute, func() error {
 			if events := c.timeline(t, number); !slices.ContainsFunc(events, func(e entry) bool { return e.Type == "elapsed" }) {
 				return fmt.Errorf("%v", events)
@@ -222,9 +243,6 @@ api server POST /api/issue/:id/handle
 	}
 	require.Equal(t, 5, filled(number), "start, call, the projections of its answer and of the timer, update")
 	require.Equal(t, 1, filled(quiet), "the projection of its timer, which begins a trace")
-	database, err := sql.Open("pgx", dsn)
-	require.NoError(t, err)
-	defer database.Close()
 	var with, without, others int
 	require.NoError(t, database.QueryRow(`SELECT count(*) FILTER (WHERE trace LIKE '00-`+trace+`-%-01 theirs=1'), count(*) FILTER (WHERE trace IS NULL),
 		count(*) FILTER (WHERE trace IS NOT NULL AND trace NOT LIKE '%`+trace+`%') FROM deliveries`).Scan(&with, &without, &others))
