@@ -69,22 +69,39 @@ type LockedTicket struct {
 	Chain string // where the chain of its timeline ends
 	Doubt string // why it is in doubt; empty: it is not
 	Stuck string // why it cannot go on in its process, as it is written down; empty: it is not
+	Row   string // which version of the row it is: another one after every change of it, whatever that was; empty on SQLite
 }
 
-// WrittenTicket is a ticket's row, as far as whoever writes it has to know it; WrittenColumns are its columns.
+// WrittenTicket is a ticket's row, as far as whoever writes it has to know it; see WrittenColumns.
 type WrittenTicket struct {
 	State string `db:"state"`
 	Chain string `db:"chain"`
 	Doubt string `db:"doubt"`
 	Stuck string `db:"stuck"`
+	Row   string `db:"writer"`
 }
 
 // WrittenColumns are those of a WrittenTicket.
-var WrittenColumns = `state, chain, ` + DoubtOf("tickets") + ` AS doubt, ` + StuckOf("tickets") + ` AS stuck`
+func (q *Tx) WrittenColumns() string {
+	writer := `''`
+	if q.onPostgreSQL() {
+		writer = rowVersion
+	}
+	return `state, chain, ` + DoubtOf("tickets") + ` AS doubt, ` + StuckOf("tickets") + ` AS stuck, ` + writer + ` AS writer`
+}
+
+// rowVersion is the number of the transaction that wrote a row as it stands (PostgreSQL, "System Columns").
+const rowVersion = `xmin::text`
+
+// RowIs is the condition that a ticket's row is as it was read, to the letter; its arguments are those that RowOf gives.
+const RowIs = `chain = ? AND ` + rowVersion + ` = ?`
+
+// RowOf gives the arguments of RowIs. Where the chain ends tells also where another server has taken the place of the one that was asked, which numbers its own transactions.
+func RowOf(t LockedTicket) []any { return []any{t.Chain, t.Row} }
 
 // Ticket gives the ticket.
 func (r WrittenTicket) Ticket() (t LockedTicket, err error) {
-	t.Chain, t.Doubt, t.Stuck = r.Chain, r.Doubt, r.Stuck
+	t.Chain, t.Doubt, t.Stuck, t.Row = r.Chain, r.Doubt, r.Stuck, r.Row
 	t.Ticket, err = DecodeTicket(r.State)
 	return t, err
 }
@@ -92,7 +109,7 @@ func (r WrittenTicket) Ticket() (t LockedTicket, err error) {
 // LockTicket locks a ticket's row and reads it.
 func (q *Tx) LockTicket(ctx context.Context, id int64) (t LockedTicket, known bool, err error) {
 	var row WrittenTicket
-	known, err = q.Find(ctx, &row, q.Locking(`SELECT `+WrittenColumns+` FROM tickets WHERE id = ?`, Exclusive), id)
+	known, err = q.Find(ctx, &row, q.Locking(`SELECT `+q.WrittenColumns()+` FROM tickets WHERE id = ?`, Exclusive), id)
 	if err != nil || !known {
 		return t, false, Wrap("lock a ticket", err)
 	}

@@ -34,7 +34,7 @@ func (p *Projections) Doubt(ctx context.Context, id ticket.Identity, why string)
 func (p *Projections) ForWriting(ctx context.Context, tenant, key string) (t ticket.Ticket, err error) {
 	var row db.WrittenTicket
 	err = p.db.Read(ctx, func(q *db.Tx) error {
-		found, err := q.FindTicket(ctx, &row, db.Unlocked, db.WrittenColumns, tenant, key)
+		found, err := q.FindTicket(ctx, &row, db.Unlocked, q.WrittenColumns(), tenant, key)
 		switch {
 		case err != nil:
 			return err

@@ -181,7 +181,7 @@ func (p *Projections) Outright(ctx context.Context, id ticket.Identity, events [
 			return err
 		}
 		if known {
-			err = p.updateTicket(ctx, q, n.after(), n.tip, db.Relying(`seq = ? AND chain = ?`), read.Seq, read.Chain)
+			err = p.updateTicket(ctx, q, n.after(), n.tip, db.Relying(db.RowIs), db.RowOf(read)...)
 		} else {
 			err = p.insertNewTicket(ctx, q, n.after(), n.tip, q.Later)
 		}

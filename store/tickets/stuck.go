@@ -24,15 +24,19 @@ func stuckOf(t ticket.Ticket) (cause ticket.Cause, since db.Timestamp) {
 // ofProcess are the causes that the state of a ticket tells.
 var ofProcess = db.Texts(ticket.ProcessCauses)
 
-// updateStuck writes down whether a ticket can go on. written is the cause that is written down now; empty: none.
+// updateStuck writes down whether a ticket can go on. written is the cause that was written down as the ticket was read; empty: none. What its state said before may have been written down since:
+// see LookForStuck.
 func (p *Projections) updateStuck(ctx context.Context, q *db.Tx, before, after ticket.Ticket, written ticket.Cause) error {
-	_, was := stuckOf(before)
+	had, was := stuckOf(before)
 	cause, since := stuckOf(after)
-	if cause == written && (cause == "" || since == was) {
+	if cause == written && cause == had && since == was {
 		return nil
 	}
-	if written != "" {
-		if err := q.Later(ctx, `DELETE FROM stuck WHERE ticket_id = ? AND cause = ?`, after.ID, string(written)); err != nil {
+	for _, gone := range db.Distinct([]ticket.Cause{had, written}) {
+		if gone == "" {
+			continue
+		}
+		if err := q.Later(ctx, `DELETE FROM stuck WHERE ticket_id = ? AND cause = ?`, after.ID, string(gone)); err != nil {
 			return db.Wrap("clear that a ticket is stuck", err)
 		}
 	}
