@@ -25,3 +25,8 @@ func (s *Store) Setting(ctx context.Context, name string) (value string, err err
 	err = s.db.Read(ctx, func(q *db.Tx) error { return q.Get(ctx, &value, `SELECT current_setting(?)`, name) })
 	return value, err
 }
+
+// Execute has a statement run at the end of the transaction that ctx carries.
+func (s *Store) Execute(ctx context.Context, statement string, args ...any) error {
+	return s.db.Write(ctx, func(ctx context.Context, q *db.Tx) error { return q.Later(ctx, statement, args...) })
+}

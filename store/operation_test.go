@@ -51,6 +51,25 @@ func (b *bench) opening(key string) (desk.Operation, func(*desk.Operation) error
 
 func nothing(*desk.Operation) error { return nil }
 
+// TestAnEffectThatFailsIsNotTakenForATakenKey: what an effect adds and is there already is a fault of its own. It is told, and not tried for as long as the caller waits.
+func TestAnEffectThatFailsIsNotTakenForATakenKey(t *testing.T) {
+	both(t, func(t *testing.T, b *bench) {
+		_, err := b.raw().Exec(`INSERT INTO rebuilds (tenant, content, updated_at) VALUES ('a', '{}', '2026-01-02 03:04:05.000000+00:00')`)
+		require.NoError(t, err)
+		ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
+		defer cancel()
+		tried := 0
+		_, _, err = b.ledger.Transact(ctx, b.operation("k"), func(ctx context.Context) (desk.Answer, error) {
+			if tried++; tried == 100 {
+				cancel()
+			}
+			return desk.Answer{}, b.Execute(ctx, `INSERT INTO rebuilds (tenant, content, updated_at) VALUES ('a', '{}', ?)`, "2026-01-02 03:04:05.000000+00:00")
+		})
+		require.Error(t, err)
+		require.Equal(t, 1, tried)
+	})
+}
+
 func TestWhatMakesTwoRequestsTheSame(t *testing.T) {
 	both(t, func(t *testing.T, b *bench) {
 		claim := func(change func(*desk.Operation)) (bool, error) {

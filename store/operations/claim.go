@@ -16,11 +16,11 @@ import (
 // that was drawn, and the claim begins anew.
 var errTaken = errors.New("store: the key was taken meanwhile")
 
-// untilTaken runs a transaction until it is clear who has the key.
-func (l *Log) untilTaken(ctx context.Context, f func(ctx context.Context, q *db.Tx) error) error {
+// untilTaken runs a transaction until it is clear who has the key; taken reports whether it failed because another operation got it meanwhile.
+func (l *Log) untilTaken(ctx context.Context, taken func(err error) bool, f func(ctx context.Context, q *db.Tx) error) error {
 	for {
 		err := l.db.Write(ctx, f)
-		if !errors.Is(err, errTaken) && !db.Conflict(err) {
+		if !taken(err) {
 			return err
 		}
 		if ctx.Err() != nil {
@@ -34,7 +34,8 @@ func (l *Log) Claim(ctx context.Context, op desk.Operation, prepare func(*desk.O
 	if claimed, fresh, err = l.claimNew(ctx, op, prepare); err != nil || fresh {
 		return claimed, fresh, err
 	}
-	err = l.untilTaken(ctx, func(ctx context.Context, q *db.Tx) (err error) {
+	taken := func(err error) bool { return errors.Is(err, errTaken) || db.Conflict(err) } // of what a claim adds, nothing else can be there already
+	err = l.untilTaken(ctx, taken, func(ctx context.Context, q *db.Tx) (err error) {
 		claimed, fresh, err = l.claim(ctx, q, op, prepare)
 		return err
 	})
@@ -194,7 +195,8 @@ func (l *Log) Advance(ctx context.Context, drawn desk.Drawn) error {
 // Transact runs the effect and stores the answer it gives, in one transaction that ctx carries; or gives the operation that has its key. The
 // effect may be run again when the database asks for a repetition, so it must touch the database alone.
 func (l *Log) Transact(ctx context.Context, op desk.Operation, effect func(ctx context.Context) (desk.Answer, error)) (recorded desk.Operation, fresh bool, err error) {
-	err = l.untilTaken(ctx, func(ctx context.Context, q *db.Tx) (err error) {
+	taken := func(err error) bool { return errors.Is(err, errTaken) } // what the effect adds and is there already is a fault of its own
+	err = l.untilTaken(ctx, taken, func(ctx context.Context, q *db.Tx) (err error) {
 		recorded, fresh, err = l.transact(ctx, q, op, effect)
 		return err
 	})
