@@ -1,6 +1,7 @@
 package console_test
 
 import (
+	"maps"
 	"net/http"
 	"strings"
 	"testing"
@@ -71,6 +72,9 @@ func TestATicketIsMovedToAnotherVersion(t *testing.T) {
 	sound(t, move, p)
 	require.Contains(t, words(p.one("would")), "It can be moved Nothing is moved yet. State triggered Stands at Fetch Asked ann")
 	require.Equal(t, 1, h.read(t, k).Version)
+	nowhere := maps.Clone(form)
+	nowhere.Set("to", "7")
+	require.Equal(t, http.StatusBadRequest, b.post(move, nowhere).Status, "what cannot be looked at is no refusal either")
 	form = p.filled(move)
 	require.Equal(t, []string{"bring", "It was renamed", ""}, []string{form.Get("goes.fetch"), form.Get("comment"), form.Get("look")}, "what was chosen is still there")
 	require.Equal(t, "The ticket runs through version 2 now.", b.told(b.post(move, form)))
