@@ -1,6 +1,7 @@
 package store_test
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"math/rand/v2"
@@ -138,6 +139,63 @@ func TestWhatIsPutRightMeanwhileStaysRight(t *testing.T) {
 				_, faults := b.verify(verify.Options{Ticket: s.ticket.Number})
 				require.Empty(t, faults)
 			})
+		})
+	}
+}
+
+// TestWhatIsCommittedWhileTheRowIsWaitedFor: a request that writes down what happened has to wait for the ticket's row. What whoever held it has done counts, although what was asked had begun before.
+func TestWhatIsCommittedWhileTheRowIsWaitedFor(t *testing.T) {
+	t.Parallel()
+	for _, c := range []struct {
+		what      string
+		meanwhile func(ctx context.Context, b *bench, s *story, said []ticket.Event)
+		err       error // of finishing
+		told      int   // how many deliveries there are
+	}{
+		{"somebody registers", func(ctx context.Context, b *bench, s *story, _ []ticket.Event) {
+			_, err := b.Register(ctx, s.ticket, notice.Subscription{URL: hook})
+			require.NoError(b.t, err)
+		}, nil, 1},
+		{"somebody follows", func(ctx context.Context, b *bench, s *story, _ []ticket.Event) {
+			require.NoError(b.t, b.Follow(ctx, s.ticket, "ada", true))
+		}, nil, 1},
+		{"the same is written", func(ctx context.Context, b *bench, s *story, said []ticket.Event) {
+			require.NoError(b.t, b.ledger.Project(ctx, s.ticket.Identity, said))
+		}, nil, 0},
+		{"it comes to be in doubt", func(ctx context.Context, b *bench, s *story, _ []ticket.Event) {
+			require.NoError(b.t, b.ledger.Doubt(ctx, s.ticket.Identity, "for a test"))
+		}, desk.ErrInDoubt, 0},
+	} {
+		t.Run(c.what, func(t *testing.T) {
+			t.Parallel()
+			b := open(t, storetest.Postgres(t)) // SQLite has one writer at a time
+			b.mailing()
+			_, err := b.keep(people.Person{ID: "ada", Active: true, Email: "ada@example.com"})
+			require.NoError(t, err)
+			s, ctx := b.drawn(), desk.WithMemory(t.Context())
+			_, err = b.ledger.Ticket(ctx, "a", s.ticket.Number)
+			require.NoError(t, err)
+			op, do := b.operation("k"), ticket.Command{Action: ticket.Say, Message: &ticket.Message{ID: "m", Author: "li", Content: "x"}}
+			op.Ticket, do.Operation, op.Command = s.ticket.Identity, op.ID, &do
+			op, _, err = b.ledger.Claim(ctx, op, nothing)
+			require.NoError(t, err)
+			said := s.do(do)
+			require.NotNil(t, b.ledger.Outright(ctx, op.Ticket, said))
+			commit := b.meanwhile(func(ctx context.Context) { c.meanwhile(ctx, b, s, said) })
+			finished := make(chan error)
+			go func() { finished <- b.ledger.Finish(ctx, op, said) }()
+			require.Eventually(t, func() bool {
+				return b.count(`SELECT COUNT(*) FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock'`) > 0
+			}, time.Minute, 10*time.Millisecond)
+			commit()
+			require.ErrorIs(t, <-finished, c.err)
+			require.Equal(t, c.told, b.count(`SELECT COUNT(*) FROM deliveries`))
+			if c.err != nil {
+				require.Zero(t, b.count(`SELECT COUNT(*) FROM events WHERE seq > 1`))
+				return
+			}
+			_, faults := b.verify(verify.Options{})
+			require.Empty(t, faults)
 		})
 	}
 }
