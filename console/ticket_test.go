@@ -696,6 +696,7 @@ func TestWhatIsOnlyTriedIsNotInTheAudit(t *testing.T) {
 	h = newSite(t, func(c *console.Config) { c.Refusals = api.NewRefusals(later{&h}) })
 	b := h.admin(t)
 	require.Equal(t, http.StatusSeeOther, b.publish("/editor/service", leaving(t)).Status)
+	require.Equal(t, http.StatusSeeOther, b.publish("/editor/calendar", office).Status)
 	csrf := b.get("/").form("/logout")["csrf"]
 	send := func(to string, fields ...string) {
 		t.Helper()
@@ -715,7 +716,9 @@ func TestWhatIsOnlyTriedIsNotInTheAudit(t *testing.T) {
 	}
 	send("/services/leave_request/simulate", "do", "open", "opener", "ann", "f.days", "many")
 	send("/editor/service", "source", "key: x", "do", "simulate")
+	send("/editor/service/simulate", "source", "key: x")
 	send("/directory/import", "do", "try", "csv", "id\nx\nx")
+	send("/calendars/office/import", "do", "try", "ics", "none")
 	require.Empty(t, refused())
 	send("/directory/import", "do", "keep", "csv", "id\nx\nx")
 	send("/editor/service", "source", "key: x", "do", "publish")
