@@ -11,6 +11,7 @@ import (
 	"signalbox/api"
 	"signalbox/console"
 	"signalbox/desk"
+	"signalbox/flow"
 	"signalbox/ticket"
 )
 
@@ -89,4 +90,48 @@ func TestATicketIsMovedToAnotherVersion(t *testing.T) {
 	require.Contains(t, words(p.class("problem-of")[0]), `the service "errand" has no version 7`)
 	sound(t, move, p)
 	require.Equal(t, http.StatusBadRequest, b.get(move+"?to=x").Status)
+}
+
+// What happened is told in the words of the version of the service in which it did, wherever in the timeline one begins to read.
+func TestATimelineSpeaksOfTheVersionInForce(t *testing.T) {
+	h := newSite(t)
+	parse := func(version int, source string) *flow.Definition {
+		def, faults := flow.Parse([]byte(source))
+		require.Empty(t, faults)
+		def.Version = version
+		return &def
+	}
+	first := parse(1, "key: errand\nname: Errand\nnodes:\n- {id: fetch, name: Fetch the parcel, type: task, fields: [{key: weight, name: Weight in kg, type: STRING}], processors: {persons: [ann]}, next: give}\n"+
+		"- {id: give, name: Hand it over, type: task, processors: {persons: [bob]}, next: done}\n- {id: done, name: Done, type: end}\n")
+	second := parse(2, "key: errand\nname: Errand\nnodes:\n- {id: carry, name: Carry, type: task, processors: {persons: [ann]}, next: deliver}\n"+
+		"- {id: deliver, name: Deliver, type: task, fields: [{key: floor, name: On which floor, type: STRING}], processors: {persons: [bob]}, next: done}\n- {id: done, name: Done, type: end}\n")
+	third := parse(3, "key: errand\nname: Errand\nnodes:\n- {id: carry, name: Carry upstairs, type: task, processors: {persons: [ann]}, next: drop}\n"+
+		"- {id: drop, name: Drop, type: task, processors: {persons: [bob]}, next: done}\n- {id: done, name: Done, type: end}\n")
+	k := h.records.open(t, "north", ticket.Draft{Channel: ticket.ChannelIssue, App: "shop", Service: "errand", Definition: first, Origin: "test", Title: "An errand", Opener: "carl", Named: map[string][]string{"give": {"bob"}}})
+	move := func(to *flow.Definition, nodes map[string]string) {
+		h.records.do(t, k, ticket.Command{Action: ticket.Migrate, Operator: "boss", Admin: true, Migration: &ticket.Migration{Definition: to, Nodes: nodes}})
+	}
+	h.records.do(t, k, ticket.Command{Action: ticket.Submit, Operator: "ann", Node: "fetch", Fields: flow.Values{"weight": "12"}})         // 2
+	move(second, map[string]string{"fetch": "carry", "give": "deliver"})                                                                   // 3
+	h.records.do(t, k, ticket.Command{Action: ticket.Reassign, Operator: "boss", Admin: true, Node: "deliver", Targets: []string{"dora"}}) // 4
+	move(third, map[string]string{"deliver": "drop"})                                                                                      // 5
+	h.records.do(t, k, ticket.Command{Action: ticket.Submit, Operator: "dora", Node: "drop"})                                              // 6
+	want := map[string][]string{
+		"1": {"Fetch the parcel entered → ann", "Hand it over bob"},
+		"2": {"Fetch the parcel done", "Hand it over entered → bob", "Weight in kg 12"},
+		"4": {"Deliver"},
+		"6": {"Drop done"},
+	}
+	b := h.visitor(t, "shop")
+	for _, from := range []string{"", "/timeline?before=7", "/timeline?before=6", "/timeline?before=5", "/timeline?before=4", "/timeline?before=3", "/timeline?show=decisions"} {
+		for _, e := range b.get(at(k) + from).class("event") {
+			seq, text := strings.TrimPrefix(attr(e, "id"), "event-"), words(e)
+			for _, part := range want[seq] {
+				require.Contains(t, text, part, "entry %s, read from %q", seq, from)
+			}
+			if seq < "3" {
+				require.NotContains(t, text, "fetch", "entry %s, read from %q", seq, from)
+			}
+		}
+	}
 }

@@ -143,5 +143,13 @@ func TestWaitingForFollowsAMigrationAndABatch(t *testing.T) {
 		require.NoError(t, err)
 		require.Equal(t, ticket.Migrated, listed[0].Type)
 		require.Equal(t, 1, listed[0].Before.Pinned.Version)
+		for before, want := range map[int64]int64{listed[0].Seq: 1, listed[0].Seq + 1: listed[0].Seq, 1_000: listed[0].Seq} {
+			move, err := b.LastMove(t.Context(), s.ticket.ID, before)
+			require.NoError(t, err)
+			require.Equal(t, want, move.Seq)
+			def, says := move.Definition()
+			require.True(t, says)
+			require.NotNil(t, def)
+		}
 	})
 }

@@ -97,6 +97,17 @@ func (e Event) Labels() Labels {
 // LabelsOf are what the channels call an event of the type whose process log begins with an entry of this kind; empty: it has none.
 func LabelsOf(t Type, first string) Labels { return t.labels(first) }
 
+// Definition gives the definition of the process that the ticket runs through from this event on, nil for what is built in; ok is false where the event does not say which.
+func (e Event) Definition() (def *flow.Definition, ok bool) {
+	switch {
+	case e.After.Pinned != nil:
+		return e.After.Pinned.Definition, true
+	case e.After.Opening != nil:
+		return e.After.Opening.Definition, true
+	}
+	return nil, false
+}
+
 // Evolve gives the ticket as it is after the event. It cannot refuse and is the only thing that changes a ticket; the ticket it is given
 // stays as it was.
 func Evolve(t Ticket, e Event) Ticket {

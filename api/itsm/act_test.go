@@ -2,6 +2,7 @@ package itsm_test
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -457,4 +458,27 @@ func TestLists(t *testing.T) {
 	require.Empty(t, views("wang", "my_history"), "their own are not among them")
 	require.Len(t, views("wang", "my_dealt"), 6)
 	require.Equal(t, numbers[3:4], views("li", "my_attention"))
+}
+
+// What was done before a ticket was moved to another version of its service is told in the words of the version in which it was.
+func TestLogsSpeakOfTheVersionInForce(t *testing.T) {
+	b := setup(t)
+	def := review
+	sn := b.open(def, form("title", "x", "level", "h"))
+	b.done(b.vote(sn, "alice", "true", ""), nil)
+	def.Name, def.Nodes = def.Key, slices.Clone(def.Nodes)
+	def.Nodes[0].ID, def.Nodes[0].Name = "early", "初审"
+	def.Nodes[1].Name = "复审"
+	_, err := b.back.PublishService(t.Context(), "north", "writer", def)
+	require.NoError(t, err)
+	admin := b.As(apitest.Boss)
+	require.Equal(t, 200, admin.Do("POST", "/api/issue/"+sn+"/migrate", members{"operator": "boss", "version": 2, "nodes": members{"first": "early"}}).Status)
+	b.done(b.vote(sn, "bob", "true", ""), nil)
+	var logs struct{ Logs []struct{ Message string } }
+	b.done(b.Do("GET", gateway+"get_ticket_logs/?sn="+sn, nil), &logs)
+	var told []string
+	for _, l := range logs.Logs {
+		told = append(told, l.Message)
+	}
+	require.Equal(t, []string{"流程开始", "alice 处理节点【一审，拒\u200b绝则记录】：通过", "boss 迁移了单据的流程版本", "bob 处理节点【初审】：通过"}, told)
 }

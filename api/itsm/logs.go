@@ -35,7 +35,7 @@ func (h *Handler) ticketLogs(c *call) error {
 	if err != nil {
 		return err
 	}
-	def := definitionOf(t)
+	var def flow.Definition // in force
 	out := logged{t.Number, t.Title, h.format(t.CreatedAt), t.Opener, []logEntry{}}
 	for after := int64(0); ; {
 		events, err := h.Tickets.Timeline(api.Context(c.Ctx), t.ID, after, logPage)
@@ -44,6 +44,9 @@ func (h *Handler) ticketLogs(c *call) error {
 		}
 		for _, e := range events {
 			after = e.Seq
+			if to, ok := e.Definition(); ok {
+				def = definitionOf(ticket.Ticket{Service: t.Service, Definition: to})
+			}
 			out.Logs = append(out.Logs, h.sentences(e, def, complex)...)
 		}
 		if len(events) < logPage {

@@ -25,6 +25,8 @@ type Reader interface {
 	// EntriesBefore gives the entries of a timeline that stand right before a position, oldest first: events, with Before completed, and alerts.
 	// Before the zero position stand all.
 	EntriesBefore(ctx context.Context, ticketID int64, before notice.Position, limit int) ([]notice.Entry, error)
+	// LastMove gives the last event before a number that says which version of its service the ticket runs through.
+	LastMove(ctx context.Context, ticketID int64, before int64) (ticket.Event, error)
 	// CountEntries counts what EntriesBefore gives in all, but for alerts of lasting subscriptions.
 	CountEntries(ctx context.Context, ticketID int64) (int, error)
 	// Registered lists the addresses of a ticket that are active or dropped, oldest first, with counts of their deliveries by state, in pages.

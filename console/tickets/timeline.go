@@ -6,6 +6,7 @@ import (
 	"slices"
 
 	"signalbox/console/page"
+	"signalbox/flow"
 	"signalbox/notice"
 	"signalbox/ticket"
 )
@@ -74,7 +75,16 @@ func (s *Room) events(v *page.Visit, h header, show string, before notice.Positi
 	if show == showMessages && len(h.Ticket.Messages) > 0 {
 		out.Talk = h.Path + "/conversation"
 	}
-	names, fields, lasting := namesOf(h.Ticket), formsOf(h.Ticket), map[string]bool{}
+	then, lasting := wordingOf(h.Ticket), map[string]bool{}
+	if before != (notice.Position{}) {
+		next := before.Seq // the first event that is not shown
+		if before.N > 0 {
+			next++
+		}
+		if then, err = s.wordingBefore(v, h, next); err != nil {
+			return out, err
+		}
+	}
 	at, more := before, true
 	limit := pageEvents + 1
 	if show != "" {
@@ -88,10 +98,15 @@ func (s *Room) events(v *page.Visit, h header, show string, before notice.Positi
 		more = len(entries) == limit
 		for _, e := range slices.Backward(entries) {
 			if e.Event != nil {
-				event := v.SpokenEvent(h.Ticket, *e.Event)
+				event := v.SpokenEvent(then.ticket, *e.Event)
 				e.Event = &event
 			}
-			item := entryOf(v, e, names, fields).called(h.Called)
+			item := entryOf(v, e, then.names, then.fields).called(h.Called)
+			if item.After.Pinned != nil { // what is read next was before it
+				if then, err = s.wordingBefore(v, h, item.Seq); err != nil {
+					return out, err
+				}
+			}
 			if a := e.Alert; a != nil && a.Subscription != "" {
 				if item.Lasting, err = s.lasting(v, h, a.Subscription, lasting); err != nil {
 					return out, err
@@ -129,6 +144,29 @@ func (s *Room) events(v *page.Visit, h header, show string, before notice.Positi
 	}
 	s.own(v, h, out.Items)
 	return out, nil
+}
+
+// wording is what the nodes and fields of a ticket's process are called by one version of its service.
+type wording struct {
+	ticket ticket.Ticket // as one that runs through that version
+	names  func(id string) string
+	fields func(key string) flow.Field
+}
+
+func wordingOf(t ticket.Ticket) wording { return wording{t, namesOf(t), formsOf(t)} }
+
+// wordingBefore gives the wording that was in force before an event, by its number.
+func (s *Room) wordingBefore(v *page.Visit, h header, seq int64) (wording, error) {
+	if seq <= 1 { // nothing was
+		return wordingOf(h.Ticket), nil
+	}
+	move, err := s.Reader.LastMove(v.Until, h.ID, seq)
+	if err != nil {
+		return wording{}, err
+	}
+	t := h.Ticket.Through(nil)
+	t.Definition, _ = move.Definition()
+	return wordingOf(v.SpokenTicket(t)), nil
 }
 
 // twin reports whether an alert that a delivery was given up belongs to the entry shown last, which tells that its address was dropped by that.

@@ -26,6 +26,18 @@ func (p *Projections) Timeline(ctx context.Context, ticketID int64, after int64,
 	return events, err
 }
 
+// LastMove gives the last event before a number that says which version of its service the ticket runs through: that by which it was moved to another, or its opening.
+func (p *Projections) LastMove(ctx context.Context, ticketID int64, before int64) (e ticket.Event, err error) {
+	var content string
+	err = p.db.Read(ctx, func(q *db.Tx) error {
+		return db.Wrap("find the last move", q.Get(ctx, &content, `SELECT content FROM events WHERE ticket_id = ? AND seq < ? AND (seq = 1 OR type = ?) ORDER BY seq DESC LIMIT 1`, ticketID, before, ticket.Migrated))
+	})
+	if err != nil {
+		return e, err
+	}
+	return readEvent(ticketID, content)
+}
+
 func readEvent(ticketID int64, content string) (e ticket.Event, err error) {
 	if err = json.Unmarshal([]byte(content), &e); err != nil {
 		return e, fmt.Errorf("read an event of ticket %d: %w", ticketID, err)
