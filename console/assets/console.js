@@ -82,14 +82,31 @@ document.addEventListener('htmx:beforeRequest', (event) => {
 	});
 }
 
-// What a page asks for by itself fails silently: it neither leads away nor covers what somebody is at.
+// What a page asks for by itself fails silently: it neither leads away nor covers what somebody is at. Where it goes on asking and the session is over, that is said once, for as long
+// as it is.
 {
-	const byItself = (elt) => elt.id === 'live' || elt.hasAttribute('list');
+	const again = '[hx-trigger^="every"]';
+	const byItself = (elt) => elt.matches(again) || elt.hasAttribute('list');
+	let over = false;
 	document.addEventListener('htmx:beforeOnLoad', (event) => {
-		if (byItself(event.detail.elt) && event.detail.xhr.status >= 400) event.preventDefault();
+		const { elt, xhr } = event.detail;
+		if (!byItself(elt)) return;
+		if (xhr.status === 401 && elt.matches(again) && !over) {
+			over = true;
+		} else if (xhr.status >= 400) {
+			event.preventDefault();
+		} else if (over && elt.matches(again)) {
+			over = false;
+			document.querySelector('#notice > #problem')?.remove();
+		}
 	});
 	document.addEventListener('htmx:sendError', (event) => {
 		if (byItself(event.detail.elt)) event.preventDefault();
+	});
+	// Nor is said anew what is still said.
+	document.addEventListener('htmx:oobBeforeSwap', (event) => {
+		const { target, fragment } = event.detail;
+		if (target.querySelector('[role=status]') && target.textContent === fragment.textContent) event.detail.shouldSwap = false;
 	});
 }
 
