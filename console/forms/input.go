@@ -99,8 +99,8 @@ func (in Input) Named(sent page.Form) []string {
 	switch {
 	case !in.Persons:
 		return nil
-	case strings.HasPrefix(in.Name, fieldPrefix): // as the process reads it: a name in brackets may stand behind an id
-		return flow.SplitPersons(strings.ReplaceAll(sent.Get(in.Name), "，", ","))
+	case in.OfProcess(): // as the process reads it: a name in brackets may stand behind an id
+		return flow.SplitPersons(commas(sent.Get(in.Name)))
 	case in.Several:
 		return sent.List(in.Name)
 	}
@@ -109,6 +109,15 @@ func (in Input) Named(sent page.Form) []string {
 	}
 	return nil
 }
+
+// OfProcess reports whether it is a field of a process's form, which reads ids of persons by rules of its own.
+func (in Input) OfProcess() bool { return strings.HasPrefix(in.Name, fieldPrefix) }
+
+// Nameable reports whether fields of a process's form can name a person: there, what begins with a bracket behind an id is a name, and Chinese commas are commas.
+func Nameable(id string) bool { return slices.Equal(flow.SplitPersons(commas(id)), []string{id}) }
+
+// commas writes the commas that Chinese keyboards give as the ones that processes know.
+func commas(list string) string { return strings.ReplaceAll(list, "，", ",") }
 
 // Filled reports whether one of the choices always is taken, so that no empty one has to be offered.
 func (in Input) Filled() bool { return len(in.Choices) > 0 && in.Choices[0].Key == "" }
@@ -176,7 +185,7 @@ func Filled(v *page.Visit, sent page.Form, form []flow.Field) flow.Values {
 				value = at.Format(time.RFC3339)
 			}
 		case flow.Members:
-			value = strings.ReplaceAll(sent.Text(fieldPrefix+f.Key), "，", ",")
+			value = commas(sent.Text(fieldPrefix + f.Key))
 		case flow.Text:
 			value = Lines(sent.Get(fieldPrefix + f.Key))
 		default:

@@ -8,6 +8,8 @@ import (
 	"slices"
 	"strings"
 	"time"
+	"unicode"
+	"unicode/utf8"
 
 	"github.com/google/uuid"
 
@@ -61,16 +63,73 @@ func (f Form) Under(prefix string) Form {
 // Text gives a field without blanks around it.
 func (f Form) Text(name string) string { return strings.TrimSpace(f.Get(name)) }
 
-// List gives what was written into a field as a list: separated by commas, blanks around each left out, and nothing twice.
+// List gives what was written into a field as a list: separated by commas or line ends, blanks around each left out, and nothing twice. What has one of these in itself stands in
+// quotation marks, as Listed writes it.
 func (f Form) List(name string) (out []string) {
-	for _, all := range f.Values[name] {
-		for item := range strings.FieldsFuncSeq(all, func(r rune) bool { return r == ',' || r == '，' || r == '\n' }) {
-			if item = strings.TrimSpace(item); item != "" && !slices.Contains(out, item) {
+	for _, list := range f.Values[name] {
+		for more := true; more; {
+			var item string
+			if item, list, more, _ = firstItem(list); item != "" && !slices.Contains(out, item) {
 				out = append(out, item)
 			}
 		}
 	}
 	return out
+}
+
+func separates(r rune) bool { return r == ',' || r == '，' || r == '\n' }
+
+// firstItem reads the first item of a list, and gives what stands behind its separator; more: there was one. open: it begins with a quotation mark that has no other.
+func firstItem(list string) (item, rest string, more, open bool) {
+	if quoted, ok := strings.CutPrefix(strings.TrimLeftFunc(list, unicode.IsSpace), `"`); ok {
+		var said strings.Builder
+		for {
+			part, behind, closed := strings.Cut(quoted, `"`)
+			if !closed {
+				open = true
+				break
+			}
+			said.WriteString(part)
+			if quoted, ok = strings.CutPrefix(behind, `"`); ok { // two of them are one
+				said.WriteByte('"')
+				continue
+			}
+			behind = strings.TrimLeft(behind, " \t\r")
+			first, size := utf8.DecodeRuneInString(behind)
+			if behind != "" && !separates(first) {
+				break
+			}
+			return said.String(), behind[size:], behind != "", false
+		}
+	}
+	at := strings.IndexFunc(list, separates)
+	if at < 0 {
+		return strings.TrimSpace(list), "", false, open
+	}
+	_, size := utf8.DecodeRuneInString(list[at:])
+	return strings.TrimSpace(list[:at]), list[at+size:], true, open
+}
+
+// Listed writes something so that Form.List reads it as one item.
+func Listed(item string) string {
+	if strings.HasPrefix(item, `"`) || strings.ContainsFunc(item, separates) || strings.TrimSpace(item) != item {
+		return `"` + strings.ReplaceAll(item, `"`, `""`) + `"`
+	}
+	return item
+}
+
+// LastItem takes a list apart while somebody is typing its last item: what stands before it, and what of it there is.
+func LastItem(list string) (before, last string) {
+	rest, tail := list, list
+	for more := true; more; {
+		var open bool
+		tail = rest
+		if last, rest, more, open = firstItem(rest); open { // its end is not typed yet
+			last = strings.ReplaceAll(strings.TrimPrefix(strings.TrimSpace(tail), `"`), `""`, `"`)
+			break
+		}
+	}
+	return strings.TrimSuffix(list, tail), last
 }
 
 // On reports whether a box was ticked.

@@ -234,7 +234,12 @@ func (r *Room) sentPlay(v *page.Visit, def flow.Definition) (play, error) {
 		p.groups[id] = v.Form.List(groupPrefix + id)
 	}
 	for _, line := range v.Form.List("managers") {
-		who, manager, ok := strings.Cut(strings.ReplaceAll(line, "：", ":"), ":")
+		who, manager, ok := "", "", false
+		for _, between := range []string{": ", "：", ":"} { // ids may have colons themselves
+			if who, manager, ok = strings.Cut(line, between); ok {
+				break
+			}
+		}
 		if !ok {
 			return p, ticket.RefuseField(ticket.Invalid, "managers", "must be lines such as ann: bob")
 		}

@@ -2,6 +2,7 @@ package tickets
 
 import (
 	"context"
+	"net/url"
 	"slices"
 	"strings"
 
@@ -47,13 +48,20 @@ func (s *Room) suggest(v *page.Visit, list ...*formView) (out []forms.Choice, er
 		return nil, err
 	}
 	for _, p := range found {
-		out = append(out, forms.Choice{Key: p.ID, Name: p.Name})
+		if forms.Nameable(p.ID) && page.Listed(p.ID) == p.ID { // others are found as somebody types, as each field takes them
+			out = append(out, forms.Choice{Key: p.ID, Name: p.Name})
+		}
 	}
 	for _, in := range fields {
 		in.List, in.Finds = personsList, findPersons
+		query := url.Values{}
 		if in.Several {
-			in.Finds += "?several=1"
+			query.Set("several", "1")
 		}
+		if in.OfProcess() {
+			query.Set("form", "1")
+		}
+		in.Finds = page.Address(in.Finds, query)
 	}
 	return out, nil
 }
