@@ -10,6 +10,7 @@ import (
 	"reflect"
 	"slices"
 	"strings"
+	"sync"
 	"sync/atomic"
 	"time"
 
@@ -344,6 +345,35 @@ func (c *conversation) lost() (lost bool) {
 		return nil
 	})
 	return lost && !c.committing
+}
+
+// texts are statements as PostgreSQL takes them, by how they are written here.
+var texts struct {
+	sync.RWMutex
+	numbered map[string]string
+}
+
+// maxTexts bounds them. The store has fewer fixed ones.
+const maxTexts = 4 * maxPrepared
+
+// numbered gives a statement that is kept prepared as PostgreSQL takes it: the same text each time, which is not made anew.
+func numbered(query string) string {
+	texts.RLock()
+	out, known := texts.numbered[query]
+	texts.RUnlock()
+	if known {
+		return out
+	}
+	out = sqlx.Rebind(sqlx.DOLLAR, query)
+	texts.Lock()
+	defer texts.Unlock()
+	if texts.numbered == nil {
+		texts.numbered = map[string]string{}
+	}
+	if len(texts.numbered) < maxTexts {
+		texts.numbered[query] = out
+	}
+	return out
 }
 
 // arrays rewrites a query whose lists stand as "IN (?)" so that each is one array: its text is the same however many there are in them.

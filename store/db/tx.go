@@ -21,7 +21,6 @@ type Tx struct {
 	on interface {
 		sqlx.QueryerContext
 		sqlx.ExecerContext
-		Rebind(query string) string
 	}
 	talk    *conversation // a transaction on PostgreSQL; nil: anything else
 	pending map[int]bool  // partitions in which deliveries became pending
@@ -192,10 +191,10 @@ func (q *Tx) as(ctx context.Context, query string, args []any) (string, []any, b
 	if !q.onPostgreSQL() {
 		return query, args, false, nil
 	}
-	query = q.on.Rebind(query)
 	if ctx.Value(onceKey{}) == nil {
-		return query, args, q.talk != nil, nil
+		return numbered(query), args, q.talk != nil, nil
 	}
+	query = sqlx.Rebind(sqlx.DOLLAR, query)
 	if q.talk != nil {
 		if err := q.talk.flush(ctx); err != nil {
 			return "", nil, false, err
@@ -262,7 +261,7 @@ func (q *Tx) AllNext(ctx context.Context, to any, query string, args ...any) err
 	if q.talk == nil {
 		return q.All(ctx, to, query, args...)
 	}
-	q.talk.behind = append(q.talk.behind, question{q.on.Rebind(query), args, func(r rows) error { return r.all(to) }})
+	q.talk.behind = append(q.talk.behind, question{numbered(query), args, func(r rows) error { return r.all(to) }})
 	return nil
 }
 
@@ -321,7 +320,7 @@ func (q *Tx) ExecIn(ctx context.Context, query string, args ...any) (int64, erro
 // next, which is then what fails where it does: with the next statement that is read or counted, or with the commit.
 func (q *Tx) Later(ctx context.Context, query string, args ...any) error {
 	if q.talk != nil {
-		q.talk.later(q.on.Rebind(query), args)
+		q.talk.later(numbered(query), args)
 		return nil
 	}
 	_, err := q.Exec(ctx, query, args...)
