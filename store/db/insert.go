@@ -16,6 +16,11 @@ type Expr struct {
 	Args []any
 }
 
+// Relying gives an integer that there is only where a condition holds: see the function of that name.
+func (e Expr) Relying(condition Expr) Expr {
+	return Expr{e.SQL + ` / CASE WHEN ` + condition.SQL + ` THEN 1 ELSE 0 END`, slices.Concat(e.Args, condition.Args)}
+}
+
 // tupleOf gives a row as a statement has it, and its arguments.
 func tupleOf(row []any) (text string, args []any) {
 	marks := make([]string, len(row))

@@ -129,9 +129,13 @@ const AudienceQuery = shapesOf + `SELECT id, format, state, shape FROM (SELECT i
 	WHERE tenant = ? AND ticket_id = ? AND ` + db.Owed + ` UNION ALL SELECT '', '', '', shape, NULL FROM s WHERE shape IS NOT NULL
 	UNION ALL SELECT person, '', '` + isPerson + `', NULL, NULL FROM people WHERE ticket_id = ? AND part = 'follower') a ORDER BY created_at, id`
 
-// Nobody relies on there being nobody who has to be told of a projection's steps, and has it looked at with the ticket's row held, in the round trip of what comes next: see db.Relying. What it
-// gives is the audience then.
-func (o *Outbox) Nobody(ctx context.Context, q *db.Tx, steps []Step) (*Audience, error) {
+// nobodyOwed holds where AudienceQuery finds nobody. It asks for no more than that. Whether there is any shape is asked by the least of them: a table of which much follows some tenant's stream would be read from end to
+// end for a row of a tenant that has none.
+const nobodyOwed = `NOT EXISTS (SELECT 1 FROM subscriptions WHERE tenant = ? AND ticket_id = ? AND ` + db.Owed + `) AND (SELECT MIN(shape) FROM subscriptions WHERE tenant = ? AND ` + db.Following + `) IS NULL
+	AND NOT EXISTS (SELECT 1 FROM people WHERE ticket_id = ? AND part = 'follower')`
+
+// Nobody gives the condition that nobody has to be told of a projection's steps, which is to be relied on with the ticket's row held (db.Relying), and the audience then. It is for PostgreSQL.
+func (o *Outbox) Nobody(ctx context.Context, q *db.Tx, steps []Step) (*Audience, db.Expr, error) {
 	last := steps[len(steps)-1].After
 	render, done := o.renderContext(ctx, q, last)
 	followers := followersOf(steps, nil)
@@ -142,15 +146,18 @@ func (o *Outbox) Nobody(ctx context.Context, q *db.Tx, steps []Step) (*Audience,
 		}
 	}
 	if err := done(); err != nil {
-		return nil, err
+		return nil, db.Expr{}, err
 	}
 	a := &Audience{looked: cleaned(ids)}
-	query, args := `SELECT 1 WHERE `+db.Relying(`NOT EXISTS (`+AudienceQuery+`)`), []any{last.Tenant, last.Tenant, last.Tenant, last.ID, last.ID}
+	nobody := db.Expr{SQL: nobodyOwed, Args: []any{last.Tenant, last.ID, last.Tenant, last.ID}}
 	if len(a.looked) > 0 {
-		query, args = query+` AND `+db.Relying(`NOT EXISTS (`+findPersons+`)`), append(args, last.Tenant, a.looked)
+		nobody.SQL, nobody.Args = nobodyOwedOrNamed, append(nobody.Args, last.Tenant, a.looked)
 	}
-	return a, q.LaterIn(ctx, query, args...)
+	return a, nobody, nil
 }
+
+// nobodyOwedOrNamed is nobodyOwed, and that nobody is found of those who are named.
+var nobodyOwedOrNamed = nobodyOwed + ` AND NOT EXISTS (` + strings.Replace(findPersons, "IN (?)", "= ANY (?)", 1) + `)`
 
 func audience(ctx context.Context, all func(ctx context.Context, to any, query string, args ...any) error, tenant string, ticketID int64) (*Audience, error) {
 	a := &Audience{}

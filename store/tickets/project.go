@@ -156,7 +156,7 @@ func (p *Projections) add(ctx context.Context, q *db.Tx, t db.LockedTicket, know
 		}
 	}
 	if err == nil {
-		err = p.write(ctx, q, n, audience)
+		err = p.write(ctx, q, n, audience, db.Expr{})
 	}
 	return db.Wrap("ticket "+id.Number, err)
 }
@@ -188,11 +188,11 @@ func (p *Projections) Outright(ctx context.Context, id ticket.Identity, events [
 		if err != nil {
 			return err
 		}
-		nobody, err := p.outbox.Nobody(ctx, q, n.steps)
+		audience, nobody, err := p.outbox.Nobody(ctx, q, n.steps)
 		if err != nil {
 			return err
 		}
-		return p.write(ctx, q, n, nobody)
+		return p.write(ctx, q, n, audience, nobody)
 	}
 }
 
@@ -238,10 +238,19 @@ func (p *Projections) newsOf(ctx context.Context, q *db.Tx, t db.LockedTicket, i
 	return n, err
 }
 
-// write writes all but the ticket's row, which is held.
-func (p *Projections) write(ctx context.Context, q *db.Tx, n news, audience *outbox.Audience) error {
+// write writes all but the ticket's row, which is held: only then is a condition looked at that is relied on (where it is empty, none is).
+func (p *Projections) write(ctx context.Context, q *db.Tx, n news, audience *outbox.Audience, relied db.Expr) error {
 	after := n.after()
 	place := q.FeedPlace(after.Tenant, after.ID, n.steps[0].Event.Seq-1)
+	switch {
+	case relied.SQL == "":
+	case len(n.rows) == 1: // a statement less than by itself
+		place = place.Relying(relied)
+	default:
+		if err := q.Later(ctx, `SELECT 1 WHERE `+db.Relying(relied.SQL), relied.Args...); err != nil {
+			return err
+		}
+	}
 	for i := range n.rows {
 		n.rows[i] = append(n.rows[i], after.Tenant, place)
 	}

@@ -156,16 +156,21 @@ const intoNodes = `ticket_nodes (tenant, service, node, ticket_id)`
 func (p *Projections) updateNodes(ctx context.Context, q *db.Tx, before, after ticket.Ticket) error {
 	was, is := before.StandsAt(), after.StandsAt()
 	gone := slices.DeleteFunc(slices.Clone(was), func(node string) bool { return slices.Contains(is, node) })
+	come := slices.DeleteFunc(slices.Clone(is), func(node string) bool { return slices.Contains(was, node) })
+	if len(gone) == 1 && len(come) == 1 {
+		// Where the one is not listed, the ticket is one of an earlier version that is not counted yet; where the other is, the list is wrong, and no reason to take nothing more.
+		err := q.Later(ctx, `UPDATE ticket_nodes SET service = ?, node = ? WHERE ticket_id = ? AND node = ? AND NOT EXISTS (SELECT 1 FROM ticket_nodes WHERE ticket_id = ? AND node = ?)`,
+			after.Service, come[0], after.ID, gone[0], after.ID, come[0])
+		return db.Wrap("write where it stands", err)
+	}
 	if len(gone) > 0 {
 		if err := q.LaterIn(ctx, `DELETE FROM ticket_nodes WHERE ticket_id = ? AND node IN (?)`, after.ID, gone); err != nil {
 			return db.Wrap("clear where it stood", err)
 		}
 	}
 	var rows [][]any
-	for _, node := range is {
-		if !slices.Contains(was, node) {
-			rows = append(rows, []any{after.Tenant, after.Service, node, after.ID})
-		}
+	for _, node := range come {
+		rows = append(rows, []any{after.Tenant, after.Service, node, after.ID})
 	}
 	return q.InsertMissing(ctx, intoNodes, rows)
 }

@@ -63,7 +63,7 @@ func TestWhatARequestAllocates(t *testing.T) { // by itself: what others allocat
 		what string
 		do   func()
 		most float64
-	}{{"open", open, 930}, {"accept", accept, 965}, {"commit a solution", commit, 955}, {"read", read, 242}} {
+	}{{"open", open, 885}, {"accept", accept, 900}, {"commit a solution", commit, 890}, {"read", read, 242}} {
 		least := math.Inf(1) // of some rounds: connections prepare what is new to them, and something may be at work beside
 		for range 3 {
 			least = min(least, testing.AllocsPerRun(times, c.do))
