@@ -288,6 +288,23 @@ func TestAFrozenDatabaseCostsTheFirstCallersAlone(t *testing.T) {
 	require.Equal(t, 2, strings.Count(out.String(), " refused="))
 }
 
+// TestIsolationIsOurs: whatever a database has for those who use it.
+func TestIsolationIsOurs(t *testing.T) {
+	t.Parallel()
+	dsn := postgrestest.Start(t)
+	database, err := sql.Open("pgx", dsn)
+	require.NoError(t, err)
+	defer database.Close()
+	_, err = database.Exec(`DO $$ BEGIN EXECUTE format('ALTER DATABASE %I SET default_transaction_isolation = serializable', current_database()); END $$`)
+	require.NoError(t, err)
+	s, err := store.Open(t.Context(), dsn, store.Options{MasterKey: masterKey})
+	require.NoError(t, err)
+	defer s.Close()
+	isolation, err := s.Setting(t.Context(), "transaction_isolation")
+	require.NoError(t, err)
+	require.Equal(t, "read committed", isolation)
+}
+
 // TestNothingIsCompiled: PostgreSQL takes longer to compile a statement of ours than to run it.
 func TestNothingIsCompiled(t *testing.T) {
 	t.Parallel()

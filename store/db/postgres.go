@@ -61,6 +61,8 @@ func postgresConfig(dsn string, common *standing) (*pgx.ConnConfig, error) {
 		// PostgreSQL compiles what it takes for expensive, such as a recursive look-up in tables that it has no statistics of: a quarter of a second for what takes one millisecond.
 		config.RuntimeParams["jit"] = "off"
 	}
+	// Each statement has to see what was committed while it waited for a lock, such as who has registered: whatever the database or the role has for others.
+	config.RuntimeParams["default_transaction_isolation"] = "read committed"
 	config.StatementCacheCapacity = maxPrepared
 	config.BuildContextWatcherHandler = func(c *pgconn.PgConn) ctxwatch.Handler {
 		return &pgconn.CancelRequestContextWatcherHandler{Conn: c, DeadlineDelay: grace}
