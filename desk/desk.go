@@ -575,7 +575,19 @@ func (d *Desk) CatchUp(ctx context.Context, id ticket.Identity, generation int) 
 // catchUp does so from a row as it was read; the zero one: there is none.
 func (d *Desk) catchUp(ctx context.Context, row ticket.Ticket, id ticket.Identity, generation int) error {
 	// The row can be several generations behind once the database was put back to an earlier state.
-	for g := min(row.Generation, generation); g <= generation; g++ {
+	from := min(row.Generation, generation)
+	// What goes on from the row's last event is the story, whatever a generation before it says: that one may have been behind the row, and was stopped for it.
+	for g := generation; g > from && row.Seq > 0; g-- {
+		p, err := d.engine.Peek(ctx, id, g, row.Seq-1)
+		switch {
+		case errors.Is(err, ErrGone):
+		case err != nil:
+			return err
+		case p.Before.Is(row):
+			from = g
+		}
+	}
+	for g := from; g <= generation; g++ {
 		err := d.bring(ctx, row, id, g, generation)
 		if err != nil && !(errors.Is(err, ErrGone) && g < generation) { // what is gone of earlier ones the row has, or there is a gap
 			return err

@@ -285,38 +285,75 @@ func TestReconcilingWhatTemporalLost(t *testing.T) {
 	require.Empty(t, w.reconciled(t))
 }
 
-// It may be interrupted at any step, and goes on by being run again.
+// It may be interrupted at any step, and goes on by being run again: where workflows are missing, and where they are behind.
 func TestReconcilingMayBeInterrupted(t *testing.T) {
-	for at := 1; ; at++ {
-		w := newWorld()
-		var numbers []string
-		older := w.engine.Copy()
-		for range 3 {
-			numbers = append(numbers, w.opened(t, ticket.Accept))
-		}
-		kept := w.database.copy()
-		w.engine = older
-		steps := 0
-		p := w.process(func(int, string) fault {
-			if steps++; steps == at {
-				return fault{after: errNetwork}
+	for _, behind := range []bool{false, true} {
+		for at := 1; ; at++ {
+			w := newWorld()
+			var numbers []string
+			older := w.engine.Copy()
+			for range 3 {
+				numbers = append(numbers, w.opened(t, ticket.Accept))
 			}
-			return fault{}
+			if behind {
+				older = w.engine.Copy()
+				for _, number := range numbers {
+					w.must(t, ask("say-"+number, number, ticket.Say))
+				}
+			}
+			kept := w.database.copy()
+			w.engine = older
+			steps := 0
+			p := w.process(func(int, string) fault {
+				if steps++; steps == at {
+					return fault{after: errNetwork}
+				}
+				return fault{}
+			})
+			r := &desk.Reconciler{Desk: p.Desk, Books: books{ledger{p}}, Workflows: stepping{w.engine, p}}
+			_, _ = r.Reconcile(t.Context(), desk.ReconcileOptions{}, func(desk.Finding) {})
+			interrupted := steps >= at
+			for number, f := range w.reconcile(t, false) {
+				require.NotEqual(t, desk.Left, f.Verdict, "step %d: %s: %s", at, number, f.Why)
+			}
+			require.Empty(t, w.reconcile(t, true), "step %d", at)
+			require.Empty(t, w.doubts)
+			for _, number := range numbers {
+				require.Equal(t, kept.events[number], w.events[number][:len(kept.events[number])])
+				w.goesOn(t, number)
+			}
+			if !interrupted {
+				require.Greater(t, at, 10)
+				break
+			}
+		}
+	}
+}
+
+// What a ticket was begun again with can be lost by the database, however the ticket went on: its stopped workflow is behind the row for ever.
+func TestReconcilingWhatWasBegunAgainBefore(t *testing.T) {
+	for name, onwards := range map[string][]ticket.Action{"runs": nil, "went on": {ticket.Say}, "ended": {ticket.Close}, "opened again": {ticket.Close, ticket.Reopen, ticket.Accept}} {
+		t.Run(name, func(t *testing.T) {
+			w := newWorld()
+			number := w.opened(t, ticket.Accept)
+			older := w.engine.Copy()
+			w.must(t, ask("a", number, ticket.Say))
+			w.engine = older
+			kept := w.database.copy()
+			require.Equal(t, desk.BegunAgain, w.reconciled(t)[number].Verdict)
+			for _, action := range onwards {
+				w.must(t, ask("onwards-"+string(action), number, action))
+			}
+			was := w.database.copy()
+			w.database, w.restored = kept, true
+
+			require.ErrorIs(t, w.healthy().CatchUp(t.Context(), w.rows[number].Identity, 0), desk.ErrInDoubt, "the stopped one is behind it")
+			require.Equal(t, desk.BroughtUp, w.reconciled(t)[number].Verdict)
+			require.Equal(t, was.events[number], w.events[number])
+			if !w.rows[number].Ended() {
+				w.goesOn(t, number)
+			}
 		})
-		r := &desk.Reconciler{Desk: p.Desk, Books: books{ledger{p}}, Workflows: stepping{w.engine, p}}
-		_, _ = r.Reconcile(t.Context(), desk.ReconcileOptions{}, func(desk.Finding) {})
-		interrupted := steps >= at
-		w.reconcile(t, false)
-		require.Empty(t, w.reconcile(t, true), "step %d", at)
-		require.Empty(t, w.doubts)
-		for _, number := range numbers {
-			require.Equal(t, kept.events[number], w.events[number][:2])
-			w.goesOn(t, number)
-		}
-		if !interrupted {
-			require.Greater(t, at, 10)
-			return
-		}
 	}
 }
 
