@@ -56,7 +56,7 @@ func (b *bench) idle() string {
 	<-ctx.Done()
 	used := b.machine.used(b).since(before)
 	text := ""
-	for _, program := range []string{"api", "ticket worker", "delivery worker", "temporal", "postgres"} {
+	for _, program := range programs[:len(programs)-2] {
 		text += fmt.Sprintf("%s %.1f %%, ", program, used.cpu[program].Seconds()*100/length.Seconds())
 	}
 	return text + "of one core"

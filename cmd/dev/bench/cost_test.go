@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -14,19 +15,30 @@ import (
 // ticks is how many clock ticks a second has, in which Linux counts CPU time; see proc(5).
 const ticks = 100
 
-// cpuOf gives the CPU time that a process has used so far; with family that of its children too, both those that are over and those that run.
-func cpuOf(pid int, family bool) (used time.Duration) {
-	own, children, _, ok := stat(pid)
-	if !ok || !family {
-		return own
-	}
-	used = own + children
+// cpuOf gives the CPU time that a process has used so far.
+func cpuOf(pid int) time.Duration {
+	own, _, _, _ := stat(pid)
+	return own
+}
+
+// cpuOfPostgreSQL gives the CPU time that a server has used so far: that of the connections there are to each of some databases, by their names, and under "" that of everything else:
+// what is written out and vacuumed, and connections that are over.
+func cpuOfPostgreSQL(pid int, databases ...string) map[string]time.Duration {
+	own, over, _, _ := stat(pid)
+	used := map[string]time.Duration{"": own + over}
 	all, _ := filepath.Glob("/proc/[0-9]*")
 	for _, dir := range all {
 		child, _ := strconv.Atoi(filepath.Base(dir))
-		if own, _, parent, ok := stat(child); ok && parent == pid {
-			used += own
+		own, _, parent, ok := stat(child)
+		if !ok || parent != pid {
+			continue
 		}
+		title, _ := os.ReadFile(dir + "/cmdline") // "postgres: user database host(port) state"
+		words, of := strings.Fields(string(title)), ""
+		if len(words) > 3 && slices.Contains(databases, words[2]) {
+			of = words[2]
+		}
+		used[of] += own
 	}
 	return used
 }

@@ -71,8 +71,8 @@ func (b *bench) deliveries() {
 		mine := measured{done: due, took: time.Since(time.Unix(0, first.Load()))} // what starting takes is left out
 		b.drain()
 		mine.cost = b.machine.used(b).since(before)
-		mine.cost.cpu["delivery worker"] = cpuOf(b.deliver.PID(), false) // it is a new process
-		mine.cost.cpu["load"] = 0                                        // the receivers'
+		mine.cost.cpu["delivery worker"] = cpuOf(b.deliver.PID()) // it is a new process
+		mine.cost.cpu["load"] = 0                                 // the receivers'
 		transitions = append(transitions, float64(b.effort()-effort))
 		others := b.bareRequests(addresses, due)
 		r.rounds = append(r.rounds, rounds{mine, others, byRate(mine, others), spin, sync})

@@ -6,10 +6,12 @@ import (
 	"database/sql"
 	"encoding/base64"
 	"fmt"
+	"maps"
 	"net/http"
 	_ "net/http/pprof"
 	"os"
 	"os/signal"
+	"slices"
 	"strconv"
 	"strings"
 	"sync/atomic"
@@ -154,25 +156,38 @@ type used struct {
 	commits map[string]int64
 }
 
-// programs in the order of the report.
-var programs = []string{"postgres", "temporal", "api", "ticket worker", "delivery worker", "plain worker", "load"}
+// programs in the order of the report. PostgreSQL's are its connections to each database, and the rest of it.
+var programs = []string{"postgres ours", "postgres temporal", "postgres visibility", "postgres else", "temporal", "api", "ticket worker", "delivery worker", "plain worker", "load"}
+
+// engine are the programs that are Temporal's, or its databases'.
+var engine = []string{"temporal", "postgres temporal", "postgres visibility"}
 
 // databases in the order of the report.
 var databases = []string{"ours", "temporal", "visibility"}
 
 func (m *machine) used(t testing.TB) used {
 	t.Helper()
-	u := used{cpu: map[string]time.Duration{"postgres": cpuOf(m.cluster.PID(), true), "load": cpuOf(os.Getpid(), false)}, commits: map[string]int64{}}
+	ours, _, _ := strings.Cut(m.database[strings.LastIndex(m.database, "/")+1:], "?")
+	names := map[string]string{"ours": ours, "temporal": "temporal", "visibility": "temporal_visibility"}
+	postgres := cpuOfPostgreSQL(m.cluster.PID(), slices.Collect(maps.Values(names))...)
+	u := used{cpu: map[string]time.Duration{"postgres else": postgres[""], "load": cpuOf(os.Getpid())}, commits: map[string]int64{}}
 	for name, p := range map[string]*harness.Process{"temporal": m.server, "api": m.apis, "ticket worker": m.tickets, "delivery worker": m.deliver, "plain worker": m.plain} {
-		u.cpu[name] = cpuOf(p.PID(), false)
+		u.cpu[name] = cpuOf(p.PID())
 	}
-	for name, database := range map[string]string{"ours": m.database[strings.LastIndex(m.database, "/")+1:], "temporal": "temporal", "visibility": "temporal_visibility"} {
-		database, _, _ = strings.Cut(database, "?")
+	for name, database := range names {
 		n, err := commits(t.Context(), m.admin, database)
 		require.NoError(t, err)
-		u.commits[name] = n
+		u.cpu["postgres "+name], u.commits[name] = postgres[database], n
 	}
 	return u
+}
+
+// of is the CPU time of some programs.
+func (u used) of(programs ...string) (sum time.Duration) {
+	for _, name := range programs {
+		sum += u.cpu[name]
+	}
+	return sum
 }
 
 func (u used) since(before used) used {

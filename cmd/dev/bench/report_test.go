@@ -125,6 +125,25 @@ func (b *bench) report(took time.Duration) string {
 			w("%s", text)
 		}
 	}
+	w("")
+	w("What that comes to: by how much less CPU ours takes than what is beside it, and by how much less it would if all but Temporal and its databases took none.")
+	w("")
+	w("| what | by CPU, median (spread) | at most |")
+	w("|---|---|---|")
+	for _, r := range b.rows {
+		if r.note != "" || !r.load || r.rounds[0].other.cost.cpu == nil {
+			continue
+		}
+		by := func(of ...string) func(rounds) float64 {
+			return func(x rounds) float64 {
+				each := func(m measured, of []string) float64 { return m.cost.of(of...).Seconds() / float64(m.done) }
+				return each(x.other, programs) / each(x.ours, of)
+			}
+		}
+		ratio, least, most := spread(r.figures(by(programs...)))
+		bound, _, _ := spread(r.figures(by(engine...)))
+		w("| %s | %.2f (%.2f to %.2f) | %.2f |", r.what, ratio, least, most, bound)
+	}
 	for _, line := range b.details {
 		w("%s", line)
 	}
