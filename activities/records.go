@@ -18,14 +18,14 @@ type Outbox interface {
 	// Begin writes down that the first try at a pending delivery begins, before it does: FirstTry of a delivery that is still pending says that its try was
 	// lost. False: the delivery is pending no more, and is not to be tried.
 	Begin(ctx context.Context, delivery string, at time.Time) (bool, error)
-	// SaveResults writes tries down, in one transaction. A delivery that was cancelled meanwhile stays cancelled; its attempt is kept.
+	// SaveResults writes tries down, in one transaction. A delivery that was cancelled meanwhile stays cancelled, and its lane as it is; its attempt is kept.
 	// With Then Retrying the whole lane becomes retrying: so does everything pending in it, and what is enqueued later begins as Retrying, until Next
 	// finds the lane empty. One that was put off makes its lane retrying too, and counts as no try. Drop marks the subscription Dropped, and everything
 	// else pending or retrying for it Held.
 	// What results are told of goes into timelines and the stream with them: see notice.Result.Alerts.
 	SaveResults(ctx context.Context, results []notice.Result) error
 	// Next gives the delivery that a retrying lane goes on with. When there is none left the lane stops retrying in the same transaction and
-	// reports false.
+	// reports false. While what waits is held against a new filter it reports false too, and the lane goes on retrying: Retrying lists it.
 	Next(ctx context.Context, lane notice.Lane) (notice.Work, bool, error)
 	// Retrying lists retrying lanes in a stable order, after the given one (zero: from the start).
 	Retrying(ctx context.Context, after notice.Lane, limit int) ([]notice.Lane, error)

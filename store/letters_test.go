@@ -297,3 +297,48 @@ func TestTheDirectoryHasTheAddress(t *testing.T) {
 		require.Zero(t, b.count(`SELECT COUNT(*) FROM deliveries WHERE state IN ('gathering', 'digested')`), "nobody is left to be told")
 	})
 }
+
+// An address that is corrected while what waited for the one before is still being held: all of it is held first, and then sent in order.
+func TestAnAddressIsCorrectedWhileMuchIsHeld(t *testing.T) {
+	both(t, func(t *testing.T, b *bench) {
+		b.mailing()
+		b.crewOfLetters()
+		b.asks()
+		works := b.pending()
+		sub := works[slices.IndexFunc(works, func(w notice.Work) bool { return w.Subscription.Format == notice.FormatSlack })].Subscription
+		const n, lanes = 1600, 5
+		b.heap(sub, notice.Pending, n, lanes)
+		of := slices.DeleteFunc(b.of(sub, b.sendable()), func(w notice.Work) bool { return w.Delivery.Lane.TicketID > 0 })
+		b.record(b.tried(of[1], notice.Retrying))
+		last := b.tried(of[0], notice.Failed)
+		last.Drop = "gone"
+		b.record(last)
+		require.Positive(t, b.bulk(sub, notice.Retrying), "not all of it in one transaction")
+		for i := range lanes {
+			_, more, err := b.outbox.Next(t.Context(), notice.Lane{Subscription: sub.ID, TicketID: int64(-1 - i)})
+			require.NoError(t, err)
+			require.False(t, more)
+		}
+		_, err := b.ChangePerson(t.Context(), "a", "hr", people.Key{ID: "ada"}, func(had people.PersonRecord, _ bool) (people.PersonRecord, error) {
+			had.Chats[0].Webhook = "https://other.example.com/secret"
+			return had, nil
+		})
+		require.NoError(t, err)
+		require.Zero(t, len(b.of(sub, b.sendable())), "what is held already is older")
+		got := map[notice.Lane][]string{}
+		for range 10 {
+			b.goOnWith("turn:" + sub.ID)
+			b.send(got)
+		}
+		require.Empty(t, b.rest())
+		b.consistent()
+		all := 0
+		for lane, bodies := range got {
+			if lane.Subscription == sub.ID && lane.TicketID < 0 {
+				all += len(bodies)
+				require.True(t, slices.IsSortedFunc(bodies, func(a, b string) int { return len(a)*10000 - len(b)*10000 + strings.Compare(a, b) }), "%v", lane)
+			}
+		}
+		require.Equal(t, n-1, all)
+	})
+}

@@ -214,3 +214,47 @@ func TestMuchThatWaitsIsSiftedALittleAtATime(t *testing.T) {
 		require.Zero(t, b.bulk(sub, notice.Pending))
 	})
 }
+
+// A try that comes due while the rest is looked at finds nothing that is sent, and its lane is gone on with afterwards.
+func TestARetryingLaneOutlastsASifting(t *testing.T) {
+	both(t, func(t *testing.T, b *bench) {
+		sub := b.follow(notice.Filter{})
+		const n = 2600
+		b.heap(sub, notice.Pending, n, 7)
+		_, err := b.raw().Exec(fmt.Sprintf(`UPDATE deliveries SET body = '{"event_source":"s","event_status":"' || CASE WHEN ticket_id = -7 THEN 'no' ELSE 'yes' END || '"}' WHERE subscription_id = '%s'`, sub.ID))
+		require.NoError(t, err)
+		works := b.sendable()
+		first := func(ticket int64) notice.Work {
+			return works[slices.IndexFunc(works, func(w notice.Work) bool { return w.Delivery.Lane.TicketID == ticket })]
+		}
+		lane, done := first(-1).Delivery.Lane, first(-7).Delivery.Lane
+		b.record(b.tried(first(-1), notice.Retrying), b.tried(first(-7), notice.Retrying))
+		behind := b.bulk(sub, notice.Retrying)
+		b.narrow(sub, notice.Filter{Status: "yes"})
+		require.Len(t, b.rest(), 1)
+		look := func() {
+			for _, l := range []notice.Lane{lane, done} {
+				_, more, err := b.outbox.Next(t.Context(), l)
+				require.NoError(t, err)
+				require.False(t, more, "before the rest was looked at")
+			}
+		}
+		look()
+		b.consistent()
+		for range 5 {
+			b.goOnWith("turn:" + sub.ID)
+			b.consistent()
+		}
+		require.Empty(t, b.rest())
+		require.Equal(t, []notice.Lane{lane}, b.retryingLanes(), "as the sweep finds it")
+		require.Equal(t, behind/2, b.bulk(sub, notice.Retrying))
+		for range b.bulk(sub, notice.Retrying) {
+			w, more, err := b.outbox.Next(t.Context(), lane)
+			require.NoError(t, err)
+			require.True(t, more)
+			b.record(b.tried(w, notice.Sent))
+		}
+		look()
+		require.Empty(t, b.retryingLanes(), "nothing is left of it")
+	})
+}

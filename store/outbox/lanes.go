@@ -9,7 +9,7 @@ import (
 )
 
 // Next gives the delivery that a retrying lane goes on with. When there is none left it ends the lane's retrying in the same transaction and
-// reports false.
+// reports false. While the subscription is sifted it reports false as well, and the lane goes on retrying: Retrying lists it.
 func (o *Outbox) Next(ctx context.Context, lane notice.Lane) (w notice.Work, more bool, err error) {
 	err = o.db.Read(ctx, func(q *db.Tx) error {
 		w, more, err = o.nextOf(ctx, q, lane)
@@ -23,12 +23,14 @@ func (o *Outbox) Next(ctx context.Context, lane notice.Lane) (w notice.Work, mor
 		if err := q.LockLaneOwner(ctx, lane.TicketID); err != nil {
 			return err
 		}
-		// Nor is what is held released into it with the subscription's row locked.
-		if _, err := q.FindSubscription(ctx, new(string), db.Shared, `id`, `id = ?`, lane.Subscription); err != nil {
+		// Nor is what is held released into it, or what waits sifted, with the subscription's row locked.
+		var sifting string
+		if _, err := q.FindSubscription(ctx, &sifting, db.Shared, `sifting`, `id = ?`, lane.Subscription); err != nil {
 			return err
 		}
 		w, more, err = o.nextOf(ctx, q, lane)
-		if err != nil || more {
+		// What is retrying goes on once all that waits was sifted, by its lane. What a transition ends is held first, and begins anew.
+		if err != nil || more || sifting != "" {
 			return err
 		}
 		_, err = q.Exec(ctx, `DELETE FROM lanes WHERE ticket_id = ? AND subscription_id = ?`, lane.TicketID, lane.Subscription)

@@ -332,7 +332,7 @@ func (s *edit) updatePerson(ctx context.Context, rec, had directory.PersonRecord
 }
 
 // reachAnew has those ways of telling a person that have another address now be tried again, where they were given up. full and secret are the chats as they are and as
-// they were, with what is secret of them.
+// they were, with what is secret of them. Where what waited for the address before is still being held, that comes to its end first.
 func (s *edit) reachAnew(ctx context.Context, rec, had directory.PersonRecord, full, secret []directory.Chat) error {
 	var ways []string
 	if rec.Email != had.Email {
@@ -346,7 +346,7 @@ func (s *edit) reachAnew(ctx context.Context, rec, had directory.PersonRecord, f
 	if len(ways) == 0 {
 		return nil
 	}
-	err := s.LaterIn(ctx, `UPDATE subscriptions SET failing_since = NULL, turning = CASE WHEN state = 'dropped' THEN 'releasing' ELSE turning END,
+	err := s.LaterIn(ctx, `UPDATE subscriptions SET failing_since = NULL, turning = CASE WHEN state = 'dropped' AND turning <> 'ending' THEN 'releasing' ELSE turning END,
 		reason = CASE WHEN state = 'dropped' THEN '' ELSE reason END, ended_at = CASE WHEN state = 'dropped' THEN NULL ELSE ended_at END,
 		state = CASE WHEN state = 'dropped' THEN 'active' ELSE state END WHERE tenant = ? AND person = ? AND person <> '' AND format IN (?)`, s.tenant, rec.UID, ways)
 	return db.Wrap("reach a person anew", err)
