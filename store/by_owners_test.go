@@ -96,6 +96,29 @@ func TestACancelledDeliveryFreesItsLane(t *testing.T) {
 	})
 }
 
+// A first try that is under way as its delivery is cancelled says nothing of what is behind it, whether it fails or is put off.
+func TestWhatIsBehindACancelledDeliveryIsTriedAtOnce(t *testing.T) {
+	for how, putOff := range map[string]bool{"failed": false, "put off": true} {
+		t.Run(how, func(t *testing.T) {
+			both(t, func(t *testing.T, b *bench) {
+				s, sub, works := b.owing(2)
+				begun, err := b.outbox.Begin(t.Context(), works[0].Delivery.ID, b.clock.Now())
+				require.NoError(t, err)
+				require.True(t, begun)
+				_, waits, err := b.Cancel(t.Context(), ownerOf(s.ticket), sub.ID, works[0].Delivery.ID, "desk-7")
+				require.NoError(t, err)
+				require.False(t, waits)
+				r := b.tried(works[0], notice.Retrying)
+				r.PutOff = putOff
+				b.record(r)
+				require.Equal(t, []notice.DeliveryState{notice.Cancelled, notice.Pending}, states(b.deliveries(sub)))
+				require.Empty(t, b.retryingLanes())
+				require.Equal(t, works[1].Delivery.ID, b.pending()[0].Delivery.ID)
+			})
+		})
+	}
+}
+
 // Of a lasting subscription, where the lane is the stream's and there is no ticket to tell.
 func TestADeliveryOfTheStreamIsCancelled(t *testing.T) {
 	both(t, func(t *testing.T, b *bench) {

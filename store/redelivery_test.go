@@ -249,6 +249,29 @@ func TestATryIsKeptWhole(t *testing.T) {
 	})
 }
 
+// A try that was under way as its address was dropped says nothing of the round that began at what the address was registered as again.
+func TestATryOfBeforeDoesNotStopWhatGoesToANewRegistration(t *testing.T) {
+	for how, then := range map[string]notice.DeliveryState{"failed": notice.Retrying, "put off": notice.Retrying, "given up": notice.Failed} {
+		t.Run(how, func(t *testing.T) {
+			both(t, func(t *testing.T, b *bench) {
+				s, sub, works := b.owing(2)
+				last := b.tried(works[1], notice.Failed)
+				last.Drop = "gone"
+				b.record(last)
+				again, err := b.Register(t.Context(), s.ticket, notice.Subscription{URL: hook})
+				require.NoError(t, err)
+				require.NoError(t, b.Redeliver(t.Context(), ownerOf(s.ticket), sub.ID, works[0].Delivery.ID))
+				r := b.tried(works[0], then)
+				r.PutOff = how == "put off"
+				b.record(r)
+				require.Equal(t, []notice.DeliveryState{notice.Pending}, states(b.deliveries(again)))
+				b.consistent()
+				require.Empty(t, b.retryingLanes())
+			})
+		})
+	}
+}
+
 func TestATryThatIsPutOffHasItsLaneRetryAndCountsAsNone(t *testing.T) {
 	both(t, func(t *testing.T, b *bench) {
 		s, sub, works := b.owing(2)

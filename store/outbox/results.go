@@ -330,13 +330,13 @@ func (o *Outbox) insertAttempts(ctx context.Context, q *db.Tx, outcomes []*outco
 	return added, nil
 }
 
-// moveOn moves the delivery of a try on, reports whether it did, and where that is to be tried again has its lane retrying. One that is over by it is counted at a host.
+// moveOn moves the delivery of a try on, reports whether it did, and where it did and that is to be tried again has its lane retrying. One that is over by it is counted at a host.
 func (o *Outbox) moveOn(ctx context.Context, q *db.Tx, r *outcome, host string) (moved bool, err error) {
 	d, a := r.Work.Delivery, r.Attempt
-	// A delivery that was cancelled or held meanwhile stays so, unless it did arrive before its address was dropped.
-	from := `('pending', 'parked')`
+	// A delivery that was cancelled or held meanwhile, or goes to another registration by now, stays as it is, unless it did arrive before its address was dropped.
+	from, of := `state IN ('pending', 'parked') AND subscription_id = ?`, []any{d.Lane.Subscription}
 	if r.Then == notice.Sent {
-		from = `('pending', 'parked', 'held')`
+		from, of = `state IN ('pending', 'parked', 'held')`, nil
 	}
 	var ended *db.Timestamp
 	if r.Then.Over() {
@@ -346,7 +346,7 @@ func (o *Outbox) moveOn(ctx context.Context, q *db.Tx, r *outcome, host string) 
 		host = ""
 	}
 	n, err := q.Exec(ctx, `UPDATE deliveries SET state = ?, tries = tries + 1, first_try = COALESCE(first_try, ?), next_try = ?, ended_at = ?, counted = ?
-		WHERE id = ? AND state IN `+from, string(r.Then), db.At(a.StartedAt), db.AtOrNil(r.NextTry), ended, host, d.ID)
+		WHERE id = ? AND `+from, append([]any{string(r.Then), db.At(a.StartedAt), db.AtOrNil(r.NextTry), ended, host, d.ID}, of...)...)
 	moved = n > 0
 	r.did[notice.DeliveryFailed] = moved
 	switch {
@@ -354,7 +354,7 @@ func (o *Outbox) moveOn(ctx context.Context, q *db.Tx, r *outcome, host string) 
 		return false, db.Wrap("move the delivery on", err)
 	case r.did[notice.AddressDropped]:
 		err = o.beginTransition(ctx, q, r.Work.Subscription.ID)
-	case r.Then == notice.Retrying:
+	case moved && r.Then == notice.Retrying:
 		err = o.startRetrying(ctx, q, d.Lane)
 	}
 	return moved, err
@@ -362,12 +362,13 @@ func (o *Outbox) moveOn(ctx context.Context, q *db.Tx, r *outcome, host string) 
 
 // recordDeferral has a delivery that was put off, unsent, wait for its next try, and its lane retrying.
 func (o *Outbox) recordDeferral(ctx context.Context, q *db.Tx, r *outcome) error {
-	_, err := q.Exec(ctx, `UPDATE deliveries SET state = 'parked', first_try = COALESCE(first_try, ?), next_try = ? WHERE id = ? AND state IN ('pending', 'parked')`,
-		db.At(r.Attempt.StartedAt), db.AtOrNil(r.NextTry), r.Work.Delivery.ID)
-	if err != nil {
+	d := r.Work.Delivery
+	n, err := q.Exec(ctx, `UPDATE deliveries SET state = 'parked', first_try = COALESCE(first_try, ?), next_try = ? WHERE id = ? AND state IN ('pending', 'parked') AND subscription_id = ?`,
+		db.At(r.Attempt.StartedAt), db.AtOrNil(r.NextTry), d.ID, d.Lane.Subscription)
+	if err != nil || n == 0 { // it stays as it is, as in moveOn
 		return db.Wrap("put the delivery off", err)
 	}
-	return o.startRetrying(ctx, q, r.Work.Delivery.Lane)
+	return o.startRetrying(ctx, q, d.Lane)
 }
 
 // writeHeaders makes headers one text; none are the empty one.
@@ -379,24 +380,17 @@ func writeHeaders(h map[string]string) (string, error) {
 	return string(raw), db.Wrap("write headers", err)
 }
 
-// startRetrying has a lane retry: its pending deliveries are retrying from now on. What the lane belongs to is locked. One that is alone in its lane says all there is
-// to say of it.
+// startRetrying has a lane retry in which a delivery has just become retrying: its pending deliveries are retrying from now on. What the lane belongs to is locked. One that is
+// alone in its lane says all there is to say of it.
 func (o *Outbox) startRetrying(ctx context.Context, q *db.Tx, lane notice.Lane) error {
 	if lane.Delivery != "" {
 		return nil
-	}
-	// Cancelled or held meanwhile, it leaves nothing to go on with.
-	var one int
-	waits, err := q.Find(ctx, &one, `SELECT 1 FROM deliveries WHERE subscription_id = ? AND ticket_id = ? AND state IN ('pending', 'parked') AND NOT alone LIMIT 1`,
-		lane.Subscription, lane.TicketID)
-	if err != nil || !waits {
-		return db.Wrap("look into the lane", err)
 	}
 	if _, err := q.Exec(ctx, `INSERT INTO lanes (ticket_id, subscription_id, parked_at) VALUES (?, ?, ?) ON CONFLICT (ticket_id, subscription_id) DO NOTHING`,
 		lane.TicketID, lane.Subscription, db.At(q.Now())); err != nil {
 		return db.Wrap("start the lane's retrying", err)
 	}
-	_, err = q.Exec(ctx, `UPDATE deliveries SET state = 'parked' WHERE subscription_id = ? AND ticket_id = ? AND state = 'pending' AND state IN ('pending', 'parked')
+	_, err := q.Exec(ctx, `UPDATE deliveries SET state = 'parked' WHERE subscription_id = ? AND ticket_id = ? AND state = 'pending' AND state IN ('pending', 'parked')
 		AND NOT alone`, lane.Subscription, lane.TicketID)
 	return db.Wrap("start the lane's retrying", err)
 }
