@@ -65,6 +65,9 @@ type Opening struct {
 	// Service is what the ticket runs through, pinned as it stands; nil: what the draft says. One that is disabled opens nothing new, and is refused
 	// with Disabled.
 	Service *ticket.ServiceRecord
+	// Refusal is what is wrong with the draft for the service as it stands, as far as the family alone can tell; nil: nothing. Who repeats a request hears what
+	// was answered before.
+	Refusal error
 	Answer  func(ticket.Identity) Answer // asked before anything happens; gives the same for the same identity
 	Gate    Gate                         // nil: nothing else has to let it through
 	// Once is what the case is called outside; where it is set, at most one ticket is ever opened for it by the same app with the same method and
@@ -100,7 +103,8 @@ type Handling struct {
 	Ticket  string         // its number or UUID
 	Command ticket.Command // channel, app, admin and hops are the request's, whatever it says
 	Types   []string       // the words taken for a solution's mtm_type on a ticket that has none pinned; none: any
-	// Complete fills in what depends on the ticket as it stands, before the command is checked; nil: nothing does.
+	// Complete fills in what depends on the ticket as it stands, before the command is checked; nil: nothing does. Who repeats a request hears what was answered
+	// before, though Complete refuses it now.
 	Complete func(t ticket.Ticket, c *ticket.Command) error
 	Answer   Answer
 	Gate     Gate // nil: nothing else has to let it through
@@ -158,12 +162,19 @@ func (d *Desk) Open(ctx context.Context, r Request, o Opening) (Reply, error) {
 		}
 		o.Gate = d.unlessOpened(ticket.Identity{UUID: id, Tenant: r.App.Tenant}, o.Gate)
 	}
-	if err := d.informDraft(ctx, r.App.Tenant, &o.Draft); err != nil {
-		return Reply{}, err
+	if o.Refusal == nil {
+		if err := d.informDraft(ctx, r.App.Tenant, &o.Draft); err != nil {
+			return Reply{}, err
+		}
 	}
 	// What a published service asks for may have changed since a request with the same key was done: then the claim has the answer, and
 	// what is new is checked as it is claimed.
-	check := sync.OnceValues(o.Draft.Check)
+	check := sync.OnceValues(func() (ticket.CheckedDraft, error) {
+		if o.Refusal != nil {
+			return ticket.CheckedDraft{}, o.Refusal
+		}
+		return o.Draft.Check()
+	})
 	if o.Draft.Definition == nil || r.Key == "" {
 		if _, err := check(); err != nil {
 			return Reply{}, err
@@ -257,12 +268,14 @@ func (d *Desk) Handle(ctx context.Context, r Request, h Handling) (Reply, error)
 	if err != nil && !inDoubt {
 		return Reply{}, refusal(step("read the ticket", err))
 	}
+	// The ticket may have moved on since a request with the same key was done: then the claim has the answer, and what is new is refused as it is claimed.
+	var wrong error
 	if h.Complete != nil {
-		if err := h.Complete(t, &c); err != nil {
-			return Reply{}, err
+		if wrong = h.Complete(t, &c); wrong == nil {
+			wrong = c.Check()
 		}
-		if err := c.Check(); err != nil {
-			return Reply{}, err
+		if wrong != nil && (r.Key == "" || ticket.AsError(wrong) == nil) {
+			return Reply{}, wrong
 		}
 	}
 	if c.Action == ticket.CommitSolution && len(t.Types) == 0 {
@@ -274,6 +287,9 @@ func (d *Desk) Handle(ctx context.Context, r Request, h Handling) (Reply, error)
 		t = ticket.Ticket{} // it is read again, once the operation is claimed
 	}
 	return d.carry(ctx, op, h.Gate, t, func(op *Operation) error {
+		if wrong != nil {
+			return wrong
+		}
 		c.Operation = op.ID
 		op.Command = &c
 		return nil
@@ -301,10 +317,13 @@ func (d *Desk) operation(r Request, kind Kind) Operation {
 func (d *Desk) carry(ctx context.Context, op Operation, gate Gate, t ticket.Ticket, prepare func(*Operation) error) (Reply, error) {
 	// What was done is told again without the engine; nothing new is claimed that it cannot do.
 	ready := func(op *Operation) error {
+		if err := prepare(op); err != nil {
+			return err
+		}
 		if err := d.opts.Away(); err != nil {
 			return unavailable(err)
 		}
-		return prepare(op)
+		return nil
 	}
 	for {
 		op.Lease = d.opts.Now().Add(d.opts.Lease) // settling may have taken its time

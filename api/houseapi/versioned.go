@@ -2,6 +2,7 @@ package houseapi
 
 import (
 	"context"
+	"errors"
 	"math"
 	"strconv"
 
@@ -33,12 +34,23 @@ func (v Versioned[D]) Publish(c *fiber.Ctx) error {
 	if err != nil {
 		return err
 	}
-	if len(faults) > 0 {
+	if len(faults) > 0 && api.Request(c).Key == "" {
 		return Faulty(c, v.Document, faults)
 	}
 	app, text := api.Caller(c), Written(c.BodyRaw())
-	return Transact(c, v.Desk, false, func(ctx context.Context) (any, error) { return v.Put(ctx, app.Tenant, app.Code, document, text) })
+	err = Transact(c, v.Desk, false, func(ctx context.Context) (any, error) {
+		if len(faults) > 0 { // what it names may have been there when a request with the same key was done
+			return nil, errFaulty
+		}
+		return v.Put(ctx, app.Tenant, app.Code, document, text)
+	})
+	if errors.Is(err, errFaulty) {
+		return Faulty(c, v.Document, faults)
+	}
+	return err
 }
+
+var errFaulty = ticket.Refuse(ticket.Invalid, "the document has faults")
 
 // Check tells what is wrong with the document that is sent, and publishes nothing.
 func (v Versioned[D]) Check(c *fiber.Ctx) error {

@@ -13,7 +13,7 @@ import (
 	"signalbox/ticket"
 )
 
-// service finds the service that a draft names, and refuses people who would never be asked.
+// service finds the service that a draft names.
 func (h *Handler) service(c *fiber.Ctx, d ticket.Draft) (*ticket.ServiceRecord, error) {
 	key := cmp.Or(d.Service, ticket.ServiceIncident)
 	record, err := h.Services.ServiceRecord(api.Context(c), api.Caller(c).Tenant, key)
@@ -23,7 +23,7 @@ func (h *Handler) service(c *fiber.Ctx, d ticket.Draft) (*ticket.ServiceRecord, 
 	case err != nil:
 		return nil, err
 	}
-	return &record, houseapi.CanBeNamed(record.Definition, d.Named)
+	return &record, nil
 }
 
 // drawn is the process of an issue, and what of it is done, current and skipped.

@@ -153,6 +153,30 @@ func TestWhomACallerNames(t *testing.T) {
 	require.Empty(t, b.waitingFor("wang"))
 }
 
+// Whoever repeats an opening whose answer was lost hears it, though the people whom it names could not be named any more.
+func TestARepeatedOpeningHasItsAnswerThoughItsServiceHasChanged(t *testing.T) {
+	b := setup(t)
+	source := string(b.sample("trip.yaml"))
+	b.publish(source)
+	open := func(key string) apitest.Answer {
+		return b.Do("POST", "/api/issue", map[string]any{"origin": "hr", "title": "去北京", "service": "trip", "fields": map[string]any{"city": "北京"},
+			"state_processors": map[string]any{"boss": []string{"li"}}}, "X-Idempotency-Key", key)
+	}
+	first := open("k")
+	b.Result(first, nil)
+	require.Equal(t, 2, b.publish(strings.NewReplacer("id: boss", "id: chief", "next: boss", "next: chief", "name: boss", "name: chief").Replace(source)).Version)
+	again := open("k")
+	require.Equal(t, "true", again.Header.Get("X-Idempotency-Replayed"), string(again.Body))
+	require.Equal(t, string(first.Body), string(again.Body))
+	b.Refused(open("other"), 400, "state_processors.boss: the service has no such node")
+	require.Len(t, b.back.Engine.Numbers(), 1)
+	b.publish(source)
+	second := open("other")
+	b.Result(second, nil)
+	require.Equal(t, "false", second.Header.Get("X-Idempotency-Replayed"), "the refusal left the key free")
+	require.Len(t, b.back.Engine.Numbers(), 2)
+}
+
 func TestOpeningsOfServicesThatAreWrong(t *testing.T) {
 	b := setup(t)
 	b.trip(nil)

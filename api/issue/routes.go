@@ -111,7 +111,8 @@ func (h *Handler) open(c *fiber.Ctx, in opening) error {
 	if err != nil {
 		return err
 	}
-	return api.Open(c, h.Desk, desk.Opening{Series: ticket.SeriesIM, Draft: draft, Service: service}, func(id ticket.Identity) any { return houseapi.Done(id.Number) })
+	what := desk.Opening{Series: ticket.SeriesIM, Draft: draft, Service: service, Refusal: houseapi.CanBeNamed(service.Definition, draft.Named)}
+	return api.Open(c, h.Desk, what, func(id ticket.Identity) any { return houseapi.Done(id.Number) })
 }
 
 func (h *Handler) read(c *fiber.Ctx) error {

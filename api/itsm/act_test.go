@@ -2,6 +2,7 @@ package itsm_test
 
 import (
 	"fmt"
+	"maps"
 	"slices"
 	"strings"
 	"testing"
@@ -481,4 +482,51 @@ func TestLogsSpeakOfTheVersionInForce(t *testing.T) {
 		told = append(told, l.Message)
 	}
 	require.Equal(t, []string{"流程开始", "alice 处理节点【一审，拒\u200b绝则记录】：通过", "boss 迁移了单据的流程版本", "bob 处理节点【初审】：通过"}, told)
+}
+
+// Whoever repeats a call whose answer was lost hears it, though the service or the ticket's version has changed meanwhile.
+func TestARepeatedCallHasItsAnswerThoughTheProcessHasChanged(t *testing.T) {
+	b := setup(t)
+	def := review
+	def.Name = def.Key
+	published, err := b.back.PublishService(t.Context(), "north", "writer", def)
+	require.NoError(t, err)
+	number := published.Nodes[0].Number
+	calls := map[string]members{"create_ticket": {"service_id": published.Number, "creator": "wang", "fields": form("title", "x", "level", "h"),
+		"meta": members{"state_processors": members{fmt.Sprint(number): "alice,bob"}}}}
+	firsts := map[string]apitest.Answer{}
+	done := func(operation string, data any) {
+		firsts[operation] = b.call(operation, calls[operation], "X-Idempotency-Key", "k")
+		b.done(firsts[operation], data)
+	}
+	var created struct{ SN string }
+	done("create_ticket", &created)
+	calls["approve"] = members{"sn": created.SN, "state_id": number, "approver": "alice", "action": "true", "remark": "fine"}
+	calls["operate_node"] = members{"sn": created.SN, "operator": "bob", "state_id": number, "action_type": "TRANSITION", "fields": b.ballot(b.status(created.SN), "true", "")}
+	done("approve", nil)
+	done("operate_node", nil)
+
+	def.Nodes = slices.Clone(def.Nodes)
+	def.Nodes[0].ID, def.Nodes[0].Name = "early", "初审"
+	_, err = b.back.PublishService(t.Context(), "north", "writer", def)
+	require.NoError(t, err)
+	moved := b.As(apitest.Boss).Do("POST", "/api/issue/"+created.SN+"/migrate", members{"operator": "boss", "version": 2, "nodes": members{"first": "early"}})
+	require.Equal(t, 200, moved.Status, string(moved.Body))
+	happened := b.ticket(created.SN).Seq
+	for operation, code := range map[string]string{"create_ticket": "3900003", "approve": "3900004", "operate_node": "3900004"} {
+		t.Run(operation, func(t *testing.T) {
+			b := b.on(t)
+			body := calls[operation]
+			again := b.call(operation, body, "X-Idempotency-Key", "k")
+			require.Equal(t, "true", again.Header.Get("X-Idempotency-Replayed"), string(again.Body))
+			require.Equal(t, string(firsts[operation].Body), string(again.Body))
+			b.refused(b.call(operation, body, "X-Idempotency-Key", "other"), 200, code, "no such node")
+			b.refused(b.call(operation, body), 200, code, "no such node")
+			other := maps.Clone(body)
+			other["creator"], other["remark"] = "li", "other"
+			b.refused(b.call(operation, other, "X-Idempotency-Key", "k"), 422, "1306422", "key")
+		})
+	}
+	require.Equal(t, happened, b.ticket(created.SN).Seq)
+	require.Len(t, b.back.Engine.Numbers(), 1)
 }

@@ -117,10 +117,8 @@ func (h *Handler) createTicket(c *call) error {
 	if err != nil {
 		return err
 	}
-	if err := fill(&draft, record.Definition, meta, form); err != nil {
-		return err
-	}
-	opening := desk.Opening{Series: series[serviceType(record.Definition)], Draft: draft, Service: &record}
+	wrong := fill(&draft, record.Definition, meta, form)
+	opening := desk.Opening{Series: series[serviceType(record.Definition)], Draft: draft, Service: &record, Refusal: wrong}
 	err = api.Open(c.Ctx, h.Desk, opening, func(id ticket.Identity) any {
 		return c.envelope(createdTicket{id.Number, id.ID, h.Tickets.TicketURL(id.Number)})
 	})
@@ -259,9 +257,5 @@ func fill(draft *ticket.Draft, def flow.Definition, meta about, form map[string]
 		draft.Form = maps.Clone(form)
 		delete(draft.Form, "title")
 	}
-	err := f.Err()
-	if err == nil {
-		return nil
-	}
-	return because(err, codeCreate, saysCreate+err.Error())
+	return f.Err()
 }

@@ -262,7 +262,18 @@ nodes:
 	var r report
 	b.Result(b.Do("POST", "/api/service/simulate", map[string]any{"definition": source, "script": map[string]any{"groups": map[string]any{"legal": []string{"li"}}}}), &r)
 	require.Equal(t, []string{"li"}, r.Rests[0].Pending)
-	b.Result(b.yaml("POST", "/api/service", strings.ReplaceAll(strings.Replace(source, ", legal", "", 1), "legal", "finance")), nil)
+	source = strings.ReplaceAll(strings.Replace(source, ", legal", "", 1), "legal", "finance")
+	first := b.yaml("POST", "/api/service", source, "X-Idempotency-Key", "k")
+	b.Result(first, nil)
+
+	// What was published while the group was there has its answer, and what is new has the fault.
+	require.NoError(t, b.back.RemoveGroup(t.Context(), "north", "boss", people.Key{ID: "finance"}, nil))
+	again := b.yaml("POST", "/api/service", source, "X-Idempotency-Key", "k")
+	require.Equal(t, []string{"true", string(first.Body)}, []string{again.Header.Get("X-Idempotency-Replayed"), string(again.Body)})
+	for _, key := range []string{"other", ""} {
+		b.yaml("POST", "/api/service", source, "X-Idempotency-Key", key).Into(400, &refused)
+		require.Len(t, refused.Result.Faults, 6)
+	}
 }
 
 func TestPublishingWhenWrong(t *testing.T) {
