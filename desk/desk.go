@@ -55,7 +55,8 @@ type Observer struct {
 }
 
 // Gate is asked once it is clear that a request is no replay, and before anything happens. Its refusal is the caller's answer, and frees the
-// key; so does any other error, which is told as Unavailable. It is not asked again for a request that it has let through.
+// key; so does any other error, which is told as Unavailable. It is asked again for a request that it has let through only where that was found not to
+// have happened: a budget counts such a request each time.
 type Gate func(ctx context.Context) error
 
 // Opening is what opens a ticket.
@@ -410,7 +411,7 @@ func (d *Desk) do(ctx context.Context, op Operation, gate Gate, t ticket.Ticket,
 	working, stop := context.WithTimeout(ctx, op.Lease.Sub(d.opts.Now())-d.opts.Tidying)
 	var events []ticket.Event
 	var err error
-	if gate != nil && !again { // who tries again has been let through before
+	if gate != nil { // also where somebody has tried before: they may not have come as far as the gate
 		err = gate(working)
 	}
 	idle := err != nil // nothing has been begun, whatever kept the gate from telling: the next who asks must pass it

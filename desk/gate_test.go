@@ -44,16 +44,19 @@ func TestAGateIsAskedOnceForWhatIsNoReplay(t *testing.T) {
 	require.True(t, ticket.Is(err, ticket.Invalid), "%v", err)
 	require.Equal(t, 2, asked)
 
-	// Who comes again after a crash has been let through before.
-	next := ask("next", number, ticket.Suspend)
-	p := w.at("update", fault{before: errCrash})
-	_, _, died := p.run(func() (desk.Reply, error) { return try(p, next) })
-	require.True(t, died)
-	require.Equal(t, 3, asked)
-	w.advance(beyondLease)
-	_, err = try(w.healthy(), next)
-	require.NoError(t, err)
-	require.Equal(t, 3, asked)
+	// Who comes again after a crash is not asked for where it has happened, and asked for where it has not.
+	for i, step := range []string{"finish", "update"} {
+		next := ask(step, number, []ticket.Action{ticket.Relate, ticket.Suspend}[i])
+		p := w.at(step, fault{before: errCrash})
+		_, _, died := p.run(func() (desk.Reply, error) { return try(p, next) })
+		require.True(t, died)
+		require.Equal(t, 3+i, asked)
+		w.advance(beyondLease)
+		reply, err = try(w.healthy(), next)
+		require.NoError(t, err)
+		require.Equal(t, step == "finish", reply.Replayed)
+		require.Equal(t, 3+2*i, asked)
+	}
 
 	// A gate that cannot tell lets nobody through.
 	says = errors.New("connection reset")
@@ -138,4 +141,48 @@ func TestAnOpeningIsLetThroughOnceAlsoWhenItsServiceHasChangedSince(t *testing.T
 	require.Equal(t, 2, asked, "what is refused at the counter is not asked for")
 	require.Len(t, w.engine.Numbers(), 1)
 	settleAll(t, w)
+}
+
+// TestWhatWasNeverLetThroughIsAskedForWhenItIsRepeated has a process die between the claim and the gate: another one must not take it for let through.
+func TestWhatWasNeverLetThroughIsAskedForWhenItIsRepeated(t *testing.T) {
+	w := newWorld()
+	number := w.opened(t)
+	service := ticket.ServiceRecord{Definition: flow.Definition{Key: ticket.ServiceIncident}, BuiltIn: true, Enabled: true}
+	gate := func(context.Context) error { return nil }
+	handle := func(p *process) (desk.Reply, error) {
+		r := ask("key", number, ticket.Suspend)
+		return p.Handle(t.Context(), r.envelope(), desk.Handling{Ticket: number, Command: r.command, Answer: desk.Answer{Status: 200}, Gate: gate})
+	}
+	open := func(p *process) (desk.Reply, error) {
+		return p.Open(t.Context(), ask("key", "", "").envelope(), desk.Opening{Series: ticket.SeriesIM, Service: &service,
+			Draft:  ticket.Draft{Channel: ticket.ChannelIssue, App: "demo", Origin: "customs", Title: "a case"},
+			Answer: func(id ticket.Identity) desk.Answer { return desk.Answer{Status: 200} }})
+	}
+	for _, try := range []func(*process) (desk.Reply, error){handle, open} {
+		p := w.at("claim", fault{after: errCrash})
+		_, _, died := p.run(func() (desk.Reply, error) { return try(p) })
+		require.True(t, died)
+	}
+	w.advance(beyondLease)
+
+	gate = func(context.Context) error { return ticket.Refuse(ticket.TooMany, "the budget is exhausted") }
+	service.Enabled = false
+	_, err := handle(w.healthy())
+	require.True(t, ticket.Is(err, ticket.TooMany), "%v", err)
+	require.False(t, w.row(t, number).Suspended)
+	_, err = open(w.healthy())
+	require.ErrorAs(t, err, &desk.Disabled{})
+	require.Equal(t, []string{number}, w.engine.Numbers())
+
+	// Their keys are free.
+	gate, service.Enabled = nil, true
+	for _, try := range []func(*process) (desk.Reply, error){handle, open} {
+		reply, err := try(w.healthy())
+		require.NoError(t, err)
+		require.False(t, reply.Replayed)
+	}
+	require.True(t, w.row(t, number).Suspended)
+	require.Len(t, w.engine.Numbers(), 2)
+	settleAll(t, w)
+	sound(t, w)
 }
