@@ -50,7 +50,8 @@ func (v Versioned[D]) Publish(c *fiber.Ctx) error {
 	return err
 }
 
-var errFaulty = ticket.Refuse(ticket.Invalid, "the document has faults")
+// errFaulty refuses a document with faults, which are told in its place.
+var errFaulty = &ticket.Error{Code: ticket.Invalid}
 
 // Check tells what is wrong with the document that is sent, and publishes nothing.
 func (v Versioned[D]) Check(c *fiber.Ctx) error {
