@@ -301,6 +301,28 @@ func TestAlertsOfNoTicketAreInTheStreamAlone(t *testing.T) {
 	})
 }
 
+func TestWhoFollowsIsToldThatATicketIsInDoubt(t *testing.T) {
+	both(t, func(t *testing.T, b *bench) {
+		s := b.opened("a", draft("x"))
+		sub, paused, other := b.follow(notice.Filter{Type: string(notice.TicketInDoubt)}), b.follow(notice.Filter{Topic: notice.TopicTicket}), b.follow(notice.Filter{Topic: notice.TopicDelivery})
+		b.amend(paused, notice.Paused)
+		for range 2 { // the second time it is in doubt already
+			require.NoError(t, b.ledger.Doubt(t.Context(), s.ticket.Identity, "for a reason"))
+		}
+		require.Equal(t, []string{"1 opened", "1.1 ticket_in_doubt"}, words(b.timeline(s, 10)))
+		works := b.pending()
+		require.Len(t, works, 1)
+		require.Equal(t, sub.ID, works[0].Subscription.ID)
+		var e told
+		require.NoError(t, json.Unmarshal(works[0].Delivery.Body, &e))
+		require.Equal(t, told{"ticket", "ticket_in_doubt", "doubt", "ticket." + s.ticket.Number, []string{s.ticket.Number}}, e)
+		held := b.deliveries(paused)
+		require.Len(t, held, 1)
+		require.Equal(t, notice.Held, held[0].State)
+		require.Empty(t, b.deliveries(other))
+	})
+}
+
 // Projecting, publishing, trying, giving up, dropping and pausing hold rows of the same kinds, many of them at once.
 func TestAlertsDeadlockWithNobody(t *testing.T) {
 	both(t, func(t *testing.T, b *bench) {

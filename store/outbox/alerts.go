@@ -47,6 +47,12 @@ func outcomesOf(results []notice.Result) []*outcome {
 	return list
 }
 
+// told is the outcome of no try, of which there is one alert.
+func told(w notice.Work, a notice.Alert) []*outcome {
+	a.ID, a.Reason = uuid.NewString(), db.CleanText(a.Reason)
+	return []*outcome{{Result: notice.Result{Work: w}, alerts: []*pendingAlert{{Alert: a}}, did: map[notice.AlertKind]bool{a.Kind: true}}}
+}
+
 // positionAlerts gives alerts their position after the last event of their ticket, which is locked, and finds who follows them in the stream. The
 // subscription that an alert is about is left out: what is sent there does not arrive.
 func (o *Outbox) positionAlerts(ctx context.Context, q *db.Tx, outcomes []*outcome, heads []db.TicketHead) error {
@@ -176,16 +182,12 @@ func (o *Outbox) markUndelivered(ctx context.Context, q *db.Tx, a notice.Alert) 
 }
 
 // RaiseAlert writes an alert that is about a ticket and no delivery into its timeline, and into the stream. The ticket's row is locked, and nothing behind it.
-func (o *Outbox) RaiseAlert(ctx context.Context, q *db.Tx, a notice.Alert, t ticket.Ticket) error {
-	a.ID, a.Reason = uuid.NewString(), db.CleanText(a.Reason)
-	r := []*outcome{{alerts: []*pendingAlert{{Alert: a}}, did: map[notice.AlertKind]bool{a.Kind: true}}}
-	if err := o.positionAlerts(ctx, q, r, []db.TicketHead{{ID: t.ID, Number: t.Number, Seq: t.Seq}}); err != nil {
+func (o *Outbox) RaiseAlert(ctx context.Context, q *db.Tx, a notice.Alert) error {
+	outcomes := told(notice.Work{Delivery: notice.Delivery{Lane: notice.Lane{TicketID: a.TicketID}}}, a)
+	if err := o.lockAddresses(ctx, q, outcomes); err != nil {
 		return err
 	}
-	if err := o.lockStreamLanes(ctx, q, r, nil); err != nil {
-		return err
-	}
-	return o.writeAlerts(ctx, q, r)
+	return o.writeAlerts(ctx, q, outcomes)
 }
 
 // isKnown reports whether a timeline has been told already that the address of an alert takes nothing: another delivery was given up, sooner, since it last took one.

@@ -3,8 +3,6 @@ package outbox
 import (
 	"context"
 
-	"github.com/google/uuid"
-
 	"signalbox/notice"
 	"signalbox/store/db"
 	"signalbox/ticket"
@@ -89,15 +87,8 @@ func (o *Outbox) Cancel(ctx context.Context, of notice.Owner, subscription, deli
 		}
 		lane = row.lane()
 		w := notice.Work{Delivery: row.delivery(), Subscription: sub}
-		a := w.Cancelled(by, q.Now())
-		a.ID, a.Reason = uuid.NewString(), db.CleanText(a.Reason)
-		told := []*outcome{{Result: notice.Result{Work: w}, alerts: []*pendingAlert{{Alert: a}}, did: map[notice.AlertKind]bool{a.Kind: true}}}
-		// In the order of locks.
-		if err := o.lockTicketsOf(ctx, q, told); err != nil {
-			return err
-		}
-		alert := told[0].alerts[0]
-		if alert.followers, err = o.lockFollowers(ctx, q, alert.followers); err != nil {
+		outcomes := told(w, w.Cancelled(by, q.Now()))
+		if err := o.lockAddresses(ctx, q, outcomes); err != nil {
 			return err
 		}
 		if err := q.LockDeliveries(ctx, []string{delivery}); err != nil {
@@ -114,7 +105,7 @@ func (o *Outbox) Cancel(ctx context.Context, of notice.Owner, subscription, deli
 		if _, err := q.Exec(ctx, `UPDATE deliveries SET state = 'cancelled', ended_at = ?, next_try = NULL WHERE id = ?`, db.At(q.Now()), delivery); err != nil {
 			return db.Wrap("cancel a delivery", err)
 		}
-		return o.writeAlerts(ctx, q, told)
+		return o.writeAlerts(ctx, q, outcomes)
 	})
 	return lane, waits, err
 }

@@ -10,7 +10,7 @@ import (
 )
 
 // recordHealth stores, for the address of each outcome, since when every try at it has failed (failing_since), and drops those that are given up: did says
-// which. A try that was put off or cannot be sent says nothing of its address. All subscriptions are locked in one pass, by id, as the lock order asks:
+// which. A try that was put off or cannot be sent says nothing of its address, nor does what is no try. All subscriptions are locked in one pass, by id, as the lock order asks:
 // also those whose lanes begin retrying and those that follow the alerts, whose effective state it gives, so that none is paused or dropped meanwhile.
 func (o *Outbox) recordHealth(ctx context.Context, q *db.Tx, outcomes []*outcome) error {
 	byID, followers, retrying := map[string][]*outcome{}, map[string][]*follower{}, map[string]bool{}
@@ -18,7 +18,7 @@ func (o *Outbox) recordHealth(ctx context.Context, q *db.Tx, outcomes []*outcome
 		if r.Then == notice.Retrying {
 			retrying[r.Work.Subscription.ID] = true
 		}
-		if !r.PutOff && !r.Attempt.Class.Ours() {
+		if !r.PutOff && !r.Attempt.Class.Ours() && !r.Attempt.StartedAt.IsZero() {
 			byID[r.Work.Subscription.ID] = append(byID[r.Work.Subscription.ID], r)
 		}
 		for _, a := range r.alerts {

@@ -137,11 +137,7 @@ func (o *Outbox) SaveResults(ctx context.Context, results []notice.Result) error
 			return err
 		}
 		outcomes := outcomesOf(results)
-		// In the order of locks.
-		if err := o.lockTicketsOf(ctx, q, outcomes); err != nil {
-			return err
-		}
-		if err := o.recordHealth(ctx, q, outcomes); err != nil {
+		if err := o.lockAddresses(ctx, q, outcomes); err != nil {
 			return err
 		}
 		for _, some := range byDelivery(outcomes) {
@@ -177,9 +173,9 @@ func deliveriesOf(results []notice.Result) []string {
 	return ids
 }
 
-// lockTicketsOf locks the tickets whose lanes begin retrying or end as a whole, and those whose timelines get alerts. Then it gives the alerts their
-// positions and followers, and locks the lanes of the stream that results or alerts are about.
-func (o *Outbox) lockTicketsOf(ctx context.Context, q *db.Tx, outcomes []*outcome) error {
+// lockAddresses locks, in the order of locks, all that comes before deliveries: the tickets whose lanes begin retrying or end as a whole, and those whose timelines get alerts; the lanes of
+// the stream that results or alerts are about; and the subscriptions, whose health it records. Alerts have their positions and followers then, and can be written.
+func (o *Outbox) lockAddresses(ctx context.Context, q *db.Tx, outcomes []*outcome) error {
 	var tickets, lanes []int64
 	for _, r := range outcomes {
 		switch id := r.Work.Delivery.Lane.TicketID; {
@@ -197,7 +193,10 @@ func (o *Outbox) lockTicketsOf(ctx context.Context, q *db.Tx, outcomes []*outcom
 	if err := o.positionAlerts(ctx, q, outcomes, heads); err != nil {
 		return err
 	}
-	return o.lockStreamLanes(ctx, q, outcomes, lanes)
+	if err := o.lockStreamLanes(ctx, q, outcomes, lanes); err != nil {
+		return err
+	}
+	return o.recordHealth(ctx, q, outcomes)
 }
 
 // byDelivery parts outcomes so that no part has two of one delivery, and those of one follow each other as they did.

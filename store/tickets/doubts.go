@@ -25,7 +25,7 @@ func (p *Projections) Doubt(ctx context.Context, id ticket.Identity, why string)
 		if err := q.InsertMissing(ctx, `stuck (ticket_id, cause, tenant, since)`, [][]any{{id.ID, string(ticket.CauseInDoubt), id.Tenant, db.At(now)}}); err != nil {
 			return err
 		}
-		return p.outbox.RaiseAlert(ctx, q, notice.InDoubt(id, why, now), t.Ticket)
+		return p.outbox.RaiseAlert(ctx, q, notice.InDoubt(id, why, now))
 	})
 }
 
