@@ -19,6 +19,7 @@ type Outbox interface {
 	// lost. False: the delivery is pending no more, and is not to be tried.
 	Begin(ctx context.Context, delivery string, at time.Time) (bool, error)
 	// SaveResults writes tries down, in one transaction. A delivery that was cancelled meanwhile stays cancelled, and its lane as it is; its attempt is kept.
+	// Of one that is not there any more nothing is: the others are written down without it.
 	// With Then Retrying the whole lane becomes retrying: so does everything pending in it, and what is enqueued later begins as Retrying, until Next
 	// finds the lane empty. One that was put off makes its lane retrying too, and counts as no try. Drop marks the subscription Dropped, and everything
 	// else pending or retrying for it Held.

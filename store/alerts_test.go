@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"slices"
+	"strings"
 	"sync"
 	"sync/atomic"
 	"testing"
@@ -320,6 +321,31 @@ func TestWhoFollowsIsToldThatATicketIsInDoubt(t *testing.T) {
 		require.Len(t, held, 1)
 		require.Equal(t, notice.Held, held[0].State)
 		require.Empty(t, b.deliveries(other))
+	})
+}
+
+// A try is written down although that at another delivery, which is there no more, cannot be.
+func TestResultsOfWhatIsGoneAreLeftOut(t *testing.T) {
+	both(t, func(t *testing.T, b *bench) {
+		s, sub := b.subscribed()
+		other, all := b.opened("a", draft("y")), b.follow(notice.Filter{})
+		b.project(s, s.relate("manifest", "1")...)
+		b.project(other, other.relate("manifest", "1")...)
+		gone, there := b.of(sub, b.pending())[0], b.of(all, b.pending())[0]
+		_, err := b.raw().Exec(`DELETE FROM deliveries WHERE id = '` + gone.Delivery.ID + `'`)
+		require.NoError(t, err)
+		failed := b.tried(gone, notice.Failed)
+		failed.Drop, failed.BreakerOpened = "gone", true
+		logging, log := b.logging()
+		require.NoError(t, logging.Outbox.SaveResults(t.Context(), []notice.Result{failed, b.tried(there, notice.Sent)}))
+		require.Equal(t, 1, strings.Count(log.String(), "msg=delivery.gone delivery="+gone.Delivery.ID), log.String())
+		require.Equal(t, 1, b.count(`SELECT COUNT(*) FROM deliveries WHERE state = 'sent' AND id = '`+there.Delivery.ID+`'`))
+		require.Equal(t, 1, b.count(`SELECT COUNT(*) FROM attempts`))
+		require.Zero(t, b.count(`SELECT COUNT(*) FROM alerts`))
+		r, err := b.Registration(t.Context(), notice.Owner{Tenant: "a", TicketID: s.ticket.ID}, sub.ID)
+		require.NoError(t, err)
+		require.Equal(t, notice.Active, r.Subscription.State)
+		require.Nil(t, r.Subscription.FailingSince)
 	})
 }
 

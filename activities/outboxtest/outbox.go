@@ -4,7 +4,6 @@ package outboxtest
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"slices"
 	"sync"
@@ -12,10 +11,11 @@ import (
 
 	"signalbox/activities"
 	"signalbox/notice"
+	"signalbox/ticket"
 )
 
 // ErrDown is what a broken outbox answers.
-var ErrDown = errors.New("outboxtest: the database is down")
+var ErrDown error = ticket.Refuse(ticket.Unavailable, "outboxtest: the database is down")
 
 // Outbox keeps everything in memory. Its partition is always 0.
 type Outbox struct {
@@ -272,10 +272,14 @@ func (o *Outbox) SaveResults(_ context.Context, results []notice.Result) error {
 	return err
 }
 
-// save writes one try down, unless it was before.
+// save writes one try down, unless it was before or its delivery is not there.
 func (o *Outbox) save(r notice.Result) {
 	a := r.Attempt
-	d := o.deliveries[slices.IndexFunc(o.deliveries, func(d *notice.Delivery) bool { return d.ID == r.Work.Delivery.ID })]
+	i := slices.IndexFunc(o.deliveries, func(d *notice.Delivery) bool { return d.ID == r.Work.Delivery.ID })
+	if i < 0 {
+		return
+	}
+	d := o.deliveries[i]
 	sub := o.subscriptions[d.Lane.Subscription]
 	did := map[notice.AlertKind]bool{notice.BreakerOpened: true, notice.AddressDropped: r.Drop != "" && sub.State == notice.Active}
 	if !r.PutOff {

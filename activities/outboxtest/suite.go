@@ -47,6 +47,7 @@ func TestOutbox(t *testing.T, open func(t *testing.T) Fixture) {
 		{"busy lanes and hosts are passed by", passedBy},
 		{"hops are kept", hopsKept},
 		{"a try is written down once", writtenOnce},
+		{"a try at what is gone keeps no other from being written down", gone},
 		{"a try that begins is told from one that does not", begins},
 		{"a failed try parks its lane", parks},
 		{"a lane goes on when something is given up", goesOn},
@@ -279,6 +280,20 @@ func writtenOnce(t *testing.T, b *bench) {
 	parts, err := b.Outbox.Partitions(t.Context())
 	require.NoError(t, err)
 	require.Empty(t, parts)
+}
+
+func gone(t *testing.T, b *bench) {
+	lane, part := b.lane(2)
+	works := b.pending(part, nil, 100)
+	ghost := works[1]
+	ghost.Delivery.ID = "msg_of_nothing"
+	failed, put := b.tried(ghost, notice.Failed), b.tried(ghost, notice.Retrying)
+	failed.Drop, failed.BreakerOpened, put.PutOff = "gone", true, true
+	b.save(failed, b.tried(works[0], notice.Sent), put)
+	require.Equal(t, []notice.DeliveryState{notice.Sent, notice.Pending}, b.states(lane))
+	require.Empty(t, b.Alerts(t, lane.TicketID))
+	require.Equal(t, notice.Active, b.Subscription(t, lane).State)
+	b.save(failed)
 }
 
 func parks(t *testing.T, b *bench) {

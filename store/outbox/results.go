@@ -129,7 +129,7 @@ func (o *Outbox) Begin(ctx context.Context, delivery string, at time.Time) (begu
 }
 
 // SaveResults stores tries and what follows from them: see activities.Outbox. A try that is stored already, which its delivery and its start identify,
-// changes nothing.
+// changes nothing. Nor does one at a delivery that is not there, since it was deleted meanwhile or the database has been put back to an earlier state: the log tells of it.
 func (o *Outbox) SaveResults(ctx context.Context, results []notice.Result) error {
 	return o.db.Write(ctx, func(ctx context.Context, q *db.Tx) error {
 		results, err := o.unrecorded(ctx, q, results)
@@ -149,19 +149,34 @@ func (o *Outbox) SaveResults(ctx context.Context, results []notice.Result) error
 	})
 }
 
-// unrecorded leaves out the tries that are stored already.
+// unrecorded leaves out the tries that are stored already, and those at what is not there.
 func (o *Outbox) unrecorded(ctx context.Context, q *db.Tx, results []notice.Result) ([]notice.Result, error) {
 	if len(results) == 0 {
 		return nil, nil
 	}
-	var rows []attemptRow
-	if err := q.AllIn(ctx, &rows, `SELECT delivery_id, started_at FROM attempts WHERE delivery_id IN (?)`, deliveriesOf(results)); err != nil {
-		return nil, db.Wrap("look for attempts", err)
+	var rows []struct {
+		Delivery string        `db:"id"`
+		Started  *db.Timestamp `db:"started_at"`
+	}
+	ids := deliveriesOf(results)
+	err := q.AllIn(ctx, &rows, `SELECT delivery_id AS id, started_at FROM attempts WHERE delivery_id IN (?) UNION ALL SELECT id, NULL FROM deliveries WHERE id IN (?)`, ids, ids)
+	if err != nil {
+		return nil, db.Wrap("look for deliveries and attempts", err)
+	}
+	stored := map[string][]*db.Timestamp{}
+	for _, row := range rows {
+		stored[row.Delivery] = append(stored[row.Delivery], row.Started)
 	}
 	return slices.DeleteFunc(slices.Clone(results), func(r notice.Result) bool {
-		return !r.PutOff && slices.ContainsFunc(rows, func(row attemptRow) bool {
-			return row.Delivery == r.Work.Delivery.ID && row.StartedAt.Equal(db.At(r.Attempt.StartedAt).Time)
-		})
+		d := r.Work.Delivery
+		tries, there := stored[d.ID]
+		if !there {
+			q.Committed(func() {
+				q.Log.WarnContext(ctx, "delivery.gone", "delivery", d.ID, "subscription", d.Lane.Subscription, "ticket_id", d.Lane.TicketID, "then", string(r.Then))
+			})
+			return true
+		}
+		return !r.PutOff && slices.ContainsFunc(tries, func(t *db.Timestamp) bool { return t != nil && t.Equal(db.At(r.Attempt.StartedAt).Time) })
 	}), nil
 }
 
