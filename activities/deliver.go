@@ -3,6 +3,7 @@ package activities
 import (
 	"cmp"
 	"context"
+	"errors"
 	"fmt"
 	"log/slog"
 	"math/rand/v2"
@@ -97,7 +98,7 @@ type Delivered struct {
 const TypeFailedTry = "failed_try"
 
 // Deliver makes one try at the next delivery of a retrying lane and writes it down. After a failed try that others follow it fails itself, and
-// says when it wants to be called again; giving up is a result, not an error.
+// says when it wants to be called again; giving up is a result, not an error. After a failure of ours it wants to be called again soon.
 //
 // A try that was begun is written down whatever ends it: what is known of it goes along with the signs of life of the activity, and the attempt that follows
 // one that was lost, or could not write it down, does so before anything else.
@@ -116,9 +117,22 @@ func (d *Deliveries) Deliver(ctx context.Context, in DeliverInput) (Delivered, e
 	})
 	if err != nil {
 		d.stalled(ctx, stalledLane, "subscription", in.Lane.Subscription, "ticket_id", in.Lane.TicketID, "delivery", in.Delivery)
-		return Delivered{}, err
+		return Delivered{}, askAgain(err)
 	}
-	return o.Delivered, o.error
+	return o.Delivered, askAgain(o.error)
+}
+
+// faultAgain is how long a lane rests after a failure of ours, such as a database that does not answer.
+const faultAgain = 10 * time.Second
+
+// askAgain has Deliver called again after faultAgain where an error does not say itself when. The interval of its policy is the wait of the delivery's profile,
+// which may be a day.
+func askAgain(err error) error {
+	var app *temporal.ApplicationError
+	if err == nil || errors.As(err, &app) {
+		return err
+	}
+	return temporal.NewApplicationErrorWithOptions("a failure of ours", "fault_of_ours", temporal.ApplicationErrorOptions{Cause: err, NextRetryDelay: faultAgain})
 }
 
 // noted is what an attempt at Deliver leaves to the next: a try that was begun, and when it is over what came of it.
@@ -149,12 +163,11 @@ func (n noted) leave(ctx context.Context) {
 	}
 }
 
-// unsavedAgain is how long a database that did not take a try is left alone.
-const unsavedAgain = 10 * time.Second
-
 func (d *Deliveries) deliver(ctx context.Context, in DeliverInput) (Delivered, error) {
+	asking, cancel := reportable(ctx)
+	defer cancel()
 	// Read right before sending: it may have been deleted while we waited.
-	w, found, err := d.Outbox.Next(ctx, in.Lane)
+	w, found, err := d.Outbox.Next(asking, in.Lane)
 	if err != nil {
 		return Delivered{}, fmt.Errorf("read the next delivery: %w", err)
 	}
@@ -174,7 +187,7 @@ func (d *Deliveries) deliver(ctx context.Context, in DeliverInput) (Delivered, e
 	case !found:
 		permit, wait := d.enter(w)
 		if permit == nil {
-			return Delivered{}, d.deferTry(ctx, w, wait)
+			return Delivered{}, d.deferTry(asking, w, wait)
 		}
 		try.Answer.Attempt.StartedAt = d.Now()
 		try.leave(ctx)
@@ -192,12 +205,12 @@ func (d *Deliveries) deliver(ctx context.Context, in DeliverInput) (Delivered, e
 	result := d.conclude(ctx, w, try.Answer)
 	span.Text(tracing.Then, string(result.Then))
 	result.BreakerOpened = opened
-	saving, cancel := savingContext(ctx)
-	defer cancel()
+	saving, done := savingContext(ctx)
+	defer done()
 	if err := d.saveResult(saving, result); err != nil {
 		try.Over = true
 		try.leave(ctx)
-		return Delivered{}, temporal.NewApplicationErrorWithOptions("save the try", "unsaved", temporal.ApplicationErrorOptions{Cause: err, NextRetryDelay: unsavedAgain})
+		return Delivered{}, fmt.Errorf("save the try: %w", err)
 	}
 	if result.Then == notice.Retrying {
 		return Delivered{}, temporal.NewApplicationErrorWithOptions(result.Attempt.Error, TypeFailedTry, temporal.ApplicationErrorOptions{
@@ -283,6 +296,11 @@ func savingContext(ctx context.Context) (context.Context, context.CancelFunc) {
 	if ctx.Err() != nil {
 		return context.WithTimeout(context.WithoutCancel(ctx), FlushTimeout)
 	}
+	return reportable(ctx)
+}
+
+// reportable gives the context of an activity with time left to tell how it came out: what is not told in time counts as lost.
+func reportable(ctx context.Context) (context.Context, context.CancelFunc) {
 	if end, ok := ctx.Deadline(); ok {
 		return context.WithDeadline(ctx, end.Add(-ReportTime))
 	}

@@ -3,6 +3,7 @@ package activities_test
 import (
 	"context"
 	"encoding/json"
+	"fmt"
 	"log/slog"
 	"sync"
 	"testing"
@@ -192,6 +193,72 @@ func TestWhatWasLeftOfAnotherTryIsNoTry(t *testing.T) {
 			require.NoError(t, err)
 			require.Equal(t, notice.Sent, out.State)
 			require.Len(t, r.all(), 1)
+		})
+	}
+}
+
+// away is a database that answers nobody.
+type away struct {
+	*outboxtest.Outbox
+	until time.Time // for how long an answer was waited for
+}
+
+func (a *away) Next(ctx context.Context, _ notice.Lane) (notice.Work, bool, error) {
+	a.until, _ = ctx.Deadline()
+	<-ctx.Done()
+	return notice.Work{}, false, ctx.Err()
+}
+
+// The policy's interval is the whole wait of the delivery's profile, up to a day.
+func TestWhatFailsByUsIsAskedAgainSoon(t *testing.T) {
+	for name, fail := range map[string]func(*testing.T, *bench) (check func(end time.Time)){
+		"the database is down": func(_ *testing.T, b *bench) func(time.Time) {
+			b.outbox.Break(true)
+			return nil
+		},
+		"the database answers nobody": func(t *testing.T, b *bench) func(time.Time) {
+			hangs := &away{Outbox: b.outbox}
+			b.Deliveries.Outbox = hangs
+			return func(end time.Time) {
+				require.Equal(t, end.Add(-activities.ReportTime), hangs.until, "what is not told in time is up to the policy")
+			}
+		},
+		"a try cannot be saved": func(t *testing.T, b *bench) func(time.Time) {
+			b.Deliveries.Outbox = &breaking{Outbox: b.outbox, broke: make(chan struct{}, 100)}
+			return nil
+		},
+		"it cannot be saved that a try is put off": func(t *testing.T, b *bench) func(time.Time) {
+			b.outbox.Subscribe("once", b.outbox.Subscription("s").URL, notice.Once)
+			for i := range int64(10) { // with the last of which the breaker opens
+				b.outbox.Enqueue("once", i, 1)
+				lane := notice.Lane{Subscription: "once", TicketID: i}
+				b.outbox.SetRetrying(lane, time.Time{}, time.Time{})
+				_, err := b.Deliver(t.Context(), activities.DeliverInput{Lane: lane, Delivery: fmt.Sprintf("once:%d:1", i)})
+				require.NoError(t, err)
+			}
+			require.Len(t, b.Hosts.Open(), 1)
+			b.Deliveries.Outbox = &breaking{Outbox: b.outbox, broke: make(chan struct{}, 100)}
+			return nil
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			b := newBench(t, 20*time.Second)
+			b.Hosts = &activities.Hosts{Now: time.Now}
+			in := b.lane(newReceiver(t, func(string) int { return 500 }).URL, notice.Standard)
+			check := fail(t, b)
+			ctx, cancel := context.WithTimeout(t.Context(), activities.ReportTime+time.Second)
+			defer cancel()
+			_, err := b.Deliver(ctx, in)
+			var app *temporal.ApplicationError
+			require.ErrorAs(t, err, &app)
+			require.NotEqual(t, activities.TypePutOff, app.Type())
+			require.NotEqual(t, activities.TypeFailedTry, app.Type())
+			require.Equal(t, 10*time.Second, app.NextRetryDelay())
+			if check != nil {
+				end, _ := ctx.Deadline()
+				check(end)
+			}
 		})
 	}
 }

@@ -34,8 +34,7 @@ const (
 	// attemptsPerDelivery is more than a round ever takes, put-offs and outages included: it is the outbox that knows when one is over, and what an attempt
 	// that was lost leaves to the next is known to attempts at the same activity alone.
 	attemptsPerDelivery = 10_000
-	// internalErrorBackoff is how long a lane waits at least after a failure of our own, such as a database that does not answer. The outbox knows whether a try
-	// counts.
+	// internalErrorBackoff is how long a lane waits at least after an attempt that was lost. The outbox knows whether a try counts.
 	internalErrorBackoff = 10 * time.Second
 )
 
@@ -131,7 +130,7 @@ func (r *laneRun) unlessSignalled(ctx workflow.Context, cancel workflow.CancelFu
 
 // deliver fails only when the workflow is cancelled. Whatever else goes wrong, the outbox knows where the delivery stands.
 func (r *laneRun) deliver(ctx workflow.Context, next activities.NextDelivery) error {
-	// It says itself when it wants to be called again, unless it was lost or something of ours failed.
+	// It says itself when it wants to be called again, unless it was lost.
 	wait := max(next.Wait, internalErrorBackoff)
 	options := workflow.ActivityOptions{
 		StartToCloseTimeout: cmp.Or(next.Limit, TryTimeout),
