@@ -32,7 +32,8 @@ const startsAtOnce = 8
 // over a signal that it has not seen, so none is lost to one that is just finishing.
 //
 // A workflow that is begun here does nothing before its lane's next try is due: where very many lanes fail at once, their workflows take nothing
-// from the deliveries that succeed beside them.
+// from the deliveries that succeed beside them. One that has not begun when its lane is retrying anew does so at once, however far away the try was that it waits
+// for: unlike a signal alone, signalling with a start ends the delay (the API's own words, and server 1.32's).
 func (l Lanes) Start(ctx context.Context, lane notice.Lane, wait time.Duration) error {
 	begin := options(LaneID(lane))
 	if wait -= startAhead; wait > startAhead {
@@ -53,7 +54,7 @@ func (l Lanes) Hasten(ctx context.Context, lane notice.Lane) error {
 	if err != nil {
 		return err
 	}
-	// Unlike an update, no signal ends the delay of a workflow that has not begun: see decision 11.
+	// Unlike an update, a signal alone does not end the delay of a workflow that has not begun: see decision 11.
 	ctx, cancel := context.WithTimeout(ctx, wakeWithin)
 	defer cancel()
 	_, err = l.Client.UpdateWorkflow(ctx, client.UpdateWorkflowOptions{WorkflowID: LaneID(lane), UpdateName: UpdateWake, WaitForStage: client.WorkflowUpdateStageAccepted})

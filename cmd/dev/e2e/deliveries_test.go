@@ -161,6 +161,24 @@ func TestDeliveriesOnARealServer(t *testing.T) {
 	replay(t, c, namespace, workflows.LaneID(notice.Lane{Subscription: "dead", TicketID: 1}))
 }
 
+// A lane's workflow that was started long before its next try, because its receiver asked for that, and has not begun, begins at once where its lane is
+// retrying anew: unlike a signal, signalling with a start ends the delay of a start.
+func TestALaneThatHasNotBegunHearsThatItIsRetryingAnew(t *testing.T) {
+	t.Parallel()
+	c, _, namespace := temporalServer(t)
+	outbox, lanes, lane := outboxtest.New(), workflows.Lanes{Client: c, Namespace: namespace}, notice.Lane{Subscription: "s", TicketID: 1}
+	w := deliveryWorker(t, c, outbox, lanes)
+	t.Cleanup(w.Stop)
+	r := harness.NewReceiver(t)
+	outbox.Subscribe(lane.Subscription, r.URL("/mended"), notice.Standard)
+	outbox.Enqueue(lane.Subscription, lane.TicketID, 1)
+	outbox.SetRetrying(lane, time.Now(), time.Now().Add(24*time.Hour))
+	require.NoError(t, lanes.Start(t.Context(), lane, 24*time.Hour))
+	outbox.SetRetrying(lane, time.Now(), time.Now())
+	require.NoError(t, lanes.Start(t.Context(), lane, 5*time.Second))
+	await(t, outbox, "told", func() bool { return outbox.Count(notice.Sent) == 1 })
+}
+
 // flapping answers every other request badly.
 func flapping(n int) []harness.Response {
 	var out []harness.Response
