@@ -3,6 +3,7 @@ package store_test
 import (
 	"context"
 	"encoding/json"
+	"math"
 	"strings"
 	"sync"
 	"testing"
@@ -12,6 +13,7 @@ import (
 
 	"signalbox/desk"
 	"signalbox/flow"
+	"signalbox/store/db"
 	"signalbox/ticket"
 )
 
@@ -283,5 +285,37 @@ func TestPublishingJoinsTheTransaction(t *testing.T) {
 		require.ErrorIs(t, err, why)
 		_, err = b.Service(t.Context(), "a", "leave")
 		require.True(t, ticket.Is(err, ticket.NotFound), "%v", err)
+	})
+}
+
+// TestThereAreNoVersionsBeyondTheirColumn: both databases say so, whatever number somebody asks for or has put into a cursor.
+func TestThereAreNoVersionsBeyondTheirColumn(t *testing.T) {
+	both(t, func(t *testing.T, b *bench) {
+		ctx := t.Context()
+		service, err := b.PublishService(ctx, "a", "demo", parsed(t, leave))
+		require.NoError(t, err)
+		cal, err := b.PublishCalendar(ctx, "a", "demo", office("Office"))
+		require.NoError(t, err)
+		for _, n := range []int{math.MinInt64, math.MinInt32 - 1, -1, math.MaxInt32, math.MaxInt32 + 1, 3_000_000_000, math.MaxInt64} {
+			for what, err := range map[string]error{
+				"service": second1(b.ServiceVersion(ctx, "a", service.Key, n)), "calendar": second1(b.CalendarRecord(ctx, "a", cal.Key, n)),
+			} {
+				require.True(t, ticket.Is(err, ticket.NotFound), "%s %d: %v", what, n, err)
+			}
+			for what, text := range map[string]func(context.Context, string, string, int) (string, error){service.Key: b.ServiceText, cal.Key: b.CalendarText} {
+				written, err := text(ctx, "a", what, n)
+				require.NoError(t, err, "%s %d", what, n)
+				require.Empty(t, written)
+			}
+			if n > 0 {
+				behind := db.Cursor{N: int64(n)}.String()
+				services, _, err := b.ServiceVersions(ctx, "a", service.Key, behind, 1)
+				require.NoError(t, err, n)
+				require.Len(t, services, 1, n)
+				calendars, _, err := b.CalendarVersions(ctx, "a", cal.Key, behind, 1)
+				require.NoError(t, err, n)
+				require.Len(t, calendars, 1, n)
+			}
+		}
 	})
 }

@@ -3,7 +3,6 @@ package houseapi
 import (
 	"context"
 	"errors"
-	"math"
 	"strconv"
 
 	"github.com/gofiber/fiber/v2"
@@ -97,7 +96,7 @@ func (v Versioned[D]) Named(c *fiber.Ctx) (key string, version int, err error) {
 	if version, err = strconv.Atoi(c.Params("version")); err != nil || version < 1 {
 		return "", 0, ticket.Refuse(ticket.NotFound, "the "+v.Kind+" has no such version")
 	}
-	return key, min(version, math.MaxInt32), nil
+	return key, version, nil
 }
 
 // Versions shows the versions of the key that the path names by pages, the latest first: find finds them, and show says how each is shown.

@@ -45,7 +45,7 @@ func (c *Catalogue) CalendarRecords(ctx context.Context, tenant, cursor string, 
 func (c *Catalogue) CalendarVersions(ctx context.Context, tenant, key, cursor string, limit int) (list []ticket.CalendarRecord, next string, err error) {
 	var w db.Where
 	w.And("c.tenant = ? AND c.key = ?", tenant, db.CleanText(key))
-	if err := w.After(cursor, "v.version", func(p db.Cursor) []any { return []any{p.N} }); err != nil {
+	if err := w.After(cursor, "v.version", func(p db.Cursor) []any { return []any{asked(p.N)} }); err != nil {
 		return nil, "", err
 	}
 	list, next, err = c.calendarPage(ctx, w, `v.version DESC`, limit, func(r calendarRow) db.Cursor { return db.Cursor{N: r.Version} })
@@ -73,7 +73,7 @@ func (c *Catalogue) calendarPage(ctx context.Context, w db.Where, order string, 
 func (c *Catalogue) CalendarRecord(ctx context.Context, tenant, key string, version int) (ticket.CalendarRecord, error) {
 	query, args, otherwise := `WHERE c.tenant = ? AND c.key = ? AND v.version = c.version`, []any{tenant, db.CleanText(key)}, errNoCalendar
 	if version != 0 {
-		query, args, otherwise = `WHERE v.tenant = ? AND v.key = ? AND v.version = ?`, append(args, version), errNoCalendarVersion
+		query, args, otherwise = `WHERE v.tenant = ? AND v.key = ? AND v.version = ?`, append(args, asked(version)), errNoCalendarVersion
 	}
 	list, err := c.calendars(ctx, calendarVersions+query, args...)
 	switch {

@@ -99,7 +99,7 @@ func (c *Catalogue) ServiceVersions(ctx context.Context, tenant, key, cursor str
 	var before int64
 	var w db.Where
 	w.And(`s.tenant = ? AND s.key = ?`, tenant, db.CleanText(key))
-	if err := w.After(cursor, `v.version`, func(p db.Cursor) []any { before = p.N; return []any{p.N} }); err != nil {
+	if err := w.After(cursor, `v.version`, func(p db.Cursor) []any { before = p.N; return []any{asked(p.N)} }); err != nil {
 		return nil, "", err
 	}
 	if record, ok := builtIn(key); ok {
@@ -159,7 +159,7 @@ func (c *Catalogue) ServiceVersion(ctx context.Context, tenant, key string, vers
 		}
 		return record.Definition, nil
 	}
-	record, err := c.service(ctx, errNoVersion, serviceVersions+`WHERE v.tenant = ? AND v.key = ? AND v.version = ?`, tenant, db.CleanText(key), version)
+	record, err := c.service(ctx, errNoVersion, serviceVersions+`WHERE v.tenant = ? AND v.key = ? AND v.version = ?`, tenant, db.CleanText(key), asked(version))
 	return record.Definition, err
 }
 

@@ -109,7 +109,7 @@ func keepText(ctx context.Context, q *db.Tx, table, tenant, key string, version 
 
 func (c *Catalogue) text(ctx context.Context, table, tenant, key string, version int) (source string, err error) {
 	err = c.db.Read(ctx, func(q *db.Tx) error {
-		_, err := q.Find(ctx, &source, `SELECT COALESCE(source, '') FROM `+table+` WHERE tenant = ? AND key = ? AND version = ?`, tenant, db.CleanText(key), version)
+		_, err := q.Find(ctx, &source, `SELECT COALESCE(source, '') FROM `+table+` WHERE tenant = ? AND key = ? AND version = ?`, tenant, db.CleanText(key), asked(version))
 		return db.Wrap("read the text of a version", err)
 	})
 	return source, err
