@@ -11,7 +11,8 @@ import (
 )
 
 // AtMost gives a number of bytes that encoding/json needs no more than for the value. It does not know of every value: not of numbers that are texts or
-// floating, of maps with keys other than strings, and of types with an encoding of their own but time.Time. Of a value that it knows, json.Marshal gives no error.
+// floating, of maps with keys other than strings, of types with an encoding of their own but time.Time, and of times that JSON cannot say. Of a value that it knows, json.Marshal gives no
+// error.
 func AtMost(v any) (bytes int, known bool) {
 	if v == nil {
 		return null, true
@@ -46,6 +47,7 @@ type plan struct {
 	kind   reflect.Kind
 	fixed  int     // what every value takes; unknown: the type writes itself, or cannot be known
 	varies bool    // not all values take the same
+	time   bool    // it is time.Time
 	fields []field // of a struct: those that are written and vary
 	of     *plan   // of what a list or map has, or a pointer leads to
 }
@@ -58,6 +60,12 @@ type field struct {
 func (p *plan) most(v reflect.Value) int {
 	if !p.varies {
 		return p.fixed
+	}
+	if p.time {
+		if !written(v) {
+			return unknown
+		}
+		return timeText
 	}
 	switch p.kind {
 	case reflect.String:
@@ -98,6 +106,19 @@ func (p *plan) most(v reflect.Value) int {
 	return p.fixed
 }
 
+// written reports whether JSON can say a time: years have four digits, and the hours of a zone are at most 23 (RFC 3339).
+func written(v reflect.Value) bool {
+	var at time.Time
+	if v.CanAddr() { // without a copy of it on the heap
+		at = *v.Addr().Interface().(*time.Time)
+	} else {
+		at = v.Interface().(time.Time)
+	}
+	year := at.Year()
+	_, offset := at.Zone()
+	return 0 <= year && year <= 9999 && max(offset, -offset) < 24*60*60
+}
+
 // plans keeps what was found out about types, by reflect.Type, each with all that it has in it. What is found does not depend on who asks first.
 var plans sync.Map
 
@@ -122,7 +143,8 @@ func makePlan(t reflect.Type, known map[reflect.Type]*plan) *plan {
 		return p
 	}
 	if t == timeType {
-		return constant(timeText)
+		p.time = true
+		return p
 	}
 	for _, m := range marshalers {
 		// What a pointer leads to is looked at by itself.

@@ -63,6 +63,24 @@ func TestNoJSONIsLongerThanItsBound(t *testing.T) {
 	})
 }
 
+// TestWhatIsKnownCanBeWritten makes times of all years and zones: json.Marshal gives no error for what is known, and what it does give one for is not.
+func TestWhatIsKnownCanBeWritten(t *testing.T) {
+	rapid.Check(t, func(t *rapid.T) {
+		year := rapid.OneOf(rapid.SampledFrom([]int{-1, 0, 1, 9999, 10_000}), rapid.IntRange(-300_000, 300_000)).Draw(t, "year")
+		zone := rapid.SampledFrom([]int{0, 0, -5 * 3600, 14 * 3600, -86_399, 86_399, -86_400, 86_400, 100 * 3600}).Draw(t, "zone")
+		at := time.Date(year, rapid.SampledFrom([]time.Month{time.January, time.December}).Draw(t, "month"), rapid.SampledFrom([]int{1, 31}).Draw(t, "day"),
+			rapid.IntRange(0, 23).Draw(t, "hour"), 0, 0, 0, time.UTC).In(time.FixedZone("x", zone))
+		for name, v := range map[string]any{"itself": at, "pointer": &at, "struct": inner{At: at}, "embedded": outer{inner: inner{At: at}}, "list": []inner{{At: at}},
+			"map": map[string]time.Time{"x": at}, "within": []any{map[string]any{"x": &inner{At: at}}}} {
+			raw, err := json.Marshal(v)
+			most, known := jsonsize.AtMost(v)
+			if known != (err == nil) || known && len(raw) > most {
+				t.Fatalf("%s: %v, known %t: %d bytes, bounded by %d", name, err, known, len(raw), most)
+			}
+		}
+	})
+}
+
 // own is a type that writes itself.
 type own string
 
