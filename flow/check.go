@@ -182,6 +182,8 @@ func (b *builder) field(at string, f Field) {
 		_, err := f.canonical(f.Default, RulesNow)
 		if _, first := f.canonical(f.Default, RulesFirst); err != nil && first != nil {
 			b.add(at+".default", "%s", err)
+		} else if b.publishing && f.Type.outOfRange(f.Default) {
+			b.add(at+".default", outOfRange)
 		}
 	}
 }

@@ -101,7 +101,7 @@ func (r *run) schedule(n *node, s *NodeState) {
 		due := n.due(*s)
 		s.Due = &due
 	default: // rules under which nothing was known of working time
-		due := s.Due.Add(n.stages[s.Stage].after.d - n.stages[s.Stage-1].after.d)
+		due := length{d: n.stages[s.Stage].after.d - n.stages[s.Stage-1].after.d}.from(*s.Due)
 		s.Due = &due
 	}
 }
@@ -110,10 +110,10 @@ func (r *run) schedule(n *node, s *NodeState) {
 func (n *node) due(s NodeState) time.Time {
 	after := n.stages[s.Stage].after
 	if after.by == nil {
-		return s.Entered.Add(s.PausedFor + after.d)
+		return length{d: s.PausedFor + after.d}.from(s.Entered)
 	}
 	c := s.clock(after.by)
-	return after.by.Add(c.Since, max(0, after.d-c.Used))
+	return length{max(0, after.d-c.Used), after.by}.from(c.Since)
 }
 
 // remedy does what a stage of a deadline says.

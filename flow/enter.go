@@ -1,7 +1,5 @@
 package flow
 
-import "time"
-
 // move is a token on its way: to a node, in the branches of in.
 type move struct {
 	to string
@@ -206,9 +204,10 @@ func (r *run) enterWait(n *node, s *NodeState) {
 		if err != nil {
 			return // nothing to wait for
 		}
-		if due = at.UTC(); r.weighed() { // times are to the microsecond; one that falls in between is waited for
-			due = due.Add(time.Microsecond - 1).Truncate(time.Microsecond)
+		if due = at.UTC(); r.weighed() {
+			due = roundedUp(at)
 		}
+		due = Nearest(due)
 	}
 	s.Due = &due
 }

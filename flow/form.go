@@ -65,14 +65,22 @@ func (r Rules) fill(form []Field, given map[string]any) (map[string]any, error) 
 			faults = append(faults, refuse(Invalid, f.Key, "is required and must not be empty"))
 		}
 	}
+	if err := together(faults); err != nil {
+		return nil, err
+	}
+	return out, nil
+}
+
+// together makes one refusal of the faults of a form; nil: there are none.
+func together(faults []*Error) error {
 	if len(faults) == 0 {
-		return out, nil
+		return nil
 	}
 	first := *faults[0] // a refusal is part of a timeline, and its words are what they were
 	if len(faults) > 1 {
 		first.All = faults[:min(len(faults), maxFilled)]
 	}
-	return nil, &first
+	return &first
 }
 
 // maxFilled bounds how many fields of a form one refusal tells of.
@@ -255,6 +263,46 @@ func split(text string) []string {
 		return strings.Split(text, ",")
 	}
 	return append(out, text[from:])
+}
+
+// OutOfRange refuses, as Fill does, times among the values that somebody fills in which a wait could not keep: outside of the years 0 to 9999 in UTC. Whoever takes a request asks it. It is
+// no rule of tickets, since those that had such a time before must keep it in a replay: to a wait it is the nearest time that can be written.
+func (p *Process) OutOfRange(given map[string]any) error {
+	var faults []*Error
+	for _, key := range sortedKeys(given) {
+		if p.types[key].outOfRange(given[key]) {
+			faults = append(faults, refuse(Invalid, key, outOfRange))
+		}
+	}
+	return together(faults)
+}
+
+const outOfRange = "must be within the years 0 to 9999 in UTC"
+
+func (t FieldType) outOfRange(value any) bool {
+	text, _ := value.(string)
+	if t != DateTime || text == "" {
+		return false
+	}
+	at, err := parseTime(text, time.UTC)
+	return err == nil && !Nearest(roundedUp(at)).Equal(roundedUp(at))
+}
+
+// roundedUp gives a time as it is kept, UTC and to the microsecond; one that falls in between is waited for.
+func roundedUp(at time.Time) time.Time {
+	return at.UTC().Add(time.Microsecond - 1).Truncate(time.Microsecond)
+}
+
+// Nearest gives the time itself where JSON can say it in UTC (RFC 3339), in the years 0 to 9999, and else the first or the last that it can, to the microsecond. Every time that is worked out
+// from what others say goes through it: what JSON cannot say could never be kept, so that nothing that was decided before comes out otherwise.
+func Nearest(at time.Time) time.Time {
+	switch year := at.UTC().Year(); {
+	case year < 0:
+		return time.Date(0, 1, 1, 0, 0, 0, 0, time.UTC)
+	case year > 9999:
+		return time.Date(9999, 12, 31, 23, 59, 59, 999_999_000, time.UTC)
+	}
+	return at
 }
 
 // parseTime reads a DATE or DATETIME; a text that names no zone is in the one given.

@@ -117,3 +117,35 @@ fields: [{key: i, type: INT}, {key: s, type: STRING}, {key: b, type: BOOL}, {key
 		}
 	}
 }
+
+// TestTimesOutOfRange: whoever asks for something is refused, while what was taken before is taken; and nothing new is published with such a default.
+func TestTimesOutOfRange(t *testing.T) {
+	source := `
+key: test
+name: Test
+fields: [{key: a, type: DATETIME}, {key: d, type: DATE}, {key: s, type: STRING}]
+nodes:
+- {id: t, name: T, type: task, processors: {anyone: true}, fields: [{key: b, type: DATETIME, default: "2026-01-01 00:00:00"}], next: done}
+- {id: done, name: Done, type: end}`
+	p := process(t, source)
+	for text, out := range map[string]bool{
+		"": false, "9999-12-31 23:59:59": false, "9999-12-31T23:59:59.999999Z": false, "9999-12-31T18:59:59-05:00": false, "0000-01-01": false,
+		"9999-12-31T23:59:59-05:00": true, "9999-12-31T23:59:59.9999995Z": true, "0000-01-01T00:00:00+05:00": true,
+	} {
+		given := map[string]any{"a": text, "s": text}
+		_, err := Fill(p.def.Fields, given)
+		require.NoError(t, err, "in a replay it is what it was")
+		err = p.OutOfRange(given)
+		require.Equal(t, out, err != nil, text)
+		if out {
+			require.Equal(t, "a: must be within the years 0 to 9999 in UTC", err.Error())
+		}
+		changed := strings.Replace(source, "2026-01-01 00:00:00", text, 1)
+		def, faults := Read([]byte(changed)).Check(nil)
+		require.Equal(t, out, len(faults) > 0, "%s: %v", text, faults)
+		_, err = Compile(def)
+		require.NoError(t, err, "one that was published before")
+	}
+	err := p.OutOfRange(map[string]any{"a": "9999-12-31T23:59:59-05:00", "b": "9999-12-31T23:59:59-05:00", "x": "9999-12-31T23:59:59-05:00", "d": 7})
+	require.Len(t, err.(*Error).Each(), 2)
+}

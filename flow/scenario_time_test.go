@@ -21,6 +21,43 @@ fields: [{key: WHEN, type: DATETIME}]`, `
 	confirm no => t[anyone]
 	says       => acted(t false) left(t false) went_back(t >w) entered(w) left(w) entered(t)`},
 
+	{"a wait until never waits until the last moment that can be written", `
+- {id: w, name: W, type: wait, until: WHEN, next: t}
+- {id: t, name: T, type: task, action: confirm, processors: {anyone: true}, reject: {then: back, to: w}, next: done}
+- {id: done, name: Done, type: end}
+fields: [{key: WHEN, type: DATETIME}]`, `
+	field WHEN=9999-12-31T23:59:59-05:00 =>
+	start      => w:waiting
+	timers     => w 9999-12-31T23:59:59.999999Z
+	suspend    => w:waiting
+	pass 1d    => w:waiting
+	resume     => w:waiting
+	timers     => w 9999-12-31T23:59:59.999999Z
+	due        => t[anyone]
+	field WHEN=9999-12-31T23:59:59.9999995Z => t[anyone]
+	confirm no => t[anyone]
+	field WHEN=0000-01-01T00:00:00+05:00 => t[anyone]
+	confirm no => t[anyone]`},
+
+	{"what comes due later than can be written comes due at the last moment that can be", `
+- {id: w, name: W, type: wait, until: WHEN, next: t}
+- id: t
+  name: T
+  type: task
+  action: confirm
+  processors: {persons: [ann]}
+  deadline: [{after: 1h, do: remind}, {after: 3 working hours, calendar: shifts, do: remind}, {after: 3650d, do: reject}]
+  reject: {then: back, to: u}
+  next: done
+- {id: u, name: U, type: wait, for: 2 working days, calendar: shifts, next: done}
+- {id: done, name: Done, type: end}
+fields: [{key: WHEN, type: DATETIME}]
+sla: [{name: long, until: end, target: 10 working hours, calendar: shifts, warn: 50 %, pause: [w]}]`, `
+	field WHEN=9999-12-31 23:50:00 =>
+	start      => w:waiting
+	due        => t[ann]
+	timers     => long 9999-12-31T23:59:59.999999Z; long 9999-12-31T23:59:59.999999Z; t 9999-12-31T23:59:59.999999Z`},
+
 	{"a deadline reminds, escalates, and at last approves", `
 - id: v
   name: V

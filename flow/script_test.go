@@ -1,6 +1,7 @@
 package flow
 
 import (
+	"cmp"
 	"encoding/json"
 	"fmt"
 	"maps"
@@ -20,7 +21,7 @@ import (
 //	pass 2h                                 the clock goes on
 //	called ok | called 500 | called fail    what came of the one pending request; `called ok {"id":7}` gives a body
 //	field key=value | named node=a,b        before the ticket comes to it
-//	clock                                   tells the time
+//	clock                                   tells the time; timers: which run, and until when
 //	group g=a,b | manager of=a              what the directory says from now on
 //	absent a=b [2h]                         likewise; away a=b [2h] | left a=b   what it says now of people whom the ticket waits for
 //	says | status | fields | calls | limits instead of where it stands: the last entries of the process log, …, the pending requests, and their limits
@@ -144,6 +145,12 @@ func (pl *player) do(line string) string {
 			pl.env.Now = timers[0].At
 		}
 		return pl.step(timers[0].Fired())
+	case "timers":
+		var parts []string
+		for _, t := range Due(pl.pos) {
+			parts = append(parts, cmp.Or(t.SLA, t.Node)+" "+t.At.Format(time.RFC3339Nano))
+		}
+		return strings.Join(parts, "; ")
 	case "clock":
 		return pl.env.Now.Format("Mon 15:04")
 	case "field", "named":

@@ -26,20 +26,20 @@ type length struct {
 // from gives the moment at which so much time has passed since at.
 func (l length) from(at time.Time) time.Time {
 	if l.by == nil {
-		return at.Add(l.d)
+		return Nearest(at.Add(l.d))
 	}
-	return l.by.Add(at, l.d)
+	return Nearest(l.by.Add(at, l.d))
 }
 
 // resumed is when something comes that was due while the ticket was suspended, from paused until now: when what was left of it has passed.
 func (l length) resumed(due, paused, now time.Time) time.Time {
 	switch {
 	case l.by == nil:
-		return due.Add(max(0, now.Sub(paused)))
+		return length{d: max(0, now.Sub(paused))}.from(due)
 	case !due.After(paused): // its time had come before
 		return due
 	}
-	return l.by.Add(now, l.by.Between(paused, due))
+	return length{l.by.Between(paused, due), l.by}.from(now)
 }
 
 var workingText = regexp.MustCompile(`^(\d{1,8}) working (second|minute|hour|day)s?$`)
@@ -201,7 +201,7 @@ func (source *node) recount(target *node, s *NodeState, at time.Time) {
 	}
 	was, is := source.after(*s).by, target.after(*s).by
 	if s.Due != nil && was != nil && is != nil && was != is && s.Due.After(at) {
-		due := is.Add(at, was.Between(at, *s.Due))
+		due := length{was.Between(at, *s.Due), is}.from(at)
 		s.Due = &due
 	}
 	source.use(s, at)

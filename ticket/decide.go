@@ -145,6 +145,22 @@ func Decide(t Ticket, c Command, at time.Time) ([]Event, error) {
 	return DecideChecked(t, c, at)
 }
 
+// DecideNew is Decide for a command that somebody asks for now, and that was taken nowhere yet: it refuses as well what flow.Process.OutOfRange does.
+func DecideNew(t Ticket, c Command, at time.Time) ([]Event, error) {
+	events, err := Decide(t, c, at)
+	if err != nil || len(c.Fields) == 0 {
+		return events, err
+	}
+	process, err := t.Process()
+	if err == nil {
+		err = process.OutOfRange(c.Fields)
+	}
+	if err != nil {
+		return nil, err
+	}
+	return events, nil
+}
+
 // DecideChecked tells what a command that Check has passed does to the ticket at that moment, or refuses with an *Error. It changes nothing.
 // No events and no error mean that everything already is as the command wants it.
 func DecideChecked(t Ticket, c Command, at time.Time) ([]Event, error) {

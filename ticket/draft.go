@@ -114,7 +114,11 @@ func (d *CheckedDraft) fill(f *Faults) {
 		f.Add("service", "the service's definition does not compile")
 		return
 	}
-	if d.form, err = flow.Fill(d.process.Definition().Fields, d.draft.Form); err != nil {
+	d.form, err = flow.Fill(d.process.Definition().Fields, d.draft.Form)
+	for _, err := range []error{err, d.process.OutOfRange(d.draft.Form)} {
+		if err == nil {
+			continue
+		}
 		for _, why := range AsError(err).Each() {
 			f.Add("fields."+why.Field, why.Message)
 		}

@@ -4,6 +4,8 @@ import (
 	"cmp"
 	"fmt"
 	"time"
+
+	"signalbox/flow"
 )
 
 // Statement is what an external system says of a case (exception family, seed 004), in the statuses of package ticket. System and issue together name
@@ -47,7 +49,7 @@ func (f *Faults) statement(s *Statement) {
 
 // year refuses what JSON has no words for (RFC 3339): a time zone can carry a time that was written with four digits out of its range.
 func (f *Faults) year(field string, at *time.Time) {
-	if at != nil && (at.UTC().Year() < 0 || at.UTC().Year() > 9999) {
+	if at != nil && !flow.Nearest(*at).Equal(*at) {
 		f.Add(field, "must be within the years 0 to 9999 in UTC")
 	}
 }

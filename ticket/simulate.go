@@ -1,6 +1,7 @@
 package ticket
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"maps"
@@ -121,7 +122,7 @@ const MaxSimulated = 2_000
 
 // Simulate opens a ticket and plays it through with a clock of its own and no effects, from that moment until nothing more happens. Every step is
 // decided by the rules that decide for tickets: what they refuse is refused here, in the same words. The error is an *Error that names what is wrong
-// with the draft, as opening it would, or with the script: script.answers[0].after.
+// with the draft, as opening it would, with the moment: start, or with the script: script.answers[0].after. No clock goes beyond the year 9999.
 func Simulate(d Draft, s Script, at time.Time) (Simulation, error) {
 	return simulate(d, s, at, nil)
 }
@@ -134,7 +135,9 @@ func SimulateFor(d Draft, s Script, at time.Time, lasts time.Duration) (Simulati
 
 func simulate(d Draft, s Script, at time.Time, lasts *time.Duration) (Simulation, error) {
 	sim := &simulation{script: s, stepwise: lasts != nil, used: make([]bool, len(s.Answers)), usedCalls: make([]bool, len(s.Calls)), stuck: map[flow.Fired]bool{}}
-	if err := sim.read(); err != nil {
+	var f Faults
+	f.year("start", &at)
+	if err := cmp.Or(f.Err(), sim.read()); err != nil {
 		return Simulation{}, err
 	}
 	checked, err := d.Check()
@@ -263,7 +266,7 @@ func (s *simulation) next() (first turn, more bool) {
 		return turn{}, false
 	}
 	could := func(t turn) {
-		if t.at.Before(s.now) {
+		if t.at = flow.Nearest(t.at); t.at.Before(s.now) {
 			t.at = s.now
 		}
 		switch {
@@ -275,7 +278,7 @@ func (s *simulation) next() (first turn, more bool) {
 	}
 	asks := len(s.absences) > 0 && len(s.ticket.Position.Asks()) > 0
 	for _, a := range s.absences {
-		if begins := s.report.Began.Add(a.from); begins.After(s.now) && asks {
+		if begins := s.since(a.from); begins.After(s.now) && asks {
 			could(turn{begins, false, func() {}}) // the ticket is told before what comes next
 		}
 	}
@@ -318,6 +321,9 @@ func (s *simulation) next() (first turn, more bool) {
 	return first, more
 }
 
+// since gives the moment at which so much time has passed since the opening.
+func (s *simulation) since(d time.Duration) time.Time { return flow.Nearest(s.report.Began.Add(d)) }
+
 // absence is one of the script, as times since the opening.
 type absence struct {
 	person, deputy string
@@ -343,14 +349,14 @@ func (s *simulation) standing(who string) (d flow.Standing, absent bool) {
 	d.For, d.Deputy = who, who
 	for seen := map[string]bool{}; !seen[d.Deputy]; {
 		i := slices.IndexFunc(s.absences, func(a absence) bool {
-			begins := s.report.Began.Add(a.from)
+			begins := s.since(a.from)
 			return a.person == d.Deputy && !s.now.Before(begins) && (a.lasts == 0 || s.now.Before(begins.Add(a.lasts)))
 		})
 		if i < 0 {
 			return d, d.Deputy != who
 		}
 		a := s.absences[i]
-		if ends := s.report.Began.Add(a.from + a.lasts); a.lasts != 0 && (d.Until.IsZero() || ends.Before(d.Until)) {
+		if ends := s.since(a.from + a.lasts); a.lasts != 0 && (d.Until.IsZero() || ends.Before(d.Until)) {
 			d.Until = ends
 		}
 		if seen[d.Deputy] = true; a.deputy == "" {
@@ -480,11 +486,11 @@ func (s *simulation) system(c Command) bool {
 }
 
 func (s *simulation) decide(c Command) (changed bool, err error) {
-	events, err := Decide(s.ticket, c, s.now)
+	events, err := DecideNew(s.ticket, c, s.now)
 	var need *flow.Need
 	for errors.As(err, &need) {
 		c = c.Informed(s.script.facts(need))
-		events, err = Decide(s.ticket, c, s.now)
+		events, err = DecideNew(s.ticket, c, s.now)
 	}
 	s.keep(events)
 	return len(events) > 0, err

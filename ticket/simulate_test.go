@@ -524,3 +524,33 @@ nodes:
 	_, err = ticket.Simulate(d, ticket.Script{Absences: []ticket.ScriptedAbsence{{Person: "ann", After: "soon"}}}, monday)
 	require.Equal(t, "script.absences[0].after", ticket.AsError(err).Field)
 }
+
+// TestNoClockGoesBeyondWhatCanBeWritten: what is played at the end of all years is a report like any other.
+func TestNoClockGoesBeyondWhatCanBeWritten(t *testing.T) {
+	last := time.Date(9999, 12, 31, 23, 59, 59, 999_999_000, time.UTC)
+	d := drafted(t, `
+- {id: w, name: W, type: wait, for: 5d, next: v}
+- {id: v, name: V, type: approval, processors: {persons: [ann]}, deadline: [{after: 1d, do: remind}, {after: 2d, do: approve}], fields: [{key: when, type: DATETIME}], next: c}
+- {id: c, name: C, type: call, call: {url: 'https://a.example.com'}, next: t}
+- {id: t, name: T, type: task, processors: {persons: [ann]}, next: done}
+- {id: done, name: Done, type: end}`, nil)
+	r, err := ticket.Simulate(d, ticket.Script{
+		Absences: []ticket.ScriptedAbsence{{Person: "ann", Deputy: "bob", After: "1d", For: "3650d"}},
+		Answers: []ticket.ScriptedAct{{Act: flow.Act{Node: "v", Action: flow.Approve, Actor: "ann", Fields: flow.Values{"when": "9999-12-31T23:59:59-05:00"}}},
+			{After: "3650d", Act: flow.Act{Node: "t", Action: flow.Submit, Actor: "ann"}}},
+		Calls: []ticket.ScriptedCall{{Node: "c", After: "9d", Status: 200, Body: "{}"}},
+	}, last.Add(-time.Hour))
+	require.NoError(t, err)
+	_, err = json.Marshal(r)
+	require.NoError(t, err)
+	require.False(t, r.Endless)
+	require.Equal(t, last, r.Until)
+	require.Len(t, r.Refused, 1, "what a ticket refuses is refused here")
+	require.Contains(t, r.Refused[0].Why, "when: must be within the years 0 to 9999 in UTC")
+	require.Equal(t, ticket.Completed, r.Status)
+
+	for _, at := range []time.Time{last.Add(time.Hour), time.Date(-1, 12, 31, 0, 0, 0, 0, time.UTC)} {
+		_, err = ticket.Simulate(d, ticket.Script{}, at)
+		refusal(t, err, ticket.Invalid, "start")
+	}
+}

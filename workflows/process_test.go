@@ -2,6 +2,7 @@ package workflows
 
 import (
 	"context"
+	"encoding/json"
 	"strings"
 	"testing"
 	"time"
@@ -176,4 +177,38 @@ nodes:
 			require.Equal(t, 1, refused)
 		}
 	}
+}
+
+// TestAnApprovalLeadsIntoAWaitUntilNever: a ticket that was opened before such times were refused goes on, and whoever fills one in now is refused before anything is taken.
+func TestAnApprovalLeadsIntoAWaitUntilNever(t *testing.T) {
+	const never = "9999-12-31T23:59:59-05:00"
+	last := time.Date(9999, 12, 31, 23, 59, 59, 999_999_000, time.UTC)
+	events := openingOf(t, `
+key: window
+name: Window
+fields: [{key: start, type: DATETIME}]
+nodes:
+  - {id: vote, name: Vote, type: approval, processors: {persons: [wang]}, fields: [{key: other, type: DATETIME}], next: window}
+  - {id: window, name: Window, type: wait, until: start, next: over}
+  - {id: over, name: Over, type: end}
+`)
+	events[0].After.Opening.Fields = flow.Values{"start": never}
+	b := newBench(t)
+	approve := ticket.Command{Action: ticket.Approve, Operator: "wang", Channel: ticket.ChannelIssue, App: "demo", Node: "vote", Operation: "op-never", Fields: flow.Values{"other": never}}
+	refused := b.handle(time.Minute, approve)
+	approve.Operation, approve.Fields = "op-approve", nil
+	approved := b.handle(time.Hour, approve)
+	var stands ticket.Ticket
+	b.RegisterDelayedCallback(func() { stands = b.state() }, 2*time.Hour)
+	b.handle(3*time.Hour, terminate("op-end"))
+	b.ExecuteWorkflow(Ticket, TicketInput{Events: events})
+	require.NoError(t, b.GetWorkflowError())
+	require.False(t, refused.accepted)
+	require.ErrorContains(t, refused.err, "within the years 0 to 9999")
+	require.NoError(t, approved.err)
+	_, err := json.Marshal(approved.result)
+	require.NoError(t, err)
+	window, _ := stands.Position.Find("window")
+	require.Equal(t, flow.Waiting, window.State)
+	require.Equal(t, last, *window.Due)
 }

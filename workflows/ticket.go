@@ -312,7 +312,7 @@ func (r *run) validate(ctx workflow.Context, q HandleRequest) error {
 	if r.moving || r.mustLeave(ctx) {
 		return temporal.NewNonRetryableApplicationError("the ticket is moving to its next run", typeMoving, nil)
 	}
-	_, err := ticket.Decide(r.ticket, c, workflow.Now(ctx))
+	_, err := ticket.DecideNew(r.ticket, c, workflow.Now(ctx))
 	return toWire(err, r.ticket.Seq == r.began, r.ticket.Seq)
 }
 

@@ -180,6 +180,7 @@ func TestARepeatedOpeningHasItsAnswerThoughItsServiceHasChanged(t *testing.T) {
 func TestOpeningsOfServicesThatAreWrong(t *testing.T) {
 	b := setup(t)
 	b.trip(nil)
+	b.publish(`{key: sleep, name: Sleep, fields: [{key: WHEN, type: DATETIME}], nodes: [{id: w, name: W, type: wait, until: WHEN, next: e}, {id: e, name: E, type: end}]}`)
 	for name, c := range map[string]struct{ body, says string }{
 		"unknown service":       {`"service":"nothing"`, `service: there is no service "nothing"`},
 		"service of blanks":     {`"service":" "`, "service: there is no service"},
@@ -193,6 +194,8 @@ func TestOpeningsOfServicesThatAreWrong(t *testing.T) {
 		"nobody named":          {`"service":"trip","fields":{"city":"a"},"state_processors":{"boss":[]}`, "state_processors.boss: must name somebody"},
 		"named as text":         {`"service":"trip","fields":{"city":"a"},"state_processors":{"boss":"a"}`, "state_processors.boss: must be an array"},
 		"control character":     {`"service":"trip","fields":{"city":"a"},"state_processors":{"boss":["a\u0007"]}`, "state_processors.boss"},
+		"never":                 {`"service":"sleep","fields":{"WHEN":"9999-12-31T23:59:59-05:00"}`, "fields.WHEN: must be within the years 0 to 9999 in UTC"},
+		"rounded to never":      {`"service":"sleep","fields":{"WHEN":"9999-12-31T23:59:59.9999995Z"}`, "fields.WHEN: must be within the years 0 to 9999 in UTC"},
 		"opener too long":       {`"opener":"` + strings.Repeat("名", 256) + `"`, "opener"},
 	} {
 		t.Run(name, func(t *testing.T) {

@@ -232,7 +232,7 @@ func (e *Engine) update(ctx context.Context, g *Generation, seen desk.Seen, c ti
 		}
 		return nil, desk.ErrMoving
 	}
-	events, err := ticket.Decide(g.Ticket, c, e.now())
+	events, err := ticket.DecideNew(g.Ticket, c, e.now())
 	var need *flow.Need
 	if errors.As(err, &need) {
 		return nil, need
