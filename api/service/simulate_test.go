@@ -128,6 +128,9 @@ func TestSimulationsThatAreWrong(t *testing.T) {
 		"script of numbers":   {`{"service":"leave","script":{"answers":[1]}}`, "script.answers[0]: must be an object"},
 		"long script":         {`{"service":"leave","script":{"answers":[` + many + `]}}`, "script.answers: must have at most 200"},
 		"start":               {`{"service":"leave","start":"soon"}`, "start"},
+		"start never":         {`{"service":"leave","fields":{"days":1},"start":"9999-12-31T23:59:59-05:00"}`, "start: must be within the years 0 to 9999 in UTC"},
+		"start before all":    {`{"service":"leave","fields":{"days":1},"start":"0000-01-01T00:00:00+05:00"}`, "start: must be within the years 0 to 9999 in UTC"},
+		"version beyond":      {`{"service":"leave","version":3000000000}`, "version: the service has no such version"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			b := bench{t, b.On(t), b.back}
