@@ -154,6 +154,7 @@ func TestConnectionsFailInChinese(t *testing.T) {
 	lines := []string{
 		"look up host.invalid: no such host", "look up host.invalid: server misbehaving", "no connection in time", "the time was over", "EOF", "unexpected EOF",
 		"dial: connect: network is unreachable", "dial: connect: no route to host", "dial: connect: connection timed out", "read: connection reset by peer", "write: broken pipe",
+		"http: server closed idle connection", "net/http: HTTP/1.x transport connection broken: unexpected EOF",
 		"read: read: connection reset by peer", "write: write: broken pipe", "remote error: tls: handshake failure", "remote error: tls: bad certificate", "remote error: tls: certificate required",
 		"tls: failed to verify certificate: x509: certificate has expired or is not yet valid: current time 2026-11-24T09:15:04Z is after 2026-01-01T00:00:00Z",
 		"tls: failed to verify certificate: x509: certificate is valid for a.example, b.example, not c.example",
