@@ -173,8 +173,14 @@ func (b *builder) field(at string, f Field) {
 			b.add(at+".regex", "%s takes no regex", f.Type)
 		} else if len(f.Regex) > MaxExpression {
 			b.add(at+".regex", "%s", Over(MaxExpression, "bytes", len(f.Regex)))
-		} else if _, err := regexp.Compile(f.Regex); err != nil {
-			b.add(at+".regex", "must be a regular expression (RE2)")
+		} else {
+			_, err := regexp.Compile(f.Regex)
+			if err == nil && b.publishing {
+				_, err = f.pattern()
+			}
+			if err != nil {
+				b.add(at+".regex", "must be a regular expression (RE2)")
+			}
 		}
 	}
 	if f.Default != nil && len(b.faults) == had {

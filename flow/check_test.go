@@ -75,6 +75,7 @@ func TestWhatWasOnceTakenIsRefusedWhenPublishingAlone(t *testing.T) {
 		"a reserved header": "{id: a, name: A, type: call, call: {url: 'http://h/', headers: {Idempotency-Key: x}}, next: e}",
 		"a loop of calls": "{id: a, name: A, type: call, call: {url: 'http://h/'}, next: b}, " +
 			"{id: b, name: B, type: branch, cases: [{when: nodes.a.status == 202, next: a}], default: e}",
+		"a regex that is one by itself alone": `{id: a, name: A, type: task, processors: {persons: [ann]}, fields: [{key: v, type: STRING, regex: '\Qa'}], next: e}`,
 	} {
 		t.Run(name, func(t *testing.T) {
 			def, faults := Parse([]byte("{key: k, name: K, nodes: [" + nodes + ", {id: e, name: E, type: end}]}"))

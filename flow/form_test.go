@@ -2,6 +2,7 @@ package flow
 
 import (
 	"encoding/json"
+	"fmt"
 	"strings"
 	"testing"
 	"time"
@@ -54,6 +55,31 @@ func TestValuesAreKeptInOneForm(t *testing.T) {
 		require.NoError(t, err)
 		require.Equal(t, got, again)
 	}
+}
+
+// A regex that compiles by itself alone cannot be asked of a whole value: it is refused when publishing, and what was published before takes no value.
+func TestARegexIsCheckedAsItIsUsed(t *testing.T) {
+	const source = `{key: k, name: K, nodes: [
+  {id: c, name: C, type: call, call: {url: 'https://h/x', answer: {v: body.v}}, fields: [{key: v, type: STRING, regex: '\Qa'%s}], processors: {persons: [ops]}, next: e},
+  {id: e, name: E, type: end}]}`
+	for _, byDefault := range []string{"", ", default: a"} {
+		_, faults := Parse(fmt.Appendf(nil, source, byDefault))
+		require.Contains(t, faults.Error(), `nodes[0].fields[0].regex: must be a regular expression (RE2)`)
+	}
+	def, _ := Parse(fmt.Appendf(nil, source, ""))
+	published, err := Compile(def)
+	require.NoError(t, err)
+	pl := &player{t: t, p: published, env: newEnv()}
+	pl.lines(`
+	start                  => c:calling
+	called ok {"v":"a"}    => c:failed[ops]
+	says                   => call_failed(c >ops)`)
+	for rules := RulesFirst; rules <= RulesNow; rules++ {
+		_, err = rules.fill(def.Nodes[0].Fields, map[string]any{"v": "a"})
+		require.EqualError(t, err, `v: must match \Qa`)
+	}
+	_, err = Fill([]Field{{Key: "v", Type: String, Regex: `\Qa\E|b`}}, map[string]any{"v": "a"})
+	require.NoError(t, err)
 }
 
 // What is wrong with a form is told field by field; the refusal that is kept says what it always said, the first.
