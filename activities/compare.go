@@ -20,6 +20,8 @@ const (
 	// compareSince is of which age workflows are looked for that the database does not know, and comparePages bounds how many are listed.
 	compareSince = 24 * time.Hour
 	comparePages = 5
+	// compareTidy is the last part of a comparison's time, in which no further ticket is looked at: what takes longer than its time loses its place.
+	compareTidy = time.Minute
 )
 
 // CompareInput says where a comparison goes on.
@@ -55,11 +57,15 @@ func (c *Comparer) count(l desk.Looked) {
 func (c *Comparer) Compare(ctx context.Context, in CompareInput) (desk.Looked, error) {
 	pace := time.NewTicker(comparePause)
 	defer pace.Stop()
+	up := time.NewTimer(time.Until(activity.GetInfo(ctx).Deadline) - compareTidy)
+	defer up.Stop()
 	looked, err := c.Reconciler.Look(ctx, desk.LookOptions{After: in.After, Limit: CompareAtOnce, Since: compareSince, Pages: comparePages, Wait: func(ctx context.Context) error {
 		activity.RecordHeartbeat(ctx)
 		select {
 		case <-ctx.Done():
 			return ctx.Err()
+		case <-up.C:
+			return context.DeadlineExceeded
 		case <-pace.C:
 			return nil
 		}

@@ -11,7 +11,7 @@ import (
 
 // Looked counts what a light comparison found.
 type Looked struct {
-	Compared int   `json:"compared"`
+	Compared int   `json:"compared"`           // tickets by their rows
 	Drift    int   `json:"drift,omitempty"`    // rows that were behind for long, and were brought up
 	TakenIn  int   `json:"taken_in,omitempty"` // tickets that there was no row of
 	InDoubt  int   `json:"in_doubt,omitempty"` // tickets that were marked so
@@ -27,89 +27,111 @@ type LookOptions struct {
 	Limit int           // most tickets that are compared
 	Since time.Duration // of which age workflows are listed at most
 	Pages int           // how many pages of them at most
-	// Wait is called before each ticket, and holds a rate.
+	// Wait is called before each ticket, and holds a rate; it refuses where the time is up.
 	Wait func(context.Context) error
 }
 
 // driftAfter is how long a row may be behind its workflow before somebody else than its caller brings it up: far longer than projecting takes.
 const driftAfter = time.Minute
 
-// failuresBearable is how many tickets may not be comparable before a comparison is given up.
+// failuresBearable is how many tickets, one after the other, may not be comparable before a comparison is given up.
 const failuresBearable = 10
 
+// silence counts tickets, one after the other, that could not be asked. One must not keep the others; but where many in succession say nothing, nobody answers.
+type silence int
+
+// after takes in how asking one more went, and reports whether nobody answers.
+func (s *silence) after(err error) bool {
+	if *s++; err == nil {
+		*s = 0
+	}
+	return *s >= failuresBearable
+}
+
 // Look compares some tickets of the two stores, and no more than is safe beside everything else: it brings up rows that have been behind for long, and marks tickets
-// as in doubt whose stores contradict each other. It touches none that moved meanwhile, and ends and begins no workflow.
+// as in doubt whose stores contradict each other. It touches none that moved meanwhile, and ends and begins no workflow. Where nobody answers, or Wait refuses, it is over early and without an
+// error, and the next one goes on behind what was looked at: what cannot be compared must not keep what lies behind it.
 func (r *Reconciler) Look(ctx context.Context, o LookOptions) (Looked, error) {
-	var sum Looked
+	sum := Looked{After: o.After}
 	rows, err := r.Books.Standing(ctx, o.After, o.Limit)
 	if err != nil {
 		return sum, err
-	}
-	tell := func(number string, err error) {
-		r.Desk.opts.Log.WarnContext(ctx, "ticket.compare", "ticket", number, "error", err)
-	}
-	// One must not keep the others; but where many cannot be asked, nobody answers.
-	failed := func(number string, err error) error {
-		if err == nil {
-			return nil
-		}
-		tell(number, err)
-		if sum.Failed++; sum.Failed < failuresBearable {
-			return nil
-		}
-		return fmt.Errorf("ticket %s: %w", number, err)
 	}
 	ailing, err := r.Books.Ailing(ctx)
 	if err != nil {
 		return sum, err
 	}
+	failed := func(number string, err error) {
+		sum.Failed++
+		r.Desk.opts.Log.WarnContext(ctx, "ticket.compare", "ticket", number, "error", err)
+	}
+	var silent silence
+	// each looks at one ticket, unless the time is up, and reports whether to go on.
+	each := func(number string, look func() error) (looked, on bool) {
+		if o.Wait(ctx) != nil {
+			return false, false
+		}
+		err := look()
+		if err != nil {
+			failed(number, err)
+		}
+		return true, !silent.after(err)
+	}
 	for _, row := range rows {
+		looked, on := true, true
 		if err := row.unread(); err != nil { // which says nothing of who answers
-			tell(row.Number, err)
-			sum.Failed++
-			continue
+			failed(row.Number, err)
+		} else {
+			looked, on = each(row.Number, func() error {
+				ails, err := r.ails(ctx, row.Ticket, ailing[row.ID], &sum)
+				if err == nil && ails != ticket.CauseFailing { // one that fails answers no question
+					err = r.look(ctx, row.Ticket, row.Generation, &sum)
+				}
+				if err == nil {
+					sum.Compared++
+				}
+				return err
+			})
 		}
-		row := row.Ticket
-		if err := o.Wait(ctx); err != nil {
-			return sum, err
+		if looked {
+			sum.After = row.ID
 		}
-		ails, err := r.ails(ctx, row, ailing[row.ID], &sum)
-		if err == nil && ails != ticket.CauseFailing { // one that fails answers no question
-			err = r.look(ctx, row, row.Generation, &sum)
-		}
-		if err := failed(row.Number, err); err != nil {
-			return sum, err
+		if !on {
+			return sum, r.drawn(ctx, sum)
 		}
 	}
-	if sum.Compared = len(rows); len(rows) == o.Limit {
-		sum.After = rows[len(rows)-1].ID
+	if len(rows) < o.Limit {
+		sum.After = 0
 	}
 	token, since := "", r.Desk.opts.Now().Add(-o.Since)
 	for range o.Pages {
 		page, next, err := r.Workflows.List(ctx, true, since, token)
-		if err != nil {
-			return sum, err
+		var strange []Listed
+		if err == nil {
+			strange, err = r.strange(ctx, page)
 		}
-		strange, err := r.strange(ctx, page)
 		if err != nil {
-			return sum, err
+			failed("", err)
+			break
 		}
 		for _, w := range strange {
-			if err := o.Wait(ctx); err != nil {
-				return sum, err
-			}
-			if err := failed(w.Number, r.lookAt(ctx, w, &sum)); err != nil {
-				return sum, err
+			if _, on := each(w.Number, func() error { return r.lookAt(ctx, w, &sum) }); !on {
+				return sum, r.drawn(ctx, sum)
 			}
 		}
 		if token = next; token == "" {
 			break
 		}
 	}
+	return sum, r.drawn(ctx, sum)
+}
+
+// drawn has the counters know of tickets that were taken in: their ids were drawn, whatever the counters say.
+func (r *Reconciler) drawn(ctx context.Context, sum Looked) error {
 	if sum.TakenIn == 0 {
-		return sum, nil
+		return nil
 	}
-	return sum, r.Desk.advance(ctx) // their ids were drawn, whatever the counter says
+	return r.Desk.advance(ctx)
 }
 
 // ails has it written down whether a ticket's workflow goes on, where that is not known yet. known is what is written down.

@@ -143,7 +143,7 @@ type rebuilding struct {
 	RebuildOptions
 	point  RebuildPoint
 	report func(RebuildFinding)
-	silent int // workflows, one after the other, that could not be asked
+	silent silence
 }
 
 // Rebuild makes the read model anew, and reports each ticket of which anything was wrong. What is right is not written. Where it is interrupted, it goes on there when it is called again
@@ -329,15 +329,13 @@ func (b *rebuilding) asked(ctx context.Context, t ticket.Ticket, generation int,
 	} else {
 		m, err = b.mend(ctx, t, generation, rebuildPatience, b.DryRun)
 	}
-	switch {
-	case err == nil:
-		b.silent = 0
-	case ctx.Err() != nil:
+	if err != nil && ctx.Err() != nil {
 		return m, err
-	default:
-		if b.silent++; b.silent >= failuresBearable {
-			return m, fmt.Errorf("ticket %s: %w", f.Number, err)
-		}
+	}
+	if b.silent.after(err) {
+		return m, fmt.Errorf("ticket %s: %w", f.Number, err)
+	}
+	if err != nil {
 		f.Unknown = append(f.Unknown, "whether its workflow knows more: "+err.Error())
 	}
 	if m.doubt != "" {

@@ -219,6 +219,84 @@ type listed struct {
 
 func (l listed) Standing(context.Context, int64, int) ([]desk.Row, error) { return l.rows, nil }
 
+// deaf are workflows some of which cannot be asked.
+type deaf struct {
+	*desktest.Engine
+	to func(number string) bool
+}
+
+func (d deaf) Peek(ctx context.Context, id ticket.Identity, generation int, after int64) (desk.Peeked, error) {
+	if d.to(id.Number) {
+		return desk.Peeked{}, errNetwork
+	}
+	return d.Engine.Peek(ctx, id, generation, after)
+}
+
+// Tickets that cannot be compared, wherever they are, keep no other from being compared.
+func TestALookGoesOnBehindWhatCannotBeCompared(t *testing.T) {
+	for name, silent := range map[string]func(i int) bool{
+		"scattered":    func(i int) bool { return i%9 == 4 },
+		"side by side": func(i int) bool { return i >= 40 && i < 52 },
+		"the first":    func(i int) bool { return i < 12 },
+		"the last":     func(i int) bool { return i >= 100 },
+	} {
+		t.Run(name, func(t *testing.T) {
+			w := newWorld()
+			bad, good := map[string]bool{}, []string{}
+			for i := range 112 {
+				number := w.opened(t)
+				w.signal(number, 0, ticket.Command{Action: ticket.Accept, Operator: "wang", Channel: ticket.ChannelSignal, App: "signal"})
+				if silent(i) {
+					bad[number] = true
+				} else {
+					good = append(good, number)
+				}
+			}
+			require.GreaterOrEqual(t, len(bad), 12)
+			w.advance(time.Hour)
+			p := w.healthy()
+			r := &desk.Reconciler{Desk: p.Desk, Books: books{ledger{p}}, Workflows: deaf{w.engine, func(number string) bool { return bad[number] }}}
+			sum := desk.Looked{}
+			for runs := 0; runs == 0 || sum.After > 0; runs++ {
+				require.Less(t, runs, 5)
+				var err error
+				sum, err = r.Look(t.Context(), desk.LookOptions{After: sum.After, Limit: 112, Wait: func(context.Context) error { return nil }})
+				require.NoError(t, err)
+			}
+			for _, number := range good {
+				require.EqualValues(t, 2, w.rows[number].Seq)
+			}
+		})
+	}
+}
+
+// Where nobody answers, and where the time is up, no more are asked; the next comparison goes on there, and what was not compared is not counted as compared.
+func TestALookThatEndsEarlyKeepsItsPlace(t *testing.T) {
+	w := newWorld()
+	var ids []int64
+	for range 30 {
+		ids = append(ids, w.rows[w.opened(t)].ID)
+	}
+	p := w.healthy()
+	r := &desk.Reconciler{Desk: p.Desk, Books: books{ledger{p}}, Workflows: deaf{w.engine, func(string) bool { return true }}}
+	sum, err := r.Look(t.Context(), desk.LookOptions{Limit: 30, Since: time.Hour, Pages: 1, Wait: func(context.Context) error { return nil }})
+	require.NoError(t, err)
+	require.Equal(t, desk.Looked{Failed: 10, After: ids[9]}, sum)
+
+	r.Workflows = w.engine
+	waits := 0
+	within, over := context.WithCancel(t.Context())
+	defer over()
+	sum, err = r.Look(within, desk.LookOptions{After: ids[9], Limit: 30, Since: time.Hour, Pages: 1, Wait: func(ctx context.Context) error {
+		if waits++; waits > 5 {
+			over()
+		}
+		return ctx.Err()
+	}})
+	require.NoError(t, err)
+	require.Equal(t, desk.Looked{Compared: 5, After: ids[14]}, sum)
+}
+
 // goesOn takes a ticket on to its end.
 func (w *world) goesOn(t *testing.T, number string) {
 	t.Helper()
