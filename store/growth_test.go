@@ -26,6 +26,9 @@ import (
 // and nothing is held to it.
 const growthVariable = "SIGNALBOX_GROWTH"
 
+// gaveUpOften comes last: it adds deliveries, which the others are not to meet.
+const gaveUpOften = "a try that is the last, to an address that failed often"
+
 // hot is what a busy house does all the time, or again and again.
 var hot = []struct {
 	what string
@@ -76,6 +79,11 @@ var hot = []struct {
 	{"prune 50 operations", pruning(func(b *bench) (int64, error) { return b.PruneOperations(b.t.Context(), aeons, 50) })},
 	{"prune 50 of the audit", pruning(func(b *bench) (int64, error) { return b.PruneAudit(b.t.Context(), aeons, 50) })},
 	{"prune 50 deliveries", pruning(func(b *bench) (int64, error) { return b.PruneDeliveries(b.t.Context(), aeons, 50) })},
+	{gaveUpOften, func(t *testing.T, b *bench) {
+		// It has been failing since a moment ago; all that was given up before was so in earlier outages.
+		d := notice.Delivery{ID: "dead-1", Tenant: "a", Lane: notice.Lane{Subscription: "dead", TicketID: 1}}
+		b.record(b.tried(notice.Work{Delivery: d, Subscription: notice.Subscription{ID: "dead", Tenant: "a"}}, notice.Failed))
+	}},
 }
 
 // aeons is later than anything that was kept.
@@ -123,6 +131,9 @@ func costs(t *testing.T, dsn string, size int) map[string]cost {
 	out := map[string]cost{}
 	b := &bench{clock: &clock{now: time.Date(2090, 1, 1, 0, 0, 0, 0, time.UTC)}, dsn: dsn, t: t, n: size}
 	for _, h := range hot {
+		if h.what == gaveUpOften {
+			gaveUp(t, dsn, size)
+		}
 		before := blocks()
 		s, err := store.Open(t.Context(), dsn+"&application_name=observed", store.Options{MasterKey: masterKey, Now: b.clock.Now, Connections: 1, Log: slog.New(slog.DiscardHandler)})
 		require.NoError(t, err)
@@ -167,6 +178,23 @@ func TestWhatGrowsCostsNoMore(t *testing.T) {
 		if told == "" {
 			require.Less(t, many.blocks, 1.5*few.blocks+30, h.what)
 		}
+	}
+}
+
+// gaveUp adds a subscription to which so many deliveries failed, and others came to nothing since its address fails again: in lanes of the stream, and one that is tried still.
+func gaveUp(t *testing.T, dsn string, size int) {
+	t.Helper()
+	db := storetest.Raw(t, dsn)
+	for _, statement := range []string{
+		`INSERT INTO subscriptions (id, tenant, ticket_id, url, host, format, profile, secret, state, reason, created_at, failing_since, shape, selector)
+			VALUES ('dead', 'a', 0, 'https://example.com', 'example.com', 'event', 'standard', '', 'active', '', '2026-01-01', '2080-01-01', 1, 'nothing')`,
+		`INSERT INTO deliveries (id, tenant, subscription_id, ticket_id, part, at, seq, type, body, state, tries, created_at, ended_at, counted) SELECT 'dead-' || i, 'a', 'dead', CASE WHEN i % 2 = 0 THEN -i ELSE i END, 0,
+			'2026-01-01', 9, 'x', '{}', CASE WHEN i = 1 THEN 'pending' ELSE 'failed' END, 1, '2026-01-01', CASE WHEN i > 1 THEN CASE WHEN i % 2 = 0 THEN timestamptz '2081-01-01' ELSE timestamptz '2026-02-01' END END,
+			CASE WHEN i > 1 THEN 'example.com' ELSE '' END FROM generate_series(1, ` + strconv.Itoa(size) + `) i`,
+		`ANALYZE deliveries`,
+	} {
+		_, err := db.Exec(statement)
+		require.NoError(t, err)
 	}
 }
 

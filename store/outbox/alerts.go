@@ -132,11 +132,14 @@ func (o *Outbox) writeAlerts(ctx context.Context, q *db.Tx, outcomes []*outcome)
 // writeAlert inserts an alert into its ticket's timeline, if there is a ticket, and publishes it in the stream unless it is quiet. The ticket's row, the
 // lane and the followers are locked.
 func (o *Outbox) writeAlert(ctx context.Context, q *db.Tx, a *pendingAlert) error {
-	known, err := o.isKnown(ctx, q, &a.Alert)
-	if err != nil {
-		return err
+	known := a.TicketID <= 0
+	if !known {
+		var err error
+		if known, err = o.isKnown(ctx, q, &a.Alert); err != nil {
+			return err
+		}
 	}
-	if a.TicketID > 0 && !known {
+	if !known {
 		if added, err := o.insertAlert(ctx, q, &a.Alert); err != nil || !added {
 			return err
 		}
@@ -196,9 +199,9 @@ func (o *Outbox) isKnown(ctx context.Context, q *db.Tx, a *notice.Alert) (bool, 
 		return false, nil
 	}
 	var one int
-	known, err := q.Find(ctx, &one, `SELECT 1 FROM deliveries d JOIN subscriptions s ON s.id = d.subscription_id
-		WHERE d.subscription_id = ? AND d.state = 'failed' AND d.state IN ('held', 'failed') AND d.ended_at >= s.failing_since AND d.ticket_id > 0 AND (d.ended_at, d.id) < (?, ?) LIMIT 1`,
-		a.Subscription, db.At(a.At), a.Delivery)
+	known, err := q.Find(ctx, &one, `SELECT 1 FROM deliveries d WHERE d.subscription_id = ? AND d.state = 'failed' AND d.ticket_id > 0
+		AND d.ended_at >= (SELECT s.failing_since FROM subscriptions s WHERE s.id = ?) AND (d.ended_at, d.id) < (?, ?) ORDER BY d.ended_at, d.id LIMIT 1`,
+		a.Subscription, a.Subscription, db.At(a.At), a.Delivery)
 	return known, db.Wrap("look for an earlier alert", err)
 }
 
